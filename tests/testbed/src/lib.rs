@@ -1,0 +1,1 @@
+//! Real hosts, firewalls and control planes on one machine, for the tests.
