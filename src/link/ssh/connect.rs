@@ -1,0 +1,277 @@
+//! The handle that callers hold, and the way to get one: TCP or a jump host's tunnel, then a thread that logs in.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+
+use super::error::{Fault, Reach, SshError, Stage};
+use super::login::{self, NoLogin};
+use super::worker::{Line, Request, Worker};
+use super::{Endpoint, Output, Reply, with_grace};
+
+/// Sessions at once in this process; each is a thread with a small stack and two descriptors or three.
+const SESSIONS: usize = 512;
+/// libssh2 needs little stack, but OpenSSL's key exchange some.
+const STACK: usize = 256 << 10;
+/// Log-ins under way at once to one address: sshd's MaxStartups starts to drop at 10, counting everybody's.
+const LOGINS_PER_ADDRESS: usize = 4;
+/// Log-ins tried again when the server drops us before its first word.
+const ATTEMPTS: u32 = 6;
+/// The pause before the second attempt; doubled each time, and half of it is chance.
+const PAUSE: Duration = Duration::from_millis(150);
+
+static PLACES: Semaphore = Semaphore::const_new(SESSIONS);
+static LOGINS: Mutex<Option<HashMap<String, Weak<Semaphore>>>> = Mutex::new(None);
+
+/// A logged-in SSH session. Cheap to clone; the connection ends when the last clone and the last tunnel are gone.
+#[derive(Clone)]
+pub struct Session {
+    handle: Arc<Handle>,
+}
+
+struct Handle {
+    requests: mpsc::Sender<Request>,
+    wake: Arc<OwnedFd>,
+    ended: Arc<Mutex<Option<String>>>,
+    endpoint: Arc<Endpoint>,
+    /// The session whose tunnel carries this one.
+    _via: Option<Session>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let _ = self.requests.send(Request::Release);
+        wake(&self.wake);
+    }
+}
+
+fn wake(fd: &OwnedFd) {
+    // Full means that a wake-up is pending already.
+    let _ = rustix::io::write(fd, &1_u64.to_ne_bytes());
+}
+
+impl Session {
+    /// Connects, checks the host key and logs in, all before `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`SshError`] names the hop that failed, the stage, and the next command. No command has been sent then.
+    pub async fn connect(endpoint: &Endpoint, deadline: Instant) -> Result<Self, SshError> {
+        let mut via: Option<Self> = None;
+        for hop in endpoint.jumps.iter().chain([endpoint]) {
+            via = Some(connect_hop(hop, via, deadline).await?);
+        }
+        // The chain above has at least the endpoint itself.
+        via.ok_or_else(|| failure(endpoint, Instant::now(), 0, Fault::Local("no endpoint".into())))
+    }
+
+    /// Runs `command` by the user's login shell, with all of `stdin` and then end of file as its input.
+    ///
+    /// # Errors
+    ///
+    /// Ask [`SshError::outcome_unknown`] before running it again. An exit status other than 0 is not an error.
+    pub async fn exec(&self, command: &str, stdin: Vec<u8>, deadline: Instant) -> Result<Output, SshError> {
+        let command = command.to_owned();
+        self.ask(deadline, Stage::Command, true, |reply| Request::Exec { command, stdin, deadline, reply }).await
+    }
+
+    /// Connects on from the host to `host:port`, as the host sees and resolves it (direct-tcpip).
+    ///
+    /// Opens of one session come one after the other: an address that swallows packets holds up the next until the
+    /// server gives up on it. Use another session for what must not wait. The stream ends when the SSH connection does.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::TunnelRefused`] when the server forbids it or nobody listens there.
+    pub async fn dial(&self, host: &str, port: u16, deadline: Instant) -> Result<UnixStream, SshError> {
+        let started = Instant::now();
+        let host = host.to_owned();
+        let stream = self.ask(deadline, Stage::Open, false, |reply| Request::Dial { host, port, deadline, reply }).await?;
+        UnixStream::from_std(stream)
+            .map_err(|e| failure(&self.handle.endpoint, started, 1, Fault::Local(format!("no tunnel socket: {e}"))))
+    }
+
+    /// Ends the session and all its tunnels now, for every clone.
+    pub async fn close(self) {
+        let _ = self.handle.requests.send(Request::Close);
+        wake(&self.handle.wake);
+        tokio::task::yield_now().await;
+    }
+
+    /// Whose session it is.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.handle.endpoint
+    }
+
+    /// Whether the connection has ended; a session that is not closed may still turn out to be dead when used.
+    pub fn is_closed(&self) -> bool {
+        self.handle.ended.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    async fn ask<T>(
+        &self, deadline: Instant, stage: Stage, sends: bool, request: impl FnOnce(Reply<T>) -> Request,
+    ) -> Result<T, SshError> {
+        let started = Instant::now();
+        let fail = |fault| failure(&self.handle.endpoint, started, 1, fault);
+        let (reply, answer) = oneshot::channel();
+        let ended = || self.handle.ended.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if self.handle.requests.send(request(reply)).is_err() {
+            let detail = ended().unwrap_or_else(|| "the session has ended".into());
+            return Err(fail(Fault::Lost { sent: false, detail }));
+        }
+        wake(&self.handle.wake);
+        // The worker answers by itself at the deadline, knowing more than we do; this is for a worker that hangs.
+        match tokio::time::timeout_at(with_grace(deadline), answer).await {
+            Ok(Ok(result)) => result.map_err(fail),
+            Ok(Err(_)) => {
+                let detail = ended().unwrap_or_else(|| "the session's thread ended".into());
+                Err(fail(Fault::Lost { sent: sends, detail }))
+            }
+            Err(_) => Err(fail(Fault::Timeout { stage, sent: sends })),
+        }
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("endpoint", &self.handle.endpoint.label()).finish_non_exhaustive()
+    }
+}
+
+fn failure(endpoint: &Endpoint, started: Instant, attempts: u32, fault: Fault) -> SshError {
+    SshError {
+        target: endpoint.label(),
+        login: endpoint.login(),
+        after: started.elapsed(),
+        attempts,
+        fault: Box::new(fault),
+    }
+}
+
+/// One hop: wait for a place, then attempts until one gets past the server's door.
+async fn connect_hop(hop: &Endpoint, via: Option<Session>, deadline: Instant) -> Result<Session, SshError> {
+    let started = Instant::now();
+    let fail = |attempts, fault| failure(hop, started, attempts, fault);
+    let queue = async {
+        let place = PLACES.acquire().await;
+        let login = login_gate(&format!("{}:{}", hop.address, hop.port)).acquire_owned().await;
+        (place, login)
+    };
+    let Ok((Ok(place), Ok(_login))) = tokio::time::timeout_at(deadline.into(), queue).await else {
+        return Err(fail(0, Fault::Timeout { stage: Stage::Queue, sent: false }));
+    };
+    let mut place = Some(place);
+    let endpoint = Arc::new(Endpoint { jumps: Vec::new(), ..hop.clone() });
+    for attempt in 1.. {
+        let stream = reach(hop, via.as_ref(), deadline).await.map_err(|fault| fail(attempt, fault))?;
+        let dropped = match start(&endpoint, stream, via.clone(), &mut place, deadline).await {
+            Ok(session) => return Ok(session),
+            Err(NoLogin::Fault(fault)) => return Err(fail(attempt, fault)),
+            Err(NoLogin::Dropped(why)) => why,
+        };
+        let pause = jittered(PAUSE * 2_u32.pow(attempt - 1));
+        if attempt == ATTEMPTS || Instant::now() + pause >= deadline {
+            let why = format!("the server hung up before it said a word ({dropped}); its MaxStartups or a filter may be at work");
+            return Err(fail(attempt, Fault::Handshake(why)));
+        }
+        tokio::time::sleep(pause).await;
+    }
+    Err(fail(ATTEMPTS, Fault::Handshake("no attempt left".into())))
+}
+
+/// Log-ins to one address queue here.
+fn login_gate(address: &str) -> Arc<Semaphore> {
+    let mut gates = LOGINS.lock().unwrap_or_else(PoisonError::into_inner);
+    let gates = gates.get_or_insert_default();
+    if let Some(gate) = gates.get(address).and_then(Weak::upgrade) {
+        return gate;
+    }
+    gates.retain(|_, gate| gate.strong_count() > 0);
+    let gate = Arc::new(Semaphore::new(LOGINS_PER_ADDRESS));
+    gates.insert(address.to_owned(), Arc::downgrade(&gate));
+    gate
+}
+
+/// Half of `pause` for sure, the other half by chance, so that many that were dropped together don't return together.
+fn jittered(pause: Duration) -> Duration {
+    use std::hash::{BuildHasher as _, RandomState};
+    let chance = RandomState::new().hash_one(0_u8) % 1024;
+    pause / 2 + pause / 2 * u32::try_from(chance).unwrap_or(0) / 1024
+}
+
+/// A connected stream to the SSH port.
+async fn reach(hop: &Endpoint, via: Option<&Session>, deadline: Instant) -> Result<OwnedFd, Fault> {
+    let local = |e: std::io::Error| Fault::Local(format!("socket: {e}"));
+    if let Some(via) = via {
+        let stream = via.dial(&hop.address, hop.port, deadline).await.map_err(|e| match *e.fault {
+            Fault::TunnelRefused { why, .. } => Fault::NotReached(Reach::Unreachable(format!("{} says: {why}", e.target))),
+            Fault::Timeout { .. } => Fault::NotReached(Reach::TimedOut),
+            other => Fault::NotReached(Reach::Unreachable(format!("through {}: {other}", e.target))),
+        })?;
+        return stream.into_std().map(OwnedFd::from).map_err(local);
+    }
+    let Ok(ip) = hop.address.parse::<IpAddr>() else {
+        let why = format!("{} is a name, and names are not looked up while connecting", hop.address);
+        return Err(Fault::NotReached(Reach::Unreachable(why)));
+    };
+    let dialled = tokio::time::timeout_at(deadline.into(), TcpStream::connect(SocketAddr::new(ip, hop.port))).await;
+    let stream = match dialled {
+        Err(_) => return Err(Fault::NotReached(Reach::TimedOut)),
+        Ok(Err(e)) if e.kind() == std::io::ErrorKind::ConnectionRefused => return Err(Fault::NotReached(Reach::Refused)),
+        Ok(Err(e)) if e.kind() == std::io::ErrorKind::TimedOut => return Err(Fault::NotReached(Reach::TimedOut)),
+        Ok(Err(e)) => return Err(Fault::NotReached(Reach::Unreachable(e.to_string()))),
+        Ok(Ok(stream)) => stream,
+    };
+    stream.set_nodelay(true).map_err(local)?;
+    // What was sent and is not acknowledged for this long means that the peer is gone; keepalives make sure that
+    // something is always sent. Without it a cut cable would be noticed after a quarter of an hour.
+    rustix::net::sockopt::set_tcp_user_timeout(&stream, 30_000).map_err(|e| local(e.into()))?;
+    stream.into_std().map(OwnedFd::from).map_err(local)
+}
+
+/// Starts the thread and waits until it has logged in. Takes the place once there is a thread to keep it.
+async fn start(
+    endpoint: &Arc<Endpoint>, stream: OwnedFd, via: Option<Session>, place: &mut Option<SemaphorePermit<'static>>, deadline: Instant,
+) -> Result<Session, NoLogin> {
+    let local = |what: &str, e: std::io::Error| NoLogin::Fault(Fault::Local(format!("{what}: {e}")));
+    let flags = rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK;
+    let wake = Arc::new(rustix::event::eventfd(0, flags).map_err(|e| local("no event descriptor", e.into()))?);
+    let ended = Arc::new(Mutex::new(None));
+    let (requests, inbox) = mpsc::channel();
+    let (ready, logged_in) = oneshot::channel();
+    let fd = Arc::new(stream);
+    let thread = {
+        let (endpoint, wake, ended) = (Arc::clone(endpoint), Arc::clone(&wake), Arc::clone(&ended));
+        move |held: oneshot::Receiver<SemaphorePermit<'static>>| match login::login(&fd, &endpoint, deadline) {
+            Ok(session) => {
+                if ready.send(Ok(())).is_ok() {
+                    let _place = held.blocking_recv();
+                    Worker::new(Line { session, fd }, inbox, wake, ended).run();
+                }
+            }
+            Err(error) => drop(ready.send(Err(error))),
+        }
+    };
+    let (keep, held) = oneshot::channel();
+    std::thread::Builder::new()
+        .name(format!("ssh {}", endpoint.name))
+        .stack_size(STACK)
+        .spawn(move || thread(held))
+        .map_err(|e| local("no thread", e))?;
+    match tokio::time::timeout_at(with_grace(deadline), logged_in).await {
+        Ok(Ok(result)) => result?,
+        Ok(Err(_)) => return Err(Fault::Handshake("the SSH library failed on what the server sent".into()).into()),
+        Err(_) => return Err(Fault::Timeout { stage: Stage::Auth, sent: false }.into()),
+    }
+    if let Some(place) = place.take() {
+        let _ = keep.send(place);
+    }
+    let handle = Handle { requests, wake, ended, endpoint: Arc::clone(endpoint), _via: via };
+    Ok(Session { handle: Arc::new(handle) })
+}
+

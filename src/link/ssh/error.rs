@@ -1,0 +1,223 @@
+//! What went wrong, on which side, at which stage, and what to type next.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::host_key::HostKeyFault;
+
+/// A failure of one SSH session: which host, after how long, what, and (by [`SshError::hint`]) the next command.
+#[derive(Debug, Clone)]
+pub struct SshError {
+    /// The host that failed, as `name (user@address:port)`. With jump hosts it is the hop that failed, not the last host.
+    pub target: String,
+    /// `user@address -p port` for the hints.
+    pub(super) login: String,
+    /// How long it took from the call to the failure.
+    pub after: Duration,
+    /// Log-in attempts made; more than 1 when the server dropped us before it said anything (MaxStartups).
+    pub attempts: u32,
+    /// What happened.
+    pub fault: Box<Fault>,
+}
+
+/// The ways to fail. Callers match on this; people read it by `Display`.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    /// No TCP connection (or, behind a jump host, no tunnel) to the SSH port.
+    NotReached(Reach),
+    /// TCP was there, but no SSH session came of it: dropped, or no common algorithm.
+    Handshake(String),
+    /// The host's key is not one we may trust. Nothing was sent but the key exchange.
+    HostKey(HostKeyFault),
+    /// The host is who it should be, but lets us in with none of our keys.
+    Auth {
+        /// One entry per key tried or refused locally, with its origin.
+        tried: Vec<String>,
+        /// What the server says it would accept, comma separated.
+        accepts: String,
+    },
+    /// No key was left to try, because this one can't be used.
+    KeyFile(KeyFileFault),
+    /// The connection broke.
+    Lost {
+        /// Whether (part of) the command may have reached the host: its outcome is unknown then.
+        sent: bool,
+        /// What the library or the system said.
+        detail: String,
+    },
+    /// The deadline passed.
+    Timeout {
+        /// What was under way.
+        stage: Stage,
+        /// Whether (part of) the command may have reached the host: its outcome is unknown then.
+        sent: bool,
+    },
+    /// The SSH server would not, or could not, connect on to `to`.
+    TunnelRefused {
+        /// `host:port` as asked for.
+        to: String,
+        /// The server's reason.
+        why: String,
+    },
+    /// The host's server refused to run the command at all (forced command, no session allowed).
+    Refused(String),
+    /// The command wrote more than we keep; it was cut off, so its outcome is unknown.
+    TooLong {
+        /// Bytes of stdout and stderr together.
+        limit: usize,
+    },
+    /// Something on this machine: no thread, no socket, no file descriptor.
+    Local(String),
+}
+
+/// Why there was no connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// The host answered that nobody listens there.
+    Refused,
+    /// No answer within the deadline.
+    TimedOut,
+    /// The network said no; the system's words.
+    Unreachable(String),
+}
+
+/// Where a session is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Waiting for a free place among the sessions or log-ins that may be under way at once.
+    Queue,
+    /// Banner and key exchange.
+    Handshake,
+    /// Proving who we are.
+    Auth,
+    /// Opening a channel.
+    Open,
+    /// The command was started and did not end.
+    Command,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Queue => "waiting for a free place among the sessions under way",
+            Self::Handshake => "the SSH handshake (the port is open, but what answers does not speak SSH, or too slowly)",
+            Self::Auth => "logging in",
+            Self::Open => "opening a channel",
+            Self::Command => "running the command",
+        })
+    }
+}
+
+/// Why a private key file can't be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFileFault {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub problem: KeyFileProblem,
+}
+
+/// See [`KeyFileFault`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyFileProblem {
+    /// Readable or writable for others than its owner; the mode bits.
+    OpenPermissions(u32),
+    /// Needs a passphrase, which an unattended fan-out can't ask for.
+    Encrypted,
+    /// Lives in a hardware token, which only an agent can talk to.
+    Hardware,
+    /// Can't be read or is not a key; the reason.
+    Unreadable(String),
+}
+
+impl fmt::Display for KeyFileFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match &self.problem {
+            KeyFileProblem::OpenPermissions(mode) => {
+                write!(f, "private key {path} is open to others (mode {mode:04o}) and is not used, as ssh does")
+            }
+            KeyFileProblem::Encrypted => write!(f, "private key {path} needs a passphrase and no agent holds it"),
+            KeyFileProblem::Hardware => write!(f, "key {path} lives in a security key and no agent holds it"),
+            KeyFileProblem::Unreadable(why) => write!(f, "private key {path} can't be read: {why}"),
+        }
+    }
+}
+
+impl KeyFileFault {
+    fn hint(&self) -> String {
+        let path = crate::link::shell::word(&self.path.display().to_string());
+        match &self.problem {
+            KeyFileProblem::OpenPermissions(_) => format!("chmod 600 {path}"),
+            KeyFileProblem::Encrypted | KeyFileProblem::Hardware => format!("eval \"$(ssh-agent)\"; ssh-add {path}"),
+            KeyFileProblem::Unreadable(_) => format!("ssh-keygen -y -f {path}"),
+        }
+    }
+}
+
+impl SshError {
+    /// Whether the command may have run, wholly or in part: look again before doing anything twice.
+    pub fn outcome_unknown(&self) -> bool {
+        matches!(*self.fault, Fault::Lost { sent: true, .. } | Fault::Timeout { sent: true, .. } | Fault::TooLong { .. })
+    }
+
+    /// The next command to type.
+    pub fn hint(&self) -> String {
+        let login = &self.login;
+        match &*self.fault {
+            Fault::HostKey(fault) => fault.hint(),
+            Fault::KeyFile(fault) => fault.hint(),
+            Fault::Auth { .. } => format!("ssh -v {login} true; ssh-add -l"),
+            Fault::TunnelRefused { .. } => format!("ssh {login} 'sudo sshd -T | grep -iE \"allowtcpforwarding|permitopen\"'"),
+            Fault::Local(_) => "ulimit -u; ulimit -n".to_owned(),
+            Fault::Lost { sent: true, .. } | Fault::Timeout { sent: true, .. } | Fault::TooLong { .. } => {
+                format!("ssh {login} 'ps -ef'")
+            }
+            _ => format!("ssh -v -o ConnectTimeout=5 {login} true"),
+        }
+    }
+}
+
+impl fmt::Display for SshError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} (after {:.1} s", self.target, self.fault, self.after.as_secs_f64())?;
+        if self.attempts > 1 {
+            write!(f, ", {} attempts", self.attempts)?;
+        }
+        f.write_str(")")
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotReached(Reach::Refused) => f.write_str("connection refused: no SSH server on that port"),
+            Self::NotReached(Reach::TimedOut) => f.write_str("no answer to the TCP connection"),
+            Self::NotReached(Reach::Unreachable(why)) => write!(f, "not reached: {why}"),
+            Self::Handshake(why) => write!(f, "no SSH session: {why}"),
+            Self::HostKey(fault) => fault.fmt(f),
+            Self::Auth { tried, accepts } if tried.is_empty() => {
+                write!(f, "login refused: there was no key to try (the server accepts {accepts})")
+            }
+            Self::Auth { tried, accepts } => {
+                write!(f, "login refused: tried {} (the server accepts {accepts})", tried.join("; "))
+            }
+            Self::KeyFile(fault) => fault.fmt(f),
+            Self::Lost { sent: true, detail } => {
+                write!(f, "the connection broke after the command was sent, its outcome is unknown: {detail}")
+            }
+            Self::Lost { sent: false, detail } => write!(f, "the connection broke before the command was sent: {detail}"),
+            Self::Timeout { stage, sent: true } => write!(f, "deadline passed while {stage}, its outcome is unknown"),
+            Self::Timeout { stage, sent: false } => write!(f, "deadline passed while {stage}; no command was sent"),
+            Self::TunnelRefused { to, why } => write!(f, "the SSH server did not connect on to {to}: {why}"),
+            Self::Refused(why) => write!(f, "the SSH server did not run the command: {why}"),
+            Self::TooLong { limit } => {
+                write!(f, "the command wrote more than {limit} bytes and was cut off, its outcome is unknown")
+            }
+            Self::Local(why) => write!(f, "on this machine: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for SshError {}

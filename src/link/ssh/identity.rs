@@ -1,0 +1,129 @@
+//! Private key files and what lies beside them.
+
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use ssh_key::{Algorithm, PrivateKey, PublicKey};
+
+use super::error::{KeyFileFault, KeyFileProblem};
+
+/// Larger than any key; keeps a wrong path (a log, a device) from being read into memory.
+const LIMIT: u64 = 1 << 20;
+
+/// One identity file of an endpoint, as far as it could be used.
+pub(super) struct Identity {
+    pub(super) path: PathBuf,
+    /// The private key's text, or why it can't be used from the file. An agent may still hold it.
+    pub(super) private: Result<String, KeyFileFault>,
+    /// Wire form of the public key, when it is known: from the private key, or from `.pub` beside it.
+    pub(super) public: Option<Vec<u8>>,
+    /// Text of `-cert.pub` beside it.
+    pub(super) certificate: Option<String>,
+    /// Wire form of the certificate.
+    pub(super) certificate_blob: Option<Vec<u8>>,
+}
+
+/// Reads an identity. `None` when there is no such file at all: ssh's list of defaults names many that don't exist.
+pub(super) fn load(path: &Path) -> Option<Identity> {
+    let certificate = read_text(&beside(path, "-cert.pub")).ok();
+    let certificate_blob = certificate.as_deref().and_then(blob_of_line);
+    let public_file = read_text(&beside(path, ".pub")).ok().as_deref().and_then(blob_of_line);
+    let fault = |problem| KeyFileFault { path: path.to_owned(), problem };
+    let text = match read_private(path) {
+        Ok(text) => text,
+        Err(None) if public_file.is_none() => return None,
+        Err(None) => {
+            let private = Err(fault(KeyFileProblem::Unreadable("only its .pub is there".into())));
+            return Some(Identity { path: path.to_owned(), private, public: public_file, certificate, certificate_blob });
+        }
+        Err(Some(problem)) => {
+            let private = Err(fault(problem));
+            return Some(Identity { path: path.to_owned(), private, public: public_file, certificate, certificate_blob });
+        }
+    };
+    let (public, problem) = examine(&text);
+    Some(Identity {
+        path: path.to_owned(),
+        private: problem.map_or(Ok(text), |p| Err(fault(p))),
+        public: public.or(public_file),
+        certificate,
+        certificate_blob,
+    })
+}
+
+/// What a private key's text says about itself: its public half, and why it can't be used as it is.
+fn examine(text: &str) -> (Option<Vec<u8>>, Option<KeyFileProblem>) {
+    if let Some(blob) = blob_of_line(text) {
+        return (Some(blob), Some(KeyFileProblem::Unreadable("it is a public key and no agent holds its private half".into())));
+    }
+    if let Ok(key) = PrivateKey::from_openssh(text) {
+        let public = key.public_key().to_bytes().ok();
+        let hardware = matches!(key.algorithm(), Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256);
+        let problem = if key.is_encrypted() {
+            Some(KeyFileProblem::Encrypted)
+        } else {
+            hardware.then_some(KeyFileProblem::Hardware)
+        };
+        return (public, problem);
+    }
+    if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
+        return (None, Some(KeyFileProblem::Encrypted));
+    }
+    if !text.contains("PRIVATE KEY-----") {
+        return (None, Some(KeyFileProblem::Unreadable("it is not a private key".into())));
+    }
+    // Older PEM kinds, and OpenSSH keys of types that our reader does not know: the library decides.
+    (None, None)
+}
+
+/// `Err(None)`: no such file.
+fn read_private(path: &Path) -> Result<String, Option<KeyFileProblem>> {
+    let unreadable = |e: &std::io::Error| {
+        (e.kind() != std::io::ErrorKind::NotFound).then(|| KeyFileProblem::Unreadable(e.to_string()))
+    };
+    // The permissions are those of the opened file: the name may point elsewhere a moment later.
+    let file = std::fs::File::open(path).map_err(|e| unreadable(&e))?;
+    let about = file.metadata().map_err(|e| unreadable(&e))?;
+    if !about.is_file() {
+        return Err(Some(KeyFileProblem::Unreadable("not a regular file".into())));
+    }
+    let mut text = String::new();
+    file.take(LIMIT).read_to_string(&mut text).map_err(|e| unreadable(&e))?;
+    // ssh looks at its own user's files only: a key that belongs to another user and is readable here was shared on purpose.
+    // A public key is nothing to hide.
+    let mode = about.mode() & 0o777;
+    if about.uid() == rustix::process::getuid().as_raw() && mode & 0o077 != 0 && blob_of_line(&text).is_none() {
+        return Err(Some(KeyFileProblem::OpenPermissions(mode)));
+    }
+    Ok(text)
+}
+
+fn read_text(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(LIMIT).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Wire form of a one-line public key or certificate (`type base64 comment`).
+fn blob_of_line(text: &str) -> Option<Vec<u8>> {
+    use base64::Engine as _;
+    let mut fields = text.split_ascii_whitespace();
+    let kind = fields.next()?;
+    let blob = base64::engine::general_purpose::STANDARD.decode(fields.next()?).ok()?;
+    (super::known_hosts::wire_string(&blob) == Some(kind.as_bytes())).then_some(blob)
+}
+
+/// `SHA256:…`, or the type when the text is no key we can read; for messages.
+pub(super) fn name_of_blob(blob: &[u8]) -> String {
+    PublicKey::from_bytes(blob).map_or_else(
+        |_| String::from_utf8_lossy(super::known_hosts::wire_string(blob).unwrap_or_default()).into_owned(),
+        |key| key.fingerprint(ssh_key::HashAlg::Sha256).to_string(),
+    )
+}
