@@ -91,7 +91,8 @@ impl Session {
     pub async fn dial(&self, host: &str, port: u16, deadline: Instant) -> Result<UnixStream, SshError> {
         let started = Instant::now();
         let host = host.to_owned();
-        let stream = self.ask(deadline, Stage::Open, false, |reply| Request::Dial { host, port, deadline, reply }).await?;
+        let stream =
+            self.ask(deadline, Stage::Open, false, |reply| Request::Dial { host, port, deadline, reply }).await?;
         UnixStream::from_std(stream)
             .map_err(|e| failure(&self.handle.endpoint, started, 1, Fault::Local(format!("no tunnel socket: {e}"))))
     }
@@ -114,7 +115,11 @@ impl Session {
     }
 
     async fn ask<T>(
-        &self, deadline: Instant, stage: Stage, sends: bool, request: impl FnOnce(Reply<T>) -> Request,
+        &self,
+        deadline: Instant,
+        stage: Stage,
+        sends: bool,
+        request: impl FnOnce(Reply<T>) -> Request,
     ) -> Result<T, SshError> {
         let started = Instant::now();
         let fail = |fault| failure(&self.handle.endpoint, started, 1, fault);
@@ -176,7 +181,9 @@ async fn connect_hop(hop: &Endpoint, via: Option<Session>, deadline: Instant) ->
         };
         let pause = jittered(PAUSE * 2_u32.pow(attempt - 1));
         if attempt == ATTEMPTS || Instant::now() + pause >= deadline {
-            let why = format!("the server hung up before it said a word ({dropped}); its MaxStartups or a filter may be at work");
+            let why = format!(
+                "the server hung up before it said a word ({dropped}); its MaxStartups or a filter may be at work"
+            );
             return Err(fail(attempt, Fault::Handshake(why)));
         }
         tokio::time::sleep(pause).await;
@@ -209,7 +216,9 @@ async fn reach(hop: &Endpoint, via: Option<&Session>, deadline: Instant) -> Resu
     let local = |e: std::io::Error| Fault::Local(format!("socket: {e}"));
     if let Some(via) = via {
         let stream = via.dial(&hop.address, hop.port, deadline).await.map_err(|e| match *e.fault {
-            Fault::TunnelRefused { why, .. } => Fault::NotReached(Reach::Unreachable(format!("{} says: {why}", e.target))),
+            Fault::TunnelRefused { why, .. } => {
+                Fault::NotReached(Reach::Unreachable(format!("{} says: {why}", e.target)))
+            }
             Fault::Timeout { .. } => Fault::NotReached(Reach::TimedOut),
             other => Fault::NotReached(Reach::Unreachable(format!("through {}: {other}", e.target))),
         })?;
@@ -222,7 +231,9 @@ async fn reach(hop: &Endpoint, via: Option<&Session>, deadline: Instant) -> Resu
     let dialled = tokio::time::timeout_at(deadline.into(), TcpStream::connect(SocketAddr::new(ip, hop.port))).await;
     let stream = match dialled {
         Err(_) => return Err(Fault::NotReached(Reach::TimedOut)),
-        Ok(Err(e)) if e.kind() == std::io::ErrorKind::ConnectionRefused => return Err(Fault::NotReached(Reach::Refused)),
+        Ok(Err(e)) if e.kind() == std::io::ErrorKind::ConnectionRefused => {
+            return Err(Fault::NotReached(Reach::Refused));
+        }
         Ok(Err(e)) if e.kind() == std::io::ErrorKind::TimedOut => return Err(Fault::NotReached(Reach::TimedOut)),
         Ok(Err(e)) => return Err(Fault::NotReached(Reach::Unreachable(e.to_string()))),
         Ok(Ok(stream)) => stream,
@@ -236,7 +247,11 @@ async fn reach(hop: &Endpoint, via: Option<&Session>, deadline: Instant) -> Resu
 
 /// Starts the thread and waits until it has logged in. Takes the place once there is a thread to keep it.
 async fn start(
-    endpoint: &Arc<Endpoint>, stream: OwnedFd, via: Option<Session>, place: &mut Option<SemaphorePermit<'static>>, deadline: Instant,
+    endpoint: &Arc<Endpoint>,
+    stream: OwnedFd,
+    via: Option<Session>,
+    place: &mut Option<SemaphorePermit<'static>>,
+    deadline: Instant,
 ) -> Result<Session, NoLogin> {
     let local = |what: &str, e: std::io::Error| NoLogin::Fault(Fault::Local(format!("{what}: {e}")));
     let flags = rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK;
@@ -274,4 +289,3 @@ async fn start(
     let handle = Handle { requests, wake, ended, endpoint: Arc::clone(endpoint), _via: via };
     Ok(Session { handle: Arc::new(handle) })
 }
-

@@ -101,7 +101,9 @@ impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Queue => "waiting for a free place among the sessions under way",
-            Self::Handshake => "the SSH handshake (the port is open, but what answers does not speak SSH, or too slowly)",
+            Self::Handshake => {
+                "the SSH handshake (the port is open, but what answers does not speak SSH, or too slowly)"
+            }
             Self::Auth => "logging in",
             Self::Open => "opening a channel",
             Self::Command => "running the command",
@@ -159,7 +161,10 @@ impl KeyFileFault {
 impl SshError {
     /// Whether the command may have run, wholly or in part: look again before doing anything twice.
     pub fn outcome_unknown(&self) -> bool {
-        matches!(*self.fault, Fault::Lost { sent: true, .. } | Fault::Timeout { sent: true, .. } | Fault::TooLong { .. })
+        matches!(
+            *self.fault,
+            Fault::Lost { sent: true, .. } | Fault::Timeout { sent: true, .. } | Fault::TooLong { .. }
+        )
     }
 
     /// The next command to type.
@@ -169,7 +174,9 @@ impl SshError {
             Fault::HostKey(fault) => fault.hint(),
             Fault::KeyFile(fault) => fault.hint(),
             Fault::Auth { .. } => format!("ssh -v {login} true; ssh-add -l"),
-            Fault::TunnelRefused { .. } => format!("ssh {login} 'sudo sshd -T | grep -iE \"allowtcpforwarding|permitopen\"'"),
+            Fault::TunnelRefused { .. } => {
+                format!("ssh {login} 'sudo sshd -T | grep -iE \"allowtcpforwarding|permitopen\"'")
+            }
             Fault::Local(_) => "ulimit -u; ulimit -n".to_owned(),
             Fault::Lost { sent: true, .. } | Fault::Timeout { sent: true, .. } | Fault::TooLong { .. } => {
                 format!("ssh {login} 'ps -ef'")
@@ -207,7 +214,9 @@ impl fmt::Display for Fault {
             Self::Lost { sent: true, detail } => {
                 write!(f, "the connection broke after the command was sent, its outcome is unknown: {detail}")
             }
-            Self::Lost { sent: false, detail } => write!(f, "the connection broke before the command was sent: {detail}"),
+            Self::Lost { sent: false, detail } => {
+                write!(f, "the connection broke before the command was sent: {detail}")
+            }
             Self::Timeout { stage, sent: true } => write!(f, "deadline passed while {stage}, its outcome is unknown"),
             Self::Timeout { stage, sent: false } => write!(f, "deadline passed while {stage}; no command was sent"),
             Self::TunnelRefused { to, why } => write!(f, "the SSH server did not connect on to {to}: {why}"),

@@ -41,14 +41,15 @@ pub(super) struct Exec {
 }
 
 impl Exec {
-    pub(super) fn new(channel: Channel, command: String, stdin: Vec<u8>, deadline: Instant, reply: Reply<Output>) -> Self {
-        let output = Output {
-            exit: Exit::Status(0),
-            stdout: Vec::new(),
-            stderr: Vec::new(),
-            bytes_sent: 0,
-            bytes_received: 0,
-        };
+    pub(super) fn new(
+        channel: Channel,
+        command: String,
+        stdin: Vec<u8>,
+        deadline: Instant,
+        reply: Reply<Output>,
+    ) -> Self {
+        let output =
+            Output { exit: Exit::Status(0), stdout: Vec::new(), stderr: Vec::new(), bytes_sent: 0, bytes_received: 0 };
         Self {
             channel,
             command,
@@ -146,7 +147,8 @@ impl Exec {
         for _ in 0..FAIR {
             let mut got = false;
             for stderr in [false, true] {
-                let result = if stderr { self.channel.stderr().read(&mut buffer) } else { self.channel.read(&mut buffer) };
+                let result =
+                    if stderr { self.channel.stderr().read(&mut buffer) } else { self.channel.read(&mut buffer) };
                 if let Some(Ok(count)) = line.sort_io(result)?
                     && count > 0
                 {
@@ -189,7 +191,13 @@ impl Exec {
             (None, Err(e)) => return Err(Broken(e.message().to_owned())),
         };
         if let Some(reply) = self.reply.take() {
-            let empty = Output { exit: Exit::Status(0), stdout: Vec::new(), stderr: Vec::new(), bytes_sent: 0, bytes_received: 0 };
+            let empty = Output {
+                exit: Exit::Status(0),
+                stdout: Vec::new(),
+                stderr: Vec::new(),
+                bytes_sent: 0,
+                bytes_received: 0,
+            };
             let _ = reply.send(Ok(std::mem::replace(&mut self.output, empty)));
         }
         self.state = State::Closing;

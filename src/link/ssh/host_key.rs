@@ -120,10 +120,11 @@ impl Expected<'_> {
     /// Whether `shown`, the key or certificate as it came over the wire, may be trusted at `now` (Unix seconds).
     pub(super) fn judge(&self, shown: &[u8], now: u64) -> Result<(), HostKeyFault> {
         let certificate = match wire_string(shown) {
-            Some(kind) if kind.ends_with(b"-cert-v01@openssh.com") => Some(
-                Certificate::from_bytes(shown)
-                    .map_err(|e| self.fault(HostKeyProblem::BadCertificate(format!("not readable: {e}")), shown, None))?,
-            ),
+            Some(kind) if kind.ends_with(b"-cert-v01@openssh.com") => {
+                Some(Certificate::from_bytes(shown).map_err(|e| {
+                    self.fault(HostKeyProblem::BadCertificate(format!("not readable: {e}")), shown, None)
+                })?)
+            }
             _ => None,
         };
         let Some(certificate) = certificate else { return self.judge_plain(shown) };
@@ -168,7 +169,10 @@ impl Expected<'_> {
         }
         certificate.verify_signature().map_err(|_| "the authority's signature is wrong".to_owned())?;
         if now < certificate.valid_after() {
-            return Err(format!("valid only from {} s after 1970 on; is this machine's clock right?", certificate.valid_after()));
+            return Err(format!(
+                "valid only from {} s after 1970 on; is this machine's clock right?",
+                certificate.valid_after()
+            ));
         }
         if now >= certificate.valid_before() {
             return Err(format!("expired {} s ago; is this machine's clock right?", now - certificate.valid_before()));
@@ -222,7 +226,11 @@ impl HostKeyFault {
             ),
             HostKeyProblem::Mismatch => {
                 let file = self.line.as_deref().and_then(|at| at.rsplit_once(':')).map_or(file, |(f, _)| word(f));
-                format!("ssh-keygen -lF {} -f {file} # if the host was reinstalled: ssh-keygen -R {} -f {file}", word(&self.name), word(&self.name))
+                format!(
+                    "ssh-keygen -lF {} -f {file} # if the host was reinstalled: ssh-keygen -R {} -f {file}",
+                    word(&self.name),
+                    word(&self.name)
+                )
             }
             HostKeyProblem::Revoked | HostKeyProblem::BadCertificate(_) => {
                 format!("ssh-keyscan -c -p {} {} | cut -d' ' -f2- | ssh-keygen -Lf -", self.port, self.address)

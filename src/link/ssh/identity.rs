@@ -35,11 +35,23 @@ pub(super) fn load(path: &Path) -> Option<Identity> {
         Err(None) if public_file.is_none() => return None,
         Err(None) => {
             let private = Err(fault(KeyFileProblem::Unreadable("only its .pub is there".into())));
-            return Some(Identity { path: path.to_owned(), private, public: public_file, certificate, certificate_blob });
+            return Some(Identity {
+                path: path.to_owned(),
+                private,
+                public: public_file,
+                certificate,
+                certificate_blob,
+            });
         }
         Err(Some(problem)) => {
             let private = Err(fault(problem));
-            return Some(Identity { path: path.to_owned(), private, public: public_file, certificate, certificate_blob });
+            return Some(Identity {
+                path: path.to_owned(),
+                private,
+                public: public_file,
+                certificate,
+                certificate_blob,
+            });
         }
     };
     let (public, problem) = examine(&text);
@@ -55,7 +67,10 @@ pub(super) fn load(path: &Path) -> Option<Identity> {
 /// What a private key's text says about itself: its public half, and why it can't be used as it is.
 fn examine(text: &str) -> (Option<Vec<u8>>, Option<KeyFileProblem>) {
     if let Some(blob) = blob_of_line(text) {
-        return (Some(blob), Some(KeyFileProblem::Unreadable("it is a public key and no agent holds its private half".into())));
+        return (
+            Some(blob),
+            Some(KeyFileProblem::Unreadable("it is a public key and no agent holds its private half".into())),
+        );
     }
     if let Ok(key) = PrivateKey::from_openssh(text) {
         let public = key.public_key().to_bytes().ok();

@@ -263,7 +263,15 @@ mod tests {
     }
 
     fn keygen_finds(file: &std::path::Path, name: &str) -> bool {
-        Command::new("ssh-keygen").arg("-F").arg(name).arg("-f").arg(file).output().expect("ssh-keygen runs").status.success()
+        Command::new("ssh-keygen")
+            .arg("-F")
+            .arg(name)
+            .arg("-f")
+            .arg(file)
+            .output()
+            .expect("ssh-keygen runs")
+            .status
+            .success()
     }
 
     proptest! {

@@ -91,7 +91,8 @@ impl Login<'_> {
             return Ok(());
         }
         let mut tried = Vec::new();
-        let identities: Vec<Identity> = self.endpoint.identities.iter().filter_map(|path| identity::load(path)).collect();
+        let identities: Vec<Identity> =
+            self.endpoint.identities.iter().filter_map(|path| identity::load(path)).collect();
         let done = self.try_agent(&identities, true, &mut tried)?
             || self.try_files(&identities, &mut tried)?
             || (!self.endpoint.identities_only && self.try_agent(&identities, false, &mut tried)?);
@@ -157,7 +158,10 @@ impl Login<'_> {
 
     /// One key. `Ok(false)`: the server (or the library, for a key it can't use) said no; go on with the next.
     fn attempt(
-        &self, label: String, tried: &mut Vec<String>, by: impl FnMut() -> Result<(), ssh2::Error>,
+        &self,
+        label: String,
+        tried: &mut Vec<String>,
+        by: impl FnMut() -> Result<(), ssh2::Error>,
     ) -> Result<bool, Fault> {
         match self.drive(by) {
             Ok(()) => Ok(true),

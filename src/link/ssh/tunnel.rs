@@ -93,7 +93,11 @@ impl Tunnel {
             }
         }
         // The server has closed the channel: what it sent is passed on, what we still have has nowhere to go.
-        if !self.closing && self.inward.passed_on && !self.writing && let Some(result) = Line::sort(self.channel.wait_close())? {
+        if !self.closing
+            && self.inward.passed_on
+            && !self.writing
+            && let Some(result) = Line::sort(self.channel.wait_close())?
+        {
             self.closing = result.is_ok();
         }
         let over = self.inward.passed_on && self.outward.passed_on;

@@ -27,8 +27,18 @@ use super::{Output, Reply};
 
 /// What a handle asks of the thread.
 pub(super) enum Request {
-    Exec { command: String, stdin: Vec<u8>, deadline: Instant, reply: Reply<Output> },
-    Dial { host: String, port: u16, deadline: Instant, reply: Reply<std::os::unix::net::UnixStream> },
+    Exec {
+        command: String,
+        stdin: Vec<u8>,
+        deadline: Instant,
+        reply: Reply<Output>,
+    },
+    Dial {
+        host: String,
+        port: u16,
+        deadline: Instant,
+        reply: Reply<std::os::unix::net::UnixStream>,
+    },
     /// Nobody holds a handle any more: end when the tunnels have ended.
     Release,
     Close,
@@ -131,7 +141,12 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(line: Line, requests: Receiver<Request>, wake: Arc<OwnedFd>, ended: Arc<Mutex<Option<String>>>) -> Self {
+    pub(super) fn new(
+        line: Line,
+        requests: Receiver<Request>,
+        wake: Arc<OwnedFd>,
+        ended: Arc<Mutex<Option<String>>>,
+    ) -> Self {
         line.session.set_keepalive(false, KEEPALIVE_SECONDS);
         Self {
             line,
@@ -347,7 +362,8 @@ impl Worker {
         if self.line.is_sending() || self.channels.iter().any(needs_room) {
             want |= PollFlags::OUT;
         }
-        let mut fds = vec![PollFd::new(&self.line.fd, want), PollFd::from_borrowed_fd(self.wake.as_fd(), PollFlags::IN)];
+        let mut fds =
+            vec![PollFd::new(&self.line.fd, want), PollFd::from_borrowed_fd(self.wake.as_fd(), PollFlags::IN)];
         let mut owners = Vec::new();
         for (index, channel) in self.channels.iter().enumerate() {
             if let Channel::Tunnel(tunnel) = channel

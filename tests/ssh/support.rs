@@ -1,0 +1,94 @@
+//! What the tests share: endpoints for hosts of the lab, deadlines, and a runtime.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use breakglass::link::ssh::{Endpoint, Fault, HostKeys, KnownHosts, Session, SshError};
+use libtest_mimic::{Failed, Trial};
+use testbed::{Host, Lab};
+
+pub(crate) type Verdict = Result<(), Failed>;
+
+/// A test that runs on a runtime of its own.
+pub(crate) fn trial<F: Future<Output = Verdict>>(name: &'static str, body: fn() -> F) -> Trial
+where
+    F: 'static,
+{
+    Trial::test(name, move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        runtime.block_on(body())
+    })
+}
+
+pub(crate) fn seconds(count: u64) -> Instant {
+    Instant::now() + Duration::from_secs(count)
+}
+
+/// Keys of every host of the lab that exists by now.
+pub(crate) fn known() -> Result<HostKeys, Failed> {
+    let known = KnownHosts::from_files(&[Lab::shared()?.known_hosts().to_owned()]);
+    Ok(HostKeys { known: Arc::new(known), alias: None, host: None })
+}
+
+/// `host` as the lab's key gets into it.
+pub(crate) fn endpoint(host: &Host) -> Result<Endpoint, Failed> {
+    Ok(Endpoint {
+        name: host.name().to_owned(),
+        address: host.ip4().to_string(),
+        port: 22,
+        user: "root".to_owned(),
+        identities: vec![Lab::shared()?.identity().key().to_owned()],
+        identities_only: true,
+        agent: None,
+        host_keys: known()?,
+        jumps: Vec::new(),
+        sudo: false,
+    })
+}
+
+/// A new host and a session to it.
+pub(crate) async fn session(name: &str) -> Result<(Host, Session), Failed> {
+    let host = Lab::shared()?.host(name)?;
+    let session = Session::connect(&endpoint(&host)?, seconds(20)).await?;
+    Ok((host, session))
+}
+
+/// The failure of a connect that must not succeed.
+pub(crate) async fn refused(endpoint: &Endpoint, deadline: Instant) -> Result<SshError, Failed> {
+    match Session::connect(endpoint, deadline).await {
+        Ok(_) => Err("the login succeeded".into()),
+        Err(error) => {
+            assert!(!error.outcome_unknown(), "{error}");
+            assert!(!error.hint().is_empty());
+            Ok(error)
+        }
+    }
+}
+
+/// For messages of failed expectations.
+pub(crate) fn unexpected(fault: &Fault) -> Failed {
+    format!("unexpected: {fault:?}").into()
+}
+
+/// Something that is not the same byte over and over.
+pub(crate) fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+/// A folder of the operator's with a file in it.
+pub(crate) fn file(name: &str, text: &str) -> Result<PathBuf, Failed> {
+    let path = Lab::shared()?.folder("ssh")?.join(name);
+    std::fs::write(&path, text)?;
+    Ok(path)
+}
