@@ -1,3 +1,32 @@
-//! The map.
+//! `breakglass`: get into a drowning Kubernetes control plane, gate it, remove the offender, re-open in stages.
+//!
+//! The rooms. A module may use what stands below it, never above, and never a sibling inside `cli`, `steps` or `link`.
+//!
+//! - `cli`: the only user of clap, one file per verb
+//! - `render`: the only user of indicatif and of stdout and stderr
+//! - `engine`: drives a plan forward and backward; prints nothing
+//! - `plan`: (runbook, kit) to a plan, or every refusal at once; pure
+//! - `journal`: the append-only, hash-chained record of a run
+//! - `runbook`: the declarative file
+//! - `steps`: one file per step kind
+//! - `world`: the border with reality: what a step may look at, what the engine performs
+//! - `link`: the only users of kube, reqwest and ssh2
+//! - `host`: what is said to hosts, as pure text
+//! - `kit`: clusters, hosts, credentials
+//! - `sandbox`: the embedded practice cluster
+//! - `change`, `event`, `error`, `process`, `words`: small shared values, for everybody
 
+pub mod change;
+pub mod engine;
+pub mod error;
+pub mod event;
+pub mod host;
+pub mod journal;
+pub mod kit;
 pub mod link;
+pub mod plan;
+pub mod process;
+pub mod runbook;
+pub mod steps;
+pub mod words;
+pub mod world;

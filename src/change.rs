@@ -1,0 +1,390 @@
+//! One write, as a value: what is done, what must still be true for it, how it is taken back, and why.
+//!
+//! Everything here is closed, serialisable and pure: the plan prints it, the journal keeps it, the world performs it.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::host::Script;
+
+/// What a change is made on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Target {
+    /// The cluster's name in the kit.
+    pub cluster: String,
+    /// Which part of it.
+    pub part: Part,
+}
+
+/// The part of a cluster that a target names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// The cluster as a whole: whichever API server answers.
+    Cluster,
+    /// One API server, by its name in the kit.
+    ApiServer(String),
+    /// One host, by its name in the kit.
+    Host(String),
+    /// The operator's own machine: hooks and local commands.
+    Local,
+}
+
+impl Target {
+    /// The cluster as a whole.
+    pub fn cluster(cluster: impl Into<String>) -> Self {
+        Self { cluster: cluster.into(), part: Part::Cluster }
+    }
+
+    /// One host of a cluster.
+    pub fn host(cluster: impl Into<String>, host: impl Into<String>) -> Self {
+        Self { cluster: cluster.into(), part: Part::Host(host.into()) }
+    }
+
+    /// One API server of a cluster.
+    pub fn api_server(cluster: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { cluster: cluster.into(), part: Part::ApiServer(name.into()) }
+    }
+
+    /// The operator's machine, on behalf of a cluster.
+    pub fn local(cluster: impl Into<String>) -> Self {
+        Self { cluster: cluster.into(), part: Part::Local }
+    }
+
+    /// The name without the cluster, as shown beside a step.
+    pub fn short(&self) -> &str {
+        match &self.part {
+            Part::Cluster => &self.cluster,
+            Part::ApiServer(name) | Part::Host(name) => name,
+            Part::Local => "local",
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.part {
+            Part::Cluster => write!(f, "{}", self.cluster),
+            Part::ApiServer(name) => write!(f, "{}/api/{name}", self.cluster),
+            Part::Host(name) => write!(f, "{}/{name}", self.cluster),
+            Part::Local => write!(f, "{}/local", self.cluster),
+        }
+    }
+}
+
+/// Bytes that are kept beside the journal and named in it by their hash only: saved objects and manifests may hold
+/// secrets, and no secret ever enters the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blob {
+    /// Lower-case hex of the SHA-256 of the bytes.
+    pub sha256: String,
+    /// Length in bytes.
+    pub len: u64,
+    /// The bytes; absent when the record was read back from a journal and not yet filled from its store.
+    #[serde(skip)]
+    pub bytes: Option<Arc<[u8]>>,
+}
+
+impl Blob {
+    /// Takes bytes in and hashes them.
+    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
+        let bytes = bytes.into();
+        Self { sha256: sha256_hex(&bytes), len: bytes.len() as u64, bytes: Some(bytes) }
+    }
+}
+
+/// The SHA-256 of some bytes, as lower-case hex.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref())
+}
+
+/// Lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
+        let _ = write!(out, "{b:02x}");
+        out
+    })
+}
+
+/// The methods that are ever sent to an API server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// Reads one thing.
+    Get,
+    /// Creates, or calls a hook.
+    Post,
+    /// Replaces.
+    Put,
+    /// Changes part of an object.
+    Patch,
+    /// Removes.
+    Delete,
+}
+
+impl Method {
+    /// The word as sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// The body of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Body {
+    /// No body.
+    Empty,
+    /// A JSON body that holds no secret and may stand in the journal.
+    Json(Value),
+    /// A JSON body kept beside the journal.
+    Saved(Blob),
+}
+
+impl Body {
+    /// The bytes as sent, or `None` when a saved body has not been filled from its store.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Empty => Some(Vec::new()),
+            Self::Json(value) => serde_json::to_vec(value).ok(),
+            Self::Saved(blob) => blob.bytes.as_ref().map(|b| b.to_vec()),
+        }
+    }
+}
+
+/// One write through the Kubernetes API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KubeCall {
+    /// The method.
+    pub method: Method,
+    /// Path and query, from `/`.
+    pub path: String,
+    /// `Content-Type` of the body.
+    pub content_type: String,
+    /// The body.
+    pub body: Body,
+    /// May be in flight more than once at a time: true only for what its own guard (uid, resourceVersion) makes idempotent.
+    pub idempotent: bool,
+    /// Status codes, beside 2xx, that mean the wanted state holds already (404 for a DELETE with a uid precondition).
+    pub already: Vec<u16>,
+}
+
+/// A command on a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostCommand {
+    /// What is run.
+    pub script: Script,
+    /// Must travel over a connection opened for it alone: proves that a new connection still gets through.
+    pub fresh_connection: bool,
+    /// May be repeated when the reply was lost.
+    pub idempotent: bool,
+}
+
+/// A file put on a host: written beside its folder, fsynced, and renamed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilePut {
+    /// Absolute path on the host.
+    pub path: String,
+    /// Permission bits; owner and group are kept when the file exists.
+    pub mode: u32,
+    /// What to write; `None` removes the file.
+    pub content: Option<Blob>,
+    /// What must be there now.
+    pub expect: Expect,
+}
+
+/// What must be on the host for a file to be put there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expect {
+    /// No file of that name.
+    Absent,
+    /// A file with this SHA-256 (lower-case hex).
+    Sha256(String),
+}
+
+/// A call to something that is not a Kubernetes API server: a traffic manager, a pager, a load balancer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpCall {
+    /// The method.
+    pub method: Method,
+    /// The whole URL; never holds a credential.
+    pub url: String,
+    /// Addresses to dial instead of looking the URL's host up, so that a hook works without DNS.
+    pub dial: Vec<SocketAddr>,
+    /// Headers without secrets.
+    pub headers: Vec<(String, String)>,
+    /// Headers whose value is read from a file when the call is made: (name, path). The value stands nowhere else.
+    pub secret_headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Body,
+    /// Status codes that mean success; empty means any 2xx.
+    pub expect: Vec<u16>,
+    /// May be repeated when the reply was lost.
+    pub idempotent: bool,
+}
+
+/// A command on the operator's machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalCommand {
+    /// Program and arguments; no shell is involved.
+    pub argv: Vec<String>,
+    /// May be repeated when its outcome is not known.
+    pub idempotent: bool,
+}
+
+/// The closed set of writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Op {
+    /// A Kubernetes call.
+    Kube(KubeCall),
+    /// A command on a host.
+    Host(HostCommand),
+    /// A file put on a host.
+    File(FilePut),
+    /// An HTTP call to a hook.
+    Http(HttpCall),
+    /// A command on the operator's machine.
+    Local(LocalCommand),
+}
+
+impl Op {
+    /// The blobs that must be kept beside the journal.
+    pub fn blobs(&self) -> Vec<&Blob> {
+        match self {
+            Self::Kube(KubeCall { body: Body::Saved(blob), .. })
+            | Self::Http(HttpCall { body: Body::Saved(blob), .. }) => {
+                vec![blob]
+            }
+            Self::File(FilePut { content: Some(blob), .. }) => vec![blob],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The same blobs, to be filled from the store after a journal was read back.
+    pub fn blobs_mut(&mut self) -> Vec<&mut Blob> {
+        match self {
+            Self::Kube(KubeCall { body: Body::Saved(blob), .. })
+            | Self::Http(HttpCall { body: Body::Saved(blob), .. }) => {
+                vec![blob]
+            }
+            Self::File(FilePut { content: Some(blob), .. }) => vec![blob],
+            _ => Vec::new(),
+        }
+    }
+
+    /// May a second attempt be started while the outcome of the first is not known?
+    pub fn idempotent(&self) -> bool {
+        match self {
+            Self::Kube(call) => call.idempotent,
+            Self::Host(command) => command.idempotent,
+            // The hash that must be there makes a second put either a no-op or a refusal.
+            Self::File(_) => true,
+            Self::Http(call) => call.idempotent,
+            Self::Local(command) => command.idempotent,
+        }
+    }
+
+    /// One line for plans, progress and messages.
+    pub fn summary(&self) -> String {
+        match self {
+            Self::Kube(call) => format!("{} {}", call.method.as_str(), call.path),
+            Self::Host(command) => title(&command.script),
+            Self::File(put) => match &put.content {
+                Some(blob) => format!("put {} ({} bytes, sha256 {})", put.path, blob.len, short_hash(&blob.sha256)),
+                None => format!("remove {}", put.path),
+            },
+            Self::Http(call) => format!("{} {}", call.method.as_str(), call.url),
+            Self::Local(command) => command.argv.join(" "),
+        }
+    }
+}
+
+/// A host script in one line: its name and what it was given.
+pub fn title(script: &Script) -> String {
+    script.args.iter().fold(script.name.to_string(), |line, (key, value)| format!("{line} {key}={value}"))
+}
+
+/// The first twelve digits of a hash, enough to compare by eye.
+pub fn short_hash(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
+}
+
+/// How a change is taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Inverse {
+    /// By this op, made from what the survey saw.
+    By(Box<Op>),
+    /// Nothing has to be taken back, for this reason.
+    NotNeeded(String),
+    /// It cannot be taken back, for this reason.
+    Impossible(String),
+}
+
+/// One write: an op, its inverse, its guard and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Says which of a step's changes this is, the same at every survey (`close`, `confirm`, `delete`).
+    pub key: String,
+    /// What is written.
+    pub op: Op,
+    /// What must still be true for the op to run, as a sentence; the op itself enforces it.
+    pub guard: String,
+    /// How it is taken back.
+    pub inverse: Inverse,
+    /// Why it is made.
+    pub because: String,
+    /// The command that a person would type to do the same by hand.
+    pub by_hand: String,
+    /// How long one performance may take, in seconds; after that the outcome is unknown and is looked at again.
+    pub deadline_secs: u64,
+    /// Whether something has to be renewed while the run lives.
+    pub keep: Keep,
+}
+
+/// What a change asks of the run for as long as it lives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keep {
+    /// Nothing.
+    Nothing,
+    /// Renew from now on: a lease on the host that would run out by itself.
+    Renew {
+        /// Which lease, unique on its target.
+        lease: String,
+        /// How often, in seconds.
+        every_secs: u64,
+        /// How; must be idempotent.
+        op: Box<HostCommand>,
+    },
+    /// Renew no longer.
+    Release {
+        /// Which lease.
+        lease: String,
+    },
+}
+
+/// What performing an op came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The far side did it, and said this.
+    Done(String),
+    /// The far side said no, and nothing was changed.
+    Failed(String),
+    /// The reply was lost: it may or may not have been done.
+    Unknown(String),
+}

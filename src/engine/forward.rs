@@ -1,0 +1,299 @@
+//! Clusters and steps, in order.
+
+use std::time::{Duration, Instant};
+
+use futures::FutureExt as _;
+
+use super::fanout::{Limits, fan_out};
+use super::keeper::Keepers;
+use super::target::{End, JournalLost, OnTarget, millis};
+use super::{Consent, Engine, Report, Stop, backward};
+use crate::error::Class;
+use crate::event::Event;
+use crate::journal::{Entry, StepState};
+use crate::plan::{Plan, PlannedStep};
+use crate::runbook::OnFailure;
+use crate::steps::Question;
+
+/// How many clusters at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fleet {
+    /// At most this many clusters at a time.
+    pub at_once: usize,
+    /// The first cluster alone, through all its steps, before the others.
+    pub canary: bool,
+    /// Groups of this many clusters after the canary; 0: one group.
+    pub batch: usize,
+    /// No new clusters are taken once this many have failed.
+    pub max_failures: usize,
+}
+
+impl Default for Fleet {
+    fn default() -> Self {
+        Self { at_once: 8, canary: true, batch: 0, max_failures: 1 }
+    }
+}
+
+/// How a run ended on one cluster; `None`: every step is done.
+type LaneEnd = Option<(Class, String)>;
+
+/// Drives a plan to its end. Steps that the journal says are done are passed over, so this is `resume` too.
+///
+/// The journal failing ends the run at once; every other failure is dealt with by the policy of its step.
+pub async fn forward(engine: Engine<'_>, plan: &Plan, fleet: Fleet, consent: &Consent) -> Report {
+    if !consent.covers(&plan.digest) {
+        return report(engine, vec![Some((Class::Bug, "the consent was given to another plan".into()))]);
+    }
+    let began = Instant::now();
+    let run = &engine.mark.run;
+    engine.events.hear(Event::RunStarted {
+        run: run.clone(),
+        runbook: plan.name.clone(),
+        drill: engine.world.pretends(),
+        clusters: plan.clusters.iter().map(|cluster| cluster.name.clone()).collect(),
+        steps: plan.steps.len(),
+    });
+    let keepers = Keepers::default();
+    let limits =
+        Limits { at_once: fleet.at_once, canary: fleet.canary, batch: fleet.batch, max_failures: fleet.max_failures };
+    let lanes = fan_out(
+        plan.clusters.len(),
+        limits,
+        |index| lane(engine, plan, &plan.clusters[index].name, &keepers, consent).boxed(),
+        |end: &Result<LaneEnd, JournalLost>| !matches!(end, Ok(None)),
+    );
+    let lanes = tokio::select! {
+        lanes = lanes => lanes,
+        () = keepers.renew(engine) => Vec::new(),
+    };
+    let ends = lanes
+        .into_iter()
+        .zip(&plan.clusters)
+        .map(|(lane, cluster)| match lane {
+            None => Some((Class::Partial, format!("{}: not begun, because others had failed", cluster.name))),
+            Some(Ok(end)) => end,
+            Some(Err(JournalLost(error))) => Some((Class::Journal, error.to_string())),
+        })
+        .collect();
+    finish(engine, report(engine, ends), began)
+}
+
+/// All steps on one cluster.
+async fn lane(
+    engine: Engine<'_>,
+    plan: &Plan,
+    cluster: &str,
+    keepers: &Keepers,
+    consent: &Consent,
+) -> Result<LaneEnd, JournalLost> {
+    let mut worst: LaneEnd = None;
+    for (index, planned) in plan.steps.iter().enumerate() {
+        if engine.record.step_ended(cluster, index) == Some(StepState::Done) {
+            continue;
+        }
+        if engine.cancel.level() >= Stop::Soon {
+            return Ok(Some((Class::Interrupted, format!("{cluster}: stopped before step {:?}", planned.name))));
+        }
+        let end = step(engine, planned, index, cluster, keepers).await?;
+        let Some(class) = end.class else { continue };
+        let failure = (class, format!("{cluster}: step {:?}: {}", planned.name, end.why));
+        let stops = matches!(class, Class::Interrupted | Class::Declined);
+        match planned.policy.on_failure {
+            OnFailure::Continue if !stops => worst = worst.or(Some(failure)),
+            OnFailure::Undo if !stops => {
+                let undone = backward(engine, Some(cluster), consent).await?;
+                let why = format!("{}; {}", failure.1, undone.why);
+                return Ok(Some((undone.class.unwrap_or(class), why)));
+            }
+            _ => return Ok(Some(failure)),
+        }
+    }
+    Ok(worst)
+}
+
+/// One step on all its targets of one cluster.
+async fn step(
+    engine: Engine<'_>,
+    planned: &PlannedStep,
+    index: usize,
+    cluster: &str,
+    keepers: &Keepers,
+) -> Result<End, JournalLost> {
+    let began = Instant::now();
+    let targets: Vec<_> = planned.targets_on(cluster).collect();
+    engine.record.append(Entry::StepStarted { cluster: cluster.to_owned(), step: index })?;
+    engine.events.hear(Event::StepStarted {
+        cluster: cluster.to_owned(),
+        step: index,
+        name: planned.name.clone(),
+        intent: planned.step.intent(),
+        targets: targets.len(),
+    });
+    let end = if planned.policy.confirm && !confirmed(engine, planned, index, cluster).await? {
+        End { state: StepState::Declined, class: Some(Class::Declined), why: "the operator said no".into(), changes: 0 }
+    } else {
+        let limits = Limits {
+            at_once: planned.policy.fanout,
+            canary: planned.policy.canary,
+            batch: planned.policy.batch,
+            max_failures: planned.policy.max_failures,
+        };
+        let work = |i: usize| {
+            let target = targets[i];
+            async move {
+                let end = OnTarget { engine, keepers, index, planned, target }.run().await?;
+                let (target, state) = (target.clone(), end.state);
+                engine.events.hear(Event::TargetEnded { target, step: index, state, changes: end.changes });
+                Ok(end)
+            }
+            .boxed()
+        };
+        let failed = |end: &Result<End, JournalLost>| !matches!(end, Ok(end) if end.class.is_none());
+        fold_ends(&targets, fan_out(targets.len(), limits, work, failed).await)?
+    };
+    let (state, why) = (end.state, end.why.clone());
+    engine.record.append(Entry::StepEnded { cluster: cluster.to_owned(), step: index, state, why: why.clone() })?;
+    let name = planned.name.clone();
+    let took_ms = millis(began.elapsed());
+    engine.events.hear(Event::StepEnded { cluster: cluster.to_owned(), step: index, name, state, why, took_ms });
+    Ok(end)
+}
+
+async fn confirmed(
+    engine: Engine<'_>,
+    planned: &PlannedStep,
+    index: usize,
+    cluster: &str,
+) -> Result<bool, JournalLost> {
+    let question = Question {
+        id: "step".into(),
+        text: format!("{cluster}: {} — go on?", planned.step.intent()),
+        typed: None,
+        unattended: true,
+    };
+    let yes = tokio::select! {
+        answer = engine.operator.ask(&question) => answer.unwrap_or(false),
+        () = engine.cancel.reached(Stop::Soon) => false,
+    };
+    let (cluster, question) = (cluster.to_owned(), question.id);
+    engine.record.append(Entry::Answered { cluster, step: index, question, yes })?;
+    Ok(yes)
+}
+
+/// The targets' ends as the step's: one dead target never hides what the others came to.
+fn fold_ends(
+    targets: &[&crate::change::Target],
+    results: Vec<Option<Result<End, JournalLost>>>,
+) -> Result<End, JournalLost> {
+    let (mut changes, mut not_begun) = (0, Vec::new());
+    let mut failures: Vec<(String, End)> = Vec::new();
+    for (target, result) in targets.iter().zip(results) {
+        match result {
+            None => not_begun.push(target.short().to_owned()),
+            Some(Err(lost)) => return Err(lost),
+            Some(Ok(end)) => {
+                changes += end.changes;
+                if end.class.is_some() {
+                    failures.push((target.short().to_owned(), end));
+                }
+            }
+        }
+    }
+    let Some((_, first)) = failures.first() else {
+        let why = if changes == 0 { "nothing had to change".into() } else { crate::words::count(changes, "change") };
+        return Ok(End { state: StepState::Done, class: None, why, changes });
+    };
+    let (state, class) = (first.state, first.class);
+    let mut why = failures.iter().map(|(name, end)| format!("{name}: {}", end.why)).collect::<Vec<_>>().join("; ");
+    if !not_begun.is_empty() {
+        why.push_str(&format!("; not begun: {}", crate::words::fold(&not_begun)));
+    }
+    Ok(End { state, class, why, changes })
+}
+
+fn report(engine: Engine<'_>, ends: Vec<LaneEnd>) -> Report {
+    let tally = engine.record.tally();
+    let failures: Vec<(Class, String)> = ends.into_iter().flatten().collect();
+    let class = failures.iter().map(|(class, _)| *class).max_by_key(|class| gravity(*class));
+    // "No route" promises that nothing was changed.
+    let class = class.map(|class| match class {
+        Class::NoRoute if tally.done + tally.unknown > 0 => Class::Partial,
+        other => other,
+    });
+    let why = if failures.is_empty() {
+        format!("every step is done; {}", crate::words::count(tally.done, "change"))
+    } else {
+        failures.into_iter().map(|(_, why)| why).collect::<Vec<_>>().join("\n")
+    };
+    Report { class, why, costs: engine.world.costs(), tally }
+}
+
+/// Which of several failures names the run's end.
+fn gravity(class: Class) -> u8 {
+    match class {
+        Class::Usage | Class::Refused => 0,
+        Class::Declined => 1,
+        Class::NoRoute => 2,
+        Class::TimedOut => 3,
+        Class::Partial => 4,
+        Class::Stuck => 5,
+        Class::Interrupted => 6,
+        Class::Bug => 7,
+        Class::Journal => 8,
+    }
+}
+
+/// Writes the last line and says the last event.
+pub(super) fn finish(engine: Engine<'_>, mut report: Report, began: Instant) -> Report {
+    let code = report.class.map_or(0, Class::exit_code);
+    if report.class != Some(Class::Journal)
+        && let Err(error) = engine.record.append(Entry::Ended { code, why: report.why.clone() })
+    {
+        report.class = Some(Class::Journal);
+        report.why = error.to_string();
+    }
+    engine.events.hear(Event::RunEnded {
+        run: engine.mark.run.clone(),
+        code: report.class.map_or(0, Class::exit_code),
+        why: report.why.clone(),
+        costs: report.costs.clone(),
+        took_ms: millis(began.elapsed()),
+        next: next(engine, &report),
+    });
+    report
+}
+
+/// The next commands to type.
+fn next(engine: Engine<'_>, report: &Report) -> Vec<String> {
+    let run = &engine.mark.run;
+    let mut next = Vec::new();
+    if engine.world.pretends() {
+        return next;
+    }
+    if report.class.is_some() && report.class != Some(Class::Journal) {
+        next.push(format!("breakglass resume {run}"));
+    }
+    if report.tally.done + report.tally.unknown + report.tally.stuck > 0 {
+        next.push(format!("breakglass undo {run}"));
+    }
+    next.push(format!("breakglass show {run}"));
+    next
+}
+
+/// Runs `undo` as a command: everything that stands, newest first, then the last line.
+pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
+    let began = Instant::now();
+    let ends = match backward(engine, None, consent).await {
+        Ok(end) => vec![end.class.map(|class| (class, end.why.clone()))],
+        Err(JournalLost(error)) => vec![Some((Class::Journal, error.to_string()))],
+    };
+    let mut report = report(engine, ends);
+    if report.class.is_none() {
+        report.why =
+            format!("{} taken back; nothing of this run stands", crate::words::count(report.tally.undone, "change"));
+    }
+    finish(engine, report, began)
+}
+
+/// The longest that taking one change back may take, whatever its own deadline says.
+pub(super) const UNDO_AT_LEAST: Duration = Duration::from_secs(30);

@@ -1,0 +1,142 @@
+//! The journal as the engine uses it: many targets append to one writer, and read their own history from memory.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::change::{Change, Target};
+use crate::engine::Tally;
+use crate::journal::{ChangeRecord, ChangeState, Entry, JournalError, Line, Run, Writer, fold, read};
+use crate::process::Clock;
+use crate::steps::History;
+
+/// The open journal and the lines behind it.
+#[derive(Debug)]
+pub struct Record {
+    inner: Mutex<Inner>,
+    clock: Clock,
+}
+
+#[derive(Debug)]
+struct Inner {
+    writer: Writer,
+    run: Run,
+    began: Vec<(String, usize, jiff::Timestamp)>,
+}
+
+impl Record {
+    /// Takes a writer over, with what its journal says so far.
+    ///
+    /// # Errors
+    /// When the journal cannot be read back.
+    pub fn new(writer: Writer, clock: Clock) -> Result<Self, JournalError> {
+        let journal = read(writer.folder())?;
+        let began = journal
+            .lines
+            .iter()
+            .filter_map(|line| match &line.entry {
+                Entry::StepStarted { cluster, step } => Some((cluster.clone(), *step, line.at)),
+                _ => None,
+            })
+            .collect();
+        Ok(Self { inner: Mutex::new(Inner { writer, run: journal.run, began }), clock })
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // A panic elsewhere does not make the journal's file wrong: every append is whole or refused.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends an entry; on the disk when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written; nothing is accepted afterwards.
+    pub fn append(&self, entry: Entry) -> Result<(), JournalError> {
+        let mut inner = self.inner();
+        let line = inner.writer.append(entry)?;
+        inner.note(&line)
+    }
+
+    /// Writes down that a change is about to be made; its number.
+    ///
+    /// # Errors
+    /// As `append`.
+    pub fn intend(&self, step: usize, target: &Target, change: &Change) -> Result<u32, JournalError> {
+        let mut inner = self.inner();
+        let (id, line) = inner.writer.intend(step, target, change)?;
+        inner.note(&line)?;
+        Ok(id)
+    }
+
+    /// What a step did on a target so far.
+    pub fn history(&self, step: usize, target: &Target) -> History {
+        let inner = self.inner();
+        History {
+            changes: inner.run.changes.values().filter(|c| c.step == step && c.target == *target).cloned().collect(),
+            answers: inner
+                .run
+                .answers
+                .iter()
+                .filter(|((cluster, s, _), _)| *cluster == target.cluster && *s == step)
+                .map(|((_, _, question), yes)| (question.clone(), *yes))
+                .collect(),
+            since: inner.began.iter().find(|(c, s, _)| *c == target.cluster && *s == step).map(|(_, _, at)| *at),
+            now: self.clock.now(),
+        }
+    }
+
+    /// The run as it stands.
+    pub fn run(&self) -> Run {
+        self.inner().run.clone()
+    }
+
+    /// How a step ended on a cluster, if it did.
+    pub fn step_ended(&self, cluster: &str, step: usize) -> Option<crate::journal::StepState> {
+        self.inner().run.steps.get(&(cluster.to_owned(), step)).copied()
+    }
+
+    /// The changes that stand on a cluster, newest first, their blobs filled.
+    ///
+    /// # Errors
+    /// When a kept copy is gone or damaged.
+    pub fn standing(&self, cluster: Option<&str>) -> Result<Vec<ChangeRecord>, JournalError> {
+        let inner = self.inner();
+        let mut standing: Vec<ChangeRecord> =
+            inner.run.standing().filter(|c| cluster.is_none_or(|name| c.target.cluster == name)).cloned().collect();
+        standing.reverse();
+        for record in &mut standing {
+            if let crate::change::Inverse::By(op) = &mut record.change.inverse {
+                inner.writer.folder().fill(op).map_err(JournalError::Store)?;
+            }
+        }
+        Ok(standing)
+    }
+
+    /// The changes by their end.
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        for change in self.inner().run.changes.values() {
+            match change.state {
+                ChangeState::Done | ChangeState::Undoing => tally.done += 1,
+                ChangeState::Undone => tally.undone += 1,
+                ChangeState::Unknown | ChangeState::Intended => tally.unknown += 1,
+                ChangeState::Stuck => tally.stuck += 1,
+                ChangeState::Failed | ChangeState::NotMade => {}
+            }
+        }
+        tally
+    }
+}
+
+impl Inner {
+    fn note(&mut self, line: &Line) -> Result<(), JournalError> {
+        if let Entry::StepStarted { cluster, step } = &line.entry {
+            self.began.push((cluster.clone(), *step, line.at));
+        }
+        fold::apply(&mut self.run, line).map_err(|what| JournalError::Damaged {
+            path: self.writer.folder().journal(),
+            line: usize::try_from(line.seq).unwrap_or(0),
+            what,
+        })?;
+        self.run.span.1 = line.at;
+        Ok(())
+    }
+}

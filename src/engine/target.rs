@@ -1,0 +1,300 @@
+//! One step on one target: survey, write down, perform, write down, survey again, until nothing is left.
+
+use std::time::{Duration, Instant};
+
+use super::keeper::Keepers;
+use super::{Engine, Stop};
+use crate::change::{Change, Outcome, Target};
+use crate::error::Class;
+use crate::event::{ChangeEnd, Event};
+use crate::journal::{ChangeState, Entry, JournalError, StepState};
+use crate::plan::PlannedStep;
+use crate::steps::{History, Look, Question, StepError, Survey};
+
+/// How often one change may be made on a target and still be found wanting, before the step says that it does not take.
+const SAME_CHANGE_AT_MOST: usize = 3;
+/// A failed look is repeated after this pause.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// How a step ended on a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) state: StepState,
+    pub(super) class: Option<Class>,
+    pub(super) why: String,
+    pub(super) changes: usize,
+}
+
+/// The journal failed: the run ends here, whatever the policy says.
+#[derive(Debug)]
+pub(super) struct JournalLost(pub(super) JournalError);
+
+impl From<JournalError> for JournalLost {
+    fn from(error: JournalError) -> Self {
+        Self(error)
+    }
+}
+
+pub(super) struct OnTarget<'a> {
+    pub(super) engine: Engine<'a>,
+    pub(super) keepers: &'a Keepers,
+    pub(super) index: usize,
+    pub(super) planned: &'a PlannedStep,
+    pub(super) target: &'a Target,
+}
+
+enum Next {
+    Again,
+    End(End),
+}
+
+impl OnTarget<'_> {
+    pub(super) async fn run(&self) -> Result<End, JournalLost> {
+        let began = Instant::now();
+        let mut looks_left = self.planned.policy.retries;
+        let mut pretended: Vec<String> = Vec::new();
+        loop {
+            if self.engine.cancel.level() >= Stop::Soon {
+                return Ok(self.end(StepState::Interrupted, Some(Class::Interrupted), "stopped by a signal"));
+            }
+            let left = self.planned.policy.timeout.saturating_sub(began.elapsed());
+            if left.is_zero() {
+                return Ok(self.timed_out("the step's time was used up"));
+            }
+            let history = self.engine.record.history(self.index, self.target);
+            let survey = match self.look(&history, left).await {
+                Ok(survey) => survey,
+                Err(error) => match self.look_failed(error, &mut looks_left).await {
+                    Next::Again => continue,
+                    Next::End(end) => return Ok(end),
+                },
+            };
+            match self.act(&history, survey, left, &mut pretended).await? {
+                Next::Again => {}
+                Next::End(end) => return Ok(end),
+            }
+        }
+    }
+
+    async fn look(&self, history: &History, left: Duration) -> Result<Survey, StepError> {
+        let look = Look { target: self.target, reads: self.engine.world, history, mark: self.engine.mark };
+        tokio::select! {
+            survey = self.planned.step.survey(look) => survey,
+            () = tokio::time::sleep(left) => Err(StepError::refused(format!(
+                "the look at {} had not ended when the step's time ({}s) was used up",
+                self.target, self.planned.policy.timeout.as_secs()
+            ))),
+            () = self.engine.cancel.reached(Stop::Soon) => Err(StepError::Declined("stop".into())),
+        }
+    }
+
+    async fn look_failed(&self, error: StepError, looks_left: &mut u32) -> Next {
+        if self.engine.cancel.level() >= Stop::Soon {
+            return Next::End(self.end(StepState::Interrupted, Some(Class::Interrupted), "stopped by a signal"));
+        }
+        let again = matches!(error, StepError::Read(_)) && *looks_left > 0;
+        let hint = match &error {
+            StepError::Read(read) => read.hint.clone(),
+            StepError::Refused { hint, .. } => hint.clone(),
+            StepError::Declined(_) => None,
+        };
+        self.engine.events.hear(Event::Trouble {
+            target: self.target.clone(),
+            step: self.index,
+            what: error.to_string(),
+            hint,
+            again,
+        });
+        if again {
+            *looks_left -= 1;
+            self.pause(LOOK_AGAIN_AFTER).await;
+            return Next::Again;
+        }
+        let (state, class) = match &error {
+            StepError::Read(_) => (StepState::Failed, Class::NoRoute),
+            StepError::Refused { .. } => (StepState::Failed, Class::Partial),
+            StepError::Declined(_) => (StepState::Declined, Class::Declined),
+        };
+        Next::End(self.end(state, Some(class), error.to_string()))
+    }
+
+    async fn act(
+        &self,
+        history: &History,
+        mut survey: Survey,
+        left: Duration,
+        pretended: &mut Vec<String>,
+    ) -> Result<Next, JournalLost> {
+        for what in std::mem::take(&mut survey.saw) {
+            self.saw(what)?;
+        }
+        self.settle(history, &survey)?;
+        if let Some(question) = &survey.ask {
+            return self.ask(question).await;
+        }
+        // A pretended write cannot be seen by the next look: what was pretended counts as made.
+        survey.changes.retain(|change| !pretended.contains(&change.key));
+        if survey.changes.is_empty() {
+            return match survey.waiting_for {
+                Some(what) if !self.engine.world.pretends() => self.wait(what, left).await,
+                Some(what) => {
+                    self.saw(format!("would wait for: {what}"))?;
+                    Ok(Next::End(self.end(StepState::Done, None, "pretended")))
+                }
+                None => Ok(Next::End(self.end(StepState::Done, None, "nothing left to change"))),
+            };
+        }
+        for change in &survey.changes {
+            if self.made(&change.key) >= SAME_CHANGE_AT_MOST {
+                let why = format!(
+                    "{} was done {SAME_CHANGE_AT_MOST} times and is still wanted: it does not take",
+                    change.op.summary()
+                );
+                return Ok(Next::End(self.end(StepState::Failed, Some(Class::Partial), why)));
+            }
+            match self.make(change, left).await? {
+                Outcome::Done(_) if self.engine.world.pretends() => pretended.push(change.key.clone()),
+                Outcome::Done(_) => {}
+                Outcome::Failed(why) => {
+                    return Ok(Next::End(self.end(StepState::Failed, Some(Class::Partial), why)));
+                }
+                // Look again, never guess.
+                Outcome::Unknown(_) => break,
+            }
+            if self.engine.cancel.level() >= Stop::Soon {
+                break;
+            }
+        }
+        Ok(Next::Again)
+    }
+
+    /// Outcomes that are not known, after a new look: what the step still wants was not made, what it no longer wants was.
+    fn settle(&self, history: &History, survey: &Survey) -> Result<(), JournalLost> {
+        for record in &history.changes {
+            if !matches!(record.state, ChangeState::Intended | ChangeState::Unknown) {
+                continue;
+            }
+            let wanted = survey.changes.iter().any(|change| change.key == record.change.key);
+            let entry = if wanted {
+                Entry::NotMade { id: record.id }
+            } else {
+                Entry::Done { id: record.id, said: "the reply was lost; a new look found it made".into() }
+            };
+            self.engine.record.append(entry)?;
+            if !wanted {
+                self.keepers.note(self.engine, self.target, &record.change);
+                self.ended(record.id, &record.change, ChangeEnd::Done, "a new look found it made", Duration::ZERO);
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, question: &Question) -> Result<Next, JournalLost> {
+        let answer = tokio::select! {
+            answer = self.engine.operator.ask(question) => answer,
+            () = self.engine.cancel.reached(Stop::Soon) => None,
+        };
+        let yes = answer.unwrap_or(false);
+        self.engine.record.append(Entry::Answered {
+            cluster: self.target.cluster.clone(),
+            step: self.index,
+            question: question.id.clone(),
+            yes,
+        })?;
+        Ok(Next::Again)
+    }
+
+    async fn wait(&self, what: String, left: Duration) -> Result<Next, JournalLost> {
+        let interval = self.planned.step.interval();
+        if left <= interval {
+            return Ok(Next::End(self.timed_out(&format!("still waiting for {what}"))));
+        }
+        self.engine.events.hear(Event::Waiting {
+            target: self.target.clone(),
+            step: self.index,
+            what,
+            left_secs: left.as_secs(),
+        });
+        self.pause(interval).await;
+        Ok(Next::Again)
+    }
+
+    async fn make(&self, change: &Change, left: Duration) -> Result<Outcome, JournalLost> {
+        let id = self.engine.record.intend(self.index, self.target, change)?;
+        self.engine.events.hear(Event::ChangeSent {
+            target: self.target.clone(),
+            step: self.index,
+            id,
+            what: change.op.summary(),
+            because: change.because.clone(),
+        });
+        let limit = Duration::from_secs(change.deadline_secs).min(left.max(Duration::from_secs(1)));
+        let began = Instant::now();
+        let outcome = tokio::select! {
+            outcome = self.engine.world.perform(self.target, &change.op, limit) => outcome,
+            () = self.engine.cancel.reached(Stop::Now) => Outcome::Unknown("given up by the operator while in flight".into()),
+        };
+        let (entry, end, said) = match &outcome {
+            Outcome::Done(said) if self.engine.world.pretends() => {
+                (Entry::Done { id, said: said.clone() }, ChangeEnd::Pretended, said)
+            }
+            Outcome::Done(said) => (Entry::Done { id, said: said.clone() }, ChangeEnd::Done, said),
+            Outcome::Failed(why) => (Entry::Failed { id, why: why.clone() }, ChangeEnd::Failed, why),
+            Outcome::Unknown(why) => (Entry::Unknown { id, why: why.clone() }, ChangeEnd::Unknown, why),
+        };
+        self.engine.record.append(entry)?;
+        if end == ChangeEnd::Done {
+            self.keepers.note(self.engine, self.target, change);
+        }
+        self.ended(id, change, end, said, began.elapsed());
+        Ok(outcome)
+    }
+
+    fn ended(&self, id: u32, change: &Change, state: ChangeEnd, said: &str, took: Duration) {
+        let by_hand = matches!(state, ChangeEnd::Failed | ChangeEnd::Unknown).then(|| change.by_hand.clone());
+        self.engine.events.hear(Event::ChangeEnded {
+            target: self.target.clone(),
+            id,
+            what: change.op.summary(),
+            state,
+            said: said.to_owned(),
+            took_ms: millis(took),
+            by_hand,
+        });
+    }
+
+    fn saw(&self, what: String) -> Result<(), JournalLost> {
+        self.engine.record.append(Entry::Saw { target: self.target.clone(), step: self.index, what: what.clone() })?;
+        self.engine.events.hear(Event::Saw { target: self.target.clone(), step: self.index, what });
+        Ok(())
+    }
+
+    /// How often a change was made in this run of the step, found wanting each time.
+    fn made(&self, key: &str) -> usize {
+        let history = self.engine.record.history(self.index, self.target);
+        history.changes.iter().rev().take_while(|r| r.change.key == key && r.state == ChangeState::Done).count()
+    }
+
+    fn end(&self, state: StepState, class: Option<Class>, why: impl Into<String>) -> End {
+        let changes = self.engine.record.history(self.index, self.target).changes;
+        let changes = changes.iter().filter(|c| c.state == ChangeState::Done).count();
+        End { state, class, why: why.into(), changes }
+    }
+
+    fn timed_out(&self, what: &str) -> End {
+        let why = format!("{}: {what} after {}s", self.target, self.planned.policy.timeout.as_secs());
+        self.end(StepState::Failed, Some(Class::TimedOut), why)
+    }
+
+    async fn pause(&self, time: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            () = self.engine.cancel.reached(Stop::Soon) => {}
+        }
+    }
+}
+
+/// Whole milliseconds.
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

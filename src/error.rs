@@ -1,0 +1,116 @@
+//! What ends a command: a class that picks the exit code, the cause, and the next thing to type.
+
+use std::fmt;
+
+/// Why a command ended as it did. Each class has one exit code; the table in README and `--help` is made from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Something that should not happen: a fault of this program.
+    Bug,
+    /// The command line was wrong.
+    Usage,
+    /// Refused before anything was contacted or changed.
+    Refused,
+    /// No route led to the target.
+    NoRoute,
+    /// Some changes were made and some remain.
+    Partial,
+    /// An undo left something standing because somebody else had worked there.
+    Stuck,
+    /// The journal could not be written, or is damaged.
+    Journal,
+    /// The operator said no.
+    Declined,
+    /// A wait ended before its condition held.
+    TimedOut,
+    /// Stopped by a signal.
+    Interrupted,
+}
+
+impl Class {
+    /// Every class, in the order of its exit code.
+    pub const ALL: [Self; 10] = [
+        Self::Bug,
+        Self::Usage,
+        Self::Refused,
+        Self::NoRoute,
+        Self::Partial,
+        Self::Stuck,
+        Self::Journal,
+        Self::Declined,
+        Self::TimedOut,
+        Self::Interrupted,
+    ];
+
+    /// The exit code.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Bug => 1,
+            Self::Usage => 2,
+            Self::Refused => 3,
+            Self::NoRoute => 4,
+            Self::Partial => 5,
+            Self::Stuck => 6,
+            Self::Journal => 7,
+            Self::Declined => 8,
+            Self::TimedOut => 124,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// What the code means, for the table.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Bug => "a fault of breakglass itself; please report it",
+            Self::Usage => "the command line was wrong",
+            Self::Refused => {
+                "refused before anything was contacted or changed: bad kit, runbook, parameter or credential"
+            }
+            Self::NoRoute => "no route led to a target; nothing was changed there",
+            Self::Partial => "some changes were made and some remain; resume or undo",
+            Self::Stuck => "an undo left something standing because somebody else worked there since",
+            Self::Journal => "the journal could not be written or is damaged; no further write was made",
+            Self::Declined => "the operator said no",
+            Self::TimedOut => "a wait ended before its condition held",
+            Self::Interrupted => "stopped by Ctrl-C or a signal",
+        }
+    }
+}
+
+/// A failure as the operator sees it: one sentence, its causes, and hints with the next command to type.
+#[derive(Debug)]
+pub struct Failure {
+    /// Picks the exit code.
+    pub class: Class,
+    /// The sentence and its chain of causes.
+    pub source: anyhow::Error,
+    /// Further lines, last on the screen.
+    pub hints: Vec<String>,
+}
+
+impl Failure {
+    /// A failure with one sentence.
+    pub fn new(class: Class, message: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
+        Self { class, source: anyhow::Error::msg(message), hints: Vec::new() }
+    }
+
+    /// A failure that carries its causes.
+    pub fn from_error(class: Class, source: impl Into<anyhow::Error>) -> Self {
+        Self { class, source: source.into(), hints: Vec::new() }
+    }
+
+    /// Adds a line with what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.source)
+    }
+}
+
+impl std::error::Error for Failure {}

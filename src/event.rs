@@ -1,0 +1,176 @@
+//! Everything the engine says while it works. Serialisable and pure; rendering is a listener and can never end a run.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::change::Target;
+use crate::journal::StepState;
+use crate::world::Cost;
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Event {
+    /// A run began, or was taken up again.
+    RunStarted {
+        /// The run's id.
+        run: String,
+        /// The runbook.
+        runbook: String,
+        /// The writes are pretended.
+        drill: bool,
+        /// The clusters.
+        clusters: Vec<String>,
+        /// How many steps.
+        steps: usize,
+    },
+    /// A step began on a cluster.
+    StepStarted {
+        /// The cluster.
+        cluster: String,
+        /// From 0.
+        step: usize,
+        /// Its name.
+        name: String,
+        /// What it is about to do, in one sentence.
+        intent: String,
+        /// How many targets.
+        targets: usize,
+    },
+    /// Something was seen.
+    Saw {
+        /// Where.
+        target: Target,
+        /// From 0.
+        step: usize,
+        /// What.
+        what: String,
+    },
+    /// Waiting for something.
+    Waiting {
+        /// Where.
+        target: Target,
+        /// From 0.
+        step: usize,
+        /// For what.
+        what: String,
+        /// Until the wait ends, in seconds.
+        left_secs: u64,
+    },
+    /// A change is sent now.
+    ChangeSent {
+        /// Where.
+        target: Target,
+        /// From 0.
+        step: usize,
+        /// The change's number in the run.
+        id: u32,
+        /// What.
+        what: String,
+        /// Why.
+        because: String,
+    },
+    /// How a change came out.
+    ChangeEnded {
+        /// Where.
+        target: Target,
+        /// The change's number in the run.
+        id: u32,
+        /// What.
+        what: String,
+        /// How.
+        state: ChangeEnd,
+        /// What the far side said.
+        said: String,
+        /// How long it took, in milliseconds.
+        took_ms: u64,
+        /// The command for a person, when something is left to do.
+        by_hand: Option<String>,
+    },
+    /// A step failed on a target, or a look had to be repeated.
+    Trouble {
+        /// Where.
+        target: Target,
+        /// From 0.
+        step: usize,
+        /// What.
+        what: String,
+        /// The next command to type.
+        hint: Option<String>,
+        /// It will be tried again.
+        again: bool,
+    },
+    /// A step ended on a target.
+    TargetEnded {
+        /// Where.
+        target: Target,
+        /// From 0.
+        step: usize,
+        /// How.
+        state: StepState,
+        /// Changes made.
+        changes: usize,
+    },
+    /// A step ended on a cluster.
+    StepEnded {
+        /// The cluster.
+        cluster: String,
+        /// From 0.
+        step: usize,
+        /// Its name.
+        name: String,
+        /// How.
+        state: StepState,
+        /// In one sentence.
+        why: String,
+        /// How long it took, in milliseconds.
+        took_ms: u64,
+    },
+    /// Taking back began.
+    UndoStarted {
+        /// The run.
+        run: String,
+        /// How many changes stand.
+        changes: usize,
+    },
+    /// The run ended.
+    RunEnded {
+        /// The run.
+        run: String,
+        /// The exit code.
+        code: u8,
+        /// In one sentence.
+        why: String,
+        /// What was spent, by API server and host.
+        costs: BTreeMap<String, Cost>,
+        /// How long it took, in milliseconds.
+        took_ms: u64,
+        /// The next commands to type.
+        next: Vec<String>,
+    },
+}
+
+/// How a change came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeEnd {
+    /// Made.
+    Done,
+    /// Pretended, in a drill.
+    Pretended,
+    /// Refused by the far side.
+    Failed,
+    /// Not known.
+    Unknown,
+    /// Taken back.
+    Undone,
+    /// Could not be taken back.
+    Stuck,
+}
+
+/// Where events go.
+pub trait Listener: Send + Sync {
+    /// Takes one event; must not block and cannot fail.
+    fn hear(&self, event: Event);
+}

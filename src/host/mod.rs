@@ -1,0 +1,3 @@
+//! What is said to hosts, as pure text.
+pub mod script;
+pub use script::Script;

@@ -1,0 +1,179 @@
+//! The one form in which a host is spoken to: a sh text on standard input, `key=value` lines back.
+
+use serde::{Deserialize, Serialize};
+
+/// First words of every script; what follows on that line is read by machines too (see [`Head::parse`]).
+const BANNER: &str = "# breakglass ";
+
+/// What every body may use. No tool beyond sh itself is needed for it.
+///
+/// `sudo` and bare daemons hand over a short PATH or none, and a translated message cannot be parsed: both are set here.
+const PRELUDE: &str = r#"LC_ALL=C
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:${PATH:-}
+export LC_ALL PATH
+have() { command -v "$1" >/dev/null 2>&1; }
+say() { printf '%s=%s\n' "$1" "$(printf '%s' "$2" | tr '\n\t' '  ')"; }
+fail() { say failed "$1"; exit "${2:-1}"; }
+"#;
+
+/// One POSIX sh text run on a host through `sh -s` (or `sudo -n sh -s`), the text arriving on standard input.
+///
+/// Bodies run under dash, busybox ash and bash, quote all that comes from outside, and print results as
+/// `key=value` lines. Name and arguments say everything that the body says, so that a simulated host can act on them alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Script {
+    /// What the script does, as dotted words: `gate.close`.
+    pub name: String,
+    /// What it does it with, in order.
+    pub args: Vec<(String, String)>,
+    /// The statements; they run inside a function.
+    pub body: String,
+}
+
+impl Script {
+    /// A script by name and body, with no arguments yet.
+    pub fn new(name: &str, body: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), args: Vec::new(), body: body.into() }
+    }
+
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.args.push((key.to_owned(), value.into()));
+        self
+    }
+
+    /// The text to send: a machine-readable first line, the body inside a function, and the call of it as the last line.
+    ///
+    /// The shell runs nothing before it has read the last line, so a transfer that breaks off runs nothing at all. The
+    /// body's own standard input is empty, so that no tool in it eats the script.
+    pub fn text(&self) -> String {
+        let mut text = format!("{BANNER}{}", self.name);
+        for (key, value) in &self.args {
+            // A JSON string has no line break in it and is read back without loss.
+            text.push_str(&format!(" {key}={}", serde_json::Value::from(value.as_str())));
+        }
+        text.push_str("\nmain() {\n");
+        text.push_str(PRELUDE);
+        text.push_str(self.body.trim_end());
+        text.push_str("\n}\nmain </dev/null\n");
+        text
+    }
+}
+
+/// Name and arguments of a script, read back from its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// See [`Script::name`].
+    pub name: String,
+    /// See [`Script::args`].
+    pub args: Vec<(String, String)>,
+}
+
+impl Head {
+    /// Reads the first line of a script's text; `None` if this is no text of ours or it broke off.
+    pub fn parse(text: &str) -> Option<Self> {
+        let line = text.strip_prefix(BANNER)?.split('\n').next()?;
+        let (name, mut rest) = line.split_once(' ').unwrap_or((line, ""));
+        let mut args = Vec::new();
+        while !rest.is_empty() {
+            let (key, value) = rest.split_once('=')?;
+            let mut values = serde_json::Deserializer::from_str(value).into_iter::<String>();
+            let text = values.next()?.ok()?;
+            let used = values.byte_offset();
+            args.push((key.to_owned(), text));
+            rest = value.get(used..)?.trim_start_matches(' ');
+        }
+        (!name.is_empty()).then(|| Self { name: name.to_owned(), args })
+    }
+
+    /// The value of one argument.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.args.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
+    }
+}
+
+/// Puts a text between single quotes for a POSIX shell, whatever is in it.
+pub fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// The `key=value` lines that a script printed, in order; lines of any other form are left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer(Vec<(String, String)>);
+
+impl Answer {
+    /// Reads a script's standard output.
+    pub fn parse(stdout: &str) -> Self {
+        let pair = |line: &str| {
+            let (key, value) = line.split_once('=')?;
+            let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+            (!key.is_empty() && key.chars().all(word)).then(|| (key.to_owned(), value.trim().to_owned()))
+        };
+        Self(stdout.lines().filter_map(pair).collect())
+    }
+
+    /// The first value under a key, if it is there and not empty.
+    pub fn get<'a>(&'a self, key: &'a str) -> Option<&'a str> {
+        self.all(key).next()
+    }
+
+    /// Every value under a key that is not empty.
+    pub fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(k, v)| k == key && !v.is_empty()).map(|(_, v)| v.as_str())
+    }
+
+    /// The first value under a key, read as a number.
+    pub fn number(&self, key: &str) -> Option<u64> {
+        self.get(key)?.parse().ok()
+    }
+
+    /// Whether a key was answered with `yes`.
+    pub fn yes(&self, key: &str) -> bool {
+        self.get(key) == Some("yes")
+    }
+
+    /// Every pair, in the order printed.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(k, v)| (k.as_str(), v.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_is_read_back_whatever_the_values_hold() {
+        let nasty = ["", "a b=c", "it's \"quoted\" \\ $(x) `y`", "two\nlines\ttab", "ü€"];
+        let script = nasty.iter().fold(Script::new("gate.close", "true"), |s, v| s.arg("k", *v));
+        let text = script.text();
+        assert!(text.lines().next().unwrap().is_ascii() || text.contains("ü€"));
+        let head = Head::parse(&text).unwrap();
+        assert_eq!((head.name, head.args), (script.name, script.args));
+        assert_eq!(Head::parse("#!/bin/sh\n"), None);
+        assert_eq!(Head::parse("# breakglass x k=\"torn"), None);
+        assert_eq!(Head::parse("# breakglass bare\n").unwrap().args, []);
+    }
+
+    #[test]
+    fn only_the_last_line_runs_anything() {
+        let text = Script::new("x", "echo hello").text();
+        assert!(text.ends_with("\n}\nmain </dev/null\n"));
+        assert!(text.starts_with("# breakglass x\nmain() {\n"));
+    }
+
+    #[test]
+    fn quoting_survives_quotes() {
+        assert_eq!(quote("a'b"), r"'a'\''b'");
+        assert_eq!(quote(""), "''");
+    }
+
+    #[test]
+    fn answers_keep_order_and_skip_noise() {
+        let answer = Answer::parse("Warning: x = y\nport=6443\nport=8443\nempty=\nraw=a=b c\n");
+        assert_eq!(answer.all("port").collect::<Vec<_>>(), ["6443", "8443"]);
+        assert_eq!((answer.get("empty"), answer.get("raw")), (None, Some("a=b c")));
+        assert_eq!(answer.pairs().count(), 4);
+    }
+}

@@ -1,0 +1,228 @@
+//! Entries to state. The one match that lists every legal move of a change; anything else is damage.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Entry, Header, Line};
+use crate::change::{Change, Target};
+
+/// Where a change stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeState {
+    /// Written down, not yet answered.
+    Intended,
+    /// Made.
+    Done,
+    /// Refused by the far side; nothing was changed.
+    Failed,
+    /// The reply was lost.
+    Unknown,
+    /// Looked at again: had not been made.
+    NotMade,
+    /// Being taken back.
+    Undoing,
+    /// Taken back.
+    Undone,
+    /// Could not be taken back.
+    Stuck,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepState {
+    /// Nothing left to change and nothing awaited.
+    Done,
+    /// It failed, or a wait ended; the policy said to go on or to stop.
+    Failed,
+    /// The operator said no.
+    Declined,
+    /// A signal stopped it.
+    Interrupted,
+}
+
+/// One change as the journal tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangeRecord {
+    /// Its number in the run, from 1.
+    pub id: u32,
+    /// Position of its step in the plan, from 0.
+    pub step: usize,
+    /// Where.
+    pub target: Target,
+    /// What.
+    pub change: Change,
+    /// Where it stands.
+    pub state: ChangeState,
+    /// What was last said of it.
+    pub said: String,
+    /// When it was intended.
+    pub intended_at: jiff::Timestamp,
+    /// When its state last moved.
+    pub moved_at: jiff::Timestamp,
+}
+
+/// A whole run as its journal tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// The first line.
+    pub header: Header,
+    /// The changes by number.
+    pub changes: BTreeMap<u32, ChangeRecord>,
+    /// How each step ended on each cluster: (cluster, step).
+    pub steps: BTreeMap<(String, usize), StepState>,
+    /// The answers given: (cluster, step, question).
+    pub answers: BTreeMap<(String, usize, String), bool>,
+    /// How the run last ended: exit code and sentence. `None`: it is under way, or was killed.
+    pub ended: Option<(u8, String)>,
+    /// When the first and the last line were written.
+    pub span: (jiff::Timestamp, jiff::Timestamp),
+}
+
+impl Run {
+    /// The changes that stand: made, or perhaps made.
+    pub fn standing(&self) -> impl Iterator<Item = &ChangeRecord> {
+        use ChangeState::{Done, Intended, Stuck, Undoing, Unknown};
+        self.changes.values().filter(|c| matches!(c.state, Done | Intended | Unknown | Undoing | Stuck))
+    }
+}
+
+/// A line that the state before it does not allow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IllegalMove {
+    /// The line.
+    pub seq: u64,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+/// Folds entries to the state of the run.
+///
+/// # Errors
+/// The first line that is not a legal move.
+pub fn fold(lines: &[Line]) -> Result<Run, IllegalMove> {
+    let Some((first, rest)) = lines.split_first() else {
+        return Err(IllegalMove { seq: 0, what: "the journal is empty".into() });
+    };
+    let Entry::Started(header) = &first.entry else {
+        return Err(IllegalMove { seq: first.seq, what: "the first line does not start a run".into() });
+    };
+    let mut run = Run {
+        header: (**header).clone(),
+        changes: BTreeMap::new(),
+        steps: BTreeMap::new(),
+        answers: BTreeMap::new(),
+        ended: None,
+        span: (first.at, first.at),
+    };
+    for line in rest {
+        apply(&mut run, line).map_err(|what| IllegalMove { seq: line.seq, what })?;
+        run.span.1 = line.at;
+    }
+    Ok(run)
+}
+
+/// Moves the state of a run by one entry.
+pub(crate) fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
+    run.ended = None;
+    match &line.entry {
+        Entry::Started(_) => return Err("a second start".into()),
+        Entry::Resumed { .. } | Entry::Saw { .. } | Entry::StepStarted { .. } => {}
+        Entry::StepEnded { cluster, step, state, .. } => {
+            run.steps.insert((cluster.clone(), *step), *state);
+        }
+        Entry::Answered { cluster, step, question, yes } => {
+            run.answers.insert((cluster.clone(), *step, question.clone()), *yes);
+        }
+        Entry::Intended { id, step, target, change } => intend(run, line, *id, *step, target, change)?,
+        Entry::Done { id, said } => step_change(run, line, *id, ChangeState::Done, said)?,
+        Entry::Failed { id, why } => step_change(run, line, *id, ChangeState::Failed, why)?,
+        Entry::Unknown { id, why } => step_change(run, line, *id, ChangeState::Unknown, why)?,
+        Entry::NotMade { id } => step_change(run, line, *id, ChangeState::NotMade, "")?,
+        Entry::Undoing { id } => step_change(run, line, *id, ChangeState::Undoing, "")?,
+        Entry::Undone { id, said } => step_change(run, line, *id, ChangeState::Undone, said)?,
+        Entry::Stuck { id, why } => step_change(run, line, *id, ChangeState::Stuck, why)?,
+        Entry::Ended { code, why } => run.ended = Some((*code, why.clone())),
+    }
+    Ok(())
+}
+
+fn intend(run: &mut Run, line: &Line, id: u32, step: usize, target: &Target, change: &Change) -> Result<(), String> {
+    let record = ChangeRecord {
+        id,
+        step,
+        target: target.clone(),
+        change: change.clone(),
+        state: ChangeState::Intended,
+        said: String::new(),
+        intended_at: line.at,
+        moved_at: line.at,
+    };
+    match run.changes.insert(id, record) {
+        None => Ok(()),
+        Some(_) => Err(format!("change {id} is intended twice")),
+    }
+}
+
+fn step_change(run: &mut Run, line: &Line, id: u32, to: ChangeState, said: &str) -> Result<(), String> {
+    let record = run.changes.get_mut(&id).ok_or_else(|| format!("change {id} was never intended"))?;
+    if !legal(record.state, to) {
+        return Err(format!("change {id} cannot go from {:?} to {to:?}", record.state));
+    }
+    record.state = to;
+    record.moved_at = line.at;
+    if !said.is_empty() {
+        said.clone_into(&mut record.said);
+    }
+    Ok(())
+}
+
+/// Every legal move of a change.
+///
+/// `Intended` left by a kill is an unknown outcome: a later survey settles it the same way.
+fn legal(from: ChangeState, to: ChangeState) -> bool {
+    use ChangeState::{Done, Failed, Intended, NotMade, Stuck, Undoing, Undone, Unknown};
+    matches!(
+        (from, to),
+        (Intended, Done | Failed | Unknown | NotMade)
+            | (Unknown, Done | NotMade | Undoing)
+            | (Intended | Done | Undoing | Stuck, Undoing)
+            | (Undoing, Undone | Stuck)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_legal_moves_are_legal() {
+        use ChangeState::{Done, Failed, Intended, NotMade, Stuck, Undoing, Undone, Unknown};
+        let all = [Intended, Done, Failed, Unknown, NotMade, Undoing, Undone, Stuck];
+        let allowed: Vec<_> = all
+            .iter()
+            .flat_map(|from| all.iter().map(move |to| (*from, *to)))
+            .filter(|(from, to)| legal(*from, *to))
+            .collect();
+        assert_eq!(
+            allowed,
+            [
+                (Intended, Done),
+                (Intended, Failed),
+                (Intended, Unknown),
+                (Intended, NotMade),
+                (Intended, Undoing),
+                (Done, Undoing),
+                (Unknown, Done),
+                (Unknown, NotMade),
+                (Unknown, Undoing),
+                (Undoing, Undoing),
+                (Undoing, Undone),
+                (Undoing, Stuck),
+                (Stuck, Undoing),
+            ]
+        );
+    }
+}

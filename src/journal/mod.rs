@@ -1,0 +1,179 @@
+//! The append-only, hash-chained, fsynced record of one run. Undo and resume read nothing else.
+//!
+//! A run is a folder: `journal.jsonl` and `blobs/` (saved objects and manifests, by their hash). Folders are 0700 and
+//! files 0600. Each line ends in the SHA-256 of the line before it and its own text, so a line that was changed,
+//! removed or put in later breaks the chain; see `verify`.
+
+pub(crate) mod fold;
+mod read;
+mod store;
+mod write;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::change::{Change, Target};
+
+pub use fold::{ChangeRecord, ChangeState, IllegalMove, Run, StepState, fold};
+pub use read::{Journal, JournalError, read, verify};
+pub use store::{RunFolder, Store, StoreError};
+pub use write::Writer;
+
+/// The format this program writes; it reads this and all older ones, and never appends to a newer one.
+pub const FORMAT: u32 = 1;
+
+/// One line of the journal, without its hash.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// Position in the file, from 1.
+    pub seq: u64,
+    /// When it was written, UTC.
+    pub at: Timestamp,
+    /// What it says.
+    pub entry: Entry,
+}
+
+/// What started a run: enough to build the same plan again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// The format of the file.
+    pub format: u32,
+    /// The run's id.
+    pub run: String,
+    /// Who ran it.
+    pub operator: String,
+    /// On which machine.
+    pub machine: String,
+    /// The version of the program.
+    pub version: String,
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
+    /// A drill: its writes were pretended.
+    pub drill: bool,
+    /// The runbook's text as it was run.
+    pub runbook: String,
+    /// The runbook's name, for lists.
+    pub name: String,
+    /// Its parameters, resolved.
+    pub params: serde_json::Map<String, serde_json::Value>,
+    /// The clusters it ran on, in order.
+    pub clusters: Vec<String>,
+    /// Where the clusters were found: the kit's folder, or the flags that replaced it.
+    pub kit: String,
+    /// The digest of the plan that was consented to.
+    pub plan: String,
+}
+
+/// What can happen in a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Entry {
+    /// The first line.
+    Started(Box<Header>),
+    /// The run was taken up again.
+    Resumed {
+        /// Who took it up.
+        operator: String,
+    },
+    /// A step began on a cluster.
+    StepStarted {
+        /// The cluster.
+        cluster: String,
+        /// Position in the plan, from 0.
+        step: usize,
+    },
+    /// A step ended on a cluster.
+    StepEnded {
+        /// The cluster.
+        cluster: String,
+        /// Position in the plan, from 0.
+        step: usize,
+        /// How.
+        state: StepState,
+        /// Why, in one sentence.
+        why: String,
+    },
+    /// The operator was asked.
+    Answered {
+        /// The cluster.
+        cluster: String,
+        /// Position in the plan, from 0.
+        step: usize,
+        /// Which question.
+        question: String,
+        /// The answer.
+        yes: bool,
+    },
+    /// What a step saw that a later reader wants to know: counters, rates, latencies.
+    Saw {
+        /// Where.
+        target: Target,
+        /// Position in the plan, from 0.
+        step: usize,
+        /// What, in one sentence.
+        what: String,
+    },
+    /// A change is about to be made.
+    Intended {
+        /// The change's number in this run, from 1.
+        id: u32,
+        /// Position in the plan, from 0.
+        step: usize,
+        /// Where.
+        target: Target,
+        /// What.
+        change: Box<Change>,
+    },
+    /// It was done.
+    Done {
+        /// The change.
+        id: u32,
+        /// What the far side said.
+        said: String,
+    },
+    /// The far side said no.
+    Failed {
+        /// The change.
+        id: u32,
+        /// What it said.
+        why: String,
+    },
+    /// The reply was lost.
+    Unknown {
+        /// The change.
+        id: u32,
+        /// What was seen of it.
+        why: String,
+    },
+    /// A new survey found that a change whose reply was lost had not been made.
+    NotMade {
+        /// The change.
+        id: u32,
+    },
+    /// A change is about to be taken back.
+    Undoing {
+        /// The change.
+        id: u32,
+    },
+    /// It was taken back, or needed no taking back.
+    Undone {
+        /// The change.
+        id: u32,
+        /// What the far side said.
+        said: String,
+    },
+    /// It could not be taken back.
+    Stuck {
+        /// The change.
+        id: u32,
+        /// Why.
+        why: String,
+    },
+    /// The run stopped here.
+    Ended {
+        /// The exit code.
+        code: u8,
+        /// In one sentence.
+        why: String,
+    },
+}

@@ -1,0 +1,183 @@
+//! Reading back: strict, and forgiving exactly one thing, a torn last line.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::store::StoreError;
+use super::{Entry, FORMAT, IllegalMove, Line, Run, RunFolder, fold};
+use crate::change::sha256_hex;
+
+/// A journal as read.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    /// Its lines.
+    pub lines: Vec<Line>,
+    /// What they fold to.
+    pub run: Run,
+    /// The hash that the next line follows.
+    pub last_hash: String,
+    /// The file ended in a line that was never finished.
+    pub torn: bool,
+    /// Length of the file without the torn line, in bytes.
+    pub intact_bytes: u64,
+}
+
+/// Why a journal could not be written or read.
+#[derive(Debug)]
+pub enum JournalError {
+    /// The operating system said no.
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+    /// An earlier append failed; nothing more is accepted.
+    Broken(PathBuf),
+    /// A line is not what was written.
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        what: String,
+    },
+    /// Written by a newer version.
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: u32,
+    },
+    /// A living process holds it.
+    InUse {
+        /// The run.
+        run: String,
+    },
+    /// A blob.
+    Store(StoreError),
+}
+
+impl JournalError {
+    pub(super) fn io(what: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { what, path: path.to_owned(), source }
+    }
+}
+
+impl fmt::Display for JournalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { what, path, source } => write!(f, "cannot {what} the journal {}: {source}", path.display()),
+            Self::Broken(path) => {
+                write!(f, "the journal {} could not be written; no further change is made", path.display())
+            }
+            Self::Damaged { path, line, what } => {
+                write!(f, "{}:{line}: the journal is damaged: {what}", path.display())
+            }
+            Self::Newer { path, format } => {
+                write!(
+                    f,
+                    "{}: format {format} is newer than this program's {FORMAT}; use the newer breakglass",
+                    path.display()
+                )
+            }
+            Self::InUse { run } => write!(f, "run {run} is still under way in another process"),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for JournalError {}
+
+/// The hash of a line: SHA-256 over the hash before it and the line's own text.
+pub(super) fn chain(before: &str, text: &str) -> String {
+    sha256_hex(format!("{before}\n{text}").as_bytes())
+}
+
+const SEAL: &str = ",\"hash\":\"";
+
+/// The line as it stands in the file: its text with the hash as last field, so that it is one JSON object.
+pub(super) fn seal(text: &str, hash: &str) -> String {
+    let open = text.strip_suffix('}').unwrap_or(text);
+    format!("{open}{SEAL}{hash}\"}}\n")
+}
+
+/// The text and the hash of a sealed line.
+fn unseal(record: &str) -> Option<(String, &str)> {
+    let (open, hash) = record.strip_suffix("\"}")?.rsplit_once(SEAL)?;
+    Some((format!("{open}}}"), hash))
+}
+
+/// Reads a run's journal and proves its chain.
+///
+/// # Errors
+/// When it cannot be read, is damaged anywhere but in a torn last line, or is of a newer format.
+pub fn read(folder: &RunFolder) -> Result<Journal, JournalError> {
+    let path = folder.journal();
+    let text = fs::read_to_string(&path).map_err(|e| JournalError::io("read", &path, e))?;
+    parse(&path, &text)
+}
+
+/// Proves a run's chain; the number of lines and the last hash.
+///
+/// # Errors
+/// As `read`; a torn last line too, since it is not what was written.
+pub fn verify(folder: &RunFolder) -> Result<(usize, String), JournalError> {
+    let journal = read(folder)?;
+    if journal.torn {
+        let what =
+            "the last line is torn (the process was killed while writing it); `resume` or `undo` cuts it off".into();
+        return Err(JournalError::Damaged { path: folder.journal(), line: journal.lines.len() + 1, what });
+    }
+    Ok((journal.lines.len(), journal.last_hash))
+}
+
+fn parse(path: &Path, text: &str) -> Result<Journal, JournalError> {
+    let damaged = |line: usize, what: String| JournalError::Damaged { path: path.to_owned(), line, what };
+    let mut lines: Vec<Line> = Vec::new();
+    let (mut hash, mut intact, mut torn) = (String::new(), 0_u64, false);
+    for (index, record) in text.split_inclusive('\n').enumerate() {
+        let Some(record) = record.strip_suffix('\n') else {
+            torn = true;
+            break;
+        };
+        let (body, said) = unseal(record).ok_or_else(|| damaged(index + 1, "it has no hash".into()))?;
+        hash = chain(&hash, &body);
+        if hash != said {
+            return Err(damaged(index + 1, "its hash does not follow from the lines before it".into()));
+        }
+        if index == 0 {
+            refuse_newer(path, &body)?;
+        }
+        let line: Line = serde_json::from_str(&body).map_err(|e| damaged(index + 1, e.to_string()))?;
+        if line.seq != index as u64 + 1 {
+            return Err(damaged(index + 1, format!("it is numbered {}", line.seq)));
+        }
+        lines.push(line);
+        intact += record.len() as u64 + 1;
+    }
+    let run = fold(&lines).map_err(|IllegalMove { seq, what }| damaged(usize::try_from(seq).unwrap_or(0), what))?;
+    Ok(Journal { lines, run, last_hash: hash, torn, intact_bytes: intact })
+}
+
+/// A newer format may hold entries this version cannot read, so it is told apart before the line is decoded.
+fn refuse_newer(path: &Path, body: &str) -> Result<(), JournalError> {
+    let value: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+    let format = value.pointer("/entry/started/format").and_then(serde_json::Value::as_u64).unwrap_or(0);
+    if format > u64::from(FORMAT) {
+        return Err(JournalError::Newer { path: path.to_owned(), format: u32::try_from(format).unwrap_or(u32::MAX) });
+    }
+    Ok(())
+}
+
+impl Journal {
+    /// The entries with the time each was written.
+    pub fn entries(&self) -> impl Iterator<Item = (&jiff::Timestamp, &Entry)> {
+        self.lines.iter().map(|line| (&line.at, &line.entry))
+    }
+}

@@ -1,0 +1,190 @@
+//! Where runs are kept: one folder each, blobs by their hash.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::change::{Blob, Op, sha256_hex};
+
+/// The folder that holds all runs.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// One run's folder.
+#[derive(Debug, Clone)]
+pub struct RunFolder {
+    /// The folder.
+    pub path: PathBuf,
+    /// The run's id, which is the folder's name.
+    pub run: String,
+}
+
+/// Why a folder or a blob could not be used.
+#[derive(Debug)]
+pub enum StoreError {
+    /// The operating system said no.
+    Io {
+        /// What was tried.
+        what: String,
+        /// The path.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+    /// No run has this id, or several begin with it.
+    NoSuchRun {
+        /// As typed.
+        typed: String,
+        /// The ids that would fit.
+        near: Vec<String>,
+    },
+    /// A blob's bytes are not those its name promises.
+    Damaged(PathBuf),
+}
+
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Io { what, path, source } => write!(f, "cannot {what} {}: {source}", path.display()),
+            Self::NoSuchRun { typed, near } if near.is_empty() => {
+                write!(f, "no run {typed:?}; `breakglass runs` lists them")
+            }
+            Self::NoSuchRun { typed, near } => write!(f, "{typed:?} could be any of {}", near.join(", ")),
+            Self::Damaged(path) => write!(f, "{} does not have the content its name promises", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+fn io(what: &str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let (what, path) = (what.to_owned(), path.to_owned());
+    move |source| StoreError::Io { what, path, source }
+}
+
+/// Makes a folder that only its owner can enter, and the folders above it.
+fn private_dir(path: &Path) -> Result<(), StoreError> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io("make the folder", path))
+}
+
+/// Makes what was written to a folder's list of names last.
+pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+impl Store {
+    /// The store in this folder; nothing is made yet.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Makes the folder of a new run.
+    ///
+    /// # Errors
+    /// When it cannot be made, or is there already.
+    pub fn create(&self, run: &str) -> Result<RunFolder, StoreError> {
+        private_dir(&self.root)?;
+        let path = self.root.join(run);
+        fs::DirBuilder::new().mode(0o700).create(&path).map_err(io("make the run's folder", &path))?;
+        private_dir(&path.join("blobs"))?;
+        sync_dir(&self.root).map_err(io("fsync", &self.root))?;
+        Ok(RunFolder { path, run: run.to_owned() })
+    }
+
+    /// The ids of all runs, oldest first (an id begins with the time it was made).
+    ///
+    /// # Errors
+    /// When the folder is there and cannot be read.
+    pub fn runs(&self) -> Result<Vec<String>, StoreError> {
+        let entries = match fs::read_dir(&self.root) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(io("list", &self.root)(e)),
+        };
+        let mut runs: Vec<String> = entries
+            .filter_map(Result::ok)
+            .filter(|entry| entry.path().join("journal.jsonl").exists())
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
+        runs.sort();
+        Ok(runs)
+    }
+
+    /// The run whose id is, or begins with or ends in, what was typed; `last` is the newest.
+    ///
+    /// # Errors
+    /// None or several fit.
+    pub fn open(&self, typed: &str) -> Result<RunFolder, StoreError> {
+        let runs = self.runs()?;
+        let fits: Vec<&String> = if typed == "last" {
+            runs.last().into_iter().collect()
+        } else {
+            runs.iter().filter(|run| run.starts_with(typed) || run.ends_with(typed)).collect()
+        };
+        match fits.as_slice() {
+            [run] => Ok(RunFolder { path: self.root.join(run.as_str()), run: (*run).clone() }),
+            many => {
+                Err(StoreError::NoSuchRun { typed: typed.into(), near: many.iter().map(|r| (*r).clone()).collect() })
+            }
+        }
+    }
+}
+
+impl RunFolder {
+    /// The journal's path.
+    pub fn journal(&self) -> PathBuf {
+        self.path.join("journal.jsonl")
+    }
+
+    fn blob_path(&self, sha256: &str) -> PathBuf {
+        self.path.join("blobs").join(sha256)
+    }
+
+    /// Keeps every blob of an op; on the disk before this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep(&self, op: &Op) -> Result<(), StoreError> {
+        for blob in op.blobs() {
+            let (Some(bytes), path) = (&blob.bytes, self.blob_path(&blob.sha256)) else { continue };
+            if path.exists() {
+                continue;
+            }
+            let part = path.with_extension("part");
+            let write = || -> io::Result<()> {
+                let mut file =
+                    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+                file.write_all(bytes)?;
+                file.sync_all()?;
+                fs::rename(&part, &path)?;
+                sync_dir(&self.path.join("blobs"))
+            };
+            write().map_err(io("keep a copy in", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Fills every blob of an op that was read from the journal.
+    ///
+    /// # Errors
+    /// When a copy is gone or is not what it was.
+    pub fn fill(&self, op: &mut Op) -> Result<(), StoreError> {
+        for blob in op.blobs_mut() {
+            let path = self.blob_path(&blob.sha256);
+            let bytes = fs::read(&path).map_err(io("read the kept copy", &path))?;
+            if sha256_hex(&bytes) != blob.sha256 {
+                return Err(StoreError::Damaged(path));
+            }
+            *blob = Blob::new(bytes);
+        }
+        Ok(())
+    }
+}

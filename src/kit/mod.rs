@@ -1,0 +1,142 @@
+//! What was prepared in peace: clusters, API servers, hosts, credentials. Needs no DNS, no identity provider, no server.
+
+pub mod select;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// One cluster, everything resolved: addresses are IPs, key material is in memory.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    /// Its name in the kit.
+    pub name: String,
+    /// Its API servers, in the order they are tried when nothing is known of them.
+    pub api_servers: Vec<ApiServer>,
+    /// Its hosts.
+    pub hosts: Vec<Host>,
+    /// The name in the API servers' certificates.
+    pub tls_server_name: Option<String>,
+    /// The certificates that API servers are verified against, PEM.
+    pub ca: Vec<u8>,
+    /// Who we are to the API.
+    pub credential: Credential,
+    /// Where this was read: a file of the kit, or the flags that replaced it.
+    pub source: String,
+}
+
+/// One API server and the way to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiServer {
+    /// Its name in the kit.
+    pub name: String,
+    /// Where it listens: dialled directly, or from the host when `via` is set.
+    pub address: SocketAddr,
+    /// The host whose loopback or network it is reached through, by SSH; its name in the kit.
+    pub via: Option<String>,
+    /// The host it runs on, by its name in the kit, when that is known.
+    pub host: Option<String>,
+}
+
+/// One host and the way to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// Its name in the kit.
+    pub name: String,
+    /// Its address.
+    pub address: IpAddr,
+    /// How SSH gets in.
+    pub ssh: SshAccess,
+    /// What it is for.
+    pub roles: Vec<Role>,
+    /// The folder of its static pods.
+    pub manifests: String,
+}
+
+/// How SSH gets into a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshAccess {
+    /// The port of its SSH server.
+    pub port: u16,
+    /// The user.
+    pub user: String,
+    /// Private keys; empty: the agent only.
+    pub identities: Vec<PathBuf>,
+    /// The agent's socket.
+    pub agent: Option<PathBuf>,
+    /// Host keys as lines of a known_hosts file.
+    pub host_keys: Vec<String>,
+    /// Files with host keys.
+    pub known_hosts: Vec<PathBuf>,
+    /// The name its key stands under, when it is not the address.
+    pub host_key_alias: Option<String>,
+    /// Jump hosts on the way, the first one first.
+    pub jumps: Vec<Jump>,
+    /// Commands need `sudo -n`.
+    pub sudo: bool,
+}
+
+/// A host on the way to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Jump {
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub address: IpAddr,
+    /// How SSH gets in; its own jumps are empty.
+    pub ssh: SshAccess,
+}
+
+/// What a host is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// It runs an API server.
+    ControlPlane,
+    /// It runs workloads.
+    Node,
+}
+
+/// Who we are to the API. The bytes are in memory only.
+#[derive(Clone)]
+pub enum Credential {
+    /// A client certificate and its key, PEM.
+    Certificate {
+        /// The chain.
+        cert: Vec<u8>,
+        /// The key.
+        key: Vec<u8>,
+    },
+    /// A bearer token.
+    Token(String),
+    /// None: health endpoints and hosts only.
+    Anonymous,
+}
+
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Certificate { .. } => "Certificate(..)",
+            Self::Token(_) => "Token(..)",
+            Self::Anonymous => "Anonymous",
+        })
+    }
+}
+
+impl Cluster {
+    /// The host with this name.
+    pub fn host(&self, name: &str) -> Option<&Host> {
+        self.hosts.iter().find(|host| host.name == name)
+    }
+
+    /// The API server with this name.
+    pub fn api_server(&self, name: &str) -> Option<&ApiServer> {
+        self.api_servers.iter().find(|server| server.name == name)
+    }
+
+    /// The hosts that run an API server.
+    pub fn api_hosts(&self) -> impl Iterator<Item = &Host> {
+        self.hosts.iter().filter(|host| host.roles.contains(&Role::ControlPlane))
+    }
+}

@@ -1,0 +1,146 @@
+//! Runbook + kit + parameters, fully resolved, printable, with a digest. Pure: nothing is contacted.
+//!
+//! Everything that can be refused without touching a host is refused here, all refusals together.
+
+use serde_json::json;
+
+use crate::change::{Part, Target, sha256_hex};
+use crate::kit::{Cluster, select};
+use crate::runbook::{Policy, Refusal, Resolved};
+use crate::steps::{Announced, Scope, Sends, Step};
+
+/// What will be done.
+pub struct Plan {
+    /// The runbook's name.
+    pub name: String,
+    /// Its purpose.
+    pub purpose: String,
+    /// The runbook as resolved, for the journal.
+    pub runbook: Resolved,
+    /// The clusters, in the order they are worked on; the first is the canary.
+    pub clusters: Vec<Cluster>,
+    /// The steps, in order.
+    pub steps: Vec<PlannedStep>,
+    /// SHA-256 over all of the above but credentials: what consent is given to.
+    pub digest: String,
+}
+
+/// One step with its targets.
+pub struct PlannedStep {
+    /// Its name in the runbook.
+    pub name: String,
+    /// Its kind's name.
+    pub kind: &'static str,
+    /// The step itself.
+    pub step: Box<dyn Step>,
+    /// Its targets, over all clusters, in the order they are worked on.
+    pub targets: Vec<Target>,
+    /// How it is run.
+    pub policy: Policy,
+}
+
+impl PlannedStep {
+    /// Its targets on one cluster.
+    pub fn targets_on<'a>(&'a self, cluster: &'a str) -> impl Iterator<Item = &'a Target> {
+        self.targets.iter().filter(move |target| target.cluster == cluster)
+    }
+}
+
+impl Plan {
+    /// The cluster with this name.
+    pub fn cluster(&self, name: &str) -> Option<&Cluster> {
+        self.clusters.iter().find(|cluster| cluster.name == name)
+    }
+
+    /// What each step may send to each of its targets.
+    pub fn announced(&self) -> impl Iterator<Item = (&PlannedStep, &Target, Vec<Announced>)> {
+        self.steps.iter().flat_map(move |planned| {
+            planned.targets.iter().filter_map(move |target| {
+                let cluster = self.cluster(&target.cluster)?;
+                Some((planned, target, planned.step.announce(target, cluster)))
+            })
+        })
+    }
+}
+
+/// Builds the plan, or says everything that is wrong.
+///
+/// # Errors
+/// Every refusal at once.
+pub fn build(runbook: Resolved, clusters: Vec<Cluster>) -> Result<Plan, Vec<Refusal>> {
+    let mut refusals = Vec::new();
+    let mut steps = Vec::new();
+    for decl in &runbook.steps {
+        let mut refuse = |what: String| refusals.push(Refusal { at: decl.at.clone(), what, hint: None });
+        let step = match decl.kind.build(decl.with.clone()) {
+            Ok(step) => step,
+            Err(faults) => {
+                faults.into_iter().for_each(|fault| refuse(format!("step {:?}: {fault}", decl.name)));
+                continue;
+            }
+        };
+        let mut targets = Vec::new();
+        for cluster in &clusters {
+            match select::targets(cluster, decl.kind.scope(), decl.targets.as_deref()) {
+                Ok(found) => targets.extend(found),
+                Err(fault) => refuse(format!("step {:?}: {fault}", decl.name)),
+            }
+        }
+        for target in &targets {
+            let Some(cluster) = clusters.iter().find(|cluster| cluster.name == target.cluster) else { continue };
+            for fault in step.refuse(target, cluster) {
+                refuse(format!("step {:?} on {target}: {fault}", decl.name));
+            }
+        }
+        let policy = decl.policy.clone();
+        steps.push(PlannedStep { name: decl.name.clone(), kind: decl.kind.name(), step, targets, policy });
+    }
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    let digest = digest(&runbook, &clusters, &steps);
+    let (name, purpose) = (runbook.name.clone(), runbook.purpose.clone());
+    Ok(Plan { name, purpose, runbook, clusters, steps, digest })
+}
+
+/// The targets that a scope stands for on a cluster.
+pub fn scope_targets(cluster: &Cluster, scope: Scope) -> Vec<Target> {
+    match scope {
+        Scope::ApiHosts => cluster.api_hosts().map(|host| Target::host(&cluster.name, &host.name)).collect(),
+        Scope::ApiServers => {
+            cluster.api_servers.iter().map(|server| Target::api_server(&cluster.name, &server.name)).collect()
+        }
+        Scope::Cluster => vec![Target::cluster(&cluster.name)],
+        Scope::Local => vec![Target::local(&cluster.name)],
+    }
+}
+
+fn digest(runbook: &Resolved, clusters: &[Cluster], steps: &[PlannedStep]) -> String {
+    let clusters: Vec<_> = clusters
+        .iter()
+        .map(|cluster| {
+            json!({
+                "name": cluster.name,
+                "apiServers": cluster.api_servers.iter().map(|s| json!([s.name, s.address, s.via])).collect::<Vec<_>>(),
+                "hosts": cluster.hosts.iter().map(|h| json!([h.name, h.address, h.ssh.port, h.ssh.user])).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    let steps: Vec<_> = steps
+        .iter()
+        .zip(&runbook.steps)
+        .map(|(planned, decl)| json!([planned.name, planned.kind, decl.with, planned.targets, planned.policy]))
+        .collect();
+    let value = json!({ "runbook": runbook.name, "params": runbook.params, "clusters": clusters, "steps": steps });
+    sha256_hex(value.to_string().as_bytes())
+}
+
+/// Whether anything announced changes something.
+pub fn writes(announced: &[Announced]) -> bool {
+    announced.iter().any(|a| a.writes && matches!(a.what, Sends::Op(_)))
+}
+
+/// Whether a target is a host.
+pub fn is_host(target: &Target) -> bool {
+    matches!(target.part, Part::Host(_))
+}

@@ -1,0 +1,111 @@
+//! The process itself as a value: arguments, environment, folders, clock, ids. The only caller of `std::env` and of the
+//! system clock, so that tests can give another world.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+/// What the program may know about its surroundings.
+#[derive(Debug, Clone)]
+pub struct Process {
+    /// The command line, the program's name first.
+    pub args: Vec<OsString>,
+    /// The environment.
+    pub env: BTreeMap<String, String>,
+    /// The folder it was started in.
+    pub cwd: PathBuf,
+    /// Whether a person can be asked: standard input and standard error are terminals.
+    pub interactive: bool,
+    /// Whether standard output is a terminal.
+    pub stdout_terminal: bool,
+    /// Whether standard error is a terminal.
+    pub stderr_terminal: bool,
+    /// The clock.
+    pub clock: Clock,
+}
+
+/// Where the time comes from.
+#[derive(Debug, Clone, Copy)]
+pub enum Clock {
+    /// The system's clock.
+    System,
+    /// A clock that stands still, for tests.
+    Fixed(Timestamp),
+}
+
+impl Clock {
+    /// The time now, UTC.
+    pub fn now(self) -> Timestamp {
+        match self {
+            Self::System => Timestamp::now(),
+            Self::Fixed(at) => at,
+        }
+    }
+}
+
+impl Process {
+    /// The real process.
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the operating system")]
+    pub fn real() -> Self {
+        let stderr_terminal = std::io::stderr().is_terminal();
+        Self {
+            args: std::env::args_os().collect(),
+            env: std::env::vars_os()
+                .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
+            cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            interactive: std::io::stdin().is_terminal() && stderr_terminal,
+            stdout_terminal: std::io::stdout().is_terminal(),
+            stderr_terminal,
+            clock: Clock::System,
+        }
+    }
+
+    /// A variable of the environment, when it is set and not empty.
+    pub fn var(&self, name: &str) -> Option<&str> {
+        self.env.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The operator's home folder.
+    pub fn home(&self) -> PathBuf {
+        self.var("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from)
+    }
+
+    /// The person at the keyboard, as written into journals and firewall comments.
+    pub fn operator(&self) -> String {
+        let user =
+            self.var("SUDO_USER").or_else(|| self.var("USER")).or_else(|| self.var("LOGNAME")).unwrap_or("unknown");
+        user.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.@".contains(*c)).take(32).collect()
+    }
+
+    /// The name of the machine, for journals.
+    pub fn hostname(&self) -> String {
+        rustix::system::uname().nodename().to_string_lossy().into_owned()
+    }
+
+    /// Where runs are kept: `$BREAKGLASS_STATE`, else the XDG state folder.
+    pub fn runs_dir(&self) -> PathBuf {
+        let base = self.var("BREAKGLASS_STATE").map_or_else(
+            || {
+                let state = self.var("XDG_STATE_HOME").map_or_else(|| self.home().join(".local/state"), PathBuf::from);
+                state.join("breakglass")
+            },
+            PathBuf::from,
+        );
+        base.join("runs")
+    }
+
+    /// Where the kit is looked for: `$BREAKGLASS_KIT`, else the XDG configuration folder.
+    pub fn kit_dir(&self) -> PathBuf {
+        self.var("BREAKGLASS_KIT").map_or_else(
+            || {
+                let config = self.var("XDG_CONFIG_HOME").map_or_else(|| self.home().join(".config"), PathBuf::from);
+                config.join("breakglass/kit")
+            },
+            PathBuf::from,
+        )
+    }
+}

@@ -1,0 +1,120 @@
+//! The declarative file: parameters and a list of steps.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::steps::Kind;
+
+/// A place in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Location {
+    /// The file as the operator named it, or `built-in NAME`, or `command line`.
+    pub file: String,
+    /// From 1; 0 when there is no line to point at.
+    pub line: usize,
+    /// From 1.
+    pub column: usize,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line == 0 { f.write_str(&self.file) } else { write!(f, "{}:{}:{}", self.file, self.line, self.column) }
+    }
+}
+
+/// Why something is refused before anything is contacted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Where it is written.
+    pub at: Location,
+    /// What is wrong and what was expected, in one sentence.
+    pub what: String,
+    /// The nearest thing that would be right, or the next command to type.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.at, self.what)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, " ({hint})"))
+    }
+}
+
+/// What to do when a step fails on a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// Leave everything as it stands and stop on this cluster.
+    Stop,
+    /// Go on with the next step.
+    Continue,
+    /// Take back what this run changed on this cluster, then stop there.
+    Undo,
+}
+
+/// How a step is run over its targets.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Policy {
+    /// The end of the step on one target, whatever it waits for.
+    pub timeout: Duration,
+    /// How often a failed look is repeated.
+    pub retries: u32,
+    /// What a failure leads to.
+    pub on_failure: OnFailure,
+    /// At most this many targets at a time.
+    pub fanout: usize,
+    /// The first target alone, before the others.
+    pub canary: bool,
+    /// The targets after the canary in groups of this many, each group done before the next begins. 0: one group.
+    pub batch: usize,
+    /// The step stops taking new targets once this many have failed, and fails once any has.
+    pub max_failures: usize,
+    /// The operator is asked before the step.
+    pub confirm: bool,
+}
+
+/// A step as the runbook says it, parameters filled in and checked against its kind's schema.
+#[derive(Clone)]
+pub struct StepDecl {
+    /// Its name in the runbook; unique.
+    pub name: String,
+    /// Its kind.
+    pub kind: &'static dyn Kind,
+    /// The kind's parameters.
+    pub with: Value,
+    /// Which targets, in the words of `kit::select`; `None`: the kind's own scope.
+    pub targets: Option<String>,
+    /// How it is run.
+    pub policy: Policy,
+    /// Where it is written.
+    pub at: Location,
+}
+
+impl fmt::Debug for StepDecl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StepDecl")
+            .field("name", &self.name)
+            .field("kind", &self.kind.name())
+            .field("with", &self.with)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A runbook with its parameters resolved: what a plan is built from.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The runbook's name.
+    pub name: String,
+    /// Its purpose, in one sentence.
+    pub purpose: String,
+    /// The text it was read from, as kept in the journal.
+    pub text: String,
+    /// Every parameter with its value.
+    pub params: Map<String, Value>,
+    /// The steps.
+    pub steps: Vec<StepDecl>,
+    /// The word that must be typed before the run begins, beyond a yes.
+    pub typed_consent: Option<String>,
+}

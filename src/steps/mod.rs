@@ -1,0 +1,294 @@
+//! What a runbook can say: one file per step kind, and one line each in `kinds!` below.
+//!
+//! A step looks, then says what has to change; it never writes. "Done" means nothing left to change and nothing
+//! awaited, so idempotence, skipping, resuming and waiting are one idea.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use crate::change::{Change, Target};
+use crate::host::Script;
+use crate::journal::{ChangeRecord, ChangeState};
+use crate::kit::Cluster;
+use crate::world::{ReadError, Reads};
+
+/// One step of a runbook, parameters filled in and checked.
+pub trait Step: Send + Sync {
+    /// The sentence shown to the operator before anything happens.
+    fn intent(&self) -> String;
+
+    /// Everything the step may send to this target, as it will be sent; made without contacting anything.
+    fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced>;
+
+    /// Why the step cannot be run on this target, as far as that can be known without contacting it.
+    fn refuse(&self, _target: &Target, _cluster: &Cluster) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Looks at the target and says what still has to change, or what is being waited for.
+    fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>>;
+
+    /// How often a survey is repeated while something is awaited.
+    fn interval(&self) -> Duration {
+        Duration::from_secs(2)
+    }
+}
+
+/// What a survey is given.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    /// Where it looks.
+    pub target: &'a Target,
+    /// How it looks.
+    pub reads: &'a dyn Reads,
+    /// What this step did here before, in this run, also before a kill and a resume.
+    pub history: &'a History,
+    /// Who does this and why, for the marks left on hosts.
+    pub mark: &'a Mark,
+}
+
+/// The run, as it marks what it leaves on hosts and in the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The run's id.
+    pub run: String,
+    /// Who.
+    pub operator: String,
+    /// Why, in the operator's words; empty when not given.
+    pub reason: String,
+}
+
+/// What a step did on a target before, read from the journal.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    /// Its changes here, oldest first.
+    pub changes: Vec<ChangeRecord>,
+    /// The answers given to its questions here.
+    pub answers: Vec<(String, bool)>,
+    /// When it first began here.
+    pub since: Option<jiff::Timestamp>,
+    /// Now, by the same clock.
+    pub now: jiff::Timestamp,
+}
+
+impl History {
+    /// The newest change with this key.
+    pub fn last(&self, key: &str) -> Option<&ChangeRecord> {
+        self.changes.iter().rev().find(|record| record.change.key == key)
+    }
+
+    /// Was a change with this key made?
+    pub fn done(&self, key: &str) -> bool {
+        self.changes.iter().any(|record| record.change.key == key && record.state == ChangeState::Done)
+    }
+
+    /// The answer to a question.
+    pub fn answer(&self, question: &str) -> Option<bool> {
+        self.answers.iter().rev().find(|(id, _)| id == question).map(|(_, yes)| *yes)
+    }
+
+    /// How long ago a moment was.
+    pub fn ago(&self, at: jiff::Timestamp) -> Duration {
+        Duration::try_from(self.now.duration_since(at)).unwrap_or_default()
+    }
+}
+
+/// What a survey found. No changes, nothing awaited, nothing asked: done.
+#[derive(Debug, Clone, Default)]
+pub struct Survey {
+    /// What still has to change, in this order.
+    pub changes: Vec<Change>,
+    /// What is being waited for.
+    pub waiting_for: Option<String>,
+    /// What has to be asked before going on.
+    pub ask: Option<Question>,
+    /// What was seen and belongs in the report and the journal, one sentence each.
+    pub saw: Vec<String>,
+}
+
+impl Survey {
+    /// Nothing left.
+    pub fn done() -> Self {
+        Self::default()
+    }
+
+    /// One change.
+    pub fn change(change: Change) -> Self {
+        Self { changes: vec![change], ..Self::default() }
+    }
+
+    /// Waiting.
+    pub fn waiting(what: impl Into<String>) -> Self {
+        Self { waiting_for: Some(what.into()), ..Self::default() }
+    }
+
+    /// Adds something seen.
+    #[must_use]
+    pub fn saw(mut self, what: impl Into<String>) -> Self {
+        self.saw.push(what.into());
+        self
+    }
+}
+
+/// A question to the operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Tells it from the step's other questions.
+    pub id: String,
+    /// The question.
+    pub text: String,
+    /// The word that has to be typed; `None`: yes or no.
+    pub typed: Option<String>,
+    /// What `--yes` answers.
+    pub unattended: bool,
+}
+
+/// Why a step cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepError {
+    /// It could not look. Tried again by the step's policy.
+    Read(ReadError),
+    /// It saw something it will not act on; trying again would not help.
+    Refused {
+        /// One sentence: what was seen, where.
+        why: String,
+        /// The next command to type.
+        hint: Option<String>,
+    },
+    /// The operator's answer ends it.
+    Declined(String),
+}
+
+impl StepError {
+    /// A refusal without a hint.
+    pub fn refused(why: impl Into<String>) -> Self {
+        Self::Refused { why: why.into(), hint: None }
+    }
+}
+
+impl From<ReadError> for StepError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl std::fmt::Display for StepError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Read(error) => error.fmt(f),
+            Self::Refused { why, .. } => f.write_str(why),
+            Self::Declined(question) => write!(f, "the operator said no to: {question}"),
+        }
+    }
+}
+
+/// Something that a step may send, known before anything is contacted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announced {
+    /// What.
+    pub what: Sends,
+    /// It changes something.
+    pub writes: bool,
+    /// How often.
+    pub times: Times,
+    /// What for.
+    pub why: String,
+}
+
+/// What is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sends {
+    /// An op, exactly as it will be performed, or with a placeholder in angle brackets for what only a survey can know.
+    Op(Box<crate::change::Op>),
+    /// A read through the API.
+    Get(String),
+    /// A script that only looks.
+    Look(Script),
+    /// A TCP connection.
+    Connect(std::net::SocketAddr),
+    /// A question.
+    Ask(String),
+}
+
+/// How often something is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    /// Exactly once, when no reply is lost.
+    Once,
+    /// At most this often.
+    AtMost(u32),
+    /// Again and again while waiting.
+    Every {
+        /// The interval.
+        interval: Duration,
+        /// The end of the wait.
+        until: Duration,
+    },
+}
+
+/// Where a kind of step is at home when the runbook names no targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Every host that runs an API server.
+    ApiHosts,
+    /// Every API server.
+    ApiServers,
+    /// The cluster as a whole.
+    Cluster,
+    /// The operator's machine.
+    Local,
+}
+
+/// A kind of step: its name, its parameters, and how it is made from them.
+pub trait Kind: Send + Sync {
+    /// The word in the runbook.
+    fn name(&self) -> &'static str;
+
+    /// What it does, what it costs, how it is undone: the reference page.
+    fn doc(&self) -> &'static str;
+
+    /// Where it acts.
+    fn scope(&self) -> Scope;
+
+    /// The JSON Schema of its parameters; the parser checks against it, editors complete from it.
+    fn schema(&self) -> Value;
+
+    /// Makes the step from parameters that fit the schema.
+    ///
+    /// # Errors
+    /// What the schema cannot say: one sentence per fault, each beginning with the parameter's name.
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>>;
+}
+
+/// The schema of a parameter struct.
+pub fn schema_of<P: schemars::JsonSchema>() -> Value {
+    let generator =
+        schemars::generate::SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true).into_generator();
+    generator.into_root_schema_for::<P>().to_value()
+}
+
+/// Reads the parameters of a step.
+///
+/// # Errors
+/// What serde says, as one sentence.
+pub fn params<P: serde::de::DeserializeOwned>(with: Value) -> Result<P, Vec<String>> {
+    serde_json::from_value(with).map_err(|e| vec![e.to_string()])
+}
+
+/// Declares the modules of the step kinds and the registry.
+macro_rules! kinds {
+    ($($module:ident :: $kind:ident),* $(,)?) => {
+        $(mod $module;)*
+        /// Every kind of step, in the order of the reference page.
+        pub const KINDS: &[&dyn Kind] = &[$(&$module::$kind),*];
+    };
+}
+
+kinds! {}
+
+/// The kind with this name.
+pub fn kind(name: &str) -> Option<&'static dyn Kind> {
+    KINDS.iter().copied().find(|kind| kind.name() == name)
+}

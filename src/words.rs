@@ -1,0 +1,95 @@
+//! Grammar of the messages: plurals, folded names, lists.
+
+/// `1 change`, `3 changes`.
+pub fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// Folds names that differ in one number: `cp1 cp2 cp3 db` to `cp[1-3],db`.
+pub fn fold(names: &[String]) -> String {
+    let mut groups: Vec<((String, String), Vec<u64>)> = Vec::new();
+    let mut plain = Vec::new();
+    for name in names {
+        match split(name) {
+            Some((key, number)) => match groups.iter_mut().find(|(k, _)| *k == key) {
+                Some((_, numbers)) => numbers.push(number),
+                None => groups.push((key, vec![number])),
+            },
+            None => plain.push(name.clone()),
+        }
+    }
+    let folded = groups.into_iter().map(|((before, after), mut numbers)| {
+        numbers.sort_unstable();
+        numbers.dedup();
+        match numbers.as_slice() {
+            [one] => format!("{before}{one}{after}"),
+            many => format!("{before}[{}]{after}", ranges(many)),
+        }
+    });
+    folded.chain(plain).collect::<Vec<_>>().join(",")
+}
+
+/// Text before the last number, text after it, and the number; numbers with leading zeros are left alone.
+fn split(name: &str) -> Option<((String, String), u64)> {
+    let end = name.rfind(|c: char| c.is_ascii_digit())? + 1;
+    let start = name[..end].rfind(|c: char| !c.is_ascii_digit()).map_or(0, |i| i + 1);
+    let digits = &name[start..end];
+    if digits.len() > 1 && digits.starts_with('0') {
+        return None;
+    }
+    Some(((name[..start].to_owned(), name[end..].to_owned()), digits.parse().ok()?))
+}
+
+fn ranges(sorted: &[u64]) -> String {
+    let mut out: Vec<(u64, u64)> = Vec::new();
+    for number in sorted {
+        match out.last_mut() {
+            Some((_, last)) if *last + 1 == *number => *last = *number,
+            _ => out.push((*number, *number)),
+        }
+    }
+    let show = |(first, last): &(u64, u64)| if first == last { first.to_string() } else { format!("{first}-{last}") };
+    out.iter().map(show).collect::<Vec<_>>().join(",")
+}
+
+/// The nearest of some words to what was typed, when it is near enough to be a slip.
+pub fn nearest<'a>(typed: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let near = words.into_iter().map(|word| (distance(typed, word), word)).min()?;
+    (near.0 <= typed.len().max(3) / 3 + 1).then_some(near.1)
+}
+
+/// Edit distance with insertions, removals and replacements.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replace = corner + usize::from(x != *y);
+            corner = row[j + 1];
+            row[j + 1] = replace.min(corner + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fold() {
+        let fold_all = |names: &[&str]| fold(&names.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
+        assert_eq!(fold_all(&["cp1", "cp2", "cp3", "db"]), "cp[1-3],db");
+        assert_eq!(fold_all(&["a1.x", "a3.x", "b1"]), "a[1,3].x,b1");
+        assert_eq!(fold_all(&["n01", "n02"]), "n01,n02");
+        assert_eq!(fold_all(&[]), "");
+    }
+
+    #[test]
+    fn slips_are_found_and_strangers_are_not() {
+        assert_eq!(nearest("gate-clsoe", ["gate-close", "gate-open"]), Some("gate-close"));
+        assert_eq!(nearest("frobnicate", ["gate-close", "park"]), None);
+    }
+}

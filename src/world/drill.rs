@@ -1,0 +1,65 @@
+//! Live reads, pretended writes. It swaps what performs, not what decides.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
+use super::{Cost, KubeAnswer, KubeRead, ReadError, Reads, ScriptOutput, World, Writes};
+use crate::change::{Op, Outcome, Target};
+use crate::host::Script;
+use crate::kit::Cluster;
+
+/// A world in which nothing can be written.
+#[derive(Debug)]
+pub struct Drill<W> {
+    inner: W,
+}
+
+impl<W: World> Drill<W> {
+    /// Takes a world's writes away.
+    pub fn new(inner: W) -> Self {
+        Self { inner }
+    }
+}
+
+impl<W: World> Reads for Drill<W> {
+    fn cluster(&self, name: &str) -> Option<&Cluster> {
+        self.inner.cluster(name)
+    }
+
+    fn kube<'a>(&'a self, target: &'a Target, read: &'a KubeRead) -> BoxFuture<'a, Result<KubeAnswer, ReadError>> {
+        self.inner.kube(target, read)
+    }
+
+    fn script<'a>(
+        &'a self,
+        target: &'a Target,
+        script: &'a Script,
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<ScriptOutput, ReadError>> {
+        self.inner.script(target, script, limit)
+    }
+
+    fn connect<'a>(&'a self, address: SocketAddr, limit: Duration) -> BoxFuture<'a, Result<Duration, ReadError>> {
+        self.inner.connect(address, limit)
+    }
+}
+
+impl<W: World> Writes for Drill<W> {
+    fn perform<'a>(&'a self, _target: &'a Target, op: &'a Op, _limit: Duration) -> BoxFuture<'a, Outcome> {
+        async move { Outcome::Done(format!("pretended: {}", op.summary())) }.boxed()
+    }
+}
+
+impl<W: World> World for Drill<W> {
+    fn costs(&self) -> BTreeMap<String, Cost> {
+        self.inner.costs()
+    }
+
+    fn pretends(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,179 @@
+//! The border with reality: what a step may look at, and what the engine performs.
+//!
+//! `live` goes to real systems, `drill` looks for real and pretends to write, `fake` is for tests. The engine cannot
+//! tell them apart, but for one question: `World::pretends`.
+
+pub mod drill;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::change::{Op, Outcome, Target};
+use crate::host::Script;
+use crate::kit::Cluster;
+
+/// One read through the Kubernetes API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KubeRead {
+    /// Path and query, from `/`.
+    pub path: String,
+    /// What is asked for.
+    pub accept: Accept,
+    /// The longest that all attempts together may take.
+    pub limit: Duration,
+}
+
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accept {
+    /// The whole object, as JSON.
+    Json,
+    /// Only its metadata, as JSON.
+    Metadata,
+    /// Text: health endpoints, metrics, the priority-and-fairness dump.
+    Text,
+}
+
+impl Accept {
+    /// The `Accept` header.
+    pub fn header(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Metadata => "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json",
+            Self::Text => "text/plain, */*",
+        }
+    }
+}
+
+/// What an API server answered, whatever the status code: a 404 is an answer, not an error.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KubeAnswer {
+    /// The status code.
+    pub code: u16,
+    /// The body as text.
+    pub text: String,
+    /// The API server that answered, by its name in the kit.
+    pub server: String,
+    /// How long the attempt that was answered took.
+    pub took: Duration,
+}
+
+impl KubeAnswer {
+    /// The body as JSON, `Null` when it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or(Value::Null)
+    }
+
+    /// The message of a Kubernetes `Status`, or the start of the body.
+    pub fn message(&self) -> String {
+        let json = self.json();
+        let text = json.get("message").and_then(Value::as_str).unwrap_or(&self.text);
+        text.chars().take(300).collect()
+    }
+}
+
+/// What a host script printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptOutput {
+    /// The exit status; a signal counts as 128 + its number.
+    pub status: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// Why nothing could be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadError {
+    /// What kind of failure.
+    pub kind: ReadErrorKind,
+    /// One sentence per attempt: on what, by which route, how long, what came of it.
+    pub tried: Vec<String>,
+    /// The next command to type.
+    pub hint: Option<String>,
+}
+
+/// The kinds of failed reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadErrorKind {
+    /// No route led there.
+    NoRoute,
+    /// It did not answer in time.
+    TimedOut,
+    /// It answered that we may not: certificate, key, host key, rights.
+    Refused,
+    /// It answered something that makes no sense.
+    Nonsense,
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind {
+            ReadErrorKind::NoRoute => "no route",
+            ReadErrorKind::TimedOut => "no answer in time",
+            ReadErrorKind::Refused => "refused",
+            ReadErrorKind::Nonsense => "an answer that makes no sense",
+        };
+        write!(f, "{what}: {}", self.tried.join("; "))
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// Looking. Nothing here changes anything.
+pub trait Reads: Send + Sync {
+    /// What the kit knows of a cluster.
+    fn cluster(&self, name: &str) -> Option<&Cluster>;
+
+    /// Asks an API server: the named one, or for a cluster target whichever answers.
+    fn kube<'a>(&'a self, target: &'a Target, read: &'a KubeRead) -> BoxFuture<'a, Result<KubeAnswer, ReadError>>;
+
+    /// Runs a script that only looks, on a host. `fresh` opens a connection for it alone.
+    fn script<'a>(
+        &'a self,
+        target: &'a Target,
+        script: &'a Script,
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<ScriptOutput, ReadError>>;
+
+    /// Opens a TCP connection from the operator's machine and closes it: how long it took, or why not.
+    fn connect<'a>(
+        &'a self,
+        address: std::net::SocketAddr,
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<Duration, ReadError>>;
+}
+
+/// Performing.
+pub trait Writes: Send + Sync {
+    /// Performs one op within `limit`. Never returns `Failed` for a reply that was lost.
+    fn perform<'a>(&'a self, target: &'a Target, op: &'a Op, limit: Duration) -> BoxFuture<'a, Outcome>;
+}
+
+/// What a run cost one API server or host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Requests sent to an API server, or scripts to a host.
+    pub requests: u64,
+    /// Bytes sent, without TLS and SSH framing.
+    pub bytes_out: u64,
+    /// Bytes received, likewise.
+    pub bytes_in: u64,
+}
+
+/// Both, and what they cost.
+pub trait World: Reads + Writes {
+    /// What was spent so far, by API server and host (their display names).
+    fn costs(&self) -> BTreeMap<String, Cost>;
+
+    /// The writes are pretended, so a later look cannot see them.
+    fn pretends(&self) -> bool {
+        false
+    }
+}
