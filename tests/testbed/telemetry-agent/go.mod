@@ -1,0 +1,3 @@
+module breakglass.testbed/telemetry-agent
+
+go 1.24.0
