@@ -8,24 +8,40 @@
 //! | `ssh` | client keys, `known_hosts`, ssh configuration |
 //! | `fault` | what can be broken on a host, and is mended when its guard is dropped |
 //! | `snapshot`, `process`, `socket`, `probe` | what really happened, seen from outside the program under test |
+//! | `control_plane` | etcd, API servers, controllers, users, hollow nodes and a load balancer |
+//! | `components`, `component`, `binaries` | each server's flags, its process, and how its program gets built |
+//! | `pki`, `kubectl`, `audit` | certificates and users, clients, and what an API server wrote down about them |
 //! | `command` | child processes whose wait always ends |
 //!
 //! A test binary has `harness = false` and hands its tests to [`main`]; inside a test [`Lab::shared`] is the lab.
 
+pub mod audit;
+mod binaries;
 mod command;
+mod component;
+mod components;
+mod control_plane;
 mod host;
 mod host_init;
 mod isolate;
+mod kubectl;
 mod lab;
 mod net;
+pub mod pki;
 mod probe;
 mod process;
 mod ssh;
 
+pub use binaries::{main_with_kubernetes, prepare};
 pub use command::{Output, Running};
+pub use component::{Component, wait_until};
+pub use components::{API_PORT, ApiFlags};
+pub use control_plane::{ApiServer, ControlPlane, Options, WrongCertificate};
 pub use host::Host;
 pub use isolate::{main, run_isolated};
+pub use kubectl::{Curl, Kubectl};
 pub use lab::{Lab, OPERATOR_IP4, OPERATOR_IP6};
+pub use pki::User;
 pub use probe::Probe;
 pub use process::Process;
 pub use ssh::Identity;

@@ -1,0 +1,314 @@
+//! A control plane of real components on one to three hosts, with users, a load balancer in front and hollow nodes behind.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{
+    Host, Lab,
+    audit::AuditLog,
+    component::{Component, wait_until},
+    components::{self, API_PORT, ApiFlags, Member},
+    kubectl::Kubectl,
+    pki::{Pki, User, put},
+};
+
+/// How long a component may take to be ready; alone it takes 4 seconds, beside a build many times that.
+pub(crate) const UP: Duration = Duration::from_secs(120);
+
+/// What a scenario chooses about its control plane.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub api: ApiFlags,
+    /// A host that runs haproxy in front of the API servers; the users' kubeconfigs then name it.
+    pub balancer: Option<Host>,
+}
+
+/// etcd, API server, controller manager and scheduler on each host, started as processes.
+pub struct ControlPlane {
+    pki: Pki,
+    folder: PathBuf,
+    endpoint: String,
+    servers: Vec<ApiServer>,
+    balancer: Option<Component>,
+    workers: Vec<Component>,
+    /// Killed in this order, after everything above: the controllers first and etcd last.
+    others: Vec<Component>,
+}
+
+/// One API server and its host.
+pub struct ApiServer {
+    member: Member,
+    flags: ApiFlags,
+    component: Component,
+}
+
+impl ControlPlane {
+    /// Starts everything and waits until every API server is ready and its users have their rights.
+    ///
+    /// # Errors
+    /// If a component is not ready in time: with the tail of its log.
+    pub fn start(lab: &Lab, hosts: &[&Host], options: &Options) -> Result<Self> {
+        ensure!(!hosts.is_empty(), "a control plane needs a host");
+        let pki = Pki::new()?;
+        let members: Vec<Member> = hosts.iter().map(|host| member(host)).collect();
+        let endpoint = match &options.balancer {
+            Some(balancer) => format!("https://{}:{API_PORT}", balancer.ip4()),
+            None => members[0].url(),
+        };
+        for (host, member) in hosts.iter().zip(&members) {
+            lay_out(&pki, host, member, options, &endpoint)?;
+        }
+        let etcds = start_all(hosts, |at| components::etcd(&members[at], &members))?;
+        for etcd in &etcds {
+            etcd.wait(UP, || answers(etcd.host(), "http://127.0.0.1:2381/readyz"))?;
+        }
+        let apis = start_all(hosts, |at| components::api_server(&members[at], &options.api))?;
+        let servers: Vec<ApiServer> = apis
+            .into_iter()
+            .zip(members)
+            .map(|(component, member)| ApiServer { member, flags: options.api.clone(), component })
+            .collect();
+        for server in &servers {
+            server.wait_ready(UP)?;
+        }
+        let several = hosts.len() > 1;
+        let mut others = start_all(hosts, |_| components::controller_manager(several))?;
+        others.extend(start_all(hosts, |_| components::scheduler(several))?);
+        others.extend(etcds);
+        let balancer = options.balancer.as_ref().map(|host| balance(host, &servers)).transpose()?;
+        let plane =
+            Self { pki, folder: lab.folder("cluster")?, endpoint, servers, balancer, workers: Vec::new(), others };
+        write_kubeconfigs(&plane.pki, &plane.folder, &plane.endpoint, plane.servers.iter().map(|one| &one.member))?;
+        give_rights(&plane.kubectl(User::Masters)?, &plane.kubectl(User::Alice)?)?;
+        Ok(plane)
+    }
+
+    /// The API servers, in the order of their hosts.
+    pub fn servers(&self) -> &[ApiServer] {
+        &self.servers
+    }
+
+    /// The load balancer, where the options asked for one.
+    pub fn balancer(&self) -> Option<&Component> {
+        self.balancer.as_ref()
+    }
+
+    /// The URL in the users' kubeconfigs.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    pub fn pki(&self) -> &Pki {
+        &self.pki
+    }
+
+    /// A user's kubeconfig for the cluster's endpoint.
+    pub fn kubeconfig(&self, user: User) -> PathBuf {
+        self.folder.join(user.file_name())
+    }
+
+    /// A user's kubeconfig for one API server.
+    pub fn kubeconfig_to(&self, user: User, server: &ApiServer) -> PathBuf {
+        self.folder.join(&server.member.name).join(user.file_name())
+    }
+
+    /// The files of the cluster's CA certificate and of a user's certificate and key, in this order.
+    pub fn credential_files(&self, user: User) -> Result<[PathBuf; 3]> {
+        let folder = tempfile::Builder::new().prefix("credentials").tempdir_in(&self.folder)?.keep();
+        put(&folder.join("ca.crt"), &self.pki.cluster.pem(), 0o644)?;
+        self.pki.credentials(user)?.write(&folder.join("user"))?;
+        Ok(["ca.crt", "user.crt", "user.key"].map(|name| folder.join(name)))
+    }
+
+    /// kubectl as this user, with a cold discovery cache.
+    pub fn kubectl(&self, user: User) -> Result<Kubectl> {
+        kubectl(&self.folder, self.kubeconfig(user))
+    }
+
+    /// One component by name and host, as `kube-scheduler` on `cp1`.
+    pub fn component(&self, name: &str, host: &str) -> Result<&Component> {
+        let all = self.others.iter().chain(&self.balancer).chain(&self.workers);
+        let mut all = all.chain(self.servers.iter().map(|server| &server.component));
+        all.find(|one| one.name() == name && one.host().name() == host)
+            .with_context(|| format!("there is no {name} on {host}"))
+    }
+
+    /// Adds `count` hollow nodes, `{host}-0` and so on, that run on `host` and speak to the endpoint.
+    pub fn add_hollow_nodes(&mut self, host: &Host, count: usize) -> Result<()> {
+        let folder = host.dir().join("nodes");
+        fs::create_dir_all(&folder)?;
+        for number in 0..count {
+            let name = format!("{}-{number}", host.name());
+            self.pki.node_kubeconfig(&folder.join(format!("{name}.kubeconfig")), &name, &self.endpoint)?;
+        }
+        let nodes = Component::start(host, &components::hollow_nodes(&folder))?;
+        let masters = self.kubectl(User::Masters)?;
+        nodes.wait(UP, || Ok(ready_nodes(&masters, &format!("{}-", host.name()))? == count))?;
+        self.workers.push(nodes);
+        Ok(())
+    }
+}
+
+impl ApiServer {
+    pub fn host(&self) -> &Host {
+        self.component.host()
+    }
+
+    pub fn url(&self) -> String {
+        self.member.url()
+    }
+
+    /// Its process and its log.
+    pub fn component(&self) -> &Component {
+        &self.component
+    }
+
+    pub fn audit(&self) -> AuditLog {
+        AuditLog::new(self.member.audit_log())
+    }
+
+    /// Whether it says on its own host that it is ready.
+    pub fn is_ready(&self) -> Result<bool> {
+        is_ready(self.host())
+    }
+
+    pub fn wait_ready(&self, limit: Duration) -> Result<()> {
+        self.component.wait(limit, || self.is_ready())
+    }
+
+    /// Kills it and starts it again as it was.
+    pub fn restart(&self) -> Result<()> {
+        self.restart_with(&self.flags)
+    }
+
+    fn restart_with(&self, flags: &ApiFlags) -> Result<()> {
+        self.component.kill()?;
+        self.component.start_again(&components::api_server(&self.member, flags))?;
+        self.wait_ready(UP)
+    }
+
+    /// Restarts it with a certificate of an authority that its clients do not know, until the guard is dropped.
+    pub fn with_wrong_certificate(&self, pki: &Pki) -> Result<WrongCertificate<'_>> {
+        let names = [self.member.name.clone(), "kubernetes".to_owned()];
+        let pair = pki.foreign.server("kube-apiserver", &names, &self.member.addresses())?;
+        pair.write(&self.host().etc_kubernetes().join("pki/wrong"))?;
+        let certificate = PathBuf::from("/etc/kubernetes/pki/wrong");
+        self.restart_with(&ApiFlags { certificate, ..self.flags.clone() })?;
+        Ok(WrongCertificate(self))
+    }
+}
+
+/// An API server with a wrong certificate: gets its own back when dropped.
+pub struct WrongCertificate<'a>(&'a ApiServer);
+
+impl Drop for WrongCertificate<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.restart() {
+            eprintln!("testbed: {error:#}");
+        }
+    }
+}
+
+pub(crate) fn member(host: &Host) -> Member {
+    Member { name: host.name().to_owned(), ip4: host.ip4(), ip6: host.ip6(), data: host.dir().to_owned() }
+}
+
+/// Writes keys, kubeconfigs and the audit policy into the host's `/etc/kubernetes`.
+pub(crate) fn lay_out(pki: &Pki, host: &Host, member: &Member, options: &Options, endpoint: &str) -> Result<()> {
+    let mut addresses = member.addresses();
+    addresses.extend(options.balancer.iter().flat_map(|one| [IpAddr::from(one.ip4()), one.ip6().into()]));
+    let folder = host.etc_kubernetes();
+    pki.lay_out(&folder, host.name(), &addresses, &member.url(), endpoint)?;
+    put(&folder.join("audit-policy.yaml"), components::AUDIT_POLICY, 0o644)?;
+    fs::create_dir_all(host.dir().join("etcd"))?;
+    Ok(())
+}
+
+fn start_all(hosts: &[&Host], argv: impl Fn(usize) -> Vec<String>) -> Result<Vec<Component>> {
+    hosts.iter().enumerate().map(|(at, host)| Component::start(host, &argv(at))).collect()
+}
+
+/// Every user's kubeconfig: for the endpoint in `folder`, for each server in a folder of the server's name.
+pub(crate) fn write_kubeconfigs<'a>(
+    pki: &Pki,
+    folder: &Path,
+    endpoint: &str,
+    members: impl Iterator<Item = &'a Member>,
+) -> Result<()> {
+    let places = std::iter::once((folder.to_owned(), endpoint.to_owned()));
+    let places = places.chain(members.map(|member| (folder.join(&member.name), member.url())));
+    let users: Vec<_> = User::ALL.into_iter().map(|user| Ok((user, pki.credentials(user)?))).collect::<Result<_>>()?;
+    for (folder, server) in places {
+        fs::create_dir_all(&folder)?;
+        for (user, pair) in &users {
+            put(&folder.join(user.file_name()), &pki.kubeconfig(&server, pair), 0o600)?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn kubectl(folder: &Path, kubeconfig: PathBuf) -> Result<Kubectl> {
+    let home = tempfile::Builder::new().prefix("home").tempdir_in(folder)?.keep();
+    Ok(Kubectl::new(kubeconfig, home))
+}
+
+/// Makes alice and kubeadm's administrators cluster-admin, and waits until it acts.
+pub(crate) fn give_rights(masters: &Kubectl, alice: &Kubectl) -> Result<()> {
+    masters.apply(RIGHTS)?;
+    wait_until("alice's rights", UP, || Ok(alice.run(&["auth", "can-i", "delete", "nodes"])?.success()))
+}
+
+const RIGHTS: &str = "
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: oncall}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: alice}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: kubeadm:cluster-admins}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: kubeadm:cluster-admins}]
+";
+
+/// How many nodes whose name starts with `prefix` are Ready.
+pub(crate) fn ready_nodes(kubectl: &Kubectl, prefix: &str) -> Result<usize> {
+    let nodes = kubectl.run(&["get", "nodes", "--no-headers"])?;
+    let ready = |line: &&str| line.starts_with(prefix) && line.split_whitespace().nth(1) == Some("Ready");
+    Ok(nodes.stdout.lines().filter(ready).count())
+}
+
+/// Whether the API server on `host` answers `/readyz` with "ok" to the host itself, whatever its certificate.
+pub(crate) fn is_ready(host: &Host) -> Result<bool> {
+    answers(host, &format!("https://127.0.0.1:{API_PORT}/readyz"))
+}
+
+fn answers(host: &Host, url: &str) -> Result<bool> {
+    Ok(host.command(&["curl", "-sfk", "-m", "5", url])?.success())
+}
+
+/// haproxy as kubeadm's documentation sets it up: TCP, and a server is in as long as it says that it is ready.
+fn balance(host: &Host, servers: &[ApiServer]) -> Result<Component> {
+    let mut text = format!(
+        "global\n  maxconn 4000\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1h\n  timeout server 1h\n\
+         frontend api\n  bind :::{API_PORT} v4v6\n  default_backend api\nbackend api\n  balance roundrobin\n  \
+         option httpchk GET /readyz\n  default-server check check-ssl verify none inter 1s fall 2 rise 1\n"
+    );
+    for server in servers {
+        let _ = writeln!(text, "  server {} {}:{API_PORT}", server.member.name, server.member.ip4);
+    }
+    let file = host.dir().join("haproxy.cfg");
+    fs::write(&file, text)?;
+    let arguments = ["-db".to_owned(), "-f".to_owned(), file.display().to_string()];
+    let haproxy = Component::start_program(host, "haproxy", "haproxy", &arguments)?;
+    haproxy.wait(UP, || Ok(host.wait_for_port(API_PORT, Duration::from_secs(1)).is_ok()))?;
+    Ok(haproxy)
+}
