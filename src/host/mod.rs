@@ -1,3 +1,11 @@
-//! What is said to hosts, as pure text.
+//! What is said to hosts, as pure text: nothing in here opens a connection, reads a file or knows the time.
+//!
+//! A host is spoken to in one form only, a [`Script`]: a named POSIX sh text that arrives on a shell's standard input
+//! and answers with `key=value` lines, which a parser beside the script's text reads into a typed value.
+
+pub mod gate;
+pub mod net;
 pub mod script;
+
+pub use net::Net;
 pub use script::Script;

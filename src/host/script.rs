@@ -114,8 +114,8 @@ impl Answer {
     }
 
     /// The first value under a key, if it is there and not empty.
-    pub fn get<'a>(&'a self, key: &'a str) -> Option<&'a str> {
-        self.all(key).next()
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.iter().find(|(k, v)| k == key && !v.is_empty()).map(|(_, v)| v.as_str())
     }
 
     /// Every value under a key that is not empty.

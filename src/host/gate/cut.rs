@@ -1,0 +1,83 @@
+//! Ending the connections that were there before the gate: rules alone leave the server's own sockets open.
+
+use std::collections::BTreeSet;
+
+use super::{GateSpec, Net, Side};
+use crate::host::script::{Answer, Script, quote};
+
+/// What cutting did on one host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Sockets of refused clients before.
+    pub before: u64,
+    /// And after: what the kernel would not close.
+    pub after: u64,
+    /// Why nothing could be cut, if so.
+    pub unable: Option<String>,
+}
+
+/// Closes the sockets that the gate refuses: on a server those of clients that are not let through, on a node the host's
+/// own to the API. Counts before and after, because `ss -K` passes silently over what the kernel does not let it close.
+///
+/// For a fully closed gate: who is in by a share cannot be told from outside the kernel.
+pub fn cut(spec: &GateSpec) -> Script {
+    let (filter, keep_own) = match &spec.side {
+        Side::Server { ports } => {
+            let ports: Vec<String> = ports.iter().map(|p| format!("sport = :{p}")).collect();
+            let keep: BTreeSet<Net> = spec.allow.iter().map(|a| a.net).collect();
+            let balancer = spec.balancer.iter().flat_map(|b| &b.nets);
+            let keep: String = keep.iter().chain(balancer).map(|n| format!(" and not dst {}", address(*n))).collect();
+            (format!("( {} ){keep}", ports.join(" or ")), true)
+        }
+        Side::Client { endpoints, service, .. } => {
+            let all: BTreeSet<String> = endpoints.iter().chain(service).map(|e| format!("dst {e}")).collect();
+            (format!("( {} )", all.into_iter().collect::<Vec<_>>().join(" or ")), false)
+        }
+    };
+    let body = format!(
+        r#"have ss || {{ say unable 'ss (iproute2) is not on this host'; return 0; }}
+keep=
+if [ {keep_own} = true ]; then
+  for a in 127.0.0.0/8 ::1 $(ip -o addr show 2>/dev/null | sed -n 's/.* inet6\{{0,1\}} \([^ /]*\).*/\1/p'); do
+    case $a in
+    *:*) keep="$keep and not dst [$a]" ;;
+    *) keep="$keep and not dst $a" ;;
+    esac
+  done
+fi
+filter={filter}$keep
+left() {{ ss -Htn "$filter" 2>/dev/null | wc -l; }}
+before=$(left)
+say before $((before))
+after=$before
+for round in 1 2 3; do
+  [ $((after)) -gt 0 ] || break
+  ss -K -Htn "$filter" >/dev/null 2>&1
+  after=$(left)
+done
+say after $((after))
+"#,
+        filter = quote(&filter),
+    );
+    let ports: Vec<String> = spec.ports().iter().map(ToString::to_string).collect();
+    Script::new("gate.cut", body).arg("run", &spec.run).arg("ports", ports.join(",")).arg("filter", filter)
+}
+
+/// An address or prefix as the filters of `ss` want it.
+fn address(net: Net) -> String {
+    let text = net.to_string();
+    match (net.is_v6(), text.split_once('/')) {
+        (false, _) => text,
+        (true, None) => format!("[{text}]"),
+        (true, Some((addr, len))) => format!("[{addr}]/{len}"),
+    }
+}
+
+/// Reads the answer of [`cut`]; `None` if it broke off.
+pub fn parse_cut(stdout: &str) -> Option<Cut> {
+    let answer = Answer::parse(stdout);
+    if let Some(why) = answer.get("unable") {
+        return Some(Cut { before: 0, after: 0, unable: Some(why.to_owned()) });
+    }
+    Some(Cut { before: answer.number("before")?, after: answer.number("after")?, unable: None })
+}

@@ -1,0 +1,321 @@
+//! The gate in iptables and ipset, for hosts without a usable nftables: the same fuses, sets and levels.
+//!
+//! Sets are called `bg_...`, chains `BREAKGLASS-...`. The sets come first, with their time running, then the chains, and
+//! the jumps last: whatever breaks off in between opens by itself or was never shut.
+
+use std::fmt::Write;
+
+use super::mark::run_field;
+use super::share::{End, bytecode};
+use super::{BackEnd, GateSpec, Mark, Net, Reply, Scope, Side, Stage, Times};
+use crate::host::script::quote;
+
+const SYN: &str = "-p tcp --syn";
+
+/// Picks the commands of one flavour into `$v4` and `$v6`. Old releases have no suffixed names: there the version tells.
+/// Another program may hold the xtables lock: five seconds of waiting, then a message.
+pub(super) const LIB: &str = r#"ipt_pick() {
+  case $1 in
+  iptables-nft) want=nf_tables ;;
+  *) want=legacy ;;
+  esac
+  v4= v6=
+  for c in "$1" iptables; do
+    have "$c" && have "$c-restore" || continue
+    case $("$c" -V 2>/dev/null) in
+    *nf_tables*) is=nf_tables ;;
+    *) is=legacy ;;
+    esac
+    [ "$is" = "$want" ] || continue
+    v4=$c v6=ip6${c#ip}
+    have "$v6" && have "$v6-restore" || v6=
+    return 0
+  done
+  return 1
+}
+ipt_owner() { "$v4" -w 5 -S BREAKGLASS-OWNER 2>/dev/null | sed -n 's/.*--comment "breakglass\/1 \([^"]*\)".*/\1/p' | tr '\n' ' '; }
+ipt_there() { "$v4" -w 5 -S BREAKGLASS-OWNER >/dev/null 2>&1; }
+ipt_alive() { ipset list bg_armed 2>/dev/null | grep -q '^[0-9][0-9]* timeout'; }
+ipt_load() { printf '%s\n' "$2" | "$1-restore" -w 5 --noflush 2>&1; }
+ipt_clear() {
+  for t in "$v4" "$v6"; do
+    [ -n "$t" ] || continue
+    for hook in INPUT OUTPUT FORWARD; do
+      "$t" -w 5 -S "$hook" 2>/dev/null | sed -n 's/^-A\( .* -j BREAKGLASS-.*\)$/-D\1/p' | while IFS= read -r rule; do
+        printf '*filter\n%s\nCOMMIT\n' "$rule" | "$t-restore" -w 5 --noflush 2>&1
+      done
+    done
+    chains=$("$t" -w 5 -S 2>/dev/null | sed -n 's/^-N \(BREAKGLASS-[A-Z0-9-]*\)$/\1/p')
+    for chain in $chains; do "$t" -w 5 -F "$chain" 2>&1; done
+    for chain in $chains; do "$t" -w 5 -X "$chain" 2>&1; done
+  done
+  for set in $(ipset list -n 2>/dev/null | sed -n '/^bg_/p'); do ipset destroy "$set" 2>&1; done
+}
+"#;
+
+/// Which end of a packet is the client, seen from a chain.
+#[derive(Clone, Copy)]
+struct Way {
+    /// The client's end, as ipset and the hash name it.
+    end: &'static str,
+    hashed: End,
+    /// The API's end.
+    api: &'static str,
+    /// First part of the level chains' names.
+    level: &'static str,
+    /// The chain that refuses.
+    no: &'static str,
+}
+
+const FROM: Way = Way { end: "src", hashed: End::Source, api: "dst", level: "BREAKGLASS-L", no: "BREAKGLASS-NO" };
+const TO: Way = Way { end: "dst", hashed: End::Destination, api: "src", level: "BREAKGLASS-B", no: "BREAKGLASS-BACK" };
+
+/// The sets, to be loaded with `ipset restore`: fuses first, their time running.
+pub(super) fn sets(spec: &GateSpec) -> String {
+    let mut lines = Vec::new();
+    let ports = spec.ports();
+    let (low, high) = (ports.first().copied().unwrap_or(0), ports.last().copied().unwrap_or(0));
+    let times = Times::unconfirmed(spec.rungs().len(), spec.confirm_within);
+    let fuse = |lines: &mut Vec<String>, name: &str, seconds: u32| {
+        lines.push(format!("create {name} bitmap:port range {low}-{high} timeout {seconds}"));
+        lines.extend(ports.iter().map(|p| format!("add {name} {p}")));
+    };
+    fuse(&mut lines, "bg_armed", times.armed);
+    for (k, seconds) in times.until.iter().enumerate() {
+        fuse(&mut lines, &format!("bg_until_{}", k + 1), seconds.unwrap_or(0));
+    }
+    lines.push(format!("create bg_confirmed bitmap:port range {low}-{high}"));
+    for v6 in [false, true] {
+        let (tail, family) = if v6 { ('6', "inet6") } else { ('4', "inet") };
+        let nets = |lines: &mut Vec<String>, name: &str, all: &[Net]| {
+            lines.push(format!("create {name}{tail} hash:net family {family}"));
+            lines.extend(all.iter().filter(|n| n.is_v6() == v6).map(|n| format!("add {name}{tail} {n} -exist")));
+        };
+        nets(&mut lines, "bg_allow", &spec.allowed(v6));
+        for (k, stage) in spec.rungs().iter().enumerate() {
+            if let Stage::Set { nets: all, .. } = stage {
+                nets(&mut lines, &format!("bg_stage_{}_", k + 1), all);
+            }
+        }
+        if let Some(balancer) = &spec.balancer {
+            nets(&mut lines, "bg_balancer", &balancer.nets);
+        }
+        if let Side::Client { endpoints, service, scope } = &spec.side {
+            lines.push(format!("create bg_api{tail} hash:ip,port family {family}"));
+            let own = endpoints.iter().chain(service).filter(|e| e.is_ipv6() == v6);
+            lines.extend(own.map(|e| format!("add bg_api{tail} {},tcp:{} -exist", e.ip(), e.port())));
+            if let Scope::Sources(all) = scope {
+                nets(&mut lines, "bg_scope", all);
+            }
+        }
+        lines.push(format!("create bg_talkers{tail} hash:ip family {family} counters timeout 60 maxelem 65535"));
+    }
+    lines.join("\n")
+}
+
+struct Table {
+    v6: bool,
+    chains: Vec<String>,
+    rules: Vec<String>,
+}
+
+impl Table {
+    fn chain(&mut self, name: &str) {
+        self.chains.push(format!(":{name} - [0:0]"));
+    }
+
+    fn rule(&mut self, chain: &str, rest: &str) {
+        self.rules.push(format!("-A {chain} {rest}"));
+    }
+
+    fn tail(&self) -> char {
+        if self.v6 { '6' } else { '4' }
+    }
+}
+
+/// One family's chains and jumps, to be loaded with `iptables-restore --noflush`: one commit, others' rules stay.
+pub(super) fn table(spec: &GateSpec, v6: bool) -> String {
+    let mut t = Table { v6, chains: Vec::new(), rules: Vec::new() };
+    t.chain("BREAKGLASS-OWNER");
+    for comment in spec.mark().comments() {
+        t.rule("BREAKGLASS-OWNER", &format!("-m comment --comment \"{comment}\" -j RETURN"));
+    }
+    verdicts(&mut t, spec);
+    levels(&mut t, spec, FROM);
+    gate(&mut t, spec, FROM, "BREAKGLASS-GATE");
+    if matches!(spec.side, Side::Server { .. }) {
+        levels(&mut t, spec, TO);
+        gate(&mut t, spec, TO, "BREAKGLASS-BACKGATE");
+    }
+    jumps(&mut t, spec);
+    let mut text = String::from("*filter\n");
+    for line in t.chains.iter().chain(&t.rules) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{line}");
+    }
+    text.push_str("COMMIT");
+    text
+}
+
+fn verdicts(t: &mut Table, spec: &GateSpec) {
+    t.chain("BREAKGLASS-YES");
+    t.rule("BREAKGLASS-YES", &format!("{SYN} -j RETURN"));
+    t.chain("BREAKGLASS-NO");
+    let answer = match spec.answer {
+        Reply::Reset => "-p tcp -j REJECT --reject-with tcp-reset",
+        Reply::Silence => "-j DROP",
+    };
+    t.rule("BREAKGLASS-NO", answer);
+    if matches!(spec.side, Side::Server { .. }) {
+        t.chain("BREAKGLASS-BACK");
+        t.rule("BREAKGLASS-BACK", "-p tcp -j REJECT --reject-with tcp-reset");
+    }
+}
+
+fn levels(t: &mut Table, spec: &GateSpec, way: Way) {
+    for level in 0..=spec.rungs().len() {
+        let who = spec.admission(level);
+        let chain = format!("{}{level}", way.level);
+        t.chain(&chain);
+        for k in &who.sets {
+            let set = format!("bg_stage_{}_{}", k + 1, t.tail());
+            t.rule(&chain, &format!("-m set --match-set {set} {} -g BREAKGLASS-YES", way.end));
+        }
+        if who.percent > 0 {
+            let program = bytecode(t.v6, way.hashed, spec.seed, who.percent);
+            t.rule(&chain, &format!("-m bpf --bytecode \"{program}\" -g BREAKGLASS-YES"));
+        }
+        match who.rate {
+            Some(rate) if way.end == "src" => {
+                t.rule(&chain, &format!("{SYN} -m limit --limit {rate}/sec --limit-burst {rate} -g BREAKGLASS-YES"));
+                t.rule(&chain, &format!("{SYN} -g {}", way.no));
+            }
+            Some(_) => {}
+            None => t.rule(&chain, &format!("-g {}", way.no)),
+        }
+    }
+}
+
+fn gate(t: &mut Table, spec: &GateSpec, way: Way, chain: &str) {
+    t.chain(chain);
+    let tail = t.tail();
+    let arriving = matches!(spec.side, Side::Server { .. }) && way.end == "src";
+    t.rule(chain, if arriving { "-i lo -j RETURN" } else { "-o lo -j RETURN" });
+    t.rule(chain, "-p tcp --tcp-flags RST RST -j RETURN");
+    t.rule(chain, &format!("-m set --match-set bg_allow{tail} {} -g BREAKGLASS-YES", way.end));
+    if let Some(balancer) = &spec.balancer {
+        let from = format!("-m set --match-set bg_balancer{tail} {}", way.end);
+        if way.end == "src" {
+            let rate = balancer.per_second;
+            t.rule(chain, &format!("{from} {SYN} -m limit --limit {rate}/sec --limit-burst {rate} -g BREAKGLASS-YES"));
+            t.rule(chain, &format!("{from} {SYN} -g {}", way.no));
+        }
+        t.rule(chain, &format!("{from} -j RETURN"));
+    }
+    if way.end == "src" {
+        // The first look counts a talker that is known already, the second makes a new one known.
+        t.rule(chain, &format!("{SYN} -m set --match-set bg_talkers{tail} src"));
+        t.rule(
+            chain,
+            &format!("{SYN} -m set ! --match-set bg_talkers{tail} src -j SET --add-set bg_talkers{tail} src"),
+        );
+        t.rule(chain, &format!("{SYN} -m comment --comment \"breakglass attempts\""));
+    }
+    for k in 0..spec.rungs().len() {
+        t.rule(chain, &format!("-p tcp -m set --match-set bg_until_{} {} -g {}{k}", k + 1, way.api, way.level));
+    }
+    t.rule(chain, &format!("-g {}{}", way.level, spec.rungs().len()));
+}
+
+/// Before all other rules of the hook, because a rule of another program may accept for good.
+fn jumps(t: &mut Table, spec: &GateSpec) {
+    let tail = t.tail();
+    let mut jump = |hook: &str, rest: &str| t.rules.push(format!("-I {hook} 1 -p tcp {rest}"));
+    match &spec.side {
+        Side::Server { .. } => {
+            jump("INPUT", "-m set --match-set bg_armed dst -j BREAKGLASS-GATE");
+            jump("OUTPUT", "-m set --match-set bg_armed src -j BREAKGLASS-BACKGATE");
+        }
+        Side::Client { scope, .. } => {
+            let to_api =
+                format!("-m set --match-set bg_api{tail} dst,dst -m set --match-set bg_armed dst -j BREAKGLASS-GATE");
+            match scope {
+                Scope::All { spare_cgroup } => {
+                    let spare = spare_cgroup.as_ref().map(|path| format!("-m cgroup ! --path \"{path}\" "));
+                    jump("OUTPUT", &format!("{}{to_api}", spare.unwrap_or_default()));
+                    jump("FORWARD", &to_api);
+                }
+                Scope::Sources(_) => {
+                    let from = format!("-m set --match-set bg_scope{tail} src {to_api}");
+                    jump("OUTPUT", &from);
+                    jump("FORWARD", &from);
+                }
+                Scope::Cgroup(path) => jump("OUTPUT", &format!("-m cgroup --path \"{path}\" {to_api}")),
+            }
+        }
+    }
+}
+
+/// The `ipset restore` text that sets the fuses anew: the long ones first, so that no moment is less shut than it should be.
+pub(super) fn rearm(mark: &Mark, times: &Times) -> String {
+    let mut lines = Vec::new();
+    let mut fuse = |name: &str, seconds: Option<u32>| match seconds {
+        Some(s) => lines.extend(mark.ports.iter().map(|p| format!("add {name} {p} timeout {s} -exist"))),
+        None => lines.push(format!("flush {name}")),
+    };
+    fuse("bg_armed", Some(times.armed));
+    for (k, seconds) in times.until.iter().enumerate().rev() {
+        fuse(&format!("bg_until_{}", k + 1), *seconds);
+    }
+    lines.extend(mark.ports.iter().map(|p| format!("add bg_confirmed {p} -exist")));
+    lines.join("\n")
+}
+
+/// Puts the gate up, over the remains of a burnt-down one if need be.
+pub(super) fn close_body(spec: &GateSpec, back_end: BackEnd) -> String {
+    format!(
+        r#"ipt_pick {back_end} || fail 'no usable {back_end} on this host'
+have ipset || fail 'ipset is not on this host: {back_end} cannot hold a gate that ends by itself'
+if ipt_there; then
+  owner=$(ipt_owner)
+  [ -n "$owner" ] || {{ say result foreign; fail "a chain BREAKGLASS-OWNER that is not ours is there; look with: $v4 -S BREAKGLASS-OWNER"; }}
+  if ipt_alive; then
+    case " $owner" in
+    *' {run} '*) say result already; return 0 ;;
+    *) say result held; say owner "$owner"; fail "the gate of another run stands here: $owner" ;;
+    esac
+  fi
+elif ipt_alive; then
+  say result held; fail 'another run is just putting its gate up here'
+fi
+left=$(ipt_clear)
+err=$(printf '%s\n' {sets} | ipset restore 2>&1) || {{ left=$(ipt_clear); say result failed; fail "ipset did not take the sets: $err"; }}
+err=$(ipt_load "$v4" {v4}) || {{ left=$(ipt_clear); say result failed; fail "$v4-restore did not take the rules: $err"; }}
+if [ -n "$v6" ]; then
+  err=$(ipt_load "$v6" {v6}) || {{ left=$(ipt_clear); say result failed; fail "$v6-restore did not take the rules: $err"; }}
+fi
+say result closed
+"#,
+        run = run_field(&spec.run),
+        sets = quote(&sets(spec)),
+        v4 = quote(&table(spec, false)),
+        v6 = quote(&table(spec, true)),
+    )
+}
+
+/// Sets the fuses of a gate that stands.
+pub(super) fn arm_body(mark: &Mark, times: &Times) -> String {
+    format!(
+        r#"ipt_alive || {{ say result open; fail 'the gate has run out in the meantime: close it again'; }}
+err=$(printf '%s\n' {} | ipset restore 2>&1) || {{ say result failed; fail "ipset did not take the fuses: $err"; }}
+say result armed
+"#,
+        quote(&rearm(mark, times)),
+    )
+}
+
+/// Takes our jumps, chains and sets away and nothing else.
+pub(super) const OPEN_BODY: &str = r#"left=$(ipt_clear)
+if ipt_there; then say result failed; fail "the chains did not go: $left"; fi
+say result open
+"#;

@@ -1,0 +1,223 @@
+//! What the rules on a host say about themselves: who, in which run, when, why, and how it goes on.
+
+use std::fmt;
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+
+use super::Stage;
+
+/// First word of every comment of ours; the number is the format's.
+pub(crate) const MARK: &str = "breakglass/1";
+
+/// nftables keeps at most 127 bytes of a rule's comment.
+const COMMENT: usize = 120;
+
+/// The longest single value, so that a field always fits into a comment.
+const VALUE: usize = 96;
+
+/// What the host keeps about a gate, in comments of rules that do nothing. Values are cut after about 90 characters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The run that made it.
+    pub run: String,
+    /// Who made it.
+    pub operator: String,
+    /// Why.
+    pub reason: String,
+    /// When, in seconds since 1970 by the operator's clock.
+    pub at: u64,
+    /// The ports it is about.
+    pub ports: Vec<u16>,
+    /// Seconds that a confirmation or an extension gives it.
+    pub hold: u32,
+    /// Seconds between stages.
+    pub step: u32,
+    /// Its stages, but for a last one that lets everybody in.
+    pub rungs: Vec<Rung>,
+}
+
+/// One stage as the mark names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rung {
+    /// Percent of the source addresses.
+    Share(u8),
+    /// A named set of addresses.
+    Set(String),
+    /// New connections a second.
+    Rate(u32),
+}
+
+impl From<&Stage> for Rung {
+    fn from(stage: &Stage) -> Self {
+        match stage {
+            Stage::Share(percent) => Self::Share(*percent),
+            Stage::Set { name, .. } => Self::Set(name.clone()),
+            Stage::Rate(rate) => Self::Rate(*rate),
+        }
+    }
+}
+
+impl fmt::Display for Rung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Share(percent) => write!(f, "{percent} %"),
+            Self::Set(name) => f.write_str(name),
+            Self::Rate(rate) => write!(f, "{rate}/s"),
+        }
+    }
+}
+
+impl Rung {
+    fn field(&self) -> String {
+        match self {
+            Self::Share(percent) => format!("share:{percent}"),
+            Self::Set(name) => format!("set:{name}"),
+            Self::Rate(rate) => format!("rate:{rate}"),
+        }
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (kind, value) = text.split_once(':')?;
+        Some(match kind {
+            "share" => Self::Share(value.parse().ok()?),
+            "set" => Self::Set(value.to_owned()),
+            "rate" => Self::Rate(value.parse().ok()?),
+            _ => return None,
+        })
+    }
+}
+
+impl Mark {
+    /// The comments to put on rules, in order. Harmless in nft files, iptables-restore files and shells alike.
+    pub(crate) fn comments(&self) -> Vec<String> {
+        let ports: Vec<String> = self.ports.iter().map(ToString::to_string).collect();
+        let mut fields = vec![
+            field("run", &self.run),
+            field("by", &self.operator),
+            field("at", &self.at.to_string()),
+            field("ports", &ports.join(",")),
+            field("hold", &self.hold.to_string()),
+            field("step", &self.step.to_string()),
+        ];
+        fields.extend(self.rungs.iter().map(|r| field("stage", &r.field())));
+        fields.push(field("why", &self.reason));
+        let mut comments: Vec<String> = Vec::new();
+        for field in fields {
+            match comments.last_mut() {
+                Some(last) if last.len() + 1 + field.len() <= COMMENT => {
+                    last.push(' ');
+                    last.push_str(&field);
+                }
+                _ => comments.push(format!("{MARK} {field}")),
+            }
+        }
+        comments
+    }
+
+    /// The mark out of the comments' fields, joined by blanks, without their first word; `None` if this is no mark of ours.
+    pub(crate) fn read(fields: &str) -> Option<Self> {
+        let mut mark = Self {
+            run: String::new(),
+            operator: String::new(),
+            reason: String::new(),
+            at: 0,
+            ports: Vec::new(),
+            hold: 0,
+            step: 0,
+            rungs: Vec::new(),
+        };
+        for word in fields.split_whitespace() {
+            let Some((key, value)) = word.split_once('=') else { continue };
+            let value = decode(value);
+            match key {
+                "run" => mark.run = value,
+                "by" => mark.operator = value,
+                "why" => mark.reason = value,
+                "at" => mark.at = value.parse().ok()?,
+                "ports" => mark.ports = value.split(',').filter_map(|p| p.parse().ok()).collect(),
+                "hold" => mark.hold = value.parse().ok()?,
+                "step" => mark.step = value.parse().ok()?,
+                "stage" => mark.rungs.push(Rung::read(&value)?),
+                _ => {}
+            }
+        }
+        (!mark.run.is_empty()).then_some(mark)
+    }
+}
+
+/// The field that tells a run's gate from another run's, as it stands in the first comment.
+pub(crate) fn run_field(run: &str) -> String {
+    field("run", run)
+}
+
+fn field(key: &str, value: &str) -> String {
+    let mut text = format!("{key}=");
+    for c in value.chars() {
+        let mut one = String::new();
+        if c.is_ascii_alphanumeric() || "._:@+-,".contains(c) {
+            one.push(c);
+        } else {
+            for byte in c.to_string().bytes() {
+                // Writing to a String cannot fail.
+                let _ = write!(one, "%{byte:02X}");
+            }
+        }
+        if text.len() + one.len() > VALUE {
+            break;
+        }
+        text.push_str(&one);
+    }
+    text
+}
+
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let hex = (*first == b'%').then(|| tail.get(..2)).flatten();
+        let byte = hex.and_then(|h| u8::from_str_radix(std::str::from_utf8(h).ok()?, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Mark {
+        Mark {
+            run: "20261122-134228-k3v9".into(),
+            operator: "alice@example.com".into(),
+            reason: "telemetry agent; 100% of \"LIST\"s é".into(),
+            at: 1_790_000_000,
+            ports: vec![6443, 8443],
+            hold: 900,
+            step: 60,
+            rungs: vec![Rung::Set("kubelets".into()), Rung::Share(1), Rung::Share(25), Rung::Rate(50)],
+        }
+    }
+
+    #[test]
+    fn a_mark_is_read_back_from_its_comments() {
+        let comments = sample().comments();
+        let fields: Vec<&str> = comments.iter().map(|c| c.strip_prefix("breakglass/1 ").unwrap()).collect();
+        assert!(fields[0].starts_with("run=20261122-134228-k3v9 by=alice@example.com at=1790000000"));
+        assert_eq!(Mark::read(&fields.join(" ")), Some(sample()));
+        assert_eq!(Mark::read("something else=1"), None);
+    }
+
+    #[test]
+    fn no_value_can_leave_its_comment_or_outgrow_it() {
+        let mut mark = sample();
+        mark.operator = "\"; flush ruleset; '$(reboot)`\n".repeat(20);
+        mark.reason = "é".repeat(500);
+        for comment in mark.comments() {
+            assert!(comment.len() <= COMMENT, "{comment}");
+            assert!(comment.chars().all(|c| c.is_ascii_alphanumeric() || " ._:@+-,%=/".contains(c)), "{comment}");
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! The gate in nftables: one table of our own, written in one transaction.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+use super::mark::run_field;
+use super::{GateSpec, Mark, NAME, Net, Reply, Scope, Side, Stage, Times};
+use crate::host::script::quote;
+
+/// Before the filter chains of others (priority 0 and later), after connection tracking and address translation (-200, -100):
+/// an address of the `kubernetes` service has become an API server's own by then.
+const PRIORITY: &str = "filter - 10";
+
+/// A new connection's first packet.
+const SYN: &str = "tcp flags & (fin | syn | rst | ack) == syn";
+
+/// Shell functions that look at our table. `nft -t` leaves out what is in the sets.
+pub(super) const LIB: &str = r#"nft_there() { have nft && nft -t list table inet breakglass >/dev/null 2>&1; }
+nft_handle() { nft -t -a list table inet breakglass 2>/dev/null | sed -n '1s/.*# handle \([0-9][0-9]*\).*/\1/p'; }
+nft_owner() { nft list chain inet breakglass owner 2>/dev/null | sed -n 's/.*comment "breakglass\/1 \([^"]*\)".*/\1/p' | tr '\n' ' '; }
+nft_alive() { nft list set inet breakglass armed 2>/dev/null | grep -q expires; }
+nft_load() { printf '%s\n' "$1" | nft -f - 2>&1; }
+"#;
+
+/// One address family, as nft spells it.
+struct Family {
+    v6: bool,
+    /// `ip` or `ip6`.
+    word: &'static str,
+    /// Suffix of set names.
+    tail: char,
+    /// The sets' type.
+    kind: &'static str,
+}
+
+const FAMILIES: [Family; 2] = [
+    Family { v6: false, word: "ip", tail: '4', kind: "ipv4_addr" },
+    Family { v6: true, word: "ip6", tail: '6', kind: "ipv6_addr" },
+];
+
+/// The end of a packet's way that is the client, seen from a chain.
+#[derive(Clone, Copy)]
+enum Way {
+    /// Packets from a client.
+    From,
+    /// Packets to a client.
+    To,
+}
+
+impl Way {
+    fn addr(self) -> &'static str {
+        match self {
+            Self::From => "saddr",
+            Self::To => "daddr",
+        }
+    }
+
+    /// The port of the API server on this way.
+    fn port(self) -> &'static str {
+        match self {
+            Self::From => "dport",
+            Self::To => "sport",
+        }
+    }
+
+    /// Prefix of chain names.
+    fn chain(self) -> &'static str {
+        match self {
+            Self::From => "",
+            Self::To => "back_",
+        }
+    }
+}
+
+struct Text(String);
+
+impl Text {
+    fn line(&mut self, depth: usize, text: impl AsRef<str>) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.0, "{}{}", "\t".repeat(depth), text.as_ref());
+    }
+
+    fn open(&mut self, text: impl AsRef<str>) {
+        self.line(1, format!("{} {{", text.as_ref()));
+    }
+
+    fn close(&mut self) {
+        self.line(1, "}");
+    }
+}
+
+/// The whole table, to be loaded with `nft -f`; it fails as a whole if there is a table of this name already.
+pub(super) fn ruleset(spec: &GateSpec) -> String {
+    let mut t = Text(String::new());
+    t.line(0, format!("create table inet {NAME}"));
+    t.line(0, format!("table inet {NAME} {{"));
+    owner(&mut t, &spec.mark());
+    for counter in ["attempts", "admitted", "refused", "returned"] {
+        t.line(1, format!("counter {counter} {{ }}"));
+    }
+    sets(&mut t, spec);
+    verdicts(&mut t, spec);
+    levels(&mut t, spec, Way::From);
+    gate(&mut t, spec, Way::From);
+    match &spec.side {
+        Side::Server { .. } => {
+            levels(&mut t, spec, Way::To);
+            gate(&mut t, spec, Way::To);
+            hook(&mut t, "input", &["tcp dport @armed jump gate".to_owned()]);
+            hook(&mut t, "output", &["tcp sport @armed jump back_gate".to_owned()]);
+        }
+        Side::Client { scope, .. } => client_hooks(&mut t, scope),
+    }
+    t.line(0, "}");
+    t.0
+}
+
+fn owner(t: &mut Text, mark: &Mark) {
+    t.open("chain owner");
+    for comment in mark.comments() {
+        t.line(2, format!("return comment \"{comment}\""));
+    }
+    t.close();
+}
+
+fn elements<T: ToString>(items: &[T]) -> String {
+    if items.is_empty() {
+        return String::new();
+    }
+    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+    format!(" elements = {{ {} }}", items.join(", "))
+}
+
+fn nets(t: &mut Text, name: &str, all: &[Net]) {
+    for f in FAMILIES {
+        let own: Vec<Net> = all.iter().copied().filter(|n| n.is_v6() == f.v6).collect();
+        let (tail, kind) = (f.tail, f.kind);
+        t.line(1, format!("set {name}{tail} {{ type {kind}; flags interval; auto-merge;{} }}", elements(&own)));
+    }
+}
+
+fn sets(t: &mut Text, spec: &GateSpec) {
+    let times = Times::unconfirmed(spec.rungs().len(), spec.confirm_within);
+    t.line(1, "set confirmed { type inet_service; }");
+    fuse(t, "armed", &spec.ports(), times.armed);
+    for (k, seconds) in times.until.iter().enumerate() {
+        fuse(t, &format!("until_{}", k + 1), &spec.ports(), seconds.unwrap_or(0));
+    }
+    let allowed: Vec<Net> = [false, true].into_iter().flat_map(|v6| spec.allowed(v6)).collect();
+    nets(t, "allow", &allowed);
+    for (k, stage) in spec.rungs().iter().enumerate() {
+        if let Stage::Set { nets: all, .. } = stage {
+            nets(t, &format!("stage_{}_", k + 1), all);
+        }
+    }
+    if let Some(balancer) = &spec.balancer {
+        nets(t, "balancer", &balancer.nets);
+    }
+    if let Side::Client { endpoints, service, scope } = &spec.side {
+        for f in FAMILIES {
+            let own = endpoints.iter().chain(service).filter(|e| e.is_ipv6() == f.v6);
+            let own: Vec<String> = own.map(|e: &SocketAddr| format!("{} . {}", e.ip(), e.port())).collect();
+            t.line(1, format!("set api{} {{ type {} . inet_service;{} }}", f.tail, f.kind, elements(&own)));
+        }
+        if let Scope::Sources(all) = scope {
+            nets(t, "scope", all);
+        }
+    }
+    for f in FAMILIES {
+        // A full set makes the rule that fills it fail, and no packet's fate hangs on that rule.
+        let flags = "flags dynamic,timeout; timeout 60s; size 65535; counter;";
+        t.line(1, format!("set talkers{} {{ type {}; {flags} }}", f.tail, f.kind));
+    }
+}
+
+fn fuse(t: &mut Text, name: &str, ports: &[u16], seconds: u32) {
+    let ports: Vec<String> = ports.iter().map(|p| format!("{p} timeout {seconds}s")).collect();
+    t.line(1, format!("set {name} {{ type inet_service; flags timeout;{} }}", elements(&ports)));
+}
+
+fn verdicts(t: &mut Text, spec: &GateSpec) {
+    let answer = match spec.answer {
+        Reply::Reset => "reject with tcp reset",
+        Reply::Silence => "drop",
+    };
+    t.open("chain admit");
+    t.line(2, format!("{SYN} counter name admitted"));
+    t.line(2, "accept");
+    t.close();
+    t.open("chain refuse");
+    t.line(2, "counter name refused");
+    t.line(2, answer);
+    t.close();
+    if matches!(spec.side, Side::Server { .. }) {
+        // The reset of this one goes to the server's own socket, which frees what the refused client still holds.
+        t.open("chain back_refuse");
+        t.line(2, "counter name returned");
+        t.line(2, "reject with tcp reset");
+        t.close();
+    }
+}
+
+/// One chain per level: who is let in there; the last line is for everybody else.
+fn levels(t: &mut Text, spec: &GateSpec, way: Way) {
+    let (chain, addr) = (way.chain(), way.addr());
+    let yes = match way {
+        Way::From => "goto admit",
+        Way::To => "accept",
+    };
+    for level in 0..=spec.rungs().len() {
+        let who = spec.admission(level);
+        t.open(format!("chain {chain}level_{level}"));
+        for k in &who.sets {
+            for f in FAMILIES {
+                t.line(2, format!("{} {addr} @stage_{}_{} {yes}", f.word, k + 1, f.tail));
+            }
+        }
+        if who.percent > 0 {
+            for f in FAMILIES {
+                let hash = format!("jhash {} {addr} mod 100 seed {:#x}", f.word, spec.seed);
+                t.line(2, format!("{hash} < {} {yes}", who.percent));
+            }
+        }
+        match (who.rate, way) {
+            (Some(rate), Way::From) => {
+                t.line(2, format!("{SYN} limit rate over {rate}/second burst {rate} packets goto refuse"));
+                t.line(2, yes);
+            }
+            // Whoever got a connection keeps it.
+            (Some(_), Way::To) => t.line(2, yes),
+            (None, _) => t.line(2, format!("goto {chain}refuse")),
+        }
+        t.close();
+    }
+}
+
+/// The way every packet of the gate's ports takes while the gate stands.
+fn gate(t: &mut Text, spec: &GateSpec, way: Way) {
+    let (chain, addr) = (way.chain(), way.addr());
+    t.open(format!("chain {chain}gate"));
+    // A controller manager or a scheduler beside the API server comes this way, whichever of the host's addresses it uses.
+    let arriving = matches!((&spec.side, way), (Side::Server { .. }, Way::From));
+    t.line(2, if arriving { "iif \"lo\" accept" } else { "oif \"lo\" accept" });
+    // A reset opens nothing, and it is what ends the other side's socket.
+    t.line(2, "tcp flags & rst == rst accept");
+    let yes = if matches!(way, Way::From) { "goto admit" } else { "accept" };
+    for f in FAMILIES {
+        t.line(2, format!("{} {addr} @allow{} {yes}", f.word, f.tail));
+    }
+    if let Some(balancer) = &spec.balancer {
+        for f in FAMILIES {
+            let from = format!("{} {addr} @balancer{}", f.word, f.tail);
+            if matches!(way, Way::From) {
+                let over = format!("limit rate over {}/second burst {0} packets", balancer.per_second);
+                t.line(2, format!("{from} {SYN} {over} goto refuse"));
+            }
+            t.line(2, format!("{from} {yes}"));
+        }
+    }
+    if matches!(way, Way::From) {
+        t.line(2, format!("{SYN} counter name attempts"));
+        for f in FAMILIES {
+            t.line(2, format!("{SYN} update @talkers{} {{ {} saddr }}", f.tail, f.word));
+        }
+    }
+    for k in 0..spec.rungs().len() {
+        t.line(2, format!("tcp {} @until_{} goto {chain}level_{k}", way.port(), k + 1));
+    }
+    t.line(2, format!("goto {chain}level_{}", spec.rungs().len()));
+    t.close();
+}
+
+fn hook(t: &mut Text, name: &str, rules: &[String]) {
+    t.open(format!("chain {name}"));
+    t.line(2, format!("type filter hook {name} priority {PRIORITY}; policy accept;"));
+    for rule in rules {
+        t.line(2, rule);
+    }
+    t.close();
+}
+
+/// On a node: what the host itself sends, and what its pods send through it.
+fn client_hooks(t: &mut Text, scope: &Scope) {
+    let to_api = |before: &str| -> Vec<String> {
+        let one =
+            |f: &Family| format!("{before}{0} daddr . tcp dport @api{1} tcp dport @armed jump gate", f.word, f.tail);
+        FAMILIES.iter().map(one).collect()
+    };
+    let from_scope = || -> Vec<String> {
+        let one = |f: &Family| {
+            let from = format!("{0} saddr @scope{1}", f.word, f.tail);
+            format!("{from} {0} daddr . tcp dport @api{1} tcp dport @armed jump gate", f.word, f.tail)
+        };
+        FAMILIES.iter().map(one).collect()
+    };
+    let in_group = |path: &str| format!("socket cgroupv2 level {} \"{path}\" ", path.split('/').count());
+    match scope {
+        Scope::All { spare_cgroup } => {
+            let mut output: Vec<String> = Vec::new();
+            output.extend(spare_cgroup.iter().map(|path| format!("{}accept", in_group(path))));
+            output.extend(to_api(""));
+            hook(t, "output", &output);
+            hook(t, "forward", &to_api(""));
+        }
+        Scope::Sources(_) => {
+            hook(t, "output", &from_scope());
+            hook(t, "forward", &from_scope());
+        }
+        Scope::Cgroup(path) => hook(t, "output", &to_api(&in_group(path))),
+    }
+}
+
+/// The transaction that sets the fuses anew. It fails as a whole if the gate has burnt down in the meantime.
+pub(super) fn rearm(mark: &Mark, times: &Times) -> String {
+    let mut text = String::new();
+    let with = |seconds: u32| -> String {
+        let all: Vec<String> = mark.ports.iter().map(|p| format!("{p} timeout {seconds}s")).collect();
+        all.join(", ")
+    };
+    let ports: Vec<String> = mark.ports.iter().map(ToString::to_string).collect();
+    let ports = ports.join(", ");
+    let mut line = |s: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{s}");
+    };
+    // An element that has expired cannot be deleted: that is what makes the transaction fail.
+    line(format!("delete element inet {NAME} armed {{ {ports} }}"));
+    line(format!("add element inet {NAME} armed {{ {} }}", with(times.armed)));
+    for (k, seconds) in times.until.iter().enumerate() {
+        line(format!("flush set inet {NAME} until_{}", k + 1));
+        if let Some(seconds) = seconds {
+            line(format!("add element inet {NAME} until_{} {{ {} }}", k + 1, with(*seconds)));
+        }
+    }
+    line(format!("add element inet {NAME} confirmed {{ {ports} }}"));
+    text
+}
+
+/// Puts the gate up, over the remains of a burnt-down one if need be.
+pub(super) fn close_body(spec: &GateSpec) -> String {
+    format!(
+        r#"have nft || fail 'nft is not on this host'
+before=
+if nft_there; then
+  owner=$(nft_owner)
+  [ -n "$owner" ] || {{ say result foreign; fail 'a table inet {NAME} that is not ours is there; look with: nft list table inet {NAME}'; }}
+  if nft_alive; then
+    case " $owner" in
+    *' {run} '*) say result already; return 0 ;;
+    *) say result held; say owner "$owner"; fail "the gate of another run stands here: $owner"; ;;
+    esac
+  fi
+  before="delete table inet handle $(nft_handle)"
+fi
+err=$(nft_load "$before
+"{rules}) || {{ say result failed; fail "nft did not take the rules: $err"; }}
+say result closed
+"#,
+        run = run_field(&spec.run),
+        rules = quote(&ruleset(spec)),
+    )
+}
+
+/// Sets the fuses of a gate that stands.
+pub(super) fn arm_body(mark: &Mark, times: &Times) -> String {
+    format!(
+        r#"err=$(nft_load {}) || {{
+  nft_alive || {{ say result open; fail 'the gate has run out in the meantime: close it again'; }}
+  say result failed; fail "nft did not take the fuses: $err"
+}}
+say result armed
+"#,
+        quote(&rearm(mark, times)),
+    )
+}
+
+/// Takes our table away and nothing else.
+pub(super) const OPEN_BODY: &str = r#"err=$(nft delete table inet handle "$(nft_handle)" 2>&1) || { say result failed; fail "nft did not delete the table: $err"; }
+say result open
+"#;

@@ -1,0 +1,250 @@
+//! What stands on a host right now: fuses, counters, and who knocks.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{BackEnd, Mark, iptables, nft};
+use crate::host::script::{Answer, Script};
+
+/// How many of the loudest sources a host reports; it sends no more over a bad line.
+const TALKERS: usize = 20;
+
+/// A gate as it stands on a host, or what is left of one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateState {
+    /// What enforces it.
+    pub back_end: BackEnd,
+    /// Whose it is; `None` for rules with our name that are not ours.
+    pub mark: Option<Mark>,
+    /// Whether its closing was confirmed over a new connection.
+    pub confirmed: bool,
+    /// Milliseconds until it is open for everybody; 0 for one that has run out.
+    pub armed_ms: u64,
+    /// The stages' fuses, in order, those that are through with 0.
+    pub fuses: Vec<Fuse>,
+    /// What it has done.
+    pub counters: Counters,
+    /// The loudest sources, the loudest first.
+    pub talkers: Vec<Talker>,
+    /// How many sources have tried within the last minute.
+    pub sources: u64,
+    /// The host's uptime at this look, in milliseconds: two looks make a rate.
+    pub uptime_ms: u64,
+}
+
+/// One stage's fuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fuse {
+    /// Milliseconds until the stage comes by itself.
+    pub left_ms: u64,
+}
+
+/// Totals since the gate was put up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// New connections tried by those not let through by name.
+    pub attempts: u64,
+    /// New connections let in.
+    pub admitted: u64,
+    /// Packets refused.
+    pub refused: u64,
+    /// Packets of the server to refused clients that were sent back to it as a reset.
+    pub returned: u64,
+}
+
+/// One source and how often it has tried since it was first seen within the last minutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Talker {
+    /// Its address.
+    pub addr: IpAddr,
+    /// New connections it tried.
+    pub attempts: u64,
+}
+
+impl GateState {
+    /// Whether the gate refuses anybody at all.
+    pub fn stands(&self) -> bool {
+        self.armed_ms > 0
+    }
+
+    /// How many stages are through; past the last one when the gate has run out.
+    pub fn level(&self) -> usize {
+        let through = self.fuses.iter().take_while(|f| f.left_ms == 0).count();
+        if self.stands() { through } else { self.fuses.len() + 1 }
+    }
+
+    /// Milliseconds until the next stage (or at last everybody) comes by itself.
+    pub fn next_ms(&self) -> u64 {
+        self.fuses.iter().map(|f| f.left_ms).find(|ms| *ms > 0).unwrap_or(self.armed_ms)
+    }
+}
+
+/// Looks at the gate of a host, whichever back end it stands in. Writes nothing.
+pub fn status() -> Script {
+    let body = format!(
+        r#"{}{}
+talkers() {{
+  all=$(sed -n "$1" | sort -rn)
+  [ -z "$all" ] || {{ say talkers "$(printf '%s\n' "$all" | wc -l)"; printf '%s\n' "$all" | sed -n '1,{TALKERS}s/^/talker=/p'; }}
+}}
+read -r up rest </proc/uptime; say uptime "$up"
+if nft_there; then
+  say back_end nft
+  say owner "$(nft_owner)"
+  for set in armed confirmed $(nft -t list table inet breakglass | sed -n 's/^[[:space:]]*set \(until_[0-9]*\) {{$/\1/p'); do
+    say "set.$set" "$(nft list set inet breakglass "$set" 2>/dev/null)"
+  done
+  say counters "$(nft list counters table inet breakglass 2>/dev/null)"
+  for family in 4 6; do nft list set inet breakglass talkers$family 2>/dev/null; done | tr ',{{}}' '\n\n\n' |
+    talkers 's/^[[:space:]]*\([0-9a-f.:]*\) .*counter packets \([0-9]*\) .*/\2 \1/p'
+  return 0
+fi
+for flavour in iptables-nft iptables-legacy; do
+  ipt_pick "$flavour" && ipt_there || continue
+  say back_end "$flavour"
+  say owner "$(ipt_owner)"
+  for set in $(ipset list -n 2>/dev/null | sed -n -e '/^bg_until_/p' -e '/^bg_armed$/p' -e '/^bg_confirmed$/p'); do
+    say "set.${{set#bg_}}" "$(ipset list "$set" 2>/dev/null | sed -n '/^[0-9]/p')"
+  done
+  for t in "$v4" "$v6"; do
+    [ -n "$t" ] || continue
+    row() {{ "$t" -w 5 -nvxL "BREAKGLASS-$2" 2>/dev/null | sed -n "s/^ *\([0-9][0-9]*\) .*$3.*/count.$1=\1/p"; }}
+    row attempts GATE 'breakglass attempts'
+    row admitted YES RETURN
+    row refused NO '\(REJECT\|DROP\)'
+    row returned BACK REJECT
+  done
+  for family in 4 6; do ipset list bg_talkers$family 2>/dev/null; done |
+    talkers 's/^\([0-9a-f.:]*\) timeout [0-9]* packets \([0-9]*\) .*/\2 \1/p'
+  return 0
+done
+say back_end none
+"#,
+        nft::LIB,
+        iptables::LIB,
+    );
+    Script::new("gate.status", body)
+}
+
+/// Reads the answer of [`status`]: `None` if it broke off, `Some(None)` if the host has no gate.
+#[expect(clippy::option_option, reason = "no answer and no gate are two things")]
+pub fn parse_status(stdout: &str) -> Option<Option<GateState>> {
+    let answer = Answer::parse(stdout);
+    let word = answer.get("back_end")?;
+    if word == "none" {
+        return Some(None);
+    }
+    let back_end = BackEnd::from_word(word)?;
+    let mark = answer.get("owner").and_then(Mark::read);
+    let fuse = |name: &str| answer.get(&format!("set.{name}")).map_or(0, left_ms);
+    let known = (1..).take_while(|k| answer.pairs().any(|(key, _)| key == format!("set.until_{k}")));
+    let fuses = known.map(|k| Fuse { left_ms: fuse(&format!("until_{k}")) }).collect();
+    let confirmed = answer.get("set.confirmed").is_some_and(|s| match back_end {
+        BackEnd::Nft => s.contains("elements"),
+        _ => true,
+    });
+    let talkers = answer.all("talker").filter_map(|line| {
+        let (attempts, addr) = line.split_once(' ')?;
+        Some(Talker { addr: addr.trim().parse().ok()?, attempts: attempts.parse().ok()? })
+    });
+    Some(Some(GateState {
+        back_end,
+        mark,
+        confirmed,
+        armed_ms: fuse("armed"),
+        fuses,
+        counters: counters(&answer),
+        talkers: talkers.collect(),
+        sources: answer.number("talkers").unwrap_or(0),
+        uptime_ms: answer.get("uptime").map_or(0, uptime_ms),
+    }))
+}
+
+/// nft lists its counters as `counter NAME { packets N bytes N }`; iptables gave one line per family.
+fn counters(answer: &Answer) -> Counters {
+    let words: Vec<&str> = answer.get("counters").unwrap_or("").split_whitespace().collect();
+    let of = |name: &str| {
+        let listed = words.windows(5).find_map(|w| match w {
+            ["counter", n, "{", "packets", count] if *n == name => count.parse::<u64>().ok(),
+            _ => None,
+        });
+        let key = format!("count.{name}");
+        listed.unwrap_or_else(|| answer.all(&key).filter_map(|n| n.parse::<u64>().ok()).sum())
+    };
+    Counters { attempts: of("attempts"), admitted: of("admitted"), refused: of("refused"), returned: of("returned") }
+}
+
+/// The longest time left of a set's elements: `... expires 14m59s984ms` (nft) or `6443 timeout 27` (ipset).
+fn left_ms(set: &str) -> u64 {
+    let words: Vec<&str> = set.split_whitespace().map(|w| w.trim_end_matches(',')).collect();
+    let longest = |key: &str| words.windows(2).filter(|w| w[0] == key).map(|w| span_ms(w[1])).max();
+    longest("expires").or_else(|| longest("timeout")).unwrap_or(0)
+}
+
+/// `1d2h3m4s5ms` in milliseconds; a bare number is seconds.
+fn span_ms(text: &str) -> u64 {
+    let mut sum = 0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let Ok(number) = rest[..digits].parse::<u64>() else { return sum };
+        let unit_end = rest[digits..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |n| n + digits);
+        let factor = match &rest[digits..unit_end] {
+            "ms" => 1,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => 1000,
+        };
+        sum += number * factor;
+        rest = &rest[unit_end..];
+    }
+    sum
+}
+
+/// `12.34` seconds in milliseconds.
+fn uptime_ms(text: &str) -> u64 {
+    let (seconds, part) = text.split_once('.').unwrap_or((text, ""));
+    let part: String = part.chars().chain("000".chars()).take(3).collect();
+    seconds.parse::<u64>().unwrap_or(0) * 1000 + part.parse::<u64>().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_of_nft_and_ipset_are_read() {
+        for (text, ms) in [("14m59s984ms", 899_984), ("27", 27_000), ("1d2h", 93_600_000), ("964ms", 964), ("", 0)] {
+            assert_eq!(span_ms(text), ms, "{text}");
+        }
+        assert_eq!(left_ms("elements = { 6443 timeout 30s expires 29s964ms, 8443 timeout 30s expires 28s }"), 29_964);
+        assert_eq!(left_ms("6443 timeout 27 8443 timeout 26"), 27_000);
+        assert_eq!(left_ms("set armed { type inet_service flags timeout }"), 0);
+        assert_eq!(uptime_ms("12.3"), 12_300);
+    }
+
+    #[test]
+    fn no_gate_and_no_answer_are_told_apart() {
+        assert_eq!(parse_status(""), None);
+        assert_eq!(parse_status("uptime=1.00\nback_end=none\n"), Some(None));
+    }
+
+    #[test]
+    fn an_nft_gate_is_read() {
+        let text = "uptime=100.50\nback_end=nft\n\
+            owner=run=r1 by=alice at=7 ports=6443 hold=900 step=60 stage=share:5 stage=share:25 why=x \n\
+            set.armed=table inet breakglass { set armed { elements = { 6443 timeout 15m expires 14m } } }\n\
+            set.confirmed=table inet breakglass { set confirmed { type inet_service elements = { 6443 } } }\n\
+            set.until_1=table inet breakglass { set until_1 { type inet_service flags timeout } }\n\
+            set.until_2=table inet breakglass { set until_2 { elements = { 6443 timeout 15m expires 13m } } }\n\
+            counters=table inet breakglass { counter attempts { packets 7 bytes 1 } counter refused { packets 5 bytes 1 } }\n\
+            talkers=2\ntalker=5 10.0.0.9\ntalker=2 fd90::9\n";
+        let state = parse_status(text).unwrap().unwrap();
+        assert_eq!((state.level(), state.next_ms(), state.armed_ms, state.confirmed), (1, 780_000, 840_000, true));
+        assert_eq!((state.counters.attempts, state.counters.refused, state.counters.admitted), (7, 5, 0));
+        assert_eq!(state.talkers[1].addr.to_string(), "fd90::9");
+        assert_eq!(state.mark.unwrap().rungs.len(), 2);
+    }
+}

@@ -1,0 +1,296 @@
+//! What a host is, for a gate: what can hold one, what it must not cut, and whether one stands there already.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{BackEnd, Mark, iptables, nft};
+use crate::host::script::{Answer, Script, quote};
+
+/// Loads a table of every construct the gate uses into the kernel's checker (`-c`), which throws it away again.
+const NFT_TRY: &str = r"nft_try() { printf '%s\n' 'table inet breakglass_try {
+set s { type inet_service; flags timeout; elements = { 1 timeout 1s } }
+set t { type ipv4_addr; flags dynamic,timeout; timeout 60s; size 16; counter; }
+chain r { reject with tcp reset
+}
+chain c { type filter hook input priority filter - 10; policy accept;
+tcp flags & (fin | syn | rst | ack) == syn update @t { ip saddr }
+tcp dport @s jhash ip6 saddr mod 100 seed 0x1 < 5 goto r
+}
+}' | nft -c -f - 2>&1; }
+";
+
+/// Where kubeadm and its kin keep static pods, unless the kit says otherwise.
+const MANIFESTS: &str = "/etc/kubernetes/manifests";
+
+/// Looks at a host. Writes nothing. `manifests` are further folders of static pods.
+pub fn survey(manifests: &[String]) -> Script {
+    let dirs: Vec<String> = std::iter::once(MANIFESTS.to_owned()).chain(manifests.iter().cloned()).collect();
+    let all = dirs.join(" ");
+    let body =
+        format!("{}{}{NFT_TRY}manifests={}\n{}", nft::LIB, iptables::LIB, quote(&all), include_str!("survey.sh"));
+    Script::new("gate.survey", body).arg("manifests", all)
+}
+
+/// One thing a host has or lacks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    /// It is there and works.
+    pub works: bool,
+    /// For iptables: the IPv6 command is there too.
+    pub v6: bool,
+    /// What it said when tried in vain.
+    pub error: Option<String>,
+}
+
+/// A running API server on the host's own network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiProcess {
+    /// Its process id; 0 where only a manifest says so.
+    pub pid: u32,
+    /// Its port.
+    pub port: u16,
+}
+
+/// A listening TCP socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    /// The port.
+    pub port: u16,
+    /// The process's name, where the host could tell.
+    pub process: Option<String>,
+}
+
+/// Another program that writes packet-filter rules here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Manager {
+    /// firewalld.
+    Firewalld,
+    /// ufw.
+    Ufw,
+    /// kube-proxy.
+    KubeProxy,
+    /// Calico's agent.
+    Calico,
+    /// Cilium's agent.
+    Cilium,
+}
+
+impl Manager {
+    /// What an operator has to know about it and the gate, in one sentence.
+    pub fn note(self, back_end: BackEnd) -> &'static str {
+        match (self, back_end) {
+            (_, BackEnd::Nft) => "keeps its own rules; the gate's table comes before them and only ever refuses",
+            (Self::Firewalld, _) => "a reload of firewalld removes the gate's jump and so opens it",
+            (Self::Ufw, _) => "a reload of ufw may move its chains; the gate's jump stands first until then",
+            (Self::Calico, _) => "Felix puts its own jump first again within 90 s, and what it accepts passes the gate",
+            (Self::KubeProxy, _) => "kube-proxy writes its own chains and leaves the gate's jump where it is",
+            (Self::Cilium, _) => "pods' packets may pass the kernel's filter by; host processes are met",
+        }
+    }
+}
+
+/// A gate found on a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// Where.
+    pub back_end: BackEnd,
+    /// Whose; `None` for rules with our name that carry no mark of ours.
+    pub mark: Option<Mark>,
+    /// Whether it still refuses anybody.
+    pub stands: bool,
+}
+
+/// What a look at one host said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Survey {
+    /// Whether the script ran as root.
+    pub root: bool,
+    /// Seconds since 1970 by the host's clock.
+    pub now: u64,
+    /// The kernel's release.
+    pub kernel: String,
+    /// The operator's address as the host sees it; `None` if the session shows none.
+    pub operator: Option<IpAddr>,
+    /// The port that this session came in by, and every other port that an sshd listens on.
+    pub ssh_ports: BTreeSet<u16>,
+    /// nftables.
+    pub nft: Tool,
+    /// iptables on nf_tables.
+    pub iptables_nft: Tool,
+    /// iptables on x_tables.
+    pub iptables_legacy: Tool,
+    /// ipset, which both kinds of iptables need for a gate that ends by itself.
+    pub ipset: Tool,
+    /// Whether the host has rules in x_tables.
+    pub legacy_in_use: bool,
+    /// API servers that run here, by process and by manifest.
+    pub api: Vec<ApiProcess>,
+    /// Addresses of the control plane's other hosts, from what the API server and etcd were started with.
+    pub peers: BTreeSet<IpAddr>,
+    /// Names of the control-plane and balancer processes seen.
+    pub processes: BTreeSet<String>,
+    /// Programs that write rules here too.
+    pub managers: BTreeSet<Manager>,
+    /// Every listening TCP port.
+    pub listeners: Vec<Listener>,
+    /// The host's own addresses.
+    pub own: BTreeSet<IpAddr>,
+    /// Whether sockets can be closed from outside: `None` if the kernel does not tell beforehand.
+    pub can_destroy: Option<bool>,
+    /// Whether `ss` is there.
+    pub has_ss: bool,
+    /// The kubelet's control group (version 2), below the root.
+    pub kubelet_cgroup: Option<String>,
+    /// A gate that is there already.
+    pub gate: Option<Found>,
+}
+
+impl Survey {
+    /// Ports of the API servers, found from processes and manifests.
+    pub fn api_ports(&self) -> BTreeSet<u16> {
+        self.api.iter().map(|a| a.port).collect()
+    }
+
+    /// Whether anything listens on a port.
+    pub fn listens(&self, port: u16) -> bool {
+        self.listeners.iter().any(|l| l.port == port)
+    }
+
+    /// Whether a back end can hold a gate here.
+    pub fn usable(&self, back_end: BackEnd) -> bool {
+        match back_end {
+            BackEnd::Nft => self.nft.works,
+            BackEnd::IptablesNft => self.iptables_nft.works && self.ipset.works,
+            BackEnd::IptablesLegacy => self.iptables_legacy.works && self.ipset.works,
+        }
+    }
+
+    /// The back end to take: nftables where it works, else the iptables that the host uses already, else the other one.
+    pub fn choose(&self) -> Option<BackEnd> {
+        let iptables = if self.legacy_in_use {
+            [BackEnd::IptablesLegacy, BackEnd::IptablesNft]
+        } else {
+            [BackEnd::IptablesNft, BackEnd::IptablesLegacy]
+        };
+        std::iter::once(BackEnd::Nft).chain(iptables).find(|b| self.usable(*b))
+    }
+
+    /// Load balancers on this very host, whose clients reach the API server from an address that the gate lets through.
+    pub fn balancers(&self) -> Vec<&Listener> {
+        let names = ["haproxy", "nginx", "envoy", "kube-vip"];
+        self.listeners.iter().filter(|l| l.process.as_deref().is_some_and(|p| names.contains(&p))).collect()
+    }
+}
+
+/// Reads the answer of [`survey`]; `None` if it broke off.
+pub fn parse_survey(stdout: &str) -> Option<Survey> {
+    let answer = Answer::parse(stdout);
+    if !answer.yes("end") {
+        return None;
+    }
+    let tool = |name: &str| Tool {
+        works: answer.yes(name),
+        v6: answer.yes(&format!("{name}.v6")),
+        error: answer.get(&format!("{name}.error")).map(str::to_owned),
+    };
+    let listeners = listeners(&answer);
+    let ssh: Vec<&str> = answer.get("ssh").unwrap_or("").split_whitespace().collect();
+    let mut ssh_ports: BTreeSet<u16> =
+        listeners.iter().filter(|l| l.process.as_deref() == Some("sshd")).map(|l| l.port).collect();
+    ssh_ports.extend(ssh.get(3).and_then(|p| p.parse::<u16>().ok()));
+    let own: BTreeSet<IpAddr> = answer.all("own").filter_map(|a| a.split('/').next()?.parse().ok()).collect();
+    let processes: BTreeSet<String> =
+        answer.all("proc").filter_map(|p| p.split_once(' ')).map(|(_, name)| name.to_owned()).collect();
+    Some(Survey {
+        root: answer.number("uid") == Some(0),
+        now: answer.number("now").unwrap_or(0),
+        kernel: answer.get("kernel").unwrap_or("").to_owned(),
+        operator: ssh.first().and_then(|a| address(a)),
+        ssh_ports,
+        nft: tool("nft"),
+        iptables_nft: tool("iptables_nft"),
+        iptables_legacy: tool("iptables_legacy"),
+        ipset: tool("ipset"),
+        legacy_in_use: answer.yes("legacy_in_use"),
+        api: api(&answer),
+        peers: peers(&answer).into_iter().filter(|a| !a.is_loopback() && !own.contains(a)).collect(),
+        managers: managers(&answer, &processes),
+        processes,
+        listeners,
+        own,
+        can_destroy: answer.get("destroy").map(|d| d == "yes"),
+        has_ss: answer.yes("ss"),
+        kubelet_cgroup: answer.get("kubelet_cgroup").filter(|_| answer.yes("cgroup2")).map(str::to_owned),
+        gate: answer.get("gate").and_then(BackEnd::from_word).map(|back_end| Found {
+            back_end,
+            mark: answer.get("gate_owner").and_then(Mark::read),
+            stands: answer.yes("gate_alive"),
+        }),
+    })
+}
+
+/// An address as sockets and variables write it: `10.0.0.1`, `fd90::1`, `fe80::1%eth0`, `::ffff:10.0.0.1`.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.split('%').next()?.trim_matches(['[', ']']);
+    text.parse::<IpAddr>().ok().map(|a| a.to_canonical())
+}
+
+fn listeners(answer: &Answer) -> Vec<Listener> {
+    let named = answer.all("listen").filter_map(|line| {
+        let (local, process) = line.split_once(' ').unwrap_or((line, ""));
+        let port = local.rsplit(':').next()?.parse().ok()?;
+        Some(Listener { port, process: (!process.is_empty()).then(|| process.to_owned()) })
+    });
+    let hex = answer.all("listen_hex").filter_map(|h| u16::from_str_radix(h, 16).ok());
+    named.chain(hex.map(|port| Listener { port, process: None })).collect()
+}
+
+/// The port that a kube-apiserver and k3s take when none is said.
+const DEFAULT_PORT: u16 = 6443;
+
+fn api(answer: &Answer) -> Vec<ApiProcess> {
+    let running = answer.all("api").chain(answer.all("k3s")).filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let pid = words.next()?.parse().ok()?;
+        Some(ApiProcess { pid, port: words.next().and_then(|p| p.parse().ok()).unwrap_or(DEFAULT_PORT) })
+    });
+    let mut all: Vec<ApiProcess> = running.collect();
+    for line in answer.all("manifest") {
+        let port = line.split_whitespace().next().and_then(|p| p.parse().ok()).unwrap_or(DEFAULT_PORT);
+        if all.iter().all(|a| a.port != port) {
+            all.push(ApiProcess { pid: 0, port });
+        }
+    }
+    all
+}
+
+/// Hosts out of `--etcd-servers` and `--initial-cluster`: `[name=]https://10.0.0.1:2379,...`.
+fn peers(answer: &Answer) -> BTreeSet<IpAddr> {
+    let lists = answer.all("etcd_servers").chain(answer.all("etcd_cluster"));
+    lists
+        .flat_map(|list| list.split(','))
+        .filter_map(|url| {
+            let (_, rest) = url.split_once("://")?;
+            address(rest.split('/').next()?.rsplit_once(':').map_or(rest, |(host, _)| host))
+        })
+        .collect()
+}
+
+fn managers(answer: &Answer, processes: &BTreeSet<String>) -> BTreeSet<Manager> {
+    let by_process = |name: &str| processes.contains(name);
+    let tables: Vec<&str> = answer.all("table").collect();
+    let by_table = |word: &str| tables.iter().any(|t| t.split_whitespace().any(|w| w == word));
+    [
+        (Manager::Firewalld, by_process("firewalld") || by_table("firewalld")),
+        (Manager::Ufw, by_process("ufw")),
+        (Manager::KubeProxy, by_process("kube-proxy") || by_table("kube-proxy")),
+        (Manager::Calico, by_process("calico-node") || by_table("calico")),
+        (Manager::Cilium, by_process("cilium-agent")),
+    ]
+    .into_iter()
+    .filter_map(|(manager, seen)| seen.then_some(manager))
+    .collect()
+}
