@@ -14,9 +14,10 @@
 //! - `host`: what is said to hosts, as pure text
 //! - `kit`: clusters, hosts, credentials
 //! - `sandbox`: the embedded practice cluster
-//! - `change`, `event`, `error`, `process`, `words`: small shared values, for everybody
+//! - `change`, `duration`, `event`, `error`, `process`, `refusal`, `words`: small shared values, for everybody
 
 pub mod change;
+pub mod duration;
 pub mod engine;
 pub mod error;
 pub mod event;
@@ -26,6 +27,7 @@ pub mod kit;
 pub mod link;
 pub mod plan;
 pub mod process;
+pub mod refusal;
 pub mod runbook;
 pub mod steps;
 pub mod words;
