@@ -5,6 +5,7 @@
 
 pub mod gate;
 pub mod net;
+pub mod manifest;
 pub mod script;
 
 pub use net::Net;
