@@ -7,6 +7,7 @@ pub mod gate;
 pub mod net;
 pub mod manifest;
 pub mod script;
+pub mod swap;
 
 pub use net::Net;
 pub use script::Script;
