@@ -92,7 +92,11 @@ pub fn build(runbook: Resolved, clusters: Vec<Cluster>) -> Result<Plan, Vec<Refu
                 refuse(format!("step {:?} on {target}: {fault}", decl.name));
             }
         }
-        let policy = decl.policy.clone();
+        let mut policy = decl.policy.clone();
+        if decl.kind.one_at_a_time() {
+            policy.fanout = 1;
+            policy.max_failures = 1;
+        }
         steps.push(PlannedStep { name: decl.name.clone(), kind: decl.kind.name(), step, targets, policy });
     }
     if !refusals.is_empty() {

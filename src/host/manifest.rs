@@ -46,9 +46,8 @@ pub fn edit(text: &str, program: &str, edit: &Edit) -> Result<Edited, String> {
     if changes.is_empty() {
         return Ok(Edited { text: text.to_owned(), changes, kept_layout: true });
     }
-    let spliced = splice(text, index, edit).filter(|new| {
-        serde_saphyr::from_str::<Value>(new).is_ok_and(|after| after == wanted)
-    });
+    let spliced =
+        splice(text, index, edit).filter(|new| serde_saphyr::from_str::<Value>(new).is_ok_and(|after| after == wanted));
     let kept_layout = spliced.is_some();
     let text = match spliced {
         Some(text) => text,
@@ -58,7 +57,8 @@ pub fn edit(text: &str, program: &str, edit: &Edit) -> Result<Edited, String> {
 }
 
 fn container(manifest: &Value, program: &str) -> Result<usize, String> {
-    let containers = manifest.pointer("/spec/containers").and_then(Value::as_array).ok_or("it has no spec.containers")?;
+    let containers =
+        manifest.pointer("/spec/containers").and_then(Value::as_array).ok_or("it has no spec.containers")?;
     let runs = |container: &Value| {
         let word = container.pointer("/command/0").and_then(Value::as_str).unwrap_or_default();
         word.rsplit('/').next() == Some(program) || container.get("name").and_then(Value::as_str) == Some(program)
@@ -150,7 +150,8 @@ fn set_flags(
 }
 
 fn is_flag(word: &str, flag: &str) -> bool {
-    word.strip_prefix("--").is_some_and(|rest| rest == flag || rest.strip_prefix(flag).is_some_and(|r| r.starts_with('=')))
+    word.strip_prefix("--")
+        .is_some_and(|rest| rest == flag || rest.strip_prefix(flag).is_some_and(|r| r.starts_with('=')))
 }
 
 /// A line of block-style YAML: its indent, and its content without a leading `- `.
@@ -189,7 +190,8 @@ fn find_key(lines: &[String], range: std::ops::Range<usize>, column: usize, key:
     range.into_iter().find(|i| {
         block(&lines[*i]).is_some_and(|b| {
             let at = lines[*i].len() - b.content.len();
-            at == column && b.content.strip_prefix(key).is_some_and(|rest| rest.trim_end() == ":" || rest.starts_with(": "))
+            at == column
+                && b.content.strip_prefix(key).is_some_and(|rest| rest.trim_end() == ":" || rest.starts_with(": "))
         })
     })
 }
@@ -279,11 +281,15 @@ fn splice_flag(
     let list = body(lines, head, column);
     let words: Vec<usize> = list.filter(|i| block(&lines[*i]).is_some_and(|b| b.dash)).collect();
     let last = *words.last()?;
-    let at = words.into_iter().find(|i| block(&lines[*i]).is_some_and(|b| is_flag(b.content.trim_matches(['"', '\'']), flag)));
+    let at = words
+        .into_iter()
+        .find(|i| block(&lines[*i]).is_some_and(|b| is_flag(b.content.trim_matches(['"', '\'']), flag)));
     let indent = block(&lines[last])?.indent;
     let mut end = item.end;
     match (at, value) {
-        (Some(at), Some(value)) => lines[at] = format!("{}- {}", " ".repeat(indent), scalar(&format!("--{flag}={value}"))),
+        (Some(at), Some(value)) => {
+            lines[at] = format!("{}- {}", " ".repeat(indent), scalar(&format!("--{flag}={value}")))
+        }
         (Some(at), None) => {
             lines.remove(at);
             end -= 1;
@@ -368,7 +374,11 @@ spec:
 
     #[test]
     fn what_is_so_already_changes_nothing() {
-        let change = Edit { requests: set(&[("cpu", "250m")]), flags: set(&[("max-requests-inflight", "400")]), ..Edit::default() };
+        let change = Edit {
+            requests: set(&[("cpu", "250m")]),
+            flags: set(&[("max-requests-inflight", "400")]),
+            ..Edit::default()
+        };
         let edited = edit(KUBEADM, "kube-apiserver", &change).unwrap();
         assert_eq!((edited.text.as_str(), edited.changes.len()), (KUBEADM, 0));
     }

@@ -4,8 +4,8 @@
 //! and answers with `key=value` lines, which a parser beside the script's text reads into a typed value.
 
 pub mod gate;
-pub mod net;
 pub mod manifest;
+pub mod net;
 pub mod script;
 pub mod swap;
 

@@ -252,6 +252,11 @@ pub trait Kind: Send + Sync {
     /// Where it acts.
     fn scope(&self) -> Scope;
 
+    /// It must never act on two targets at the same time, whatever the runbook says.
+    fn one_at_a_time(&self) -> bool {
+        false
+    }
+
     /// The JSON Schema of its parameters; the parser checks against it, editors complete from it.
     fn schema(&self) -> Value;
 
@@ -286,7 +291,9 @@ macro_rules! kinds {
     };
 }
 
-kinds! {}
+kinds! {
+    scale_apiserver::ScaleApiserver,
+}
 
 /// The kind with this name.
 pub fn kind(name: &str) -> Option<&'static dyn Kind> {
