@@ -14,6 +14,9 @@ const SYN: &str = "-p tcp --syn";
 
 /// Picks the commands of one flavour into `$v4` and `$v6`. Old releases have no suffixed names: there the version tells.
 /// Another program may hold the xtables lock: five seconds of waiting, then a message.
+///
+/// Unlike an nft transaction, sets and chains are written by several commands. `ipt_lock` keeps two runs apart: adding an
+/// element that is there already fails, and one that its owner forgot is gone after a minute.
 pub(super) const LIB: &str = r#"ipt_pick() {
   case $1 in
   iptables-nft) want=nf_tables ;;
@@ -37,19 +40,23 @@ ipt_owner() { "$v4" -w 5 -S BREAKGLASS-OWNER 2>/dev/null | sed -n 's/.*--comment
 ipt_there() { "$v4" -w 5 -S BREAKGLASS-OWNER >/dev/null 2>&1; }
 ipt_alive() { ipset list bg_armed 2>/dev/null | grep -q '^[0-9][0-9]* timeout'; }
 ipt_load() { printf '%s\n' "$2" | "$1-restore" -w 5 --noflush 2>&1; }
+ipt_lock() {
+  err=$(ipset create bg_claim hash:ip timeout 60 -exist 2>&1) || fail "ipset does not work here: $err"
+  ipset add bg_claim 192.0.2.1 2>/dev/null || { say result held; fail 'another run is at work on the gate of this host right now'; }
+}
+ipt_unlock() { ipset destroy bg_claim 2>/dev/null; }
 ipt_clear() {
   for t in "$v4" "$v6"; do
     [ -n "$t" ] || continue
-    for hook in INPUT OUTPUT FORWARD; do
-      "$t" -w 5 -S "$hook" 2>/dev/null | sed -n 's/^-A\( .* -j BREAKGLASS-.*\)$/-D\1/p' | while IFS= read -r rule; do
-        printf '*filter\n%s\nCOMMIT\n' "$rule" | "$t-restore" -w 5 --noflush 2>&1
-      done
-    done
-    chains=$("$t" -w 5 -S 2>/dev/null | sed -n 's/^-N \(BREAKGLASS-[A-Z0-9-]*\)$/\1/p')
-    for chain in $chains; do "$t" -w 5 -F "$chain" 2>&1; done
-    for chain in $chains; do "$t" -w 5 -X "$chain" 2>&1; done
+    rules=$("$t" -w 5 -S 2>/dev/null | sed -n '/BREAKGLASS-/p')
+    [ -n "$rules" ] || continue
+    ipt_load "$t" "*filter
+$(printf '%s\n' "$rules" | sed -n 's/^-A\( [^B].* -j BREAKGLASS-.*\)$/-D\1/p')
+$(printf '%s\n' "$rules" | sed -n 's/^-N/-F/p')
+$(printf '%s\n' "$rules" | sed -n 's/^-N/-X/p')
+COMMIT"
   done
-  for set in $(ipset list -n 2>/dev/null | sed -n '/^bg_/p'); do ipset destroy "$set" 2>&1; done
+  for set in $(ipset list -n 2>/dev/null | sed -n -e '/^bg_claim$/d' -e '/^bg_/p'); do ipset destroy "$set" 2>&1; done
 }
 "#;
 
@@ -276,24 +283,26 @@ pub(super) fn close_body(spec: &GateSpec, back_end: BackEnd) -> String {
     format!(
         r#"ipt_pick {back_end} || fail 'no usable {back_end} on this host'
 have ipset || fail 'ipset is not on this host: {back_end} cannot hold a gate that ends by itself'
+ipt_lock
+quit() {{ ipt_unlock; say result "$1"; fail "$2"; }}
+broke() {{ left=$(ipt_clear); quit failed "$1"; }}
 if ipt_there; then
   owner=$(ipt_owner)
-  [ -n "$owner" ] || {{ say result foreign; fail "a chain BREAKGLASS-OWNER that is not ours is there; look with: $v4 -S BREAKGLASS-OWNER"; }}
+  [ -n "$owner" ] || quit foreign "a chain BREAKGLASS-OWNER that is not ours is there; look with: $v4 -S BREAKGLASS-OWNER"
   if ipt_alive; then
     case " $owner" in
-    *' {run} '*) say result already; return 0 ;;
-    *) say result held; say owner "$owner"; fail "the gate of another run stands here: $owner" ;;
+    *' {run} '*) ipt_unlock; say result already; return 0 ;;
+    *) say owner "$owner"; quit held "the gate of another run stands here: $owner" ;;
     esac
   fi
-elif ipt_alive; then
-  say result held; fail 'another run is just putting its gate up here'
 fi
 left=$(ipt_clear)
-err=$(printf '%s\n' {sets} | ipset restore 2>&1) || {{ left=$(ipt_clear); say result failed; fail "ipset did not take the sets: $err"; }}
-err=$(ipt_load "$v4" {v4}) || {{ left=$(ipt_clear); say result failed; fail "$v4-restore did not take the rules: $err"; }}
+err=$(printf '%s\n' {sets} | ipset restore 2>&1) || broke "ipset did not take the sets: $err"
+err=$(ipt_load "$v4" {v4}) || broke "$v4-restore did not take the rules: $err"
 if [ -n "$v6" ]; then
-  err=$(ipt_load "$v6" {v6}) || {{ left=$(ipt_clear); say result failed; fail "$v6-restore did not take the rules: $err"; }}
+  err=$(ipt_load "$v6" {v6}) || broke "$v6-restore did not take the rules: $err"
 fi
+ipt_unlock
 say result closed
 "#,
         run = run_field(&spec.run),
@@ -315,7 +324,9 @@ say result armed
 }
 
 /// Takes our jumps, chains and sets away and nothing else.
-pub(super) const OPEN_BODY: &str = r#"left=$(ipt_clear)
+pub(super) const OPEN_BODY: &str = r#"ipt_lock
+left=$(ipt_clear)
+ipt_unlock
 if ipt_there; then say result failed; fail "the chains did not go: $left"; fi
 say result open
 "#;

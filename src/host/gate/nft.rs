@@ -340,20 +340,26 @@ pub(super) fn rearm(mark: &Mark, times: &Times) -> String {
 pub(super) fn close_body(spec: &GateSpec) -> String {
     format!(
         r#"have nft || fail 'nft is not on this host'
-before=
-if nft_there; then
-  owner=$(nft_owner)
+refuse_others() {{
   [ -n "$owner" ] || {{ say result foreign; fail 'a table inet {NAME} that is not ours is there; look with: nft list table inet {NAME}'; }}
-  if nft_alive; then
-    case " $owner" in
-    *' {run} '*) say result already; return 0 ;;
-    *) say result held; say owner "$owner"; fail "the gate of another run stands here: $owner"; ;;
-    esac
-  fi
-  before="delete table inet handle $(nft_handle)"
+  nft_alive || return 0
+  case " $owner" in
+  *' {run} '*) say result already; exit 0 ;;
+  *) say result held; say owner "$owner"; fail "the gate of another run stands here: $owner" ;;
+  esac
+}}
+if nft_there; then
+  handle=$(nft_handle)
+  owner=$(nft_owner)
+  refuse_others
+  # What is left of a gate that has run out. By its handle: a new one in its place has another.
+  nft delete table inet handle "$handle" >/dev/null 2>&1
 fi
-err=$(nft_load "$before
-"{rules}) || {{ say result failed; fail "nft did not take the rules: $err"; }}
+err=$(nft_load {rules}) || {{
+  owner=$(nft_owner)
+  [ -z "$owner" ] || refuse_others
+  say result failed; fail "nft did not take the rules: $err"
+}}
 say result closed
 "#,
         run = run_field(&spec.run),

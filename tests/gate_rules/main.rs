@@ -1,0 +1,22 @@
+//! The gate's texts on real kernels: what they load, whom they refuse, and how they end by themselves.
+//!
+//! The shell on the host runs exactly the text that the program sends; what it does is seen with real connections.
+
+use std::process::ExitCode;
+
+use libtest_mimic::Trial;
+
+mod expiry;
+mod rules;
+mod scripts;
+mod shares;
+mod stand;
+
+fn main() -> ExitCode {
+    let mut tests: Vec<Trial> = Vec::new();
+    tests.extend(rules::tests());
+    tests.extend(expiry::tests());
+    tests.extend(shares::tests());
+    tests.extend(scripts::tests());
+    testbed::main(tests)
+}

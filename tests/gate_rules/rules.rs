@@ -1,0 +1,144 @@
+//! What the rules do while they stand.
+
+use std::{thread, time::Instant};
+
+use anyhow::{Result, ensure};
+use breakglass::host::gate::{self, BackEnd, GateState, Stage, Standing};
+use libtest_mimic::Trial;
+use testbed::{Lab, Probe};
+
+use crate::stand::{Stand, connect, each, ping};
+
+pub(crate) fn tests() -> Vec<Trial> {
+    [
+        each("refuses_and_lets_in", refuses_and_lets_in),
+        each("cuts_what_was_open", cuts_what_was_open),
+        each("leaves_others_rules_alone", leaves_others_rules_alone),
+        each("knows_whose_it_is", knows_whose_it_is),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn stages() -> Vec<Stage> {
+    vec![
+        Stage::Set { name: "kubelets".into(), nets: vec!["10.1.0.0/16".parse().expect("a prefix")] },
+        Stage::Share(5),
+        Stage::Rate(50),
+    ]
+}
+
+fn refuses_and_lets_in(back_end: BackEnd) -> Result<()> {
+    let stand = Stand::new("in", back_end)?;
+    ensure!(stand.client_meets()? == [Probe::Open; 2]);
+    stand.close(&stand.spec(stages()), back_end)?;
+    let started = Instant::now();
+    ensure!(stand.client_meets()? == [Probe::Refused; 2]);
+    ensure!(started.elapsed().as_secs_f64() < 1.0, "refused only after {:?}", started.elapsed());
+    ensure!(stand.operator_meets()? == [Probe::Open; 2]);
+    ensure!(stand.api.probe(stand.api.ip4(), 6443, crate::stand::LIMIT)? == Probe::Open, "from itself");
+    ensure!(Lab::shared()?.probe(stand.api.ip4(), 22, crate::stand::LIMIT)? == Probe::Open, "ssh");
+    ensure!(stand.client.probe(stand.api.ip4(), 22, crate::stand::LIMIT)? == Probe::Open, "ssh of the blocked");
+    let state = stand.status()?;
+    let Some(GateState { mark: Some(mark), confirmed: false, counters, talkers, sources: 2, .. }) = &state else {
+        anyhow::bail!("{state:?}")
+    };
+    ensure!(*mark == stand.spec(stages()).mark());
+    ensure!((counters.attempts, counters.refused, counters.admitted) == (2, 2, 2), "{counters:?}");
+    ensure!(
+        talkers.iter().all(|t| t.attempts >= 1
+            && [stand.client.ip4().into(), std::net::IpAddr::from(stand.client.ip6())].contains(&t.addr)),
+        "{talkers:?}"
+    );
+    ensure!(stand.outcome(&gate::open(&mark.run, back_end))? == Standing::Open);
+    ensure!(stand.status()?.is_none());
+    ensure!(stand.client_meets()? == [Probe::Open; 2]);
+    Ok(())
+}
+
+fn cuts_what_was_open(back_end: BackEnd) -> Result<()> {
+    let stand = Stand::new("cut", back_end)?;
+    let spec = stand.spec(stages());
+    let [v4, v6] = stand.addresses();
+    let mut blocked = [connect(&stand.client, v4)?, connect(&stand.client, v6)?];
+    let mut idle = connect(&stand.client, v4)?;
+    let mut allowed = [std::net::TcpStream::connect((v4, 6443))?, std::net::TcpStream::connect((v6, 6443))?];
+    let mut own = connect(&stand.api, v4)?;
+    stand.close(&spec, back_end)?;
+    let said = stand.say(&gate::cut(&spec))?;
+    let cut = gate::parse_cut(&said.stdout);
+    ensure!(cut.as_ref().is_some_and(|c| c.before == 3 && c.after == 0 && c.unable.is_none()), "{cut:?} {said:?}");
+    let started = Instant::now();
+    for stream in blocked.iter_mut().chain([&mut idle]) {
+        ensure!(ping(stream).is_err());
+    }
+    ensure!(started.elapsed().as_secs_f64() < 1.0, "{:?}", started.elapsed());
+    for stream in allowed.iter_mut().chain([&mut own]) {
+        ping(stream)?;
+    }
+    Ok(())
+}
+
+/// Rules of all three kinds that somebody else made, as each tool prints them.
+fn others(stand: &Stand) -> Result<String> {
+    let list = "nft list table inet other; for t in iptables-legacy ip6tables-legacy iptables-nft; do $t-save 2>/dev/null | grep -v '^#'; done; ipset save theirs";
+    stand.api.sh(list)?.ok()
+}
+
+fn leaves_others_rules_alone(back_end: BackEnd) -> Result<()> {
+    let stand = Stand::new("oth", back_end)?;
+    stand.api.sh(
+        r#"set -e
+nft -f - <<'X'
+table inet other { chain input { type filter hook input priority 0; policy accept; tcp dport 1 counter drop comment "mine";
+}
+}
+X
+for t in iptables-legacy ip6tables-legacy iptables-nft; do
+  $t -N OTHERS; $t -A OTHERS -p tcp --dport 2 -j DROP; $t -A INPUT -j OTHERS; $t -A INPUT -p tcp --dport 3 -j REJECT
+done
+ipset create theirs hash:ip; ipset add theirs 192.0.2.1"#,
+    )?.ok()?;
+    let before = others(&stand)?;
+    let spec = stand.spec(stages());
+    stand.close(&spec, back_end)?;
+    ensure!(stand.client_meets()? == [Probe::Refused; 2]);
+    ensure!(stand.outcome(&gate::arm(&spec.mark(), back_end, 1, 60))? == Standing::Armed);
+    let ours = |line: &&str| !line.contains("BREAKGLASS") && !line.contains("bg_");
+    let during: Vec<String> = others(&stand)?.lines().filter(ours).map(str::to_owned).collect();
+    let uncounted = |text: &str| text.lines().filter(|l| !l.starts_with(':')).map(str::to_owned).collect::<Vec<_>>();
+    ensure!(uncounted(&during.join("\n")) == uncounted(&before), "{during:#?}\n{before}");
+    ensure!(stand.outcome(&gate::open(&spec.run, back_end))? == Standing::Open);
+    let after = others(&stand)?;
+    ensure!(uncounted(&after) == uncounted(&before), "{after}\n{before}");
+    let left = stand.api.sh("nft list ruleset; iptables-legacy-save; ip6tables-legacy-save; ipset list -n")?.stdout;
+    ensure!(!left.to_lowercase().contains("breakglass") && !left.contains("bg_"), "{left}");
+    Ok(())
+}
+
+fn knows_whose_it_is(back_end: BackEnd) -> Result<()> {
+    let stand = Stand::new("own", back_end)?;
+    let spec = stand.spec(stages());
+    let mut other = spec.clone();
+    other.run = "other-run".into();
+    // Two at the same moment: one of them wins.
+    let both = thread::scope(|s| {
+        let one = s.spawn(|| stand.outcome(&gate::close(&spec, back_end)));
+        let two = stand.outcome(&gate::close(&other, back_end));
+        (one.join(), two)
+    });
+    let (Ok(Ok(one)), Ok(two)) = both else { anyhow::bail!("{both:?}") };
+    ensure!([&one, &two].into_iter().filter(|s| **s == Standing::Closed).count() == 1, "{one:?} {two:?}");
+    let (winner, loser) = if one == Standing::Closed { (spec, other) } else { (other, spec) };
+    ensure!(stand.outcome(&gate::close(&winner, back_end))? == Standing::Already);
+    for script in
+        [gate::close(&loser, back_end), gate::arm(&loser.mark(), back_end, 0, 60), gate::open(&loser.run, back_end)]
+    {
+        let standing = stand.outcome(&script)?;
+        ensure!(standing == Standing::Held(Some(winner.mark())), "{}: {standing:?}", script.name);
+    }
+    ensure!(stand.outcome(&gate::open(&winner.run, back_end))? == Standing::Open);
+    ensure!(stand.outcome(&gate::open(&winner.run, back_end))? == Standing::Open, "again");
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! The texts in the shells they meet, and what a survey sees.
+
+use std::{net::IpAddr, process::Command};
+
+use anyhow::{Context, Result, ensure};
+use breakglass::host::gate::{self, BackEnd, Manager, Refusal, Stage, Survey, refuse};
+use libtest_mimic::Trial;
+use testbed::{Host, Lab, OPERATOR_IP4, Running};
+
+use crate::stand::{LIMIT, Stand, once, say};
+
+pub(crate) fn tests() -> Vec<Trial> {
+    vec![
+        once("a_torn_transfer_runs_nothing", a_torn_transfer_runs_nothing),
+        once("every_shell_runs_the_same_text", every_shell_runs_the_same_text),
+        once("a_survey_sees_the_host", a_survey_sees_the_host),
+        once("the_operator_is_seen_through_sudo", the_operator_is_seen_through_sudo),
+    ]
+}
+
+fn looked(host: &Host, shell: &str) -> Result<Survey> {
+    let output = say(host, shell, &gate::survey(&[]))?;
+    gate::parse_survey(&output.stdout).with_context(|| format!("no survey in {output:?}"))
+}
+
+fn a_torn_transfer_runs_nothing() -> Result<()> {
+    let stand = Stand::new("torn", BackEnd::Nft)?;
+    let text = gate::close(&stand.spec(vec![]), BackEnd::Nft).text();
+    let whole = text.len() - "main </dev/null\n".len();
+    for shell in ["dash", "bash", "busybox ash"] {
+        let argv: Vec<&str> = shell.split(' ').chain(["-s"]).collect();
+        for cut in (0..whole).step_by(400).chain([whole - 1, whole]) {
+            let output = stand.api.command_within(&argv, &text.as_bytes()[..cut], LIMIT)?;
+            ensure!(output.stdout.is_empty(), "{shell} at {cut}: {output:?}");
+        }
+        ensure!(stand.status()?.is_none(), "{shell}");
+    }
+    Ok(())
+}
+
+fn every_shell_runs_the_same_text() -> Result<()> {
+    for back_end in BackEnd::ALL {
+        let stand = Stand::new("sh", back_end)?;
+        let spec = stand.spec(vec![Stage::Share(5)]);
+        for shell in ["dash", "bash", "bash --posix", "busybox ash"] {
+            for (script, want) in [
+                (gate::close(&spec, back_end), "result=closed\n"),
+                (gate::arm(&spec.mark(), back_end, 0, 60), "result=armed\n"),
+            ] {
+                let output = say(&stand.api, shell, &script)?;
+                ensure!(output.stdout == want && output.stderr.is_empty(), "{back_end} {shell}: {output:?}");
+            }
+            let output = say(&stand.api, shell, &gate::cut(&spec))?;
+            ensure!(gate::parse_cut(&output.stdout).is_some(), "{shell}: {output:?}");
+            let output = say(&stand.api, shell, &gate::status())?;
+            let state = gate::parse_status(&output.stdout).flatten();
+            ensure!(state.as_ref().is_some_and(|s| s.confirmed && s.back_end == back_end), "{shell}: {output:?}");
+            let found = looked(&stand.api, shell)?.gate;
+            ensure!(found.as_ref().is_some_and(|g| g.stands && g.mark == Some(spec.mark())), "{shell}: {found:?}");
+            let output = say(&stand.api, shell, &gate::open(&spec.run, back_end))?;
+            ensure!(output.stdout == "result=open\n" && output.stderr.is_empty(), "{shell}: {output:?}");
+        }
+    }
+    Ok(())
+}
+
+fn a_survey_sees_the_host() -> Result<()> {
+    let stand = Stand::new("surv", BackEnd::Nft)?;
+    let api = "exec -a /usr/local/bin/kube-apiserver sleep 1000 --secure-port=6443";
+    let fake = |line: &str| format!("exec -a kube-apiserver sh -c 'sleep 1000; :' {line}");
+    ensure!(api.contains("kube-apiserver"));
+    let line = fake("--etcd-servers=https://10.90.1.1:2379,https://[fd90::7]:2379 --secure-port=6443");
+    let _server = stand.api.spawn(&["bash", "-c", &line])?;
+    let _proxy = stand.api.spawn(&["bash", "-c", "exec -a kube-proxy sh -c 'sleep 1000; :'"])?;
+    let manifests = stand.api.etc_kubernetes().join("manifests");
+    std::fs::create_dir_all(&manifests)?;
+    std::fs::write(manifests.join("kube-apiserver.yaml"), "command:\n- kube-apiserver\n- --secure-port=8443\n")?;
+    let survey = looked(&stand.api, "dash")?;
+    ensure!(survey.root && survey.nft.works && survey.ipset.works && survey.iptables_legacy.works, "{survey:#?}");
+    ensure!(survey.iptables_nft.v6 && survey.has_ss && survey.now > 1_700_000_000, "{survey:#?}");
+    ensure!(survey.api_ports().into_iter().eq([6443, 8443]), "{:?}", survey.api);
+    ensure!(survey.peers.iter().map(ToString::to_string).eq(["10.90.1.1", "fd90::7"]), "{:?}", survey.peers);
+    ensure!(survey.listens(6443) && survey.listens(22) && !survey.listens(8443), "{:?}", survey.listeners);
+    ensure!(survey.managers.iter().eq([&Manager::KubeProxy]), "{:?}", survey.managers);
+    ensure!(survey.own.contains(&IpAddr::from(stand.api.ip4())) && survey.ssh_ports.contains(&22), "{survey:#?}");
+    ensure!(survey.gate.is_none() && survey.choose() == Some(BackEnd::Nft));
+    let mut spec = stand.spec(vec![Stage::Share(5)]);
+    ensure!(refuse(&spec, &survey).is_empty(), "{:?}", refuse(&spec, &survey));
+    spec.side = gate::Side::Server { ports: vec![22, 7777] };
+    spec.allow.clear();
+    let all = refuse(&spec, &survey);
+    ensure!(all.contains(&Refusal::CutsSsh(22)) && all.contains(&Refusal::OperatorUnknown), "{all:?}");
+    ensure!(all.iter().any(|r| matches!(r, Refusal::NobodyListens(7777, _))), "{all:?}");
+    // A table of our name that somebody else made.
+    stand.api.sh("nft add table inet breakglass")?.ok()?;
+    let foreign = refuse(&spec, &looked(&stand.api, "dash")?);
+    ensure!(foreign.contains(&Refusal::Foreign(BackEnd::Nft)), "{foreign:?}");
+    let said = stand.say(&gate::close(&spec, BackEnd::Nft))?;
+    ensure!(said.stdout.starts_with("result=foreign\n") && !said.success(), "{said:?}");
+    Ok(())
+}
+
+fn the_operator_is_seen_through_sudo() -> Result<()> {
+    let lab = Lab::shared()?;
+    let host = lab.host("sudo-gate")?;
+    host.add_user("oncall", true)?;
+    for (user, shell) in [("root", "sh -s"), ("oncall", "sudo -n sh -s")] {
+        let mut ssh = Command::new("ssh");
+        ssh.arg("-F").arg(lab.ssh_config()).args(["-l", user, host.name(), shell]);
+        let output = Running::start(&mut ssh, gate::survey(&[]).text().as_bytes())?.wait(LIMIT)?;
+        let survey = gate::parse_survey(&output.stdout).with_context(|| format!("{output:?}"))?;
+        ensure!(survey.operator == Some(OPERATOR_IP4.into()) && survey.root, "{user}: {:?}", survey.operator);
+    }
+    Ok(())
+}

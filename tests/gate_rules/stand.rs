@@ -1,0 +1,161 @@
+//! A host with something that listens, and the shell that runs our texts on it.
+
+use std::{
+    io::{Read, Write},
+    net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use breakglass::host::{
+    Script,
+    gate::{self, Allow, BackEnd, GateSpec, GateState, Reply, Side, Stage, Standing, Why},
+};
+use libtest_mimic::{Failed, Trial};
+use testbed::{Host, Lab, OPERATOR_IP4, OPERATOR_IP6, Output, Probe};
+
+pub(crate) const PORT: u16 = 6443;
+/// More than any of our scripts takes, on two busy cores.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+/// One test per back end.
+pub(crate) fn each(name: &str, test: fn(BackEnd) -> Result<()>) -> Vec<Trial> {
+    let one = |back_end: BackEnd| {
+        let run = move || test(back_end).map_err(|e| Failed::from(format!("{e:#}")));
+        Trial::test(format!("{name}::{}", back_end.word().replace('-', "_")), run)
+    };
+    BackEnd::ALL.into_iter().map(one).collect()
+}
+
+/// One test.
+pub(crate) fn once(name: &str, test: fn() -> Result<()>) -> Trial {
+    Trial::test(name, move || test().map_err(|e| Failed::from(format!("{e:#}"))))
+}
+
+/// An API host with an echo server in the place of the API server, and a client host.
+pub(crate) struct Stand {
+    pub(crate) api: Host,
+    pub(crate) client: Host,
+}
+
+impl Stand {
+    pub(crate) fn new(name: &str, back_end: BackEnd) -> Result<Self> {
+        let tag = back_end.word().replace("iptables-", "i");
+        let names = [format!("{name}-{tag}-a"), format!("{name}-{tag}-c")];
+        let mut hosts = Lab::shared()?.hosts(names)?;
+        let (Some(client), Some(api)) = (hosts.pop(), hosts.pop()) else { bail!("two hosts were asked for") };
+        echo(&api, PORT)?;
+        Ok(Self { api, client })
+    }
+
+    pub(crate) fn addresses(&self) -> [IpAddr; 2] {
+        [self.api.ip4().into(), self.api.ip6().into()]
+    }
+
+    /// A spec that lets the operator in and nobody else.
+    pub(crate) fn spec(&self, stages: Vec<Stage>) -> GateSpec {
+        let operator = [IpAddr::from(OPERATOR_IP4), IpAddr::from(OPERATOR_IP6)];
+        GateSpec {
+            run: "20261122-1342-k3v9".into(),
+            operator: "alice@example.com".into(),
+            reason: "telemetry agent".into(),
+            at: 1_790_000_000,
+            side: Side::Server { ports: vec![PORT] },
+            allow: operator.into_iter().map(|a| Allow { net: a.into(), why: Why::Operator }).collect(),
+            balancer: None,
+            answer: Reply::Reset,
+            confirm_within: 60,
+            hold: 60,
+            step: 60,
+            stages,
+            seed: 0xbeef,
+        }
+    }
+
+    /// Runs a script on the API host and returns what it printed, whatever its code.
+    pub(crate) fn say(&self, script: &Script) -> Result<Output> {
+        say(&self.api, "dash", script)
+    }
+
+    pub(crate) fn outcome(&self, script: &Script) -> Result<Standing> {
+        let output = self.say(script)?;
+        let outcome = gate::parse_outcome(&output.stdout);
+        Ok(outcome.with_context(|| format!("no outcome in {output:?}"))?.standing)
+    }
+
+    pub(crate) fn close(&self, spec: &GateSpec, back_end: BackEnd) -> Result<()> {
+        let output = self.say(&gate::close(spec, back_end))?;
+        ensure!(output.stdout == "result=closed\n" && output.success(), "closing said {output:?}");
+        Ok(())
+    }
+
+    pub(crate) fn status(&self) -> Result<Option<GateState>> {
+        let output = self.say(&gate::status())?;
+        gate::parse_status(&output.stdout).with_context(|| format!("no status in {output:?}"))
+    }
+
+    /// What the blocked client meets, over IPv4 and IPv6.
+    pub(crate) fn client_meets(&self) -> Result<[Probe; 2]> {
+        let [v4, v6] = self.addresses();
+        Ok([self.client.probe(v4, PORT, LIMIT)?, self.client.probe(v6, PORT, LIMIT)?])
+    }
+
+    /// What the operator meets, over IPv4 and IPv6.
+    pub(crate) fn operator_meets(&self) -> Result<[Probe; 2]> {
+        let [v4, v6] = self.addresses();
+        let lab = Lab::shared()?;
+        Ok([lab.probe(v4, PORT, LIMIT)?, lab.probe(v6, PORT, LIMIT)?])
+    }
+}
+
+/// Runs a text of ours in a shell of the host.
+pub(crate) fn say(host: &Host, shell: &str, script: &Script) -> Result<Output> {
+    let argv: Vec<&str> = shell.split(' ').chain(["-s"]).collect();
+    host.command_within(&argv, script.text().as_bytes(), LIMIT)
+}
+
+/// Answers every byte with the same byte, on both families, for as long as the test runs.
+pub(crate) fn echo(host: &Host, port: u16) -> Result<()> {
+    let listener = host.in_network(|| Ok(TcpListener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)))?))?;
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || serve(stream));
+        }
+    });
+    Ok(())
+}
+
+fn serve(mut stream: TcpStream) {
+    let mut buffer = [0; 64];
+    while let Ok(n @ 1..) = stream.read(&mut buffer) {
+        if stream.write_all(&buffer[..n]).is_err() {
+            break;
+        }
+    }
+}
+
+/// A connection that has already worked.
+pub(crate) fn connect(from: &Host, to: IpAddr) -> Result<TcpStream> {
+    let mut stream = from.in_network(|| Ok(TcpStream::connect_timeout(&(to, PORT).into(), LIMIT)?))?;
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    stream.set_nodelay(true)?;
+    ping(&mut stream).context("a fresh connection does not answer")?;
+    Ok(stream)
+}
+
+/// One byte there and back.
+pub(crate) fn ping(stream: &mut TcpStream) -> std::io::Result<()> {
+    stream.write_all(b"x")?;
+    stream.read_exact(&mut [0])
+}
+
+/// Looks again every 20 ms until `done`, and says how long that took.
+pub(crate) fn until(limit: Duration, mut done: impl FnMut() -> Result<bool>) -> Result<Duration> {
+    let started = Instant::now();
+    while !done()? {
+        ensure!(started.elapsed() < limit, "not so within {limit:?}");
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(started.elapsed())
+}
