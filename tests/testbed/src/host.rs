@@ -11,15 +11,18 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail};
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::{
+    mount::{MountFlags, UnmountFlags, mount, unmount},
+    process::Signal,
+};
 
 use crate::{
     command::{Output, Running, run},
-    isolate::ROLE,
+    isolate::{ROLE, find_program},
     lab::{Plot, WORK},
-    net::{self, ip_batch},
+    net,
     probe::Probe,
-    process::{Process, kill_tree, pids},
+    process::{Process, pids, signal_pid},
     ssh::{Ssh, make_key},
 };
 
@@ -50,7 +53,7 @@ impl Host {
         furnish(plot, ssh, &folder)?;
         let (unshare, init) = start_init(plot, &folder)?;
         let host = Self(Arc::new(Inner { plot: plot.clone(), folder, init, unshare: Mutex::new(unshare) }));
-        host.wait_for_port(22, UP)?;
+        host.start_sshd(&[])?;
         Ok(host)
     }
 
@@ -162,6 +165,49 @@ impl Host {
         Ok(())
     }
 
+    /// Ends the listening sshd; sessions go on.
+    pub fn stop_sshd(&self) -> Result<()> {
+        let pid = fs::read_to_string(self.0.folder.join("sshd.pid"))?;
+        let listener = self.processes()?.into_iter().find(|process| process.pid_on_host.to_string() == pid.trim());
+        let listener = listener.context("no sshd is listening")?;
+        listener.signal(Signal::TERM);
+        let started = Instant::now();
+        while Process::read(listener.pid).is_some_and(|process| process.state != 'Z') {
+            if started.elapsed() > UP {
+                bail!("sshd of {} did not end within {UP:?} of SIGTERM", self.name());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
+    /// Starts sshd with the host's configuration; `options` (`Name=value`) win over it.
+    pub fn start_sshd(&self, options: &[&str]) -> Result<()> {
+        // sshd starts itself again for each connection, so it insists on its full path.
+        let sshd = find_program("sshd").context("`sshd` is not on the PATH")?.display().to_string();
+        let folder = self.0.folder.display();
+        let (config, log) = (format!("{folder}/sshd_config"), format!("{folder}/sshd.log"));
+        let pid_file = format!("{folder}/sshd.pid");
+        // Its log is an open file and not `-E`, which each connection would open anew: that fails on a read-only disk.
+        // The pid file is the last thing that it writes before it serves.
+        let start = r#"rm -f "$1"; log=$2; shift 2; setsid "$@" >>"$log" 2>&1 </dev/null &"#;
+        let mut argv = vec!["sh", "-c", start, "sh", &pid_file, &log, &sshd, "-D", "-e", "-f", &config];
+        argv.extend(options.iter().flat_map(|option| ["-o", option]));
+        // Not in the file, whose `MaxStartups` would win over an option.
+        if !options.iter().any(|option| option.starts_with("MaxStartups=")) {
+            argv.extend(["-o", "MaxStartups=100:30:200"]);
+        }
+        self.command(&argv)?.ok()?;
+        let started = Instant::now();
+        while !fs::read_to_string(&pid_file).is_ok_and(|pid| pid.ends_with('\n')) {
+            if started.elapsed() > UP {
+                bail!("sshd did not come up within {UP:?}: {}", fs::read_to_string(log).unwrap_or_default());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
     /// Waits until something on the host accepts connections at `port` of its loopback.
     pub fn wait_for_port(&self, port: u16, limit: Duration) -> Result<()> {
         let started = Instant::now();
@@ -181,11 +227,13 @@ impl Host {
 impl Drop for Inner {
     fn drop(&mut self) {
         // All of this is tidiness while the lab goes on; at its end the kernel takes everything away anyway.
-        kill_tree(self.init);
+        signal_pid(self.init, Signal::KILL);
         if let Ok(mut unshare) = self.unshare.lock() {
             let _ = unshare.wait();
         }
-        let _ = ip_batch(&[], &format!("link del {}\nnetns del {}\n", self.plot.link, self.plot.name));
+        let netns = Path::new("/run/netns").join(&self.plot.name);
+        let _ = unmount(&netns, UnmountFlags::DETACH);
+        let _ = fs::remove_file(netns);
         let _ = unmount(&self.folder, UnmountFlags::DETACH);
         let _ = fs::remove_dir(&self.folder);
     }

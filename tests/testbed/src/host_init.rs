@@ -1,18 +1,14 @@
-//! What process 1 of a host does: it furnishes the host's namespaces, starts OpenSSH, and collects orphans for ever.
+//! What process 1 of a host does: it furnishes the host's namespaces and collects orphans for ever.
 
-use std::{ffi::CString, fs, io::Write, path::Path, process::Command};
+use std::{ffi::CString, fs, io::Write, path::Path};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use rustix::{
     mount::{MountFlags, mount, mount_bind, mount_bind_recursive},
     system::sethostname,
 };
 
-use crate::{
-    isolate::{find_program, reap_for_ever},
-    lab::WORK,
-    net::ip_batch,
-};
+use crate::{isolate::reap_for_ever, lab::WORK, net::ip_batch};
 
 /// Folders of the machine that a host sees through an overlay: it reads the machine's files and writes its own.
 pub(crate) const OVERLAID: &[&str] = &["etc", "home", "opt", "root", "tmp", "usr", "var"];
@@ -29,19 +25,9 @@ pub(crate) fn run(folder: &Path) -> Result<i32> {
     fs::create_dir_all("/etc/kubernetes")?;
     mount_bind(folder.join("kubernetes"), "/etc/kubernetes")?;
     ip_batch(&[], &fs::read_to_string(folder.join("network"))?)?;
-    start_sshd(folder)?;
     println!("{} ready", pid.display());
     std::io::stdout().flush()?;
     reap_for_ever()
-}
-
-fn start_sshd(folder: &Path) -> Result<()> {
-    let log = folder.join("sshd.log");
-    // sshd starts itself again for each connection, so it insists on its full path.
-    let sshd = find_program("sshd").context("`sshd` is not on the PATH")?;
-    let ended = Command::new(sshd).arg("-f").arg(folder.join("sshd_config")).arg("-E").arg(&log).status()?;
-    ensure!(ended.success(), "sshd: {ended}: {}", fs::read_to_string(&log).unwrap_or_default());
-    Ok(())
 }
 
 fn overlay(folder: &Path) -> Result<()> {

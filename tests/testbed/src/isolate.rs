@@ -18,13 +18,18 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::{Arguments, Failed, Trial};
 use rustix::{
     mount::{MountFlags, mount},
     process::{Pid, Signal, WaitOptions, WaitStatus, geteuid, getpid, getppid, set_parent_process_death_signal, wait},
 };
 
-use crate::{command::exit_code, host_init, lab::WORK};
+use crate::{
+    cgroup::{self, Janitor},
+    command::exit_code,
+    host_init,
+    lab::WORK,
+};
 
 /// Which link of the chain this process is.
 pub(crate) const ROLE: &str = "BREAKGLASS_TESTBED_ROLE";
@@ -70,6 +75,11 @@ pub fn main(tests: Vec<Trial>) -> ExitCode {
     run_isolated(move || libtest_mimic::run(&arguments, tests).exit_code())
 }
 
+/// One test of a binary whose `main` is [`main`]: a failure is shown with its whole chain of causes.
+pub fn test(name: &str, story: impl FnOnce() -> Result<()> + Send + 'static) -> Trial {
+    Trial::test(name, move || story().map_err(|error| Failed::from(format!("{error:?}"))))
+}
+
 /// Runs `body` in fresh namespaces, in a process of its own, and returns its exit code. Needs root and Linux.
 pub fn run_isolated(body: impl FnOnce() -> ExitCode) -> ExitCode {
     let code = match role() {
@@ -77,6 +87,7 @@ pub fn run_isolated(body: impl FnOnce() -> ExitCode) -> ExitCode {
         Role::Outside => isolate(),
         Role::Leash(parent) => Err(leash(&parent)),
         Role::Init => init(),
+        Role::Janitor(name) => cgroup::clean_after(&name),
         Role::Host(folder) => host_init::run(Path::new(&folder)),
     };
     match code {
@@ -118,14 +129,17 @@ enum Role {
     Init,
     Inside,
     Host(String),
+    Janitor(String),
 }
 
 fn role() -> Role {
     let role = env::var(ROLE).unwrap_or_default();
+    // The leash and the janitor hand their role to nobody: what they start has another one.
     let (name, value) = role.split_once('=').unwrap_or((&role, ""));
     let first = getpid() == Pid::INIT;
     match name {
         "leash" => Role::Leash(value.to_owned()),
+        "janitor" => Role::Janitor(value.to_owned()),
         "init" if first => Role::Init,
         "host" if first => Role::Host(value.to_owned()),
         "inside" if getppid() == Some(Pid::INIT) => Role::Inside,
@@ -140,8 +154,13 @@ fn isolate() -> Result<i32> {
         bail!("{}", reasons.join("\ntestbed: "));
     }
     let role = format!("leash={}", getpid().as_raw_nonzero());
-    let mut leash = Command::new(env::current_exe()?).args(env::args_os().skip(1)).env(ROLE, role).spawn()?;
-    Ok(exit_code(leash.wait()?))
+    let janitor = Janitor::hire()?;
+    let mut leash = Command::new(env::current_exe()?);
+    leash.args(env::args_os().skip(1)).env(ROLE, role);
+    janitor.introduce(&mut leash);
+    let ended = leash.spawn()?.wait()?;
+    janitor.wait()?;
+    Ok(exit_code(ended))
 }
 
 /// Becomes `unshare`, tied to the life of the test binary: the death signal survives the exec, and `--kill-child` hands

@@ -6,6 +6,7 @@ use std::{
     fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
+    process::Command,
     sync::{
         Mutex, OnceLock,
         atomic::{AtomicU16, Ordering},
@@ -16,6 +17,8 @@ use std::{
 use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::{
+    cgroup,
+    command::{Output, run},
     host::Host,
     net::ip_batch,
     probe::Probe,
@@ -124,7 +127,12 @@ impl Lab {
         self.ssh.config()
     }
 
-    /// The same, with every host but `jump` behind `jump`.
+    /// The machine's own `ssh` with [`Lab::ssh_config`], for at most a minute: `lab.ssh(&["cp1", "hostname"])`.
+    pub fn ssh(&self, words: &[&str]) -> Result<Output> {
+        run(Command::new("ssh").arg("-F").arg(self.ssh_config()).args(words), b"", Duration::from_secs(60))
+    }
+
+    /// [`Lab::ssh_config`] with every host but `jump` behind `jump`.
     pub fn ssh_config_through(&self, jump: &Host) -> Result<PathBuf> {
         self.ssh.config_through(jump)
     }
@@ -135,6 +143,20 @@ impl Lab {
         fs::create_dir_all(&folder)?;
         let folder = tempfile::Builder::new().prefix(name).tempdir_in(folder)?;
         Ok(folder.keep())
+    }
+
+    /// The name of this lab's control group at the top of each hierarchy, without a slash. Only what is below is removed
+    /// at the end.
+    pub fn cgroup_name(&self) -> Result<String> {
+        cgroup::name()
+    }
+
+    /// The folder of one control group, made if it was not there: `cgroup("cpu", "cp1/apiserver")`.
+    ///
+    /// # Errors
+    /// If the kernel has no such controller.
+    pub fn cgroup(&self, controller: &str, path: &str) -> Result<PathBuf> {
+        cgroup::group(controller, path)
     }
 
     /// What a port answers when the operator connects to it.

@@ -11,16 +11,19 @@
 //! | `control_plane` | etcd, API servers, controllers, users, hollow nodes and a load balancer |
 //! | `components`, `component`, `binaries` | each server's flags, its process, and how its program gets built |
 //! | `pki`, `kubectl`, `audit` | certificates and users, clients, and what an API server wrote down about them |
+//! | `cgroup` | control groups, and the janitor that removes them |
 //! | `command` | child processes whose wait always ends |
 //!
-//! A test binary has `harness = false` and hands its tests to [`main`]; inside a test [`Lab::shared`] is the lab.
+//! A test binary has `harness = false` and hands its tests, each a [`test()`], to [`main`]; inside a test [`Lab::shared`] is the lab.
 
 pub mod audit;
 mod binaries;
+mod cgroup;
 mod command;
 mod component;
 mod components;
 mod control_plane;
+mod fault;
 mod host;
 mod host_init;
 mod isolate;
@@ -30,6 +33,8 @@ mod net;
 pub mod pki;
 mod probe;
 mod process;
+mod snapshot;
+mod socket;
 mod ssh;
 
 pub use binaries::{main_with_kubernetes, prepare};
@@ -37,11 +42,14 @@ pub use command::{Output, Running};
 pub use component::{Component, wait_until};
 pub use components::{API_PORT, ApiFlags};
 pub use control_plane::{ApiServer, ControlPlane, Options, WrongCertificate};
+pub use fault::{Fault, FaultGuard};
 pub use host::Host;
-pub use isolate::{main, run_isolated};
+pub use isolate::{main, run_isolated, test};
 pub use kubectl::{Curl, Kubectl};
 pub use lab::{Lab, OPERATOR_IP4, OPERATOR_IP6};
 pub use pki::User;
 pub use probe::Probe;
 pub use process::Process;
+pub use snapshot::{Change, Changes, Snapshot};
+pub use socket::Socket;
 pub use ssh::Identity;

@@ -76,7 +76,8 @@ pub(crate) fn kill_tree(root: u32) {
     }
 }
 
-fn signal_pid(pid: u32, signal: Signal) {
+/// Sends a signal; a process that is gone already is no error.
+pub(crate) fn signal_pid(pid: u32, signal: Signal) {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
     // The only failure left to root is that the process has ended, which is what most callers want.
     let _ = kill_process(pid, signal);

@@ -135,7 +135,7 @@ impl Ssh {
             "ListenAddress 0.0.0.0\nListenAddress ::\nHostKey {host}/host_key\nPidFile {host}/sshd.pid\n\
              AuthorizedKeysFile {shared}/authorized_keys\nTrustedUserCAKeys {shared}/user_ca.pub\nStrictModes no\n\
              UsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
-             PermitRootLogin prohibit-password\nUseDNS no\nMaxStartups 100:30:200\nMaxSessions 50\n\
+             PermitRootLogin prohibit-password\nUseDNS no\nMaxSessions 50\n\
              AllowStreamLocalForwarding yes\nSubsystem sftp internal-sftp\n"
         )
     }
