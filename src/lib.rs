@@ -14,7 +14,8 @@
 //! - `host`: what is said to hosts, as pure text
 //! - `kit`: clusters, hosts, credentials
 //! - `sandbox`: the embedded practice cluster
-//! - `change`, `duration`, `event`, `error`, `process`, `refusal`, `words`: small shared values, for everybody
+//! - `change`, `duration`, `event`, `error`, `process`, `refusal`, `words`, `yaml`: small shared values, for
+//!   everybody
 
 pub mod change;
 pub mod duration;
@@ -32,3 +33,4 @@ pub mod runbook;
 pub mod steps;
 pub mod words;
 pub mod world;
+pub mod yaml;

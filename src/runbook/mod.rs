@@ -1,5 +1,14 @@
 //! The declarative file: parameters and a list of steps.
 
+mod file;
+mod fill;
+mod params;
+mod parse;
+mod schema;
+mod single;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -8,10 +17,14 @@ use serde_json::{Map, Value};
 use crate::steps::Kind;
 
 pub use crate::refusal::{Location, Refusal};
+pub use params::{Param, ParamType};
+pub use parse::{COMMAND_LINE, Runbook};
+pub use schema::schema;
 
 /// What to do when a step fails on a cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
 pub enum OnFailure {
     /// Leave everything as it stands and stop on this cluster.
     Stop,

@@ -1,0 +1,193 @@
+//! The runbook's file, word by word: what serde reads and what the JSON Schema is made from.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::params::ParamType;
+use super::{OnFailure, Policy};
+use crate::duration::HumanDuration;
+
+/// A runbook: parameters and a list of steps, worked through in order on every chosen cluster.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RunbookFile {
+    /// The version of this format.
+    pub(super) api_version: ApiVersion,
+    /// What this file is.
+    pub(super) kind: FileKind,
+    /// What it is called and what it is for.
+    pub(super) metadata: Metadata,
+    /// What it does.
+    pub(super) spec: Spec,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub(super) enum ApiVersion {
+    #[serde(rename = "breakglass/v1")]
+    V1,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub(super) enum FileKind {
+    Runbook,
+}
+
+/// What it is called and what it is for.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct Metadata {
+    /// Lower-case words with dashes.
+    #[schemars(regex(pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"), example = "api-overload")]
+    pub(super) name: String,
+    /// What it is for, in one sentence.
+    pub(super) purpose: String,
+}
+
+/// What it does.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct Spec {
+    /// Values that are given when it is run; used as `${name}` in the steps.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) params: BTreeMap<String, ParamFile>,
+    /// A word that must be typed before the run begins, beyond a yes. `${cluster}` is the name of the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) typed_consent: Option<String>,
+    /// The steps, in order.
+    #[schemars(length(min = 1))]
+    pub(super) steps: Vec<StepFile>,
+}
+
+/// One parameter.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct ParamFile {
+    /// What fits. Text when not given.
+    #[serde(default, rename = "type")]
+    pub(super) of: ParamType,
+    /// The type of a list's items. Text when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) items: Option<ParamType>,
+    /// The value when none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) default: Option<Value>,
+    /// Whether it must be given. When not given here: true without a default. A parameter that is not required and has
+    /// no value takes the key that it stands under out of the step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) required: Option<bool>,
+    /// The only values that are accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) choices: Vec<Value>,
+    /// What it is, in one sentence.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) help: String,
+}
+
+/// One step.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct StepFile {
+    /// Its name; unique in the runbook. The kind's name when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+    /// Its kind.
+    pub(super) kind: String,
+    /// Whether the step is there at all. A parameter that is false, empty, or has no value takes the step out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) when: Option<Value>,
+    /// The kind's parameters.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub(super) with: Map<String, Value>,
+    /// Which targets: names, `cp[1-3]`, `role:control-plane`, `role:node`, `all`, `!name`, separated by commas.
+    /// When not given: where the kind is at home.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) targets: Option<String>,
+    /// The end of the step on one target, whatever it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) timeout: Option<HumanDuration>,
+    /// How often a failed look is repeated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100))]
+    pub(super) retries: Option<u32>,
+    /// What a failure leads to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) on_failure: Option<OnFailure>,
+    /// At most this many targets at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub(super) fanout: Option<usize>,
+    /// The first target alone, before the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) canary: Option<bool>,
+    /// The targets after the canary in groups of this many, each group done before the next begins. 0: one group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) batch: Option<usize>,
+    /// The step takes no new targets once this many have failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub(super) max_failures: Option<usize>,
+    /// Ask before the step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) confirm: Option<bool>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_mins(10),
+            retries: 3,
+            on_failure: OnFailure::Stop,
+            fanout: 16,
+            canary: false,
+            batch: 0,
+            max_failures: 1,
+            confirm: false,
+        }
+    }
+}
+
+impl StepFile {
+    /// Where the step says nothing, the defaults.
+    pub(super) fn policy(&self) -> Policy {
+        let default = Policy::default();
+        Policy {
+            timeout: self.timeout.map_or(default.timeout, Duration::from),
+            retries: self.retries.unwrap_or(default.retries),
+            on_failure: self.on_failure.unwrap_or(default.on_failure),
+            fanout: self.fanout.unwrap_or(default.fanout),
+            canary: self.canary.unwrap_or(default.canary),
+            batch: self.batch.unwrap_or(default.batch),
+            max_failures: self.max_failures.unwrap_or(default.max_failures),
+            confirm: self.confirm.unwrap_or(default.confirm),
+        }
+    }
+
+    /// A step with every policy written out.
+    pub(super) fn new(kind: &str, with: Map<String, Value>, targets: Option<String>, policy: &Policy) -> Self {
+        Self {
+            name: None,
+            kind: kind.to_owned(),
+            when: None,
+            with,
+            targets,
+            timeout: Some(policy.timeout.into()),
+            retries: Some(policy.retries),
+            on_failure: Some(policy.on_failure),
+            fanout: Some(policy.fanout),
+            canary: Some(policy.canary),
+            batch: Some(policy.batch),
+            max_failures: Some(policy.max_failures),
+            confirm: Some(policy.confirm),
+        }
+    }
+}

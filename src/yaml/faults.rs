@@ -1,0 +1,64 @@
+//! The refusals of one file, collected.
+
+use super::Node;
+use crate::refusal::{Location, Refusal};
+
+/// The refusals of one file, in the order they were found; the same one is not said twice.
+#[derive(Debug, Clone, Default)]
+pub struct Faults {
+    file: String,
+    found: Vec<Refusal>,
+}
+
+impl Faults {
+    /// None yet, in this file.
+    pub fn new(file: impl Into<String>) -> Self {
+        Self { file: file.into(), found: Vec::new() }
+    }
+
+    /// The place of a node in this file.
+    pub fn at(&self, node: &Node) -> Location {
+        Location { file: self.file.clone(), line: node.line, column: node.column }
+    }
+
+    /// Something is wrong with a node.
+    pub fn refuse(&mut self, node: &Node, what: impl Into<String>, hint: Option<String>) {
+        self.place(node.line, node.column, what, hint);
+    }
+
+    /// Something is wrong at a line and column; line 0 when no line can be pointed at.
+    pub fn place(&mut self, line: usize, column: usize, what: impl Into<String>, hint: Option<String>) {
+        let refusal = Refusal { at: Location { file: self.file.clone(), line, column }, what: what.into(), hint };
+        if !self.found.contains(&refusal) {
+            self.found.push(refusal);
+        }
+    }
+
+    /// Whether nothing is wrong so far.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// Adds others, found elsewhere.
+    pub fn extend(&mut self, others: impl IntoIterator<Item = Refusal>) {
+        for refusal in others {
+            if !self.found.contains(&refusal) {
+                self.found.push(refusal);
+            }
+        }
+    }
+
+    /// The refusals, by file and line.
+    pub fn into_vec(mut self) -> Vec<Refusal> {
+        self.found.sort_by(|a, b| (&a.at.file, a.at.line, a.at.column).cmp(&(&b.at.file, b.at.line, b.at.column)));
+        self.found
+    }
+
+    /// `value` when nothing is wrong.
+    ///
+    /// # Errors
+    /// Every refusal.
+    pub fn or<T>(self, value: T) -> Result<T, Vec<Refusal>> {
+        if self.is_empty() { Ok(value) } else { Err(self.into_vec()) }
+    }
+}
