@@ -178,6 +178,26 @@ pub struct KubeCall {
     pub idempotent: bool,
     /// Status codes, beside 2xx, that mean the wanted state holds already (404 for a DELETE with a uid precondition).
     pub already: Vec<u16>,
+    /// How to see that the wanted state holds. An inverse needs it: when it was refused, or its reply was lost, the
+    /// engine looks before it says that something could not be taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds: Option<Holds>,
+}
+
+/// A state that one GET can prove.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holds {
+    /// The object's path; it must be there.
+    pub path: String,
+    /// JSON pointers into it, each with the value that must stand there; `Null`: nothing may stand there.
+    pub fields: Vec<(String, Value)>,
+}
+
+impl Holds {
+    /// Whether an object is in this state.
+    pub fn seen_in(&self, object: &Value) -> bool {
+        self.fields.iter().all(|(pointer, value)| object.pointer(pointer).unwrap_or(&Value::Null) == value)
+    }
 }
 
 /// A command on a host.

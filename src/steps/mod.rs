@@ -95,6 +95,8 @@ impl History {
     }
 }
 
+pub use object::ObjectRef;
+
 /// What a survey found. No changes, nothing awaited, nothing asked: done.
 #[derive(Debug, Clone, Default)]
 pub struct Survey {
@@ -291,7 +293,14 @@ macro_rules! kinds {
     };
 }
 
+mod kube_object;
+mod object;
+
 kinds! {
+    probe::Probe,
+    confirm::Confirm,
+    park::Park,
+    delete::Delete,
     scale_apiserver::ScaleApiserver,
 }
 

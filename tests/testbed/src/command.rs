@@ -109,8 +109,8 @@ pub(crate) fn run(command: &mut Command, stdin: &[u8], limit: Duration) -> Resul
     Running::start(command, stdin)?.wait(limit)
 }
 
-/// What `main` returns for the end of a child: its code, or 128 + N for signal N.
-pub(crate) fn exit_code(status: ExitStatus) -> i32 {
+/// What a shell would give for the end of a child: its code, or 128 + N for signal N.
+pub fn exit_code(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1)
 }

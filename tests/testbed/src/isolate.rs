@@ -61,7 +61,7 @@ pub fn main(tests: Vec<Trial>) -> ExitCode {
     if arguments.list {
         return libtest_mimic::run(&arguments, tests).exit_code();
     }
-    if let Role::Outside = role() {
+    if is_outside() {
         let missing = missing();
         if !missing.is_empty() {
             for reason in missing {
@@ -80,16 +80,24 @@ pub fn test(name: &str, story: impl FnOnce() -> Result<()> + Send + 'static) -> 
     Trial::test(name, move || story().map_err(|error| Failed::from(format!("{error:?}"))))
 }
 
-/// Runs `body` in fresh namespaces, in a process of its own, and returns its exit code. Needs root and Linux.
-pub fn run_isolated(body: impl FnOnce() -> ExitCode) -> ExitCode {
-    let code = match role() {
-        Role::Inside => return body(),
-        Role::Outside => isolate(),
+/// Does this process's part when it is a link between the outermost process and the innermost; the first thing in a
+/// `main` that looks at its arguments before [`run_isolated`].
+pub fn play_role() -> Option<ExitCode> {
+    Some(concluded(match role() {
+        Role::Outside | Role::Inside => return None,
         Role::Leash(parent) => Err(leash(&parent)),
         Role::Init => init(),
         Role::Janitor(name) => cgroup::clean_after(&name),
         Role::Host(folder) => host_init::run(Path::new(&folder)),
-    };
+    }))
+}
+
+/// Runs `body` in fresh namespaces, in a process of its own, and returns its exit code. Needs root and Linux.
+pub fn run_isolated(body: impl FnOnce() -> ExitCode) -> ExitCode {
+    play_role().unwrap_or_else(|| if is_outside() { concluded(isolate()) } else { body() })
+}
+
+fn concluded(code: Result<i32>) -> ExitCode {
     match code {
         Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
         Err(error) => {
@@ -97,6 +105,11 @@ pub fn run_isolated(body: impl FnOnce() -> ExitCode) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether this process is still on the machine, with its network, and not in a lab.
+pub fn is_outside() -> bool {
+    matches!(role(), Role::Outside)
 }
 
 /// One sentence for each thing that the lab needs and this machine lacks, with how to get it.

@@ -12,6 +12,7 @@
 //! | `components`, `component`, `binaries` | each server's flags, its process, and how its program gets built |
 //! | `pki`, `kubectl`, `audit` | certificates and users, clients, and what an API server wrote down about them |
 //! | `cgroup` | control groups, and the janitor that removes them |
+//! | `scenario` | the scenes that a person can walk into with `tests/testbed/enter` |
 //! | `command` | child processes whose wait always ends |
 //!
 //! A test binary has `harness = false` and hands its tests, each a [`test()`], to [`main`]; inside a test [`Lab::shared`] is the lab.
@@ -33,18 +34,19 @@ mod net;
 pub mod pki;
 mod probe;
 mod process;
+pub mod scenario;
 mod snapshot;
 mod socket;
 mod ssh;
 
 pub use binaries::{main_with_kubernetes, prepare};
-pub use command::{Output, Running};
+pub use command::{Output, Running, exit_code};
 pub use component::{Component, wait_until};
 pub use components::{API_PORT, ApiFlags};
 pub use control_plane::{ApiServer, ControlPlane, Options, WrongCertificate};
 pub use fault::{Fault, FaultGuard};
 pub use host::Host;
-pub use isolate::{main, run_isolated, test};
+pub use isolate::{is_outside, main, play_role, run_isolated, test};
 pub use kubectl::{Curl, Kubectl};
 pub use lab::{Lab, OPERATOR_IP4, OPERATOR_IP6};
 pub use pki::User;

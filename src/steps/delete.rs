@@ -1,0 +1,393 @@
+//! `delete`: one named object, saved first.
+
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::kube_object::{self, Seen, text};
+use super::{
+    Announced, Kind, Look, ObjectRef, Question, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
+};
+use crate::change::{Blob, Body, Change, Holds, Inverse, Keep, KubeCall, Method, Op, Target};
+use crate::duration::HumanDuration;
+use crate::journal::{ChangeRecord, ChangeState};
+use crate::kit::Cluster;
+use crate::world::Accept;
+
+const KEY: &str = "delete";
+const UNSAVED: &str = "unsaved";
+/// Stands in the plan for what only a look can know.
+const UID: &str = "<uid seen by the GET>";
+
+/// The kind.
+pub(super) struct Delete;
+
+/// Deletes one object by its exact name.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Params {
+    /// The object: `daemonsets.apps/NAMESPACE/NAME`, `ds/NAMESPACE/NAME`, or `GROUP/VERSION/RESOURCE/NAMESPACE/NAME`.
+    object: String,
+    /// Its namespace, when the name does not say it.
+    #[serde(default)]
+    namespace: Option<String>,
+    /// Read and keep the object first, so that `undo` can put it back: one request more.
+    #[serde(default = "yes")]
+    save: bool,
+    /// What to do when the object could not be read in time.
+    #[serde(default)]
+    when_unsaved: WhenUnsaved,
+    /// How long reading it may take.
+    #[serde(default = "save_within")]
+    save_within: HumanDuration,
+    /// The uid that the object must have, when it is known already.
+    #[serde(default)]
+    uid: Option<String>,
+    /// What becomes of what the object owns.
+    #[serde(default)]
+    propagation: Propagation,
+    /// Seconds that pods get to end by themselves; the object's own value when it is not said.
+    #[serde(default)]
+    grace_period_seconds: Option<u32>,
+    /// How long the DELETE may stay unanswered, all attempts together, before the outcome is looked at.
+    #[serde(default = "deadline")]
+    deadline: HumanDuration,
+}
+
+/// What to do when the object could not be saved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum WhenUnsaved {
+    /// Ask; with `--yes` the answer is no.
+    #[default]
+    Ask,
+    /// Delete it all the same; it cannot be put back then.
+    Delete,
+    /// End the step.
+    Stop,
+}
+
+/// What becomes of what the object owns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Propagation {
+    /// The object goes at once, what it owns afterwards.
+    #[default]
+    Background,
+    /// What it owns goes first.
+    Foreground,
+    /// What it owns stays.
+    Orphan,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn save_within() -> HumanDuration {
+    HumanDuration::secs(20)
+}
+
+fn deadline() -> HumanDuration {
+    HumanDuration::secs(60)
+}
+
+struct Deletion {
+    object: ObjectRef,
+    with: Params,
+}
+
+impl Kind for Delete {
+    fn name(&self) -> &'static str {
+        "delete"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Deletes one object by its exact name. Two requests: a GET that saves the object beside the journal, and a \
+         DELETE with the uid that the GET saw as precondition; one with `save: false`. When the reply to the DELETE is \
+         lost, one GET more says what came of it: gone, another uid or a deletion timestamp all mean that it was done. \
+         `undo` creates the saved object again, without what the server had set. What the object owned (pods) goes \
+         only when the garbage collector works: follow with `wait-for` and `podsGone`."
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Cluster
+    }
+
+    fn schema(&self) -> Value {
+        schema_of::<Params>()
+    }
+
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+        let with: Params = params(with)?;
+        let object = ObjectRef::parse(&with.object, with.namespace.as_deref());
+        let mut faults: Vec<String> = object.as_ref().err().map(|fault| format!("object: {fault}")).into_iter().collect();
+        if with.deadline.0 < Duration::from_secs(1) {
+            faults.push("deadline: it must be at least 1s; a drowning server needs 30s and more".into());
+        }
+        match object {
+            Ok(object) if faults.is_empty() => Ok(Box::new(Deletion { object, with })),
+            _ => Err(faults),
+        }
+    }
+}
+
+impl Step for Deletion {
+    fn intent(&self) -> String {
+        let saved = if self.with.save { "saving it first" } else { "without saving it" };
+        format!("delete {}, {saved}", self.object)
+    }
+
+    fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
+        let get = |times, why: &str| Announced {
+            what: Sends::Get(self.object.path()),
+            writes: false,
+            times,
+            why: why.into(),
+        };
+        let seen = if self.with.save { Some(UID) } else { self.with.uid.as_deref() };
+        let delete = |seen, times, why: &str| Announced {
+            what: Sends::Op(Box::new(Op::Kube(self.call(seen)))),
+            writes: true,
+            times,
+            why: why.into(),
+        };
+        let mut all = Vec::new();
+        if self.with.save {
+            all.push(get(Times::Once, "saves the object, so that undo can put it back"));
+        }
+        all.push(delete(seen, Times::Once, "deletes it"));
+        if self.with.save && self.with.when_unsaved != WhenUnsaved::Stop {
+            let why = "instead, when it could not be saved and that was accepted";
+            all.push(delete(self.with.uid.as_deref(), Times::AtMost(1), why));
+        }
+        if !self.with.save && self.with.uid.is_none() {
+            all.push(delete(Some(UID), Times::AtMost(2), "again, when a look found that the first did not arrive"));
+        }
+        all.push(get(Times::AtMost(3), "when the reply to the DELETE is lost: looks whether it was done"));
+        all
+    }
+
+    fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
+        async move {
+            match look.history.last(KEY) {
+                Some(record) if record.state == ChangeState::Done => Ok(Survey::done()),
+                Some(record) if matches!(record.state, ChangeState::Intended | ChangeState::Unknown) => {
+                    self.settle(look, record).await
+                }
+                _ => self.fresh(look).await,
+            }
+        }
+        .boxed()
+    }
+}
+
+impl Deletion {
+    /// Nothing of ours is under way.
+    async fn fresh(&self, look: Look<'_>) -> Result<Survey, StepError> {
+        if !self.with.save {
+            return Ok(Survey::change(self.change(self.with.uid.as_deref(), self.unsaved("save: false"))));
+        }
+        match look.history.answer(UNSAVED) {
+            Some(true) => {
+                let why = self.unsaved("it could not be read, and the operator accepted that");
+                return Ok(Survey::change(self.change(self.with.uid.as_deref(), why)));
+            }
+            Some(false) => return Err(StepError::Declined(format!("delete {} without saving it", self.object))),
+            None => {}
+        }
+        match kube_object::get(look, &self.object, Accept::Json, self.with.save_within.0).await {
+            Ok(Seen::Absent) => Ok(Survey::done().saw(format!("{} is not there", self.object))),
+            Ok(Seen::There(object)) => self.found(&object),
+            Err(StepError::Read(error)) => match self.with.when_unsaved {
+                WhenUnsaved::Stop => Err(StepError::Read(error)),
+                WhenUnsaved::Delete => {
+                    let why = self.unsaved("it could not be read, and the runbook says to go on");
+                    Ok(Survey::change(self.change(self.with.uid.as_deref(), why))
+                        .saw(format!("{} could not be saved: {error}", self.object)))
+                }
+                WhenUnsaved::Ask => Ok(Survey { ask: Some(self.question()), ..Survey::default() }
+                    .saw(format!("{} could not be saved: {error}", self.object))),
+            },
+            Err(other) => Err(other),
+        }
+    }
+
+    fn question(&self) -> Question {
+        Question {
+            id: UNSAVED.into(),
+            text: format!(
+                "{} could not be saved within {}. Delete it all the same, with no way to put it back?",
+                self.object, self.with.save_within
+            ),
+            typed: None,
+            unattended: false,
+        }
+    }
+
+    /// The object as it stands before we touched it.
+    fn found(&self, object: &Value) -> Result<Survey, StepError> {
+        let uid = text(object, "/metadata/uid");
+        if let Some(wanted) = self.with.uid.as_deref().filter(|wanted| *wanted != uid) {
+            return Err(StepError::Refused {
+                why: format!("{} has uid {uid}, not {wanted}: it is another object by the same name", self.object),
+                hint: Some("take `uid` out of the step, or name the uid that is there now".into()),
+            });
+        }
+        if let Some(since) = object.pointer("/metadata/deletionTimestamp").and_then(Value::as_str) {
+            return Ok(Survey::done().saw(self.going(object, since)));
+        }
+        let mut survey = Survey::change(self.change(Some(uid), self.put_back(object)));
+        survey.saw.extend(kube_object::comes_back(&self.object, object));
+        Ok(survey)
+    }
+
+    /// A DELETE of ours was sent and its reply never came: what is there now?
+    async fn settle(&self, look: Look<'_>, record: &ChangeRecord) -> Result<Survey, StepError> {
+        let object = match kube_object::get(look, &self.object, Accept::Json, self.with.save_within.0).await? {
+            Seen::Absent => return Ok(Survey::done()),
+            Seen::There(object) => object,
+        };
+        let uid = text(&object, "/metadata/uid");
+        let other = match precondition(&record.change) {
+            Some(ours) => ours != uid,
+            // Deleted by name only: what was made since then is not what we were asked to delete.
+            None => text(&object, "/metadata/creationTimestamp")
+                .parse::<jiff::Timestamp>()
+                .is_ok_and(|made| made > record.intended_at),
+        };
+        if other {
+            return Ok(Survey::done().saw(format!("{} is gone, and there again with uid {uid}", self.object)));
+        }
+        if let Some(since) = object.pointer("/metadata/deletionTimestamp").and_then(Value::as_str) {
+            return Ok(Survey::done().saw(self.going(&object, since)));
+        }
+        let inverse = if self.with.save { self.put_back(&object) } else { self.unsaved("save: false") };
+        Ok(Survey::change(self.change(Some(uid), inverse)))
+    }
+
+    fn going(&self, object: &Value, since: &str) -> String {
+        let finalizers: Vec<&str> =
+            object["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let held = if finalizers.is_empty() { String::new() } else { format!(", held by {}", finalizers.join(", ")) };
+        format!("{} is being deleted since {since}{held}", self.object)
+    }
+
+    fn call(&self, uid: Option<&str>) -> KubeCall {
+        let policy = match self.with.propagation {
+            Propagation::Background => "Background",
+            Propagation::Foreground => "Foreground",
+            Propagation::Orphan => "Orphan",
+        };
+        let mut options = json!({"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": policy});
+        if let Some(uid) = uid {
+            options["preconditions"] = json!({"uid": uid});
+        }
+        if let Some(seconds) = self.with.grace_period_seconds {
+            options["gracePeriodSeconds"] = json!(seconds);
+        }
+        KubeCall {
+            method: Method::Delete,
+            path: self.object.path(),
+            content_type: "application/json".into(),
+            body: Body::Json(options),
+            // By name only, a second DELETE could hit what was made anew after the first.
+            idempotent: uid.is_some(),
+            already: vec![404],
+            holds: None,
+        }
+    }
+
+    fn change(&self, uid: Option<&str>, inverse: Inverse) -> Change {
+        let call = self.call(uid);
+        let by_hand = match &call.body {
+            Body::Json(options) => format!("echo '{options}' | kubectl delete --raw '{}' -f -", call.path),
+            _ => format!("kubectl delete --raw '{}'", call.path),
+        };
+        Change {
+            key: KEY.into(),
+            op: Op::Kube(call),
+            guard: uid.map_or_else(
+                || "none: by name only".into(),
+                |uid| format!("{} still has uid {uid}", self.object),
+            ),
+            inverse,
+            because: format!("{} is to be gone", self.object),
+            by_hand,
+            deadline_secs: self.with.deadline.0.as_secs().max(1),
+            keep: Keep::Nothing,
+        }
+    }
+
+    fn unsaved(&self, why: &str) -> Inverse {
+        Inverse::Impossible(format!("{} was not saved ({why})", self.object))
+    }
+
+    /// Creates the saved object again.
+    fn put_back(&self, object: &Value) -> Inverse {
+        if matches!(self.object.plural.as_str(), "namespaces" | "customresourcedefinitions") {
+            return Inverse::Impossible(format!("all that was in {} went with it", self.object));
+        }
+        let Ok(bytes) = serde_json::to_vec(&cleaned(object)) else {
+            return self.unsaved("it could not be encoded");
+        };
+        Inverse::By(Box::new(Op::Kube(KubeCall {
+            method: Method::Post,
+            path: self.object.collection(),
+            content_type: "application/json".into(),
+            body: Body::Saved(Blob::new(bytes)),
+            // There is one object by a name: a second POST is refused.
+            idempotent: true,
+            // A 409 can also mean that the old one is still going: the engine looks.
+            already: Vec::new(),
+            holds: Some(Holds {
+                path: self.object.path(),
+                fields: vec![("/metadata/deletionTimestamp".into(), Value::Null)],
+            }),
+        })))
+    }
+}
+
+/// The uid that a DELETE demands.
+fn precondition(change: &Change) -> Option<&str> {
+    match &change.op {
+        Op::Kube(KubeCall { body: Body::Json(options), .. }) => options.pointer("/preconditions/uid")?.as_str(),
+        _ => None,
+    }
+}
+
+/// An object without what the server sets, so that it can be created again.
+fn cleaned(object: &Value) -> Value {
+    const SET_BY_SERVER: [&str; 8] = [
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+        "generation",
+        "managedFields",
+        "selfLink",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    ];
+    let mut object = object.clone();
+    if let Some(map) = object.as_object_mut() {
+        map.remove("status");
+    }
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        SET_BY_SERVER.iter().for_each(|field| drop(metadata.remove(*field)));
+    }
+    // A Service keeps its address: others have it in their configuration. A Job's selector names its old uid.
+    if object["kind"] == "Job" && object.pointer("/spec/manualSelector") != Some(&Value::Bool(true)) {
+        drop(object["spec"].as_object_mut().map(|spec| spec.remove("selector")));
+        for labels in ["/metadata/labels", "/spec/template/metadata/labels"] {
+            if let Some(labels) = object.pointer_mut(labels).and_then(Value::as_object_mut) {
+                labels.remove("controller-uid");
+                labels.remove("batch.kubernetes.io/controller-uid");
+            }
+        }
+    }
+    object
+}

@@ -1,0 +1,129 @@
+//! Looking at one object, and what several kinds read out of it.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Look, ObjectRef, StepError};
+use crate::world::{Accept, KubeAnswer, KubeRead, ReadError, ReadErrorKind};
+
+/// What a GET of one object came to.
+pub(super) enum Seen {
+    /// It is there.
+    There(Value),
+    /// It is not there.
+    Absent,
+}
+
+/// One GET of one object.
+///
+/// # Errors
+/// When nothing answered within `limit`, or the answer says neither that it is there nor that it is not.
+pub(super) async fn get(
+    look: Look<'_>,
+    object: &ObjectRef,
+    accept: Accept,
+    limit: Duration,
+) -> Result<Seen, StepError> {
+    let read = KubeRead { path: object.path(), accept, limit };
+    let answer = look.reads.kube(look.target, &read).await?;
+    match answer.code {
+        200 => match answer.json() {
+            Value::Object(map) => Ok(Seen::There(Value::Object(map))),
+            _ => Err(odd(&answer, &read.path, "its body is no object").into()),
+        },
+        404 if names(&answer, object) => Ok(Seen::Absent),
+        404 => {
+            Err(odd(&answer, &read.path, "that resource is not served (yet: it can take 15s after a restart)").into())
+        }
+        401 | 403 => Err(refused(&answer, &read.path).into()),
+        _ => Err(odd(&answer, &read.path, "no answer to build on").into()),
+    }
+}
+
+/// Whether a 404 is about the object, not about its whole resource.
+fn names(answer: &KubeAnswer, object: &ObjectRef) -> bool {
+    answer.json().pointer("/details/name").and_then(Value::as_str) == Some(object.name.as_str())
+}
+
+fn odd(answer: &KubeAnswer, path: &str, what: &str) -> ReadError {
+    ReadError { kind: ReadErrorKind::Nonsense, tried: vec![said(answer, path, what)], hint: None }
+}
+
+fn refused(answer: &KubeAnswer, path: &str) -> ReadError {
+    let hint = Some("use a credential of system:masters: --kubeconfig or the kit's `credential`".into());
+    ReadError { kind: ReadErrorKind::Refused, tried: vec![said(answer, path, "we may not")], hint }
+}
+
+fn said(answer: &KubeAnswer, path: &str, what: &str) -> String {
+    let took = answer.took.as_millis();
+    format!("GET {path} on {}: {} after {took} ms, {what}: {}", answer.server, answer.code, answer.message())
+}
+
+/// A field as text; empty when it is not there.
+pub(super) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Who will put an object back, as far as its own metadata tells.
+pub(super) fn owners(object: &Value) -> Vec<String> {
+    /// Label or annotation, and who leaves it there.
+    const MARKS: [(&str, &str); 9] = [
+        ("argocd.argoproj.io/tracking-id", "Argo CD"),
+        ("argocd.argoproj.io/instance", "Argo CD"),
+        ("kustomize.toolkit.fluxcd.io/name", "Flux"),
+        ("helm.toolkit.fluxcd.io/name", "Flux"),
+        ("meta.helm.sh/release-name", "Helm"),
+        ("olm.owner", "the Operator Lifecycle Manager"),
+        ("addonmanager.kubernetes.io/mode", "the addon manager"),
+        ("app.kubernetes.io/managed-by", ""),
+        ("fleet.cattle.io/bundle-id", "Fleet"),
+    ];
+    let metadata = &object["metadata"];
+    let mut owners: Vec<String> = Vec::new();
+    for reference in metadata["ownerReferences"].as_array().into_iter().flatten() {
+        owners.push(format!("{} {}", text(reference, "/kind"), text(reference, "/name")));
+    }
+    for (key, who) in MARKS {
+        let Some(value) = metadata["labels"][key].as_str().or_else(|| metadata["annotations"][key].as_str()) else {
+            continue;
+        };
+        let who = if who.is_empty() { value } else { who };
+        if !owners.iter().any(|owner| owner.starts_with(who)) {
+            owners.push(format!("{who} ({key}={value})"));
+        }
+    }
+    owners
+}
+
+/// The warning that goes with `owners`.
+pub(super) fn comes_back(object: &ObjectRef, seen: &Value) -> Option<String> {
+    let owners = owners(seen);
+    let who = owners.join(", ");
+    (!owners.is_empty()).then(|| format!("{object} belongs to {who}: it may be put back; stop that first"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn who_puts_an_object_back_is_read_from_its_metadata() {
+        let object = json!({"metadata": {
+            "labels": {"app.kubernetes.io/managed-by": "Helm", "argocd.argoproj.io/instance": "edge"},
+            "annotations": {"meta.helm.sh/release-name": "agent"},
+            "ownerReferences": [{"kind": "Operator", "name": "telemetry"}],
+        }});
+        assert_eq!(
+            owners(&object),
+            [
+                "Operator telemetry",
+                "Argo CD (argocd.argoproj.io/instance=edge)",
+                "Helm (meta.helm.sh/release-name=agent)"
+            ]
+        );
+        assert!(owners(&json!({"metadata": {"labels": {"app": "x"}}})).is_empty());
+    }
+}

@@ -1,0 +1,274 @@
+//! Names of Kubernetes objects, and the exact path of each, without discovery.
+
+use std::fmt;
+
+use crate::words;
+
+/// One object, named exactly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectRef {
+    /// API group; empty for the core group.
+    pub group: String,
+    /// API version.
+    pub version: String,
+    /// The resource, as it stands in paths.
+    pub plural: String,
+    /// The namespace; `None` for what has none.
+    pub namespace: Option<String>,
+    /// The name.
+    pub name: String,
+}
+
+/// A resource whose path is known without asking a server.
+struct Known {
+    plural: &'static str,
+    group: &'static str,
+    version: &'static str,
+    namespaced: bool,
+    /// Singular and short names, as kubectl takes them.
+    aliases: &'static [&'static str],
+}
+
+const fn known(
+    plural: &'static str,
+    group: &'static str,
+    version: &'static str,
+    namespaced: bool,
+    aliases: &'static [&'static str],
+) -> Known {
+    Known { plural, group, version, namespaced, aliases }
+}
+
+const KNOWN: &[Known] = &[
+    known("pods", "", "v1", true, &["pod", "po"]),
+    known("services", "", "v1", true, &["service", "svc"]),
+    known("endpoints", "", "v1", true, &["ep"]),
+    known("configmaps", "", "v1", true, &["configmap", "cm"]),
+    known("secrets", "", "v1", true, &["secret"]),
+    known("serviceaccounts", "", "v1", true, &["serviceaccount", "sa"]),
+    known("persistentvolumeclaims", "", "v1", true, &["persistentvolumeclaim", "pvc"]),
+    known("replicationcontrollers", "", "v1", true, &["replicationcontroller", "rc"]),
+    known("resourcequotas", "", "v1", true, &["resourcequota", "quota"]),
+    known("limitranges", "", "v1", true, &["limitrange", "limits"]),
+    known("namespaces", "", "v1", false, &["namespace", "ns"]),
+    known("nodes", "", "v1", false, &["node", "no"]),
+    known("persistentvolumes", "", "v1", false, &["persistentvolume", "pv"]),
+    known("daemonsets", "apps", "v1", true, &["daemonset", "ds"]),
+    known("deployments", "apps", "v1", true, &["deployment", "deploy"]),
+    known("statefulsets", "apps", "v1", true, &["statefulset", "sts"]),
+    known("replicasets", "apps", "v1", true, &["replicaset", "rs"]),
+    known("jobs", "batch", "v1", true, &["job"]),
+    known("cronjobs", "batch", "v1", true, &["cronjob", "cj"]),
+    known("horizontalpodautoscalers", "autoscaling", "v2", true, &["horizontalpodautoscaler", "hpa"]),
+    known("poddisruptionbudgets", "policy", "v1", true, &["poddisruptionbudget", "pdb"]),
+    known("networkpolicies", "networking.k8s.io", "v1", true, &["networkpolicy", "netpol"]),
+    known("ingresses", "networking.k8s.io", "v1", true, &["ingress", "ing"]),
+    known("leases", "coordination.k8s.io", "v1", true, &["lease"]),
+    known("endpointslices", "discovery.k8s.io", "v1", true, &["endpointslice"]),
+    known("roles", "rbac.authorization.k8s.io", "v1", true, &["role"]),
+    known("rolebindings", "rbac.authorization.k8s.io", "v1", true, &["rolebinding"]),
+    known("clusterroles", "rbac.authorization.k8s.io", "v1", false, &["clusterrole"]),
+    known("clusterrolebindings", "rbac.authorization.k8s.io", "v1", false, &["clusterrolebinding"]),
+    known("priorityclasses", "scheduling.k8s.io", "v1", false, &["priorityclass", "pc"]),
+    known("storageclasses", "storage.k8s.io", "v1", false, &["storageclass", "sc"]),
+    known("csidrivers", "storage.k8s.io", "v1", false, &["csidriver"]),
+    known("flowschemas", "flowcontrol.apiserver.k8s.io", "v1", false, &["flowschema"]),
+    known("prioritylevelconfigurations", "flowcontrol.apiserver.k8s.io", "v1", false, &["prioritylevelconfiguration"]),
+    known(
+        "validatingwebhookconfigurations",
+        "admissionregistration.k8s.io",
+        "v1",
+        false,
+        &["validatingwebhookconfiguration"],
+    ),
+    known(
+        "mutatingwebhookconfigurations",
+        "admissionregistration.k8s.io",
+        "v1",
+        false,
+        &["mutatingwebhookconfiguration"],
+    ),
+    known("validatingadmissionpolicies", "admissionregistration.k8s.io", "v1", false, &["validatingadmissionpolicy"]),
+    known(
+        "validatingadmissionpolicybindings",
+        "admissionregistration.k8s.io",
+        "v1",
+        false,
+        &["validatingadmissionpolicybinding"],
+    ),
+    known("apiservices", "apiregistration.k8s.io", "v1", false, &["apiservice"]),
+    known("customresourcedefinitions", "apiextensions.k8s.io", "v1", false, &["customresourcedefinition", "crd"]),
+];
+
+/// What an object may be called, for messages.
+const FORMS: &str =
+    "RESOURCE/NAMESPACE/NAME, RESOURCE/NAME for what has no namespace, or GROUP/VERSION/RESOURCE/[NAMESPACE/]NAME";
+
+impl ObjectRef {
+    /// Reads a name: `daemonsets.apps/telemetry/agent`, `ds/agent` with a namespace beside it, `ns/telemetry`, or
+    /// `stable.example.com/v1/crontabs/NAMESPACE/NAME` for what is not built in.
+    ///
+    /// # Errors
+    /// One sentence: what is wrong and what would be right.
+    pub fn parse(text: &str, namespace: Option<&str>) -> Result<Self, String> {
+        let parts: Vec<&str> = text.split('/').collect();
+        if let Some(part) = parts.iter().chain(namespace.iter()).find(|part| !word(part)) {
+            return Err(format!("{part:?} in {text:?} cannot be part of an exact name; expected {FORMS}"));
+        }
+        match *parts.as_slice() {
+            [resource, name] => Self::built_in(text, resource, namespace, name),
+            [resource, in_name, name] => Self::built_in(text, resource, one(text, in_name, namespace)?, name),
+            [group, version, plural, name] => Ok(Self::spelled(group, version, plural, namespace, name)),
+            [group, version, plural, in_name, name] => {
+                Ok(Self::spelled(group, version, plural, one(text, in_name, namespace)?, name))
+            }
+            _ => Err(format!("{text:?} is not an object: expected {FORMS}")),
+        }
+    }
+
+    fn spelled(group: &str, version: &str, plural: &str, namespace: Option<&str>, name: &str) -> Self {
+        Self {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            plural: plural.to_owned(),
+            namespace: namespace.map(str::to_owned),
+            name: name.to_owned(),
+        }
+    }
+
+    fn built_in(text: &str, resource: &str, namespace: Option<&str>, name: &str) -> Result<Self, String> {
+        let known = lookup(resource)?;
+        match (known.namespaced, namespace) {
+            (true, None) => Err(format!("{text:?} needs a namespace: write {}/NAMESPACE/{name}", known.plural)),
+            (false, Some(_)) => Err(format!("{text:?}: {} have no namespace: write {resource}/{name}", known.plural)),
+            _ => Ok(Self::spelled(known.group, known.version, known.plural, namespace, name)),
+        }
+    }
+
+    /// The path of the list it is in: where it would be created.
+    pub fn collection(&self) -> String {
+        let base = if self.group.is_empty() {
+            format!("/api/{}", self.version)
+        } else {
+            format!("/apis/{}/{}", self.group, self.version)
+        };
+        match &self.namespace {
+            Some(namespace) => format!("{base}/namespaces/{namespace}/{}", self.plural),
+            None => format!("{base}/{}", self.plural),
+        }
+    }
+
+    /// The path of the object itself.
+    pub fn path(&self) -> String {
+        format!("{}/{}", self.collection(), self.name)
+    }
+
+    /// `RESOURCE.GROUP`, as kubectl writes it.
+    pub fn resource(&self) -> String {
+        if self.group.is_empty() { self.plural.clone() } else { format!("{}.{}", self.plural, self.group) }
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{}/{namespace}/{}", self.resource(), self.name),
+            None => write!(f, "{}/{}", self.resource(), self.name),
+        }
+    }
+}
+
+/// The namespace in the name, when it does not contradict the one beside it.
+fn one<'a>(text: &str, inside: &'a str, beside: Option<&str>) -> Result<Option<&'a str>, String> {
+    match beside {
+        Some(other) if other != inside => {
+            Err(format!("{text:?} is in namespace {inside:?}, but namespace says {other:?}"))
+        }
+        _ => Ok(Some(inside)),
+    }
+}
+
+fn lookup(resource: &str) -> Result<&'static Known, String> {
+    let lower = resource.to_ascii_lowercase();
+    let (plural, group) = lower.split_once('.').map_or((lower.as_str(), None), |(p, g)| (p, Some(g)));
+    let found = KNOWN.iter().find(|known| known.plural == plural || known.aliases.contains(&plural));
+    match (found, group) {
+        (Some(known), None) => Ok(known),
+        (Some(known), Some(group)) if known.group == group => Ok(known),
+        (_, Some(group)) => Err(format!(
+            "{resource:?} is not built in, and no server is asked what it serves: write {group}/VERSION/{plural}/NAMESPACE/NAME"
+        )),
+        (None, None) => {
+            let words =
+                KNOWN.iter().flat_map(|known| std::iter::once(known.plural).chain(known.aliases.iter().copied()));
+            let near = words::nearest(&lower, words).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            Err(format!(
+                "{resource:?} is no resource that is built in{near} (others: GROUP/VERSION/RESOURCE/[NAMESPACE/]NAME)"
+            ))
+        }
+    }
+}
+
+/// Whether a text can stand in a path as it is, and cannot lead out of its place.
+fn word(part: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
+    !part.is_empty() && part.len() <= 253 && part.chars().all(fits) && part.chars().any(|c| c.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn path(text: &str, namespace: Option<&str>, expected: &str) {
+        assert_eq!(ObjectRef::parse(text, namespace).map(|o| o.path()), Ok(expected.to_owned()));
+    }
+
+    #[test]
+    fn names_lead_to_exact_paths() {
+        let ds = "/apis/apps/v1/namespaces/telemetry/daemonsets/agent";
+        path("daemonsets.apps/telemetry/agent", None, ds);
+        path("daemonset/telemetry/agent", None, ds);
+        path("ds/agent", Some("telemetry"), ds);
+        path("ds/telemetry/agent", Some("telemetry"), ds);
+        path("po/default/web-0", None, "/api/v1/namespaces/default/pods/web-0");
+        path("ns/telemetry", None, "/api/v1/namespaces/telemetry");
+        path(
+            "clusterrolebindings/system:node",
+            None,
+            "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/system:node",
+        );
+        path("stable.example.com/v1/crontabs/a/b", None, "/apis/stable.example.com/v1/namespaces/a/crontabs/b");
+        path("stable.example.com/v1/crontabs/b", None, "/apis/stable.example.com/v1/crontabs/b");
+    }
+
+    #[track_caller]
+    fn refused(text: &str, namespace: Option<&str>, part: &str) {
+        let error = ObjectRef::parse(text, namespace).unwrap_err();
+        assert!(error.contains(part), "{error}");
+    }
+
+    #[test]
+    fn what_is_not_exact_is_refused_with_what_would_be_right() {
+        refused("ds/agent", None, "daemonsets/NAMESPACE/agent");
+        refused("ns/telemetry", Some("x"), "have no namespace");
+        refused("ds/a/agent", Some("b"), "namespace says \"b\"");
+        refused("daemonste/a/b", None, "did you mean daemonset?");
+        refused("crontabs.stable.example.com/a/b", None, "stable.example.com/VERSION/crontabs");
+        refused("ds/telemetry/*", None, "exact name");
+        refused("ds/telemetry/..", None, "exact name");
+        refused("ds/telemetry/a?x=y", None, "exact name");
+        refused("ds", None, "expected RESOURCE");
+        refused("ds/telemetry/", None, "exact name");
+    }
+
+    #[test]
+    fn every_known_word_means_one_resource() {
+        let mut words: Vec<&str> =
+            KNOWN.iter().flat_map(|known| std::iter::once(known.plural).chain(known.aliases.iter().copied())).collect();
+        let all = words.len();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), all);
+    }
+}
