@@ -30,6 +30,7 @@ pub mod plan;
 pub mod process;
 pub mod refusal;
 pub mod runbook;
+pub mod sandbox;
 pub mod steps;
 pub mod words;
 pub mod world;

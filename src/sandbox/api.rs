@@ -1,0 +1,235 @@
+//! A simulated API server behind a real TLS listener.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use super::storm;
+use super::world::{State, World};
+
+/// Pressure beyond which a handshake is not finished in any useful time.
+const NO_HANDSHAKE: f64 = 2.0;
+
+/// Serves one API server until the task is dropped.
+pub(super) async fn serve(listener: TcpListener, tls: Arc<rustls::ServerConfig>, world: Arc<World>, index: usize) {
+    let acceptor = TlsAcceptor::from(tls);
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let (acceptor, world) = (acceptor.clone(), Arc::clone(&world));
+        tokio::spawn(async move {
+            let Some(pressure) = world.state().pressure(index) else { return };
+            if pressure > NO_HANDSHAKE {
+                tokio::time::sleep(storm::latency(pressure)).await;
+            }
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let known = stream.get_ref().1.peer_certificates().is_some_and(|chain| !chain.is_empty());
+            let service = service_fn(move |request| answer(Arc::clone(&world), index, known, request));
+            // A client that goes away in the middle is nobody's fault.
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+async fn answer(
+    world: Arc<World>,
+    index: usize,
+    known: bool,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let Some(pressure) = world.state().pressure(index) else {
+        return Ok(text(StatusCode::SERVICE_UNAVAILABLE, "the process is starting"));
+    };
+    tokio::time::sleep(storm::latency(pressure)).await;
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let path = parts.uri.path().to_owned();
+    let query = parts.uri.query().unwrap_or_default().to_owned();
+    if matches!(path.as_str(), "/livez" | "/readyz" | "/healthz") {
+        // The work of the wait may have been in vain: look at the pressure anew.
+        let healthy = world.state().pressure(index).is_some_and(|pressure| pressure < 1.0);
+        return Ok(if healthy {
+            text(StatusCode::OK, "ok")
+        } else {
+            text(StatusCode::INTERNAL_SERVER_ERROR, "[-]etcd failed: reason withheld")
+        });
+    }
+    if !known {
+        return Ok(status(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized"));
+    }
+    let mut state = world.state();
+    Ok(match (parts.method, path.as_str()) {
+        (Method::GET, "/version") => json_ok(&json!({ "major": "1", "minor": "34", "gitVersion": "v1.34.4-sandbox" })),
+        (Method::GET, "/debug/api_priority_and_fairness/dump_requests") => text(StatusCode::OK, &requests(&state)),
+        (Method::GET, "/api/v1/namespaces/telemetry/pods") => json_ok(&pods(&state, &query)),
+        (Method::GET, _) => get(&state, &path),
+        (Method::DELETE, _) => delete(&mut state, &path, &body),
+        (Method::PATCH, _) => patch(&mut state, &path, &parts.headers, &body),
+        (Method::POST, _) => create(&mut state, &path, &body),
+        _ => status(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "the sandbox does not simulate this method"),
+    })
+}
+
+fn text(code: StatusCode, body: &str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body.to_owned())));
+    *response.status_mut() = code;
+    response
+}
+
+fn json_ok(body: &Value) -> Response<Full<Bytes>> {
+    let mut response = text(StatusCode::OK, &body.to_string());
+    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    response
+}
+
+fn status(code: StatusCode, reason: &str, message: &str) -> Response<Full<Bytes>> {
+    let mut response = json_ok(&json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": message, "reason": reason, "code": code.as_u16(),
+    }));
+    *response.status_mut() = code;
+    response
+}
+
+fn not_found(path: &str) -> Response<Full<Bytes>> {
+    status(StatusCode::NOT_FOUND, "NotFound", &format!("{path} not found"))
+}
+
+fn get(state: &State, path: &str) -> Response<Full<Bytes>> {
+    state.objects.get(path).map_or_else(|| not_found(path), json_ok)
+}
+
+fn delete(state: &mut State, path: &str, body: &[u8]) -> Response<Full<Bytes>> {
+    let Some(object) = state.objects.get(path) else { return not_found(path) };
+    let options: Value = serde_json::from_slice(body).unwrap_or_default();
+    let uid = object.pointer("/metadata/uid").cloned().unwrap_or_default();
+    if options.pointer("/preconditions/uid").is_some_and(|wanted| *wanted != uid) {
+        return status(StatusCode::CONFLICT, "Conflict", "the UID in the precondition does not match");
+    }
+    let name = object.pointer("/metadata/name").cloned().unwrap_or_default();
+    state.objects.remove(path);
+    state.changed();
+    json_ok(&json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
+        "details": { "name": name, "uid": uid },
+    }))
+}
+
+fn create(state: &mut State, path: &str, body: &[u8]) -> Response<Full<Bytes>> {
+    let Ok(mut object) = serde_json::from_slice::<Value>(body) else {
+        return status(StatusCode::BAD_REQUEST, "BadRequest", "the body is not JSON");
+    };
+    let Some(name) = object.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned) else {
+        return status(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", "metadata.name is required");
+    };
+    let path = format!("{path}/{name}");
+    if state.objects.contains_key(&path) {
+        return status(StatusCode::CONFLICT, "AlreadyExists", &format!("{name} already exists"));
+    }
+    let version = state.next_version();
+    if let Some(metadata) = object.pointer_mut("/metadata").and_then(Value::as_object_mut) {
+        metadata.insert("uid".into(), json!(format!("5a3d0c1e-0000-4000-8000-{version:0>12}")));
+        metadata.insert("resourceVersion".into(), json!(version));
+    }
+    state.objects.insert(path, object.clone());
+    state.changed();
+    let mut response = json_ok(&object);
+    *response.status_mut() = StatusCode::CREATED;
+    response
+}
+
+fn patch(state: &mut State, path: &str, headers: &http::HeaderMap, body: &[u8]) -> Response<Full<Bytes>> {
+    let Some(object) = state.objects.get(path) else { return not_found(path) };
+    let Ok(patch) = serde_json::from_slice::<Value>(body) else {
+        return status(StatusCode::BAD_REQUEST, "BadRequest", "the body is not JSON");
+    };
+    let mut patched = object.clone();
+    let kind = headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if kind.starts_with("application/json-patch") {
+        if let Err(why) = super::host::json_patch(&mut patched, &patch) {
+            return status(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", &why);
+        }
+    } else {
+        let wanted = patch.pointer("/metadata/resourceVersion");
+        if wanted.is_some_and(|wanted| Some(wanted) != object.pointer("/metadata/resourceVersion")) {
+            return status(StatusCode::CONFLICT, "Conflict", "the object has been modified");
+        }
+        merge(&mut patched, &patch);
+    }
+    let version = state.next_version();
+    if let Some(metadata) = patched.pointer_mut("/metadata").and_then(Value::as_object_mut) {
+        metadata.insert("resourceVersion".into(), json!(version));
+    }
+    state.objects.insert(path.to_owned(), patched.clone());
+    state.changed();
+    json_ok(&patched)
+}
+
+/// A JSON merge patch (RFC 7386).
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    let Value::Object(map) = target else { return };
+    for (key, value) in patch {
+        if value.is_null() {
+            map.remove(key);
+        } else {
+            merge(map.entry(key.as_str()).or_insert(Value::Null), value);
+        }
+    }
+}
+
+fn pods(state: &State, query: &str) -> Value {
+    let count = state.pods();
+    let limit = query.split('&').find_map(|pair| pair.strip_prefix("limit=")?.parse::<u32>().ok()).unwrap_or(count);
+    let items: Vec<Value> = (0..count.min(limit))
+        .map(|n| json!({ "metadata": { "name": format!("agent-{n:05}"), "namespace": "telemetry" } }))
+        .collect();
+    json!({
+        "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
+        "metadata": { "remainingItemCount": count.saturating_sub(limit) }, "items": items,
+    })
+}
+
+/// The form of the real dump: comma-separated, padded text.
+fn requests(state: &State) -> String {
+    let mut lines = String::from(
+        "PriorityLevelName, FlowSchemaName,   QueueIndex, RequestIndexInQueue, FlowDistingsher,                        ArriveTime\n",
+    );
+    for n in 0..(state.pods() / 4) {
+        lines.push_str(&format!(
+            "workload-low,      service-accounts, {},          {n},                   system:serviceaccount:telemetry:agent, 2024-12-11T23:16:00Z\n",
+            n % 128
+        ));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_answer_waits_for_ever() {
+        assert_eq!(storm::latency(1e9), std::time::Duration::from_secs(40));
+    }
+
+    #[test]
+    fn a_merge_patch_adds_changes_and_removes() {
+        let mut object = json!({ "a": { "b": 1, "c": 2 } });
+        merge(&mut object, &json!({ "a": { "b": null, "d": { "e": null, "f": 3 } } }));
+        assert_eq!(object, json!({ "a": { "c": 2, "d": { "f": 3 } } }));
+    }
+}

@@ -1,0 +1,391 @@
+//! What a simulated host does with a script: it acts on the name and the arguments, and prints what the real one would.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use serde_json::Value;
+
+use super::world::{Gate, MANIFESTS, SimHost, World};
+use crate::change::sha256_hex;
+use crate::host::gate::{GateSpec, Rung};
+use crate::host::script::Head;
+
+/// The exit status of a shell that does not know a command.
+const NOT_KNOWN: u32 = 127;
+/// How long a simulated exchange of a manifest takes.
+const EXCHANGE: Duration = Duration::from_secs(2);
+
+/// What a script came to.
+pub(super) struct Said {
+    pub(super) status: u32,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+impl Said {
+    fn ok(stdout: String) -> Self {
+        Self { status: 0, stdout, stderr: String::new() }
+    }
+
+    fn failed(status: u32, why: &str) -> Self {
+        Self { status, stdout: format!("failed={why}\n"), stderr: String::new() }
+    }
+}
+
+/// Runs one script on one host.
+pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &str) -> Said {
+    let Some(head) = Head::parse(text) else {
+        return Said::failed(NOT_KNOWN, "the sandbox only runs breakglass's own scripts");
+    };
+    if head.name == "manifest.swap" {
+        // The exchange takes its time with the lock not held.
+        tokio::time::sleep(EXCHANGE).await;
+    }
+    let mut state = world.state();
+    let (began, pods) = (state.began, state.pods());
+    let Some(host) = state.hosts.get_mut(index) else { return Said::failed(1, "no such host") };
+    match head.name.as_str() {
+        "gate.survey" => Said::ok(survey(host, peer)),
+        "gate.close" => close(host, &head),
+        "gate.arm" => arm(host, &head),
+        "gate.open" => open(host, &head),
+        "gate.cut" => Said::ok(format!("before={}\nafter=0\n", 80 + index)),
+        "gate.status" => Said::ok(status(host, began, pods)),
+        "manifest.look" => Said::ok(look(host, &head)),
+        "manifest.swap" => swap(host, &head),
+        "file.put" => put(host, &head, text),
+        "file.remove" => remove(host, &head),
+        other => Said::failed(NOT_KNOWN, &format!("the sandbox does not simulate {other:?} and runs no commands")),
+    }
+}
+
+fn survey(host: &SimHost, peer: SocketAddr) -> String {
+    let mut out = format!(
+        "uid=0\nnow=1733958960\nkernel=6.1.0-sandbox\nssh={} {} 127.0.0.1 22\nnft=yes\nss=yes\ndestroy=yes\n\
+         api={} 6443\nlisten=*:6443 kube-apiserver\nlisten=0.0.0.0:22 sshd\nlisten=127.0.0.1:2379 etcd\n\
+         proc=900 etcd\nproc=901 kubelet\nproc=902 kube-controller-manager\nown=127.0.0.1/8\n",
+        peer.ip(),
+        peer.port(),
+        host.pid
+    );
+    if let Some(gate) = &host.gate {
+        let _ = write!(out, "gate=nft\ngate_owner={}\n", owner(gate));
+        if gate.armed > Instant::now() {
+            out.push_str("gate_alive=yes\n");
+        }
+    }
+    out.push_str("end=yes\n");
+    out
+}
+
+/// The mark as the rules' comments hold it.
+fn owner(gate: &Gate) -> String {
+    let word = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric() && !"._:@+-,".contains(c), "_");
+    let mark = &gate.mark;
+    let ports: Vec<String> = mark.ports.iter().map(ToString::to_string).collect();
+    let stages: String = mark
+        .rungs
+        .iter()
+        .map(|rung| match rung {
+            Rung::Share(percent) => format!(" stage=share:{percent}"),
+            Rung::Set(name) => format!(" stage=set:{}", word(name)),
+            Rung::Rate(rate) => format!(" stage=rate:{rate}"),
+        })
+        .collect();
+    format!(
+        "run={} by={} at={} ports={} hold={} step={}{stages} why={}",
+        word(&mark.run),
+        word(&mark.operator),
+        mark.at,
+        ports.join(","),
+        mark.hold,
+        mark.step,
+        word(&mark.reason)
+    )
+}
+
+fn close(host: &mut SimHost, head: &Head) -> Said {
+    let spec = head.get("spec").and_then(|spec| serde_json::from_str::<GateSpec>(spec).ok());
+    let Some(spec) = spec else { return Said::failed(1, "the gate's description did not arrive whole") };
+    let now = Instant::now();
+    if let Some(gate) = host.gate.as_ref().filter(|gate| gate.armed > now) {
+        if gate.mark.run == spec.run {
+            return Said::ok("result=already\n".into());
+        }
+        let why = format!("result=held\nowner={}\nfailed=the gate of another run stands here\n", owner(gate));
+        return Said { status: 1, stdout: why, stderr: String::new() };
+    }
+    let gone = now + Duration::from_secs(u64::from(spec.confirm_within));
+    let until = vec![gone; spec.rungs().len()];
+    host.gate = Some(Gate { mark: spec.mark(), spec, confirmed: false, armed: gone, until, closed: now });
+    Said::ok("result=closed\n".into())
+}
+
+/// Our own standing gate, or what to say instead.
+fn ours<'a>(host: &'a mut SimHost, head: &Head) -> Result<&'a mut Gate, Said> {
+    let refused = |stdout: String| Said { status: 1, stdout, stderr: String::new() };
+    let Some(gate) = &mut host.gate else {
+        return Err(refused("result=open\nfailed=no gate stands here any more\n".into()));
+    };
+    if head.get("run") == Some(gate.mark.run.as_str()) {
+        return Ok(gate);
+    }
+    Err(refused(format!("result=held\nowner={}\nfailed=the gate of another run stands here\n", owner(gate))))
+}
+
+fn arm(host: &mut SimHost, head: &Head) -> Said {
+    let number = |key: &str| head.get(key).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    let (level, hold, step) = (number("level"), number("hold"), number("step"));
+    let gate = match ours(host, head) {
+        Ok(gate) => gate,
+        Err(said) => return said,
+    };
+    let now = Instant::now();
+    if gate.armed <= now {
+        return Said { status: 1, stdout: "result=open\nfailed=the gate has run out\n".into(), stderr: String::new() };
+    }
+    let after = |n: u64| now + Duration::from_secs(hold + step * n);
+    let rungs = gate.until.len() as u64;
+    gate.until = (0..rungs).map(|k| if k < level { now } else { after(k - level) }).collect();
+    gate.armed = after(rungs.saturating_sub(level));
+    gate.confirmed = true;
+    Said::ok("result=armed\n".into())
+}
+
+fn open(host: &mut SimHost, head: &Head) -> Said {
+    if host.gate.is_none() {
+        return Said::ok("result=open\n".into());
+    }
+    if let Err(said) = ours(host, head) {
+        return said;
+    }
+    host.gate = None;
+    Said::ok("result=open\n".into())
+}
+
+fn status(host: &SimHost, began: Instant, pods: u32) -> String {
+    let mut out = format!("uptime={:.2}\n", 86_400.0 + began.elapsed().as_secs_f64());
+    let Some(gate) = &host.gate else {
+        out.push_str("back_end=none\n");
+        return out;
+    };
+    let now = Instant::now();
+    let set = |name: &str, until: Instant| {
+        let left = until.saturating_duration_since(now).as_millis();
+        let element =
+            if left > 0 { format!(" elements = {{ 6443 timeout 900s expires {left}ms }}") } else { String::new() };
+        format!("set.{name}=table inet breakglass {{ set {name} {{ flags timeout{element} }} }}\n")
+    };
+    let _ = write!(out, "back_end=nft\nowner={}\n", owner(gate));
+    out.push_str(&set("armed", gate.armed));
+    if gate.confirmed {
+        out.push_str("set.confirmed=set confirmed { elements = { 6443 } }\n");
+    }
+    for (k, until) in gate.until.iter().enumerate() {
+        out.push_str(&set(&format!("until_{}", k + 1), *until));
+    }
+    // Each agent tries twice a second; what is not admitted is refused.
+    let tries = gate.closed.elapsed().as_secs() * 2 * u64::from(pods);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a share")]
+    let admitted = (tries as f64 * gate.admitted(now)) as u64;
+    let _ = write!(
+        out,
+        "counters=table inet breakglass {{ counter attempts {{ packets {tries} bytes 0 }} counter admitted {{ packets \
+         {admitted} bytes 0 }} counter refused {{ packets {} bytes 0 }} counter returned {{ packets 0 bytes 0 }} }}\n",
+        tries - admitted
+    );
+    let _ = writeln!(out, "talkers={pods}");
+    for n in 0..pods.min(20) {
+        let _ = writeln!(out, "talker={} 10.64.{}.{}", tries / u64::from(pods.max(1)), n / 250, n % 250 + 1);
+    }
+    out
+}
+
+/// The folder beside the manifests that a run keeps its copies in.
+fn beside(head: &Head) -> String {
+    format!("/etc/kubernetes/breakglass-{}", head.get("run").unwrap_or_default())
+}
+
+fn look(host: &SimHost, head: &Head) -> String {
+    let file = format!("{MANIFESTS}/kube-apiserver.yaml");
+    let mut out = String::new();
+    if let Some(text) = host.files.get(&file) {
+        let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+        let _ = write!(out, "file={file}\nsha256={}\nmode=600\ntext={encoded}\n", sha256_hex(text.as_bytes()));
+    }
+    let _ = writeln!(out, "process={}:{}", host.pid, host.pid);
+    for name in ["before", "next"] {
+        if let Some(text) = host.files.get(&format!("{}/{name}.yaml", beside(head))) {
+            let _ = writeln!(out, "{name}={}", sha256_hex(text.as_bytes()));
+        }
+    }
+    if let Some(state) = host.files.get(&format!("{}/state", beside(head))) {
+        let _ = writeln!(out, "state={state}");
+    }
+    out.push_str("looked=yes\n");
+    out
+}
+
+fn swap(host: &mut SimHost, head: &Head) -> Said {
+    let (Some(file), Some(staged)) = (head.get("file"), head.get("staged")) else {
+        return Said::failed(1, "the order did not arrive whole");
+    };
+    let sum = |host: &SimHost, path: &str| host.files.get(path).map(|text| sha256_hex(text.as_bytes()));
+    if sum(host, file).as_deref() != head.get("from") {
+        return Said::failed(4, &format!("{file} is not what was seen before: somebody else has changed it"));
+    }
+    if sum(host, staged).as_deref() != head.get("to") {
+        return Said::failed(4, &format!("{staged} is not what was staged"));
+    }
+    let text = host.files.get(staged).cloned().unwrap_or_default();
+    host.files.insert(file.to_owned(), text);
+    host.files.insert(format!("{}/state", beside(head)), "ready".into());
+    host.restart();
+    Said::ok("state=ready\n".into())
+}
+
+fn put(host: &mut SimHost, head: &Head, text: &str) -> Said {
+    let path = head.get("path").unwrap_or_default();
+    let now = host.files.get(path).map(|text| sha256_hex(text.as_bytes()));
+    if now.as_deref().unwrap_or("absent") != head.get("expect").unwrap_or("absent") {
+        return Said::failed(4, &format!("{path} is not what was seen before"));
+    }
+    // The content is the longest run of lines that is base64 and has the announced hash.
+    let lines: Vec<&str> = text.lines().collect();
+    let content = (0..lines.len()).find_map(|start| {
+        let encoded: String = lines[start..].iter().take_while(|line| is_base64(line)).copied().collect();
+        let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
+        (Some(sha256_hex(&bytes).as_str()) == head.get("sha256")).then_some(bytes)
+    });
+    let Some(content) = content.and_then(|bytes| String::from_utf8(bytes).ok()) else {
+        return Said::failed(1, "the content did not arrive whole");
+    };
+    host.files.insert(path.to_owned(), content);
+    Said::ok(format!("sha256={}\n", head.get("sha256").unwrap_or_default()))
+}
+
+fn is_base64(line: &str) -> bool {
+    !line.is_empty() && line.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b))
+}
+
+fn remove(host: &mut SimHost, head: &Head) -> Said {
+    let path = head.get("path").unwrap_or_default();
+    match host.files.get(path).map(|text| sha256_hex(text.as_bytes())) {
+        None => Said::ok("sha256=absent\n".into()),
+        Some(now) if Some(now.as_str()) == head.get("expect") => {
+            host.files.remove(path);
+            Said::ok("sha256=absent\n".into())
+        }
+        Some(_) => Said::failed(4, &format!("{path} is not what was seen before")),
+    }
+}
+
+/// A JSON patch (RFC 6902) of `test`, `add`, `replace` and `remove`; nothing changes unless all of it applies.
+pub(super) fn json_patch(target: &mut Value, patch: &Value) -> Result<(), String> {
+    let mut patched = target.clone();
+    for op in patch.as_array().ok_or("a JSON patch is a list")? {
+        let word = |key: &str| op.get(key).and_then(Value::as_str).unwrap_or_default();
+        let (kind, path) = (word("op"), word("path"));
+        let (parent, key) = path.rsplit_once('/').ok_or("a path begins with a slash")?;
+        let key = key.replace("~1", "/").replace("~0", "~");
+        let value = op.get("value").cloned().unwrap_or_default();
+        let now = patched.pointer(path).cloned();
+        let map = patched
+            .pointer_mut(parent)
+            .and_then(Value::as_object_mut)
+            .ok_or_else(|| format!("{parent} is no object"))?;
+        match kind {
+            "test" if now.clone().unwrap_or_default() == value => {}
+            "test" => return Err(format!("the test of {path} failed")),
+            "add" => drop(map.insert(key, value)),
+            "replace" if now.is_some() => drop(map.insert(key, value)),
+            "remove" if now.is_some() => drop(map.remove(&key)),
+            _ => return Err(format!("{kind} does not apply to {path}")),
+        }
+    }
+    *target = patched;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::host::script::Script;
+    use crate::host::{gate, swap};
+
+    const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 50_000);
+
+    fn spec(run: &str) -> GateSpec {
+        GateSpec {
+            run: run.into(),
+            operator: "alice".into(),
+            reason: "a drill".into(),
+            at: 1,
+            side: gate::Side::Server { ports: vec![6443] },
+            allow: Vec::new(),
+            balancer: None,
+            answer: gate::Reply::Reset,
+            confirm_within: 30,
+            hold: 900,
+            step: 60,
+            stages: vec![gate::Stage::Share(5), gate::Stage::Share(50), gate::Stage::Share(100)],
+            seed: 1,
+        }
+    }
+
+    async fn say(world: &World, script: &Script) -> Said {
+        run(world, 0, PEER, &script.text()).await
+    }
+
+    #[tokio::test]
+    async fn the_gates_own_parsers_read_what_a_simulated_host_says() {
+        let world = World::new(&["cp1"]);
+        let survey = gate::parse_survey(&say(&world, &gate::survey(&[])).await.stdout).unwrap();
+        assert_eq!(survey.api_ports().into_iter().collect::<Vec<_>>(), [6443]);
+        assert!(survey.gate.is_none() && survey.choose() == Some(gate::BackEnd::Nft));
+        let spec = spec("r1");
+        let nft = gate::BackEnd::Nft;
+        let closed = gate::parse_outcome(&say(&world, &gate::close(&spec, nft)).await.stdout).unwrap();
+        assert_eq!(closed.standing, gate::Standing::Closed);
+        let other = gate::parse_outcome(&say(&world, &gate::close(&self::spec("r2"), nft)).await.stdout).unwrap();
+        assert!(matches!(other.standing, gate::Standing::Held(Some(mark)) if mark.run == "r1"));
+        say(&world, &gate::arm(&spec.mark(), nft, 1, 900)).await;
+        let state = gate::parse_status(&say(&world, &gate::status()).await.stdout).unwrap().unwrap();
+        assert_eq!((state.level(), state.confirmed, state.fuses.len()), (1, true, 2));
+        say(&world, &gate::open("r1", nft)).await;
+        assert_eq!(gate::parse_status(&say(&world, &gate::status()).await.stdout), Some(None));
+    }
+
+    #[tokio::test]
+    async fn a_simulated_manifest_is_looked_at_like_a_real_one() {
+        let world = World::new(&["cp1"]);
+        let place = swap::Place { manifests: MANIFESTS.into(), program: "kube-apiserver".into(), run: "r1".into() };
+        let seen = swap::seen(&say(&world, &swap::look(&place)).await.stdout).unwrap();
+        assert!(seen.text.contains("--secure-port=6443"));
+        assert_eq!(seen.sha256, sha256_hex(seen.text.as_bytes()));
+    }
+
+    #[tokio::test]
+    async fn no_command_is_ever_run() {
+        let world = World::new(&["cp1"]);
+        for text in ["rm -rf /", "# breakglass exec command=\"reboot\"\nmain() {\nreboot\n}\nmain\n"] {
+            assert_eq!(run(&world, 0, PEER, text).await.status, NOT_KNOWN);
+        }
+    }
+
+    #[test]
+    fn a_json_patch_applies_whole_or_not_at_all() {
+        let mut object = json!({ "spec": { "a": 1 } });
+        let bad = json!([{ "op": "replace", "path": "/spec/a", "value": 2 }, { "op": "test", "path": "/spec/b", "value": 1 }]);
+        assert!(json_patch(&mut object, &bad).is_err());
+        assert_eq!(object, json!({ "spec": { "a": 1 } }));
+        let good =
+            json!([{ "op": "test", "path": "/spec/a", "value": 1 }, { "op": "add", "path": "/spec/x~1y", "value": 3 }]);
+        json_patch(&mut object, &good).unwrap();
+        assert_eq!(object, json!({ "spec": { "a": 1, "x/y": 3 } }));
+    }
+}

@@ -1,0 +1,112 @@
+//! The practice cluster: real TLS and SSH servers inside this process, simulated state and load behind them.
+//!
+//! Everything above `link` cannot tell it from a real control plane: routes, handshakes, host keys, requests and
+//! scripts are real and go over loopback. What is simulated, and said to be so: the objects, the load, and what a host
+//! does when it is sent a script. A host of the sandbox never runs a command: it acts on the script's first line (its
+//! name and arguments), and refuses names that it does not know.
+
+mod api;
+mod host;
+mod pki;
+mod ssh;
+mod storm;
+mod world;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::kit::{ApiServer, Cluster, Credential, Host, Role, SshAccess};
+use world::World;
+
+/// The name of the cluster.
+pub const NAME: &str = "sandbox";
+
+/// The workload that drowns it, as a runbook's parameter names it.
+pub const OFFENDER: &str = "daemonsets.apps/telemetry/agent";
+
+const HOSTS: [&str; 3] = ["cp1", "cp2", "cp3"];
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// A practice cluster that lives as long as this value.
+pub struct Sandbox {
+    /// The cluster as a kit would describe it.
+    pub cluster: Cluster,
+    /// Holds the private key of the operator for SSH, gone with the value.
+    _folder: tempfile::TempDir,
+    /// The servers; aborted when dropped.
+    _servers: JoinSet<()>,
+}
+
+impl Sandbox {
+    /// Starts three API servers and three hosts on loopback, already drowning.
+    ///
+    /// # Errors
+    /// When keys cannot be made or loopback cannot be listened on.
+    pub async fn start() -> Result<Self> {
+        let pki = pki::Pki::new().context("cannot make the sandbox's certificates")?;
+        let folder =
+            tempfile::Builder::new().prefix("breakglass-sandbox-").tempdir().context("cannot make a folder")?;
+        let operator = ssh::Keypair::generate()?;
+        let identity = folder.path().join("id_ed25519");
+        operator.write(&identity)?;
+        let world = Arc::new(World::new(&HOSTS));
+        let mut servers = JoinSet::new();
+        let (mut hosts, mut api_servers) = (Vec::new(), Vec::new());
+        for (index, name) in HOSTS.into_iter().enumerate() {
+            let api = listen().await?;
+            let sshd = listen().await?;
+            let (api_address, ssh_address) = (api.local_addr()?, sshd.local_addr()?);
+            let host_key = ssh::Keypair::generate()?;
+            let host_keys = vec![format!("[{LOOPBACK}]:{} {}", ssh_address.port(), host_key.public_line()?)];
+            servers.spawn(api::serve(api, pki.server_config()?, Arc::clone(&world), index));
+            let guest = ssh::Guest { world: Arc::clone(&world), index, api: api_address, operator: operator.clone() };
+            servers.spawn(ssh::serve(sshd, host_key, guest));
+            hosts.push(host(name, ssh_address, host_keys, &identity));
+            api_servers.push(ApiServer {
+                name: name.to_owned(),
+                address: api_address,
+                via: Some(name.to_owned()),
+                host: Some(name.to_owned()),
+            });
+        }
+        let (cert, key) = pki.client()?;
+        let cluster = Cluster {
+            name: NAME.into(),
+            api_servers,
+            hosts,
+            tls_server_name: Some(pki::SERVER_NAME.into()),
+            ca: pki.ca().into_bytes(),
+            credential: Credential::Certificate { cert: cert.into_bytes(), key: key.into_bytes() },
+            source: "the embedded sandbox".into(),
+        };
+        Ok(Self { cluster, _folder: folder, _servers: servers })
+    }
+}
+
+async fn listen() -> Result<TcpListener> {
+    TcpListener::bind(SocketAddr::new(LOOPBACK, 0)).await.context("cannot listen on loopback")
+}
+
+fn host(name: &str, ssh: SocketAddr, host_keys: Vec<String>, identity: &std::path::Path) -> Host {
+    Host {
+        name: name.to_owned(),
+        address: ssh.ip(),
+        ssh: SshAccess {
+            port: ssh.port(),
+            user: "root".into(),
+            identities: vec![identity.to_owned()],
+            agent: None,
+            host_keys,
+            known_hosts: Vec::new(),
+            host_key_alias: None,
+            jumps: Vec::new(),
+            sudo: false,
+        },
+        roles: vec![Role::ControlPlane],
+        manifests: world::MANIFESTS.into(),
+    }
+}

@@ -1,0 +1,189 @@
+//! The simulated state: objects, hosts, and the offender's pods.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::storm::{self, Load};
+use crate::host::gate::{GateSpec, Mark, Stage};
+
+/// Where the simulated hosts keep static pods.
+pub(super) const MANIFESTS: &str = "/etc/kubernetes/manifests";
+/// Path of the offender in the API.
+pub(super) const OFFENDER: &str = "/apis/apps/v1/namespaces/telemetry/daemonsets/agent";
+/// How long the offender's pods take to go, or to come back.
+const PODS_MOVE_IN: Duration = Duration::from_secs(5);
+/// Memory of the API servers' manifests at the start; their capacity grows with it.
+const INITIAL_MEMORY_GI: f64 = 4.0;
+/// How long a simulated API server is away when its manifest is exchanged.
+const RESTART: Duration = Duration::from_secs(3);
+
+pub(super) struct World {
+    state: Mutex<State>,
+}
+
+pub(super) struct State {
+    /// Objects by path.
+    pub(super) objects: BTreeMap<String, Value>,
+    /// Since when the offender is wanted, or is not.
+    offender_since: (bool, Instant),
+    pub(super) hosts: Vec<SimHost>,
+    pub(super) began: Instant,
+    version: u64,
+}
+
+pub(super) struct SimHost {
+    pub(super) gate: Option<Gate>,
+    pub(super) files: BTreeMap<String, String>,
+    pub(super) pid: u32,
+    restarted: Option<Instant>,
+    load: Load,
+}
+
+/// A simulated gate: fuses as moments.
+pub(super) struct Gate {
+    pub(super) spec: GateSpec,
+    pub(super) mark: Mark,
+    pub(super) confirmed: bool,
+    pub(super) armed: Instant,
+    pub(super) until: Vec<Instant>,
+    pub(super) closed: Instant,
+}
+
+impl Gate {
+    /// The share of sources it lets in now, from 0 to 1.
+    pub(super) fn admitted(&self, now: Instant) -> f64 {
+        if self.armed <= now {
+            return 1.0;
+        }
+        let through = self.until.iter().take_while(|until| **until <= now).count();
+        let share = self.spec.stages.iter().take(through).fold(0_u8, |share, stage| match stage {
+            Stage::Share(percent) => share.max(*percent),
+            // A named set or a rate is worth a tenth here: the sandbox's sources have no addresses.
+            Stage::Set { .. } | Stage::Rate(_) => share.max(10),
+        });
+        f64::from(share) / 100.0
+    }
+}
+
+impl World {
+    pub(super) fn new(hosts: &[&str]) -> Self {
+        let now = Instant::now();
+        let host = |(index, name): (usize, &&str)| SimHost {
+            gate: None,
+            files: BTreeMap::from([(format!("{MANIFESTS}/kube-apiserver.yaml"), manifest(name))]),
+            pid: 1000 + u32::try_from(index).unwrap_or(0),
+            restarted: None,
+            load: Load::drowning(now),
+        };
+        let state = State {
+            objects: BTreeMap::from([(OFFENDER.to_owned(), offender())]),
+            offender_since: (true, now - PODS_MOVE_IN),
+            hosts: hosts.iter().enumerate().map(host).collect(),
+            began: now,
+            version: 5000,
+        };
+        Self { state: Mutex::new(state) }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The next resourceVersion.
+    pub(super) fn next_version(&mut self) -> String {
+        self.version += 1;
+        self.version.to_string()
+    }
+
+    /// Takes note that an object came, went or changed.
+    pub(super) fn changed(&mut self) {
+        let wanted = self.objects.get(OFFENDER).is_some_and(|object| {
+            let selector = object.pointer("/spec/template/spec/nodeSelector").and_then(Value::as_object);
+            selector.is_none_or(serde_json::Map::is_empty)
+        });
+        if wanted != self.offender_since.0 {
+            self.offender_since = (wanted, Instant::now());
+        }
+    }
+
+    /// The offender's pods that run now.
+    pub(super) fn pods(&self) -> u32 {
+        let (wanted, since) = self.offender_since;
+        let moved = (since.elapsed().as_secs_f64() / PODS_MOVE_IN.as_secs_f64()).min(1.0);
+        let share = if wanted { moved } else { 1.0 - moved };
+        // A share of NODES, which fits.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to NODES")]
+        let pods = (f64::from(storm::NODES) * share).round() as u32;
+        pods
+    }
+
+    /// How hard a host's API server is pressed now; `None` while it restarts.
+    pub(super) fn pressure(&mut self, index: usize) -> Option<f64> {
+        let now = Instant::now();
+        let offenders = f64::from(self.pods()) / f64::from(storm::NODES);
+        let host = self.hosts.get_mut(index)?;
+        if host.restarted.is_some_and(|at| at.elapsed() < RESTART) {
+            return None;
+        }
+        let admitted = host.gate.as_ref().map_or(1.0, |gate| gate.admitted(now));
+        let capacity = host.memory_gi() / INITIAL_MEMORY_GI;
+        Some(host.load.pressure(now, offenders, admitted, capacity))
+    }
+}
+
+impl SimHost {
+    /// The manifest's memory limit.
+    fn memory_gi(&self) -> f64 {
+        let text = self.files.get(&format!("{MANIFESTS}/kube-apiserver.yaml")).map_or("", String::as_str);
+        let limit = text.lines().find_map(|line| line.trim().strip_prefix("memory: ")).unwrap_or("4Gi");
+        limit.trim_end_matches("Gi").parse().unwrap_or(INITIAL_MEMORY_GI)
+    }
+
+    /// The API server's process starts anew.
+    pub(super) fn restart(&mut self) {
+        self.pid += 100;
+        self.restarted = Some(Instant::now());
+    }
+}
+
+fn manifest(host: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: kube-apiserver\n  namespace: kube-system\nspec:\n  containers:\n  \
+         - command:\n    - kube-apiserver\n    - --secure-port=6443\n    - --max-requests-inflight=400\n    \
+         - --audit-log-path=/var/log/{host}-audit.log\n    image: registry.k8s.io/kube-apiserver:v1.34.4\n    \
+         name: kube-apiserver\n    resources:\n      limits:\n        memory: 4Gi\n  hostNetwork: true\n"
+    )
+}
+
+fn offender() -> Value {
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {
+            "name": "agent",
+            "namespace": "telemetry",
+            "uid": "5a3d0c1e-0000-4000-8000-20241211f00d",
+            "resourceVersion": "4711",
+            "generation": 1,
+            "creationTimestamp": "2024-12-11T23:12:00Z",
+            "labels": { "app": "telemetry-agent" }
+        },
+        "spec": {
+            "selector": { "matchLabels": { "app": "telemetry-agent" } },
+            "template": {
+                "metadata": { "labels": { "app": "telemetry-agent" } },
+                "spec": {
+                    "serviceAccountName": "agent",
+                    "containers": [{ "name": "agent", "image": "registry.sandbox.internal/telemetry-agent:1.2" }]
+                }
+            },
+            "updateStrategy": { "type": "RollingUpdate" }
+        },
+        "status": { "desiredNumberScheduled": storm::NODES, "currentNumberScheduled": storm::NODES, "numberReady": storm::NODES }
+    })
+}
