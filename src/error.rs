@@ -68,7 +68,9 @@ impl Class {
             }
             Self::NoRoute => "no route led to a target; nothing was changed there",
             Self::Partial => "some changes were made and some remain; resume or undo",
-            Self::Stuck => "an undo left something standing because somebody else worked there since",
+            Self::Stuck => {
+                "an undo left something standing: somebody else worked there since, or it cannot be taken back"
+            }
             Self::Journal => "the journal could not be written or is damaged; no further write was made",
             Self::Declined => "the operator said no",
             Self::TimedOut => "a wait ended before its condition held",

@@ -34,6 +34,13 @@ pub enum Clock {
     System,
     /// A clock that stands still, for tests.
     Fixed(Timestamp),
+    /// A clock that goes with the timers of the async runtime, for tests that let time pass without waiting.
+    Paced {
+        /// The time that it shows ...
+        shows: Timestamp,
+        /// ... at this moment of the runtime.
+        at: tokio::time::Instant,
+    },
 }
 
 impl Clock {
@@ -42,6 +49,7 @@ impl Clock {
         match self {
             Self::System => Timestamp::now(),
             Self::Fixed(at) => at,
+            Self::Paced { shows, at } => shows.saturating_add(at.elapsed()).unwrap_or(shows),
         }
     }
 }

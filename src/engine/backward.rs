@@ -1,80 +1,136 @@
 //! Standing changes, newest first, taken back by their inverses. Reads the journal only.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::forward::UNDO_AT_LEAST;
-use super::target::{JournalLost, millis};
-use super::{Consent, Engine, Stop};
-use crate::change::{Inverse, Outcome};
+use futures::FutureExt as _;
+use tokio::time::Instant;
+
+use super::fanout::{Limits, fan_out};
+use super::forward::{finish, report};
+use super::target::{GRACE, JournalLost, millis};
+use super::{Consent, Engine, Report, Stop};
+use crate::change::{Inverse, KubeCall, Op, Outcome, Target};
 use crate::error::Class;
 use crate::event::{ChangeEnd, Event};
 use crate::journal::{ChangeRecord, Entry};
+use crate::words;
+use crate::world::{Accept, KubeRead};
 
-/// How an undo ended.
+/// Taking one change back may take at least this long, whatever its own deadline says.
+const AT_LEAST: Duration = Duration::from_secs(30);
+/// How long the look after a refused or unanswered inverse may take.
+const LOOK_LIMIT: Duration = Duration::from_secs(30);
+/// How often an inverse that may be repeated is sent when its reply is lost.
+const TRIES: u32 = 3;
+/// How many clusters at a time.
+const CLUSTERS_AT_ONCE: usize = 8;
+
+/// How an undo ended on a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct UndoEnd {
     pub(super) class: Option<Class>,
     pub(super) why: String,
 }
 
-/// Takes back what stands, on one cluster or on all. Goes on past what is stuck, and says so at the end.
-pub(super) async fn backward(
-    engine: Engine<'_>,
-    cluster: Option<&str>,
-    consent: &Consent,
-) -> Result<UndoEnd, JournalLost> {
+/// What taking one change back came to.
+enum Back {
+    /// Nothing of it stands any more.
+    Undone(String),
+    /// It stands, and is not forced.
+    Stuck(String),
+    /// The reply was lost, and looking did not tell.
+    Unknown(String),
+}
+
+/// Runs `undo` as a command: everything that stands, newest first, all clusters side by side, then the last line.
+pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
+    let began = Instant::now();
+    let header = engine.record.run().header;
+    if header.drill {
+        let mut report = report(engine, Vec::new());
+        report.why = format!("run {} was a drill: nothing was changed, so nothing is taken back", header.run);
+        return finish(engine, report, began);
+    }
+    let limits = Limits { at_once: CLUSTERS_AT_ONCE, canary: false, batch: 0, max_failures: usize::MAX };
+    let work = |index: usize| backward(engine, &header.clusters[index], consent).boxed();
+    let results = fan_out(header.clusters.len(), limits, work, |_| false).await;
+    let ends = results
+        .into_iter()
+        .flatten()
+        .zip(&header.clusters)
+        .map(|(result, cluster)| match result {
+            Ok(end) => end.class.map(|class| (class, format!("{cluster}: {}", end.why))),
+            Err(JournalLost(error)) => Some((Class::Journal, error.to_string())),
+        })
+        .collect();
+    let mut report = report(engine, ends);
+    if report.class.is_none() {
+        report.why = format!("{} taken back; nothing of this run stands", words::count(report.tally.undone, "change"));
+    }
+    finish(engine, report, began)
+}
+
+/// Takes back what stands on one cluster. Goes on past what is stuck, and says so at the end.
+pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consent) -> Result<UndoEnd, JournalLost> {
     if !consent.covers(&engine.record.run().header.plan) {
         return Ok(UndoEnd { class: Some(Class::Bug), why: "the consent was given to another plan".into() });
     }
-    let standing = engine.record.standing(cluster)?;
+    let standing = engine.record.standing(cluster);
     let run = engine.mark.run.clone();
     engine.events.hear(Event::UndoStarted { run, changes: standing.len() });
-    let (mut stuck, mut left) = (Vec::new(), 0);
+    let (mut undone, mut stuck, mut open, mut left) = (0, Vec::new(), Vec::new(), 0);
     for (position, record) in standing.iter().enumerate() {
         if engine.cancel.level() >= Stop::Soon {
             left = standing.len() - position;
             break;
         }
-        if !take_back(engine, record).await? {
-            stuck.push(format!("{} on {}", record.change.op.summary(), record.target));
+        let what = format!("change {} ({}) on {}", record.id, record.change.op.summary(), record.target);
+        match take_back(engine, record).await? {
+            Back::Undone(_) => undone += 1,
+            Back::Stuck(why) => stuck.push(format!("{what}: {why}")),
+            Back::Unknown(why) => open.push(format!("{what}: {why}")),
         }
     }
-    Ok(if left > 0 {
-        let why = format!("stopped by a signal with {} not yet taken back", crate::words::count(left, "change"));
-        UndoEnd { class: Some(Class::Interrupted), why }
-    } else if stuck.is_empty() {
-        UndoEnd { class: None, why: format!("{} taken back", crate::words::count(standing.len(), "change")) }
-    } else {
-        UndoEnd { class: Some(Class::Stuck), why: format!("could not take back: {}", stuck.join("; ")) }
-    })
+    let mut why = vec![format!("{} taken back", words::count(undone, "change"))];
+    if !stuck.is_empty() {
+        why.push(format!("could not take back {}", stuck.join("; ")));
+    }
+    if !open.is_empty() {
+        why.push(format!("not known whether taken back: {}; `breakglass undo` looks again", open.join("; ")));
+    }
+    if left > 0 {
+        why.push(format!("stopped by a signal with {} left", words::count(left, "change")));
+    }
+    let class = match (left, stuck.is_empty(), open.is_empty()) {
+        (0, true, true) => None,
+        (0, true, false) => Some(Class::Partial),
+        (0, false, _) => Some(Class::Stuck),
+        _ => Some(Class::Interrupted),
+    };
+    Ok(UndoEnd { class, why: why.join("; ") })
 }
 
-/// Takes one change back; whether nothing of it stands any more.
-async fn take_back(engine: Engine<'_>, record: &ChangeRecord) -> Result<bool, JournalLost> {
+/// Takes one change back, and writes down what came of it. An unknown outcome stays `Undoing` in the journal, which
+/// says just that.
+async fn take_back(engine: Engine<'_>, record: &ChangeRecord) -> Result<Back, JournalLost> {
     let began = Instant::now();
     engine.record.append(Entry::Undoing { id: record.id })?;
-    let (done, said) = match &record.change.inverse {
-        Inverse::NotNeeded(why) => (true, format!("nothing to take back: {why}")),
-        Inverse::Impossible(why) => (false, format!("it cannot be taken back: {why}")),
-        Inverse::By(op) => {
-            let limit = Duration::from_secs(record.change.deadline_secs).max(UNDO_AT_LEAST);
-            let outcome = tokio::select! {
-                outcome = engine.world.perform(&record.target, op, limit) => outcome,
-                () = engine.cancel.reached(Stop::Now) => Outcome::Unknown("given up by the operator while in flight".into()),
-            };
-            match outcome {
-                Outcome::Done(said) => (true, said),
-                Outcome::Failed(why) => (false, why),
-                Outcome::Unknown(why) => (false, format!("the reply was lost ({why}); `breakglass undo` looks again")),
-            }
+    let back = match &record.change.inverse {
+        Inverse::NotNeeded(why) => Back::Undone(format!("nothing to take back: {why}")),
+        Inverse::Impossible(why) => Back::Stuck(format!("it cannot be taken back: {why}")),
+        Inverse::By(op) => by(engine, record, (**op).clone()).await,
+    };
+    let (state, said) = match &back {
+        Back::Undone(said) => {
+            engine.record.append(Entry::Undone { id: record.id, said: said.clone() })?;
+            (ChangeEnd::Undone, said)
         }
+        Back::Stuck(why) => {
+            engine.record.append(Entry::Stuck { id: record.id, why: why.clone() })?;
+            (ChangeEnd::Stuck, why)
+        }
+        Back::Unknown(why) => (ChangeEnd::Unknown, why),
     };
-    let entry = if done {
-        Entry::Undone { id: record.id, said: said.clone() }
-    } else {
-        Entry::Stuck { id: record.id, why: said.clone() }
-    };
-    engine.record.append(entry)?;
     engine.events.hear(Event::ChangeEnded {
         target: record.target.clone(),
         id: record.id,
@@ -82,12 +138,60 @@ async fn take_back(engine: Engine<'_>, record: &ChangeRecord) -> Result<bool, Jo
             Inverse::By(op) => op.summary(),
             _ => record.change.op.summary(),
         },
-        state: if done { ChangeEnd::Undone } else { ChangeEnd::Stuck },
-        said,
+        state,
+        said: said.clone(),
         took_ms: millis(began.elapsed()),
-        by_hand: (!done).then(|| by_hand(record)),
+        by_hand: (state != ChangeEnd::Undone).then(|| by_hand(record)),
     });
-    Ok(done)
+    Ok(back)
+}
+
+/// Performs an inverse. A no or a silence is looked into before it is believed.
+async fn by(engine: Engine<'_>, record: &ChangeRecord, mut op: Op) -> Back {
+    if let Err(error) = engine.record.fill(&mut op) {
+        return Back::Stuck(error.to_string());
+    }
+    let limit = Duration::from_secs(record.change.deadline_secs).max(AT_LEAST);
+    let mut tries = if op.idempotent() { TRIES } else { 1 };
+    loop {
+        let outcome = tokio::select! {
+            outcome = engine.world.perform(&record.target, &op, limit) => outcome,
+            () = tokio::time::sleep(limit + GRACE) => Outcome::Unknown(format!("no outcome after {}s", limit.as_secs())),
+            () = engine.cancel.reached(Stop::Now) => {
+                return Back::Unknown("given up by the operator while in flight".into());
+            }
+        };
+        let (why, lost) = match outcome {
+            Outcome::Done(said) => return Back::Undone(said),
+            Outcome::Failed(why) => (why, false),
+            Outcome::Unknown(why) => (why, true),
+        };
+        match holds(engine, &record.target, &op).await {
+            Some(true) => return Back::Undone(format!("a look found it as it was ({why})")),
+            _ if !lost => return Back::Stuck(why),
+            Some(false) | None => {}
+        }
+        tries -= 1;
+        if tries == 0 || engine.cancel.level() >= Stop::Soon {
+            return Back::Unknown(format!("the reply was lost: {why}"));
+        }
+    }
+}
+
+/// Whether the state that an op wants is there; `None` when that cannot be seen.
+async fn holds(engine: Engine<'_>, target: &Target, op: &Op) -> Option<bool> {
+    let Op::Kube(KubeCall { holds: Some(holds), .. }) = op else { return None };
+    let read = KubeRead { path: holds.path.clone(), accept: Accept::Json, limit: LOOK_LIMIT };
+    let answer = tokio::select! {
+        answer = engine.world.kube(target, &read) => answer.ok()?,
+        () = tokio::time::sleep(LOOK_LIMIT + GRACE) => return None,
+        () = engine.cancel.reached(Stop::Now) => return None,
+    };
+    match answer.code {
+        200 => Some(holds.seen_in(&answer.json())),
+        404 => Some(false),
+        _ => None,
+    }
 }
 
 /// What a person would look at or type when the inverse did not take.

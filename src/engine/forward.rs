@@ -1,13 +1,13 @@
 //! Clusters and steps, in order.
 
-use std::time::{Duration, Instant};
-
 use futures::FutureExt as _;
+use tokio::time::Instant;
 
 use super::fanout::{Limits, fan_out};
-use super::keeper::Keepers;
+use super::keeper;
 use super::target::{End, JournalLost, OnTarget, millis};
 use super::{Consent, Engine, Report, Stop, backward};
+use crate::change::Target;
 use crate::error::Class;
 use crate::event::Event;
 use crate::journal::{Entry, StepState};
@@ -34,6 +34,9 @@ impl Default for Fleet {
     }
 }
 
+/// The question before a step, as the journal names it.
+const BEFORE_STEP: &str = "before the step";
+
 /// How a run ended on one cluster; `None`: every step is done.
 type LaneEnd = Option<(Class, String)>;
 
@@ -41,10 +44,20 @@ type LaneEnd = Option<(Class, String)>;
 ///
 /// The journal failing ends the run at once; every other failure is dealt with by the policy of its step.
 pub async fn forward(engine: Engine<'_>, plan: &Plan, fleet: Fleet, consent: &Consent) -> Report {
-    if !consent.covers(&plan.digest) {
-        return report(engine, vec![Some((Class::Bug, "the consent was given to another plan".into()))]);
-    }
     let began = Instant::now();
+    let header = engine.record.run().header;
+    let wrong = if !consent.covers(&plan.digest) {
+        Some("the consent was given to another plan")
+    } else if header.plan != plan.digest {
+        Some("the journal belongs to another plan")
+    } else if header.drill != engine.world.pretends() {
+        Some("a drill cannot be gone on with for real, nor the other way round: start a new run")
+    } else {
+        None
+    };
+    if let Some(why) = wrong {
+        return report(engine, vec![Some((Class::Bug, why.into()))]);
+    }
     let run = &engine.mark.run;
     engine.events.hear(Event::RunStarted {
         run: run.clone(),
@@ -53,18 +66,17 @@ pub async fn forward(engine: Engine<'_>, plan: &Plan, fleet: Fleet, consent: &Co
         clusters: plan.clusters.iter().map(|cluster| cluster.name.clone()).collect(),
         steps: plan.steps.len(),
     });
-    let keepers = Keepers::default();
     let limits =
         Limits { at_once: fleet.at_once, canary: fleet.canary, batch: fleet.batch, max_failures: fleet.max_failures };
     let lanes = fan_out(
         plan.clusters.len(),
         limits,
-        |index| lane(engine, plan, &plan.clusters[index].name, &keepers, consent).boxed(),
+        |index| lane(engine, plan, &plan.clusters[index].name, consent).boxed(),
         |end: &Result<LaneEnd, JournalLost>| !matches!(end, Ok(None)),
     );
     let lanes = tokio::select! {
         lanes = lanes => lanes,
-        () = keepers.renew(engine) => Vec::new(),
+        () = keeper::renew(engine) => Vec::new(),
     };
     let ends = lanes
         .into_iter()
@@ -79,13 +91,7 @@ pub async fn forward(engine: Engine<'_>, plan: &Plan, fleet: Fleet, consent: &Co
 }
 
 /// All steps on one cluster.
-async fn lane(
-    engine: Engine<'_>,
-    plan: &Plan,
-    cluster: &str,
-    keepers: &Keepers,
-    consent: &Consent,
-) -> Result<LaneEnd, JournalLost> {
+async fn lane(engine: Engine<'_>, plan: &Plan, cluster: &str, consent: &Consent) -> Result<LaneEnd, JournalLost> {
     let mut worst: LaneEnd = None;
     for (index, planned) in plan.steps.iter().enumerate() {
         if engine.record.step_ended(cluster, index) == Some(StepState::Done) {
@@ -94,14 +100,14 @@ async fn lane(
         if engine.cancel.level() >= Stop::Soon {
             return Ok(Some((Class::Interrupted, format!("{cluster}: stopped before step {:?}", planned.name))));
         }
-        let end = step(engine, planned, index, cluster, keepers).await?;
+        let end = step(engine, planned, index, cluster).await?;
         let Some(class) = end.class else { continue };
         let failure = (class, format!("{cluster}: step {:?}: {}", planned.name, end.why));
         let stops = matches!(class, Class::Interrupted | Class::Declined);
         match planned.policy.on_failure {
             OnFailure::Continue if !stops => worst = worst.or(Some(failure)),
             OnFailure::Undo if !stops => {
-                let undone = backward(engine, Some(cluster), consent).await?;
+                let undone = backward(engine, cluster, consent).await?;
                 let why = format!("{}; {}", failure.1, undone.why);
                 return Ok(Some((undone.class.unwrap_or(class), why)));
             }
@@ -112,13 +118,7 @@ async fn lane(
 }
 
 /// One step on all its targets of one cluster.
-async fn step(
-    engine: Engine<'_>,
-    planned: &PlannedStep,
-    index: usize,
-    cluster: &str,
-    keepers: &Keepers,
-) -> Result<End, JournalLost> {
+async fn step(engine: Engine<'_>, planned: &PlannedStep, index: usize, cluster: &str) -> Result<End, JournalLost> {
     let began = Instant::now();
     let targets: Vec<_> = planned.targets_on(cluster).collect();
     engine.record.append(Entry::StepStarted { cluster: cluster.to_owned(), step: index })?;
@@ -129,27 +129,12 @@ async fn step(
         intent: planned.step.intent(),
         targets: targets.len(),
     });
-    let end = if planned.policy.confirm && !confirmed(engine, planned, index, cluster).await? {
-        End { state: StepState::Declined, class: Some(Class::Declined), why: "the operator said no".into(), changes: 0 }
-    } else {
-        let limits = Limits {
-            at_once: planned.policy.fanout,
-            canary: planned.policy.canary,
-            batch: planned.policy.batch,
-            max_failures: planned.policy.max_failures,
-        };
-        let work = |i: usize| {
-            let target = targets[i];
-            async move {
-                let end = OnTarget { engine, keepers, index, planned, target }.run().await?;
-                let (target, state) = (target.clone(), end.state);
-                engine.events.hear(Event::TargetEnded { target, step: index, state, changes: end.changes });
-                Ok(end)
-            }
-            .boxed()
-        };
-        let failed = |end: &Result<End, JournalLost>| !matches!(end, Ok(end) if end.class.is_none());
-        fold_ends(&targets, fan_out(targets.len(), limits, work, failed).await)?
+    let asked = if planned.policy.confirm { confirmed(engine, planned, index, cluster).await? } else { Some(true) };
+    let unasked = |state, class, why: &str| End { state, class: Some(class), why: why.into(), changes: 0 };
+    let end = match asked {
+        None => unasked(StepState::Interrupted, Class::Interrupted, "stopped by a signal"),
+        Some(false) => unasked(StepState::Declined, Class::Declined, "the operator said no"),
+        Some(true) => on_targets(engine, planned, index, &targets).await?,
     };
     let (state, why) = (end.state, end.why.clone());
     engine.record.append(Entry::StepEnded { cluster: cluster.to_owned(), step: index, state, why: why.clone() })?;
@@ -159,32 +144,61 @@ async fn step(
     Ok(end)
 }
 
+/// One step on these targets, within the limits of its policy.
+async fn on_targets(
+    engine: Engine<'_>,
+    planned: &PlannedStep,
+    index: usize,
+    targets: &[&Target],
+) -> Result<End, JournalLost> {
+    let limits = Limits {
+        at_once: planned.policy.fanout,
+        canary: planned.policy.canary,
+        batch: planned.policy.batch,
+        max_failures: planned.policy.max_failures,
+    };
+    let work = |i: usize| {
+        let target = targets[i];
+        async move {
+            let end = OnTarget { engine, index, planned, target }.run().await?;
+            let (target, state) = (target.clone(), end.state);
+            engine.events.hear(Event::TargetEnded { target, step: index, state, changes: end.changes });
+            Ok(end)
+        }
+        .boxed()
+    };
+    let failed = |end: &Result<End, JournalLost>| !matches!(end, Ok(end) if end.class.is_none());
+    fold_ends(targets, fan_out(targets.len(), limits, work, failed).await)
+}
+
+/// Asks before a step whose policy says so; `None` when the operator stopped the run instead. A yes is remembered.
 async fn confirmed(
     engine: Engine<'_>,
     planned: &PlannedStep,
     index: usize,
     cluster: &str,
-) -> Result<bool, JournalLost> {
+) -> Result<Option<bool>, JournalLost> {
+    let asked = engine.record.run().answers;
+    if asked.get(&(cluster.to_owned(), index, BEFORE_STEP.to_owned())) == Some(&true) {
+        return Ok(Some(true));
+    }
     let question = Question {
-        id: "step".into(),
+        id: BEFORE_STEP.into(),
         text: format!("{cluster}: {} — go on?", planned.step.intent()),
         typed: None,
         unattended: true,
     };
     let yes = tokio::select! {
         answer = engine.operator.ask(&question) => answer.unwrap_or(false),
-        () = engine.cancel.reached(Stop::Soon) => false,
+        () = engine.cancel.reached(Stop::Soon) => return Ok(None),
     };
     let (cluster, question) = (cluster.to_owned(), question.id);
     engine.record.append(Entry::Answered { cluster, step: index, question, yes })?;
-    Ok(yes)
+    Ok(Some(yes))
 }
 
 /// The targets' ends as the step's: one dead target never hides what the others came to.
-fn fold_ends(
-    targets: &[&crate::change::Target],
-    results: Vec<Option<Result<End, JournalLost>>>,
-) -> Result<End, JournalLost> {
+fn fold_ends(targets: &[&Target], results: Vec<Option<Result<End, JournalLost>>>) -> Result<End, JournalLost> {
     let (mut changes, mut not_begun) = (0, Vec::new());
     let mut failures: Vec<(String, End)> = Vec::new();
     for (target, result) in targets.iter().zip(results) {
@@ -211,9 +225,13 @@ fn fold_ends(
     Ok(End { state, class, why, changes })
 }
 
-fn report(engine: Engine<'_>, ends: Vec<LaneEnd>) -> Report {
+pub(super) fn report(engine: Engine<'_>, ends: Vec<LaneEnd>) -> Report {
     let tally = engine.record.tally();
-    let failures: Vec<(Class, String)> = ends.into_iter().flatten().collect();
+    let mut failures: Vec<(Class, String)> = ends.into_iter().flatten().collect();
+    if failures.is_empty() && tally.unknown > 0 {
+        let why = format!("it is not known whether {} took effect", crate::words::count(tally.unknown, "change"));
+        failures.push((Class::Partial, why));
+    }
     let class = failures.iter().map(|(class, _)| *class).max_by_key(|class| gravity(*class));
     // "No route" promises that nothing was changed.
     let class = class.map(|class| match class {
@@ -279,21 +297,3 @@ fn next(engine: Engine<'_>, report: &Report) -> Vec<String> {
     next.push(format!("breakglass show {run}"));
     next
 }
-
-/// Runs `undo` as a command: everything that stands, newest first, then the last line.
-pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
-    let began = Instant::now();
-    let ends = match backward(engine, None, consent).await {
-        Ok(end) => vec![end.class.map(|class| (class, end.why.clone()))],
-        Err(JournalLost(error)) => vec![Some((Class::Journal, error.to_string()))],
-    };
-    let mut report = report(engine, ends);
-    if report.class.is_none() {
-        report.why =
-            format!("{} taken back; nothing of this run stands", crate::words::count(report.tally.undone, "change"));
-    }
-    finish(engine, report, began)
-}
-
-/// The longest that taking one change back may take, whatever its own deadline says.
-pub(super) const UNDO_AT_LEAST: Duration = Duration::from_secs(30);

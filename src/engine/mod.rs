@@ -16,9 +16,10 @@ mod target;
 use std::collections::BTreeMap;
 
 use backward::backward;
+pub use backward::undo;
 pub use cancel::{Cancel, Canceller, Stop, pair as cancel_pair};
 pub use consent::{Consent, Operator};
-pub use forward::{Fleet, forward, undo};
+pub use forward::{Fleet, forward};
 pub use record::Record;
 
 use crate::error::Class;

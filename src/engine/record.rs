@@ -1,10 +1,12 @@
 //! The journal as the engine uses it: many targets append to one writer, and read their own history from memory.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crate::change::{Change, Target};
+use super::keeper::Lease;
+use crate::change::{Change, Keep, Op, Target};
 use crate::engine::Tally;
-use crate::journal::{ChangeRecord, ChangeState, Entry, JournalError, Line, Run, Writer, fold, read};
+use crate::journal::{ChangeRecord, ChangeState, Entry, JournalError, Line, Run, StoreError, Writer, fold, read};
 use crate::process::Clock;
 use crate::steps::History;
 
@@ -93,21 +95,43 @@ impl Record {
         self.inner().run.steps.get(&(cluster.to_owned(), step)).copied()
     }
 
-    /// The changes that stand on a cluster, newest first, their blobs filled.
+    /// The changes that stand on a cluster, newest first.
+    pub fn standing(&self, cluster: &str) -> Vec<ChangeRecord> {
+        let inner = self.inner();
+        let mut standing: Vec<ChangeRecord> =
+            inner.run.standing().filter(|c| c.target.cluster == cluster).cloned().collect();
+        standing.reverse();
+        standing
+    }
+
+    /// Fills what an op that was read from the journal keeps beside it.
     ///
     /// # Errors
     /// When a kept copy is gone or damaged.
-    pub fn standing(&self, cluster: Option<&str>) -> Result<Vec<ChangeRecord>, JournalError> {
+    pub fn fill(&self, op: &mut Op) -> Result<(), StoreError> {
+        self.inner().writer.folder().fill(op)
+    }
+
+    /// The leases that stand: taken by a change that was made, and not released or taken back since.
+    pub(super) fn leases(&self) -> Vec<Lease> {
         let inner = self.inner();
-        let mut standing: Vec<ChangeRecord> =
-            inner.run.standing().filter(|c| cluster.is_none_or(|name| c.target.cluster == name)).cloned().collect();
-        standing.reverse();
-        for record in &mut standing {
-            if let crate::change::Inverse::By(op) = &mut record.change.inverse {
-                inner.writer.folder().fill(op).map_err(JournalError::Store)?;
+        let mut leases: Vec<Lease> = Vec::new();
+        for record in inner.run.changes.values().filter(|record| record.state == ChangeState::Done) {
+            let (Keep::Renew { lease: name, .. } | Keep::Release { lease: name }) = &record.change.keep else {
+                continue;
+            };
+            leases.retain(|lease| lease.target != record.target || lease.name != *name);
+            if let Keep::Renew { every_secs, op, .. } = &record.change.keep {
+                leases.push(Lease {
+                    step: record.step,
+                    target: record.target.clone(),
+                    name: name.clone(),
+                    every: Duration::from_secs((*every_secs).max(1)),
+                    op: (**op).clone(),
+                });
             }
         }
-        Ok(standing)
+        leases
     }
 
     /// The changes by their end.
@@ -115,9 +139,9 @@ impl Record {
         let mut tally = Tally::default();
         for change in self.inner().run.changes.values() {
             match change.state {
-                ChangeState::Done | ChangeState::Undoing => tally.done += 1,
+                ChangeState::Done => tally.done += 1,
                 ChangeState::Undone => tally.undone += 1,
-                ChangeState::Unknown | ChangeState::Intended => tally.unknown += 1,
+                ChangeState::Unknown | ChangeState::Intended | ChangeState::Undoing => tally.unknown += 1,
                 ChangeState::Stuck => tally.stuck += 1,
                 ChangeState::Failed | ChangeState::NotMade => {}
             }

@@ -1,8 +1,9 @@
 //! One step on one target: survey, write down, perform, write down, survey again, until nothing is left.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::keeper::Keepers;
+use tokio::time::Instant;
+
 use super::{Engine, Stop};
 use crate::change::{Change, Outcome, Target};
 use crate::error::Class;
@@ -15,6 +16,8 @@ use crate::steps::{History, Look, Question, StepError, Survey};
 const SAME_CHANGE_AT_MOST: usize = 3;
 /// A failed look is repeated after this pause.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// An op ends by itself within its limit; one that does not is given up after this much more.
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 /// How a step ended on a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +40,6 @@ impl From<JournalError> for JournalLost {
 
 pub(super) struct OnTarget<'a> {
     pub(super) engine: Engine<'a>,
-    pub(super) keepers: &'a Keepers,
     pub(super) index: usize,
     pub(super) planned: &'a PlannedStep,
     pub(super) target: &'a Target,
@@ -48,51 +50,62 @@ enum Next {
     End(End),
 }
 
+/// What one pass over a target remembers; nothing of it has to survive a kill.
+struct Pass {
+    began: Instant,
+    looks_left: u32,
+    /// Keys of the changes that were pretended: the next look cannot see them.
+    pretended: Vec<String>,
+    /// What was refused, and why: the same op is not sent again.
+    refused: Vec<(Change, String)>,
+    /// Keys of the changes that were answered, once for each answer.
+    answered: Vec<String>,
+    /// What was said already.
+    said: Vec<String>,
+}
+
 impl OnTarget<'_> {
     pub(super) async fn run(&self) -> Result<End, JournalLost> {
-        let began = Instant::now();
-        let mut looks_left = self.planned.policy.retries;
-        let mut pretended: Vec<String> = Vec::new();
+        let mut pass = Pass {
+            began: Instant::now(),
+            looks_left: self.planned.policy.retries,
+            pretended: Vec::new(),
+            refused: Vec::new(),
+            answered: Vec::new(),
+            said: Vec::new(),
+        };
         loop {
             if self.engine.cancel.level() >= Stop::Soon {
-                return Ok(self.end(StepState::Interrupted, Some(Class::Interrupted), "stopped by a signal"));
+                return Ok(self.interrupted());
             }
-            let left = self.planned.policy.timeout.saturating_sub(began.elapsed());
+            let left = self.planned.policy.timeout.saturating_sub(pass.began.elapsed());
             if left.is_zero() {
                 return Ok(self.timed_out("the step's time was used up"));
             }
             let history = self.engine.record.history(self.index, self.target);
-            let survey = match self.look(&history, left).await {
-                Ok(survey) => survey,
-                Err(error) => match self.look_failed(error, &mut looks_left).await {
-                    Next::Again => continue,
-                    Next::End(end) => return Ok(end),
-                },
+            let Some(looked) = self.look(&history, left).await else { continue };
+            let next = match looked {
+                Ok(survey) => self.act(&history, survey, left, &mut pass).await?,
+                Err(error) => self.look_failed(error, &mut pass).await,
             };
-            match self.act(&history, survey, left, &mut pretended).await? {
-                Next::Again => {}
-                Next::End(end) => return Ok(end),
+            if let Next::End(end) = next {
+                return Ok(end);
             }
         }
     }
 
-    async fn look(&self, history: &History, left: Duration) -> Result<Survey, StepError> {
+    /// One survey; `None` when it was ended by the clock or by the operator, which the loop then finds out.
+    async fn look(&self, history: &History, left: Duration) -> Option<Result<Survey, StepError>> {
         let look = Look { target: self.target, reads: self.engine.world, history, mark: self.engine.mark };
         tokio::select! {
-            survey = self.planned.step.survey(look) => survey,
-            () = tokio::time::sleep(left) => Err(StepError::refused(format!(
-                "the look at {} had not ended when the step's time ({}s) was used up",
-                self.target, self.planned.policy.timeout.as_secs()
-            ))),
-            () = self.engine.cancel.reached(Stop::Soon) => Err(StepError::Declined("stop".into())),
+            survey = self.planned.step.survey(look) => Some(survey),
+            () = tokio::time::sleep(left) => None,
+            () = self.engine.cancel.reached(Stop::Soon) => None,
         }
     }
 
-    async fn look_failed(&self, error: StepError, looks_left: &mut u32) -> Next {
-        if self.engine.cancel.level() >= Stop::Soon {
-            return Next::End(self.end(StepState::Interrupted, Some(Class::Interrupted), "stopped by a signal"));
-        }
-        let again = matches!(error, StepError::Read(_)) && *looks_left > 0;
+    async fn look_failed(&self, error: StepError, pass: &mut Pass) -> Next {
+        let again = matches!(error, StepError::Read(_)) && pass.looks_left > 0;
         let hint = match &error {
             StepError::Read(read) => read.hint.clone(),
             StepError::Refused { hint, .. } => hint.clone(),
@@ -106,7 +119,7 @@ impl OnTarget<'_> {
             again,
         });
         if again {
-            *looks_left -= 1;
+            pass.looks_left -= 1;
             self.pause(LOOK_AGAIN_AFTER).await;
             return Next::Again;
         }
@@ -123,40 +136,54 @@ impl OnTarget<'_> {
         history: &History,
         mut survey: Survey,
         left: Duration,
-        pretended: &mut Vec<String>,
+        pass: &mut Pass,
     ) -> Result<Next, JournalLost> {
         for what in std::mem::take(&mut survey.saw) {
-            self.saw(what)?;
+            // A wait sees the same thing again and again.
+            if !pass.said.contains(&what) {
+                pass.said.push(what.clone());
+                self.saw(what)?;
+            }
         }
-        self.settle(history, &survey)?;
         if let Some(question) = &survey.ask {
             return self.ask(question).await;
         }
+        self.settle(history, &survey)?;
         // A pretended write cannot be seen by the next look: what was pretended counts as made.
-        survey.changes.retain(|change| !pretended.contains(&change.key));
-        if survey.changes.is_empty() {
-            return match survey.waiting_for {
-                Some(what) if !self.engine.world.pretends() => self.wait(what, left).await,
-                Some(what) => {
-                    self.saw(format!("would wait for: {what}"))?;
-                    Ok(Next::End(self.end(StepState::Done, None, "pretended")))
-                }
-                None => Ok(Next::End(self.end(StepState::Done, None, "nothing left to change"))),
-            };
+        survey.changes.retain(|change| !pass.pretended.contains(&change.key));
+        if !survey.changes.is_empty() {
+            return self.make_all(&survey.changes, left, pass).await;
         }
-        for change in &survey.changes {
-            if self.made(&change.key) >= SAME_CHANGE_AT_MOST {
+        match survey.waiting_for {
+            Some(what) if !self.engine.world.pretends() => self.wait(what, left).await,
+            Some(what) => {
+                self.saw(format!("would wait for: {what}"))?;
+                Ok(Next::End(self.end(StepState::Done, None, "pretended")))
+            }
+            None => Ok(Next::End(self.end(StepState::Done, None, "nothing left to change"))),
+        }
+    }
+
+    async fn make_all(&self, changes: &[Change], left: Duration, pass: &mut Pass) -> Result<Next, JournalLost> {
+        for change in changes {
+            if let Some((_, why)) = pass.refused.iter().find(|(refused, _)| refused.op == change.op) {
+                return Ok(Next::End(self.end(StepState::Failed, Some(Class::Partial), why.clone())));
+            }
+            if pass.answered.iter().filter(|key| **key == change.key).count() >= SAME_CHANGE_AT_MOST {
                 let why = format!(
-                    "{} was done {SAME_CHANGE_AT_MOST} times and is still wanted: it does not take",
+                    "{} was sent {SAME_CHANGE_AT_MOST} times and is still wanted: it does not take",
                     change.op.summary()
                 );
                 return Ok(Next::End(self.end(StepState::Failed, Some(Class::Partial), why)));
             }
             match self.make(change, left).await? {
-                Outcome::Done(_) if self.engine.world.pretends() => pretended.push(change.key.clone()),
-                Outcome::Done(_) => {}
+                Outcome::Done(_) if self.engine.world.pretends() => pass.pretended.push(change.key.clone()),
+                Outcome::Done(_) => pass.answered.push(change.key.clone()),
+                // What was seen may be out of date: look again. If the same op is wanted still, the no was meant.
                 Outcome::Failed(why) => {
-                    return Ok(Next::End(self.end(StepState::Failed, Some(Class::Partial), why)));
+                    pass.answered.push(change.key.clone());
+                    pass.refused.push((change.clone(), why));
+                    break;
                 }
                 // Look again, never guess.
                 Outcome::Unknown(_) => break,
@@ -182,7 +209,6 @@ impl OnTarget<'_> {
             };
             self.engine.record.append(entry)?;
             if !wanted {
-                self.keepers.note(self.engine, self.target, &record.change);
                 self.ended(record.id, &record.change, ChangeEnd::Done, "a new look found it made", Duration::ZERO);
             }
         }
@@ -192,15 +218,18 @@ impl OnTarget<'_> {
     async fn ask(&self, question: &Question) -> Result<Next, JournalLost> {
         let answer = tokio::select! {
             answer = self.engine.operator.ask(question) => answer,
-            () = self.engine.cancel.reached(Stop::Soon) => None,
+            () = self.engine.cancel.reached(Stop::Soon) => return Ok(Next::Again),
         };
-        let yes = answer.unwrap_or(false);
         self.engine.record.append(Entry::Answered {
             cluster: self.target.cluster.clone(),
             step: self.index,
             question: question.id.clone(),
-            yes,
+            yes: answer.unwrap_or(false),
         })?;
+        if answer.is_none() {
+            let why = format!("nobody could be asked: {}", question.text);
+            return Ok(Next::End(self.end(StepState::Declined, Some(Class::Declined), why)));
+        }
         Ok(Next::Again)
     }
 
@@ -232,6 +261,7 @@ impl OnTarget<'_> {
         let began = Instant::now();
         let outcome = tokio::select! {
             outcome = self.engine.world.perform(self.target, &change.op, limit) => outcome,
+            () = tokio::time::sleep(limit + GRACE) => Outcome::Unknown(format!("no outcome after {}s", limit.as_secs())),
             () = self.engine.cancel.reached(Stop::Now) => Outcome::Unknown("given up by the operator while in flight".into()),
         };
         let (entry, end, said) = match &outcome {
@@ -243,9 +273,6 @@ impl OnTarget<'_> {
             Outcome::Unknown(why) => (Entry::Unknown { id, why: why.clone() }, ChangeEnd::Unknown, why),
         };
         self.engine.record.append(entry)?;
-        if end == ChangeEnd::Done {
-            self.keepers.note(self.engine, self.target, change);
-        }
         self.ended(id, change, end, said, began.elapsed());
         Ok(outcome)
     }
@@ -269,16 +296,26 @@ impl OnTarget<'_> {
         Ok(())
     }
 
-    /// How often a change was made in this run of the step, found wanting each time.
-    fn made(&self, key: &str) -> usize {
-        let history = self.engine.record.history(self.index, self.target);
-        history.changes.iter().rev().take_while(|r| r.change.key == key && r.state == ChangeState::Done).count()
-    }
-
+    /// The end of the step here. What is not known is named, whatever the end.
     fn end(&self, state: StepState, class: Option<Class>, why: impl Into<String>) -> End {
         let changes = self.engine.record.history(self.index, self.target).changes;
-        let changes = changes.iter().filter(|c| c.state == ChangeState::Done).count();
-        End { state, class, why: why.into(), changes }
+        let made = changes.iter().filter(|c| c.state == ChangeState::Done).count();
+        let open: Vec<String> = changes
+            .iter()
+            .filter(|c| c.state.is_open())
+            .map(|c| format!("change {} ({})", c.id, c.change.op.summary()))
+            .collect();
+        let (mut why, mut class) = (why.into(), class);
+        if !open.is_empty() {
+            why.push_str(&format!("; it is not known whether {} was made", open.join(", ")));
+            // Something may have been changed: neither "done" nor "nothing was changed" would be true.
+            class = class.filter(|class| *class != Class::NoRoute).or(Some(Class::Partial));
+        }
+        End { state, class, why, changes: made }
+    }
+
+    fn interrupted(&self) -> End {
+        self.end(StepState::Interrupted, Some(Class::Interrupted), "stopped by a signal")
     }
 
     fn timed_out(&self, what: &str) -> End {

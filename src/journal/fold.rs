@@ -29,6 +29,13 @@ pub enum ChangeState {
     Stuck,
 }
 
+impl ChangeState {
+    /// Nobody knows whether it was made.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Intended | Self::Unknown)
+    }
+}
+
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -129,7 +136,9 @@ pub(crate) fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
     run.ended = None;
     match &line.entry {
         Entry::Started(_) => return Err("a second start".into()),
-        Entry::Resumed { .. } | Entry::Saw { .. } | Entry::StepStarted { .. } => {}
+        // A no ended the run; whoever takes it up again wants to be asked again.
+        Entry::Resumed { .. } => run.answers.retain(|_, yes| *yes),
+        Entry::Saw { .. } | Entry::StepStarted { .. } => {}
         Entry::StepEnded { cluster, step, state, .. } => {
             run.steps.insert((cluster.clone(), *step), *state);
         }
@@ -142,7 +151,10 @@ pub(crate) fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
         Entry::Unknown { id, why } => step_change(run, line, *id, ChangeState::Unknown, why)?,
         Entry::NotMade { id } => step_change(run, line, *id, ChangeState::NotMade, "")?,
         Entry::Undoing { id } => step_change(run, line, *id, ChangeState::Undoing, "")?,
-        Entry::Undone { id, said } => step_change(run, line, *id, ChangeState::Undone, said)?,
+        Entry::Undone { id, said } => {
+            step_change(run, line, *id, ChangeState::Undone, said)?;
+            reopen(run, *id);
+        }
         Entry::Stuck { id, why } => step_change(run, line, *id, ChangeState::Stuck, why)?,
         Entry::Ended { code, why } => run.ended = Some((*code, why.clone())),
     }
@@ -164,6 +176,15 @@ fn intend(run: &mut Run, line: &Line, id: u32, step: usize, target: &Target, cha
         None => Ok(()),
         Some(_) => Err(format!("change {id} is intended twice")),
     }
+}
+
+/// A step whose change was taken back is not done any more, nor is what came after it: a resumed run does, waits and
+/// asks all of it again.
+fn reopen(run: &mut Run, id: u32) {
+    let Some(record) = run.changes.get(&id) else { return };
+    let (cluster, first) = (record.target.cluster.clone(), record.step);
+    run.steps.retain(|(c, step), _| *c != cluster || *step < first);
+    run.answers.retain(|(c, step, _), _| *c != cluster || *step < first);
 }
 
 fn step_change(run: &mut Run, line: &Line, id: u32, to: ChangeState, said: &str) -> Result<(), String> {

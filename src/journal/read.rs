@@ -119,8 +119,15 @@ fn unseal(record: &str) -> Option<(String, &str)> {
 /// When it cannot be read, is damaged anywhere but in a torn last line, or is of a newer format.
 pub fn read(folder: &RunFolder) -> Result<Journal, JournalError> {
     let path = folder.journal();
-    let text = fs::read_to_string(&path).map_err(|e| JournalError::io("read", &path, e))?;
-    parse(&path, &text)
+    let bytes = fs::read(&path).map_err(|e| JournalError::io("read", &path, e))?;
+    // A torn line may end in the middle of a character, so it is cut off before the rest is read as text.
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    let (whole, rest) = bytes.split_at(whole);
+    let text = std::str::from_utf8(whole).map_err(|e| {
+        let line = whole[..e.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        JournalError::Damaged { path: path.clone(), line, what: "it is not UTF-8".into() }
+    })?;
+    parse(&path, text, !rest.is_empty())
 }
 
 /// Proves a run's chain; the number of lines and the last hash.
@@ -137,35 +144,32 @@ pub fn verify(folder: &RunFolder) -> Result<(usize, String), JournalError> {
     Ok((journal.lines.len(), journal.last_hash))
 }
 
-fn parse(path: &Path, text: &str) -> Result<Journal, JournalError> {
+/// Reads whole lines.
+fn parse(path: &Path, text: &str, torn: bool) -> Result<Journal, JournalError> {
     let damaged = |line: usize, what: String| JournalError::Damaged { path: path.to_owned(), line, what };
     let mut lines: Vec<Line> = Vec::new();
-    let (mut hash, mut intact, mut torn) = (String::new(), 0_u64, false);
-    for (index, record) in text.split_inclusive('\n').enumerate() {
-        let Some(record) = record.strip_suffix('\n') else {
-            torn = true;
-            break;
-        };
+    let mut hash = String::new();
+    for (index, record) in text.split_terminator('\n').enumerate() {
+        if index == 0 {
+            refuse_newer(path, record)?;
+        }
         let (body, said) = unseal(record).ok_or_else(|| damaged(index + 1, "it has no hash".into()))?;
         hash = chain(&hash, &body);
         if hash != said {
             return Err(damaged(index + 1, "its hash does not follow from the lines before it".into()));
-        }
-        if index == 0 {
-            refuse_newer(path, &body)?;
         }
         let line: Line = serde_json::from_str(&body).map_err(|e| damaged(index + 1, e.to_string()))?;
         if line.seq != index as u64 + 1 {
             return Err(damaged(index + 1, format!("it is numbered {}", line.seq)));
         }
         lines.push(line);
-        intact += record.len() as u64 + 1;
     }
     let run = fold(&lines).map_err(|IllegalMove { seq, what }| damaged(usize::try_from(seq).unwrap_or(0), what))?;
-    Ok(Journal { lines, run, last_hash: hash, torn, intact_bytes: intact })
+    Ok(Journal { lines, run, last_hash: hash, torn, intact_bytes: text.len() as u64 })
 }
 
-/// A newer format may hold entries this version cannot read, so it is told apart before the line is decoded.
+/// A newer format may hold entries this version cannot read, or be sealed in another way, so it is told apart before
+/// the line is proven or decoded.
 fn refuse_newer(path: &Path, body: &str) -> Result<(), JournalError> {
     let value: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
     let format = value.pointer("/entry/started/format").and_then(serde_json::Value::as_u64).unwrap_or(0);

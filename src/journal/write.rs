@@ -1,6 +1,6 @@
 //! Appending: one line, flushed and fsynced before the caller goes on.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 
@@ -114,5 +114,8 @@ impl Writer {
 }
 
 fn lock(file: &File, folder: &RunFolder) -> Result<(), JournalError> {
-    file.try_lock().map_err(|_| JournalError::InUse { run: folder.run.clone() })
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => JournalError::InUse { run: folder.run.clone() },
+        TryLockError::Error(error) => JournalError::io("lock", &folder.journal(), error),
+    })
 }
