@@ -147,6 +147,8 @@ fn killed(signal: &str) -> Result<()> {
     assert!(during.groups.len() > before.groups.len());
     let kill = Command::new("kill").args([&format!("-{signal}"), &lab.id().to_string()]).status()?;
     assert!(kill.success());
+    // Held open beyond the wait, so that the lab can't have ended by itself for want of an input.
+    let _held = lab.stdin.take();
     lab.wait()?;
     expect_no_trace(&before)
 }
@@ -179,6 +181,7 @@ fn two_labs() -> Result<()> {
     // The same names and the same addresses, each in its own world.
     assert_eq!(first.ready, second.ready);
     first.lab.kill()?;
+    let _held = first.lab.stdin.take();
     first.lab.wait()?;
     drop(second.lab.stdin.take());
     assert_eq!(second.lab.wait()?.code(), Some(7), "the second lab fell with the first");
