@@ -5,6 +5,9 @@ use std::process::ExitCode;
 use libtest_mimic::Trial;
 
 mod commands;
+mod fan_out;
+mod logins;
+mod odd_servers;
 mod support;
 mod tunnels;
 
@@ -12,5 +15,8 @@ fn main() -> ExitCode {
     let mut tests: Vec<Trial> = Vec::new();
     tests.extend(commands::tests());
     tests.extend(tunnels::tests());
+    tests.extend(logins::tests());
+    tests.extend(odd_servers::tests());
+    tests.extend(fan_out::tests());
     testbed::main(tests)
 }

@@ -41,6 +41,7 @@ pub(crate) fn endpoint(host: &Host) -> Result<Endpoint, Failed> {
         user: "root".to_owned(),
         identities: vec![Lab::shared()?.identity().key().to_owned()],
         identities_only: true,
+        certificates: Vec::new(),
         agent: None,
         host_keys: known()?,
         jumps: Vec::new(),
@@ -91,4 +92,21 @@ pub(crate) fn file(name: &str, text: &str) -> Result<PathBuf, Failed> {
     let path = Lab::shared()?.folder("ssh")?.join(name);
     std::fs::write(&path, text)?;
     Ok(path)
+}
+
+/// One more SSH server on a host, with options of its own before those of the host's usual one.
+pub(crate) fn sshd(host: &Host, port: u16, options: &[&str]) -> Result<testbed::Running, Failed> {
+    // The usual configuration names a host key; the first one named is used, so ours would only be added.
+    let usual = std::fs::read_to_string(host.dir().join("sshd_config"))?;
+    let own_key = options.iter().any(|option| option.starts_with("HostKey="));
+    let kept = usual.lines().filter(|line| !line.starts_with("PidFile") && !(own_key && line.starts_with("HostKey ")));
+    let mut text: String = options.iter().map(|option| format!("{}\n", option.replacen('=', " ", 1))).collect();
+    text.push_str(&format!("Port {port}\nPidFile none\n"));
+    text.extend(kept.flat_map(|line| [line, "\n"]));
+    let path = host.dir().join(format!("sshd_config.{port}"));
+    std::fs::write(&path, text)?;
+    let path = path.display().to_string();
+    let running = host.spawn(&["/usr/sbin/sshd", "-D", "-f", &path])?;
+    host.wait_for_port(port, Duration::from_secs(20))?;
+    Ok(running)
 }

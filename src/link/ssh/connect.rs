@@ -10,6 +10,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 use super::error::{Fault, Reach, SshError, Stage};
+use super::jump::{self, Via};
 use super::login::{self, NoLogin};
 use super::worker::{Line, Request, Worker};
 use super::{Endpoint, Output, Reply, with_grace};
@@ -31,16 +32,16 @@ static LOGINS: Mutex<Option<HashMap<String, Weak<Semaphore>>>> = Mutex::new(None
 /// A logged-in SSH session. Cheap to clone; the connection ends when the last clone and the last tunnel are gone.
 #[derive(Clone)]
 pub struct Session {
-    handle: Arc<Handle>,
+    pub(super) handle: Arc<Handle>,
 }
 
-struct Handle {
+pub(super) struct Handle {
     requests: mpsc::Sender<Request>,
     wake: Arc<OwnedFd>,
     ended: Arc<Mutex<Option<String>>>,
     endpoint: Arc<Endpoint>,
-    /// The session whose tunnel carries this one.
-    _via: Option<Session>,
+    /// What carries this session, behind a jump host.
+    _via: Option<Via>,
 }
 
 impl Drop for Handle {
@@ -62,12 +63,34 @@ impl Session {
     ///
     /// [`SshError`] names the hop that failed, the stage, and the next command. No command has been sent then.
     pub async fn connect(endpoint: &Endpoint, deadline: Instant) -> Result<Self, SshError> {
-        let mut via: Option<Self> = None;
-        for hop in endpoint.jumps.iter().chain([endpoint]) {
-            via = Some(connect_hop(hop, via, deadline).await?);
+        let started = Instant::now();
+        let fail = |attempts, fault| failure(endpoint, started, attempts, fault);
+        let gate = login_gate(&format!("{}:{}", endpoint.address, endpoint.port));
+        let queue = async { (PLACES.acquire().await, gate.acquire().await) };
+        // Behind a jump host the address may be a different machine for each, but then the jump host's own queue counts.
+        let Ok((Ok(place), Ok(_turn))) = tokio::time::timeout_at(deadline.into(), queue).await else {
+            return Err(fail(0, Fault::Timeout { stage: Stage::Queue, sent: false }));
+        };
+        let mut place = Some(place);
+        let shared = Arc::new(endpoint.clone());
+        for attempt in 1.. {
+            let (stream, via) =
+                reach(endpoint, deadline).await.map_err(|e| e.for_endpoint(endpoint, started, attempt))?;
+            let dropped = match start(&shared, stream, via, &mut place, deadline).await {
+                Ok(session) => return Ok(session),
+                Err(NoLogin::Fault(fault)) => return Err(fail(attempt, fault)),
+                Err(NoLogin::Dropped(why)) => why,
+            };
+            let pause = jittered(PAUSE * 2_u32.pow(attempt - 1));
+            if attempt == ATTEMPTS || Instant::now() + pause >= deadline {
+                let why = format!(
+                    "the server hung up before it said a word ({dropped}); its MaxStartups or a filter may be at work"
+                );
+                return Err(fail(attempt, Fault::Handshake(why)));
+            }
+            tokio::time::sleep(pause).await;
         }
-        // The chain above has at least the endpoint itself.
-        via.ok_or_else(|| failure(endpoint, Instant::now(), 0, Fault::Local("no endpoint".into())))
+        Err(fail(ATTEMPTS, Fault::Handshake("no attempt left".into())))
     }
 
     /// Runs `command` by the user's login shell, with all of `stdin` and then end of file as its input.
@@ -148,7 +171,7 @@ impl std::fmt::Debug for Session {
     }
 }
 
-fn failure(endpoint: &Endpoint, started: Instant, attempts: u32, fault: Fault) -> SshError {
+pub(super) fn failure(endpoint: &Endpoint, started: Instant, attempts: u32, fault: Fault) -> SshError {
     SshError {
         target: endpoint.label(),
         login: endpoint.login(),
@@ -156,39 +179,6 @@ fn failure(endpoint: &Endpoint, started: Instant, attempts: u32, fault: Fault) -
         attempts,
         fault: Box::new(fault),
     }
-}
-
-/// One hop: wait for a place, then attempts until one gets past the server's door.
-async fn connect_hop(hop: &Endpoint, via: Option<Session>, deadline: Instant) -> Result<Session, SshError> {
-    let started = Instant::now();
-    let fail = |attempts, fault| failure(hop, started, attempts, fault);
-    let queue = async {
-        let place = PLACES.acquire().await;
-        let login = login_gate(&format!("{}:{}", hop.address, hop.port)).acquire_owned().await;
-        (place, login)
-    };
-    let Ok((Ok(place), Ok(_login))) = tokio::time::timeout_at(deadline.into(), queue).await else {
-        return Err(fail(0, Fault::Timeout { stage: Stage::Queue, sent: false }));
-    };
-    let mut place = Some(place);
-    let endpoint = Arc::new(Endpoint { jumps: Vec::new(), ..hop.clone() });
-    for attempt in 1.. {
-        let stream = reach(hop, via.as_ref(), deadline).await.map_err(|fault| fail(attempt, fault))?;
-        let dropped = match start(&endpoint, stream, via.clone(), &mut place, deadline).await {
-            Ok(session) => return Ok(session),
-            Err(NoLogin::Fault(fault)) => return Err(fail(attempt, fault)),
-            Err(NoLogin::Dropped(why)) => why,
-        };
-        let pause = jittered(PAUSE * 2_u32.pow(attempt - 1));
-        if attempt == ATTEMPTS || Instant::now() + pause >= deadline {
-            let why = format!(
-                "the server hung up before it said a word ({dropped}); its MaxStartups or a filter may be at work"
-            );
-            return Err(fail(attempt, Fault::Handshake(why)));
-        }
-        tokio::time::sleep(pause).await;
-    }
-    Err(fail(ATTEMPTS, Fault::Handshake("no attempt left".into())))
 }
 
 /// Log-ins to one address queue here.
@@ -211,19 +201,45 @@ fn jittered(pause: Duration) -> Duration {
     pause / 2 + pause / 2 * u32::try_from(chance).unwrap_or(0) / 1024
 }
 
-/// A connected stream to the SSH port.
-async fn reach(hop: &Endpoint, via: Option<&Session>, deadline: Instant) -> Result<OwnedFd, Fault> {
-    let local = |e: std::io::Error| Fault::Local(format!("socket: {e}"));
-    if let Some(via) = via {
-        let stream = via.dial(&hop.address, hop.port, deadline).await.map_err(|e| match *e.fault {
-            Fault::TunnelRefused { why, .. } => {
-                Fault::NotReached(Reach::Unreachable(format!("{} says: {why}", e.target)))
-            }
-            Fault::Timeout { .. } => Fault::NotReached(Reach::TimedOut),
-            other => Fault::NotReached(Reach::Unreachable(format!("through {}: {other}", e.target))),
-        })?;
-        return stream.into_std().map(OwnedFd::from).map_err(local);
+/// No stream: the endpoint's own fault, or that of a jump host before it.
+enum NoStream {
+    Here(Fault),
+    Before(SshError),
+}
+
+impl From<Fault> for NoStream {
+    fn from(fault: Fault) -> Self {
+        Self::Here(fault)
     }
+}
+
+impl NoStream {
+    fn for_endpoint(self, endpoint: &Endpoint, started: Instant, attempts: u32) -> SshError {
+        match self {
+            Self::Here(fault) => failure(endpoint, started, attempts, fault),
+            Self::Before(error) => error,
+        }
+    }
+}
+
+/// A connected stream to the SSH port, and what keeps it when it goes through a jump host.
+async fn reach(endpoint: &Endpoint, deadline: Instant) -> Result<(OwnedFd, Option<Via>), NoStream> {
+    let Some(jump) = jump::at_end_of(&endpoint.jumps) else {
+        return Ok((reach_directly(endpoint, deadline).await?, None));
+    };
+    let (stream, via) = jump.dial(&endpoint.address, endpoint.port, deadline).await.map_err(|e| match *e.fault {
+        Fault::TunnelRefused { why, .. } => {
+            NoStream::Here(Fault::NotReached(Reach::Unreachable(format!("{} says: {why}", e.target))))
+        }
+        Fault::Timeout { stage: Stage::Open, .. } => NoStream::Here(Fault::NotReached(Reach::TimedOut)),
+        _ => NoStream::Before(e),
+    })?;
+    let stream = stream.into_std().map_err(|e| Fault::Local(format!("socket: {e}")))?;
+    Ok((stream.into(), Some(via)))
+}
+
+async fn reach_directly(hop: &Endpoint, deadline: Instant) -> Result<OwnedFd, Fault> {
+    let local = |e: std::io::Error| Fault::Local(format!("socket: {e}"));
     let Ok(ip) = hop.address.parse::<IpAddr>() else {
         let why = format!("{} is a name, and names are not looked up while connecting", hop.address);
         return Err(Fault::NotReached(Reach::Unreachable(why)));
@@ -249,7 +265,7 @@ async fn reach(hop: &Endpoint, via: Option<&Session>, deadline: Instant) -> Resu
 async fn start(
     endpoint: &Arc<Endpoint>,
     stream: OwnedFd,
-    via: Option<Session>,
+    via: Option<Via>,
     place: &mut Option<SemaphorePermit<'static>>,
     deadline: Instant,
 ) -> Result<Session, NoLogin> {

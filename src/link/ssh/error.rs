@@ -29,7 +29,7 @@ pub enum Fault {
     /// TCP was there, but no SSH session came of it: dropped, or no common algorithm.
     Handshake(String),
     /// The host's key is not one we may trust. Nothing was sent but the key exchange.
-    HostKey(HostKeyFault),
+    HostKey(Box<HostKeyFault>),
     /// The host is who it should be, but lets us in with none of our keys.
     Auth {
         /// One entry per key tried or refused locally, with its origin.

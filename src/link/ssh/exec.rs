@@ -130,12 +130,10 @@ impl Exec {
             }
         }
         if !self.eof_sent && !giving_up && self.written == self.stdin.len() && line.has_room() {
-            match Line::sort(self.channel.send_eof())? {
-                None => {}
-                Some(_) => {
-                    self.eof_sent = true;
-                    moved = true;
-                }
+            // A stack packet of libssh2: has_room makes sure that it is not interrupted.
+            if Line::sort(self.channel.send_eof())?.is_some() {
+                self.eof_sent = true;
+                moved = true;
             }
         }
         Ok(moved)

@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use ssh_key::certificate::CertType;
-use ssh_key::{Certificate, PublicKey};
 
+use super::certificate::{self, Certificate};
 use super::known_hosts::{KnownHosts, Line, Marker, glob, lookup_name, wire_string};
 
 /// Which keys an endpoint may show. Always strict: a key that no line vouches for is refused.
@@ -107,7 +106,7 @@ impl Expected<'_> {
     pub(super) fn algorithms(&self) -> String {
         let mut list: Vec<String> = Vec::new();
         if self.lines.iter().any(|line| line.marker == Marker::CertAuthority) {
-            list.extend(PLAIN.iter().map(|algorithm| format!("{algorithm}-cert-v01@openssh.com")));
+            list.extend(PLAIN.iter().map(|algorithm| format!("{algorithm}{}", certificate::SUFFIX)));
         }
         let known = |algorithm: &&&str| {
             self.lines.iter().any(|l| l.marker == Marker::Plain && l.key_type == key_type_of(algorithm))
@@ -118,36 +117,28 @@ impl Expected<'_> {
     }
 
     /// Whether `shown`, the key or certificate as it came over the wire, may be trusted at `now` (Unix seconds).
-    pub(super) fn judge(&self, shown: &[u8], now: u64) -> Result<(), HostKeyFault> {
-        let certificate = match wire_string(shown) {
-            Some(kind) if kind.ends_with(b"-cert-v01@openssh.com") => {
-                Some(Certificate::from_bytes(shown).map_err(|e| {
-                    self.fault(HostKeyProblem::BadCertificate(format!("not readable: {e}")), shown, None)
-                })?)
-            }
-            _ => None,
+    pub(super) fn judge(&self, shown: &[u8], now: u64) -> Result<(), Box<HostKeyFault>> {
+        if !Certificate::is_one(shown) {
+            return self.judge_plain(shown);
+        }
+        let Some(certificate) = Certificate::parse(shown) else {
+            return Err(self.fault(HostKeyProblem::BadCertificate("not readable".into()), shown, None));
         };
-        let Some(certificate) = certificate else { return self.judge_plain(shown) };
-        let plain = wire(certificate.public_key());
-        let authority = wire(certificate.signature_key());
-        let (Ok(plain), Ok(authority)) = (plain, authority) else {
-            return Err(self.fault(HostKeyProblem::BadCertificate("its keys can't be encoded".into()), shown, None));
-        };
-        for key in [&plain, &authority] {
+        for key in [&certificate.key, certificate.authority] {
             if let Some(line) = self.find(Marker::Revoked, key) {
-                return Err(self.fault(HostKeyProblem::Revoked, &plain, Some(line)));
+                return Err(self.fault(HostKeyProblem::Revoked, &certificate.key, Some(line)));
             }
         }
-        match self.find(Marker::CertAuthority, &authority) {
+        match self.find(Marker::CertAuthority, certificate.authority) {
             Some(line) => self
                 .check(&certificate, now)
-                .map_err(|why| self.fault(HostKeyProblem::BadCertificate(why), &plain, Some(line))),
+                .map_err(|why| self.fault(HostKeyProblem::BadCertificate(why), &certificate.key, Some(line))),
             // Another authority than ours: the key inside may still be known by itself. ssh does the same.
-            None => self.judge_plain(&plain),
+            None => self.judge_plain(&certificate.key),
         }
     }
 
-    fn judge_plain(&self, key: &[u8]) -> Result<(), HostKeyFault> {
+    fn judge_plain(&self, key: &[u8]) -> Result<(), Box<HostKeyFault>> {
         if let Some(line) = self.find(Marker::Revoked, key) {
             return Err(self.fault(HostKeyProblem::Revoked, key, Some(line)));
         }
@@ -163,25 +154,26 @@ impl Expected<'_> {
     }
 
     /// Everything that a host certificate of a trusted authority must still fulfil.
-    fn check(&self, certificate: &Certificate, now: u64) -> Result<(), String> {
-        if certificate.cert_type() != CertType::Host {
+    fn check(&self, certificate: &Certificate<'_>, now: u64) -> Result<(), String> {
+        if certificate.kind != certificate::HOST {
             return Err("it is a user certificate".into());
         }
-        certificate.verify_signature().map_err(|_| "the authority's signature is wrong".to_owned())?;
-        if now < certificate.valid_after() {
-            return Err(format!(
-                "valid only from {} s after 1970 on; is this machine's clock right?",
-                certificate.valid_after()
-            ));
+        if !certificate.is_signed() {
+            return Err("the authority's signature is wrong, or of a kind that is not supported".into());
         }
-        if now >= certificate.valid_before() {
-            return Err(format!("expired {} s ago; is this machine's clock right?", now - certificate.valid_before()));
+        if now < certificate.valid_after {
+            let ahead = certificate.valid_after - now;
+            return Err(format!("valid only from {ahead} s from now on; is this machine's clock right?"));
         }
-        if let Some((option, _)) = certificate.critical_options().iter().next() {
+        if now >= certificate.valid_before {
+            let ago = now - certificate.valid_before;
+            return Err(format!("expired {ago} s ago; is this machine's clock right?"));
+        }
+        if let Some(option) = certificate.critical.first() {
             return Err(format!("critical option {option} is not known"));
         }
-        let names = certificate.valid_principals();
         // No principals means every host (PROTOCOL.certkeys); with some, ssh lets them be patterns.
+        let names = &certificate.principals;
         let fits = |name: &String| glob(name.to_ascii_lowercase().as_bytes(), self.principal.as_bytes());
         if !names.is_empty() && !names.iter().any(fits) {
             return Err(format!("made out to {}, not to {}", names.join(", "), self.principal));
@@ -193,9 +185,9 @@ impl Expected<'_> {
         self.lines.iter().find(|line| line.marker == marker && line.key == key).copied()
     }
 
-    fn fault(&self, problem: HostKeyProblem, key: &[u8], line: Option<&Line>) -> HostKeyFault {
+    fn fault(&self, problem: HostKeyProblem, key: &[u8], line: Option<&Line>) -> Box<HostKeyFault> {
         let digest = ring::digest::digest(&ring::digest::SHA256, key);
-        HostKeyFault {
+        Box::new(HostKeyFault {
             problem,
             fingerprint: format!("SHA256:{}", STANDARD_NO_PAD.encode(digest)),
             key_type: wire_string(key).map(|t| String::from_utf8_lossy(t).into_owned()).unwrap_or_default(),
@@ -205,13 +197,8 @@ impl Expected<'_> {
             damaged: self.keys.known.damaged().to_vec(),
             address: self.address.to_owned(),
             port: self.port,
-        }
+        })
     }
-}
-
-/// A key as it goes over the wire.
-fn wire(key: &ssh_key::public::KeyData) -> Result<Vec<u8>, ssh_key::Error> {
-    PublicKey::from(key.clone()).to_bytes()
 }
 
 impl HostKeyFault {

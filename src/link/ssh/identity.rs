@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use ssh_key::{Algorithm, PrivateKey, PublicKey};
 
+use super::Endpoint;
+use super::certificate::Certificate;
 use super::error::{KeyFileFault, KeyFileProblem};
 
 /// Larger than any key; keeps a wrong path (a log, a device) from being read into memory.
@@ -18,49 +20,61 @@ pub(super) struct Identity {
     pub(super) private: Result<String, KeyFileFault>,
     /// Wire form of the public key, when it is known: from the private key, or from `.pub` beside it.
     pub(super) public: Option<Vec<u8>>,
-    /// Text of `-cert.pub` beside it.
-    pub(super) certificate: Option<String>,
-    /// Wire form of the certificate.
-    pub(super) certificate_blob: Option<Vec<u8>>,
+    /// Its certificates: `-cert.pub` beside it, and those given apart that are for this key.
+    pub(super) certificates: Vec<UserCertificate>,
 }
 
-/// Reads an identity. `None` when there is no such file at all: ssh's list of defaults names many that don't exist.
-pub(super) fn load(path: &Path) -> Option<Identity> {
-    let certificate = read_text(&beside(path, "-cert.pub")).ok();
-    let certificate_blob = certificate.as_deref().and_then(blob_of_line);
+/// A user certificate file.
+#[derive(Clone)]
+pub(super) struct UserCertificate {
+    pub(super) path: PathBuf,
+    pub(super) text: String,
+    pub(super) blob: Vec<u8>,
+}
+
+impl UserCertificate {
+    fn load(path: PathBuf) -> Option<Self> {
+        let text = read_text(&path).ok()?.trim_end().to_owned();
+        let blob = blob_of_line(&text)?;
+        Some(Self { path, text, blob })
+    }
+
+    /// Wire form of the key that it certifies.
+    fn key(&self) -> Option<Vec<u8>> {
+        Certificate::parse(&self.blob).map(|certificate| certificate.key)
+    }
+}
+
+/// Reads all identities of an endpoint, with the certificates that belong to each.
+pub(super) fn load_all(endpoint: &Endpoint) -> Vec<Identity> {
+    let apart: Vec<_> = endpoint.certificates.iter().cloned().filter_map(UserCertificate::load).collect();
+    let mut identities: Vec<_> = endpoint.identities.iter().filter_map(|path| load(path)).collect();
+    for identity in &mut identities {
+        let ours = |c: &&UserCertificate| identity.public.is_some() && c.key() == identity.public;
+        let more: Vec<_> = apart.iter().filter(ours).cloned().collect();
+        identity.certificates.extend(more);
+    }
+    identities
+}
+
+/// Reads one identity. `None` when there is no such file at all: ssh's list of defaults names many that don't exist.
+fn load(path: &Path) -> Option<Identity> {
     let public_file = read_text(&beside(path, ".pub")).ok().as_deref().and_then(blob_of_line);
-    let fault = |problem| KeyFileFault { path: path.to_owned(), problem };
-    let text = match read_private(path) {
-        Ok(text) => text,
-        Err(None) if public_file.is_none() => return None,
-        Err(None) => {
-            let private = Err(fault(KeyFileProblem::Unreadable("only its .pub is there".into())));
-            return Some(Identity {
-                path: path.to_owned(),
-                private,
-                public: public_file,
-                certificate,
-                certificate_blob,
-            });
-        }
-        Err(Some(problem)) => {
-            let private = Err(fault(problem));
-            return Some(Identity {
-                path: path.to_owned(),
-                private,
-                public: public_file,
-                certificate,
-                certificate_blob,
-            });
-        }
+    let (public, private) = match read_private(path) {
+        Ok(text) => match examine(&text) {
+            (public, None) => (public, Ok(text)),
+            (public, Some(problem)) => (public, Err(problem)),
+        },
+        Err(Some(problem)) => (None, Err(problem)),
+        // With its `.pub` alone a key can still be found in the agent.
+        Err(None) if public_file.is_some() => (None, Err(KeyFileProblem::Unreadable("only its .pub is there".into()))),
+        Err(None) => return None,
     };
-    let (public, problem) = examine(&text);
     Some(Identity {
         path: path.to_owned(),
-        private: problem.map_or(Ok(text), |p| Err(fault(p))),
+        private: private.map_err(|problem| KeyFileFault { path: path.to_owned(), problem }),
         public: public.or(public_file),
-        certificate,
-        certificate_blob,
+        certificates: UserCertificate::load(beside(path, "-cert.pub")).into_iter().collect(),
     })
 }
 

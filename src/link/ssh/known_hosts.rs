@@ -3,7 +3,7 @@
 //! libssh2 has a reader of its own, but it matches no wildcard, ignores `@revoked` and knows no certificate authority,
 //! so a key that the operator has revoked would pass. The rules here are those of `sshd(8)`, SSH_KNOWN_HOSTS FILE FORMAT.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -106,6 +106,33 @@ impl KnownHosts {
                 Ok(line) => self.lines.push(line),
                 Err(why) => self.damaged.push(format!("{source}:{}: {why}", index + 1)),
             }
+        }
+    }
+
+    /// Adds a `RevokedHostKeys` file: none of its keys is good for any host.
+    ///
+    /// # Errors
+    ///
+    /// When the file can't be read or used: ssh refuses every host then, and so must we.
+    pub fn add_revoked(&mut self, path: &Path) -> Result<(), String> {
+        let shown = path.display();
+        let bytes = std::fs::read(path).map_err(|e| format!("RevokedHostKeys {shown}: {e}"))?;
+        if bytes.starts_with(b"SSHKRL\n") {
+            return Err(format!("RevokedHostKeys {shown} is a binary revocation list; write its keys as text lines"));
+        }
+        let before = self.damaged.len();
+        for (index, key) in String::from_utf8_lossy(&bytes).lines().enumerate() {
+            let key = key.trim();
+            if !key.is_empty() && !key.starts_with('#') {
+                match parse(&format!("@revoked * {key}"), &shown.to_string().into(), index + 1) {
+                    Ok(line) => self.lines.push(line),
+                    Err(why) => self.damaged.push(format!("{shown}:{}: {why}", index + 1)),
+                }
+            }
+        }
+        match self.damaged.get(before) {
+            Some(why) => Err(format!("RevokedHostKeys {why}")),
+            None => Ok(()),
         }
     }
 

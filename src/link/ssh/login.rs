@@ -91,8 +91,7 @@ impl Login<'_> {
             return Ok(());
         }
         let mut tried = Vec::new();
-        let identities: Vec<Identity> =
-            self.endpoint.identities.iter().filter_map(|path| identity::load(path)).collect();
+        let identities = identity::load_all(self.endpoint);
         let done = self.try_agent(&identities, true, &mut tried)?
             || self.try_files(&identities, &mut tried)?
             || (!self.endpoint.identities_only && self.try_agent(&identities, false, &mut tried)?);
@@ -123,7 +122,9 @@ impl Login<'_> {
             return Ok(false);
         }
         let ours = |blob: &[u8]| {
-            identities.iter().any(|i| i.public.as_deref() == Some(blob) || i.certificate_blob.as_deref() == Some(blob))
+            identities
+                .iter()
+                .any(|i| i.public.as_deref() == Some(blob) || i.certificates.iter().any(|c| c.blob == blob))
         };
         for key in agent.identities().unwrap_or_default() {
             if ours(key.blob()) != named {
@@ -142,9 +143,9 @@ impl Login<'_> {
         for identity in identities {
             let Ok(private) = &identity.private else { continue };
             let path = identity.path.display();
-            if let Some(certificate) = &identity.certificate {
-                let by = || self.session.userauth_pubkey_memory(user, Some(certificate.trim_end()), private, None);
-                if self.attempt(format!("certificate {path}-cert.pub"), tried, by)? {
+            for certificate in &identity.certificates {
+                let by = || self.session.userauth_pubkey_memory(user, Some(&certificate.text), private, None);
+                if self.attempt(format!("certificate {}", certificate.path.display()), tried, by)? {
                     return Ok(true);
                 }
             }

@@ -18,11 +18,14 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+mod certificate;
+pub mod config;
 mod connect;
 mod error;
 mod exec;
 mod host_key;
 mod identity;
+mod jump;
 mod known_hosts;
 mod login;
 mod tunnel;
@@ -38,7 +41,8 @@ pub use known_hosts::{KnownHosts, lookup_name};
 pub struct Endpoint {
     /// As the operator named it.
     pub name: String,
-    /// An IP address. A name is refused when connecting: there may be no DNS.
+    /// An IP address. A name is good behind a jump host only, which looks it up; connecting directly refuses it,
+    /// since there may be no DNS.
     pub address: String,
     /// 22 unless said otherwise.
     pub port: u16,
@@ -48,6 +52,8 @@ pub struct Endpoint {
     pub identities: Vec<PathBuf>,
     /// Only keys of `identities` are tried, also from the agent.
     pub identities_only: bool,
+    /// User certificates that don't lie beside their key as `-cert.pub`.
+    pub certificates: Vec<PathBuf>,
     /// The agent's socket.
     pub agent: Option<PathBuf>,
     /// Which host keys are good.

@@ -306,7 +306,13 @@ impl Worker {
 
     /// A keepalive packet lives on libssh2's stack: only when it will go out whole.
     fn keep_alive(&mut self) -> Result<(), Broken> {
-        if Instant::now() < self.next_keepalive || self.line.is_sending() || !self.line.has_room() {
+        let now = Instant::now();
+        if now < self.next_keepalive {
+            return Ok(());
+        }
+        if self.line.is_sending() || !self.line.has_room() {
+            // What is being sent does the same good.
+            self.next_keepalive = now + Duration::from_secs(1);
             return Ok(());
         }
         match Line::sort(self.line.session.keepalive_send())? {

@@ -1,0 +1,221 @@
+//! Jump hosts: a few sessions to each, shared by everybody who goes through it.
+//!
+//! libssh2 opens one channel at a time per session, and sshd waits minutes for an address that swallows packets. So an
+//! open has a session (a lane) to itself until it is answered, slow lanes don't count against the usual number, and a
+//! lane whose open was given up is not used for new ones.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::net::UnixStream;
+use tokio::sync::Notify;
+
+use super::connect::{Handle, Session, failure};
+use super::error::{Fault, SshError, Stage};
+use super::{Endpoint, lookup_name};
+
+/// Lanes that answer promptly; more only cost the jump host log-ins.
+const LANES: usize = 4;
+/// All lanes, also those that wait for dead addresses.
+const ALL_LANES: usize = 48;
+/// An open that takes longer makes its lane slow.
+const SLOW: Duration = Duration::from_secs(1);
+
+static JUMPS: Mutex<Option<HashMap<String, Weak<Jump>>>> = Mutex::new(None);
+
+/// One jump host, reached in one way as one user.
+pub(super) struct Jump {
+    endpoint: Endpoint,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    lanes: Vec<Lane>,
+    logging_in: usize,
+    next: u64,
+    /// The last log-in failed with this. Lives as long as somebody waits or is connected through here.
+    failed: Option<SshError>,
+}
+
+struct Lane {
+    id: u64,
+    session: Weak<Handle>,
+    /// Since when an open is under way.
+    busy: Option<Instant>,
+}
+
+/// Keeps the way open for a session that goes through it.
+pub(super) struct Via {
+    _jump: Arc<Jump>,
+    _session: Session,
+}
+
+/// The lane of one open. Dropped without an answer, the lane is used no more.
+struct Taken {
+    jump: Arc<Jump>,
+    session: Session,
+    id: u64,
+    answered: bool,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let mut state = self.jump.state();
+        if self.answered {
+            state.lanes.iter_mut().filter(|lane| lane.id == self.id).for_each(|lane| lane.busy = None);
+        } else {
+            state.lanes.retain(|lane| lane.id != self.id);
+        }
+        drop(state);
+        self.jump.changed.notify_waiters();
+    }
+}
+
+/// A place among the log-ins under way.
+struct LoggingIn<'a>(&'a Jump);
+
+impl Drop for LoggingIn<'_> {
+    fn drop(&mut self) {
+        self.0.state().logging_in -= 1;
+        self.0.changed.notify_waiters();
+    }
+}
+
+enum Pick {
+    Free(Session, u64),
+    LogIn,
+    Failed(SshError),
+    Wait,
+}
+
+/// The jump host at the end of `way`, shared with all who go the same way with the same keys.
+pub(super) fn at_end_of(way: &[Endpoint]) -> Option<Arc<Jump>> {
+    let (last, before) = way.split_last()?;
+    let name = way.iter().map(identity_of).collect::<Vec<_>>().join("\n");
+    let mut jumps = JUMPS.lock().unwrap_or_else(PoisonError::into_inner);
+    let jumps = jumps.get_or_insert_default();
+    if let Some(jump) = jumps.get(&name).and_then(Weak::upgrade) {
+        return Some(jump);
+    }
+    jumps.retain(|_, jump| jump.strong_count() > 0);
+    let endpoint = Endpoint { jumps: before.to_vec(), ..last.clone() };
+    let jump = Arc::new(Jump { endpoint, state: Mutex::default(), changed: Notify::new() });
+    jumps.insert(name, Arc::downgrade(&jump));
+    Some(jump)
+}
+
+/// [`Session::connect`], boxed: a jump host may be behind another one.
+fn connect(
+    endpoint: &Endpoint,
+    deadline: Instant,
+) -> Pin<Box<dyn Future<Output = Result<Session, SshError>> + Send + '_>> {
+    Box::pin(Session::connect(endpoint, deadline))
+}
+
+/// Everything that makes two endpoints the same log-in. A jump that is alive keeps its known hosts alive, so their
+/// address can't have been given to others.
+fn identity_of(hop: &Endpoint) -> String {
+    let Endpoint { address, port, user, identities, identities_only, certificates, agent, host_keys, .. } = hop;
+    let known = Arc::as_ptr(&host_keys.known);
+    let name = (lookup_name(address, *port), user, &host_keys.alias, &host_keys.host, known);
+    format!("{name:?} {identities:?} {identities_only} {certificates:?} {agent:?}")
+}
+
+impl Jump {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A tunnel from the jump host to `host:port`, and what keeps it.
+    pub(super) async fn dial(
+        self: &Arc<Self>,
+        host: &str,
+        port: u16,
+        deadline: Instant,
+    ) -> Result<(UnixStream, Via), SshError> {
+        let mut lane = self.lane(deadline).await?;
+        let result = lane.session.dial(host, port, deadline).await;
+        lane.answered = match &result {
+            Ok(_) => true,
+            Err(error) => !matches!(*error.fault, Fault::Timeout { .. } | Fault::Lost { .. }),
+        };
+        let via = Via { _jump: Arc::clone(self), _session: lane.session.clone() };
+        Ok((result?, via))
+    }
+
+    async fn lane(self: &Arc<Self>, deadline: Instant) -> Result<Taken, SshError> {
+        let started = Instant::now();
+        loop {
+            let changed = self.changed.notified();
+            let picked = self.pick();
+            match picked {
+                Pick::Free(session, id) => return Ok(self.take(session, id)),
+                Pick::Failed(error) => return Err(error),
+                Pick::LogIn => return self.log_in(deadline).await,
+                Pick::Wait if Instant::now() >= deadline => {
+                    let late = Fault::Timeout { stage: Stage::Queue, sent: false };
+                    let known = self.state().failed.clone();
+                    return Err(known.unwrap_or_else(|| failure(&self.endpoint, started, 0, late)));
+                }
+                // A lane becomes slow without anybody saying so.
+                Pick::Wait => {
+                    drop(tokio::time::timeout_at(deadline.min(Instant::now() + SLOW / 4).into(), changed).await)
+                }
+            }
+        }
+    }
+
+    fn pick(&self) -> Pick {
+        let mut state = self.state();
+        state.lanes.retain(|lane| lane.session.upgrade().is_some_and(|handle| !Session { handle }.is_closed()));
+        for lane in &mut state.lanes {
+            if lane.busy.is_none()
+                && let Some(handle) = lane.session.upgrade()
+            {
+                lane.busy = Some(Instant::now());
+                return Pick::Free(Session { handle }, lane.id);
+            }
+        }
+        // Who it is and who we are does not change by asking again; asking again hundreds of times gets us locked out.
+        if let Some(error) = &state.failed
+            && matches!(*error.fault, Fault::HostKey(_) | Fault::Auth { .. } | Fault::KeyFile(_))
+        {
+            return Pick::Failed(error.clone());
+        }
+        let prompt = state.lanes.iter().filter(|lane| lane.busy.is_some_and(|since| since.elapsed() < SLOW)).count();
+        if prompt + state.logging_in < LANES && state.lanes.len() + state.logging_in < ALL_LANES {
+            state.logging_in += 1;
+            return Pick::LogIn;
+        }
+        Pick::Wait
+    }
+
+    async fn log_in(self: &Arc<Self>, deadline: Instant) -> Result<Taken, SshError> {
+        let place = LoggingIn(self);
+        let result = connect(&self.endpoint, deadline).await;
+        let mut state = self.state();
+        state.failed = result.as_ref().err().cloned();
+        let session = match result {
+            Ok(session) => session,
+            Err(error) => {
+                drop(state);
+                drop(place);
+                return Err(error);
+            }
+        };
+        state.next += 1;
+        let id = state.next;
+        state.lanes.push(Lane { id, session: Arc::downgrade(&session.handle), busy: Some(Instant::now()) });
+        drop(state);
+        drop(place);
+        Ok(self.take(session, id))
+    }
+
+    fn take(self: &Arc<Self>, session: Session, id: u64) -> Taken {
+        Taken { jump: Arc::clone(self), session, id, answered: false }
+    }
+}
