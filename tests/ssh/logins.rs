@@ -130,8 +130,9 @@ async fn kinds_of_key() -> Verdict {
         keygen(&[arguments, &["-N", "", "-f", text(&path)][..]].concat())?;
         authorized.push_str(&std::fs::read_to_string(path.with_extension("pub"))?);
     }
-    let authorized = file("authorized", &authorized)?;
-    let _server = sshd(&host, 2222, &[&format!("AuthorizedKeysFile={}", authorized.display())])?;
+    let path = host.dir().join("authorized");
+    std::fs::write(&path, authorized)?;
+    let _server = sshd(&host, 2222, &[&format!("AuthorizedKeysFile={}", path.display())])?;
     let (_agent, socket) = agent(
         &kinds
             .iter()
@@ -145,6 +146,11 @@ async fn kinds_of_key() -> Verdict {
         let path = folder.join(name);
         let by_file = Endpoint { port: 2222, identities: vec![path.clone()], ..endpoint(&host)? };
         gets_in(&by_file).await.map_err(|e| format!("{name} from its file: {e:?}"))?;
+        // A key that lies alone, as one that was copied here in a hurry.
+        let alone = folder.join("alone");
+        std::fs::copy(&path, &alone)?;
+        let by_lone_file = Endpoint { identities: vec![alone], ..by_file.clone() };
+        gets_in(&by_lone_file).await.map_err(|e| format!("{name} without its .pub: {e:?}"))?;
         let public = path.with_extension("pub");
         let by_agent = Endpoint { identities: vec![public], agent: Some(socket.clone()), ..by_file };
         gets_in(&by_agent).await.map_err(|e| format!("{name} from the agent: {e:?}"))?;

@@ -73,7 +73,8 @@ async fn drip() -> Verdict {
     let endpoint = local(&listener)?;
     let server = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await?;
-        for byte in b"SSH-2.0-slow\r\n".iter().chain(std::iter::repeat(&0)) {
+        // After the greeting the start of a packet that would take minutes.
+        for byte in b"SSH-2.0-slow\r\n\0\0\x05\0".iter().chain(std::iter::repeat(&0)) {
             stream.write_all(&[*byte]).await?;
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

@@ -94,15 +94,16 @@ pub(crate) fn file(name: &str, text: &str) -> Result<PathBuf, Failed> {
     Ok(path)
 }
 
-/// One more SSH server on a host, with options of its own before those of the host's usual one.
+/// One more SSH server on a host, with options (`Name=value`) of its own instead of those of the host's usual one.
 pub(crate) fn sshd(host: &Host, port: u16, options: &[&str]) -> Result<testbed::Running, Failed> {
-    // The usual configuration names a host key; the first one named is used, so ours would only be added.
     let usual = std::fs::read_to_string(host.dir().join("sshd_config"))?;
-    let own_key = options.iter().any(|option| option.starts_with("HostKey="));
-    let kept = usual.lines().filter(|line| !line.starts_with("PidFile") && !(own_key && line.starts_with("HostKey ")));
-    let mut text: String = options.iter().map(|option| format!("{}\n", option.replacen('=', " ", 1))).collect();
-    text.push_str(&format!("Port {port}\nPidFile none\n"));
-    text.extend(kept.flat_map(|line| [line, "\n"]));
+    let mut lines: Vec<String> = options.iter().map(|option| option.replacen('=', " ", 1)).collect();
+    lines.extend([format!("Port {port}"), "PidFile none".to_owned()]);
+    // sshd takes the first value of most options, but all host keys and the last MaxStartups.
+    let keyword = |line: &str| line.split(' ').next().map(str::to_owned);
+    let ours: Vec<_> = lines.iter().map(|line| keyword(line)).collect();
+    lines.extend(usual.lines().filter(|line| !ours.contains(&keyword(line))).map(str::to_owned));
+    let text = lines.join("\n") + "\n";
     let path = host.dir().join(format!("sshd_config.{port}"));
     std::fs::write(&path, text)?;
     let path = path.display().to_string();

@@ -149,6 +149,13 @@ fn blob_of_line(text: &str) -> Option<Vec<u8>> {
     (super::known_hosts::wire_string(&blob) == Some(kind.as_bytes())).then_some(blob)
 }
 
+/// The one-line form of a public key in wire form.
+pub(super) fn line_of_blob(blob: &[u8]) -> String {
+    use base64::Engine as _;
+    let kind = super::known_hosts::wire_string(blob).unwrap_or_default();
+    format!("{} {}", String::from_utf8_lossy(kind), base64::engine::general_purpose::STANDARD.encode(blob))
+}
+
 /// `SHA256:…`, or the type when the text is no key we can read; for messages.
 pub(super) fn name_of_blob(blob: &[u8]) -> String {
     PublicKey::from_bytes(blob).map_or_else(

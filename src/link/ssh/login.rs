@@ -68,10 +68,13 @@ impl Login<'_> {
         self.session.set_tcp_stream(Arc::clone(self.fd));
         let mut session = self.session.clone();
         if let Err(stop) = self.drive(|| session.handshake()) {
-            let greeted = self.session.banner_bytes().is_some();
+            // Whatever line came last; a server that is full may say so instead of greeting.
+            let line = String::from_utf8_lossy(self.session.banner_bytes().unwrap_or_default()).trim().to_owned();
+            let greeted = line.starts_with("SSH-");
             return Err(match stop {
                 Stop::Deadline => Fault::Timeout { stage: Stage::Handshake, sent: false }.into(),
                 Stop::Said(e) if greeted => Fault::Handshake(e.message().to_owned()).into(),
+                Stop::Said(_) if !line.is_empty() => NoLogin::Dropped(line),
                 Stop::Said(e) => NoLogin::Dropped(e.message().to_owned()),
             });
         }
@@ -149,7 +152,9 @@ impl Login<'_> {
                     return Ok(true);
                 }
             }
-            let by = || self.session.userauth_pubkey_memory(user, None, private, None);
+            // Without the public half libssh2 would derive it, which it can't for every kind of file.
+            let public = identity.public.as_deref().map(identity::line_of_blob);
+            let by = || self.session.userauth_pubkey_memory(user, public.as_deref(), private, None);
             if self.attempt(format!("key {path}"), tried, by)? {
                 return Ok(true);
             }
