@@ -7,15 +7,19 @@ use std::process::ExitCode;
 use libtest_mimic::Trial;
 
 mod expiry;
+mod nodes;
 mod rules;
 mod scripts;
 mod shares;
 mod stand;
+mod streams;
 
 fn main() -> ExitCode {
     let mut tests: Vec<Trial> = Vec::new();
     tests.extend(rules::tests());
     tests.extend(expiry::tests());
+    tests.extend(streams::tests());
+    tests.extend(nodes::tests());
     tests.extend(shares::tests());
     tests.extend(scripts::tests());
     testbed::main(tests)

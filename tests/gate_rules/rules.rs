@@ -15,6 +15,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         each("cuts_what_was_open", cuts_what_was_open),
         each("leaves_others_rules_alone", leaves_others_rules_alone),
         each("knows_whose_it_is", knows_whose_it_is),
+        each("goes_by_hand_as_documented", goes_by_hand_as_documented),
     ]
     .into_iter()
     .flatten()
@@ -112,8 +113,8 @@ ipset create theirs hash:ip; ipset add theirs 192.0.2.1"#,
     ensure!(stand.outcome(&gate::open(&spec.run, back_end))? == Standing::Open);
     let after = others(&stand)?;
     ensure!(uncounted(&after) == uncounted(&before), "{after}\n{before}");
-    let left = stand.api.sh("nft list ruleset; iptables-legacy-save; ip6tables-legacy-save; ipset list -n")?.stdout;
-    ensure!(!left.to_lowercase().contains("breakglass") && !left.contains("bg_"), "{left}");
+    let left = everything(&stand)?;
+    ensure!(!left.contains("breakglass") && !left.contains("bg_"), "{left}");
     Ok(())
 }
 
@@ -141,4 +142,26 @@ fn knows_whose_it_is(back_end: BackEnd) -> Result<()> {
     ensure!(stand.outcome(&gate::open(&winner.run, back_end))? == Standing::Open);
     ensure!(stand.outcome(&gate::open(&winner.run, back_end))? == Standing::Open, "again");
     Ok(())
+}
+
+fn goes_by_hand_as_documented(back_end: BackEnd) -> Result<()> {
+    let heading = if back_end == BackEnd::Nft { "### By hand: nftables" } else { "### By hand: iptables" };
+    let docs = include_str!("../../docs/gate.md");
+    let block = docs.split(heading).nth(1).and_then(|rest| rest.split("```sh\n").nth(1)?.split("```").next());
+    let Some(commands) = block else { anyhow::bail!("docs/gate.md has no commands under `{heading}`") };
+    let stand = Stand::new("hand", back_end)?;
+    stand.close(&stand.spec(stages()), back_end)?;
+    ensure!(stand.client_meets()? == [Probe::Refused; 2]);
+    let said = stand.api.sh(commands)?;
+    ensure!(said.success(), "{said:?}");
+    ensure!(stand.client_meets()? == [Probe::Open; 2]);
+    let left = everything(&stand)?;
+    ensure!(!left.contains("breakglass") && !left.contains("bg_"), "{left}");
+    Ok(())
+}
+
+/// Every rule and set of the host, in small letters.
+fn everything(stand: &Stand) -> Result<String> {
+    let list = "nft list ruleset; for t in iptables-legacy ip6tables-legacy; do $t-save; done; ipset list -n";
+    Ok(stand.api.sh(list)?.stdout.to_lowercase())
 }

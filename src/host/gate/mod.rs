@@ -287,3 +287,68 @@ impl Times {
         Self { until, armed: after(rungs - level) }
     }
 }
+
+/// The gate that `docs/gate.md` shows the rules of.
+#[cfg(test)]
+pub(crate) fn sample() -> GateSpec {
+    let net = |text: &str| text.parse().expect("a prefix");
+    GateSpec {
+        run: "20261122-1342-k3v9".into(),
+        operator: "alice@example.com".into(),
+        reason: "telemetry agent lists pods".into(),
+        at: 1_790_000_000,
+        side: Side::Server { ports: vec![6443] },
+        allow: vec![
+            Allow { net: net("192.0.2.10"), why: Why::Operator },
+            Allow { net: net("192.0.2.2"), why: Why::Peer },
+            Allow { net: net("2001:db8::2"), why: Why::Peer },
+        ],
+        balancer: None,
+        answer: Reply::Reset,
+        confirm_within: 30,
+        hold: 900,
+        step: 60,
+        stages: vec![
+            Stage::Set { name: "kubelets".into(), nets: vec![net("198.51.100.0/24")] },
+            Stage::Share(25),
+            Stage::Share(100),
+        ],
+        seed: 0xbeef,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is documented is what is written.
+    #[test]
+    fn the_documentation_shows_these_very_rules() {
+        let docs = include_str!("../../../docs/gate.md");
+        let all = rules(&sample(), BackEnd::Nft).into_iter().chain(rules(&sample(), BackEnd::IptablesNft));
+        let (mark, times) = (sample().mark(), Times::confirmed(2, 0, 900, 60));
+        let fuses = [nft::rearm(&mark, &times), iptables::rearm(&mark, &times)].map(|t| ("confirm".to_owned(), t));
+        // The IPv6 rules of iptables differ from the IPv4 ones in nothing worth a page.
+        for (command, text) in all.filter(|(command, _)| !command.starts_with("ip6")).chain(fuses) {
+            assert!(docs.contains(&format!("```\n{}\n```", text.trim_end())), "docs/gate.md, `{command}`:\n{text}");
+        }
+    }
+
+    #[test]
+    fn times_go_on_from_the_level_that_is_open() {
+        let t = Times::confirmed(3, 1, 100, 10);
+        assert_eq!((t.until, t.armed), (vec![None, Some(100), Some(110)], 120));
+        let t = Times::confirmed(0, 0, 900, 60);
+        assert_eq!((t.until, t.armed), (vec![], 900));
+        let t = Times::confirmed(2, 9, u32::MAX, u32::MAX);
+        assert_eq!((t.until, t.armed), (vec![None, None], u32::MAX));
+    }
+
+    #[test]
+    fn a_last_stage_of_everybody_needs_no_fuse_of_its_own() {
+        assert_eq!(sample().rungs().len(), 2);
+        let who = sample().admission(2);
+        assert_eq!((who.sets, who.percent, who.rate), (vec![0], 25, None));
+        assert_eq!(sample().admission(0), Admission::default());
+    }
+}

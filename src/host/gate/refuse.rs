@@ -34,6 +34,8 @@ pub enum Refusal {
     BadTime(&'static str, u32),
     /// The kubelet cannot be told from the host's other processes here.
     NoCgroups,
+    /// Not the path of a control group below the root, or one with characters that rules cannot hold.
+    BadCgroup(String),
     /// Rules with our name that are not ours.
     Foreign(BackEnd),
     /// Another run's gate.
@@ -64,9 +66,7 @@ pub fn refuse(spec: &GateSpec, survey: &Survey) -> Vec<Refusal> {
             _ => {}
         }
     }
-    let needs_cgroups =
-        matches!(&spec.side, Side::Client { scope: Scope::Cgroup(_) | Scope::All { spare_cgroup: Some(_) }, .. });
-    if needs_cgroups && survey.kubelet_cgroup.is_none() {
+    if cgroup(spec).is_some() && !survey.cgroup2 {
         all.push(Refusal::NoCgroups);
     }
     match &survey.gate {
@@ -90,12 +90,19 @@ pub fn refuse_spec(spec: &GateSpec) -> Vec<Refusal> {
     if spec.ports().is_empty() {
         all.push(Refusal::NoPort);
     }
+    if let Some(path) = cgroup(spec).filter(|p| !is_plain_path(p)) {
+        all.push(Refusal::BadCgroup(path.to_owned()));
+    }
     let balancer = spec.balancer.iter().flat_map(|b| b.nets.iter().copied());
     let named = spec.stages.iter().filter_map(|s| match s {
         Stage::Set { nets, .. } => Some(nets.iter().copied()),
         _ => None,
     });
-    let nets = spec.allow.iter().map(|a| a.net).chain(balancer).chain(named.flatten());
+    let scope = match &spec.side {
+        Side::Client { scope: Scope::Sources(nets), .. } => nets.as_slice(),
+        _ => &[],
+    };
+    let nets = spec.allow.iter().map(|a| a.net).chain(balancer).chain(named.flatten()).chain(scope.iter().copied());
     all.extend(nets.filter(|n| n.is_everything()).map(Refusal::Everything));
     let times = [("--confirm-within", spec.confirm_within), ("--for", spec.hold), ("--step", spec.step)];
     all.extend(times.into_iter().filter(|(_, t)| !(1..=LONGEST).contains(t)).map(|(n, t)| Refusal::BadTime(n, t)));
@@ -114,6 +121,20 @@ pub fn refuse_spec(spec: &GateSpec) -> Vec<Refusal> {
         all.push(Refusal::NotARate(balancer.per_second));
     }
     all
+}
+
+/// The control group that the rules of this gate name.
+fn cgroup(spec: &GateSpec) -> Option<&str> {
+    match &spec.side {
+        Side::Client { scope: Scope::Cgroup(path) | Scope::All { spare_cgroup: Some(path) }, .. } => Some(path),
+        _ => None,
+    }
+}
+
+/// The path stands between double quotes in nftables and iptables files, where a backslash means something else in each.
+fn is_plain_path(path: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._@:-/".contains(c);
+    !path.is_empty() && path.chars().all(plain) && path.split('/').all(|part| !part.is_empty() && part != "..")
 }
 
 fn lacks(survey: &Survey) -> String {
@@ -148,7 +169,7 @@ impl fmt::Display for Refusal {
             Self::NobodyListens(port, found) => {
                 write!(f, "nothing listens on port {port}; the API servers here have {found:?}")
             }
-            Self::Everything(net) => write!(f, "{net} is the whole internet: a gate that lets it in is none"),
+            Self::Everything(net) => write!(f, "{net} is the whole internet; name the addresses that are meant"),
             Self::GoesDown(before, after) => write!(f, "stage {after} % lets in no more than the one before, {before} %"),
             Self::NotAShare(percent) => write!(f, "{percent} % is no share of the sources; take 1 to 100"),
             Self::NotARate(rate) => write!(f, "{rate} connections a second is no rate; take 1 to 10000"),
@@ -157,6 +178,9 @@ impl fmt::Display for Refusal {
             Self::NoCgroups => f.write_str(
                 "this host has no version 2 control groups, so its processes cannot be told apart; gate its pods by address",
             ),
+            Self::BadCgroup(path) => {
+                write!(f, "`{path}` cannot be named in a rule; take a path such as system.slice/kubelet.service")
+            }
             Self::Foreign(back_end) => {
                 write!(f, "rules named breakglass that carry no mark of this program are in {back_end}; look at them first")
             }
@@ -170,6 +194,104 @@ impl fmt::Display for Refusal {
             ),
             Self::NoBackEnd(lacks) => write!(f, "nothing on this host can hold a gate that ends by itself ({lacks})"),
             Self::NotRoot => f.write_str("rules need root; log in as root or with a user whose sudo asks nothing"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::host::gate::{ApiProcess, BackEnd, Listener, Tool, sample};
+
+    fn host() -> Survey {
+        let works = Tool { works: true, v6: true, error: None };
+        Survey {
+            root: true,
+            operator: Some(IpAddr::from([192, 0, 2, 10])),
+            ssh_ports: [22].into(),
+            nft: works,
+            api: vec![ApiProcess { pid: 7, port: 6443 }],
+            listeners: vec![Listener { port: 6443, process: Some("kube-apiserver".into()) }],
+            has_ss: true,
+            ..Survey::default()
+        }
+    }
+
+    #[test]
+    fn a_sound_gate_on_a_sound_host_is_not_refused() {
+        assert_eq!(refuse(&sample(), &host()), []);
+        // A crash-looping API server does not listen, and that is when it needs a gate.
+        let survey = Survey { listeners: Vec::new(), ..host() };
+        assert_eq!(refuse(&sample(), &survey), []);
+        // A gate of this very run, and one that has run out, are in nobody's way.
+        for (run, stands) in [("20261122-1342-k3v9", true), ("another", false)] {
+            let mark = Mark { run: run.into(), ..sample().mark() };
+            let gate = Some(Found { back_end: BackEnd::Nft, mark: Some(mark), stands });
+            assert_eq!(refuse(&sample(), &Survey { gate, ..host() }), []);
+        }
+    }
+
+    #[test]
+    fn every_fault_of_a_gate_is_named_at_once() {
+        let mut spec = sample();
+        spec.side = Side::Server { ports: vec![22, 7777] };
+        spec.allow[0].net = "0.0.0.0/0".parse().unwrap();
+        (spec.hold, spec.confirm_within, spec.step) = (0, 86_401, 60);
+        spec.stages = vec![Stage::Share(25), Stage::Share(5), Stage::Share(101), Stage::Rate(0)];
+        spec.stages.push(Stage::Set { name: "kubelets".into(), nets: Vec::new() });
+        let everything = spec.allow[0].net;
+        let want = [
+            Refusal::Everything(everything),
+            Refusal::BadTime("--confirm-within", 86_401),
+            Refusal::BadTime("--for", 0),
+            Refusal::GoesDown(25, 5),
+            Refusal::NotAShare(101),
+            Refusal::NotARate(0),
+            Refusal::EmptySet("kubelets".into()),
+            Refusal::CutsSsh(22),
+            Refusal::NobodyListens(7777, vec![6443]),
+        ];
+        assert_eq!(refuse(&spec, &host()), want);
+        assert!(want.iter().all(|r| !r.to_string().is_empty() && !r.to_string().contains('\n')));
+    }
+
+    #[test]
+    fn what_the_host_is_or_holds_is_reason_enough() {
+        let one = |survey: Survey| {
+            let all = refuse(&sample(), &survey);
+            assert_eq!(all.len(), 1, "{all:?}");
+            all[0].to_string()
+        };
+        let far = Some(IpAddr::from([198, 51, 100, 7]));
+        assert!(one(Survey { operator: far, ..host() }).contains("198.51.100.7 and would be shut out"));
+        assert!(one(Survey { root: false, ..host() }).contains("root"));
+        let broken = Tool { error: Some("Operation not supported".into()), ..Tool::default() };
+        assert!(
+            one(Survey { nft: broken, ..host() }).contains("nft: Operation not supported; iptables-nft: not there")
+        );
+        let found = |mark| Some(Found { back_end: BackEnd::Nft, mark, stands: true });
+        assert!(one(Survey { gate: found(None), ..host() }).contains("no mark of this program"));
+        let mark = Mark { run: "r7".into(), operator: "bob".into(), ..sample().mark() };
+        let held = one(Survey { gate: found(Some(mark)), ..host() });
+        assert!(held.contains("run r7") && held.contains("bob") && held.contains("2026-09-21T14:13:20Z"), "{held}");
+    }
+
+    #[test]
+    fn a_control_group_cannot_smuggle_in_a_rule() {
+        let mut spec = sample();
+        for (path, good) in [
+            ("system.slice/kubelet.service", true),
+            ("/system.slice", false),
+            ("a\" accept; }", false),
+            ("a\nflush ruleset", false),
+            ("a/../b", false),
+            ("", false),
+        ] {
+            let api = vec!["192.0.2.1:6443".parse().unwrap()];
+            spec.side = Side::Client { endpoints: api, service: Vec::new(), scope: Scope::Cgroup(path.into()) };
+            assert_eq!(refuse_spec(&spec).is_empty(), good, "{path}");
         }
     }
 }

@@ -142,6 +142,8 @@ pub struct Survey {
     pub can_destroy: Option<bool>,
     /// Whether `ss` is there.
     pub has_ss: bool,
+    /// Whether processes are in version 2 control groups, by which rules can tell them apart.
+    pub cgroup2: bool,
     /// The kubelet's control group (version 2), below the root.
     pub kubelet_cgroup: Option<String>,
     /// A gate that is there already.
@@ -223,6 +225,7 @@ pub fn parse_survey(stdout: &str) -> Option<Survey> {
         own,
         can_destroy: answer.get("destroy").map(|d| d == "yes"),
         has_ss: answer.yes("ss"),
+        cgroup2: answer.yes("cgroup2"),
         kubelet_cgroup: answer.get("kubelet_cgroup").filter(|_| answer.yes("cgroup2")).map(str::to_owned),
         gate: answer.get("gate").and_then(BackEnd::from_word).map(|back_end| Found {
             back_end,
