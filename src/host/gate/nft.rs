@@ -89,7 +89,7 @@ impl Text {
     }
 }
 
-/// The whole table, to be loaded with `nft -f`; it fails as a whole if there is a table of this name already.
+/// The whole table, refusing nobody yet, to be loaded with `nft -f`; it fails as a whole if there is one of this name.
 pub(super) fn ruleset(spec: &GateSpec) -> String {
     let mut t = Text(String::new());
     t.line(0, format!("create table inet {NAME}"));
@@ -140,11 +140,11 @@ fn nets(t: &mut Text, name: &str, all: &[Net]) {
 }
 
 fn sets(t: &mut Text, spec: &GateSpec) {
-    let times = Times::unconfirmed(spec.rungs().len(), spec.confirm_within);
+    t.line(1, format!("set claim {{ type mark; elements = {{ {} }} }}", claim(&spec.run)));
     t.line(1, "set confirmed { type inet_service; }");
-    fuse(t, "armed", &spec.ports(), times.armed);
-    for (k, seconds) in times.until.iter().enumerate() {
-        fuse(t, &format!("until_{}", k + 1), &spec.ports(), seconds.unwrap_or(0));
+    fuse(t, "armed");
+    for k in 1..=spec.rungs().len() {
+        fuse(t, &format!("until_{k}"));
     }
     let allowed: Vec<Net> = [false, true].into_iter().flat_map(|v6| spec.allowed(v6)).collect();
     nets(t, "allow", &allowed);
@@ -173,9 +173,8 @@ fn sets(t: &mut Text, spec: &GateSpec) {
     }
 }
 
-fn fuse(t: &mut Text, name: &str, ports: &[u16], seconds: u32) {
-    let ports: Vec<String> = ports.iter().map(|p| format!("{p} timeout {seconds}s")).collect();
-    t.line(1, format!("set {name} {{ type inet_service; flags timeout;{} }}", elements(&ports)));
+fn fuse(t: &mut Text, name: &str) {
+    t.line(1, format!("set {name} {{ type inet_service; flags timeout; }}"));
 }
 
 fn verdicts(t: &mut Text, spec: &GateSpec) {
@@ -310,29 +309,53 @@ fn client_hooks(t: &mut Text, scope: &Scope) {
     }
 }
 
-/// The transaction that sets the fuses anew. It fails as a whole if the gate has burnt down in the meantime.
+/// A number that stands for the run in the `claim` set, where a transaction can ask for it (FNV-1a).
+fn claim(run: &str) -> String {
+    let hash = run.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+    format!("{hash:#010x}")
+}
+
+/// The transaction that closes the gate once its table is loaded, to be gone after `confirm_within` seconds.
+///
+/// Not in one with the table: `armed` was then in force a moment before the interval sets of the allowed were, and one
+/// closing in ten reset somebody who was on the list (Linux 6.18). Fails as a whole if the table is another run's by now.
+pub(super) fn arming(spec: &GateSpec) -> String {
+    let mark = spec.mark();
+    let times = Times::unconfirmed(mark.rungs.len(), spec.confirm_within);
+    format!("{}{}", guard(&mark), fuses(&mark, &times))
+}
+
+/// The transaction that sets the fuses anew and confirms the gate. It fails as a whole if the gate has burnt down in the
+/// meantime or is another run's: an element that has expired or was never there cannot be deleted.
 pub(super) fn rearm(mark: &Mark, times: &Times) -> String {
-    let mut text = String::new();
-    let with = |seconds: u32| -> String {
-        let all: Vec<String> = mark.ports.iter().map(|p| format!("{p} timeout {seconds}s")).collect();
-        all.join(", ")
-    };
-    let ports: Vec<String> = mark.ports.iter().map(ToString::to_string).collect();
-    let ports = ports.join(", ");
-    let mut line = |s: String| {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{s}");
-    };
-    // An element that has expired cannot be deleted: that is what makes the transaction fail.
-    line(format!("delete element inet {NAME} armed {{ {ports} }}"));
-    line(format!("add element inet {NAME} armed {{ {} }}", with(times.armed)));
+    let ports = ports(mark);
+    format!(
+        "{}delete element inet {NAME} armed {{ {ports} }}\n{}add element inet {NAME} confirmed {{ {ports} }}\n",
+        guard(mark),
+        fuses(mark, times)
+    )
+}
+
+fn guard(mark: &Mark) -> String {
+    let claim = claim(&mark.run);
+    format!("delete element inet {NAME} claim {{ {claim} }}\nadd element inet {NAME} claim {{ {claim} }}\n")
+}
+
+fn ports(mark: &Mark) -> String {
+    mark.ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn fuses(mark: &Mark, times: &Times) -> String {
+    let with =
+        |seconds: u32| mark.ports.iter().map(|p| format!("{p} timeout {seconds}s")).collect::<Vec<_>>().join(", ");
+    let mut text = format!("add element inet {NAME} armed {{ {} }}\n", with(times.armed));
     for (k, seconds) in times.until.iter().enumerate() {
-        line(format!("flush set inet {NAME} until_{}", k + 1));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "flush set inet {NAME} until_{}", k + 1);
         if let Some(seconds) = seconds {
-            line(format!("add element inet {NAME} until_{} {{ {} }}", k + 1, with(*seconds)));
+            let _ = writeln!(text, "add element inet {NAME} until_{} {{ {} }}", k + 1, with(*seconds));
         }
     }
-    line(format!("add element inet {NAME} confirmed {{ {ports} }}"));
     text
 }
 
@@ -355,15 +378,18 @@ if nft_there; then
   # What is left of a gate that has run out. By its handle: a new one in its place has another.
   nft delete table inet handle "$handle" >/dev/null 2>&1
 fi
-err=$(nft_load {rules}) || {{
+lost() {{
   owner=$(nft_owner)
   [ -z "$owner" ] || refuse_others
-  say result failed; fail "nft did not take the rules: $err"
+  say result failed; fail "nft did not take the $1: $err"
 }}
+err=$(nft_load {rules}) || lost rules
+err=$(nft_load {arming}) || lost fuses
 say result closed
 "#,
         run = run_field(&spec.run),
         rules = quote(&ruleset(spec)),
+        arming = quote(&arming(spec)),
     )
 }
 

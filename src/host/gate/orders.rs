@@ -6,7 +6,9 @@ use crate::host::script::{Answer, Script};
 /// The exact rules that closing writes, as labelled texts: what `plan` prints.
 pub fn rules(spec: &GateSpec, back_end: BackEnd) -> Vec<(String, String)> {
     match back_end {
-        BackEnd::Nft => vec![("nft -f -".to_owned(), nft::ruleset(spec))],
+        BackEnd::Nft => {
+            vec![("nft -f -".to_owned(), nft::ruleset(spec)), ("nft -f -".to_owned(), nft::arming(spec))]
+        }
         BackEnd::IptablesNft | BackEnd::IptablesLegacy => vec![
             ("ipset restore".to_owned(), iptables::sets(spec)),
             (format!("{back_end}-restore -w 5 --noflush"), iptables::table(spec, false)),
