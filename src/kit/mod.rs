@@ -1,11 +1,19 @@
 //! What was prepared in peace: clusters, API servers, hosts, credentials. Needs no DNS, no identity provider, no server.
 
+mod file;
+pub mod load;
+pub mod pem;
+mod read;
 pub mod select;
+#[cfg(test)]
+mod tests;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+pub use file::schema;
 
 /// One cluster, everything resolved: addresses are IPs, key material is in memory.
 #[derive(Debug, Clone)]

@@ -1,0 +1,191 @@
+//! Reads what a file of the kit points at, and says what is wrong with it.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use jiff::Timestamp;
+
+use super::Credential;
+use super::pem::{self, CertFacts};
+use crate::process::Process;
+use crate::yaml::{Faults, Node};
+
+/// Files with keys are short; anything longer is something else.
+const LONGEST: u64 = 1 << 20;
+
+/// Where paths begin, and what time it is.
+pub(super) struct Place<'a> {
+    /// The folder that relative paths begin at.
+    pub(super) folder: PathBuf,
+    pub(super) process: &'a Process,
+}
+
+/// A value that may stand in a file or in place: the node of each, if given.
+#[derive(Clone, Copy)]
+pub(super) struct Either<'a> {
+    pub(super) path: Option<&'a Node>,
+    pub(super) data: Option<&'a Node>,
+}
+
+impl<'a> Either<'a> {
+    /// The keys `name` and `nameData` of a map.
+    pub(super) fn of(map: Option<&'a Node>, name: &str) -> Self {
+        let get = |key: &str| map.and_then(|map| map.get(key));
+        Self { path: get(name), data: get(&format!("{name}Data")) }
+    }
+
+    pub(super) fn node(self) -> Option<&'a Node> {
+        self.path.or(self.data)
+    }
+}
+
+impl Place<'_> {
+    /// A path as written, from here.
+    pub(super) fn path(&self, text: &str) -> PathBuf {
+        match text.strip_prefix("~/") {
+            Some(rest) => self.process.home().join(rest),
+            None => self.folder.join(text),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.process.clock.now()
+    }
+
+    /// Bytes from a file or from base64 in place.
+    pub(super) fn bytes(&self, either: Either<'_>, secret: bool, faults: &mut Faults) -> Option<Vec<u8>> {
+        if let (Some(_), Some(data)) = (either.path, either.data) {
+            faults.refuse(data, "given twice: as a file and in place", None);
+            return None;
+        }
+        if let Some(node) = either.path {
+            let path = self.path(node.text()?);
+            if secret {
+                closed(&path, node, faults)?;
+            }
+            return match read(&path) {
+                Ok(bytes) => Some(bytes),
+                Err(error) => {
+                    faults.refuse(node, format!("cannot read {}: {error}", path.display()), None);
+                    None
+                }
+            };
+        }
+        let node = either.data?;
+        let text: String = node.text()?.chars().filter(|c| !c.is_whitespace()).collect();
+        match base64::engine::general_purpose::STANDARD.decode(text) {
+            Ok(bytes) => Some(bytes),
+            Err(error) => {
+                faults.refuse(node, format!("not base64: {error}"), None);
+                None
+            }
+        }
+    }
+
+    /// The certificates of an authority.
+    pub(super) fn authority(&self, either: Either<'_>, faults: &mut Faults) -> Option<Vec<u8>> {
+        let bytes = self.bytes(either, false, faults)?;
+        if let (Err(fault), Some(node)) = (pem::certificates(&bytes), either.node()) {
+            faults.refuse(node, format!("certificate authority: {fault}"), None);
+            return None;
+        }
+        Some(bytes)
+    }
+
+    /// A client certificate and its key.
+    pub(super) fn certificate(&self, cert: Either<'_>, key: Either<'_>, faults: &mut Faults) -> Option<Credential> {
+        let (cert_node, key_node) = match (cert.node(), key.node()) {
+            (Some(cert), Some(key)) => (cert, key),
+            (Some(node), None) => {
+                faults.refuse(node, "a client certificate without its key", None);
+                return None;
+            }
+            (None, Some(node)) => {
+                faults.refuse(node, "a client key without its certificate", None);
+                return None;
+            }
+            (None, None) => return None,
+        };
+        let cert = self.bytes(cert, false, faults);
+        let key = self.bytes(key, true, faults);
+        let facts = cert.as_deref().and_then(|pem| match pem::certificates(pem) {
+            Ok(facts) => facts.into_iter().next(),
+            Err(fault) => {
+                faults.refuse(cert_node, format!("client certificate: {fault}"), None);
+                None
+            }
+        });
+        if let Some(fault) = facts.as_ref().and_then(|facts| facts.fault(self.now())) {
+            faults.refuse(cert_node, format!("client {fault}"), Some(RENEW.into()));
+        }
+        if let (Some(key), Some(facts)) = (&key, &facts) {
+            check_key(key, facts, key_node, faults);
+        }
+        Some(Credential::Certificate { cert: cert?, key: key? })
+    }
+
+    /// A bearer token.
+    pub(super) fn token(&self, file: Option<&Node>, inline: Option<&Node>, faults: &mut Faults) -> Option<Credential> {
+        let node = file.or(inline)?;
+        let text = match inline {
+            Some(inline) => inline.text()?.to_owned(),
+            None => {
+                let bytes = self.bytes(Either { path: file, data: None }, true, faults)?;
+                String::from_utf8_lossy(&bytes).into_owned()
+            }
+        };
+        let token = text.trim().to_owned();
+        if token.is_empty() || token.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            faults.refuse(node, "a bearer token is one word without spaces", None);
+            return None;
+        }
+        if let Some(end) = pem::token_end(&token).filter(|end| *end < self.now()) {
+            let since = pem::age(self.now().duration_since(end));
+            faults.refuse(node, format!("the token expired on {end}, {since} ago"), Some(RENEW.into()));
+        }
+        Some(Credential::Token(token))
+    }
+}
+
+const RENEW: &str = "make a new one while the API still answers, or on a control-plane host: kubeadm kubeconfig user";
+
+fn check_key(key: &[u8], facts: &CertFacts, node: &Node, faults: &mut Faults) {
+    if let Err(fault) = pem::key_of(key, facts) {
+        faults.refuse(node, fault, None);
+    }
+}
+
+/// Refuses a file with a secret that others can read; `None` when it was refused.
+pub(super) fn closed(path: &Path, node: &Node, faults: &mut Faults) -> Option<()> {
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.permissions().mode() & 0o077 != 0 => {
+            let mode = meta.permissions().mode() & 0o777;
+            let what = format!("{} can be read by others: its mode is {mode:04o}", path.display());
+            faults.refuse(node, what, Some(chmod(path)));
+            None
+        }
+        Ok(_) => Some(()),
+        Err(error) => {
+            faults.refuse(node, format!("cannot read {}: {error}", path.display()), None);
+            None
+        }
+    }
+}
+
+/// The command that closes a file.
+pub(super) fn chmod(path: &Path) -> String {
+    format!("chmod 600 {}", path.display())
+}
+
+/// A whole file, when it is a file and not too long.
+pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let meta = std::fs::metadata(path)?;
+    if !meta.is_file() {
+        return Err(std::io::Error::other("not a file"));
+    }
+    if meta.len() > LONGEST {
+        return Err(std::io::Error::other(format!("{} bytes; at most {LONGEST} are read", meta.len())));
+    }
+    std::fs::read(path)
+}

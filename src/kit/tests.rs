@@ -1,0 +1,202 @@
+//! Files of the kit, right and wrong, with real certificates.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use jiff::Timestamp;
+use tempfile::TempDir;
+
+use super::*;
+use crate::process::{Clock, Process};
+
+pub(super) const NOW: &str = "2026-06-01T00:00:00Z";
+
+pub(super) fn process(home: &Path) -> Process {
+    Process {
+        args: Vec::new(),
+        env: [("HOME".to_owned(), home.display().to_string())].into(),
+        cwd: home.to_owned(),
+        interactive: false,
+        stdout_terminal: false,
+        stderr_terminal: false,
+        clock: Clock::Fixed(NOW.parse::<Timestamp>().unwrap()),
+    }
+}
+
+/// A certificate and its key, good in these years.
+pub(super) fn pair(name: &str, from: i32, to: i32) -> (String, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    params.not_before = rcgen::date_time_ymd(from, 1, 1);
+    params.not_after = rcgen::date_time_ymd(to, 1, 1);
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+pub(super) fn put(folder: &Path, name: &str, text: &str, mode: u32) {
+    let path = folder.join(name);
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+const GOOD: &str = "\
+apiVersion: breakglass/v1
+kind: Cluster
+metadata: {name: prod}
+spec:
+  tlsServerName: kubernetes
+  certificateAuthority: ca.crt
+  user: {clientCertificate: me.crt, clientKey: me.key}
+  ssh: {user: ops, identities: [id], sudo: true, jumps: [bastion]}
+  jumps:
+    - {name: bastion, address: 192.0.2.1, ssh: {user: joe, port: 2222}}
+  apiServers:
+    - {name: cp1, address: '127.0.0.1:6443', via: cp1}
+    - {name: lb, address: 10.0.0.9}
+  hosts:
+    - name: cp1
+      address: 10.0.0.1
+      ssh: {hostKeys: [ssh-ed25519 AAAA, '@revoked * ssh-ed25519 BBBB']}
+    - {name: n1, address: 'fd00::1', manifests: /m, ssh: {port: 2022, jumps: [], hostKeys: [ssh-rsa CCCC]}}
+";
+
+fn folder() -> TempDir {
+    let dir = TempDir::new().unwrap();
+    let (cert, key) = pair("me", 2020, 2030);
+    put(dir.path(), "ca.crt", &pair("ca", 2020, 2030).0, 0o644);
+    put(dir.path(), "me.crt", &cert, 0o644);
+    put(dir.path(), "me.key", &key, 0o600);
+    put(dir.path(), "id", "key", 0o600);
+    put(dir.path(), "prod.yaml", GOOD, 0o644);
+    dir
+}
+
+fn load(dir: &TempDir) -> Result<Cluster, Vec<String>> {
+    let loaded = load::file(&dir.path().join("prod.yaml"), &process(dir.path()));
+    let prefix = format!("{}/", dir.path().display());
+    loaded.map_err(|refusals| refusals.iter().map(|refusal| refusal.to_string().replace(&prefix, "")).collect())
+}
+
+#[test]
+fn a_file_becomes_a_cluster() {
+    let dir = folder();
+    let cluster = load(&dir).unwrap();
+    assert_eq!(cluster.name, "prod");
+    assert_eq!(cluster.api_servers[0].host.as_deref(), Some("cp1"));
+    assert_eq!(cluster.api_servers[1].address, "10.0.0.9:6443".parse().unwrap());
+    assert!(matches!(&cluster.credential, Credential::Certificate { key, .. } if key.starts_with(b"-----BEGIN")));
+    let [cp1, n1] = cluster.hosts.as_slice() else { panic!("two hosts") };
+    assert_eq!((cp1.roles.as_slice(), n1.roles.as_slice()), ([Role::ControlPlane].as_slice(), [Role::Node].as_slice()));
+    assert_eq!(cp1.ssh.host_keys, ["10.0.0.1 ssh-ed25519 AAAA", "@revoked * ssh-ed25519 BBBB"]);
+    assert_eq!(
+        (cp1.ssh.user.as_str(), cp1.ssh.sudo, cp1.manifests.as_str()),
+        ("ops", true, "/etc/kubernetes/manifests")
+    );
+    assert_eq!((cp1.ssh.jumps[0].ssh.user.as_str(), cp1.ssh.jumps[0].ssh.port), ("joe", 2222));
+    assert_eq!((n1.ssh.host_keys[0].as_str(), n1.ssh.jumps.len()), ("[fd00::1]:2022 ssh-rsa CCCC", 0));
+    assert_eq!(n1.ssh.identities, [dir.path().join("id")]);
+    assert!(!format!("{cluster:?}").contains("PRIVATE"));
+}
+
+#[test]
+fn everything_wrong_is_said_at_once_with_its_place() {
+    let dir = folder();
+    let (old, key) = pair("me", 2020, 2026);
+    put(dir.path(), "me.crt", &old, 0o644);
+    put(dir.path(), "me.key", &key, 0o640);
+    put(dir.path(), "id", "key", 0o644);
+    put(dir.path(), "ca.crt", "no certificate", 0o644);
+    let text = GOOD
+        .replace("via: cp1", "via: cp2")
+        .replace("10.0.0.9", "api.example.com:443")
+        .replace("jumps: [bastion]", "jumps: [bastoin]")
+        .replace("name: n1", "name: cp1");
+    put(dir.path(), "prod.yaml", &text, 0o644);
+    let said = load(&dir).unwrap_err();
+    for expected in [
+        "prod.yaml:6:25: certificate authority: no certificate in it; expected PEM",
+        "prod.yaml:7:29: client certificate of CN=me expired on 2026-01-01T00:00:00Z, 151 days ago (make a new one",
+        "prod.yaml:7:48: me.key can be read by others: its mode is 0640 (chmod 600 me.key)",
+        "prod.yaml:8:32: id can be read by others: its mode is 0644 (chmod 600 id)",
+        "prod.yaml:8:57: no jump host \"bastoin\" under jumps (did you mean \"bastion\"?)",
+        "prod.yaml:12:51: via: no host \"cp2\" under hosts (did you mean \"cp1\"?)",
+        "prod.yaml:13:27: address: expected an IP address and a port, found \"api.example.com:443\": names are not \
+         looked up (getent ahosts api.example.com)",
+        "prod.yaml:18:14: hosts: \"cp1\" is there twice",
+    ] {
+        assert!(said.iter().any(|line| line.contains(expected)), "{expected}\nsaid {said:#?}");
+    }
+}
+
+#[test]
+fn each_fault_is_found() {
+    let other = pair("other", 2020, 2030).1;
+    let later = pair("me", 2027, 2030);
+    for (from, to, expected) in [
+        (
+            "address: 10.0.0.1\n",
+            "address: cp1.example.com\n",
+            "prod.yaml:16:16: spec.hosts[0].address: \"cp1.example.com\" is not an IP",
+        ),
+        ("manifests: /m", "manifest: /m", "unknown key \"manifest\" in spec.hosts[1]"),
+        ("kind: Cluster", "kind: Runbook", "kind: expected Cluster, found \"Runbook\""),
+        ("name: prod", "name: stage", "cluster stage must stand in a file of its name (call it stage.yaml)"),
+        (", clientKey: me.key", "", "a client certificate without its key"),
+        ("clientKey: me.key", "clientKey: gone.key", "cannot read gone.key: No such file"),
+        ("clientKey: me.key", "clientKeyData: '%%'", "not base64"),
+        ("port: 2222", "port: 0", "ssh.port: expected a whole number from 1 to 65535, found 0"),
+        ("name: lb", "name: cp1", "apiServers: \"cp1\" is there twice"),
+        ("clientKey: me.key", "clientKey: other.key", "the key does not belong to the certificate of CN=me"),
+        (
+            "{clientCertificate: me.crt, clientKey: me.key}",
+            "{tokenFile: old.token}",
+            "the token expired on 2026-05-31T22:00:00Z, 2 hours ago",
+        ),
+        (
+            "{clientCertificate: me.crt, clientKey: me.key}",
+            "{clientCertificate: later.crt, clientKey: later.key}",
+            "is not valid before 2027-01-01T00:00:00Z, in 214 days",
+        ),
+        ("{clientCertificate: me.crt, clientKey: me.key}", "{token: 'a b'}", "a bearer token is one word"),
+        ("name: n1", "name: 'n,1'", "host name \"n,1\": expected letters"),
+    ] {
+        let dir = folder();
+        put(dir.path(), "other.key", &other, 0o600);
+        put(dir.path(), "later.crt", &later.0, 0o600);
+        put(dir.path(), "later.key", &later.1, 0o600);
+        // {"exp":1780264800}
+        put(dir.path(), "old.token", "e30.eyJleHAiOjE3ODAyNjQ4MDB9.x", 0o600);
+        assert!(GOOD.contains(from), "{from}");
+        put(dir.path(), "prod.yaml", &GOOD.replace(from, to), 0o600);
+        let said = load(&dir).expect_err(to);
+        assert!(said.iter().any(|line| line.contains(expected)), "{to}\nexpected {expected}\nsaid {said:#?}");
+    }
+}
+
+#[test]
+fn a_file_that_holds_a_secret_must_be_closed() {
+    let dir = folder();
+    let text = GOOD.replace("{clientCertificate: me.crt, clientKey: me.key}", "{token: secret}");
+    put(dir.path(), "prod.yaml", &text, 0o640);
+    let said = load(&dir).unwrap_err();
+    assert!(said[0].contains("prod.yaml can be read by others: its mode is 0640 (chmod 600"), "{said:?}");
+    put(dir.path(), "prod.yaml", &text, 0o600);
+    assert!(matches!(load(&dir).unwrap().credential, Credential::Token(token) if token == "secret"));
+}
+
+#[test]
+fn clusters_are_chosen_by_name() {
+    let dir = folder();
+    let choose = |words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        load::clusters(dir.path(), &words, &process(dir.path()))
+    };
+    assert_eq!(choose(&["all"]).unwrap().len(), 1);
+    assert_eq!(choose(&["prod"]).unwrap()[0].name, "prod");
+    let said = choose(&["pord"]).unwrap_err();
+    assert!(said[0].to_string().contains("cluster \"pord\" is unknown (did you mean \"prod\"?)"), "{}", said[0]);
+    let empty = TempDir::new().unwrap();
+    let said = load::clusters(empty.path(), &["x".into()], &process(empty.path())).unwrap_err();
+    assert!(said[0].to_string().contains("kit import"), "{}", said[0]);
+}
