@@ -18,8 +18,9 @@ use rustix::{
 
 use crate::{
     command::{Output, Running, run},
-    isolate::{ROLE, find_program},
+    isolate::ROLE,
     lab::{Plot, WORK},
+    machine::find_program,
     net,
     probe::Probe,
     process::{Process, pids, signal_pid},

@@ -13,15 +13,15 @@
 use std::{
     env, fs,
     os::unix::process::CommandExt,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, ExitCode},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 use libtest_mimic::{Arguments, Failed, Trial};
 use rustix::{
     mount::{MountFlags, mount},
-    process::{Pid, Signal, WaitOptions, WaitStatus, geteuid, getpid, getppid, set_parent_process_death_signal, wait},
+    process::{Pid, Signal, WaitOptions, WaitStatus, getpid, getppid, set_parent_process_death_signal, wait},
 };
 
 use crate::{
@@ -29,30 +29,13 @@ use crate::{
     command::exit_code,
     host_init,
     lab::WORK,
+    machine,
 };
 
 /// Which link of the chain this process is.
 pub(crate) const ROLE: &str = "BREAKGLASS_TESTBED_ROLE";
 /// Set by whoever wants a level that cannot run to fail the whole run.
 const REQUIRE_ALL: &str = "BREAKGLASS_TESTS_REQUIRE_ALL";
-
-/// Programs the lab starts, each with the Debian package that brings it.
-const TOOLS: &[(&str, &str)] = &[
-    ("unshare", "util-linux"),
-    ("nsenter", "util-linux"),
-    ("ip", "iproute2"),
-    ("tc", "iproute2"),
-    ("ss", "iproute2"),
-    ("nft", "nftables"),
-    ("iptables-legacy", "iptables"),
-    ("iptables-nft", "iptables"),
-    ("ipset", "ipset"),
-    ("sshd", "openssh-server"),
-    ("ssh", "openssh-client"),
-    ("ssh-keygen", "openssh-client"),
-    ("sudo", "sudo"),
-    ("useradd", "passwd"),
-];
 
 /// The `main` of a test binary that uses the lab. Where the lab cannot run, every test is counted as skipped and the
 /// reason is said once; with `BREAKGLASS_TESTS_REQUIRE_ALL` set that is a failure.
@@ -61,18 +44,19 @@ pub fn main(tests: Vec<Trial>) -> ExitCode {
     if arguments.list {
         return libtest_mimic::run(&arguments, tests).exit_code();
     }
-    if is_outside() {
-        let missing = missing();
-        if !missing.is_empty() {
-            for reason in missing {
-                eprintln!("testbed: skipped: {reason}");
-            }
-            let skipped = tests.into_iter().map(|test| test.with_ignored_flag(true)).collect();
-            let conclusion = libtest_mimic::run(&arguments, skipped);
-            return if env::var_os(REQUIRE_ALL).is_some() { ExitCode::FAILURE } else { conclusion.exit_code() };
-        }
+    if !is_outside() {
+        return run_isolated(move || libtest_mimic::run(&arguments, tests).exit_code());
     }
-    run_isolated(move || libtest_mimic::run(&arguments, tests).exit_code())
+    let reasons = machine::lacks();
+    if reasons.is_empty() {
+        return concluded(isolate());
+    }
+    for reason in reasons {
+        eprintln!("testbed: skipped: {reason}");
+    }
+    let skipped = tests.into_iter().map(|test| test.with_ignored_flag(true)).collect();
+    let conclusion = libtest_mimic::run(&arguments, skipped);
+    if env::var_os(REQUIRE_ALL).is_some() { ExitCode::FAILURE } else { conclusion.exit_code() }
 }
 
 /// One test of a binary whose `main` is [`main`]: a failure is shown with its whole chain of causes.
@@ -94,7 +78,13 @@ pub fn play_role() -> Option<ExitCode> {
 
 /// Runs `body` in fresh namespaces, in a process of its own, and returns its exit code. Needs root and Linux.
 pub fn run_isolated(body: impl FnOnce() -> ExitCode) -> ExitCode {
-    play_role().unwrap_or_else(|| if is_outside() { concluded(isolate()) } else { body() })
+    play_role().unwrap_or_else(|| {
+        if !is_outside() {
+            return body();
+        }
+        let reasons = machine::lacks();
+        concluded(if reasons.is_empty() { isolate() } else { Err(anyhow!("{}", reasons.join("\ntestbed: "))) })
+    })
 }
 
 fn concluded(code: Result<i32>) -> ExitCode {
@@ -110,30 +100,6 @@ fn concluded(code: Result<i32>) -> ExitCode {
 /// Whether this process is still on the machine, with its network, and not in a lab.
 pub fn is_outside() -> bool {
     matches!(role(), Role::Outside)
-}
-
-/// One sentence for each thing that the lab needs and this machine lacks, with how to get it.
-fn missing() -> Vec<String> {
-    if !cfg!(target_os = "linux") {
-        return vec!["the lab is made of Linux namespaces: run it on Linux".to_owned()];
-    }
-    if !geteuid().is_root() {
-        return vec!["the lab makes network namespaces and needs root: run it again with sudo -E".to_owned()];
-    }
-    let mut missing: Vec<_> = TOOLS
-        .iter()
-        .filter(|(tool, _)| find_program(tool).is_none())
-        .map(|(tool, package)| format!("`{tool}` is not on the PATH: apt-get install {package}"))
-        .collect();
-    if !fs::read_to_string("/proc/filesystems").unwrap_or_default().contains("\toverlay\n") {
-        missing.push("this kernel has no overlay file system, the hosts' own disks: modprobe overlay".to_owned());
-    }
-    missing
-}
-
-/// The full path of a program on the PATH.
-pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
 enum Role {
@@ -162,10 +128,6 @@ fn role() -> Role {
 
 /// Starts the chain and waits for its end.
 fn isolate() -> Result<i32> {
-    let reasons = missing();
-    if !reasons.is_empty() {
-        bail!("{}", reasons.join("\ntestbed: "));
-    }
     let role = format!("leash={}", getpid().as_raw_nonzero());
     let janitor = Janitor::hire()?;
     let mut leash = Command::new(env::current_exe()?);
@@ -184,7 +146,7 @@ fn leash(parent: &str) -> anyhow::Error {
     }
     // If the parent died before the line above there is no signal left to come.
     if getppid().is_none_or(|now| now.as_raw_nonzero().to_string() != parent) {
-        return anyhow::anyhow!("the test process ended before its lab was made");
+        return anyhow!("the test process ended before its lab was made");
     }
     let binary = match env::current_exe() {
         Ok(binary) => binary,

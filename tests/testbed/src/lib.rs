@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `isolate` | the test process moves into its own namespaces before the first test |
+//! | `machine` | what the lab needs of the machine, found out first |
 //! | `lab` | the operator's side: the bridge, the work folder, the keys |
 //! | `host` | one host: its own network, mounts, processes, name, `/etc/kubernetes` and OpenSSH server |
 //! | `ssh` | client keys, `known_hosts`, ssh configuration |
@@ -30,6 +31,7 @@ mod host_init;
 mod isolate;
 mod kubectl;
 mod lab;
+mod machine;
 mod net;
 pub mod pki;
 mod probe;

@@ -5,7 +5,7 @@ use std::{any::Any, fs, os::unix::fs::symlink, path::Path, path::PathBuf, proces
 use anyhow::{Context, Result};
 use rustix::mount::mount_bind;
 
-use crate::{fault::Fault, host::Host, isolate::find_program, lab::Lab};
+use crate::{fault::Fault, host::Host, lab::Lab, machine::find_program};
 
 /// One line of the table.
 pub struct Scenario {
