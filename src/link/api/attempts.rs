@@ -1,0 +1,389 @@
+//! How often a request is tried, where, and when it is given up.
+//!
+//! A server that starves answers after ten or twenty seconds, so giving up early and trying again never wins; one that
+//! keeps dying answers quickly or not at all, so a single long try never wins either. Overlapping attempts that live
+//! long win in both cases. They are only for what may be received twice; everything else is sent once, and again only
+//! when it certainly was not received.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use tokio::time::{Instant, sleep_until};
+
+use super::Answer;
+use super::fault::{Fault, FaultKind};
+use super::standing::Standing;
+
+/// Between the starts of two overlapping attempts.
+const STAGGER: Duration = Duration::from_millis(1500);
+/// How long one of several attempts lives: nearly as long as an API server works on a request before its own 504.
+const LIFE: Duration = Duration::from_secs(30);
+/// Open attempts of one request over all servers: each is a connection and a seat that a drowning server has to spare.
+const AT_ONCE: usize = 4;
+/// The pause before a server that failed at once is dialled again; doubled each time up to the cap.
+const TINY_PAUSE: Duration = Duration::from_millis(100);
+const TINY_PAUSE_CAP: Duration = Duration::from_secs(1);
+/// A server that asks for longer is asked again after this, so that the run's own limit is not used up waiting.
+const RETRY_AFTER_CAP: Duration = Duration::from_secs(10);
+/// The pause after a 429 or 503 that names none.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Answers 500, 502 and 504 that are taken before one of them is the answer.
+const BROKEN_AT_MOST: u32 = 3;
+
+/// What a request is, and so how it may be tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A health endpoint: every code is an answer, and each server is asked once.
+    Health,
+    /// Reads objects: overlapping attempts.
+    Look,
+    /// Reads something dear (metrics, the dump of a queue's state): one at a time.
+    Dump,
+    /// Changes something and may be received twice, because its guard makes it idempotent: overlapping attempts.
+    Guarded,
+    /// Changes something and may be received once only.
+    Single,
+}
+
+impl Kind {
+    fn at_once(self) -> usize {
+        match self {
+            Self::Health | Self::Look | Self::Guarded => AT_ONCE,
+            Self::Dump | Self::Single => 1,
+        }
+    }
+
+    fn writes(self) -> bool {
+        matches!(self, Self::Guarded | Self::Single)
+    }
+
+    /// What may be sent once only is not given up before the time is used up: nothing else could be tried after.
+    fn life(self) -> Duration {
+        if matches!(self, Self::Single) { Duration::MAX } else { LIFE }
+    }
+}
+
+/// One ended attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    /// The server and the way to it.
+    pub label: String,
+    /// What came, as a fragment.
+    pub came: String,
+    /// How long it took.
+    pub took: Duration,
+    /// How many attempts in a row came to the same.
+    pub times: u32,
+}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} (after {:.1} s", self.label, self.came, self.took.as_secs_f64())?;
+        if self.times > 1 {
+            write!(f, ", {} times", self.times)?;
+        }
+        f.write_str(")")
+    }
+}
+
+/// An answer and who gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Index of the server.
+    pub server: usize,
+    /// What it said.
+    pub answer: Answer,
+    /// How long the attempt took that was answered.
+    pub took: Duration,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// With an answer that stands.
+    Answered(Reply),
+    /// With nothing, or with answers that asked to come again or did not say what became of it; the last of them.
+    GaveUp {
+        /// The last answer.
+        last: Option<Reply>,
+        /// Why no server could be used at all, when that was so.
+        shut: Option<Fault>,
+    },
+}
+
+/// What all attempts together came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conclusion {
+    /// How it ended.
+    pub end: End,
+    /// At least one attempt may have been received and was not answered: a write may have been made by it.
+    pub unanswered: bool,
+    /// The attempts, oldest first, equal ones folded.
+    pub tried: Vec<Tried>,
+}
+
+enum Verdict {
+    Stands,
+    /// It was not done; ask again after this.
+    Again(Duration),
+    /// It does not say whether it was done.
+    Broken,
+}
+
+fn judge(kind: Kind, answer: &Answer, starting: bool) -> Verdict {
+    let pause = answer.retry_after.unwrap_or(PAUSE).min(RETRY_AFTER_CAP);
+    match answer.code {
+        _ if kind == Kind::Health => Verdict::Stands,
+        // Said before the request is looked at: by priority and fairness, or by the limit on requests in flight.
+        429 => Verdict::Again(pause),
+        503 if kind == Kind::Single => Verdict::Broken,
+        503 => Verdict::Again(pause),
+        500 if kind.writes() && answer.refused_by_webhook() => Verdict::Stands,
+        500 | 502 | 504 => Verdict::Broken,
+        401 | 403 if starting => Verdict::Again(PAUSE),
+        404 if starting && !answer.names_an_object() => Verdict::Again(PAUSE),
+        _ => Verdict::Stands,
+    }
+}
+
+/// One server during one request.
+struct Lane {
+    server: usize,
+    not_before: Instant,
+    open: usize,
+    started: u32,
+    /// Quick failures in a row.
+    quick: u32,
+    shut: Option<Fault>,
+}
+
+#[derive(Clone)]
+struct Flight {
+    lane: usize,
+    began: Instant,
+    /// Tells this flight from others, too.
+    received: Arc<AtomicBool>,
+}
+
+/// Everything about one request but the futures of its attempts.
+struct Drive<'a, L, T> {
+    kind: Kind,
+    deadline: Instant,
+    lanes: Vec<Lane>,
+    open: Vec<Flight>,
+    next_start: Instant,
+    standing: &'a Standing,
+    label: L,
+    tell: T,
+    tried: Vec<Tried>,
+    unanswered: bool,
+    broken: u32,
+    last: Option<Reply>,
+}
+
+impl<'a, L: Fn(usize) -> &'a str, T: Fn(&Tried)> Drive<'a, L, T> {
+    fn may_start(&self, lane: &Lane) -> bool {
+        lane.shut.is_none() && (self.kind != Kind::Health || lane.started == 0)
+    }
+
+    /// The lane for the next attempt: the one with the fewest open, then the fewest so far, then the best known.
+    fn pick(&self, now: Instant) -> Option<usize> {
+        let ready = |lane: &Lane| self.may_start(lane) && lane.not_before <= now;
+        let lanes = self.lanes.iter().enumerate().filter(|(_, lane)| ready(lane));
+        lanes.min_by_key(|(_, lane)| (lane.open, lane.started)).map(|(index, _)| index)
+    }
+
+    /// When the next attempt may start, if one may at all.
+    fn next(&self) -> Option<Instant> {
+        let soonest = self.lanes.iter().filter(|lane| self.may_start(lane)).map(|lane| lane.not_before).min();
+        soonest.map(|soonest| soonest.max(self.next_start))
+    }
+
+    fn note(&mut self, lane: usize, came: String, took: Duration) {
+        let label = (self.label)(self.lanes[lane].server).to_owned();
+        let tried = Tried { label, came, took, times: 1 };
+        (self.tell)(&tried);
+        match self.tried.iter_mut().rev().find(|last| last.label == tried.label) {
+            Some(last) if last.came == tried.came => {
+                last.times += 1;
+                last.took = tried.took;
+            }
+            _ => self.tried.push(tried),
+        }
+    }
+
+    /// Takes one ended attempt in; `Some` when that is the end.
+    fn ended(&mut self, flight: &Flight, result: Result<Answer, Fault>) -> Option<End> {
+        let now = Instant::now();
+        let took = now - flight.began;
+        let server = self.lanes[flight.lane].server;
+        self.open.retain(|open| !Arc::ptr_eq(&open.received, &flight.received));
+        self.lanes[flight.lane].open -= 1;
+        self.next_start = now;
+        let answer = match result {
+            Ok(answer) => answer,
+            Err(fault) => return self.failed(flight, fault, took),
+        };
+        let starting = self.standing.starting(server);
+        let verdict = judge(self.kind, &answer, starting);
+        let pause = match verdict {
+            Verdict::Again(pause) => Some(pause),
+            _ => None,
+        };
+        self.standing.answered(server, took, pause.filter(|_| answer.retry_after.is_some()));
+        self.note(flight.lane, said(&answer), took);
+        let reply = Reply { server, answer, took };
+        let lane = &mut self.lanes[flight.lane];
+        lane.quick = 0;
+        match verdict {
+            Verdict::Stands => return Some(End::Answered(reply)),
+            Verdict::Again(pause) => lane.not_before = now + pause,
+            Verdict::Broken => {
+                lane.not_before = now + PAUSE;
+                self.broken += 1;
+                self.unanswered = true;
+                if self.kind == Kind::Single || self.broken >= BROKEN_AT_MOST {
+                    return Some(End::GaveUp { last: Some(reply), shut: None });
+                }
+            }
+        }
+        self.last = Some(reply);
+        None
+    }
+
+    fn failed(&mut self, flight: &Flight, fault: Fault, took: Duration) -> Option<End> {
+        self.standing.failed(self.lanes[flight.lane].server, &fault);
+        self.note(flight.lane, fault.to_string(), took);
+        // A refused client certificate shows only when the answer is read, but nothing was done for it.
+        let lost = flight.received.load(Ordering::Relaxed) && fault.kind != FaultKind::Rejected;
+        self.unanswered |= lost;
+        let lane = &mut self.lanes[flight.lane];
+        if fault.is_final() {
+            lane.shut = Some(fault);
+        } else {
+            lane.quick += 1;
+            lane.not_before = Instant::now() + (TINY_PAUSE * (1 << (lane.quick - 1).min(4))).min(TINY_PAUSE_CAP);
+        }
+        (lost && self.kind == Kind::Single).then(|| End::GaveUp { last: self.last.take(), shut: None })
+    }
+
+    /// Takes off with the next attempt if one may start now: where to and how long it lives.
+    fn start(&mut self, now: Instant) -> Option<(Flight, usize, Duration)> {
+        if self.open.len() >= self.kind.at_once() || now < self.next_start {
+            return None;
+        }
+        let index = self.pick(now)?;
+        let lane = &mut self.lanes[index];
+        lane.open += 1;
+        lane.started += 1;
+        self.next_start = now + STAGGER;
+        let flight = Flight { lane: index, began: now, received: Arc::default() };
+        self.open.push(flight.clone());
+        Some((flight, self.lanes[index].server, self.kind.life().min(self.deadline - now)))
+    }
+
+    /// Nothing is in flight and nothing may start any more.
+    fn stranded(&self) -> bool {
+        self.open.is_empty() && self.next().is_none()
+    }
+
+    /// When to look again if no attempt ends before.
+    fn wake(&self) -> Instant {
+        let next = self.next().filter(|_| self.open.len() < self.kind.at_once());
+        next.map_or(self.deadline, |next| next.min(self.deadline))
+    }
+
+    fn give_up(mut self) -> Conclusion {
+        for flight in self.open.clone() {
+            self.note(flight.lane, "no answer when the time was used up".into(), flight.began.elapsed());
+        }
+        let shut = self.lanes.iter_mut().find_map(|lane| lane.shut.take()).filter(|_| self.open.is_empty());
+        let last = self.last.take();
+        self.conclude(End::GaveUp { last, shut })
+    }
+
+    fn conclude(mut self, end: End) -> Conclusion {
+        self.unanswered |= self.open.iter().any(|flight| flight.received.load(Ordering::Relaxed));
+        Conclusion { end, unanswered: self.unanswered, tried: self.tried }
+    }
+}
+
+/// Tries a request on these servers (best first) until an answer stands, nothing is left to try, or `limit` has passed.
+/// The first answer that stands wins; what is still open then is dropped, which closes its connection.
+pub(super) async fn drive<'a, F>(
+    kind: Kind,
+    limit: Duration,
+    servers: &[usize],
+    standing: &'a Standing,
+    label: impl Fn(usize) -> &'a str,
+    attempt: F,
+    tell: impl Fn(&Tried),
+) -> Conclusion
+where
+    F: Fn(usize, Duration, Arc<AtomicBool>) -> BoxFuture<'a, Result<Answer, Fault>>,
+{
+    let begin = Instant::now();
+    let lane = |server: &usize| Lane {
+        server: *server,
+        not_before: standing.pause(*server).unwrap_or(begin),
+        open: 0,
+        started: 0,
+        quick: 0,
+        shut: None,
+    };
+    let mut drive = Drive {
+        kind,
+        deadline: begin + limit,
+        lanes: servers.iter().map(lane).collect(),
+        open: Vec::new(),
+        next_start: begin,
+        standing,
+        label,
+        tell,
+        tried: Vec::new(),
+        unanswered: false,
+        broken: 0,
+        last: None,
+    };
+    let mut flying = FuturesUnordered::new();
+    loop {
+        let now = Instant::now();
+        if now >= drive.deadline || drive.stranded() {
+            return drive.give_up();
+        }
+        if let Some((flight, server, life)) = drive.start(now) {
+            let sending = attempt(server, life, Arc::clone(&flight.received));
+            flying.push(async move { (flight, sending.await) });
+            continue;
+        }
+        tokio::select! {
+            biased;
+            Some((flight, result)) = flying.next() => {
+                if let Some(end) = drive.ended(&flight, result) {
+                    return drive.conclude(end);
+                }
+            }
+            () = sleep_until(drive.wake()) => {}
+        }
+    }
+}
+
+/// An answer as a fragment for a sentence.
+fn said(answer: &Answer) -> String {
+    match (answer.retry_after, &answer.flow_schema) {
+        (Some(pause), Some(flow)) => {
+            format!("{}, come again in {} s (flow schema {flow})", answer.code, pause.as_secs())
+        }
+        (Some(pause), None) => format!("{}, come again in {} s", answer.code, pause.as_secs()),
+        _ => format!("{}", answer.code),
+    }
+}
+
+#[cfg(test)]
+#[path = "attempts_tests.rs"]
+mod tests;

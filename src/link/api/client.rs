@@ -1,0 +1,186 @@
+//! One API server's client: the only place where a kube `Client` is built.
+//!
+//! kube would retry 429, 503 and 504 up to fifteen times by itself, wait without end for an answer, and run credential
+//! plugins; none of that is on this path. It gives the TLS configuration, the bearer header and the base address.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, Request, header};
+use http_body_util::{BodyExt as _, Limited};
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::capture_connection;
+use hyper_util::rt::TokioExecutor;
+use kube::client::{Body, Client, ConfigExt as _};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+use tower::ServiceBuilder;
+
+use super::connect::{Connector, Dial};
+use super::fault::{Fault, FaultKind, Stage};
+use super::{Answer, ApiRequest};
+use crate::kit::{ApiServer, Cluster, Credential};
+use crate::link::meter::Meter;
+
+/// More than any answer that a step asks for; keeps a runaway LIST out of memory.
+const BODY_LIMIT: usize = 128 << 20;
+/// A kept connection is used again within this time; a server or a balancer may close it after.
+const KEPT: Duration = Duration::from_secs(30);
+
+/// One API server. Nothing is parsed, built or dialled before the first request.
+pub(super) struct Server {
+    pub(super) name: String,
+    /// As shown in sentences: address and way.
+    pub(super) label: String,
+    pub(super) meter: Arc<Meter>,
+    pub(super) facts: ApiServer,
+    dial: Arc<dyn Dial>,
+    cluster: Arc<Cluster>,
+    user_agent: Arc<str>,
+    client: OnceLock<Result<Client, Fault>>,
+}
+
+impl Server {
+    pub(super) fn new(facts: ApiServer, cluster: Arc<Cluster>, dial: Arc<dyn Dial>, user_agent: Arc<str>) -> Self {
+        let label = match &facts.via {
+            Some(host) => format!("{} ({} through {host} by SSH)", facts.name, facts.address),
+            None => format!("{} ({})", facts.name, facts.address),
+        };
+        let (name, meter, client) = (facts.name.clone(), Arc::default(), OnceLock::new());
+        Self { name, label, meter, facts, dial, cluster, user_agent, client }
+    }
+
+    /// Sends a request once and waits at most `life` for the whole answer.
+    ///
+    /// `received` is set before the first byte of the request goes out: from then on the server may have got it.
+    pub(super) async fn send(
+        &self,
+        asked: &ApiRequest,
+        life: Duration,
+        received: &AtomicBool,
+    ) -> Result<Answer, Fault> {
+        let client = self.client.get_or_init(|| self.build()).clone()?;
+        let mut request = self.request(asked)?;
+        let mut connection = capture_connection(&mut request);
+        let deadline = Instant::now() + life;
+        let note = || {
+            if !received.swap(true, Ordering::Relaxed) {
+                self.meter.request();
+            }
+        };
+        let sending = client.send(request);
+        tokio::pin!(sending);
+        let exchange = async {
+            let held = async { connection.wait_for_connection_metadata().await.is_some() };
+            tokio::select! {
+                biased;
+                response = &mut sending => response,
+                held = held => {
+                    if held {
+                        note();
+                    }
+                    sending.await
+                }
+            }
+        };
+        let response = timeout_at(deadline, exchange).await;
+        if connection.connection_metadata().is_some() {
+            note();
+        }
+        let response =
+            response.map_err(|_| Fault::timed_out(Stage::Answer, life))?.map_err(|error| Fault::from_client(&error))?;
+        let (parts, body) = response.into_parts();
+        let mut answer = Answer {
+            code: parts.status.as_u16(),
+            text: String::new(),
+            retry_after: retry_after(&parts.headers),
+            flow_schema: text_of(&parts.headers, "x-kubernetes-pf-flowschema-uid"),
+        };
+        match timeout_at(deadline, Limited::new(body, BODY_LIMIT).collect()).await {
+            Ok(Ok(bytes)) => answer.text = String::from_utf8_lossy(&bytes.to_bytes()).into_owned(),
+            // The status line says what became of a write; its body is only words about it.
+            _ if asked.writes => {}
+            Ok(Err(error)) => return Err(Fault::from_client(error.as_ref())),
+            Err(_) => return Err(Fault::timed_out(Stage::Body, life)),
+        }
+        Ok(answer)
+    }
+
+    fn request(&self, asked: &ApiRequest) -> Result<Request<Body>, Fault> {
+        let mut request = Request::builder()
+            .method(asked.method)
+            .uri(&asked.path)
+            .header(header::ACCEPT, asked.accept)
+            .header(header::USER_AGENT, &*self.user_agent)
+            // Compressing a large answer costs a starving server more than sending it.
+            .header(header::ACCEPT_ENCODING, "identity");
+        if !asked.body.is_empty() {
+            request = request.header(header::CONTENT_TYPE, &asked.content_type);
+        }
+        request
+            .body(Body::from(asked.body.to_vec()))
+            .map_err(|error| Fault::new(FaultKind::Local, format!("the request can't be written: {error}")))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place: retries off, own deadlines")]
+    fn build(&self) -> Result<Client, Fault> {
+        let local = |what: &str, why: &dyn std::fmt::Display| {
+            Fault::new(FaultKind::Local, format!("{what} ({}): {why}", self.cluster.source))
+        };
+        crate::link::use_ring();
+        let address = self.facts.address;
+        let uri = format!("https://{address}").parse().map_err(|error| local("the address can't be used", &error))?;
+        let mut config = kube::Config::new(uri);
+        if !self.cluster.ca.is_empty() {
+            let certs: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.cluster.ca).collect();
+            let certs = certs.map_err(|error| local("the cluster's CA can't be read", &error))?;
+            config.root_cert = Some(certs.into_iter().map(|der| der.to_vec()).collect());
+        }
+        match &self.cluster.credential {
+            Credential::Certificate { cert, key } => {
+                config.auth_info.client_certificate_data = Some(STANDARD.encode(cert));
+                config.auth_info.client_key_data = Some(STANDARD.encode(key).into());
+            }
+            Credential::Token(token) => config.auth_info.token = Some(token.clone().into()),
+            Credential::Anonymous => {}
+        }
+        let mut tls = config.rustls_client_config().map_err(|error| local("the credential can't be used", &error))?;
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let name = match &self.cluster.tls_server_name {
+            Some(name) => ServerName::try_from(name.clone()).map_err(|error| local("tlsServerName", &error))?,
+            None => ServerName::from(address.ip()),
+        };
+        let connector = Connector {
+            dial: Arc::clone(&self.dial),
+            tls: TlsConnector::from(Arc::new(tls)),
+            name,
+            meter: Arc::clone(&self.meter),
+        };
+        let http = HttpClient::builder(TokioExecutor::new())
+            .pool_idle_timeout(KEPT)
+            .pool_max_idle_per_host(2)
+            .retry_canceled_requests(false)
+            .build::<_, Body>(connector);
+        let service = ServiceBuilder::new()
+            .layer(config.base_uri_layer())
+            .option_layer(config.auth_layer().map_err(|error| local("the credential can't be used", &error))?)
+            .map_err(tower::BoxError::from)
+            .service(http);
+        Ok(Client::new(service, "default"))
+    }
+}
+
+/// Whole seconds only: API servers send no dates here.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}

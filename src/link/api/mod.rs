@@ -1,0 +1,139 @@
+//! Calls to a cluster's API servers: by which server, how often, and what came of it.
+//!
+//! Counted per server: a request counts when it is about to go out on a connection (also when its answer never comes),
+//! and bytes are those of HTTP inside TLS, heads and bodies, both ways. Handshakes and what never got that far count
+//! nothing.
+
+mod attempts;
+mod client;
+mod connect;
+mod fault;
+mod standing;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use serde_json::Value;
+
+pub use attempts::{Conclusion, End, Kind, Reply, Tried};
+use client::Server;
+pub use connect::{Dial, Direct, Stream};
+pub use fault::{Fault, FaultKind, Stage};
+use standing::Standing;
+
+use crate::kit::{ApiServer, Cluster};
+use crate::link::meter::Reading;
+
+/// One request as it is sent, to whichever server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiRequest {
+    /// `GET`, `DELETE`, …
+    pub method: &'static str,
+    /// Path and query, from `/`.
+    pub path: String,
+    /// The `Accept` header.
+    pub accept: &'static str,
+    /// `Content-Type` of the body.
+    pub content_type: String,
+    /// The body; no header speaks of an empty one.
+    pub body: Arc<[u8]>,
+    /// It changes something: the status line alone is an answer.
+    pub writes: bool,
+}
+
+/// What a server answered, whatever the code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code.
+    pub code: u16,
+    /// The body.
+    pub text: String,
+    /// For how long it asks to be left alone.
+    pub retry_after: Option<Duration>,
+    /// The uid of the flow schema that sorted the request, when priority and fairness is on.
+    pub flow_schema: Option<String>,
+}
+
+impl Answer {
+    /// The message of a Kubernetes `Status`, or the body as it is.
+    pub fn message(&self) -> String {
+        let status: Value = serde_json::from_str(&self.text).unwrap_or_default();
+        status["message"].as_str().unwrap_or(&self.text).to_owned()
+    }
+
+    /// Does a 404 speak of an object? If not, it speaks of a resource type or a path that is not served (yet).
+    pub fn names_an_object(&self) -> bool {
+        let status: Value = serde_json::from_str(&self.text).unwrap_or_default();
+        status["details"]["name"].as_str().is_some_and(|name| !name.is_empty())
+    }
+
+    /// Is this 500 about an admission webhook? Admission stands before storage, so nothing was changed.
+    pub fn refused_by_webhook(&self) -> bool {
+        self.text.contains("failed calling webhook") || self.text.contains("admission webhook")
+    }
+}
+
+/// Hears one sentence per attempt, as it ends.
+pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// The API servers of one cluster and what is known of them. Connections are made when needed and kept for a while.
+pub struct Api {
+    servers: Vec<Server>,
+    standing: Standing,
+    tell: Option<Tell>,
+}
+
+impl Api {
+    /// Contacts nothing. `dial` gives the way to each server.
+    pub fn new(
+        cluster: &Arc<Cluster>,
+        dial: impl Fn(&ApiServer) -> Arc<dyn Dial>,
+        user_agent: &Arc<str>,
+        tell: Option<Tell>,
+    ) -> Self {
+        let server =
+            |facts: &ApiServer| Server::new(facts.clone(), Arc::clone(cluster), dial(facts), Arc::clone(user_agent));
+        let servers: Vec<_> = cluster.api_servers.iter().map(server).collect();
+        Self { standing: Standing::new(servers.len()), servers, tell }
+    }
+
+    /// Sends a request to the named server, or to whichever answers, as often as its kind allows, within `limit`.
+    /// `None` when there is no such server.
+    pub async fn send(
+        &self,
+        only: Option<&str>,
+        request: &ApiRequest,
+        kind: Kind,
+        limit: Duration,
+    ) -> Option<Conclusion> {
+        let wanted = |index: &usize| only.is_none_or(|name| self.servers[*index].name == name);
+        let servers: Vec<usize> = self.standing.order().into_iter().filter(wanted).collect();
+        if servers.is_empty() {
+            return None;
+        }
+        let attempt = |index: usize, life: Duration, received: Arc<AtomicBool>| {
+            let server = &self.servers[index];
+            async move { server.send(request, life, &received).await }.boxed()
+        };
+        let tell = |tried: &Tried| {
+            if let Some(tell) = &self.tell {
+                tell(&format!("{} {}: {tried}", request.method, request.path));
+            }
+        };
+        let label = |index: usize| self.servers[index].label.as_str();
+        Some(attempts::drive(kind, limit, &servers, &self.standing, label, attempt, tell).await)
+    }
+
+    /// The server with this index, as [`Conclusion`] gives it.
+    pub fn server(&self, index: usize) -> &ApiServer {
+        &self.servers[index].facts
+    }
+
+    /// What was spent on each server so far.
+    pub fn costs(&self) -> BTreeMap<String, Reading> {
+        self.servers.iter().map(|server| (server.name.clone(), server.meter.read())).collect()
+    }
+}

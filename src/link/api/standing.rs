@@ -1,0 +1,76 @@
+//! What is known of a cluster's API servers from earlier attempts of this run.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::fault::Fault;
+
+/// After a refused or cut connection a starting server says 403 and "no such resource" for about this long.
+const STARTING: Duration = Duration::from_secs(15);
+
+/// Shared by all requests of a run to one cluster.
+#[derive(Debug)]
+pub(super) struct Standing(Mutex<Vec<Known>>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    answered: Option<(Instant, Duration)>,
+    failed: Option<Instant>,
+    restart: Option<Instant>,
+    /// It asked to be left alone until then.
+    pause: Option<Instant>,
+}
+
+impl Standing {
+    pub(super) fn new(servers: usize) -> Self {
+        Self(Mutex::new(vec![Known::default(); servers]))
+    }
+
+    fn known(&self) -> MutexGuard<'_, Vec<Known>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The order in which servers are tried: those that answered last, quickest first; those nothing is known of, as
+    /// the kit has them; those that failed last.
+    pub(super) fn order(&self) -> Vec<usize> {
+        let known = self.known();
+        let mut order: Vec<usize> = (0..known.len()).collect();
+        order.sort_by_key(|index| {
+            let Known { answered, failed, .. } = known[*index];
+            match (answered, failed) {
+                (Some((at, took)), failed) if failed.is_none_or(|failed| failed < at) => (0, took),
+                (None, None) => (1, Duration::ZERO),
+                _ => (2, Duration::ZERO),
+            }
+        });
+        order
+    }
+
+    pub(super) fn answered(&self, server: usize, took: Duration, pause: Option<Duration>) {
+        let now = Instant::now();
+        let known = &mut self.known()[server];
+        known.answered = Some((now, took));
+        known.pause = pause.map(|pause| now + pause);
+    }
+
+    pub(super) fn failed(&self, server: usize, fault: &Fault) {
+        let now = Instant::now();
+        let known = &mut self.known()[server];
+        known.failed = Some(now);
+        if fault.looks_like_restart() {
+            known.restart = Some(now);
+        }
+    }
+
+    /// Until when the server asked to be left alone.
+    pub(super) fn pause(&self, server: usize) -> Option<Instant> {
+        self.known()[server].pause
+    }
+
+    /// Was it seen to be down so lately that it may not know its rights and resources yet?
+    pub(super) fn starting(&self, server: usize) -> bool {
+        self.known()[server].restart.is_some_and(|at| at.elapsed() < STARTING)
+    }
+}

@@ -1,0 +1,111 @@
+//! Calls to what is not an API server: a traffic manager, a pager, a load balancer.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, Url};
+
+/// TCP and TLS together.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Kept of an answer.
+const BODY_LIMIT: usize = 64 << 10;
+
+/// One call.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// `GET`, `POST`, …
+    pub method: &'static str,
+    /// The whole URL.
+    pub url: &'a str,
+    /// Addresses to dial instead of looking the host up.
+    pub dial: &'a [SocketAddr],
+    /// Headers.
+    pub headers: &'a [(String, String)],
+    /// Headers whose value is read from a file now.
+    pub secret_headers: &'a [(String, String)],
+    /// The body.
+    pub body: Vec<u8>,
+    /// The longest that it may take.
+    pub limit: Duration,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// Nothing was sent.
+    NotSent(String),
+    /// It may have been received.
+    Lost(String),
+}
+
+/// Makes one call, once: status code and body.
+///
+/// Redirects are not followed: a hook is called where the plan says.
+///
+/// # Errors
+/// See [`NoAnswer`].
+pub async fn call(call: Call<'_>) -> Result<(u16, String), NoAnswer> {
+    let not_sent = |what: &str, why: &dyn std::fmt::Display| NoAnswer::NotSent(format!("{what}: {why}"));
+    let url: Url = call.url.parse().map_err(|error| not_sent(call.url, &error))?;
+    let mut headers = HeaderMap::new();
+    for (name, value) in call.headers {
+        headers.insert(header_name(name)?, HeaderValue::from_str(value).map_err(|error| not_sent(name, &error))?);
+    }
+    for (name, path) in call.secret_headers {
+        let value = tokio::fs::read_to_string(path).await.map_err(|error| not_sent(path, &error))?;
+        // The error would not show the value, but its place says enough.
+        let mut value =
+            HeaderValue::from_str(value.trim_end()).map_err(|_| not_sent(path, &"is not a header's value"))?;
+        value.set_sensitive(true);
+        headers.insert(header_name(name)?, value);
+    }
+    let client = client(&url, call.dial, call.limit).map_err(|error| not_sent("no HTTP client", &error))?;
+    let method = Method::from_bytes(call.method.as_bytes()).map_err(|error| not_sent(call.method, &error))?;
+    let mut response = client.request(method, url).headers(headers).body(call.body).send().await.map_err(|error| {
+        if error.is_connect() { NoAnswer::NotSent(chain(&error)) } else { NoAnswer::Lost(chain(&error)) }
+    })?;
+    let code = response.status().as_u16();
+    let mut body = Vec::new();
+    // The status line says what became of the call; a torn body changes nothing.
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() > BODY_LIMIT {
+            body.truncate(BODY_LIMIT);
+            break;
+        }
+    }
+    Ok((code, String::from_utf8_lossy(&body).into_owned()))
+}
+
+fn header_name(name: &str) -> Result<HeaderName, NoAnswer> {
+    HeaderName::from_bytes(name.as_bytes()).map_err(|error| NoAnswer::NotSent(format!("header {name:?}: {error}")))
+}
+
+fn client(url: &Url, dial: &[SocketAddr], limit: Duration) -> reqwest::Result<Client> {
+    super::use_ring();
+    let mut builder = Client::builder()
+        // The environment's proxy may hang on what is broken.
+        .no_proxy()
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
+        .user_agent(concat!("breakglass/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT)
+        .timeout(limit);
+    if let Some(host) = url.host_str().filter(|_| !dial.is_empty()) {
+        builder = builder.resolve_to_addrs(host, dial);
+    }
+    builder.build()
+}
+
+/// The error and its causes; without the URL, whose query may hold what is nobody's business.
+fn chain(error: &reqwest::Error) -> String {
+    let mut line = if error.is_timeout() { "no answer in time".to_owned() } else { "no answer".to_owned() };
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        line.push_str(&format!(": {cause}"));
+        next = cause.source();
+    }
+    line
+}

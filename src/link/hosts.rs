@@ -1,0 +1,238 @@
+//! SSH to the hosts of a run: one kept session for each, opened when first needed.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tokio::sync::Mutex as AsyncMutex;
+
+use super::api::{Dial, Fault, FaultKind, Stage, Stream};
+use super::meter::{Meter, Reading};
+use super::ssh::{self, Endpoint, Exit, HostKeys, KnownHosts, Output, Session, SshError};
+use crate::host::Script;
+use crate::kit::{Cluster, Host, SshAccess};
+
+/// From the first packet to a login: with jump hosts on the way, and a server that may be short of processor time.
+const CONNECT: Duration = Duration::from_secs(20);
+/// The host's own connection to an address beside it.
+const TUNNEL: Duration = Duration::from_secs(5);
+
+/// The hosts of one cluster. Nothing is read or contacted before the first use of a host.
+#[derive(Debug)]
+pub struct Hosts {
+    cluster: Arc<Cluster>,
+    /// The outer lock is held for a look only, a line's own lock while its session is being opened.
+    lines: Mutex<BTreeMap<String, Arc<Line>>>,
+}
+
+#[derive(Debug)]
+struct Line {
+    endpoint: Endpoint,
+    session: AsyncMutex<Option<Session>>,
+    meter: Meter,
+}
+
+/// How a script came to be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    /// Over the kept session, opened if there is none.
+    Kept,
+    /// Over one of its own, so that its success proves that new connections get through.
+    Fresh,
+}
+
+impl Hosts {
+    /// The hosts of a cluster.
+    pub fn new(cluster: Arc<Cluster>) -> Self {
+        Self { cluster, lines: Mutex::default() }
+    }
+
+    /// Runs a script. A dead kept session is replaced once, when nothing of the script had been sent, or when
+    /// `repeatable` says that it may run twice.
+    ///
+    /// # Errors
+    /// As [`Session::connect`] and [`Session::exec`]; `None` when there is no such host.
+    pub async fn run(
+        &self,
+        host: &str,
+        script: &Script,
+        connection: Connection,
+        repeatable: bool,
+        limit: Duration,
+    ) -> Option<Result<Output, SshError>> {
+        let line = self.line(host)?;
+        let deadline = Instant::now() + limit;
+        let mut result = line.run(script, connection, deadline).await;
+        if let Err(error) = &result
+            && connection == Connection::Kept
+            && session_died(error)
+            && (repeatable || !error.outcome_unknown())
+            && Instant::now() < deadline
+        {
+            result = line.run(script, connection, deadline).await;
+        }
+        Some(result)
+    }
+
+    /// A way to an address as the host sees it.
+    pub fn way(self: &Arc<Self>, host: &str, to: std::net::SocketAddr) -> Arc<dyn Dial> {
+        Arc::new(Through { hosts: Arc::clone(self), host: host.to_owned(), to })
+    }
+
+    /// What was spent on each host that was used.
+    pub fn costs(&self) -> BTreeMap<String, Reading> {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().map(|(name, line)| (name.clone(), line.meter.read())).collect()
+    }
+
+    fn line(&self, name: &str) -> Option<Arc<Line>> {
+        let host = self.cluster.host(name)?;
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = lines.entry(name.to_owned()).or_insert_with(|| {
+            let (session, meter) = (AsyncMutex::default(), Meter::default());
+            Arc::new(Line { endpoint: endpoint(host), session, meter })
+        });
+        Some(Arc::clone(line))
+    }
+}
+
+impl Line {
+    async fn session(&self, deadline: Instant) -> Result<Session, SshError> {
+        let mut kept = self.session.lock().await;
+        if let Some(session) = kept.as_ref().filter(|session| !session.is_closed()) {
+            return Ok(session.clone());
+        }
+        let session = self.connect(deadline).await?;
+        *kept = Some(session.clone());
+        Ok(session)
+    }
+
+    async fn connect(&self, deadline: Instant) -> Result<Session, SshError> {
+        Session::connect(&self.endpoint, deadline.min(Instant::now() + CONNECT)).await
+    }
+
+    async fn run(&self, script: &Script, connection: Connection, deadline: Instant) -> Result<Output, SshError> {
+        let session = match connection {
+            Connection::Kept => self.session(deadline).await?,
+            Connection::Fresh => self.connect(deadline).await?,
+        };
+        let result = session.exec(self.endpoint.script_command(), script.text().into_bytes(), deadline).await;
+        match &result {
+            Ok(output) => {
+                self.meter.request();
+                self.meter.sent(output.bytes_sent);
+                self.meter.received(output.bytes_received);
+            }
+            Err(error) => {
+                if error.outcome_unknown() {
+                    self.meter.request();
+                }
+                let slow = matches!(&*error.fault, ssh::Fault::Timeout { .. });
+                if connection == Connection::Kept && (slow || session_died(error)) {
+                    // It may only have been slow; but the next script shall not find out at its own cost.
+                    self.session.lock().await.take();
+                }
+            }
+        }
+        if connection == Connection::Fresh {
+            session.close().await;
+        }
+        result
+    }
+}
+
+/// Through a host to an address beside it, over the kept session.
+struct Through {
+    hosts: Arc<Hosts>,
+    host: String,
+    to: std::net::SocketAddr,
+}
+
+impl Dial for Through {
+    fn dial(&self) -> BoxFuture<'_, Result<Stream, Fault>> {
+        async move {
+            let Some(line) = self.hosts.line(&self.host) else {
+                return Err(Fault::new(FaultKind::NoWay, format!("the kit has no host {:?}", self.host)));
+            };
+            let session = line.session(Instant::now() + CONNECT).await.map_err(|error| way_fault(&error))?;
+            let (host, port) = (self.to.ip().to_string(), self.to.port());
+            match session.dial(&host, port, Instant::now() + TUNNEL).await {
+                Ok(stream) => Ok(Stream::Tunnel(stream)),
+                Err(error) => {
+                    if session_died(&error) {
+                        line.session.lock().await.take();
+                    }
+                    Err(way_fault(&error))
+                }
+            }
+        }
+        .boxed()
+    }
+}
+
+fn session_died(error: &SshError) -> bool {
+    matches!(&*error.fault, ssh::Fault::Lost { .. })
+}
+
+fn way_fault(error: &SshError) -> Fault {
+    let kind = match &*error.fault {
+        ssh::Fault::TunnelRefused { .. } => FaultKind::Refused,
+        ssh::Fault::Timeout { .. } | ssh::Fault::NotReached(ssh::Reach::TimedOut) => {
+            FaultKind::TimedOut(Stage::Connect)
+        }
+        ssh::Fault::NotReached(_) | ssh::Fault::Handshake(_) | ssh::Fault::Lost { .. } => FaultKind::Unreachable,
+        ssh::Fault::Local(_) => FaultKind::Local,
+        _ => FaultKind::NoWay,
+    };
+    Fault { kind, detail: error.to_string(), hint: Some(error.hint()) }
+}
+
+/// The exit status as a shell would give it.
+pub fn status(exit: &Exit) -> i32 {
+    match exit {
+        Exit::Status(status) => *status,
+        Exit::Signal(name) => 128 + signal_number(name),
+    }
+}
+
+fn signal_number(name: &str) -> i32 {
+    match name {
+        "HUP" => 1,
+        "INT" => 2,
+        "QUIT" => 3,
+        "ABRT" => 6,
+        "KILL" => 9,
+        "SEGV" => 11,
+        "PIPE" => 13,
+        "ALRM" => 14,
+        "TERM" => 15,
+        _ => 0,
+    }
+}
+
+/// What the SSH link has to know of a host of the kit.
+pub fn endpoint(host: &Host) -> Endpoint {
+    let jumps = host.ssh.jumps.iter().map(|jump| hop(&jump.name, jump.address, &jump.ssh, Vec::new())).collect();
+    hop(&host.name, host.address, &host.ssh, jumps)
+}
+
+fn hop(name: &str, address: std::net::IpAddr, access: &SshAccess, jumps: Vec<Endpoint>) -> Endpoint {
+    let mut known = KnownHosts::from_files(&access.known_hosts);
+    if !access.host_keys.is_empty() {
+        known.add(&format!("the kit, host {name}"), &access.host_keys.join("\n"));
+    }
+    Endpoint {
+        name: name.to_owned(),
+        address: address.to_string(),
+        port: access.port,
+        user: access.user.clone(),
+        identities: access.identities.clone(),
+        identities_only: !access.identities.is_empty() && access.agent.is_none(),
+        agent: access.agent.clone(),
+        host_keys: HostKeys { known: Arc::new(known), alias: access.host_key_alias.clone(), host: None },
+        jumps,
+        sudo: access.sudo,
+    }
+}
