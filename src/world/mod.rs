@@ -4,6 +4,7 @@
 //! tell them apart, but for one question: `World::pretends`.
 
 pub mod drill;
+pub mod live;
 
 use std::collections::BTreeMap;
 use std::fmt;

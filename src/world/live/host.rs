@@ -1,0 +1,93 @@
+//! Scripts on hosts: what their end, or the loss of it, means.
+
+use std::time::Duration;
+
+use super::{Links, one_line};
+use crate::change::{FilePut, HostCommand, Outcome};
+use crate::host::script::Answer;
+use crate::host::{Script, file};
+use crate::link::hosts::{Connection, status};
+use crate::link::ssh::{Exit, Fault, Output, Reach, SshError};
+use crate::world::{ReadError, ReadErrorKind, ScriptOutput};
+
+impl Links {
+    pub(super) async fn look(&self, host: &str, script: &Script, limit: Duration) -> Result<ScriptOutput, ReadError> {
+        match self.hosts.run(host, script, Connection::Kept, true, limit).await {
+            None => Err(super::no_route(format!("the kit has no host {host:?}"))),
+            Some(Err(error)) => {
+                let hint = Some(error.hint());
+                Err(ReadError { kind: kind(&error), tried: vec![error.to_string()], hint })
+            }
+            Some(Ok(output)) => Ok(ScriptOutput {
+                status: status(&output.exit),
+                stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+                stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            }),
+        }
+    }
+
+    pub(super) async fn command(&self, host: &str, command: &HostCommand, limit: Duration) -> Outcome {
+        let connection = if command.fresh_connection { Connection::Fresh } else { Connection::Kept };
+        self.change(host, &command.script, connection, command.idempotent, limit).await
+    }
+
+    pub(super) async fn put(&self, host: &str, put: &FilePut, limit: Duration) -> Outcome {
+        match file::put(put) {
+            Ok(script) => self.change(host, &script, Connection::Kept, true, limit).await,
+            Err(why) => Outcome::Failed(format!("not sent: {why}")),
+        }
+    }
+
+    async fn change(
+        &self,
+        host: &str,
+        script: &Script,
+        connection: Connection,
+        repeatable: bool,
+        limit: Duration,
+    ) -> Outcome {
+        match self.hosts.run(host, script, connection, repeatable, limit).await {
+            None => Outcome::Failed(format!("not sent: the kit has no host {host:?}")),
+            Some(Ok(output)) => outcome(&output),
+            Some(Err(error)) if error.outcome_unknown() => Outcome::Unknown(format!("{error}; look: {}", error.hint())),
+            Some(Err(error)) => Outcome::Failed(format!("not sent: {error}; look: {}", error.hint())),
+        }
+    }
+}
+
+fn outcome(output: &Output) -> Outcome {
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    match &output.exit {
+        Exit::Status(0) => Outcome::Done(one_line(&stdout, 300)),
+        // It was stopped somewhere in the middle.
+        Exit::Signal(name) => Outcome::Unknown(format!("ended by SIG{name}: {}", tail(&stderr))),
+        Exit::Status(status) => {
+            let said = Answer::parse(&stdout);
+            Outcome::Failed(match said.get("failed") {
+                Some(why) => why.to_owned(),
+                None if stderr.trim().is_empty() => format!("exit status {status}: {}", tail(&stdout)),
+                None => format!("exit status {status}: {}", tail(&stderr)),
+            })
+        }
+    }
+}
+
+/// The last words, where the reason usually stands.
+fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    one_line(&lines[lines.len().saturating_sub(4)..].join(" / "), 400)
+}
+
+fn kind(error: &SshError) -> ReadErrorKind {
+    match &*error.fault {
+        Fault::Timeout { .. } | Fault::NotReached(Reach::TimedOut) => ReadErrorKind::TimedOut,
+        Fault::HostKey(_) | Fault::Auth { .. } | Fault::KeyFile(_) | Fault::Refused(_) => ReadErrorKind::Refused,
+        Fault::TooLong { .. } => ReadErrorKind::Nonsense,
+        Fault::NotReached(_)
+        | Fault::Handshake(_)
+        | Fault::Lost { .. }
+        | Fault::TunnelRefused { .. }
+        | Fault::Local(_) => ReadErrorKind::NoRoute,
+    }
+}

@@ -1,0 +1,211 @@
+//! Real API servers, real hosts.
+
+mod api;
+mod host;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+use super::{Cost, KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads, ScriptOutput, World, Writes};
+use crate::change::{HttpCall, LocalCommand, Op, Outcome, Part, Target};
+use crate::host::Script;
+use crate::kit::{ApiServer, Cluster};
+use crate::link::api::{Api, Dial, Direct};
+use crate::link::hosts::Hosts;
+use crate::link::meter::Reading;
+use crate::link::{hook, local};
+
+pub use crate::link::api::Tell;
+
+/// What a live world is told about the run it serves.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// The run's id; it stands in every request's `User-Agent`, so that it is found in the audit log.
+    pub run: String,
+    /// Hears one sentence per attempt, as it ends.
+    pub tell: Option<Tell>,
+}
+
+/// The links of one cluster.
+struct Links {
+    cluster: Arc<Cluster>,
+    api: Api,
+    hosts: Arc<Hosts>,
+}
+
+/// Real API servers and hosts. Making one reads nothing and contacts nothing; connections are opened when they are
+/// needed, and kept for the run.
+pub struct Live {
+    clusters: BTreeMap<String, Links>,
+}
+
+impl Live {
+    /// The world of these clusters.
+    pub fn new(clusters: impl IntoIterator<Item = Cluster>, options: &Options) -> Self {
+        let user_agent: Arc<str> = format!("breakglass/{} (run {})", env!("CARGO_PKG_VERSION"), options.run).into();
+        let links = |cluster: Cluster| {
+            let cluster = Arc::new(cluster);
+            let hosts = Arc::new(Hosts::new(Arc::clone(&cluster)));
+            let way = |server: &ApiServer| -> Arc<dyn Dial> {
+                match &server.via {
+                    Some(host) => hosts.way(host, server.address),
+                    None => Arc::new(Direct(server.address)),
+                }
+            };
+            let api = Api::new(&cluster, way, &user_agent, options.tell.clone());
+            (cluster.name.clone(), Links { cluster, api, hosts })
+        };
+        Self { clusters: clusters.into_iter().map(links).collect() }
+    }
+}
+
+impl Reads for Live {
+    fn cluster(&self, name: &str) -> Option<&Cluster> {
+        self.clusters.get(name).map(|links| &*links.cluster)
+    }
+
+    fn kube<'a>(&'a self, target: &'a Target, read: &'a KubeRead) -> BoxFuture<'a, Result<KubeAnswer, ReadError>> {
+        async move {
+            match self.clusters.get(&target.cluster) {
+                Some(links) => links.read(target, read).await,
+                None => Err(no_route(format!("the kit has no cluster {:?}", target.cluster))),
+            }
+        }
+        .boxed()
+    }
+
+    fn script<'a>(
+        &'a self,
+        target: &'a Target,
+        script: &'a Script,
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<ScriptOutput, ReadError>> {
+        async move {
+            match (self.clusters.get(&target.cluster), &target.part) {
+                (Some(links), Part::Host(host)) => links.look(host, script, limit).await,
+                _ => Err(no_route(format!("{target} is not a host of the kit"))),
+            }
+        }
+        .boxed()
+    }
+
+    fn connect<'a>(&'a self, address: SocketAddr, limit: Duration) -> BoxFuture<'a, Result<Duration, ReadError>> {
+        async move {
+            let began = Instant::now();
+            let result = timeout(limit, TcpStream::connect(address)).await;
+            let took = began.elapsed();
+            let (kind, why) = match result {
+                Ok(Ok(_)) => return Ok(took),
+                Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                    (ReadErrorKind::NoRoute, "connection refused".to_owned())
+                }
+                Ok(Err(error)) => (ReadErrorKind::NoRoute, error.to_string()),
+                Err(_) => (ReadErrorKind::TimedOut, "no answer".to_owned()),
+            };
+            let tried = vec![format!("{address}: {why} (after {:.1} s)", took.as_secs_f64())];
+            let hint = Some(format!("nc -vz -w 5 {} {}", address.ip(), address.port()));
+            Err(ReadError { kind, tried, hint })
+        }
+        .boxed()
+    }
+}
+
+impl Writes for Live {
+    fn perform<'a>(&'a self, target: &'a Target, op: &'a Op, limit: Duration) -> BoxFuture<'a, Outcome> {
+        async move {
+            let links = self.clusters.get(&target.cluster);
+            match (op, links, &target.part) {
+                (Op::Kube(call), Some(links), _) => links.write(target, call, limit).await,
+                (Op::Host(command), Some(links), Part::Host(host)) => links.command(host, command, limit).await,
+                (Op::File(put), Some(links), Part::Host(host)) => links.put(host, put, limit).await,
+                (Op::Http(call), ..) => hook(call, limit).await,
+                (Op::Local(command), ..) => local(command, limit).await,
+                _ => Outcome::Failed(format!("not sent: the kit has no {target} to do this on")),
+            }
+        }
+        .boxed()
+    }
+}
+
+impl World for Live {
+    /// Keyed as targets are written: `prod/api/cp1` for an API server, `prod/cp1` for a host. What was not used is
+    /// left out. See [`crate::link::api`] and [`crate::link::ssh::Output`] for what is counted.
+    fn costs(&self) -> BTreeMap<String, Cost> {
+        let mut costs = BTreeMap::new();
+        for (cluster, links) in &self.clusters {
+            for (name, reading) in links.api.costs() {
+                costs.insert(Target::api_server(cluster, name).to_string(), cost(reading));
+            }
+            for (name, reading) in links.hosts.costs() {
+                costs.insert(Target::host(cluster, name).to_string(), cost(reading));
+            }
+        }
+        costs.retain(|_, cost| *cost != Cost::default());
+        costs
+    }
+}
+
+fn cost(reading: Reading) -> Cost {
+    Cost { requests: reading.requests, bytes_out: reading.bytes_out, bytes_in: reading.bytes_in }
+}
+
+fn no_route(why: String) -> ReadError {
+    ReadError { kind: ReadErrorKind::NoRoute, tried: vec![why], hint: Some("breakglass probe".into()) }
+}
+
+/// One line of at most `chars` characters.
+fn one_line(text: &str, chars: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(chars) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+async fn hook(call: &HttpCall, limit: Duration) -> Outcome {
+    let Some(body) = call.body.bytes() else {
+        return Outcome::Failed("not sent: the body kept beside the journal is not at hand".into());
+    };
+    let called = hook::call(hook::Call {
+        method: call.method.as_str(),
+        url: &call.url,
+        dial: &call.dial,
+        headers: &call.headers,
+        secret_headers: &call.secret_headers,
+        body,
+        limit,
+    });
+    match called.await {
+        Ok((code, body)) => {
+            let good = if call.expect.is_empty() { (200..300).contains(&code) } else { call.expect.contains(&code) };
+            let said = format!("{code} {}", one_line(&body, 200)).trim_end().to_owned();
+            match code {
+                _ if good => Outcome::Done(said),
+                // A gateway that says so does not know what became of the call behind it.
+                500.. => Outcome::Unknown(format!("the hook answered {said}")),
+                _ => Outcome::Failed(format!("the hook answered {said}")),
+            }
+        }
+        Err(hook::NoAnswer::NotSent(why)) => Outcome::Failed(format!("not sent: {why}")),
+        Err(hook::NoAnswer::Lost(why)) => Outcome::Unknown(why),
+    }
+}
+
+async fn local(command: &LocalCommand, limit: Duration) -> Outcome {
+    match local::run(&command.argv, limit).await {
+        local::Ran::Exited { status: 0, stdout, .. } => Outcome::Done(one_line(&stdout, 200)),
+        local::Ran::Exited { status, stdout, stderr } => {
+            let words = if stderr.trim().is_empty() { &stdout } else { &stderr };
+            Outcome::Failed(format!("exit status {status}: {}", one_line(words, 300)))
+        }
+        local::Ran::Killed => Outcome::Unknown(format!("killed after {:.0} s", limit.as_secs_f64())),
+        local::Ran::NotStarted(why) => Outcome::Failed(format!("not started: {why}")),
+    }
+}
