@@ -230,6 +230,7 @@ fn hop(name: &str, address: std::net::IpAddr, access: &SshAccess, jumps: Vec<End
         user: access.user.clone(),
         identities: access.identities.clone(),
         identities_only: !access.identities.is_empty() && access.agent.is_none(),
+        certificates: Vec::new(),
         agent: access.agent.clone(),
         host_keys: HostKeys { known: Arc::new(known), alias: access.host_key_alias.clone(), host: None },
         jumps,
