@@ -17,7 +17,7 @@ use testbed::{Host, Lab, OPERATOR_IP4, OPERATOR_IP6, Output, Probe};
 
 pub(crate) const PORT: u16 = 6443;
 /// More than any of our scripts takes, on two busy cores.
-pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// One test per back end.
 pub(crate) fn each(name: &str, test: fn(BackEnd) -> Result<()>) -> Vec<Trial> {
