@@ -13,6 +13,7 @@
 //! | `components`, `component`, `binaries` | each server's flags, its process, and how its program gets built |
 //! | `pki`, `kubectl`, `audit` | certificates and users, clients, and what an API server wrote down about them |
 //! | `cgroup` | control groups, and the janitor that removes them |
+//! | `kit` | the program's own file about the hosts of a lab |
 //! | `scenario` | the scenes that a person can walk into with `tests/testbed/enter` |
 //! | `command` | child processes whose wait always ends |
 //!
@@ -29,6 +30,7 @@ mod fault;
 mod host;
 mod host_init;
 mod isolate;
+mod kit;
 mod kubectl;
 mod lab;
 mod machine;
@@ -49,6 +51,7 @@ pub use control_plane::{ApiServer, ControlPlane, Options, WrongCertificate};
 pub use fault::{Fault, FaultGuard};
 pub use host::Host;
 pub use isolate::{is_outside, main, play_role, run_isolated, test};
+pub use kit::Kit;
 pub use kubectl::{Curl, Kubectl};
 pub use lab::{Lab, OPERATOR_IP4, OPERATOR_IP6};
 pub use pki::User;

@@ -5,7 +5,7 @@ use std::{any::Any, fs, os::unix::fs::symlink, path::Path, path::PathBuf, proces
 use anyhow::{Context, Result};
 use rustix::mount::mount_bind;
 
-use crate::{fault::Fault, host::Host, lab::Lab, machine::find_program};
+use crate::{fault::Fault, host::Host, kit::Kit, lab::Lab, machine::find_program};
 
 /// One line of the table.
 pub struct Scenario {
@@ -40,7 +40,9 @@ pub fn find(name: &str) -> Result<&'static Scenario> {
 pub struct Scene {
     /// What to try, a line each.
     pub hints: [String; 3],
-    /// Set for the shell, beside what every scenario has: `KUBECONFIG`, `BREAKGLASS_KIT`, …
+    /// What `BREAKGLASS_KIT` leads to, as the cluster `testbed`.
+    pub kit: Kit,
+    /// Set for the shell, beside what every scenario has: `KUBECONFIG`, …
     pub variables: Vec<(&'static str, PathBuf)>,
     /// Put on the PATH beside `breakglass`: `kubectl`, …
     pub programs: Vec<PathBuf>,
@@ -63,9 +65,11 @@ impl Scene {
         mount_bind(lab.ssh_config(), "/etc/ssh/ssh_config").context("no ssh configuration for the shell")?;
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths(std::iter::once(folder).chain(std::env::split_paths(&path)))?;
+        let kit = home.join("kit");
+        self.kit.write(lab, &kit, "testbed")?;
         let (first, rest) = argv.split_first().context("no command to run")?;
         let mut command = Command::new(first);
-        command.args(rest).env("PATH", path).env("HOME", &home).env("BREAKGLASS_KIT", home.join("kit"));
+        command.args(rest).env("PATH", path).env("HOME", &home).env("BREAKGLASS_KIT", kit);
         for state in ["XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"] {
             command.env_remove(state);
         }
@@ -95,6 +99,7 @@ fn hosts(lab: &'static Lab) -> Result<Scene> {
             "ssh -J cp1 cp2 hostname        (a jump host; 10.90.0.1 and fd90::1 are you)".into(),
             "breakglass --help".into(),
         ],
+        kit: Kit::through(&hosts),
         variables: Vec::new(),
         programs: Vec::new(),
         alive: Box::new((hosts, legacy)),

@@ -75,11 +75,13 @@ fn hosts() -> Result<()> {
 }
 
 fn shell() -> Result<()> {
-    let said =
-        in_hosts("command -v breakglass; echo $HOME; test ! -e ~/.bash_history; echo x >~/left; ip route | wc -l")?;
+    let said = in_hosts(
+        "command -v breakglass; echo $HOME; grep -c cp2 $BREAKGLASS_KIT/testbed.yaml; echo x >~/left; ip route | wc -l",
+    )?;
     let lines: Vec<_> = said.lines().collect();
     assert!(lines[0].ends_with("/bin/breakglass") && lines[0].starts_with(lines[1]), "{said}");
-    assert_eq!(lines[2], "1", "the only route is the lab's own");
+    assert_eq!(lines[2], "2", "cp2 is an API server and a host of the kit");
+    assert_eq!(lines[3], "1", "the only route is the lab's own");
     assert!(!std::path::Path::new(lines[1]).exists(), "its home stayed");
     Ok(())
 }
