@@ -1,7 +1,6 @@
 //! Where the programs of a control plane are; they are built here once for this machine's user.
 
 use std::{
-    env,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
     sync::OnceLock,
@@ -11,10 +10,7 @@ use std::{
 use anyhow::{Result, anyhow, ensure};
 use libtest_mimic::{Arguments, Trial};
 
-use crate::{
-    command::run,
-    isolate::{self, ROLE},
-};
+use crate::{command::run, isolate};
 
 /// A cold build of Kubernetes takes 10 minutes on two free cores.
 const BUILD_LIMIT: Duration = Duration::from_secs(45 * 60);
@@ -31,7 +27,7 @@ pub fn main_with_kubernetes(tests: Vec<Trial>) -> ExitCode {
 
 /// Builds what is not in the cache yet; inside the lab there is nothing to do.
 pub fn prepare() -> Result<()> {
-    if env::var_os(ROLE).is_none() {
+    if isolate::is_outside() {
         component("kube-apiserver")?;
         telemetry_agent()?;
     }
@@ -51,6 +47,11 @@ pub(crate) fn component(name: &str) -> Result<PathBuf> {
 pub(crate) fn telemetry_agent() -> Result<PathBuf> {
     static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     program(&FOLDER, "telemetry-agent", "telemetry-agent")
+}
+
+/// The folder of all components, for static pods.
+pub(crate) fn folder() -> Result<PathBuf> {
+    component("kube-apiserver").map(|path| path.parent().unwrap_or(Path::new("/")).to_owned())
 }
 
 fn program(folder: &OnceLock<Result<PathBuf, String>>, module: &str, name: &str) -> Result<PathBuf> {

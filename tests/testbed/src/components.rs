@@ -85,7 +85,6 @@ pub(crate) fn api_server(member: &Member, flags: &ApiFlags) -> Vec<String> {
     vec![
         "kube-apiserver".to_owned(),
         format!("--advertise-address={}", member.ip4),
-        "--bind-address=::".to_owned(),
         format!("--secure-port={API_PORT}"),
         format!("--tls-cert-file={certificate}.crt"),
         format!("--tls-private-key-file={certificate}.key"),

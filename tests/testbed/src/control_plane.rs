@@ -3,8 +3,8 @@
 use std::{
     fmt::Write as _,
     fs,
-    net::IpAddr,
-    path::{Path, PathBuf},
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -12,8 +12,10 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{
     Host, Lab,
+    access::Access,
     audit::AuditLog,
-    component::{Component, wait_until},
+    binaries,
+    component::Component,
     components::{self, API_PORT, ApiFlags, Member},
     kubectl::Kubectl,
     pki::{Pki, User, put},
@@ -21,6 +23,9 @@ use crate::{
 
 /// How long a component may take to be ready; alone it takes 4 seconds, beside a build many times that.
 pub(crate) const UP: Duration = Duration::from_secs(120);
+
+/// Loopback port of the first hollow node's proxy.
+const PROXIES: u16 = 12000;
 
 /// What a scenario chooses about its control plane.
 #[derive(Clone, Debug, Default)]
@@ -32,9 +37,7 @@ pub struct Options {
 
 /// etcd, API server, controller manager and scheduler on each host, started as processes.
 pub struct ControlPlane {
-    pki: Pki,
-    folder: PathBuf,
-    endpoint: String,
+    access: Access,
     servers: Vec<ApiServer>,
     balancer: Option<Component>,
     workers: Vec<Component>,
@@ -83,11 +86,9 @@ impl ControlPlane {
         others.extend(start_all(hosts, |_| components::scheduler(several))?);
         others.extend(etcds);
         let balancer = options.balancer.as_ref().map(|host| balance(host, &servers)).transpose()?;
-        let plane =
-            Self { pki, folder: lab.folder("cluster")?, endpoint, servers, balancer, workers: Vec::new(), others };
-        write_kubeconfigs(&plane.pki, &plane.folder, &plane.endpoint, plane.servers.iter().map(|one| &one.member))?;
-        give_rights(&plane.kubectl(User::Masters)?, &plane.kubectl(User::Alice)?)?;
-        Ok(plane)
+        let access = Access::new(lab, pki, endpoint, servers.iter().map(|one| &one.member))?;
+        access.give_rights()?;
+        Ok(Self { access, servers, balancer, workers: Vec::new(), others })
     }
 
     /// The API servers, in the order of their hosts.
@@ -100,36 +101,14 @@ impl ControlPlane {
         self.balancer.as_ref()
     }
 
-    /// The URL in the users' kubeconfigs.
-    pub fn endpoint(&self) -> &str {
-        &self.endpoint
+    /// The users, their credentials and their kubeconfigs.
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
-    pub fn pki(&self) -> &Pki {
-        &self.pki
-    }
-
-    /// A user's kubeconfig for the cluster's endpoint.
-    pub fn kubeconfig(&self, user: User) -> PathBuf {
-        self.folder.join(user.file_name())
-    }
-
-    /// A user's kubeconfig for one API server.
-    pub fn kubeconfig_to(&self, user: User, server: &ApiServer) -> PathBuf {
-        self.folder.join(&server.member.name).join(user.file_name())
-    }
-
-    /// The files of the cluster's CA certificate and of a user's certificate and key, in this order.
-    pub fn credential_files(&self, user: User) -> Result<[PathBuf; 3]> {
-        let folder = tempfile::Builder::new().prefix("credentials").tempdir_in(&self.folder)?.keep();
-        put(&folder.join("ca.crt"), &self.pki.cluster.pem(), 0o644)?;
-        self.pki.credentials(user)?.write(&folder.join("user"))?;
-        Ok(["ca.crt", "user.crt", "user.key"].map(|name| folder.join(name)))
-    }
-
-    /// kubectl as this user, with a cold discovery cache.
+    /// kubectl as this user, at the cluster's endpoint, with a cold discovery cache.
     pub fn kubectl(&self, user: User) -> Result<Kubectl> {
-        kubectl(&self.folder, self.kubeconfig(user))
+        self.access.kubectl(user)
     }
 
     /// One component by name and host, as `kube-scheduler` on `cp1`.
@@ -140,20 +119,45 @@ impl ControlPlane {
             .with_context(|| format!("there is no {name} on {host}"))
     }
 
-    /// Adds `count` hollow nodes, `{host}-0` and so on, that run on `host` and speak to the endpoint.
-    pub fn add_hollow_nodes(&mut self, host: &Host, count: usize) -> Result<()> {
+    /// Adds `count` hollow nodes, `{host}-0` and so on, that run on `host` and speak to the endpoint, each from an
+    /// address of its own: see [`hollow_nodes`].
+    pub fn add_hollow_nodes(&mut self, host: &Host, count: u8) -> Result<()> {
         let folder = host.dir().join("nodes");
         fs::create_dir_all(&folder)?;
-        for number in 0..count {
-            let name = format!("{}-{number}", host.name());
-            self.pki.node_kubeconfig(&folder.join(format!("{name}.kubeconfig")), &name, &self.endpoint)?;
+        let nodes = hollow_nodes(host, count);
+        let (mut wires, mut names) = (String::new(), String::new());
+        for (port, (name, address)) in (PROXIES..).zip(&nodes) {
+            let file = folder.join(format!("{name}.kubeconfig"));
+            self.access.pki().node_kubeconfig(&file, name, self.access.endpoint())?;
+            let text = fs::read_to_string(&file)?;
+            let proxied = text.replace("    server:", &format!("    proxy-url: http://127.0.0.1:{port}\n    server:"));
+            fs::write(&file, proxied)?;
+            let _ = writeln!(wires, "addr add {address}/16 dev eth0");
+            let _ = writeln!(names, "{address} {name}");
         }
-        let nodes = Component::start(host, &components::hollow_nodes(&folder))?;
+        host.command_within(&["ip", "-batch", "-"], wires.as_bytes(), UP)?.ok()?;
+        // A kubelet takes the address that its name has for the node's.
+        host.command_within(&["tee", "-a", "/etc/hosts"], names.as_bytes(), UP)?.ok()?;
+        let addresses: Vec<String> = nodes.iter().map(|(_, address)| address.to_string()).collect();
+        let arguments = ["addresses", "--first-port", &PROXIES.to_string(), "--sources", &addresses.join(",")];
+        let agent = binaries::telemetry_agent()?.display().to_string();
+        let proxies = Component::start_program(host, "hollow-addresses", &agent, &arguments.map(str::to_owned))?;
+        proxies.wait(UP, || Ok(host.wait_for_port(PROXIES, Duration::from_secs(1)).is_ok()))?;
+        self.workers.push(proxies);
+        let hollow = Component::start(host, &components::hollow_nodes(&folder))?;
         let masters = self.kubectl(User::Masters)?;
-        nodes.wait(UP, || Ok(ready_nodes(&masters, &format!("{}-", host.name()))? == count))?;
-        self.workers.push(nodes);
+        hollow.wait(UP, || Ok(ready_nodes(&masters, &format!("{}-", host.name()))? == usize::from(count)))?;
+        self.workers.push(hollow);
         Ok(())
     }
+}
+
+/// The names and addresses of the hollow nodes on `host`: `nodes-0` to `nodes-2` at 10.90.102.1 to 10.90.102.3, if
+/// `nodes` is 10.90.1.2.
+pub fn hollow_nodes(host: &Host, count: u8) -> Vec<(String, Ipv4Addr)> {
+    let [.., number] = host.ip4().octets();
+    let node = |at: u8| (format!("{}-{at}", host.name()), Ipv4Addr::new(10, 90, 100 + number, at + 1));
+    (0..count).map(node).collect()
 }
 
 impl ApiServer {
@@ -217,7 +221,7 @@ impl Drop for WrongCertificate<'_> {
 }
 
 pub(crate) fn member(host: &Host) -> Member {
-    Member { name: host.name().to_owned(), ip4: host.ip4(), ip6: host.ip6(), data: host.dir().to_owned() }
+    Member { name: host.name().to_owned(), ip4: host.ip4(), ip6: host.ip6(), data: host.dir().join("data") }
 }
 
 /// Writes keys, kubeconfigs and the audit policy into the host's `/etc/kubernetes`.
@@ -227,57 +231,13 @@ pub(crate) fn lay_out(pki: &Pki, host: &Host, member: &Member, options: &Options
     let folder = host.etc_kubernetes();
     pki.lay_out(&folder, host.name(), &addresses, &member.url(), endpoint)?;
     put(&folder.join("audit-policy.yaml"), components::AUDIT_POLICY, 0o644)?;
-    fs::create_dir_all(host.dir().join("etcd"))?;
+    fs::create_dir_all(member.data.join("etcd"))?;
     Ok(())
 }
 
 fn start_all(hosts: &[&Host], argv: impl Fn(usize) -> Vec<String>) -> Result<Vec<Component>> {
     hosts.iter().enumerate().map(|(at, host)| Component::start(host, &argv(at))).collect()
 }
-
-/// Every user's kubeconfig: for the endpoint in `folder`, for each server in a folder of the server's name.
-pub(crate) fn write_kubeconfigs<'a>(
-    pki: &Pki,
-    folder: &Path,
-    endpoint: &str,
-    members: impl Iterator<Item = &'a Member>,
-) -> Result<()> {
-    let places = std::iter::once((folder.to_owned(), endpoint.to_owned()));
-    let places = places.chain(members.map(|member| (folder.join(&member.name), member.url())));
-    let users: Vec<_> = User::ALL.into_iter().map(|user| Ok((user, pki.credentials(user)?))).collect::<Result<_>>()?;
-    for (folder, server) in places {
-        fs::create_dir_all(&folder)?;
-        for (user, pair) in &users {
-            put(&folder.join(user.file_name()), &pki.kubeconfig(&server, pair), 0o600)?;
-        }
-    }
-    Ok(())
-}
-
-pub(crate) fn kubectl(folder: &Path, kubeconfig: PathBuf) -> Result<Kubectl> {
-    let home = tempfile::Builder::new().prefix("home").tempdir_in(folder)?.keep();
-    Ok(Kubectl::new(kubeconfig, home))
-}
-
-/// Makes alice and kubeadm's administrators cluster-admin, and waits until it acts.
-pub(crate) fn give_rights(masters: &Kubectl, alice: &Kubectl) -> Result<()> {
-    masters.apply(RIGHTS)?;
-    wait_until("alice's rights", UP, || Ok(alice.run(&["auth", "can-i", "delete", "nodes"])?.success()))
-}
-
-const RIGHTS: &str = "
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: oncall}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
-subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: alice}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: kubeadm:cluster-admins}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
-subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: kubeadm:cluster-admins}]
-";
 
 /// How many nodes whose name starts with `prefix` are Ready.
 pub(crate) fn ready_nodes(kubectl: &Kubectl, prefix: &str) -> Result<usize> {

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::{ControlPlane, Output, Running, User, binaries};
+use crate::{Access, Output, Running, User, binaries};
 
 /// How long a command may take unless its caller says otherwise.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -67,8 +67,8 @@ pub struct Curl {
 }
 
 impl Curl {
-    pub fn new(plane: &ControlPlane, user: User) -> Result<Self> {
-        let [ca, cert, key] = plane.credential_files(user)?.map(|path| path.display().to_string());
+    pub fn new(access: &Access, user: User) -> Result<Self> {
+        let [ca, cert, key] = access.credential_files(user)?.map(|path| path.display().to_string());
         Ok(Self {
             arguments: vec![
                 "-sS".to_owned(),

@@ -11,7 +11,8 @@
 //! | `snapshot`, `process`, `socket`, `probe` | what really happened, seen from outside the program under test |
 //! | `control_plane` | etcd, API servers, controllers, users, hollow nodes and a load balancer |
 //! | `components`, `component`, `binaries` | each server's flags, its process, and how its program gets built |
-//! | `pki`, `kubectl`, `audit` | certificates and users, clients, and what an API server wrote down about them |
+//! | `access`, `pki`, `kubectl` | users with their certificates, and their clients |
+//! | `audit`, `meter` | what an API server wrote down, and what really went to it over the wire |
 //! | `cgroup` | control groups, and the janitor that removes them |
 //! | `kit` | the program's own file about the hosts of a lab |
 //! | `scenario` | the scenes that a person can walk into with `tests/testbed/enter` |
@@ -19,6 +20,7 @@
 //!
 //! A test binary has `harness = false` and hands its tests, each a [`test()`], to [`main`]; inside a test [`Lab::shared`] is the lab.
 
+mod access;
 pub mod audit;
 mod binaries;
 mod cgroup;
@@ -34,6 +36,7 @@ mod kit;
 mod kubectl;
 mod lab;
 mod machine;
+mod meter;
 mod net;
 pub mod pki;
 mod probe;
@@ -43,17 +46,19 @@ mod snapshot;
 mod socket;
 mod ssh;
 
+pub use access::Access;
 pub use binaries::{main_with_kubernetes, prepare};
 pub use command::{Output, Running, exit_code};
 pub use component::{Component, wait_until};
 pub use components::{API_PORT, ApiFlags};
-pub use control_plane::{ApiServer, ControlPlane, Options, WrongCertificate};
+pub use control_plane::{ApiServer, ControlPlane, Options, WrongCertificate, hollow_nodes};
 pub use fault::{Fault, FaultGuard};
 pub use host::Host;
 pub use isolate::{is_outside, main, play_role, run_isolated, test};
 pub use kit::Kit;
 pub use kubectl::{Curl, Kubectl};
 pub use lab::{Lab, OPERATOR_IP4, OPERATOR_IP6};
+pub use meter::{Meter, Traffic};
 pub use pki::User;
 pub use probe::Probe;
 pub use process::Process;

@@ -16,9 +16,10 @@ import (
 	"time"
 )
 
-const usage = `usage: telemetry-agent storm|ballast FLAGS
-  storm    runs the agents of all pods of a DaemonSet until its pods are gone
-  ballast  creates the objects that make a list expensive
+const usage = `usage: telemetry-agent storm|ballast|addresses FLAGS
+  storm      runs the agents of all pods of a DaemonSet until its pods are gone
+  ballast    creates the objects that make a list expensive
+  addresses  gives each hollow node an address of its own
 `
 
 // access is how a client reaches the API: addresses, trust and who it is.
@@ -110,6 +111,8 @@ func main() {
 			err = storm(os.Args[2:])
 		case "ballast":
 			err = ballast(os.Args[2:])
+		case "addresses":
+			err = addresses(os.Args[2:])
 		}
 	}
 	if err != nil {

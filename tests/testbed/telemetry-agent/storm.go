@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -22,30 +23,29 @@ type counts struct {
 	agents, ok, throttled, failed, bytes atomic.Int64
 }
 
-// agents is what one pod of the DaemonSet does: how many collectors, from which addresses, over which lists.
+// agents is what one pod of the DaemonSet does: how many collectors, over which lists.
 type agents struct {
-	who        *access
-	perPod     int
-	sources    []net.IP
-	paths      []string
-	newEach    bool
-	pause      time.Duration
-	timeout    time.Duration
-	seen       counts
-	nextSource int
+	who     *access
+	perPod  int
+	paths   []string
+	newEach bool
+	pause   time.Duration
+	timeout time.Duration
+	seen    counts
+	started int
 }
 
 func storm(arguments []string) error {
 	set := flag.NewFlagSet("storm", flag.ContinueOnError)
 	who := accessFlags(set)
 	perPod := set.Int("per-pod", 1, "collectors that one pod runs, each with a connection of its own")
-	sources := set.String("sources", "", "source addresses, comma separated; taken in turn")
+	sources := set.String("nodes", "", "NAME=ADDRESS of each node, comma separated: its pod's agents speak from there")
 	paths := set.String("paths", "/api/v1/pods", "lists that a collector loops over, separated by spaces")
 	newEach := set.Bool("new-connection-each", false, "HTTP/1.1 and a new connection for each request")
 	pause := set.Duration("pause", 100*time.Millisecond, "pause after an error or a 429; none after an answer")
 	timeout := set.Duration("timeout", 60*time.Second, "time limit of one request")
 	pods := pods{}
-	set.StringVar(&pods.endpoints, "etcd", "", "etcd members asked which pods exist, comma separated: the API may be drowning")
+	set.StringVar(&pods.endpoints, "etcd", "", "etcd members asked which pods exist: the API may be drowning; none: one pod, for ever")
 	set.StringVar(&pods.prefix, "pods", "", "etcd key prefix of the DaemonSet's pods")
 	etcdCA := set.String("etcd-ca", "", "file with etcd's CA certificate")
 	etcdCert := set.String("etcd-cert", "", "file with a client certificate for etcd")
@@ -57,15 +57,21 @@ func storm(arguments []string) error {
 	if err != nil {
 		return err
 	}
+	run := &agents{who: user, perPod: *perPod, paths: strings.Fields(*paths), newEach: *newEach, pause: *pause, timeout: *timeout}
+	if pods.endpoints == "" {
+		run.start(nil, nil)
+		select {}
+	}
 	roots, pair, err := trust(*etcdCA, *etcdCert, *etcdKey)
 	if err != nil {
 		return err
 	}
 	pods.client = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: pair}}}
-	run := &agents{who: user, perPod: *perPod, paths: strings.Fields(*paths), newEach: *newEach, pause: *pause, timeout: *timeout}
-	for _, source := range strings.Split(*sources, ",") {
-		run.sources = append(run.sources, net.ParseIP(source)) // nil, any address, where the flag is empty
+	pods.nodes = map[string]net.IP{}
+	for _, node := range strings.Split(*sources, ",") {
+		name, address, _ := strings.Cut(node, "=")
+		pods.nodes[name] = net.ParseIP(address)
 	}
 	return run.follow(&pods)
 }
@@ -79,14 +85,14 @@ func (a *agents) follow(pods *pods) error {
 			fmt.Fprintln(os.Stderr, "telemetry-agent: etcd:", err)
 			continue
 		}
-		for name := range names {
+		for name, source := range names {
 			if _, there := running[name]; !there {
 				running[name] = make(chan struct{})
-				a.start(running[name])
+				a.start(source, running[name])
 			}
 		}
 		for name, stop := range running {
-			if !names[name] {
+			if _, there := names[name]; !there {
 				close(stop)
 				delete(running, name)
 			}
@@ -96,11 +102,11 @@ func (a *agents) follow(pods *pods) error {
 	}
 }
 
-func (a *agents) start(stop <-chan struct{}) {
+func (a *agents) start(source net.IP, stop <-chan struct{}) {
 	for range a.perPod {
-		number := a.nextSource
-		a.nextSource++
-		client := a.who.client(a.sources[number%len(a.sources)], a.newEach, a.timeout)
+		number := a.started
+		a.started++
+		client := a.who.client(source, a.newEach, a.timeout)
 		server := a.who.servers[number%len(a.who.servers)]
 		go a.loop(client, server, number, stop)
 	}
@@ -148,25 +154,27 @@ func (a *agents) list(client *http.Client, server, path string) error {
 	return nil
 }
 
-// pods asks etcd, not the API, which pods there are: their names only.
+// pods asks etcd, not the API, which pods there are, and on which node.
 type pods struct {
 	endpoints, prefix string
 	client            *http.Client
+	nodes             map[string]net.IP
 }
 
-func (p *pods) list() (map[string]bool, error) {
+// list gives the address of each pod's node, by the pod's key.
+func (p *pods) list() (map[string]net.IP, error) {
 	end := []byte(p.prefix)
 	end[len(end)-1]++
 	body, err := json.Marshal(map[string]any{
-		"key":       base64.StdEncoding.EncodeToString([]byte(p.prefix)),
-		"range_end": base64.StdEncoding.EncodeToString(end),
-		"keys_only": true, "serializable": true,
+		"key":          base64.StdEncoding.EncodeToString([]byte(p.prefix)),
+		"range_end":    base64.StdEncoding.EncodeToString(end),
+		"serializable": true,
 	})
 	if err != nil {
 		return nil, err
 	}
 	for _, endpoint := range strings.Split(p.endpoints, ",") {
-		var names map[string]bool
+		var names map[string]net.IP
 		if names, err = p.ask(endpoint, body); err == nil {
 			return names, nil
 		}
@@ -174,7 +182,7 @@ func (p *pods) list() (map[string]bool, error) {
 	return nil, err
 }
 
-func (p *pods) ask(endpoint string, body []byte) (map[string]bool, error) {
+func (p *pods) ask(endpoint string, body []byte) (map[string]net.IP, error) {
 	answer, err := p.client.Post(endpoint+"/v3/kv/range", "application/json", bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -183,13 +191,25 @@ func (p *pods) ask(endpoint string, body []byte) (map[string]bool, error) {
 	if answer.StatusCode != http.StatusOK {
 		return nil, errors.New(answer.Status)
 	}
-	var found struct{ Kvs []struct{ Key []byte } }
+	var found struct{ Kvs []struct{ Key, Value []byte } }
 	if err := json.NewDecoder(answer.Body).Decode(&found); err != nil {
 		return nil, err
 	}
-	names := map[string]bool{}
+	names := map[string]net.IP{}
 	for _, pair := range found.Kvs {
-		names[string(pair.Key)] = true
+		names[string(pair.Key)] = p.address(pair.Value)
 	}
 	return names, nil
+}
+
+// nodeName is how a DaemonSet's pod names its node in etcd's protobuf: as a string between bytes that are no part of a name.
+var nodeName = regexp.MustCompile(`[a-z0-9][a-z0-9-]*-[0-9]+`)
+
+func (p *pods) address(pod []byte) net.IP {
+	for _, name := range nodeName.FindAll(pod, -1) {
+		if address, known := p.nodes[string(name)]; known {
+			return address
+		}
+	}
+	return nil
 }

@@ -6,22 +6,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use libtest_mimic::{Failed, Trial};
+use anyhow::{Result, anyhow, bail};
 use rustix::process::Signal;
-use testbed::{API_PORT, ControlPlane, Host, Lab, Options, Probe, User, wait_until};
+use testbed::{API_PORT, ControlPlane, Curl, Host, Lab, Meter, Options, Probe, User, test, wait_until};
 
-type Verdict = Result<(), Failed>;
 const SHORT: Duration = Duration::from_secs(3);
 const LONG: Duration = Duration::from_secs(60);
-const NODES: usize = 24;
+const NODES: u8 = 24;
 
 fn main() -> ExitCode {
     testbed::main_with_kubernetes(vec![
-        Trial::test("components_are_kubernetes_1_34_and_etcd_3_6", versions),
-        Trial::test("users_have_the_rights_that_they_should_have", users),
-        Trial::test("audit_log_tells_who_asked_what_from_where", audit),
-        Trial::test("daemonset_runs_on_every_hollow_node_and_goes", hollow_nodes),
-        Trial::test("one_of_three_servers_killed_paused_or_forged", faults_of_one_in_three),
+        test("components_are_kubernetes_1_34_and_etcd_3_6", versions),
+        test("users_have_the_rights_that_they_should_have", users),
+        test("audit_log_tells_who_asked_what_from_where", audit),
+        test("meter_counts_what_went_to_a_server", meter),
+        test("daemonset_runs_on_every_hollow_node_and_goes", hollow_nodes),
+        test("one_of_three_servers_killed_paused_or_forged", faults_of_one_in_three),
     ])
 }
 
@@ -31,9 +31,9 @@ struct Plane {
 }
 
 /// One control plane for all tests that leave it as it was.
-fn shared() -> Result<&'static Plane, Failed> {
+fn shared() -> Result<&'static Plane> {
     static PLANE: OnceLock<Result<Plane, String>> = OnceLock::new();
-    let start = || -> anyhow::Result<Plane> {
+    let start = || -> Result<Plane> {
         let lab = Lab::shared()?;
         let host = lab.host("cp1")?;
         let mut plane = ControlPlane::start(lab, &[&host], &Options::default())?;
@@ -41,10 +41,10 @@ fn shared() -> Result<&'static Plane, Failed> {
         Ok(Plane { plane, host })
     };
     let plane = PLANE.get_or_init(|| start().map_err(|error| format!("{error:#}")));
-    plane.as_ref().map_err(|error| error.as_str().into())
+    plane.as_ref().map_err(|error| anyhow!("{error}"))
 }
 
-fn versions() -> Verdict {
+fn versions() -> Result<()> {
     let Plane { plane, host } = shared()?;
     let version = plane.kubectl(User::Alice)?.run(&["get", "--raw", "/version"])?.ok()?;
     assert!(version.contains(r#""gitVersion": "v1.34.4""#), "{version}");
@@ -57,9 +57,9 @@ fn versions() -> Verdict {
     Ok(())
 }
 
-fn users() -> Verdict {
+fn users() -> Result<()> {
     let Plane { plane, .. } = shared()?;
-    let says = |user: User| -> Result<String, Failed> {
+    let says = |user: User| -> Result<String> {
         let output = plane.kubectl(user)?.run(&["get", "--raw", "/api/v1/namespaces/default/pods?limit=1"])?;
         Ok(format!("{} {}{}", output.code, output.stdout, output.stderr))
     };
@@ -73,17 +73,31 @@ fn users() -> Verdict {
     Ok(())
 }
 
-fn audit() -> Verdict {
+fn audit() -> Result<()> {
     let Plane { plane, .. } = shared()?;
     let audit = plane.servers()[0].audit();
     let mark = audit.mark()?;
     plane.kubectl(User::Nobody)?.run(&["delete", "--raw", "/api/v1/namespaces/default/pods/none"])?;
     let requests = audit.by("nobody", mark)?;
-    let [request] = &requests[..] else { return Err(format!("one request, not {requests:?}").into()) };
+    let [request] = &requests[..] else { bail!("one request, not {requests:?}") };
     assert_eq!((request.verb.as_str(), request.code()), ("delete", Some(403)), "{request}");
     assert_eq!(request.uri, "/api/v1/namespaces/default/pods/none");
     assert_eq!(request.source_ips, [testbed::OPERATOR_IP4.to_string()]);
     assert!(request.user_agent.starts_with("kubectl/v1.34.4") && request.is_write(), "{request}");
+    Ok(())
+}
+
+fn meter() -> Result<()> {
+    let Plane { plane, host } = shared()?;
+    let meter = Meter::start(Lab::shared()?, &[(host.ip6(), API_PORT).into()])?;
+    let curl = Curl::new(plane.access(), User::Alice)?;
+    let url = format!("https://[{}]:{API_PORT}/version", host.ip6());
+    for connections in 1..=2 {
+        curl.get(&url, SHORT)?.ok()?;
+        let traffic = meter.read()?[0];
+        assert_eq!(traffic.connections, connections, "{traffic:?}");
+        assert!(traffic.sent > 1000 * connections && traffic.received > 1000 * connections, "{traffic:?}");
+    }
     Ok(())
 }
 
@@ -99,29 +113,29 @@ spec:
       containers: [{name: main, image: none.invalid/none:1}]
 ";
 
-fn hollow_nodes() -> Verdict {
+fn hollow_nodes() -> Result<()> {
     let Plane { plane, .. } = shared()?;
     let alice = plane.kubectl(User::Alice)?;
     alice.apply(AGENT)?;
-    let pods = || -> anyhow::Result<Vec<String>> {
+    let pods = || -> Result<Vec<String>> {
         let pods = alice.run(&["get", "pods", "-l", "app=log-agent", "--no-headers", "-o", "wide"])?.ok()?;
         Ok(pods.lines().map(str::to_owned).collect())
     };
     wait_until("a Running pod on each node", LONG, || {
-        Ok(pods()?.iter().filter(|pod| pod.contains("Running")).count() == NODES)
+        Ok(pods()?.iter().filter(|pod| pod.contains("Running")).count() == usize::from(NODES))
     })?;
     alice.run(&["delete", "daemonset", "log-agent", "--wait=false"])?.ok()?;
     wait_until("the end of its pods", LONG, || Ok(pods()?.is_empty()))?;
     Ok(())
 }
 
-fn faults_of_one_in_three() -> Verdict {
+fn faults_of_one_in_three() -> Result<()> {
     let lab = Lab::shared()?;
     let hosts = lab.hosts(["ha1", "ha2", "ha3"])?;
     let options = Options { balancer: Some(lab.host("lb")?), ..Options::default() };
     let plane = ControlPlane::start(lab, &hosts.iter().collect::<Vec<_>>(), &options)?;
     let alice = plane.kubectl(User::Alice)?;
-    let works = || -> anyhow::Result<bool> { Ok(alice.run(&["get", "--raw", "/api/v1/namespaces"])?.success()) };
+    let works = || -> Result<bool> { Ok(alice.run(&["get", "--raw", "/api/v1/namespaces"])?.success()) };
     let marks: Vec<_> = plane.servers().iter().map(|server| server.audit().mark()).collect::<Result<_, _>>()?;
     for _ in 0..6 {
         assert!(works()?);
@@ -141,13 +155,13 @@ fn faults_of_one_in_three() -> Verdict {
     first.component().process()?.signal(Signal::STOP);
     assert_eq!(lab.probe(first.host().ip4(), API_PORT, SHORT)?, Probe::Open);
     let started = Instant::now();
-    let direct = testbed::Curl::new(&plane, User::Alice)?;
+    let direct = Curl::new(plane.access(), User::Alice)?;
     let output = direct.get(&format!("{}/readyz", first.url()), SHORT)?;
     assert_eq!((output.code, started.elapsed() >= SHORT), (28, true), "{output:?}");
     first.component().process()?.signal(Signal::CONT);
     first.wait_ready(LONG)?;
 
-    let forged = first.with_wrong_certificate(plane.pki())?;
+    let forged = first.with_wrong_certificate(plane.access().pki())?;
     let output = direct.get(&format!("{}/readyz", first.url()), SHORT)?;
     assert_eq!(output.code, 60, "curl must not trust it: {output:?}");
     drop(forged);
