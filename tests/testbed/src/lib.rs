@@ -13,6 +13,7 @@
 //! | `components`, `component`, `binaries` | each server's flags, its process, and how its program gets built |
 //! | `access`, `pki`, `kubectl` | users with their certificates, and their clients |
 //! | `audit`, `meter` | what an API server wrote down, and what really went to it over the wire |
+//! | `kubelet`, `manifests`, `image` | control planes of static pods on containerd, and workers |
 //! | `cgroup` | control groups, and the janitor that removes them |
 //! | `kit` | the program's own file about the hosts of a lab |
 //! | `scenario` | the scenes that a person can walk into with `tests/testbed/enter` |
@@ -31,11 +32,14 @@ mod control_plane;
 mod fault;
 mod host;
 mod host_init;
+mod image;
 mod isolate;
 mod kit;
 mod kubectl;
+mod kubelet;
 mod lab;
 mod machine;
+mod manifests;
 mod meter;
 mod net;
 pub mod pki;
@@ -57,6 +61,7 @@ pub use host::Host;
 pub use isolate::{is_outside, main, play_role, run_isolated, test};
 pub use kit::Kit;
 pub use kubectl::{Curl, Kubectl};
+pub use kubelet::{KubeletPlane, pod_process, watch_restarts};
 pub use lab::{Lab, OPERATOR_IP4, OPERATOR_IP6};
 pub use meter::{Meter, Traffic};
 pub use pki::User;
