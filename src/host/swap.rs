@@ -58,6 +58,8 @@ pub struct Seen {
     pub before: Option<String>,
     /// SHA-256 of the new text staged by this run, when it is there.
     pub next: Option<String>,
+    /// The run's folder is there.
+    pub folder: bool,
     /// Where this run's exchange stands, when one was begun.
     pub state: Option<State>,
 }
@@ -115,6 +117,7 @@ if [ -n "${{first:-}}" ]; then
 fi
 for x in $(processes "$p"); do say process "$x"; done
 for x in before next; do [ -f "$b/$x.yaml" ] && say "$x" "$(sha256sum <"$b/$x.yaml" | cut -d ' ' -f 1)"; done
+[ -d "$b" ] && say folder "$b"
 [ -f "$b/state" ] && say state "$(cat "$b/state")"
 say looked yes
 "#,
@@ -156,8 +159,33 @@ pub fn seen(stdout: &str) -> Result<Seen, String> {
         processes: answer.all("process").filter_map(process).collect(),
         before: answer.get("before").map(str::to_owned),
         next: answer.get("next").map(str::to_owned),
+        folder: answer.get("folder").is_some(),
         state: answer.get("state").and_then(State::parse),
     })
+}
+
+/// Makes the folder beside, for root alone; a folder that is there already is fine.
+pub fn folder(place: &Place) -> Script {
+    let body = format!(
+        "b={}\n( umask 077 && mkdir -p \"$b\" ) || fail \"cannot make $b\"\nsay folder \"$b\"\n",
+        quote(&place.beside())
+    );
+    Script::new("manifest.folder", body).arg("path", place.beside()).arg("run", &place.run)
+}
+
+/// Takes the folder beside away, with what an exchange left in it. Copies that are still there keep it.
+pub fn folder_away(place: &Place) -> Script {
+    let body = format!(
+        r#"b={}
+[ -d "$b" ] || {{ say folder absent; return 0; }}
+case $(cat "$b/state" 2>/dev/null) in out|in) fail "an exchange is under way in $b" 5;; esac
+rm -f "$b/state" "$b/state.part" "$b/runner" "$b/refused.yaml"
+rmdir "$b" || fail "$b is not empty"
+say folder absent
+"#,
+        quote(&place.beside())
+    );
+    Script::new("manifest.folder-away", body).arg("path", place.beside()).arg("run", &place.run)
 }
 
 /// One exchange.
@@ -308,6 +336,21 @@ mod tests {
         assert_eq!(one.sha256, crate::change::sha256_hex(text.as_bytes()));
         std::fs::write(format!("{}/api.yaml.bak", place.manifests), text).unwrap();
         assert_eq!(seen(&run(&look(&place)).1).unwrap().files.len(), 2);
+    }
+
+    #[test]
+    fn the_folder_comes_and_goes_with_what_an_exchange_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = place(dir.path().to_str().unwrap());
+        assert_eq!(run(&folder(&place)).0, 0);
+        assert_eq!(run(&folder(&place)).0, 0);
+        std::fs::write(format!("{}/state", place.beside()), "ready").unwrap();
+        std::fs::write(place.before(), "kept").unwrap();
+        assert_ne!(run(&folder_away(&place)).0, 0);
+        std::fs::remove_file(place.before()).unwrap();
+        assert_eq!(run(&folder_away(&place)).0, 0);
+        assert!(!std::path::Path::new(&place.beside()).exists());
+        assert_eq!(run(&folder_away(&place)).0, 0);
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
         "manifest.look" => Said::ok(look(host, &head)),
         "manifest.swap" => swap(host, &head),
         "file.put" => put(host, &head, text),
-        "file.remove" => remove(host, &head),
+        "manifest.folder" | "manifest.folder-away" => folder(host, &head),
         other => Said::failed(NOT_KNOWN, &format!("the sandbox does not simulate {other:?} and runs no commands")),
     }
 }
@@ -221,6 +221,9 @@ fn look(host: &SimHost, head: &Head) -> String {
             let _ = writeln!(out, "{name}={}", sha256_hex(text.as_bytes()));
         }
     }
+    if host.files.contains_key(&format!("{}/.", beside(head))) {
+        let _ = writeln!(out, "folder={}", beside(head));
+    }
     if let Some(state) = host.files.get(&format!("{}/state", beside(head))) {
         let _ = writeln!(out, "state={state}");
     }
@@ -247,39 +250,43 @@ fn swap(host: &mut SimHost, head: &Head) -> Said {
 }
 
 fn put(host: &mut SimHost, head: &Head, text: &str) -> Said {
-    let path = head.get("path").unwrap_or_default();
-    let now = host.files.get(path).map(|text| sha256_hex(text.as_bytes()));
-    if now.as_deref().unwrap_or("absent") != head.get("expect").unwrap_or("absent") {
-        return Said::failed(4, &format!("{path} is not what was seen before"));
+    let (path, wanted) = (head.get("path").unwrap_or_default(), head.get("sha256").unwrap_or("absent"));
+    let was = host.files.get(path).map_or_else(|| "absent".to_owned(), |text| sha256_hex(text.as_bytes()));
+    if was != wanted && Some(was.as_str()) != head.get("expect") {
+        return Said::failed(4, &format!("{path} is not what was expected: sha256 {was}"));
     }
-    // The content is the longest run of lines that is base64 and has the announced hash.
-    let lines: Vec<&str> = text.lines().collect();
-    let content = (0..lines.len()).find_map(|start| {
+    if wanted == "absent" {
+        host.files.remove(path);
+    } else if was != wanted {
+        let Some(content) = content(text, wanted) else { return Said::failed(1, "the content did not arrive whole") };
+        host.files.insert(path.to_owned(), content);
+    }
+    Said::ok(format!("was={was}\nsha256={wanted}\n"))
+}
+
+/// The content of a file in a script: the lines of base64 that have the announced hash.
+fn content(script: &str, sha256: &str) -> Option<String> {
+    let lines: Vec<&str> = script.lines().collect();
+    (0..lines.len()).find_map(|start| {
         let encoded: String = lines[start..].iter().take_while(|line| is_base64(line)).copied().collect();
         let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
-        (Some(sha256_hex(&bytes).as_str()) == head.get("sha256")).then_some(bytes)
-    });
-    let Some(content) = content.and_then(|bytes| String::from_utf8(bytes).ok()) else {
-        return Said::failed(1, "the content did not arrive whole");
-    };
-    host.files.insert(path.to_owned(), content);
-    Said::ok(format!("sha256={}\n", head.get("sha256").unwrap_or_default()))
+        (sha256_hex(&bytes) == sha256).then(|| String::from_utf8(bytes).ok()).flatten()
+    })
+}
+
+fn folder(host: &mut SimHost, head: &Head) -> Said {
+    let path = head.get("path").unwrap_or_default();
+    if head.name == "manifest.folder-away" {
+        host.files.remove(&format!("{path}/state"));
+        host.files.remove(&format!("{path}/."));
+    } else {
+        host.files.insert(format!("{path}/."), String::new());
+    }
+    Said::ok(format!("folder={path}\n"))
 }
 
 fn is_base64(line: &str) -> bool {
     !line.is_empty() && line.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b))
-}
-
-fn remove(host: &mut SimHost, head: &Head) -> Said {
-    let path = head.get("path").unwrap_or_default();
-    match host.files.get(path).map(|text| sha256_hex(text.as_bytes())) {
-        None => Said::ok("sha256=absent\n".into()),
-        Some(now) if Some(now.as_str()) == head.get("expect") => {
-            host.files.remove(path);
-            Said::ok("sha256=absent\n".into())
-        }
-        Some(_) => Said::failed(4, &format!("{path} is not what was seen before")),
-    }
 }
 
 /// A JSON patch (RFC 6902) of `test`, `add`, `replace` and `remove`; nothing changes unless all of it applies.

@@ -137,6 +137,9 @@ impl Scale {
         let port = secure_port(&seen.text);
         let because = edited.changes.join(", ");
         let mut changes = Vec::new();
+        if !seen.folder {
+            changes.push(folder(place, &because));
+        }
         for (key, path, blob, there) in
             [("keep", place.before(), &old, &seen.before), ("stage", place.next(), &new, &seen.next)]
         {
@@ -215,6 +218,7 @@ impl Step for Scale {
             times: Times::AtMost(4),
             why: "reads the manifest and the process".into(),
         }];
+        sent.push(once(folder(&place, "").op, "makes a folder for the copies, beside the manifests' folder"));
         sent.push(once(put("keep", place.before(), &old, None, "").op, "keeps the old text beside the folder"));
         sent.push(once(put("stage", place.next(), &new, None, "").op, "puts the edited text beside the folder"));
         sent.push(once(command(&swap), "takes the old manifest out, awaits the exit, puts the new one in"));
@@ -303,6 +307,21 @@ fn put(key: &str, path: String, blob: &Blob, there: Option<&str>, because: &str)
         inverse: Inverse::By(Box::new(Op::File(back))),
         because: because.to_owned(),
         deadline_secs: 60,
+        keep: Keep::Nothing,
+    }
+}
+
+fn folder(place: &Place, because: &str) -> Change {
+    let command =
+        |script| Op::Host(HostCommand { script, fresh_connection: false, idempotent: true });
+    Change {
+        key: "folder".into(),
+        op: command(swap::folder(place)),
+        guard: format!("{} is for this run alone", place.beside()),
+        inverse: Inverse::By(Box::new(command(swap::folder_away(place)))),
+        because: because.to_owned(),
+        by_hand: format!("mkdir -m 700 {}", place.beside()),
+        deadline_secs: 30,
         keep: Keep::Nothing,
     }
 }
