@@ -202,7 +202,8 @@ async fn key_files() -> Verdict {
     keygen(&["-t", "rsa", "-m", "PEM", "-N", "a passphrase", "-f", text(&locked_pem)])?;
     let text_file = file("notes", "not a key\n")?;
     std::fs::set_permissions(&text_file, std::fs::Permissions::from_mode(0o600))?;
-    let cases: &[(&Path, fn(&KeyFileProblem) -> bool, &str)] = &[
+    type Case<'a> = (&'a Path, fn(&KeyFileProblem) -> bool, &'a str);
+    let cases: &[Case<'_>] = &[
         (&open, |p| *p == KeyFileProblem::OpenPermissions(0o640), "chmod 600"),
         (&locked, |p| *p == KeyFileProblem::Encrypted, "ssh-add"),
         (&locked_pem, |p| *p == KeyFileProblem::Encrypted, "ssh-add"),

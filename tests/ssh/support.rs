@@ -12,9 +12,9 @@ use testbed::{Host, Lab};
 pub(crate) type Verdict = Result<(), Failed>;
 
 /// A test that runs on a runtime of its own.
-pub(crate) fn trial<F: Future<Output = Verdict>>(name: &'static str, body: fn() -> F) -> Trial
+pub(crate) fn trial<F>(name: &'static str, body: fn() -> F) -> Trial
 where
-    F: 'static,
+    F: Future<Output = Verdict> + 'static,
 {
     Trial::test(name, move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

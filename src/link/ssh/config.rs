@@ -86,11 +86,14 @@ impl fmt::Display for ResolveError {
 
 impl std::error::Error for ResolveError {}
 
+/// known_hosts files and lists of revoked keys.
+type Sources = (Vec<PathBuf>, Vec<PathBuf>);
+
 /// Resolves many names; known_hosts files are read once for all of them.
 #[derive(Debug, Default)]
 pub struct Resolver {
     around: Surroundings,
-    known: Mutex<HashMap<(Vec<PathBuf>, Vec<PathBuf>), Arc<KnownHosts>>>,
+    known: Mutex<HashMap<Sources, Arc<KnownHosts>>>,
 }
 
 /// What `ssh -G` printed, by lower-case option.
@@ -407,7 +410,8 @@ mod tests {
 
     #[test]
     fn hops_are_read_as_ssh_reads_them() {
-        let table: &[(&str, Option<(Option<&str>, &str, Option<u16>)>)] = &[
+        type Hop<'a> = (Option<&'a str>, &'a str, Option<u16>);
+        let table: &[(&str, Option<Hop<'_>>)] = &[
             ("bastion", Some((None, "bastion", None))),
             ("joe@bastion:2222", Some((Some("joe"), "bastion", Some(2222)))),
             ("ssh://joe@bastion:2222/", Some((Some("joe"), "bastion", Some(2222)))),

@@ -163,7 +163,7 @@ impl Jump {
                 }
                 // A lane becomes slow without anybody saying so.
                 Pick::Wait => {
-                    drop(tokio::time::timeout_at(deadline.min(Instant::now() + SLOW / 4).into(), changed).await)
+                    drop(tokio::time::timeout_at(deadline.min(Instant::now() + SLOW / 4).into(), changed).await);
                 }
             }
         }
