@@ -81,7 +81,7 @@ pub fn build(runbook: Resolved, clusters: Vec<Cluster>) -> Result<Plan, Vec<Refu
         };
         let mut targets = Vec::new();
         for cluster in &clusters {
-            match select::targets(cluster, decl.kind.scope(), decl.targets.as_deref()) {
+            match select::targets(cluster, decl.kind.scope_of(&decl.with), decl.targets.as_deref()) {
                 Ok(found) => targets.extend(found),
                 Err(fault) => refuse(format!("step {:?}: {fault}", decl.name)),
             }

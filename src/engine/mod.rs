@@ -12,6 +12,8 @@ mod forward;
 mod keeper;
 mod record;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

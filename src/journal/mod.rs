@@ -17,6 +17,8 @@ use crate::change::{Change, Target};
 pub use fold::{ChangeRecord, ChangeState, IllegalMove, Run, StepState, fold};
 pub use read::{Journal, JournalError, read, verify};
 pub use store::{RunFolder, Store, StoreError};
+#[cfg(test)]
+pub(crate) use write::Disk;
 pub use write::Writer;
 
 /// The format this program writes; it reads this and all older ones, and never appends to a newer one.

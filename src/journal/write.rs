@@ -1,7 +1,7 @@
 //! Appending: one line, flushed and fsynced before the caller goes on.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use super::read::{chain, seal};
@@ -9,11 +9,24 @@ use super::{Entry, Header, JournalError, Line, RunFolder, read};
 use crate::change::{Change, Target};
 use crate::process::Clock;
 
+/// Where lines go; tests put in one that fails.
+pub(crate) trait Disk: Send + std::fmt::Debug {
+    /// Appends a line; on the disk when this returns.
+    fn append(&mut self, record: &[u8]) -> io::Result<()>;
+}
+
+impl Disk for File {
+    fn append(&mut self, record: &[u8]) -> io::Result<()> {
+        // One write call, so that a kill leaves at most one torn line.
+        self.write_all(record).and_then(|()| self.sync_data())
+    }
+}
+
 /// The open journal of a run. While it is held, no other process can append to it.
 #[derive(Debug)]
 pub struct Writer {
     folder: RunFolder,
-    file: File,
+    disk: Box<dyn Disk>,
     seq: u64,
     hash: String,
     next_change: u32,
@@ -36,7 +49,8 @@ impl Writer {
             .open(&path)
             .map_err(|e| JournalError::io("make", &path, e))?;
         lock(&file, &folder)?;
-        let mut writer = Self { folder, file, seq: 0, hash: String::new(), next_change: 1, clock, broken: false };
+        let mut writer =
+            Self { folder, disk: Box::new(file), seq: 0, hash: String::new(), next_change: 1, clock, broken: false };
         writer.append(Entry::Started(Box::new(header)))?;
         super::store::sync_dir(&writer.folder.path).map_err(|e| JournalError::io("fsync", &writer.folder.path, e))?;
         Ok(writer)
@@ -58,13 +72,20 @@ impl Writer {
         let next_change = journal.run.changes.keys().next_back().map_or(1, |id| id + 1);
         Ok(Self {
             folder,
-            file,
+            disk: Box::new(file),
             seq: journal.lines.len() as u64,
             hash: journal.last_hash,
             next_change,
             clock,
             broken: false,
         })
+    }
+
+    /// Puts something between the journal and its file.
+    #[cfg(test)]
+    pub(crate) fn through(mut self, wrap: impl FnOnce(Box<dyn Disk>) -> Box<dyn Disk>) -> Self {
+        self.disk = wrap(self.disk);
+        self
     }
 
     /// The run's folder.
@@ -84,10 +105,7 @@ impl Writer {
         let line = Line { seq: self.seq + 1, at: self.clock.now(), entry };
         let text = serde_json::to_string(&line).map_err(|e| JournalError::io("encode a line of", &path, e.into()))?;
         let hash = chain(&self.hash, &text);
-        // One write call, so that a kill leaves at most one torn line.
-        let record = seal(&text, &hash);
-        let written = self.file.write_all(record.as_bytes()).and_then(|()| self.file.sync_data());
-        if let Err(e) = written {
+        if let Err(e) = self.disk.append(seal(&text, &hash).as_bytes()) {
             self.broken = true;
             return Err(JournalError::io("append to", &path, e));
         }

@@ -254,6 +254,11 @@ pub trait Kind: Send + Sync {
     /// Where it acts.
     fn scope(&self) -> Scope;
 
+    /// Where a step with these parameters acts.
+    fn scope_of(&self, _with: &Value) -> Scope {
+        self.scope()
+    }
+
     /// It must never act on two targets at the same time, whatever the runbook says.
     fn one_at_a_time(&self) -> bool {
         false
@@ -293,6 +298,7 @@ macro_rules! kinds {
     };
 }
 
+mod again;
 mod kube_object;
 mod object;
 
@@ -301,6 +307,8 @@ kinds! {
     confirm::Confirm,
     park::Park,
     delete::Delete,
+    http::Http,
+    exec::Exec,
     scale_apiserver::ScaleApiserver,
 }
 

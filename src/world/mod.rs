@@ -4,6 +4,8 @@
 //! tell them apart, but for one question: `World::pretends`.
 
 pub mod drill;
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod live;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,94 @@
+//! What is sent was announced before.
+
+use serde_json::Value;
+
+use super::support::*;
+use crate::change::{Op, Target};
+use crate::plan::Plan;
+use crate::steps::{KINDS, Sends};
+use crate::world::fake::{Fault, Sent};
+
+/// Kinds whose hosts no fake can stand in for; their own tests, on real kernels and processes, prove the same of them.
+const PROVEN_ON_REAL_HOSTS: [&str; 1] = ["scale-apiserver"];
+
+/// Whether a value is what was announced, where text in angle brackets stands for anything.
+fn fits(announced: &Value, sent: &Value) -> bool {
+    let open = |text: &str| text.starts_with('<') && text.ends_with('>');
+    match (announced, sent) {
+        (Value::String(text), _) if open(text) => true,
+        (Value::Array(a), Value::Array(s)) => a.len() == s.len() && a.iter().zip(s).all(|(a, s)| fits(a, s)),
+        (Value::Object(a), Value::Object(s)) => {
+            let any = a.keys().any(|key| open(key));
+            let named = |key: &&String| !open(key);
+            a.keys().filter(named).all(|key| s.get(key).is_some_and(|value| fits(&a[key], value)))
+                && (any || s.keys().all(|key| a.contains_key(key)))
+        }
+        _ => announced == sent,
+    }
+}
+
+fn op_fits(announced: &Op, sent: &Op) -> bool {
+    let value = |op| serde_json::to_value(op).unwrap();
+    let (mut a, s) = (value(announced), value(sent));
+    // A second attempt may carry a precondition that the first one could not: that is announced as an op of its own.
+    if let (Some(a), Some(s)) = (a.pointer_mut("/kube/idempotent"), s.pointer("/kube/idempotent")) {
+        *a = s.clone();
+    }
+    fits(&a, &s)
+}
+
+#[track_caller]
+fn all_announced(plan: &Plan, sent: &[Sent]) {
+    let announced: Vec<(Target, Sends)> = plan
+        .announced()
+        .flat_map(|(_, target, all)| all.into_iter().map(move |one| (target.clone(), one.what)))
+        .collect();
+    for sent in sent {
+        let found = announced.iter().any(|(target, announced)| match (announced, sent) {
+            (Sends::Get(path), Sent::Get(at, sent)) => target == at && path == sent,
+            (Sends::Look(script), Sent::Look(at, sent)) => target == at && script == sent,
+            (Sends::Connect(address), Sent::Connect(sent)) => address == sent,
+            (Sends::Op(op), Sent::Op(at, sent)) => target == at && op_fits(op, sent),
+            _ => false,
+        });
+        assert!(found, "not announced: {sent:?}");
+    }
+}
+
+#[test]
+fn what_is_sent_was_announced_whatever_goes_wrong() {
+    paused(async {
+        let Ideal { ops, .. } = ideal().await;
+        let bench = Bench::everything();
+        bench.run().await;
+        all_announced(&bench.plan, &bench.fake.take_sent());
+        for fault in [Fault::Refuse, Fault::LoseMade, Fault::LoseNotMade] {
+            for number in 1..=ops {
+                let bench = Bench::everything();
+                bench.fake.fault(number, fault);
+                bench.run().await;
+                all_announced(&bench.plan, &bench.fake.take_sent());
+            }
+        }
+    });
+}
+
+#[test]
+fn what_was_not_announced_would_be_found() {
+    let bench = Bench::everything();
+    let stray = Sent::Get(Target::cluster("east"), "/api/v1/pods".into());
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| all_announced(&bench.plan, &[stray])));
+    assert!(caught.is_err());
+}
+
+#[test]
+fn every_kind_stands_in_the_plan_these_tests_run() {
+    let specs = everything();
+    for kind in KINDS {
+        let name = kind.name();
+        assert!(
+            specs.iter().any(|(_, used, _)| *used == name) || PROVEN_ON_REAL_HOSTS.contains(&name),
+            "{name} is in no plan of the engine's tests"
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! One op goes wrong, each in its turn.
+
+use super::support::*;
+use crate::error::Class;
+use crate::runbook::OnFailure;
+use crate::world::fake::Fault;
+
+#[test]
+fn a_refused_change_ends_the_run_and_undo_takes_back_the_others() {
+    paused(async {
+        let Ideal { before, after, ops, .. } = ideal().await;
+        for number in 1..=ops {
+            let bench = Bench::everything();
+            bench.fake.fault(number, Fault::Refuse);
+            let report = bench.run().await;
+            assert_eq!(report.class, Some(Class::Partial), "op {number}: {}", report.why);
+            assert!(report.why.contains("not today"), "op {number}: {}", report.why);
+            assert_ne!(bench.fake.snapshot(), after, "op {number}");
+            assert_eq!(bench.undo().await.class, None, "op {number}");
+            assert_eq!(bench.fake.snapshot(), before, "op {number}");
+        }
+    });
+}
+
+#[test]
+fn a_policy_of_undo_takes_back_at_once() {
+    paused(async {
+        let Ideal { before, after, ops, .. } = ideal().await;
+        for number in 1..=ops {
+            let undoing = crate::runbook::Policy { on_failure: OnFailure::Undo, ..policy() };
+            let bench = Bench::new(world(&["east"]), plan(&["east"], &everything(), &undoing));
+            bench.fake.fault(number, Fault::Refuse);
+            let report = bench.run().await;
+            assert_eq!(report.class, Some(Class::Partial), "op {number}: {}", report.why);
+            assert_eq!(bench.fake.snapshot(), before, "op {number}");
+            assert_eq!(bench.resume().await.class, None, "op {number}");
+            assert_eq!(bench.fake.snapshot(), after, "op {number}");
+        }
+    });
+}
+
+#[test]
+fn a_lost_reply_is_looked_into_and_the_run_goes_on() {
+    paused(async {
+        let Ideal { before, after, ops, .. } = ideal().await;
+        for fault in [Fault::LoseMade, Fault::LoseNotMade, Fault::Hang] {
+            for number in 1..=ops {
+                let bench = Bench::everything();
+                bench.fake.fault(number, fault);
+                let report = bench.run().await;
+                assert_eq!(report.class, None, "op {number} {fault:?}: {}", report.why);
+                assert_eq!(report.tally.unknown, 0, "op {number} {fault:?}");
+                assert_eq!(bench.fake.snapshot(), after, "op {number} {fault:?}");
+                let report = bench.undo().await;
+                assert_eq!(report.class, None, "op {number} {fault:?}: {}", report.why);
+                assert_eq!(bench.fake.snapshot(), before, "op {number} {fault:?}");
+            }
+        }
+    });
+}
+
+/// The reply is lost, and then no look gets through either.
+#[test]
+fn an_unknown_outcome_is_named_and_is_neither_done_nor_failed() {
+    paused(async {
+        for fault in [Fault::LoseMade, Fault::LoseNotMade] {
+            for (kind, with) in [("delete", "ds/telemetry/agent"), ("park", "ds/telemetry/agent")] {
+                let specs = [("one", kind, serde_json::json!({"object": with}))];
+                let bench = Bench::new(world(&["east"]), plan(&["east"], &specs, &policy()));
+                let before = bench.fake.snapshot();
+                bench.fake.fault(1, fault);
+                bench.fake.deny_reads_after(1, 1);
+                let report = bench.run().await;
+                assert_eq!(report.class, Some(Class::Partial), "{kind} {fault:?}: {}", report.why);
+                assert!(report.why.contains("not known whether change 1"), "{}", report.why);
+                assert!(report.why.contains("daemonsets/agent"), "{}", report.why);
+                assert_eq!(report.tally.unknown, 1);
+
+                let undone = bench.undo().await;
+                assert_eq!(undone.class, None, "{kind} {fault:?}: {}", undone.why);
+                assert_eq!(bench.fake.snapshot(), before, "{kind} {fault:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn an_inverse_whose_reply_is_lost_is_looked_into() {
+    paused(async {
+        let Ideal { before, ops, .. } = ideal().await;
+        for fault in [Fault::LoseMade, Fault::LoseNotMade, Fault::Hang] {
+            for number in 1..=ops {
+                let bench = Bench::everything();
+                bench.run().await;
+                bench.fake.fault(ops + number, fault);
+                let report = bench.undo().await;
+                // Commands that are not said to be idempotent are sent once, and cannot be looked at.
+                if report.class.is_some() {
+                    assert_eq!(report.class, Some(Class::Partial), "inverse {number} {fault:?}: {}", report.why);
+                    assert!(report.why.contains("not known whether taken back: change"), "{}", report.why);
+                    assert_eq!(report.tally.unknown, 1);
+                    assert_eq!(bench.undo().await.class, None, "inverse {number} {fault:?}");
+                }
+                assert_eq!(bench.fake.snapshot(), before, "inverse {number} {fault:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_refused_inverse_is_stuck_and_all_others_are_taken_back() {
+    paused(async {
+        let Ideal { before, ops, .. } = ideal().await;
+        for number in 1..=ops {
+            let bench = Bench::everything();
+            bench.run().await;
+            bench.fake.fault(ops + number, Fault::Refuse);
+            let report = bench.undo().await;
+            assert_eq!(report.class, Some(Class::Stuck), "inverse {number}: {}", report.why);
+            assert_eq!((report.tally.stuck, report.tally.undone), (1, ops - 1), "inverse {number}");
+            assert_eq!(bench.undo().await.class, None, "inverse {number}");
+            assert_eq!(bench.fake.snapshot(), before, "inverse {number}");
+        }
+    });
+}
+
+#[test]
+fn looks_are_repeated_as_often_as_the_policy_says() {
+    paused(async {
+        let patient = crate::runbook::Policy { retries: 2, ..policy() };
+        let specs = [("kill", "delete", serde_json::json!({"object": "ds/telemetry/agent", "whenUnsaved": "stop"}))];
+        for (denied, class) in [(2, None), (3, Some(Class::NoRoute))] {
+            let bench = Bench::new(world(&["east"]), plan(&["east"], &specs, &patient));
+            bench.fake.deny_reads(denied);
+            let report = bench.run().await;
+            assert_eq!(report.class, class, "{}", report.why);
+            assert_eq!(bench.fake.ops(), usize::from(class.is_none()));
+        }
+    });
+}
+
+#[test]
+fn an_object_that_changed_between_look_and_write_is_looked_at_again() {
+    paused(async {
+        let specs = [("park", "park", serde_json::json!({"object": "deploy/telemetry/gateway"}))];
+        let bench = Bench::new(world(&["east"]), plan(&["east"], &specs, &policy()));
+        bench.fake.meddle(1, "east", |o| o.edit(DEPLOY, |d| d["spec"]["replicas"] = 5.into()));
+        let report = bench.run().await;
+        assert_eq!((report.class, bench.fake.ops()), (None, 2), "{}", report.why);
+        bench.undo().await;
+        bench.fake.objects("east", |o| assert_eq!(o.at(DEPLOY).unwrap()["spec"]["replicas"], 5));
+    });
+}

@@ -1,0 +1,10 @@
+//! What the engine promises, over plans made of the kinds of steps, in a world where anything may go wrong at any point.
+
+mod announced;
+mod cancel;
+mod faults;
+mod kills;
+mod limits;
+mod stuck;
+mod support;
+mod whole;

@@ -1,0 +1,392 @@
+//! A bench: a fake world with two clusters, a plan over it, and runs that can be killed at any line of their journal.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+
+use crate::change::Target;
+use crate::engine::{Cancel, Canceller, Consent, Engine, Fleet, Operator, Record, Report, cancel_pair, forward, undo};
+use crate::event::{Event, Listener};
+use crate::journal::{Disk, Entry, Header, Journal, RunFolder, Store, Writer, read};
+use crate::kit::{ApiServer, Cluster, Credential, Host, Role, SshAccess};
+use crate::plan::{self, Plan};
+use crate::process::Clock;
+use crate::runbook::{Location, OnFailure, Policy, Resolved, StepDecl};
+use crate::steps::{self, Mark, Question};
+use crate::world::World;
+use crate::world::drill::Drill;
+use crate::world::fake::Fake;
+
+pub(super) const DS: &str = "/apis/apps/v1/namespaces/telemetry/daemonsets/agent";
+pub(super) const DS_PARKED: &str = "/apis/apps/v1/namespaces/telemetry/daemonsets/collector";
+pub(super) const DEPLOY: &str = "/apis/apps/v1/namespaces/telemetry/deployments/gateway";
+pub(super) const CRON: &str = "/apis/batch/v1/namespaces/telemetry/cronjobs/sweep";
+const RUN: &str = "20250101T000000Z-test";
+
+pub(super) fn cluster(name: &str) -> Cluster {
+    let ssh = || SshAccess {
+        port: 22,
+        user: "root".into(),
+        identities: Vec::new(),
+        agent: None,
+        host_keys: Vec::new(),
+        known_hosts: Vec::new(),
+        host_key_alias: None,
+        jumps: Vec::new(),
+        sudo: false,
+    };
+    let host = |n: u8| Host {
+        name: format!("cp{n}"),
+        address: [10, 0, 0, n].into(),
+        ssh: ssh(),
+        roles: vec![Role::ControlPlane],
+        manifests: "/etc/kubernetes/manifests".into(),
+    };
+    let server = |n: u8| ApiServer {
+        name: format!("api{n}"),
+        address: ([10, 0, 0, n], 6443).into(),
+        via: (n == 2).then(|| "cp2".into()),
+        host: Some(format!("cp{n}")),
+    };
+    Cluster {
+        name: name.into(),
+        api_servers: (1..=2).map(server).collect(),
+        hosts: (1..=3).map(host).collect(),
+        tls_server_name: None,
+        ca: Vec::new(),
+        credential: Credential::Anonymous,
+        source: "a test".into(),
+    }
+}
+
+/// A world with something to break in it.
+pub(super) fn world(names: &[&str]) -> Fake {
+    let fake = Fake::new(names.iter().map(|name| cluster(name)).collect());
+    for name in names {
+        fake.objects(name, |objects| {
+            let pod = |spec: Value| json!({"metadata": {"labels": {"app": "x"}}, "spec": {"template": {"spec": spec}}});
+            objects.put(DS, pod(json!({"containers": []})));
+            objects.put(DS_PARKED, pod(json!({"nodeSelector": {"disk": "ssd"}})));
+            objects.put(DEPLOY, json!({"metadata": {}, "spec": {"replicas": 3}}));
+            objects.put(CRON, json!({"metadata": {}, "spec": {"schedule": "* * * * *"}}));
+            objects.put("/api/v1/namespaces/telemetry/pods/agent-1", json!({"metadata": {}, "spec": {}}));
+        });
+    }
+    fake
+}
+
+pub(super) fn policy() -> Policy {
+    Policy {
+        timeout: Duration::from_secs(600),
+        retries: 0,
+        on_failure: OnFailure::Stop,
+        fanout: 4,
+        canary: true,
+        batch: 0,
+        max_failures: 1,
+        confirm: false,
+    }
+}
+
+/// A step of a plan: name, kind, parameters.
+pub(super) type Spec = (&'static str, &'static str, Value);
+
+/// One of each kind that this world understands, as an incident would have them.
+pub(super) fn everything() -> Vec<Spec> {
+    vec![
+        ("look", "probe", json!({})),
+        (
+            "page",
+            "http",
+            json!({"method": "PUT", "url": "https://pager.test/1", "body": {"on": true},
+            "undo": {"method": "DELETE", "url": "https://pager.test/1"}}),
+        ),
+        ("mark", "exec", json!({"run": "set gate closed", "unless": "has gate", "undo": {"run": "unset gate"}})),
+        (
+            "here",
+            "exec",
+            json!({"argv": ["set", "here", "yes"], "local": true, "idempotent": true,
+            "undo": {"argv": ["unset", "here"]}}),
+        ),
+        ("sure", "confirm", json!({"question": "Does it look right?"})),
+        ("park", "park", json!({"object": "ds/telemetry/collector"})),
+        ("scale", "park", json!({"object": "deploy/gateway", "namespace": "telemetry"})),
+        ("hold", "park", json!({"object": "cj/telemetry/sweep"})),
+        ("kill", "delete", json!({"object": "daemonsets.apps/telemetry/agent"})),
+    ]
+}
+
+pub(super) fn resolved(specs: &[Spec], policy: &Policy) -> Resolved {
+    let steps = specs
+        .iter()
+        .map(|(name, kind, with)| StepDecl {
+            name: (*name).into(),
+            kind: steps::kind(kind).unwrap(),
+            with: with.clone(),
+            targets: None,
+            policy: policy.clone(),
+            at: Location::default(),
+        })
+        .collect();
+    Resolved {
+        name: "test".into(),
+        purpose: "a test".into(),
+        text: String::new(),
+        params: serde_json::Map::new(),
+        steps,
+        typed_consent: None,
+    }
+}
+
+pub(super) fn plan(names: &[&str], specs: &[Spec], policy: &Policy) -> Plan {
+    let clusters = names.iter().map(|name| cluster(name)).collect();
+    plan::build(resolved(specs, policy), clusters).unwrap_or_else(|refusals| panic!("{refusals:?}"))
+}
+
+/// Where a run dies or its disk fills up, counted in lines of its journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trap {
+    Never,
+    /// Killed before this line is written.
+    Before(usize),
+    /// Killed with half of this line written.
+    Torn(usize),
+    /// Killed once this line is written.
+    After(usize),
+    /// No line from this one on fits on the disk.
+    Full(usize),
+}
+
+/// The unwinding of a killed run.
+struct Killed;
+
+/// A file without fsync (nobody pulls the plug on a test) and with a trap.
+#[derive(Debug)]
+struct Trapped {
+    file: File,
+    /// Holds the lock.
+    _held: Box<dyn Disk>,
+    trap: Trap,
+    lines: usize,
+}
+
+impl Disk for Trapped {
+    fn append(&mut self, record: &[u8]) -> io::Result<()> {
+        self.lines += 1;
+        match self.trap {
+            Trap::Before(at) if at == self.lines => resume_unwind(Box::new(Killed)),
+            Trap::Torn(at) if at == self.lines => {
+                self.file.write_all(&record[..record.len() / 2])?;
+                resume_unwind(Box::new(Killed))
+            }
+            Trap::Full(at) if at <= self.lines => {
+                self.file.write_all(&record[..record.len() / 3])?;
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            _ => self.file.write_all(record)?,
+        }
+        if self.trap == Trap::After(self.lines) {
+            resume_unwind(Box::new(Killed));
+        }
+        Ok(())
+    }
+}
+
+/// Hears everything, and may pull the cancel flag.
+#[derive(Default)]
+pub(super) struct Ears {
+    pub(super) heard: Mutex<Vec<Event>>,
+    pub(super) on: Option<Box<dyn Fn(&Event) + Send + Sync>>,
+}
+
+impl Listener for Ears {
+    fn hear(&self, event: Event) {
+        if let Some(on) = &self.on {
+            on(&event);
+        }
+        self.heard.lock().unwrap().push(event);
+    }
+}
+
+/// Answers everything the same.
+pub(super) struct Says(pub(super) Option<bool>);
+
+impl Operator for Says {
+    fn ask<'a>(&'a self, _: &'a Question) -> BoxFuture<'a, Option<bool>> {
+        let answer = self.0;
+        async move { answer }.boxed()
+    }
+}
+
+/// How a run goes.
+pub(super) struct How {
+    pub(super) trap: Trap,
+    pub(super) says: Option<bool>,
+    pub(super) drill: bool,
+    pub(super) fleet: Fleet,
+    pub(super) cancel: (Canceller, Cancel),
+    pub(super) ears: Ears,
+}
+
+impl Default for How {
+    fn default() -> Self {
+        Self {
+            trap: Trap::Never,
+            says: Some(true),
+            drill: false,
+            fleet: Fleet { at_once: 8, canary: false, batch: 0, max_failures: 9 },
+            cancel: cancel_pair(),
+            ears: Ears::default(),
+        }
+    }
+}
+
+pub(super) fn trap(trap: Trap) -> How {
+    How { trap, ..How::default() }
+}
+
+/// What is done with a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Run,
+    Resume,
+    Undo,
+}
+
+/// A world, a plan over it, and the folder of one run.
+pub(super) struct Bench {
+    pub(super) fake: Fake,
+    pub(super) plan: Plan,
+    store: Store,
+    _dir: tempfile::TempDir,
+}
+
+impl Bench {
+    pub(super) fn new(fake: Fake, plan: Plan) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self { fake, plan, store: Store::at(dir.path().join("runs")), _dir: dir }
+    }
+
+    /// One cluster, every kind.
+    pub(super) fn everything() -> Self {
+        Self::new(world(&["east"]), plan(&["east"], &everything(), &policy()))
+    }
+
+    fn folder(&self) -> RunFolder {
+        self.store.open(RUN).unwrap()
+    }
+
+    pub(super) fn journal(&self) -> Journal {
+        read(&self.folder()).unwrap()
+    }
+
+    fn writer(&self, verb: Verb, how: &How, clock: Clock) -> Writer {
+        let writer = if verb == Verb::Run {
+            let header = Header {
+                format: crate::journal::FORMAT,
+                run: RUN.into(),
+                operator: "eve".into(),
+                machine: "laptop".into(),
+                version: "0".into(),
+                reason: None,
+                drill: how.drill,
+                runbook: String::new(),
+                name: "test".into(),
+                params: serde_json::Map::new(),
+                clusters: self.plan.clusters.iter().map(|c| c.name.clone()).collect(),
+                kit: "a test".into(),
+                plan: self.plan.digest.clone(),
+            };
+            Writer::create(self.store.create(RUN).unwrap(), header, clock).unwrap()
+        } else {
+            Writer::open(self.folder(), clock).unwrap()
+        };
+        let file = File::options().append(true).open(self.folder().journal()).unwrap();
+        let trap = how.trap;
+        writer.through(|held| Box::new(Trapped { file, _held: held, trap, lines: 0 }))
+    }
+
+    /// Does it; `None`: killed on the way.
+    pub(super) async fn go(&self, verb: Verb, how: &How) -> Option<Report> {
+        let clock = Clock::Paced { shows: "2025-01-01T00:00:00Z".parse().unwrap(), at: tokio::time::Instant::now() };
+        let work = async {
+            let record = Record::new(self.writer(verb, how, clock), clock).unwrap();
+            if verb == Verb::Resume && record.append(Entry::Resumed { operator: "eve".into() }).is_err() {
+                return None;
+            }
+            let drill = Drill::new(&self.fake);
+            let world: &dyn World = if how.drill { &drill } else { &self.fake };
+            let mark = Mark { run: RUN.into(), operator: "eve".into(), reason: String::new() };
+            let operator = Says(how.says);
+            let engine = Engine {
+                world,
+                record: &record,
+                events: &how.ears,
+                operator: &operator,
+                cancel: &how.cancel.1,
+                mark: &mark,
+            };
+            let consent = Consent::for_drill(&self.plan);
+            Some(match verb {
+                Verb::Undo => undo(engine, &Consent::to_undo(&record.run())).await,
+                Verb::Run | Verb::Resume => forward(engine, &self.plan, how.fleet, &consent).await,
+            })
+        };
+        match AssertUnwindSafe(work).catch_unwind().await {
+            Ok(report) => report,
+            Err(cause) if cause.is::<Killed>() => None,
+            Err(cause) => resume_unwind(cause),
+        }
+    }
+
+    pub(super) async fn run(&self) -> Report {
+        self.go(Verb::Run, &How::default()).await.unwrap()
+    }
+
+    pub(super) async fn undo(&self) -> Report {
+        self.go(Verb::Undo, &How::default()).await.unwrap()
+    }
+
+    pub(super) async fn resume(&self) -> Report {
+        self.go(Verb::Resume, &How::default()).await.unwrap()
+    }
+}
+
+/// What a world looks like when the plan went well, and how many ops and lines that took.
+pub(super) struct Ideal {
+    pub(super) before: Value,
+    pub(super) after: Value,
+    pub(super) ops: usize,
+    pub(super) lines: usize,
+}
+
+pub(super) async fn ideal() -> Ideal {
+    let bench = Bench::everything();
+    let before = bench.fake.snapshot();
+    let report = bench.run().await;
+    assert_eq!(report.class, None, "{}", report.why);
+    let after = bench.fake.snapshot();
+    assert_ne!(before, after);
+    Ideal { before, after, ops: bench.fake.ops(), lines: bench.journal().lines.len() }
+}
+
+/// Runs a test on a clock that jumps to the next timer.
+pub(super) fn paused(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(test);
+}
+
+/// The changes that were sent, in order.
+pub(super) fn sent(ears: &Ears) -> Vec<(Target, String)> {
+    let heard = ears.heard.lock().unwrap();
+    let sent = |event: &Event| match event {
+        Event::ChangeSent { target, what, .. } => Some((target.clone(), what.clone())),
+        _ => None,
+    };
+    heard.iter().filter_map(sent).collect()
+}

@@ -1,0 +1,86 @@
+//! Runs that nothing disturbs.
+
+use super::support::*;
+use crate::error::Class;
+
+#[test]
+fn what_is_done_is_not_done_again() {
+    paused(async {
+        let bench = Bench::everything();
+        bench.run().await;
+        bench.fake.take_sent();
+        let report = bench.resume().await;
+        assert_eq!(report.class, None, "{}", report.why);
+        assert_eq!(bench.fake.take_sent(), [], "a finished run has nothing left to look at");
+
+        // A new run looks, and finds everything as it wants it; only what cannot be looked at is sent again.
+        let again = Bench::new(bench.fake, plan(&["east"], &everything(), &policy()));
+        let how = How::default();
+        again.go(Verb::Run, &how).await.unwrap();
+        let sent: Vec<String> = sent(&how.ears).into_iter().map(|(_, what)| what).collect();
+        assert_eq!(sent, ["PUT https://pager.test/1", "set here yes"]);
+    });
+}
+
+#[test]
+fn undo_takes_everything_back_and_twice_is_once() {
+    paused(async {
+        let bench = Bench::new(world(&["east", "west"]), plan(&["east", "west"], &everything(), &policy()));
+        let before = bench.fake.snapshot();
+        bench.run().await;
+        assert_ne!(bench.fake.snapshot(), before);
+        let report = bench.undo().await;
+        assert_eq!(report.class, None, "{}", report.why);
+        assert_eq!(bench.fake.snapshot(), before);
+        bench.fake.take_sent();
+        assert_eq!(bench.undo().await.class, None);
+        assert_eq!(bench.fake.take_sent(), []);
+    });
+}
+
+#[test]
+fn what_was_taken_back_can_be_resumed_from_the_start() {
+    paused(async {
+        let Ideal { after, .. } = ideal().await;
+        let bench = Bench::everything();
+        bench.run().await;
+        bench.undo().await;
+        let report = bench.resume().await;
+        assert_eq!(report.class, None, "{}", report.why);
+        assert_eq!(bench.fake.snapshot(), after);
+    });
+}
+
+#[test]
+fn a_drill_sends_the_same_and_changes_nothing() {
+    paused(async {
+        let (real, pretended) = (Bench::everything(), Bench::everything());
+        let (loud, quiet) = (How::default(), How { drill: true, ..How::default() });
+        real.go(Verb::Run, &loud).await.unwrap();
+        let before = pretended.fake.snapshot();
+        let report = pretended.go(Verb::Run, &quiet).await.unwrap();
+        assert_eq!(report.class, None, "{}", report.why);
+        assert_eq!(sent(&loud.ears), sent(&quiet.ears));
+        assert_eq!((pretended.fake.snapshot(), pretended.fake.ops()), (before, 0));
+
+        // Its journal is no licence to write.
+        assert_eq!(pretended.undo().await.class, None);
+        assert_eq!(pretended.resume().await.class, Some(Class::Bug));
+        assert_eq!(pretended.fake.ops(), 0);
+    });
+}
+
+#[test]
+fn a_no_ends_the_run_and_is_asked_again_by_resume() {
+    paused(async {
+        let Ideal { after, .. } = ideal().await;
+        for says in [Some(false), None] {
+            let bench = Bench::everything();
+            let report = bench.go(Verb::Run, &How { says, ..How::default() }).await.unwrap();
+            assert_eq!(report.class, Some(Class::Declined), "{}", report.why);
+            assert_ne!(bench.fake.snapshot(), after);
+            assert_eq!(bench.resume().await.class, None);
+            assert_eq!(bench.fake.snapshot(), after);
+        }
+    });
+}

@@ -1,0 +1,229 @@
+//! `exec`: a command of the runbook's author, on hosts or here.
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::again::{self, Before};
+use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use crate::change::{Change, HostCommand, Inverse, Keep, LocalCommand, Op, Target};
+use crate::duration::HumanDuration;
+use crate::host::Script;
+use crate::host::script::quote;
+use crate::kit::Cluster;
+
+const KEY: &str = "exec";
+
+/// The kind.
+pub(super) struct Exec;
+
+/// Runs a command. One of `run` and `argv` is needed, and one of `undo` and `noUndo`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Params {
+    /// What is run: a text for sh.
+    #[serde(default)]
+    run: Option<String>,
+    /// What is run: a program and its arguments, without a shell.
+    #[serde(default)]
+    argv: Option<Vec<String>>,
+    /// On the operator's own machine, not on hosts.
+    #[serde(default)]
+    local: bool,
+    /// A text for sh that only looks: exit status 0 means that nothing has to be done. Hosts only.
+    #[serde(default)]
+    unless: Option<String>,
+    /// What takes it back.
+    #[serde(default)]
+    undo: Option<Command>,
+    /// Why nothing takes it back.
+    #[serde(default)]
+    no_undo: Option<String>,
+    /// Running it twice does no harm: it is repeated when its outcome is not known.
+    #[serde(default)]
+    idempotent: bool,
+    /// How long it may take.
+    #[serde(default = "deadline")]
+    deadline: HumanDuration,
+}
+
+/// A command: `run` or `argv`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Command {
+    /// A text for sh.
+    #[serde(default)]
+    run: Option<String>,
+    /// A program and its arguments, without a shell.
+    #[serde(default)]
+    argv: Option<Vec<String>>,
+}
+
+fn deadline() -> HumanDuration {
+    HumanDuration::secs(60)
+}
+
+struct Execution {
+    command: What,
+    undo: Result<What, String>,
+    with: Params,
+}
+
+/// What is run.
+#[derive(Debug, Clone)]
+enum What {
+    Shell(String),
+    Argv(Vec<String>),
+}
+
+impl What {
+    /// Exactly one of the two forms.
+    fn read(name: &str, run: Option<String>, argv: Option<Vec<String>>) -> Result<Self, String> {
+        match (run, argv) {
+            (Some(run), None) if !run.trim().is_empty() => Ok(Self::Shell(run)),
+            (None, Some(argv)) if argv.first().is_some_and(|program| !program.is_empty()) => Ok(Self::Argv(argv)),
+            (Some(_), Some(_)) => Err(format!("{name}: run and argv exclude each other")),
+            (None, None) => Err(format!("{name}: one of run and argv is needed")),
+            _ => Err(format!("{name}: it is empty")),
+        }
+    }
+
+    /// As a text for sh.
+    fn text(&self) -> String {
+        match self {
+            Self::Shell(text) => text.clone(),
+            Self::Argv(argv) => argv.iter().map(|word| quote_if_needed(word)).collect::<Vec<_>>().join(" "),
+        }
+    }
+
+    fn op(&self, name: &str, local: bool, idempotent: bool) -> Op {
+        if !local {
+            let script = Script::new(name, self.text()).arg("run", self.text());
+            return Op::Host(HostCommand { script, fresh_connection: false, idempotent });
+        }
+        let argv = match self {
+            Self::Shell(text) => vec!["/bin/sh".into(), "-c".into(), text.clone()],
+            Self::Argv(argv) => argv.clone(),
+        };
+        Op::Local(LocalCommand { argv, idempotent })
+    }
+}
+
+fn quote_if_needed(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { quote(word) }
+}
+
+impl Kind for Exec {
+    fn name(&self) -> &'static str {
+        "exec"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Runs a command on hosts, or on the operator's machine with `local: true`. What takes it back is given in \
+         `undo`, or the reason why nothing does in `noUndo`: one of them must be there. With `unless`, a text that only \
+         looks, the step does nothing where that succeeds, and looks again afterwards whether it took. Without it, \
+         what was done once in a run is not done again, and an outcome that is not known is asked about, unless the \
+         command is `idempotent`. No API request."
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::ApiHosts
+    }
+
+    fn scope_of(&self, with: &Value) -> Scope {
+        if with["local"] == true { Scope::Local } else { self.scope() }
+    }
+
+    fn schema(&self) -> Value {
+        schema_of::<Params>()
+    }
+
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+        let with: Params = params(with)?;
+        let mut faults = Vec::new();
+        let command = What::read("run", with.run.clone(), with.argv.clone()).map_err(|fault| faults.push(fault));
+        let undo = match (&with.undo, &with.no_undo) {
+            (Some(undo), None) => {
+                What::read("undo", undo.run.clone(), undo.argv.clone()).map(Ok).map_err(|fault| faults.push(fault))
+            }
+            (None, Some(why)) if !why.trim().is_empty() => Ok(Err(why.clone())),
+            (Some(_), Some(_)) => Err(faults.push("undo: undo and noUndo exclude each other".into())),
+            _ => Err(faults.push("undo: say what takes it back, or in noUndo why nothing does".into())),
+        };
+        if with.local && with.unless.is_some() {
+            faults.push("unless: it looks at hosts, so it cannot stand beside local".into());
+        }
+        match (command, undo) {
+            (Ok(command), Ok(undo)) if faults.is_empty() => Ok(Box::new(Execution { command, undo, with })),
+            _ => Err(faults),
+        }
+    }
+}
+
+impl Step for Execution {
+    fn intent(&self) -> String {
+        format!("run {}{}", self.command.text().trim(), if self.with.local { " here" } else { "" })
+    }
+
+    fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
+        let unless = self.unless().map(|script| Announced {
+            what: Sends::Look(script),
+            writes: false,
+            times: Times::AtMost(3),
+            why: "is it so already, and did it take".into(),
+        });
+        let run = Announced {
+            what: Sends::Op(Box::new(self.op())),
+            writes: true,
+            times: Times::Once,
+            why: "the command itself".into(),
+        };
+        unless.into_iter().chain([run]).collect()
+    }
+
+    fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
+        async move {
+            if let Some(script) = self.unless() {
+                let output = look.reads.script(look.target, &script, self.with.deadline.0).await?;
+                return Ok(if output.status == 0 { Survey::done() } else { Survey::change(self.change()) });
+            }
+            Ok(match again::before(look.history, KEY, self.with.idempotent, &self.intent())? {
+                Before::Made => Survey::done(),
+                Before::Ask(question) => Survey { ask: Some(question), ..Survey::default() },
+                Before::NotMade => Survey::change(self.change()),
+            })
+        }
+        .boxed()
+    }
+}
+
+impl Execution {
+    fn unless(&self) -> Option<Script> {
+        let text = self.with.unless.as_ref()?;
+        Some(Script::new("exec.unless", text.clone()).arg("run", text.clone()))
+    }
+
+    fn op(&self) -> Op {
+        self.command.op("exec.run", self.with.local, self.with.idempotent)
+    }
+
+    fn change(&self) -> Change {
+        let inverse = match &self.undo {
+            Ok(undo) => Inverse::By(Box::new(undo.op("exec.undo", self.with.local, self.with.idempotent))),
+            Err(why) => Inverse::Impossible(why.clone()),
+        };
+        Change {
+            key: KEY.into(),
+            op: self.op(),
+            guard: self.with.unless.as_ref().map_or("none".into(), |text| format!("fails: {text}")),
+            inverse,
+            because: "the runbook says so".into(),
+            by_hand: self.command.text(),
+            deadline_secs: self.with.deadline.0.as_secs().max(1),
+            keep: Keep::Nothing,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The objects of one cluster, behind the rules of an API server.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::change::{KubeCall, Method, Outcome};
+use crate::world::KubeAnswer;
+
+/// What a server sets by itself.
+const SET_BY_SERVER: [&str; 4] = ["uid", "resourceVersion", "creationTimestamp", "generation"];
+
+#[derive(Debug, Default)]
+pub(crate) struct Objects {
+    by_path: BTreeMap<String, Value>,
+    made: u64,
+    version: u64,
+}
+
+impl Objects {
+    /// Puts an object at its path, as its server would.
+    pub(crate) fn put(&mut self, path: &str, mut object: Value) {
+        self.made += 1;
+        object["metadata"]["uid"] = json!(format!("uid-{}", self.made));
+        object["metadata"]["creationTimestamp"] = json!("2025-01-01T00:00:00Z");
+        object["metadata"]["name"] = json!(path.rsplit('/').next());
+        self.store(path, object);
+    }
+
+    /// Changes an object as a third party would.
+    pub(crate) fn edit(&mut self, path: &str, edit: impl FnOnce(&mut Value)) {
+        let mut object = self.by_path[path].clone();
+        edit(&mut object);
+        self.store(path, object);
+    }
+
+    pub(crate) fn remove(&mut self, path: &str) -> Option<Value> {
+        self.by_path.remove(path)
+    }
+
+    pub(crate) fn at(&self, path: &str) -> Option<&Value> {
+        self.by_path.get(path)
+    }
+
+    fn store(&mut self, path: &str, mut object: Value) {
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        self.by_path.insert(path.to_owned(), object);
+    }
+
+    pub(crate) fn snapshot(&self) -> Value {
+        let strip = |object: &Value| {
+            let mut object = object.clone();
+            let metadata = object["metadata"].as_object_mut().unwrap();
+            SET_BY_SERVER.iter().for_each(|field| drop(metadata.remove(*field)));
+            object
+        };
+        self.by_path.iter().map(|(path, object)| json!([path, strip(object)])).collect()
+    }
+
+    pub(crate) fn get(&self, path: &str) -> KubeAnswer {
+        let answer =
+            |code, text: String| KubeAnswer { code, text, server: String::new(), took: Duration::from_millis(2) };
+        if matches!(path, "/livez" | "/readyz") {
+            return answer(200, "ok".into());
+        }
+        if let Some(object) = self.by_path.get(path) {
+            return answer(200, object.to_string());
+        }
+        if let Some((list, _)) = path.split_once('?') {
+            let inside = format!("{list}/");
+            let items: Vec<&Value> = self
+                .by_path
+                .range(inside.clone()..)
+                .take_while(|(p, _)| p.starts_with(&inside))
+                .map(|(_, o)| o)
+                .collect();
+            return answer(200, json!({"kind": "List", "metadata": {}, "items": items}).to_string());
+        }
+        answer(404, not_found(path).to_string())
+    }
+
+    pub(crate) fn perform(&mut self, call: &KubeCall) -> Outcome {
+        let body: Value = call.body.bytes().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or(Value::Null);
+        let (code, said) = match call.method {
+            Method::Get => (405, "reads are no ops".into()),
+            Method::Delete => self.delete(&call.path, &body),
+            Method::Post => self.create(&call.path, body),
+            Method::Put => (501, "nothing here is replaced".into()),
+            Method::Patch => self.patch(call, &body),
+        };
+        if (200..300).contains(&code) || call.already.contains(&code) {
+            Outcome::Done(format!("{code} {said}"))
+        } else {
+            Outcome::Failed(format!("{code} {said}"))
+        }
+    }
+
+    fn delete(&mut self, path: &str, options: &Value) -> (u16, String) {
+        let Some(object) = self.by_path.get(path) else { return (404, not_found(path).to_string()) };
+        let wanted = options.pointer("/preconditions/uid");
+        if wanted.is_some_and(|uid| *uid != object["metadata"]["uid"]) {
+            return (409, "the uid in the precondition is another".into());
+        }
+        if object["metadata"]["finalizers"].as_array().is_some_and(|all| !all.is_empty()) {
+            self.edit(path, |object| object["metadata"]["deletionTimestamp"] = json!("2025-01-02T00:00:00Z"));
+        } else {
+            self.by_path.remove(path);
+        }
+        (200, "deleted".into())
+    }
+
+    fn create(&mut self, list: &str, object: Value) -> (u16, String) {
+        let Some(name) = object["metadata"]["name"].as_str() else { return (422, "it has no name".into()) };
+        let path = format!("{list}/{name}");
+        if object["metadata"].get("resourceVersion").is_some() || object["metadata"].get("uid").is_some() {
+            return (422, "resourceVersion should not be set on objects to be created".into());
+        }
+        if self.by_path.contains_key(&path) {
+            return (409, "it is there already".into());
+        }
+        self.put(&path, object);
+        (201, "created".into())
+    }
+
+    fn patch(&mut self, call: &KubeCall, patch: &Value) -> (u16, String) {
+        let Some(object) = self.by_path.get(&call.path) else { return (404, not_found(&call.path).to_string()) };
+        let mut object = object.clone();
+        let applied = match call.content_type.as_str() {
+            "application/json-patch+json" => json_patch(&mut object, patch),
+            "application/merge-patch+json" => {
+                let wanted = patch.pointer("/metadata/resourceVersion");
+                if wanted.is_some_and(|version| *version != object["metadata"]["resourceVersion"]) {
+                    return (409, "the object has been modified".into());
+                }
+                merge_patch(&mut object, patch);
+                Ok(())
+            }
+            other => return (415, format!("{other} is not understood")),
+        };
+        match applied {
+            Ok(()) => {
+                self.store(&call.path, object);
+                (200, "patched".into())
+            }
+            Err(why) => (422, why),
+        }
+    }
+}
+
+fn not_found(path: &str) -> Value {
+    let name = path.rsplit('/').next();
+    json!({"kind": "Status", "code": 404, "reason": "NotFound", "message": format!("{path} not found"), "details": {"name": name}})
+}
+
+fn json_patch(object: &mut Value, ops: &Value) -> Result<(), String> {
+    for op in ops.as_array().ok_or("a JSON patch is a list")? {
+        let path = op["path"].as_str().ok_or("an op has no path")?;
+        let (parent, key) = path.rsplit_once('/').ok_or("a path begins with a slash")?;
+        let key = key.replace("~1", "/").replace("~0", "~");
+        let parent = object
+            .pointer_mut(parent)
+            .and_then(Value::as_object_mut)
+            .ok_or_else(|| format!("{path}: there is nothing above it"))?;
+        match op["op"].as_str() {
+            Some("test") if parent.get(&key).unwrap_or(&Value::Null) == &op["value"] => {}
+            Some("test") => return Err(format!("testing {path} failed")),
+            Some("remove") => drop(parent.remove(&key).ok_or_else(|| format!("{path}: nothing to remove"))?),
+            Some("replace") if !parent.contains_key(&key) => return Err(format!("{path}: nothing to replace")),
+            Some("add" | "replace") => drop(parent.insert(key, op["value"].clone())),
+            other => return Err(format!("{other:?} is no op of a JSON patch")),
+        }
+    }
+    Ok(())
+}
+
+fn merge_patch(object: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *object = patch.clone();
+        return;
+    };
+    if !object.is_object() {
+        *object = Value::Object(Map::new());
+    }
+    for (key, value) in patch {
+        if value.is_null() {
+            drop(object.as_object_mut().unwrap().remove(key));
+        } else {
+            merge_patch(&mut object[key.as_str()], value);
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! A world in memory, with faults on demand: objects behind an API server that knows uids, preconditions and patches,
+//! hosts with files and flags, hooks that remember what they were told.
+
+mod api;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+
+pub(crate) use self::api::Objects;
+use super::{Cost, KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads, ScriptOutput, World, Writes};
+use crate::change::{Expect, FilePut, HttpCall, Method, Op, Outcome, Target, sha256_hex};
+use crate::host::Script;
+use crate::kit::Cluster;
+
+/// What goes wrong with an op.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The far side says no.
+    Refuse,
+    /// It is made, and the reply is lost.
+    LoseMade,
+    /// It never arrives, and nobody hears of that.
+    LoseNotMade,
+    /// It never arrives, and whoever performs it never returns.
+    Hang,
+}
+
+/// Something that was sent.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Sent {
+    Get(Target, String),
+    Look(Target, Script),
+    Connect(SocketAddr),
+    Op(Target, Op),
+}
+
+/// Says what an API server or a host answers instead of what it would.
+pub(crate) type Answering = Box<dyn Fn(&Target, &Script) -> Option<ScriptOutput> + Send + Sync>;
+
+/// What somebody else does to a cluster, and to which one.
+type Meddler = (String, Box<dyn FnOnce(&mut Objects) + Send>);
+
+pub(crate) struct Fake {
+    clusters: Vec<Cluster>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    clusters: BTreeMap<String, Objects>,
+    files: BTreeMap<(Target, String), (u32, Vec<u8>)>,
+    flags: BTreeMap<(Target, String), String>,
+    hooks: BTreeMap<String, Value>,
+    faults: BTreeMap<usize, Fault>,
+    deny_reads: usize,
+    /// From which op on, and how often.
+    deny_after: Option<(usize, usize)>,
+    meddlers: BTreeMap<usize, Meddler>,
+    answers: BTreeMap<String, VecDeque<KubeAnswer>>,
+    scripts: Option<Answering>,
+    ops: usize,
+    sent: Vec<Sent>,
+}
+
+impl Fake {
+    pub(crate) fn new(clusters: Vec<Cluster>) -> Self {
+        Self { clusters, state: Mutex::new(State::default()) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The objects of a cluster, to be filled or changed by a third party.
+    pub(crate) fn objects<R>(&self, cluster: &str, with: impl FnOnce(&mut Objects) -> R) -> R {
+        with(self.state().clusters.entry(cluster.to_owned()).or_default())
+    }
+
+    /// The op with this number, from 1, goes wrong.
+    pub(crate) fn fault(&self, number: usize, fault: Fault) {
+        self.state().faults.insert(number, fault);
+    }
+
+    /// Somebody else gets in just before the op with this number arrives.
+    pub(crate) fn meddle(&self, number: usize, cluster: &str, with: impl FnOnce(&mut Objects) + Send + 'static) {
+        self.state().meddlers.insert(number, (cluster.to_owned(), Box::new(with)));
+    }
+
+    /// Every read finds no way from the op with this number on, so many times.
+    pub(crate) fn deny_reads_after(&self, number: usize, reads: usize) {
+        self.state().deny_after = Some((number, reads));
+    }
+
+    /// The next so many reads find no way.
+    pub(crate) fn deny_reads(&self, reads: usize) {
+        self.state().deny_reads = reads;
+    }
+
+    /// What a path answers next, instead of what the objects say; the last one stays.
+    pub(crate) fn answer(&self, path: &str, code: u16, text: &str, took: Duration) {
+        let answer = KubeAnswer { code, text: text.into(), server: String::new(), took };
+        self.state().answers.entry(path.to_owned()).or_default().push_back(answer);
+    }
+
+    /// What hosts answer.
+    pub(crate) fn on_script(&self, script: Answering) {
+        self.state().scripts = Some(script);
+    }
+
+    /// How many ops were performed.
+    pub(crate) fn ops(&self) -> usize {
+        self.state().ops
+    }
+
+    /// Everything that was sent, and a clean sheet.
+    pub(crate) fn take_sent(&self) -> Vec<Sent> {
+        std::mem::take(&mut self.state().sent)
+    }
+
+    /// All that there is, without what a server sets anew each time.
+    pub(crate) fn snapshot(&self) -> Value {
+        let state = self.state();
+        let clusters: Vec<Value> =
+            state.clusters.iter().map(|(name, objects)| json!([name, objects.snapshot()])).collect();
+        let files: Vec<Value> = state.files.iter().map(|(at, (mode, bytes))| json!([at, mode, bytes])).collect();
+        let flags: Vec<Value> = state.flags.iter().map(|(at, value)| json!([at, value])).collect();
+        json!({"clusters": clusters, "files": files, "flags": flags, "hooks": state.hooks})
+    }
+}
+
+impl State {
+    /// Performs an op without any fault.
+    fn make(&mut self, target: &Target, op: &Op) -> Outcome {
+        match op {
+            Op::Kube(call) => self.clusters.entry(target.cluster.clone()).or_default().perform(call),
+            Op::Host(command) => match self.run(target, &command.script) {
+                ScriptOutput { status: 0, stdout, .. } => Outcome::Done(stdout),
+                output => Outcome::Failed(format!("exit status {}: {}", output.status, output.stderr)),
+            },
+            Op::Local(command) => {
+                let script = Script::new("exec.run", command.argv.join(" "));
+                self.run(target, &script);
+                Outcome::Done("exit status 0".into())
+            }
+            Op::File(put) => self.put(target, put),
+            Op::Http(call) => self.call(call),
+        }
+    }
+
+    /// `set KEY VALUE`, `unset KEY` and `has KEY` are all that these hosts understand.
+    fn run(&mut self, target: &Target, script: &Script) -> ScriptOutput {
+        if let Some(output) = self.scripts.as_ref().and_then(|scripts| scripts(target, script)) {
+            return output;
+        }
+        let words: Vec<&str> = script.body.split_whitespace().collect();
+        let status = match words.as_slice() {
+            ["set", key, value] => {
+                self.flags.insert((target.clone(), (*key).to_owned()), (*value).to_owned());
+                0
+            }
+            ["unset", key] => {
+                self.flags.remove(&(target.clone(), (*key).to_owned()));
+                0
+            }
+            ["has", key] => i32::from(!self.flags.contains_key(&(target.clone(), (*key).to_owned()))),
+            _ => 127,
+        };
+        ScriptOutput { status, stdout: String::new(), stderr: String::new() }
+    }
+
+    fn put(&mut self, target: &Target, put: &FilePut) -> Outcome {
+        let at = (target.clone(), put.path.clone());
+        let now = self.files.get(&at).map(|(_, bytes)| sha256_hex(bytes));
+        let wanted = put.content.as_ref().map(|blob| blob.sha256.clone());
+        let expected = match &put.expect {
+            Expect::Absent => None,
+            Expect::Sha256(hash) => Some(hash.clone()),
+        };
+        if now == wanted {
+            return Outcome::Done("it is there already".into());
+        }
+        if now != expected {
+            return Outcome::Failed("somebody else changed it".into());
+        }
+        match put.content.as_ref().map(|blob| blob.bytes.clone()) {
+            None => drop(self.files.remove(&at)),
+            Some(Some(bytes)) => drop(self.files.insert(at, (put.mode, bytes.to_vec()))),
+            Some(None) => return Outcome::Failed("its bytes were not filled in".into()),
+        }
+        Outcome::Done("put".into())
+    }
+
+    fn call(&mut self, call: &HttpCall) -> Outcome {
+        let body = call.body.bytes().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or(Value::Null);
+        match call.method {
+            Method::Delete => drop(self.hooks.remove(&call.url)),
+            Method::Get => {}
+            Method::Post | Method::Put | Method::Patch => drop(self.hooks.insert(call.url.clone(), body)),
+        }
+        Outcome::Done("200".into())
+    }
+
+    fn deny(&mut self) -> Result<(), ReadError> {
+        if self.deny_reads == 0 {
+            return Ok(());
+        }
+        self.deny_reads -= 1;
+        let tried = vec!["no way led there".into()];
+        Err(ReadError { kind: ReadErrorKind::NoRoute, tried, hint: Some("breakglass probe".into()) })
+    }
+}
+
+impl Reads for Fake {
+    fn cluster(&self, name: &str) -> Option<&Cluster> {
+        self.clusters.iter().find(|cluster| cluster.name == name)
+    }
+
+    fn kube<'a>(&'a self, target: &'a Target, read: &'a KubeRead) -> BoxFuture<'a, Result<KubeAnswer, ReadError>> {
+        let answer = {
+            let mut state = self.state();
+            state.sent.push(Sent::Get(target.clone(), read.path.clone()));
+            let denied = state.deny();
+            let queue = state.answers.get_mut(&read.path);
+            let told = queue.and_then(|queue| if queue.len() > 1 { queue.pop_front() } else { queue.front().cloned() });
+            let objects = state.clusters.entry(target.cluster.clone()).or_default();
+            denied.map(|()| told.unwrap_or_else(|| objects.get(&read.path)))
+        };
+        async move {
+            let mut answer = answer?;
+            target.short().clone_into(&mut answer.server);
+            tokio::time::sleep(answer.took).await;
+            Ok(answer)
+        }
+        .boxed()
+    }
+
+    fn script<'a>(
+        &'a self,
+        target: &'a Target,
+        script: &'a Script,
+        _limit: Duration,
+    ) -> BoxFuture<'a, Result<ScriptOutput, ReadError>> {
+        let output = {
+            let mut state = self.state();
+            state.sent.push(Sent::Look(target.clone(), script.clone()));
+            state.deny().map(|()| state.run(target, script))
+        };
+        async move { output }.boxed()
+    }
+
+    fn connect<'a>(&'a self, address: SocketAddr, _: Duration) -> BoxFuture<'a, Result<Duration, ReadError>> {
+        let mut state = self.state();
+        state.sent.push(Sent::Connect(address));
+        let answer = state.deny().map(|()| Duration::from_millis(1));
+        async move { answer }.boxed()
+    }
+}
+
+impl Writes for Fake {
+    fn perform<'a>(&'a self, target: &'a Target, op: &'a Op, limit: Duration) -> BoxFuture<'a, Outcome> {
+        async move {
+            let fault = {
+                let mut state = self.state();
+                state.ops += 1;
+                state.sent.push(Sent::Op(target.clone(), op.clone()));
+                let number = state.ops;
+                if let Some((cluster, meddle)) = state.meddlers.remove(&number) {
+                    meddle(state.clusters.entry(cluster).or_default());
+                }
+                if let Some((_, reads)) = state.deny_after.take_if(|(at, _)| *at == number) {
+                    state.deny_reads = reads;
+                }
+                state.faults.get(&number).copied()
+            };
+            // Others get their turn between the decision and the act.
+            tokio::task::yield_now().await;
+            match fault {
+                None => self.state().make(target, op),
+                Some(Fault::Refuse) => Outcome::Failed("403: not today".into()),
+                Some(Fault::LoseMade) => {
+                    self.state().make(target, op);
+                    tokio::time::sleep(limit).await;
+                    Outcome::Unknown("the connection was reset".into())
+                }
+                Some(Fault::LoseNotMade) => {
+                    tokio::time::sleep(limit).await;
+                    Outcome::Unknown("the connection was reset".into())
+                }
+                Some(Fault::Hang) => std::future::pending().await,
+            }
+        }
+        .boxed()
+    }
+}
+
+impl World for Fake {
+    fn costs(&self) -> BTreeMap<String, Cost> {
+        BTreeMap::new()
+    }
+}
+
+/// So that a drill can stand before a world that a test still holds.
+impl Reads for &Fake {
+    fn cluster(&self, name: &str) -> Option<&Cluster> {
+        (**self).cluster(name)
+    }
+
+    fn kube<'a>(&'a self, target: &'a Target, read: &'a KubeRead) -> BoxFuture<'a, Result<KubeAnswer, ReadError>> {
+        (**self).kube(target, read)
+    }
+
+    fn script<'a>(
+        &'a self,
+        target: &'a Target,
+        script: &'a Script,
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<ScriptOutput, ReadError>> {
+        (**self).script(target, script, limit)
+    }
+
+    fn connect<'a>(&'a self, address: SocketAddr, limit: Duration) -> BoxFuture<'a, Result<Duration, ReadError>> {
+        (**self).connect(address, limit)
+    }
+}
+
+impl Writes for &Fake {
+    fn perform<'a>(&'a self, target: &'a Target, op: &'a Op, limit: Duration) -> BoxFuture<'a, Outcome> {
+        (**self).perform(target, op, limit)
+    }
+}
+
+impl World for &Fake {
+    fn costs(&self) -> BTreeMap<String, Cost> {
+        (**self).costs()
+    }
+}
