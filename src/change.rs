@@ -334,7 +334,7 @@ impl Op {
 
 /// A host script in one line: its name and what it was given.
 pub fn title(script: &Script) -> String {
-    script.args.iter().fold(script.name.to_string(), |line, (key, value)| format!("{line} {key}={value}"))
+    script.args.iter().fold(script.name.clone(), |line, (key, value)| format!("{line} {key}={value}"))
 }
 
 /// The first twelve digits of a hash, enough to compare by eye.

@@ -288,7 +288,7 @@ fn splice_flag(
     let mut end = item.end;
     match (at, value) {
         (Some(at), Some(value)) => {
-            lines[at] = format!("{}- {}", " ".repeat(indent), scalar(&format!("--{flag}={value}")))
+            lines[at] = format!("{}- {}", " ".repeat(indent), scalar(&format!("--{flag}={value}")));
         }
         (Some(at), None) => {
             lines.remove(at);

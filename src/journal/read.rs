@@ -124,7 +124,7 @@ pub fn read(folder: &RunFolder) -> Result<Journal, JournalError> {
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
     let (whole, rest) = bytes.split_at(whole);
     let text = std::str::from_utf8(whole).map_err(|e| {
-        let line = whole[..e.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = whole[..e.valid_up_to()].split(|byte| *byte == b'\n').count();
         JournalError::Damaged { path: path.clone(), line, what: "it is not UTF-8".into() }
     })?;
     parse(&path, text, !rest.is_empty())

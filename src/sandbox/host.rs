@@ -190,10 +190,10 @@ fn status(host: &SimHost, began: Instant, pods: u32) -> String {
     let tries = gate.closed.elapsed().as_secs() * 2 * u64::from(pods);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a share")]
     let admitted = (tries as f64 * gate.admitted(now)) as u64;
-    let _ = write!(
+    let _ = writeln!(
         out,
         "counters=table inet breakglass {{ counter attempts {{ packets {tries} bytes 0 }} counter admitted {{ packets \
-         {admitted} bytes 0 }} counter refused {{ packets {} bytes 0 }} counter returned {{ packets 0 bytes 0 }} }}\n",
+         {admitted} bytes 0 }} counter refused {{ packets {} bytes 0 }} counter returned {{ packets 0 bytes 0 }} }}",
         tries - admitted
     );
     let _ = writeln!(out, "talkers={pods}");

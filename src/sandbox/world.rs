@@ -80,7 +80,7 @@ impl World {
         };
         let state = State {
             objects: BTreeMap::from([(OFFENDER.to_owned(), offender())]),
-            offender_since: (true, now - PODS_MOVE_IN),
+            offender_since: (true, now.checked_sub(PODS_MOVE_IN).unwrap_or(now)),
             hosts: hosts.iter().enumerate().map(host).collect(),
             began: now,
             version: 5000,

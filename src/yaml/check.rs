@@ -28,10 +28,10 @@ impl Checker<'_> {
         if node.tree == Tree::Hole || depth > DEPTH {
             return;
         }
-        if let Some(target) = schema.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix('#')) {
-            if let Some(target) = self.root.pointer(target).cloned() {
-                self.check(node, &target, name, depth + 1);
-            }
+        if let Some(target) = schema.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix('#'))
+            && let Some(target) = self.root.pointer(target).cloned()
+        {
+            self.check(node, &target, name, depth + 1);
         }
         for part in list(schema, "allOf") {
             self.check(node, part, name, depth + 1);

@@ -128,7 +128,6 @@ say back_end none
 }
 
 /// Reads the answer of [`status`]: `None` if it broke off, `Some(None)` if the host has no gate.
-#[expect(clippy::option_option, reason = "no answer and no gate are two things")]
 pub fn parse_status(stdout: &str) -> Option<Option<GateState>> {
     let answer = Answer::parse(stdout);
     let word = answer.get("back_end")?;

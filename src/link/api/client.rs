@@ -127,7 +127,6 @@ impl Server {
             .map_err(|error| Fault::new(FaultKind::Local, format!("the request can't be written: {error}")))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the one place: retries off, own deadlines")]
     fn build(&self) -> Result<Client, Fault> {
         let local = |what: &str, why: &dyn std::fmt::Display| {
             Fault::new(FaultKind::Local, format!("{what} ({}): {why}", self.cluster.source))

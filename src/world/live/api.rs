@@ -121,7 +121,7 @@ fn outcome(call: &KubeCall, conclusion: Conclusion, name: impl Fn(usize) -> Stri
         End::Answered(reply) => {
             let Reply { server, answer, took } = &reply;
             let from = format!("{} from {} in {:.2} s{tries}", answer.code, name(*server), took.as_secs_f64());
-            let already = call.already.contains(&answer.code) && !(answer.code == 404 && !answer.names_an_object());
+            let already = call.already.contains(&answer.code) && (answer.code != 404 || answer.names_an_object());
             let why = || format!("{from}: {}", one_line(&reply.answer.message(), 300));
             match answer.code {
                 200..300 => Outcome::Done(from),
@@ -139,9 +139,10 @@ fn outcome(call: &KubeCall, conclusion: Conclusion, name: impl Fn(usize) -> Stri
             let tried = sentences(&tried).join("; ");
             let last =
                 last.map(|reply| format!("; it said: {}", one_line(&reply.answer.message(), 300))).unwrap_or_default();
-            match unanswered {
-                true => Outcome::Unknown(format!("{tried}{last}")),
-                false => Outcome::Failed(format!("not done: {tried}{last}")),
+            if unanswered {
+                Outcome::Unknown(format!("{tried}{last}"))
+            } else {
+                Outcome::Failed(format!("not done: {tried}{last}"))
             }
         }
     }
