@@ -14,6 +14,7 @@
 //! | `access`, `pki`, `kubectl` | users with their certificates, and their clients |
 //! | `audit`, `meter` | what an API server wrote down, and what really went to it over the wire |
 //! | `kubelet`, `manifests`, `image` | control planes of static pods on containerd, and workers |
+//! | `storm`, `limits` | named overloads with their exact settings |
 //! | `cgroup` | control groups, and the janitor that removes them |
 //! | `kit` | the program's own file about the hosts of a lab |
 //! | `scenario` | the scenes that a person can walk into with `tests/testbed/enter` |
@@ -39,6 +40,7 @@ mod kubectl;
 mod kubelet;
 mod lab;
 mod machine;
+mod limits;
 mod manifests;
 mod meter;
 mod net;
@@ -49,6 +51,7 @@ pub mod scenario;
 mod snapshot;
 mod socket;
 mod ssh;
+mod storm;
 
 pub use access::Access;
 pub use binaries::{main_with_kubernetes, prepare};
@@ -63,6 +66,7 @@ pub use kit::Kit;
 pub use kubectl::{Curl, Kubectl};
 pub use kubelet::{KubeletPlane, pod_process, watch_restarts};
 pub use lab::{Lab, OPERATOR_IP4, OPERATOR_IP6};
+pub use limits::CpuLimit;
 pub use meter::{Meter, Traffic};
 pub use pki::User;
 pub use probe::Probe;
@@ -70,3 +74,4 @@ pub use process::Process;
 pub use snapshot::{Change, Changes, Snapshot};
 pub use socket::Socket;
 pub use ssh::Identity;
+pub use storm::{Agents, OFFENDER, OomSettings, STORM, STORM_APF, STORM_OOM, Settings, Storm, start_storm_oom};

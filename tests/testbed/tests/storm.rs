@@ -1,0 +1,145 @@
+//! Storms: what a lone engineer with kubectl meets, in numbers, and what ends them.
+
+use std::{
+    process::ExitCode,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use testbed::{
+    API_PORT, Curl, Lab, OPERATOR_IP4, STORM, STORM_APF, STORM_OOM, Storm, User, hollow_nodes, pod_process,
+    start_storm_oom, test, wait_until, watch_restarts,
+};
+
+/// As long as a patient engineer would wait for one command.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// One storm at a time: each needs what processor time there is.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn main() -> ExitCode {
+    testbed::main_with_kubernetes(vec![
+        test("storm_locks_a_lone_kubectl_out_until_its_agents_are_gated_and_deleted", storm),
+        test("storm_apf_is_slow_but_open", storm_apf),
+        test("storm_oom_kills_the_static_pod_until_its_client_is_blocked_and_deleted", storm_oom),
+    ])
+}
+
+/// One cold `kubectl delete` of some DaemonSet, alone; its verdict and seconds.
+fn lone_kubectl(storm: &Storm, victim: &str) -> Result<(bool, f32)> {
+    let arguments = ["delete", "daemonset", victim, "--wait=false"];
+    let mut command = storm.plane().kubectl(User::Alice)?.command(&arguments)?;
+    let started = Instant::now();
+    let done = testbed::Running::start(&mut command, b"")?.wait(PATIENCE).is_ok_and(|output| output.success());
+    Ok((done, started.elapsed().as_secs_f32()))
+}
+
+/// The same as one bare request with curl.
+fn lone_curl(storm: &Storm, victim: &str) -> Result<(bool, f32)> {
+    let curl = Curl::new(storm.plane().access(), User::Alice)?;
+    let url = format!("{}/apis/apps/v1/namespaces/default/daemonsets/{victim}", storm.plane().access().endpoint());
+    let output = curl.delete(&url, PATIENCE)?;
+    Ok((output.success(), output.took.as_secs_f32()))
+}
+
+fn storm() -> Result<()> {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let lab = Lab::shared()?;
+    let hosts = lab.hosts(["cp1", "nodes"])?;
+    let storm = Storm::start(lab, &hosts[0], &hosts[1], &STORM)?;
+    let (kubectl_done, kubectl) = lone_kubectl(&storm, "bystander-0")?;
+    let (curl_done, curl) = lone_curl(&storm, "bystander-1")?;
+    println!(
+        "storm: lone kubectl {} after {kubectl:.1} s, lone curl {} after {curl:.1} s; {}",
+        verdict(kubectl_done),
+        verdict(curl_done),
+        storm.agents()?
+    );
+    assert!(!kubectl_done || kubectl > 20.0, "a lone kubectl must fail or take more than 20 s");
+
+    // What an engineer would do by hand: close the door, delete the offender, give the server room, and let the nodes
+    // back in a few at a time, so that their kubelets hear of it before their agents drown the server again.
+    let own = hosts[0].ip4();
+    let door = |nodes: &str| {
+        format!(
+            "add table inet byhand\ndelete table inet byhand\ntable inet byhand {{\nchain c {{\n\
+             type filter hook input priority 0\nip saddr {{ {OPERATOR_IP4}, {own}{nodes} }} accept\niif lo accept\n\
+             tcp dport {API_PORT} reject with tcp reset\n}}\n}}\n"
+        )
+    };
+    let put = |text: String| hosts[0].command_within(&["nft", "-f", "-"], text.as_bytes(), PATIENCE)?.ok();
+    put(door(""))?;
+    hosts[0].sh(&format!("ss -K -tn 'sport = :{API_PORT} and not dst {OPERATOR_IP4}'"))?;
+    let alice = storm.plane().kubectl(User::Alice)?;
+    let gated = alice.run(&["delete", "daemonset", "-n", "telemetry", "telemetry-agent", "--wait=false"])?;
+    println!("storm: behind a closed door the same kubectl took {:.1} s", gated.took.as_secs_f32());
+    gated.ok()?;
+    let closed = storm.agents()?;
+    assert!(closed.agents > 0, "the agents' kubelets can't have heard of it: {closed}");
+    // The garbage collector marks the pods; only their kubelets can end them.
+    let marks = ["get", "pods", "-n", "telemetry", "-o", "jsonpath={.items[*].metadata.deletionTimestamp}"];
+    wait_until("a mark of deletion on every pod", PATIENCE, || {
+        Ok(alice.run(&marks)?.stdout.split_whitespace().count() == usize::from(STORM.nodes))
+    })?;
+    // A bigger server, as on that day: else one share of the nodes drowns it again.
+    storm.cpu().set(100)?;
+    let nodes = hollow_nodes(&hosts[1], STORM.nodes);
+    let started = Instant::now();
+    for share in 1..=nodes.len().div_ceil(5) {
+        let inside = &nodes[..nodes.len().min(share * 5)];
+        put(door(&inside.iter().fold(String::new(), |all, (_, address)| all + &format!(", {address}"))))?;
+        let left = nodes.len() - inside.len();
+        wait_until("the end of this share's agents", PATIENCE * 2, || Ok(storm.agents()?.pods <= left as u64))?;
+    }
+    println!("storm: all nodes were back after {:.1} s", started.elapsed().as_secs_f32());
+    storm.wait_calm(PATIENCE)?;
+    Ok(())
+}
+
+fn storm_apf() -> Result<()> {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let lab = Lab::shared()?;
+    let hosts = lab.hosts(["apf-cp1", "apf-nodes"])?;
+    let storm = Storm::start(lab, &hosts[0], &hosts[1], &STORM_APF)?;
+    let (done, kubectl) = lone_kubectl(&storm, "bystander-0")?;
+    let agents = storm.agents()?;
+    println!("storm-apf: lone kubectl {} after {kubectl:.1} s; {agents}", verdict(done));
+    assert!(done && kubectl > 2.0, "slow, but open");
+    assert!(agents.throttled > agents.ok, "priority and fairness sheds most lists: {agents}");
+    Ok(())
+}
+
+fn storm_oom() -> Result<()> {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let lab = Lab::shared()?;
+    let hosts = lab.hosts(["oom-cp1", "worker1"])?;
+    let plane = start_storm_oom(lab, &hosts[0], &hosts[1], &STORM_OOM)?;
+    let started = Instant::now();
+    let ids = watch_restarts(&plane, 2, PATIENCE * 3)?;
+    println!("storm-oom: two restarts in {:.0} s: processes {ids:?}", started.elapsed().as_secs_f32());
+    let (server, worker) = (hosts[0].ip4(), hosts[1].ip4());
+    let door = format!(
+        "table inet byhand {{\nchain c {{\ntype filter hook input priority 0\n\
+         ip saddr {worker} tcp dport {API_PORT} reject with tcp reset\n}}\n}}\n"
+    );
+    hosts[0].command_within(&["nft", "-f", "-"], door.as_bytes(), PATIENCE)?.ok()?;
+    hosts[0].sh(&format!("ss -K -tn 'sport = :{API_PORT} and dst {worker}'"))?;
+    let alice = plane.kubectl(User::Alice)?;
+    let delete = ["delete", "daemonset", "-n", "telemetry", "telemetry-agent", "--wait=false"];
+    let blocked = Instant::now();
+    // The kubelet waits out its back-off first, and a server that has just started forbids everything for a moment.
+    wait_until("the end of the crash loop", PATIENCE * 4, || Ok(alice.run(&delete)?.success()))?;
+    println!("storm-oom: deleted {:.0} s after {server} was closed to the worker", blocked.elapsed().as_secs_f32());
+    let lives = alice.json(&["get", "pod", "-n", "kube-system", "kube-apiserver-oom-cp1"])?;
+    let reason = &lives["status"]["containerStatuses"][0]["lastState"]["terminated"]["reason"];
+    assert_eq!(reason, "OOMKilled", "{lives}");
+    hosts[0].sh("nft delete table inet byhand")?.ok()?;
+    wait_until("the end of the agent on the worker", PATIENCE * 3, || {
+        Ok(pod_process(&hosts[1], "telemetry-agent").is_none())
+    })?;
+    Ok(())
+}
+
+fn verdict(done: bool) -> &'static str {
+    if done { "done" } else { "failed" }
+}
