@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::{
     Host, Lab, Process,
@@ -30,6 +30,8 @@ const CONTROLLERS: [&str; 9] =
 /// Kernel settings that a kubelet writes; each host gets a copy, so that the machine keeps its own.
 const SETTINGS: &str = "vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops \
                         kernel/keys/root_maxkeys kernel/keys/root_maxbytes";
+/// Where Debian puts the plugins that give pods their network.
+const CNI: &str = "/usr/lib/cni";
 const SOCKET: &str = "/run/containerd/containerd.sock";
 
 /// A host with containerd and a kubelet; its containers end with the host.
@@ -129,6 +131,8 @@ impl KubeletPlane {
 
 impl Node {
     fn start(host: &Host, number: usize) -> Result<Self> {
+        let bridge = Path::new(CNI).join("bridge");
+        ensure!(bridge.is_file(), "no {}: apt-get install containernetworking-plugins", bridge.display());
         let folder = host.dir().join("node");
         fs::create_dir_all(folder.join("cni"))?;
         prepare_groups(host.name())?;
@@ -206,7 +210,7 @@ state = "/run/containerd"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
       SystemdCgroup = false
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+    bin_dir = "{CNI}"
     conf_dir = "{folder}/cni"
 "#,
         pause = image::PAUSE

@@ -22,6 +22,12 @@ const TOOLS: &[(&str, &str)] = &[
     ("ssh-keygen", "openssh-client"),
     ("sudo", "sudo"),
     ("useradd", "passwd"),
+    ("curl", "curl"),
+    ("haproxy", "haproxy"),
+    ("containerd", "containerd"),
+    ("ctr", "containerd"),
+    ("runc", "runc"),
+    ("busybox", "busybox-static"),
 ];
 
 /// Features of the kernel that the lab uses: a command in fresh namespaces that shows each, and what to do without it.

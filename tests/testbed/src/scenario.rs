@@ -5,7 +5,17 @@ use std::{any::Any, fs, os::unix::fs::symlink, path::Path, path::PathBuf, proces
 use anyhow::{Context, Result};
 use rustix::mount::mount_bind;
 
-use crate::{fault::Fault, host::Host, kit::Kit, lab::Lab, machine::find_program};
+use crate::{
+    binaries,
+    fault::Fault,
+    host::Host,
+    kit::Kit,
+    lab::Lab,
+    machine::find_program,
+    storm::{STORM, STORM_APF},
+};
+
+mod clusters;
 
 /// One line of the table.
 pub struct Scenario {
@@ -18,12 +28,50 @@ pub struct Scenario {
 }
 
 /// Every scenario, in the order in which one learns from them.
-pub const SCENARIOS: &[Scenario] = &[Scenario {
-    name: "hosts",
-    about: "three hosts with SSH: cp1 filters with nftables, cp2 with iptables-nft, cp3 knows only iptables-legacy",
-    prepare: || Ok(()),
-    start: hosts,
-}];
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "hosts",
+        about: "three hosts with SSH: cp1 filters with nftables, cp2 with iptables-nft, cp3 knows only iptables-legacy",
+        prepare: || Ok(()),
+        start: hosts,
+    },
+    Scenario {
+        name: "api",
+        about: "one control plane, cp1, with 12 hollow nodes",
+        prepare: binaries::prepare,
+        start: clusters::api,
+    },
+    Scenario {
+        name: "ha",
+        about: "three API servers, cp1 to cp3, behind the load balancer lb, with 12 hollow nodes",
+        prepare: binaries::prepare,
+        start: clusters::ha,
+    },
+    Scenario {
+        name: "kubelet",
+        about: "a control plane of static pods on cp1, with kubelet and containerd, and worker1, which runs real pods",
+        prepare: binaries::prepare,
+        start: clusters::kubelet,
+    },
+    Scenario {
+        name: "storm",
+        about: "250 telemetry collectors on 25 hollow nodes drown the API server of cp1: kubectl hardly gets in",
+        prepare: binaries::prepare,
+        start: |lab| clusters::storm(lab, &STORM),
+    },
+    Scenario {
+        name: "storm-apf",
+        about: "the same server with priority and fairness, under 80 collectors: slow, but open",
+        prepare: binaries::prepare,
+        start: |lab| clusters::storm(lab, &STORM_APF),
+    },
+    Scenario {
+        name: "storm-oom",
+        about: "a static pod that is killed for its memory again and again, by one real pod on worker1",
+        prepare: binaries::prepare,
+        start: clusters::storm_oom,
+    },
+];
 
 /// The scenario of that name.
 ///
