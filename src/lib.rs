@@ -29,6 +29,7 @@ pub mod link;
 pub mod plan;
 pub mod process;
 pub mod refusal;
+pub mod render;
 pub mod runbook;
 pub mod sandbox;
 pub mod steps;

@@ -5,6 +5,28 @@ pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// A number of bytes as people say it: `812 B`, `4.5 kB`.
+pub fn bytes(number: u64) -> String {
+    const UNITS: [&str; 3] = ["kB", "MB", "GB"];
+    if number < 1000 {
+        return format!("{number} B");
+    }
+    let (mut tenths, mut unit) = (number / 100, 0);
+    while tenths >= 10_000 && unit + 1 < UNITS.len() {
+        (tenths, unit) = (tenths / 1000, unit + 1);
+    }
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
+/// A length of time in milliseconds as people say it: `34 ms`, `1.2 s`, `3 min 20 s`.
+pub fn millis(number: u64) -> String {
+    match number {
+        0..1000 => format!("{number} ms"),
+        1000..60_000 => format!("{}.{} s", number / 1000, number % 1000 / 100),
+        _ => format!("{} min {} s", number / 60_000, number % 60_000 / 1000),
+    }
+}
+
 /// Folds names that differ in one number: `cp1 cp2 cp3 db` to `cp[1-3],db`.
 pub fn fold(names: &[String]) -> String {
     let mut groups: Vec<((String, String), Vec<u64>)> = Vec::new();
@@ -85,6 +107,12 @@ mod tests {
         assert_eq!(fold_all(&["a1.x", "a3.x", "b1"]), "a[1,3].x,b1");
         assert_eq!(fold_all(&["n01", "n02"]), "n01,n02");
         assert_eq!(fold_all(&[]), "");
+    }
+
+    #[test]
+    fn amounts_are_said_as_people_say_them() {
+        assert_eq!([bytes(999), bytes(4_567), bytes(12_345_678), bytes(0)], ["999 B", "4.5 kB", "12.3 MB", "0 B"]);
+        assert_eq!([millis(34), millis(1_270), millis(200_000)], ["34 ms", "1.2 s", "3 min 20 s"]);
     }
 
     #[test]

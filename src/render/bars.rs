@@ -1,0 +1,113 @@
+//! Live progress: one line per cluster, one below it per target that is at work.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::change::Target;
+use crate::event::Event;
+
+/// Targets drawn at a time; further ones are at work all the same.
+const TARGETS_AT_MOST: usize = 12;
+/// Clusters drawn at a time.
+const CLUSTERS_AT_MOST: usize = 12;
+/// How often the spinner moves.
+const TICK: Duration = Duration::from_millis(120);
+
+/// What is drawn.
+pub(super) struct Bars {
+    multi: MultiProgress,
+    steps: usize,
+    lanes: BTreeMap<String, Lane>,
+}
+
+struct Lane {
+    bar: ProgressBar,
+    title: String,
+    targets: usize,
+    ended: usize,
+    rows: BTreeMap<Target, ProgressBar>,
+}
+
+impl Bars {
+    /// Draws nothing yet.
+    pub(super) fn new(multi: MultiProgress) -> Self {
+        Self { multi, steps: 0, lanes: BTreeMap::new() }
+    }
+
+    /// Draws what an event says.
+    pub(super) fn hear(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted { steps, .. } => self.steps = *steps,
+            Event::StepStarted { cluster, step, name, targets, .. } => {
+                self.close(cluster);
+                if self.lanes.len() < CLUSTERS_AT_MOST {
+                    let title = format!("{cluster} [{}/{}] {name}", step + 1, self.steps.max(step + 1));
+                    let bar = self.multi.add(row("{spinner} {prefix} {msg} {elapsed}"));
+                    bar.set_prefix(title.clone());
+                    let rows = BTreeMap::new();
+                    self.lanes.insert(cluster.clone(), Lane { bar, title, targets: *targets, ended: 0, rows });
+                }
+            }
+            Event::Saw { target, what, .. } | Event::ChangeSent { target, what, .. } => self.say(target, what.clone()),
+            Event::Waiting { target, what, left_secs, .. } => {
+                self.say(target, format!("waits for {what} ({left_secs} s left)"));
+            }
+            Event::Trouble { target, what, again: true, .. } => self.say(target, format!("tries again: {what}")),
+            Event::TargetEnded { target, .. } => self.target_ended(target),
+            Event::StepEnded { cluster, .. } => self.close(cluster),
+            Event::RunEnded { .. } => {
+                let clusters: Vec<String> = self.lanes.keys().cloned().collect();
+                clusters.iter().for_each(|cluster| self.close(cluster));
+            }
+            _ => {}
+        }
+    }
+
+    fn say(&mut self, target: &Target, what: String) {
+        let Some(lane) = self.lanes.get_mut(&target.cluster) else { return };
+        if !lane.rows.contains_key(target) {
+            if lane.rows.len() >= TARGETS_AT_MOST {
+                return;
+            }
+            let last = lane.rows.values().next_back().unwrap_or(&lane.bar);
+            let bar = self.multi.insert_after(last, row("    {prefix}: {wide_msg}"));
+            bar.set_prefix(target.short().to_owned());
+            lane.rows.insert(target.clone(), bar);
+        }
+        if let Some(bar) = lane.rows.get(target) {
+            bar.set_message(what);
+        }
+    }
+
+    fn target_ended(&mut self, target: &Target) {
+        let Some(lane) = self.lanes.get_mut(&target.cluster) else { return };
+        lane.ended += 1;
+        if lane.targets > 1 {
+            lane.bar.set_prefix(format!("{} {}/{}", lane.title, lane.ended, lane.targets));
+        }
+        if let Some(bar) = lane.rows.remove(target) {
+            bar.finish_and_clear();
+            self.multi.remove(&bar);
+        }
+    }
+
+    fn close(&mut self, cluster: &str) {
+        if let Some(lane) = self.lanes.remove(cluster) {
+            for bar in lane.rows.values().chain([&lane.bar]) {
+                bar.finish_and_clear();
+                self.multi.remove(bar);
+            }
+        }
+    }
+}
+
+fn row(template: &str) -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.tick_chars("|/-\\ "));
+    }
+    bar.enable_steady_tick(TICK);
+    bar
+}

@@ -1,0 +1,118 @@
+//! Colour as an extra: everything is readable without it.
+
+use crate::process::Process;
+
+/// When colour is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Color {
+    /// On a terminal that wants it.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// Whether a stream gets colour. The flag wins over the environment, the environment over the terminal.
+    pub fn on(self, process: &Process, terminal: bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto if process.var("NO_COLOR").is_some() => false,
+            Self::Auto if process.var("CLICOLOR_FORCE").is_some_and(|v| v != "0") => true,
+            Self::Auto if process.var("CLICOLOR") == Some("0") || process.var("TERM") == Some("dumb") => false,
+            Self::Auto => terminal,
+        }
+    }
+}
+
+/// What a piece of text is, as far as colour goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Ordinary.
+    Plain,
+    /// A heading.
+    Head,
+    /// It went well.
+    Good,
+    /// Look here.
+    Warn,
+    /// It went wrong.
+    Bad,
+    /// Less important.
+    Dim,
+}
+
+/// Puts colour on text, or leaves it as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Paint {
+    on: bool,
+}
+
+impl Paint {
+    /// With or without colour.
+    pub fn new(on: bool) -> Self {
+        Self { on }
+    }
+
+    /// Whether there is colour.
+    pub fn is_on(self) -> bool {
+        self.on
+    }
+
+    /// The text in a tone.
+    pub fn tone(self, tone: Tone, text: &str) -> String {
+        let code = match tone {
+            Tone::Plain => return text.to_owned(),
+            Tone::Head => "1",
+            Tone::Good => "32",
+            Tone::Warn => "33",
+            Tone::Bad => "1;31",
+            Tone::Dim => "2",
+        };
+        if self.on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::process::Clock;
+
+    fn process(env: &[(&str, &str)]) -> Process {
+        Process {
+            args: Vec::new(),
+            env: env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>(),
+            cwd: PathBuf::from("/"),
+            interactive: false,
+            stdout_terminal: false,
+            stderr_terminal: false,
+            clock: Clock::System,
+        }
+    }
+
+    #[test]
+    fn the_flag_wins_over_the_environment_and_that_over_the_terminal() {
+        assert!(Color::Auto.on(&process(&[]), true));
+        assert!(!Color::Auto.on(&process(&[]), false));
+        assert!(!Color::Auto.on(&process(&[("NO_COLOR", "1")]), true));
+        assert!(Color::Auto.on(&process(&[("NO_COLOR", "")]), true), "an empty NO_COLOR says nothing");
+        assert!(Color::Auto.on(&process(&[("CLICOLOR_FORCE", "1")]), false));
+        assert!(!Color::Auto.on(&process(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]), true));
+        assert!(!Color::Auto.on(&process(&[("CLICOLOR", "0")]), true));
+        assert!(!Color::Auto.on(&process(&[("TERM", "dumb")]), true));
+        assert!(Color::Always.on(&process(&[("NO_COLOR", "1")]), false));
+        assert!(!Color::Never.on(&process(&[("CLICOLOR_FORCE", "1")]), true));
+    }
+
+    #[test]
+    fn without_colour_the_text_is_untouched() {
+        assert_eq!(Paint::new(false).tone(Tone::Bad, "x"), "x");
+        assert_eq!(Paint::new(true).tone(Tone::Bad, "x"), "\x1b[1;31mx\x1b[0m");
+    }
+}

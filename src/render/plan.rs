@@ -1,0 +1,273 @@
+//! A plan as it will be sent: every request with its body, every command with its text.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::json::VERSION;
+use super::paint::{Paint, Tone};
+use crate::change::{Body, HttpCall, KubeCall, Op, Target};
+use crate::duration::HumanDuration;
+use crate::host::Script;
+use crate::link::shell;
+use crate::plan::{Plan, PlannedStep};
+use crate::runbook::{OnFailure, Policy};
+use crate::steps::{Announced, Sends, Times};
+use crate::words;
+
+/// How much of a plan is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// One line for each thing that is sent.
+    Short,
+    /// Bodies and script texts too.
+    Full,
+}
+
+/// A plan for people.
+pub fn text(plan: &Plan, detail: Detail, paint: Paint) -> String {
+    let mut out = String::new();
+    let clusters: Vec<String> = plan.clusters.iter().map(|cluster| cluster.name.clone()).collect();
+    let _ = writeln!(out, "{}: {}", paint.tone(Tone::Head, &plan.name), plan.purpose);
+    let _ = writeln!(out, "clusters: {}", words::fold(&clusters));
+    for (name, value) in &plan.runbook.params {
+        let _ = writeln!(out, "param:    {name}={}", plain(value));
+    }
+    let mut shown = HashSet::new();
+    for (index, planned) in plan.steps.iter().enumerate() {
+        let head = format!("[{}/{}] {}: {}", index + 1, plan.steps.len(), planned.name, planned.step.intent());
+        let _ = writeln!(out, "\n{}", paint.tone(Tone::Head, &head));
+        let _ = writeln!(out, "  {}", policy(planned.kind, &planned.policy));
+        if planned.targets.is_empty() {
+            let _ = writeln!(out, "  no target fits: nothing is sent");
+        }
+        for (targets, sends) in alike(plan, planned) {
+            let _ = writeln!(out, "  on {}", words::fold(&targets));
+            for announced in &sends {
+                one(&mut out, announced, detail, paint, &mut shown);
+            }
+        }
+    }
+    let _ = writeln!(out, "\n{}\nplan {}", total(plan), plan.digest);
+    out
+}
+
+/// Targets to which the same is sent, together.
+fn alike(plan: &Plan, planned: &PlannedStep) -> Vec<(Vec<String>, Vec<Announced>)> {
+    let mut groups: Vec<(Vec<String>, Vec<Announced>)> = Vec::new();
+    for target in &planned.targets {
+        let sends = announced(plan, planned, target);
+        match groups.iter_mut().find(|(_, same)| *same == sends) {
+            Some((targets, _)) => targets.push(target.to_string()),
+            None => groups.push((vec![target.to_string()], sends)),
+        }
+    }
+    groups
+}
+
+fn announced(plan: &Plan, planned: &PlannedStep, target: &Target) -> Vec<Announced> {
+    plan.cluster(&target.cluster).map(|cluster| planned.step.announce(target, cluster)).unwrap_or_default()
+}
+
+fn policy(kind: &str, policy: &Policy) -> String {
+    let failure = match policy.on_failure {
+        OnFailure::Stop => "stop",
+        OnFailure::Continue => "go on",
+        OnFailure::Undo => "undo",
+    };
+    let mut line = format!("{kind}, ends after {}, on failure {failure}", HumanDuration(policy.timeout));
+    if policy.retries > 0 {
+        let _ = write!(line, ", {} more looks when one fails", policy.retries);
+    }
+    if policy.canary {
+        line.push_str(", the first target alone");
+    }
+    if policy.batch > 0 {
+        let _ = write!(line, ", then {} at a time", policy.batch);
+    }
+    if policy.confirm {
+        line.push_str(", asks before it begins");
+    }
+    line
+}
+
+fn one(out: &mut String, announced: &Announced, detail: Detail, paint: Paint, shown: &mut HashSet<String>) {
+    let (label, tone) = match (&announced.what, announced.writes) {
+        (Sends::Ask(_), _) => ("ask", Tone::Warn),
+        (_, true) => ("write", Tone::Warn),
+        (_, false) => ("look", Tone::Dim),
+    };
+    let often = often(announced.times);
+    let what = summary(&announced.what);
+    let _ = writeln!(out, "    {} {what} ({often}): {}", paint.tone(tone, &format!("{label:<5}")), announced.why);
+    if detail == Detail::Full {
+        for line in full(&announced.what, shown) {
+            let _ = writeln!(out, "          {}", paint.tone(Tone::Dim, &line));
+        }
+    }
+}
+
+fn often(times: Times) -> String {
+    match times {
+        Times::Once => "once".into(),
+        Times::AtMost(number) => format!("at most {}", words::count(number as usize, "time")),
+        Times::Every { interval, until } => {
+            format!("every {}, for at most {}", HumanDuration(interval), HumanDuration(until))
+        }
+    }
+}
+
+fn summary(sends: &Sends) -> String {
+    match sends {
+        Sends::Op(op) => match (op.as_ref(), bytes(op)) {
+            (Op::Host(_), _) => format!("command {}", op.summary()),
+            (Op::Local(_), _) => format!("local command {}", op.summary()),
+            (_, Some(bytes)) if bytes > 0 => format!("{}, body of {bytes} bytes", op.summary()),
+            _ => op.summary(),
+        },
+        Sends::Get(path) => format!("GET {path}"),
+        Sends::Look(script) => format!("command {}", crate::change::title(script)),
+        Sends::Connect(address) => format!("TCP connection to {address}"),
+        Sends::Ask(question) => question.clone(),
+    }
+}
+
+fn bytes(op: &Op) -> Option<usize> {
+    match op {
+        Op::Kube(KubeCall { body, .. }) | Op::Http(HttpCall { body, .. }) => match body {
+            Body::Saved(blob) => usize::try_from(blob.len).ok(),
+            body => body.bytes().map(|bytes| bytes.len()),
+        },
+        _ => None,
+    }
+}
+
+/// The lines below the summary. A script's text stands in a plan once.
+fn full(sends: &Sends, shown: &mut HashSet<String>) -> Vec<String> {
+    match sends {
+        Sends::Op(op) => match op.as_ref() {
+            Op::Kube(call) => {
+                let kind = (call.body != Body::Empty).then(|| format!("Content-Type: {}", call.content_type));
+                kind.into_iter().chain(body(&call.body)).collect()
+            }
+            Op::Http(call) => hook(call),
+            Op::Host(command) => script(&command.script, shown),
+            Op::Local(command) => vec![format!("$ {}", shell::line(&command.argv))],
+            Op::File(_) => Vec::new(),
+        },
+        Sends::Look(text) => script(text, shown),
+        Sends::Get(_) | Sends::Connect(_) | Sends::Ask(_) => Vec::new(),
+    }
+}
+
+fn hook(call: &HttpCall) -> Vec<String> {
+    let dial = call.dial.iter().map(|address| format!("dials {address}, looks no name up"));
+    let headers = call.headers.iter().map(|(name, value)| format!("{name}: {value}"));
+    let secret = call.secret_headers.iter().map(|(name, path)| format!("{name}: <from {path}>"));
+    dial.chain(headers).chain(secret).chain(body(&call.body)).collect()
+}
+
+fn body(body: &Body) -> Vec<String> {
+    match body {
+        Body::Empty => Vec::new(),
+        Body::Json(value) => vec![value.to_string()],
+        Body::Saved(blob) => vec![format!("<{} bytes, sha256 {}>", blob.len, blob.sha256)],
+    }
+}
+
+fn script(script: &Script, shown: &mut HashSet<String>) -> Vec<String> {
+    let text = script.text();
+    if !shown.insert(text.clone()) {
+        return vec!["| (the text stands above)".into()];
+    }
+    text.lines().map(|line| format!("| {line}").trim_end().to_owned()).collect()
+}
+
+/// The price of the whole plan, when nothing is lost.
+fn total(plan: &Plan) -> String {
+    let (mut requests, mut writes, mut commands) = (0_u64, 0_u64, 0_u64);
+    for (_, _, sends) in plan.announced() {
+        for announced in sends {
+            let times = match announced.times {
+                Times::Once => 1,
+                Times::AtMost(number) => u64::from(number),
+                Times::Every { interval, until } => until.as_secs() / interval.as_secs().max(1) + 1,
+            };
+            match &announced.what {
+                Sends::Op(op) => match op.as_ref() {
+                    Op::Kube(_) => (requests, writes) = (requests + times, writes + times),
+                    Op::Host(_) | Op::File(_) => commands += times,
+                    Op::Http(_) | Op::Local(_) => {}
+                },
+                Sends::Get(_) => requests += times,
+                Sends::Look(_) => commands += times,
+                Sends::Connect(_) | Sends::Ask(_) => {}
+            }
+        }
+    }
+    let number = |n: u64, noun: &str| words::count(usize::try_from(n).unwrap_or(usize::MAX), noun);
+    format!(
+        "in all at most {} ({}) and {} on hosts, when no reply is lost",
+        number(requests, "API request"),
+        number(writes, "write"),
+        number(commands, "command")
+    )
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A plan for machines: one object.
+pub fn json(plan: &Plan) -> Value {
+    let steps: Vec<Value> = plan
+        .steps
+        .iter()
+        .map(|planned| {
+            let targets: Vec<Value> = planned
+                .targets
+                .iter()
+                .map(|target| {
+                    let sends: Vec<Value> = announced(plan, planned, target).iter().map(send).collect();
+                    json!({ "target": target.to_string(), "sends": sends })
+                })
+                .collect();
+            json!({
+                "name": planned.name,
+                "kind": planned.kind,
+                "intent": planned.step.intent(),
+                "policy": planned.policy,
+                "targets": targets,
+            })
+        })
+        .collect();
+    json!({
+        "v": VERSION,
+        "plan": plan.digest,
+        "runbook": plan.name,
+        "purpose": plan.purpose,
+        "params": plan.runbook.params,
+        "clusters": plan.clusters.iter().map(|cluster| &cluster.name).collect::<Vec<_>>(),
+        "steps": steps,
+    })
+}
+
+fn send(announced: &Announced) -> Value {
+    let (kind, what) = match &announced.what {
+        Sends::Op(op) => ("op", json!({ "op": op, "bytes": bytes(op), "text": script_text(op) })),
+        Sends::Get(path) => ("get", json!(path)),
+        Sends::Look(script) => ("look", json!({ "command": crate::change::title(script), "text": script.text() })),
+        Sends::Connect(address) => ("connect", json!(address)),
+        Sends::Ask(question) => ("ask", json!(question)),
+    };
+    let often = often(announced.times);
+    json!({ kind: what, "writes": announced.writes, "times": often, "why": announced.why })
+}
+
+fn script_text(op: &Op) -> Option<String> {
+    match op {
+        Op::Host(command) => Some(command.script.text()),
+        _ => None,
+    }
+}

@@ -1,0 +1,159 @@
+//! A journal told again in the words of the run it records.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::story::Story;
+use super::{Output, Screen, json, painted};
+use crate::change::Inverse;
+use crate::event::{ChangeEnd, Event};
+use crate::journal::{ChangeRecord, Entry, Header, Journal, Line};
+
+/// Tells a run from its journal. `steps`: the steps' names, as far as they are known.
+pub fn show(screen: &Screen, output: Output, journal: &Journal, steps: &[String]) {
+    let mut story = Story::default();
+    let mut teller = Teller::new(&journal.run.header, steps, journal);
+    for line in &journal.lines {
+        for event in teller.events(line) {
+            match output {
+                Output::Json => screen.out(&json::event(&event, line.at)),
+                Output::Text => {
+                    let mut lines = story.hear(&event, Instant::now());
+                    let end = story.end(&event);
+                    lines.extend(end.report);
+                    lines.extend(end.failure);
+                    if !lines.is_empty() {
+                        screen.out(&painted(&lines, screen.out_paint()));
+                    }
+                }
+            }
+        }
+    }
+}
+
+struct Teller<'a> {
+    header: &'a Header,
+    steps: &'a [String],
+    journal: &'a Journal,
+    began: BTreeMap<(String, usize), jiff::Timestamp>,
+    sent: BTreeMap<u32, jiff::Timestamp>,
+    start: jiff::Timestamp,
+    undoing: bool,
+}
+
+impl<'a> Teller<'a> {
+    fn new(header: &'a Header, steps: &'a [String], journal: &'a Journal) -> Self {
+        let (began, sent) = (BTreeMap::new(), BTreeMap::new());
+        Self { header, steps, journal, began, sent, start: journal.run.span.0, undoing: false }
+    }
+
+    fn started(&self) -> Event {
+        Event::RunStarted {
+            run: self.header.run.clone(),
+            runbook: self.header.name.clone(),
+            drill: self.header.drill,
+            clusters: self.header.clusters.clone(),
+            steps: self.steps.len(),
+        }
+    }
+
+    fn name(&self, step: usize) -> String {
+        self.steps.get(step).cloned().unwrap_or_else(|| format!("step {}", step + 1))
+    }
+
+    fn record(&self, id: u32) -> Option<&'a ChangeRecord> {
+        self.journal.run.changes.get(&id)
+    }
+
+    fn events(&mut self, line: &Line) -> Vec<Event> {
+        match &line.entry {
+            Entry::Started(_) => vec![self.started()],
+            Entry::Resumed { .. } => {
+                (self.start, self.undoing) = (line.at, false);
+                vec![self.started()]
+            }
+            Entry::StepStarted { cluster, step } => {
+                self.began.insert((cluster.clone(), *step), line.at);
+                let intent = format!("at {}", line.at.strftime("%Y-%m-%d %H:%M:%S UTC"));
+                let (cluster, name) = (cluster.clone(), self.name(*step));
+                vec![Event::StepStarted { cluster, step: *step, name, intent, targets: 1 }]
+            }
+            Entry::StepEnded { cluster, step, state, why } => {
+                let began = self.began.get(&(cluster.clone(), *step)).copied();
+                let (name, why, cluster) = (self.name(*step), why.clone(), cluster.clone());
+                let took_ms = millis(began.unwrap_or(line.at), line.at);
+                vec![Event::StepEnded { cluster, step: *step, name, state: *state, why, took_ms }]
+            }
+            Entry::Saw { target, step, what } => {
+                vec![Event::Saw { target: target.clone(), step: *step, what: what.clone() }]
+            }
+            Entry::Answered { cluster, step, question, yes } => {
+                let what = format!("asked ({question}), the operator said {}", if *yes { "yes" } else { "no" });
+                vec![Event::Saw { target: crate::change::Target::cluster(cluster), step: *step, what }]
+            }
+            Entry::Intended { id, step, target, change } => {
+                self.sent.insert(*id, line.at);
+                let (what, because) = (change.op.summary(), change.because.clone());
+                vec![Event::ChangeSent { target: target.clone(), step: *step, id: *id, what, because }]
+            }
+            Entry::Done { id, said } => self.ended(line, *id, self.done(), said),
+            Entry::Failed { id, why } => self.ended(line, *id, ChangeEnd::Failed, why),
+            Entry::Unknown { id, why } => self.ended(line, *id, ChangeEnd::Unknown, why),
+            Entry::NotMade { id } => self.ended(line, *id, ChangeEnd::Failed, "a new look found it not made"),
+            Entry::Undoing { id } => self.undoing(line, *id),
+            Entry::Undone { id, said } => self.ended(line, *id, ChangeEnd::Undone, said),
+            Entry::Stuck { id, why } => self.ended(line, *id, ChangeEnd::Stuck, why),
+            Entry::Ended { code, why } => {
+                self.undoing = false;
+                vec![Event::RunEnded {
+                    run: self.header.run.clone(),
+                    code: *code,
+                    why: why.clone(),
+                    costs: BTreeMap::new(),
+                    took_ms: millis(self.start, line.at),
+                    next: Vec::new(),
+                }]
+            }
+        }
+    }
+
+    fn done(&self) -> ChangeEnd {
+        if self.header.drill { ChangeEnd::Pretended } else { ChangeEnd::Done }
+    }
+
+    /// The first change of an undo says that one began.
+    fn undoing(&mut self, line: &Line, id: u32) -> Vec<Event> {
+        self.sent.insert(id, line.at);
+        if std::mem::replace(&mut self.undoing, true) {
+            return Vec::new();
+        }
+        self.start = line.at;
+        let rest = self.journal.lines.iter().skip_while(|other| other.seq < line.seq);
+        let until_end = rest.take_while(|other| !matches!(other.entry, Entry::Ended { .. }));
+        let changes = until_end.filter(|other| matches!(other.entry, Entry::Undoing { .. })).count();
+        vec![Event::UndoStarted { run: self.header.run.clone(), changes }]
+    }
+
+    fn ended(&self, line: &Line, id: u32, state: ChangeEnd, said: &str) -> Vec<Event> {
+        let Some(record) = self.record(id) else { return Vec::new() };
+        let what = match (&record.change.inverse, state) {
+            (Inverse::By(op), ChangeEnd::Undone | ChangeEnd::Stuck) => op.summary(),
+            _ => record.change.op.summary(),
+        };
+        let by_hand = matches!(state, ChangeEnd::Failed | ChangeEnd::Unknown).then(|| record.change.by_hand.clone());
+        let took_ms = millis(self.sent.get(&id).copied().unwrap_or(line.at), line.at);
+        vec![Event::ChangeEnded {
+            target: record.target.clone(),
+            id,
+            what,
+            state,
+            said: said.to_owned(),
+            took_ms,
+            by_hand,
+        }]
+    }
+}
+
+fn millis(from: jiff::Timestamp, to: jiff::Timestamp) -> u64 {
+    u64::try_from(to.duration_since(from).as_millis()).unwrap_or(0)
+}

@@ -1,0 +1,93 @@
+//! The only place that writes to standard output and standard error.
+
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+
+use indicatif::MultiProgress;
+
+use super::paint::{Color, Paint};
+use crate::process::Process;
+
+/// Both streams. A reader that went away is no reason to stop a recovery, so failed writes are passed over.
+pub struct Screen {
+    out: Stream,
+    err: Stream,
+    bars: Option<MultiProgress>,
+}
+
+struct Stream {
+    to: Mutex<Box<dyn Write + Send>>,
+    paint: Paint,
+}
+
+impl Stream {
+    fn write(&self, text: &str) {
+        let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+    }
+}
+
+impl Screen {
+    /// The real streams. `bars`: live progress may be drawn when standard error is a terminal.
+    pub fn real(process: &Process, color: Color, bars: bool) -> Self {
+        let stream = |to: Box<dyn Write + Send>, terminal| Stream {
+            to: Mutex::new(to),
+            paint: Paint::new(color.on(process, terminal)),
+        };
+        Self {
+            out: stream(Box::new(std::io::stdout()), process.stdout_terminal),
+            err: stream(Box::new(std::io::stderr()), process.stderr_terminal),
+            bars: (bars && process.stderr_terminal && process.var("TERM") != Some("dumb")).then(MultiProgress::new),
+        }
+    }
+
+    /// Streams that are no terminals.
+    pub fn to(out: impl Write + Send + 'static, err: impl Write + Send + 'static) -> Self {
+        let plain = |to: Box<dyn Write + Send>| Stream { to: Mutex::new(to), paint: Paint::default() };
+        Self { out: plain(Box::new(out)), err: plain(Box::new(err)), bars: None }
+    }
+
+    /// Data: what was asked for. Ends in a line break.
+    pub fn out(&self, text: &str) {
+        self.above_bars(|| self.out.write(&ended(text)));
+    }
+
+    /// Everything else. Ends in a line break.
+    pub fn err(&self, text: &str) {
+        self.above_bars(|| self.err.write(&ended(text)));
+    }
+
+    /// A question: no line break, the live progress out of the way.
+    pub fn prompt(&self, text: &str) {
+        if let Some(bars) = &self.bars {
+            let _ = bars.clear();
+        }
+        self.err.write(text);
+    }
+
+    /// How text on standard output is painted.
+    pub fn out_paint(&self) -> Paint {
+        self.out.paint
+    }
+
+    /// How text on standard error is painted.
+    pub fn err_paint(&self) -> Paint {
+        self.err.paint
+    }
+
+    /// Where live progress is drawn, if it is.
+    pub(super) fn bars(&self) -> Option<&MultiProgress> {
+        self.bars.as_ref()
+    }
+
+    fn above_bars(&self, write: impl FnOnce()) {
+        match &self.bars {
+            Some(bars) => bars.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+fn ended(text: &str) -> String {
+    if text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") }
+}

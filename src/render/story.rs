@@ -1,0 +1,169 @@
+//! Events as a person reads them. Pure: takes events, gives lines.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use super::fold::{Fold, News};
+use super::paint::Tone;
+use super::{Line, summary};
+use crate::change::Target;
+use crate::event::{ChangeEnd, Event};
+use crate::journal::StepState;
+use crate::words;
+
+/// What was told so far.
+#[derive(Debug, Default)]
+pub(super) struct Story {
+    fold: Fold,
+    /// More than one cluster: names are said with their cluster.
+    fleet: bool,
+    drill: bool,
+    steps: usize,
+    /// What each target was last said to wait for, and how much time was left then.
+    waits: HashMap<(Target, usize), (String, u64)>,
+    summary: summary::Summary,
+}
+
+/// A wait is mentioned again after this many seconds.
+const WAIT_AGAIN_SECS: u64 = 30;
+
+impl Story {
+    /// Takes an event; the lines that can be said now. A run's last event gives what is left of them, see [`Story::end`].
+    pub(super) fn hear(&mut self, event: &Event, now: Instant) -> Vec<Line> {
+        self.summary.hear(event);
+        match event {
+            Event::RunStarted { run, runbook, drill, clusters, steps } => {
+                (self.fleet, self.drill, self.steps) = (clusters.len() > 1, *drill, *steps);
+                let what = if *drill { "drill" } else { "run" };
+                let honest = if *drill { "; looks are real, writes are pretended" } else { "" };
+                let on = words::fold(clusters);
+                let steps = words::count(*steps, "step");
+                vec![Line::head(format!("{what} {run}: {runbook} on {on}, {steps}{honest}"))]
+            }
+            Event::StepStarted { cluster, step, name, intent, targets } => {
+                let mut lines = if self.fleet { self.fold.due(now) } else { self.fold.all() };
+                let text = format!("[{}/{}] {name}: {intent}", step + 1, self.steps.max(step + 1));
+                if self.fleet {
+                    self.fold.add(news("begins", Tone::Head, cluster, text), now);
+                } else {
+                    let many = if *targets > 1 { format!(" ({targets} targets)") } else { String::new() };
+                    lines.push(Line::head(text + &many));
+                }
+                lines
+            }
+            Event::StepEnded { cluster, step, name, state, why, took_ms } => {
+                self.step_ended(cluster, *step, name, *state, why, *took_ms, now)
+            }
+            Event::UndoStarted { run, changes } => {
+                let mut lines = self.fold.all();
+                lines.push(Line::head(format!("taking back {} of run {run}", words::count(*changes, "change"))));
+                lines
+            }
+            Event::RunEnded { .. } => self.fold.all(),
+            _ => {
+                if let Some(news) = self.news(event) {
+                    self.fold.add(news, now);
+                }
+                self.fold.due(now)
+            }
+        }
+    }
+
+    /// What has waited long enough for its like.
+    pub(super) fn tick(&mut self, now: Instant) -> Vec<Line> {
+        self.fold.due(now)
+    }
+
+    /// Everything that waits.
+    pub(super) fn flush(&mut self) -> Vec<Line> {
+        self.fold.all()
+    }
+
+    /// What was done, what it cost, what is left, the next command; and what went wrong.
+    pub(super) fn end(&self, event: &Event) -> summary::End {
+        self.summary.end(event, self.drill)
+    }
+
+    fn who(&self, target: &Target) -> String {
+        if self.fleet { target.to_string() } else { target.short().to_owned() }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of one event")]
+    fn step_ended(
+        &mut self,
+        cluster: &str,
+        step: usize,
+        name: &str,
+        state: StepState,
+        why: &str,
+        took_ms: u64,
+        now: Instant,
+    ) -> Vec<Line> {
+        let (label, tone) = match state {
+            StepState::Done => ("ok", Tone::Good),
+            StepState::Failed => ("failed", Tone::Bad),
+            StepState::Declined => ("declined", Tone::Warn),
+            StepState::Interrupted => ("stopped", Tone::Warn),
+        };
+        let text = if self.fleet { format!("[{}/{}] {name}: {why}", step + 1, self.steps) } else { why.to_owned() };
+        let mut ended = news(label, tone, cluster, text);
+        ended.took_ms = Some(took_ms);
+        self.fold.add(ended, now);
+        if self.fleet { self.fold.due(now) } else { self.fold.all() }
+    }
+
+    fn news(&mut self, event: &Event) -> Option<News> {
+        Some(match event {
+            Event::Saw { target, what, .. } => {
+                // Steps name their target where it helps in a report; here it stands in front anyway.
+                let what = what.strip_prefix(&format!("{}: ", target.short())).unwrap_or(what);
+                news("saw", Tone::Plain, &self.who(target), what.to_owned())
+            }
+            Event::Waiting { target, step, what, left_secs } => {
+                let before = self.waits.get(&(target.clone(), *step));
+                if before.is_some_and(|(said, left)| said == what && left_secs + WAIT_AGAIN_SECS > *left) {
+                    return None;
+                }
+                self.waits.insert((target.clone(), *step), (what.clone(), *left_secs));
+                news("waits", Tone::Warn, &self.who(target), format!("for {what}, at most {left_secs} s"))
+            }
+            Event::ChangeSent { target, what, because, .. } => {
+                let label = if self.drill { "would" } else { "sends" };
+                news(label, Tone::Plain, &self.who(target), format!("{what}, because {because}"))
+            }
+            // The line before said it already.
+            Event::ChangeEnded { state: ChangeEnd::Pretended, .. } => return None,
+            Event::ChangeEnded { target, what, state, said, took_ms, by_hand, .. } => {
+                let (label, tone) = change_word(*state);
+                let text = match state {
+                    ChangeEnd::Done | ChangeEnd::Pretended => said.clone(),
+                    _ => format!("{what}: {said}"),
+                };
+                let below = by_hand.iter().map(|command| format!("by hand: {command}")).collect();
+                News { took_ms: Some(*took_ms), below, ..news(label, tone, &self.who(target), text) }
+            }
+            Event::Trouble { target, what, hint, again, .. } => {
+                let again = if *again { "; tries again" } else { "" };
+                let below = hint.iter().map(|hint| format!("hint: {hint}")).collect();
+                News { below, ..news("trouble", Tone::Warn, &self.who(target), format!("{what}{again}")) }
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// The word for how a change came out.
+pub(super) fn change_word(state: ChangeEnd) -> (&'static str, Tone) {
+    match state {
+        ChangeEnd::Done => ("done", Tone::Good),
+        ChangeEnd::Pretended => ("would", Tone::Plain),
+        ChangeEnd::Failed => ("failed", Tone::Bad),
+        ChangeEnd::Unknown => ("unknown", Tone::Warn),
+        ChangeEnd::Undone => ("undone", Tone::Good),
+        ChangeEnd::Stuck => ("stuck", Tone::Bad),
+    }
+}
+
+fn news(label: &'static str, tone: Tone, who: &str, text: String) -> News {
+    News { label, tone, who: who.to_owned(), text, took_ms: None, below: Vec::new() }
+}
