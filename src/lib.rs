@@ -18,6 +18,7 @@
 //!   everybody
 
 pub mod change;
+pub mod cli;
 pub mod duration;
 pub mod engine;
 pub mod error;

@@ -1,0 +1,515 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_breakglass_global_optspecs
+    string join \n kit= cluster= sandbox kubeconfig= context= s/server= tls-server-name= certificate-authority= client-certificate= client-key= token= n/namespace= request-timeout= via= reason= y/yes fanout= batch= canary no-canary max-failures= o/output= color= v/verbose h/help V/version
+end
+
+function __fish_breakglass_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_breakglass_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_breakglass_using_subcommand
+    set -l cmd (__fish_breakglass_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c breakglass -n "__fish_breakglass_needs_command" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_needs_command" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_needs_command" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_needs_command" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_needs_command" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_needs_command" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_needs_command" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_needs_command" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_needs_command" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_needs_command" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_needs_command" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_needs_command" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_needs_command" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_needs_command" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_needs_command" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_needs_command" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_needs_command" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_needs_command" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_needs_command" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_needs_command" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_needs_command" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_needs_command" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_needs_command" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_needs_command" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_needs_command" -s V -l version -d 'Print version'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "run" -d 'Run a runbook: shows the plan, asks, does it, keeps a journal'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "drill" -d 'Rehearse a runbook: looks for real, pretends the writes, by the same engine in the same order'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "plan" -d 'Print a runbook\'s plan: every request with its body, every command with its text; contacts nothing'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "resume" -d 'Go on with a run that was stopped, killed or left half done'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "undo" -d 'Take back what stands of a run, newest first, by the journal alone'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "runs" -d 'List the runs, newest first, with what of them still stands'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "show" -d 'Tell a run again from its journal: what was seen, done and answered, in the words of the run itself'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "journal" -d 'Work on the records of runs'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "delete" -d 'Delete one object by its exact name: two API requests, saved first so that `undo` can put it back'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "park" -d 'Take a workload out of the way without deleting it; `undo` puts it back as it was'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "probe" -d 'Look at each API server and say which layer is broken: network, TLS, credential, overload, process, etcd'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "scale-apiserver" -d 'Give API servers more room by their static-pod manifests, one host at a time; `undo` puts the old text back'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "steps" -d 'What a step of a runbook can be, with every parameter'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "completions" -d 'Print the completions of a shell'
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s p -l param -d 'A parameter of the runbook; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l params -d 'A YAML file of parameters; those of the command line win' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -s p -l param -d 'A parameter of the runbook; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l params -d 'A YAML file of parameters; those of the command line win' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -s p -l param -d 'A parameter of the runbook; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l params -d 'A YAML file of parameters; those of the command line win' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l limit -d 'At most this many' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -f -a "verify" -d 'Prove that no line of a run\'s journal was changed, removed or put in later'
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l uid -d 'The uid it must have; anything else of that name is left alone' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l no-save -d 'Do not read and keep the object first: exactly one request, and no way back'
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l plan -d 'Print what would be sent, and stop: contacts nothing'
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l drill -d 'Look for real, pretend the writes'
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l plan -d 'Print what would be sent, and stop: contacts nothing'
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l drill -d 'Look for real, pretend the writes'
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l require -d 'What must be found; otherwise it ends with an exit code' -r -f -a "nothing\t''
+answers\t''
+healthy\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l targets -d 'Only these API servers, by their names in the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l plan -d 'Print what would be sent, and stop: contacts nothing'
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l drill -d 'Look for real, pretend the writes'
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l limit -d 'A resource limit; NAME- removes it' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l request -d 'A resource request; NAME- removes it' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l flag -d 'A flag of kube-apiserver, without its dashes; NAME- removes it' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l targets -d 'Only these hosts, by their names in the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l plan -d 'Print what would be sent, and stop: contacts nothing'
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l drill -d 'Look for real, pretend the writes'
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -1,0 +1,28 @@
+//! `drill`
+
+use std::process::ExitCode;
+
+use super::App;
+use super::drive::Mode;
+use super::inputs::RunbookArgs;
+use crate::error::Failure;
+
+/// Rehearse a runbook: looks for real, pretends the writes, by the same engine in the same order
+///
+/// Examples:
+///   breakglass drill api-overload --cluster prod -p offender=daemonsets.apps/monitoring/agent
+///   breakglass drill --sandbox api-overload
+///
+/// A step sees the world as it is: what an earlier step only pretended is not there.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Drill {
+    #[command(flatten)]
+    runbook: RunbookArgs,
+}
+
+impl Drill {
+    pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
+        super::run::begin(&self.runbook, app, Mode::Drill)
+    }
+}

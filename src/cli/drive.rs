@@ -1,0 +1,220 @@
+//! One way from a plan to its end, for runbooks and single verbs, for real and in a drill.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::clusters::Chosen;
+use super::operator::{Answers, AtTerminal};
+use super::{App, failure, inputs, signals};
+use crate::engine::{self, Consent, Engine, Fleet, Record, cancel_pair};
+use crate::error::{Class, Failure};
+use crate::journal::{Entry, FORMAT, Header, Run, Store, Writer};
+use crate::kit::Cluster;
+use crate::plan::{self, Plan};
+use crate::render::{Detail, Output, Renderer, plan_json, plan_text};
+use crate::runbook::Resolved;
+use crate::steps::Mark;
+use crate::world::World;
+use crate::world::drill::Drill;
+use crate::world::live::{Live, Options, Tell};
+
+/// How news that waited for its like gets out.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Whether the writes are made or pretended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Run,
+    Drill,
+}
+
+/// Waits for a future on a runtime that is built now. Threads that still wait for a name or a terminal are left behind.
+pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::from_error(Class::Bug, anyhow::Error::from(error).context("cannot start threads")))?;
+    let result = runtime.block_on(future);
+    runtime.shutdown_background();
+    result
+}
+
+/// The plan, or every refusal.
+pub(super) fn build(resolved: Resolved, clusters: &[Cluster]) -> Result<Plan, Failure> {
+    plan::build(resolved, clusters.to_vec()).map_err(|all| failure::refused("the plan", all))
+}
+
+/// Prints a plan as data.
+pub(super) fn print(app: &App, plan: &Plan) {
+    app.screen.out(&match app.output {
+        Output::Json => plan_json(plan).to_string(),
+        Output::Text => plan_text(plan, Detail::Full, app.screen.out_paint()),
+    });
+}
+
+/// Shows the plan, asks, and drives it to its end.
+pub(super) async fn begin(app: &App<'_>, resolved: Resolved, chosen: &Chosen, mode: Mode) -> Result<ExitCode, Failure> {
+    let plan = build(resolved, &chosen.clusters)?;
+    let paint = app.screen.err_paint();
+    if app.output == Output::Text {
+        app.screen.err(&plan_text(&plan, Detail::Short, paint));
+    }
+    let explained = Some(plan_text(&plan, Detail::Full, paint));
+    let operator = operator(app, answers(app, mode)?, explained);
+    let consent = match mode {
+        Mode::Drill => Consent::for_drill(&plan),
+        Mode::Run => Consent::ask(&plan, &operator)
+            .await
+            .ok_or_else(|| Failure::new(Class::Declined, "the operator said no; nothing was contacted or changed"))?,
+    };
+    let header = header(app, &plan, chosen, mode);
+    let mark = mark(app, &header);
+    let folder = Store::at(app.process.runs_dir()).create(&header.run).map_err(failure::store)?;
+    let writer = Writer::create(folder, header, app.process.clock).map_err(failure::journal)?;
+    let driven = Driven::new(app, writer, &chosen.clusters, mode, mark, operator)?;
+    driven.to_the_end(app, Way::Forward(&plan, app.flags.safety.fleet()), &consent).await
+}
+
+/// Takes a run up again where its journal ends.
+pub(super) async fn resume(app: &App<'_>, writer: Writer, run: &Run, chosen: &Chosen) -> Result<ExitCode, Failure> {
+    let resolved = inputs::again(&run.header).map_err(|all| failure::refused("the runbook of the run", all))?;
+    let plan = build(resolved, &chosen.clusters)?;
+    let consent = Consent::resumed(&plan, run).ok_or_else(|| {
+        let what = "the plan of this run comes out differently now: the kit or the program has changed since";
+        inputs::refuse(what, format!("`breakglass undo {}` takes back what stands; then run again", run.header.run))
+    })?;
+    let mode = if run.header.drill { Mode::Drill } else { Mode::Run };
+    let operator = operator(app, answers(app, mode)?, None);
+    let mark = mark(app, &run.header);
+    let driven = Driven::new(app, writer, &chosen.clusters, mode, mark, operator)?;
+    let entry = Entry::Resumed { operator: app.process.operator() };
+    driven.record.append(entry).map_err(failure::journal)?;
+    driven.to_the_end(app, Way::Forward(&plan, app.flags.safety.fleet()), &consent).await
+}
+
+/// Takes back what stands of a run.
+pub(super) async fn undo(app: &App<'_>, writer: Writer, run: &Run, chosen: &Chosen) -> Result<ExitCode, Failure> {
+    let operator = operator(app, Answers::Unattended, None);
+    let mark = mark(app, &run.header);
+    let driven = Driven::new(app, writer, &chosen.clusters, Mode::Run, mark, operator)?;
+    driven.to_the_end(app, Way::Back, &Consent::to_undo(run)).await
+}
+
+/// Which way the engine is driven.
+enum Way<'a> {
+    Forward(&'a Plan, Fleet),
+    Back,
+}
+
+/// Everything an engine is made of.
+struct Driven {
+    world: Box<dyn World>,
+    record: Record,
+    operator: AtTerminal,
+    mark: Mark,
+}
+
+impl Driven {
+    fn new(
+        app: &App,
+        writer: Writer,
+        clusters: &[Cluster],
+        mode: Mode,
+        mark: Mark,
+        operator: AtTerminal,
+    ) -> Result<Self, Failure> {
+        let teller = Arc::clone(&operator.renderer);
+        let tell: Tell = Arc::new(move |text: &str| teller.note(text));
+        let options = Options { run: mark.run.clone(), tell: app.flags.output.verbose.then_some(tell) };
+        let live = Live::new(clusters.to_vec(), &options);
+        let world: Box<dyn World> = match mode {
+            Mode::Run => Box::new(live),
+            Mode::Drill => Box::new(Drill::new(live)),
+        };
+        let record = Record::new(writer, app.process.clock).map_err(failure::journal)?;
+        Ok(Self { world, record, operator, mark })
+    }
+
+    /// Drives, watches for signals, lets news out, and says how it ended.
+    async fn to_the_end(&self, app: &App<'_>, way: Way<'_>, consent: &Consent) -> Result<ExitCode, Failure> {
+        let (canceller, cancel) = cancel_pair();
+        let engine = Engine {
+            world: &*self.world,
+            record: &self.record,
+            events: &*self.operator.renderer,
+            operator: &self.operator,
+            cancel: &cancel,
+            mark: &self.mark,
+        };
+        let drive = async {
+            match way {
+                Way::Forward(plan, fleet) => engine::forward(engine, plan, fleet, consent).await,
+                Way::Back => engine::undo(engine, consent).await,
+            }
+        };
+        let report = tokio::select! {
+            report = drive => report,
+            never = self.let_out() => match never {},
+            watched = signals::watch(canceller, Arc::clone(&app.screen)) => {
+                return Err(match watched {
+                    Ok(()) => Failure::new(Class::Interrupted, "stopped at once; the journal has what was sent")
+                        .hint(format!("`breakglass resume {}` looks again and goes on", self.mark.run)),
+                    Err(error) => Failure::from_error(Class::Bug, error),
+                });
+            }
+        };
+        Ok(report.class.map_or(ExitCode::SUCCESS, |class| ExitCode::from(class.exit_code())))
+    }
+
+    async fn let_out(&self) -> std::convert::Infallible {
+        let mut ticks = tokio::time::interval(TICK);
+        loop {
+            ticks.tick().await;
+            self.operator.renderer.tick();
+        }
+    }
+}
+
+fn operator(app: &App, answers: Answers, explained: Option<String>) -> AtTerminal {
+    let renderer = Arc::new(Renderer::new(Arc::clone(&app.screen), app.output, app.process.clock));
+    AtTerminal { screen: Arc::clone(&app.screen), renderer, answers, explained }
+}
+
+/// Who answers. Without a terminal nobody can: only `--yes` starts anything then.
+fn answers(app: &App, mode: Mode) -> Result<Answers, Failure> {
+    if mode == Mode::Drill || app.flags.safety.yes {
+        return Ok(Answers::Unattended);
+    }
+    if app.process.interactive {
+        return Ok(Answers::Person);
+    }
+    let what = "nobody can be asked for consent: standard input and standard error must be a terminal";
+    Err(Failure::new(Class::Declined, what).hint("look at the plan above; `--yes` consents to it"))
+}
+
+fn header(app: &App, plan: &Plan, chosen: &Chosen, mode: Mode) -> Header {
+    Header {
+        format: FORMAT,
+        run: app.process.run_id(),
+        operator: app.process.operator(),
+        machine: app.process.hostname(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        reason: app.flags.safety.reason.clone(),
+        drill: mode == Mode::Drill,
+        runbook: plan.runbook.text.clone(),
+        name: plan.name.clone(),
+        params: plan.runbook.params.clone(),
+        clusters: plan.clusters.iter().map(|cluster| cluster.name.clone()).collect(),
+        kit: chosen.source.clone(),
+        plan: plan.digest.clone(),
+    }
+}
+
+fn mark(app: &App, header: &Header) -> Mark {
+    Mark {
+        run: header.run.clone(),
+        operator: app.process.operator(),
+        reason: header.reason.clone().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,34 @@
+//! Errors of the rooms below, each with its class and the next command to type.
+
+use crate::error::{Class, Failure};
+use crate::journal::{JournalError, StoreError};
+use crate::refusal::Refusal;
+use crate::render::Refusals;
+
+/// A run that is not there, or a folder that cannot be used.
+pub(super) fn store(error: StoreError) -> Failure {
+    match error {
+        StoreError::NoSuchRun { .. } => Failure::from_error(Class::Refused, error),
+        StoreError::Io { .. } => Failure::from_error(Class::Journal, error)
+            .hint("runs are kept in $BREAKGLASS_STATE/runs, else ~/.local/state/breakglass/runs"),
+        StoreError::Damaged(_) => Failure::from_error(Class::Journal, error),
+    }
+}
+
+/// A journal that cannot be read or written.
+pub(super) fn journal(error: JournalError) -> Failure {
+    match error {
+        JournalError::Store(error) => store(error),
+        JournalError::InUse { .. } => Failure::from_error(Class::Refused, error),
+        JournalError::Newer { .. } => Failure::from_error(Class::Journal, error)
+            .hint("use the version of breakglass that wrote it, or a newer one"),
+        JournalError::Damaged { .. } => Failure::from_error(Class::Journal, error)
+            .hint("nothing is done on the word of a damaged journal; put the file back from a copy, or go on by hand"),
+        JournalError::Io { .. } | JournalError::Broken(_) => Failure::from_error(Class::Journal, error),
+    }
+}
+
+/// Everything that was refused.
+pub(super) fn refused(of: &'static str, all: Vec<Refusal>) -> Failure {
+    Failure::from_error(Class::Refused, Refusals { of, all })
+}

@@ -1,0 +1,215 @@
+//! The flags that every verb takes, before or after its name. kubectl's names where kubectl has one.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Args, ValueEnum};
+
+use crate::duration::HumanDuration;
+use crate::engine::Fleet;
+use crate::render::{Color, Output};
+
+/// All of them.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Flags {
+    #[command(flatten)]
+    pub(super) clusters: Clusters,
+    #[command(flatten)]
+    pub(super) connection: Connection,
+    #[command(flatten)]
+    pub(super) safety: Safety,
+    #[command(flatten)]
+    pub(super) output: OutputFlags,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Clusters")]
+pub(super) struct Clusters {
+    /// The kit's folder [default: ~/.config/breakglass/kit].
+    #[arg(long, global = true, env = "BREAKGLASS_KIT", hide_env_values = true, value_name = "DIR")]
+    pub(super) kit: Option<PathBuf>,
+
+    /// A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster.
+    #[arg(long, global = true, env = "BREAKGLASS_CLUSTER", hide_env_values = true, value_name = "NAME")]
+    #[arg(value_delimiter = ',')]
+    pub(super) cluster: Vec<String>,
+
+    /// Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them.
+    #[arg(long, global = true, conflicts_with_all = ["kit", "cluster", "server", "via", "context", "kubeconfig"])]
+    pub(super) sandbox: bool,
+}
+
+/// The way to one API server when there is no kit, or instead of what the kit says.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Connection")]
+pub(super) struct Connection {
+    /// The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config].
+    #[arg(long, global = true, env = "BREAKGLASS_KUBECONFIG", hide_env_values = true, value_name = "FILE")]
+    #[arg(hide_short_help = true)]
+    pub(super) kubeconfig: Option<PathBuf>,
+
+    /// The context of the kubeconfig.
+    #[arg(long, global = true, env = "BREAKGLASS_CONTEXT", hide_env_values = true, value_name = "NAME")]
+    #[arg(hide_short_help = true)]
+    pub(super) context: Option<String>,
+
+    /// The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>.
+    #[arg(short, long, global = true, env = "BREAKGLASS_SERVER", hide_env_values = true, value_name = "ADDRESS")]
+    #[arg(hide_short_help = true)]
+    pub(super) server: Option<String>,
+
+    /// The name its certificate is verified against.
+    #[arg(long, global = true, env = "BREAKGLASS_TLS_SERVER_NAME", hide_env_values = true, value_name = "NAME")]
+    #[arg(hide_short_help = true)]
+    pub(super) tls_server_name: Option<String>,
+
+    /// The certificates it is verified with, PEM.
+    #[arg(long, global = true, env = "BREAKGLASS_CERTIFICATE_AUTHORITY", hide_env_values = true, value_name = "FILE")]
+    #[arg(hide_short_help = true)]
+    pub(super) certificate_authority: Option<PathBuf>,
+
+    /// Our certificate, PEM.
+    #[arg(long, global = true, env = "BREAKGLASS_CLIENT_CERTIFICATE", hide_env_values = true, value_name = "FILE")]
+    #[arg(hide_short_help = true)]
+    pub(super) client_certificate: Option<PathBuf>,
+
+    /// The key of our certificate, PEM; only its owner may be able to read it.
+    #[arg(long, global = true, env = "BREAKGLASS_CLIENT_KEY", hide_env_values = true, value_name = "FILE")]
+    #[arg(hide_short_help = true)]
+    pub(super) client_key: Option<PathBuf>,
+
+    /// Our bearer token. A flag is seen by everybody on the machine: rather set the variable.
+    #[arg(long, global = true, env = "BREAKGLASS_TOKEN", hide_env_values = true)]
+    #[arg(hide_short_help = true)]
+    pub(super) token: Option<String>,
+
+    /// The namespace of the object that a verb names.
+    #[arg(short, long, global = true, env = "BREAKGLASS_NAMESPACE", hide_env_values = true)]
+    #[arg(hide_short_help = true)]
+    pub(super) namespace: Option<String>,
+
+    /// The longest that one step waits, like 90s or 5m; a bare number is seconds.
+    #[arg(long, global = true, env = "BREAKGLASS_REQUEST_TIMEOUT", hide_env_values = true, value_name = "TIME")]
+    #[arg(value_parser = timeout, hide_short_help = true)]
+    pub(super) request_timeout: Option<Duration>,
+
+    /// Reach the API server through SSH to this host, on the host's loopback; a name of `ssh_config` or of the kit.
+    #[arg(long, global = true, env = "BREAKGLASS_VIA", hide_env_values = true, value_name = "HOST")]
+    #[arg(hide_short_help = true)]
+    pub(super) via: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Safety")]
+pub(super) struct Safety {
+    /// Why this is done; stands in the journal and in the marks left on hosts.
+    #[arg(long, global = true, env = "BREAKGLASS_REASON", hide_env_values = true, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+
+    /// Yes to the plan and to every question that a runbook lets a script answer.
+    #[arg(short, long, global = true, env = "BREAKGLASS_YES", hide_env_values = true)]
+    #[arg(value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub(super) yes: bool,
+
+    /// At most this many clusters at a time.
+    #[arg(long, global = true, env = "BREAKGLASS_FANOUT", hide_env_values = true, value_name = "N")]
+    #[arg(default_value_t = Fleet::default().at_once, value_parser = at_least_one, hide_short_help = true)]
+    pub(super) fanout: usize,
+
+    /// After the canary, clusters in groups of this many, each done before the next begins; 0 is one group.
+    #[arg(long, global = true, env = "BREAKGLASS_BATCH", hide_env_values = true, value_name = "N")]
+    #[arg(default_value_t = Fleet::default().batch, hide_short_help = true)]
+    pub(super) batch: usize,
+
+    /// The first cluster alone, through all its steps, before the others (this is the default).
+    #[arg(long, global = true, overrides_with = "no_canary", hide_short_help = true)]
+    pub(super) canary: bool,
+
+    /// All clusters from the beginning.
+    #[arg(long, global = true, env = "BREAKGLASS_NO_CANARY", hide_env_values = true, overrides_with = "canary")]
+    #[arg(value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue, hide_short_help = true)]
+    pub(super) no_canary: bool,
+
+    /// Begin no new cluster once this many have failed.
+    #[arg(long, global = true, env = "BREAKGLASS_MAX_FAILURES", hide_env_values = true, value_name = "N")]
+    #[arg(default_value_t = Fleet::default().max_failures, value_parser = at_least_one, hide_short_help = true)]
+    pub(super) max_failures: usize,
+}
+
+impl Safety {
+    pub(super) fn fleet(&self) -> Fleet {
+        Fleet {
+            at_once: self.fanout,
+            canary: self.canary || !self.no_canary,
+            batch: self.batch,
+            max_failures: self.max_failures,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct OutputFlags {
+    /// `json`: one object a line, for machines.
+    #[arg(short, long, global = true, env = "BREAKGLASS_OUTPUT", hide_env_values = true, value_name = "FORM")]
+    #[arg(value_enum, default_value_t = OutputForm::Text)]
+    pub(super) output: OutputForm,
+
+    /// When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too.
+    #[arg(long, global = true, env = "BREAKGLASS_COLOR", hide_env_values = true, value_name = "WHEN")]
+    #[arg(value_enum, default_value_t = ColorWhen::Auto)]
+    pub(super) color: ColorWhen,
+
+    /// Say every attempt.
+    #[arg(short, long, global = true, env = "BREAKGLASS_VERBOSE", hide_env_values = true)]
+    #[arg(value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub(super) verbose: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OutputForm {
+    Text,
+    Json,
+}
+
+impl From<OutputForm> for Output {
+    fn from(form: OutputForm) -> Self {
+        match form {
+            OutputForm::Text => Self::Text,
+            OutputForm::Json => Self::Json,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorWhen {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<ColorWhen> for Color {
+    fn from(when: ColorWhen) -> Self {
+        match when {
+            ColorWhen::Auto => Self::Auto,
+            ColorWhen::Always => Self::Always,
+            ColorWhen::Never => Self::Never,
+        }
+    }
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    let time = match text.parse::<u64>() {
+        Ok(secs) => Duration::from_secs(secs),
+        Err(_) => text.parse::<HumanDuration>()?.into(),
+    };
+    if time.is_zero() { Err("every wait has an end here: give a time above zero".into()) } else { Ok(time) }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(0) | Err(_) => Err("expected a whole number from 1".into()),
+        Ok(number) => Ok(number),
+    }
+}

@@ -1,0 +1,104 @@
+//! What verbs are given, from words to values: runbooks, parameters, clusters.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{App, failure};
+use crate::error::{Class, Failure};
+use crate::journal::Header;
+use crate::refusal::{Location, Refusal};
+use crate::runbook::{COMMAND_LINE, Resolved, Runbook};
+use crate::yaml::{self, Faults, Tree};
+
+/// A runbook and its parameters.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct RunbookArgs {
+    /// The runbook: the name of a built-in one (`breakglass runbook list`), or a file.
+    pub(super) runbook: String,
+
+    /// A parameter of the runbook; may be given several times.
+    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = pair)]
+    params: Vec<(String, String)>,
+
+    /// A YAML file of parameters; those of the command line win.
+    #[arg(long = "params", value_name = "FILE", env = "BREAKGLASS_PARAMS", hide_env_values = true)]
+    params_file: Option<PathBuf>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl RunbookArgs {
+    /// The runbook with its values, or everything that is wrong with both. `known`: values that are there anyway.
+    pub(super) fn resolve(&self, app: &App, known: &[(&str, &str)]) -> Result<Resolved, Failure> {
+        let runbook = runbook(app, &self.runbook)?;
+        let mut given: BTreeMap<String, String> = known
+            .iter()
+            .filter(|(name, _)| runbook.params.iter().any(|param| param.name == *name))
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        if let Some(file) = &self.params_file {
+            given.extend(params_of(app, file)?);
+        }
+        given.extend(self.params.iter().cloned());
+        runbook.resolve(&given).map_err(|all| failure::refused("the runbook", all))
+    }
+}
+
+/// The runbook that was named.
+pub(super) fn runbook(app: &App, name: &str) -> Result<Runbook, Failure> {
+    let path = app.process.cwd.join(name);
+    let text = read(&path, "runbook")?;
+    Runbook::parse(&text, name).map_err(|all| failure::refused("the runbook", all))
+}
+
+fn params_of(app: &App, file: &Path) -> Result<BTreeMap<String, String>, Failure> {
+    let shown = file.display().to_string();
+    let text = read(&app.process.cwd.join(file), "file of parameters")?;
+    let mut faults = Faults::new(&shown);
+    let root = yaml::parse(&text, &mut faults);
+    if let Some(root) = &root
+        && !matches!(root.tree, Tree::Map(_))
+    {
+        faults.refuse(root, "expected NAME: VALUE, one a line", None);
+    }
+    let json = faults.or(root).map_err(|all| failure::refused("the file of parameters", all))?;
+    let Some(Value::Object(map)) = json.map(|root| root.to_json()) else { return Ok(BTreeMap::new()) };
+    Ok(map.into_iter().map(|(name, value)| (name, word(&value))).collect())
+}
+
+/// A value as it would stand on the command line.
+fn word(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(word).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}
+
+fn read(path: &Path, what: &str) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let sentence = format!("cannot read the {what} {}", path.display());
+        Failure::from_error(Class::Refused, anyhow::Error::from(error).context(sentence))
+    })
+}
+
+/// The names of a run's steps, as far as its runbook can still be read.
+pub(super) fn step_names(header: &Header) -> Vec<String> {
+    again(header).map(|resolved| resolved.steps.into_iter().map(|step| step.name).collect()).unwrap_or_default()
+}
+
+/// The runbook of a run that was begun before.
+pub(super) fn again(header: &Header) -> Result<Resolved, Vec<Refusal>> {
+    Runbook::parse(&header.runbook, &format!("the runbook of run {}", header.run))?.resolve_again(&header.params)
+}
+
+/// Something that is wrong with the command line as a whole.
+pub(super) fn refuse(what: impl Into<String>, hint: impl Into<String>) -> Failure {
+    let at = Location { file: COMMAND_LINE.into(), ..Location::default() };
+    failure::refused("the command", vec![Refusal { at, what: what.into(), hint: Some(hint.into()) }])
+}

@@ -1,0 +1,198 @@
+//! The only user of clap: one file per verb, each with its arguments and one function.
+//!
+//! What was typed ends here: the rooms below see resolved values only. Arguments are read before the runtime is built,
+//! so that `--version` costs next to nothing.
+
+mod clusters;
+mod completions;
+mod delete;
+mod drill;
+mod drive;
+mod failure;
+mod flags;
+mod inputs;
+mod journal;
+mod operator;
+mod park;
+mod plan;
+mod probe;
+mod resume;
+mod run;
+mod runs;
+mod scale_apiserver;
+mod show;
+mod signals;
+mod single;
+mod steps;
+mod undo;
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::error::{Class, Failure};
+use crate::process::Process;
+use crate::render::{Color, Output, Screen, show_failure};
+
+/// Get into a drowning Kubernetes control plane, gate it, remove the offender, re-open in stages
+///
+/// Examples:
+///   breakglass kit import --context prod            prepare, in peace
+///   breakglass drill api-overload --cluster prod    look for real, pretend the writes
+///   breakglass plan api-overload --cluster prod     print what would be sent; contacts nothing
+///   breakglass run api-overload --cluster prod      do it: shows the plan, asks, keeps a journal
+///   breakglass delete daemonset/telemetry-agent -n monitoring --via cp1
+///   breakglass undo last                            take back what stands
+#[derive(Debug, Parser)]
+#[command(name = "breakglass", version, verbatim_doc_comment, max_term_width = 110)]
+#[command(subcommand_required = true, arg_required_else_help = true, subcommand_value_name = "VERB")]
+#[command(subcommand_help_heading = "Verbs", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    flags: flags::Flags,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Run(run::RunVerb),
+    Drill(drill::Drill),
+    Plan(plan::PlanVerb),
+    Resume(resume::Resume),
+    Undo(undo::Undo),
+    Runs(runs::Runs),
+    Show(show::Show),
+    Journal(journal::Journal),
+    Delete(delete::Delete),
+    Park(park::Park),
+    Probe(probe::Probe),
+    ScaleApiserver(scale_apiserver::ScaleApiserver),
+    Steps(steps::Steps),
+    Completions(completions::Completions),
+}
+
+/// What every verb works with.
+struct App<'a> {
+    process: &'a Process,
+    flags: flags::Flags,
+    output: Output,
+    screen: Arc<Screen>,
+}
+
+/// Runs the program.
+pub fn main(process: &Process) -> ExitCode {
+    let name = program(process.args.first());
+    let cli = match command(name).try_get_matches_from(&process.args).and_then(|m| Cli::from_arg_matches(&m)) {
+        Ok(cli) => cli,
+        Err(error) => return said(&error, process),
+    };
+    let output = cli.flags.output.output.into();
+    let screen = Arc::new(Screen::real(process, cli.flags.output.color.into(), output == Output::Text));
+    let app = App { process, flags: cli.flags, output, screen };
+    match dispatch(cli.verb, &app) {
+        Ok(code) => code,
+        Err(failure) => {
+            show_failure(&app.screen, app.output, &failure);
+            ExitCode::from(failure.class.exit_code())
+        }
+    }
+}
+
+fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
+    match verb {
+        Verb::Run(verb) => verb.run(app),
+        Verb::Drill(verb) => verb.run(app),
+        Verb::Plan(verb) => verb.run(app),
+        Verb::Resume(verb) => verb.run(app),
+        Verb::Undo(verb) => verb.run(app),
+        Verb::Runs(verb) => verb.run(app),
+        Verb::Show(verb) => verb.run(app),
+        Verb::Journal(verb) => verb.run(app),
+        Verb::Delete(verb) => verb.run(app),
+        Verb::Park(verb) => verb.run(app),
+        Verb::Probe(verb) => verb.run(app),
+        Verb::ScaleApiserver(verb) => verb.run(app),
+        Verb::Steps(verb) => verb.run(app),
+        Verb::Completions(verb) => verb.run(app),
+    }
+}
+
+/// The whole command line, under the name it was called by.
+fn command(name: &'static str) -> clap::Command {
+    Cli::command().bin_name(name).after_long_help(exit_codes())
+}
+
+/// As a plugin, kubectl calls `kubectl-breakglass` and people type `kubectl breakglass`.
+fn program(arg: Option<&OsString>) -> &'static str {
+    let file = arg.map(Path::new).and_then(Path::file_stem).and_then(|stem| stem.to_str());
+    if file.is_some_and(|stem| stem.starts_with("kubectl-")) { "kubectl breakglass" } else { "breakglass" }
+}
+
+/// Help, a version, or what is wrong with the command line.
+fn said(error: &clap::Error, process: &Process) -> ExitCode {
+    let text = error.render();
+    let screen = Screen::real(process, color_asked(process), false);
+    let print = |paint: crate::render::Paint| if paint.is_on() { text.ansi().to_string() } else { text.to_string() };
+    if error.use_stderr() {
+        screen.err(&print(screen.err_paint()));
+        ExitCode::from(Class::Usage.exit_code())
+    } else {
+        screen.out(&print(screen.out_paint()));
+        ExitCode::SUCCESS
+    }
+}
+
+/// `--color` of a command line that could not be read as a whole.
+fn color_asked(process: &Process) -> Color {
+    let mut words = process.args.iter().filter_map(|arg| arg.to_str());
+    let flag = words.by_ref().find_map(|word| match word.strip_prefix("--color") {
+        Some("") => Some(None),
+        Some(value) => value.strip_prefix('=').map(Some),
+        None => None,
+    });
+    match flag.and_then(|value| value.or_else(|| words.next())) {
+        Some("always") => Color::Always,
+        Some("never") => Color::Never,
+        _ => Color::Auto,
+    }
+}
+
+fn exit_codes() -> String {
+    let mut text = String::from("Exit codes:\n    0  done, or nothing to do\n");
+    for class in Class::ALL {
+        let _ = writeln!(text, "  {:>3}  {}", class.exit_code(), class.meaning());
+    }
+    text.push_str("\nEvery flag may be set by a variable, BREAKGLASS_ and its name: BREAKGLASS_KIT, BREAKGLASS_VIA.\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command("breakglass").debug_assert();
+    }
+
+    #[test]
+    fn kubectl_finds_it_as_a_plugin() {
+        assert_eq!(program(Some(&"/usr/local/bin/kubectl-breakglass".into())), "kubectl breakglass");
+        assert_eq!(program(Some(&"target/debug/breakglass".into())), "breakglass");
+        assert_eq!(program(None), "breakglass");
+    }
+
+    #[test]
+    fn every_exit_code_is_in_the_help() {
+        let help = command("breakglass").render_long_help().to_string();
+        for class in Class::ALL {
+            assert!(help.contains(class.meaning().split_whitespace().next().unwrap_or_default()), "{class:?}");
+            assert!(help.contains(&format!("{:>3}  ", class.exit_code())), "{class:?}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The person at the keyboard, or `--yes` in their place.
+
+use std::io::BufRead as _;
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use crate::engine::Operator;
+use crate::render::{Renderer, Screen, Tone};
+use crate::steps::Question;
+
+/// Who answers.
+pub(super) enum Answers {
+    /// A person at a terminal.
+    Person,
+    /// `--yes`, or a drill: what the question says for when nobody is there.
+    Unattended,
+}
+
+/// The operator of one command.
+pub(super) struct AtTerminal {
+    pub(super) screen: Arc<Screen>,
+    pub(super) renderer: Arc<Renderer>,
+    pub(super) answers: Answers,
+    /// The plan in full, for the answer `explain`.
+    pub(super) explained: Option<String>,
+}
+
+impl Operator for AtTerminal {
+    fn ask<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Option<bool>> {
+        async move {
+            self.renderer.flush();
+            match self.answers {
+                Answers::Unattended => {
+                    let answer = if question.unattended { "yes" } else { "no" };
+                    self.screen.err(&format!("{} {answer} (nobody was asked)", question.text));
+                    Some(question.unattended)
+                }
+                Answers::Person => self.person(question).await,
+            }
+        }
+        .boxed()
+    }
+}
+
+impl AtTerminal {
+    async fn person(&self, question: &Question) -> Option<bool> {
+        let explain = self.explained.as_ref().filter(|_| question.id == "plan");
+        loop {
+            let choice = match (&question.typed, explain) {
+                (Some(word), None) => format!("type {word} to go on, no to stop"),
+                (Some(word), Some(_)) => format!("type {word} to go on, no, explain"),
+                (None, None) => "yes/no".into(),
+                (None, Some(_)) => "yes/no/explain".into(),
+            };
+            let text = self.screen.err_paint().tone(Tone::Head, &question.text);
+            self.screen.prompt(&format!("{text} [{choice}] "));
+            let answer = line().await?;
+            match (read(&answer, question.typed.as_deref()), explain) {
+                (Reply::Yes, _) => return Some(true),
+                (Reply::No, _) => return Some(false),
+                (Reply::Explain, Some(all)) => self.screen.err(all),
+                (Reply::Explain | Reply::Unclear, _) => {}
+            }
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Reply {
+    Yes,
+    No,
+    Explain,
+    Unclear,
+}
+
+/// Only a whole answer counts: a stray Enter or letter starts nothing.
+fn read(answer: &str, typed: Option<&str>) -> Reply {
+    match (answer.trim(), typed) {
+        (word, Some(wanted)) if word == wanted => Reply::Yes,
+        ("yes" | "y", None) => Reply::Yes,
+        ("no" | "n", _) => Reply::No,
+        ("explain" | "e", _) => Reply::Explain,
+        _ => Reply::Unclear,
+    }
+}
+
+/// One line of standard input; `None` at its end. Read on a thread of its own, so that a signal need not wait for it.
+async fn line() -> Option<String> {
+    let (sender, receiver) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let read = std::io::stdin().lock().read_line(&mut text);
+        let _ = sender.send(read.ok().filter(|length| *length > 0).map(|_| text));
+    });
+    receiver.await.ok().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_answer_counts() {
+        assert_eq!(read("yes\n", None), Reply::Yes);
+        assert_eq!(read("\n", None), Reply::Unclear);
+        assert_eq!(read("prod-eu\n", Some("prod-eu")), Reply::Yes);
+        assert_eq!(read("yes\n", Some("prod-eu")), Reply::Unclear);
+        assert_eq!(read("no\n", Some("prod-eu")), Reply::No);
+        assert_eq!(read("explain\n", Some("prod-eu")), Reply::Explain);
+    }
+}

@@ -1,0 +1,28 @@
+//! `resume`
+
+use std::process::ExitCode;
+
+use super::{App, clusters, drive, failure};
+use crate::error::Failure;
+use crate::journal::{self, Store, Writer};
+
+/// Go on with a run that was stopped, killed or left half done
+///
+/// Steps that are done are passed over. What is not known, because a reply was lost, is looked at again first.
+/// The consent that was given counts, as long as the plan is still the same.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Resume {
+    /// The run: its id, the beginning or end of it, or `last`.
+    run: String,
+}
+
+impl Resume {
+    pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
+        let folder = Store::at(app.process.runs_dir()).open(&self.run).map_err(failure::store)?;
+        let run = journal::read(&folder).map_err(failure::journal)?.run;
+        let chosen = clusters::of_run(app, &run.header)?;
+        let writer = Writer::open(folder, app.process.clock).map_err(failure::journal)?;
+        drive::block_on(drive::resume(app, writer, &run, &chosen))
+    }
+}

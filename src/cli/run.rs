@@ -1,0 +1,41 @@
+//! `run`
+
+use std::process::ExitCode;
+
+use super::clusters::{self, KNOWN_IN_SANDBOX};
+use super::drive::{self, Mode};
+use super::inputs::RunbookArgs;
+use super::App;
+use crate::error::Failure;
+
+/// Run a runbook: shows the plan, asks, does it, keeps a journal
+///
+/// Examples:
+///   breakglass run api-overload --cluster prod -p offender=daemonsets.apps/monitoring/agent
+///   breakglass run ./my-runbook.yaml --cluster all --yes --reason INC-4711
+///   breakglass run --sandbox api-overload --yes       on the embedded practice cluster
+///
+/// Nothing is contacted before the answer is yes. The first Ctrl-C lets the request or command in flight finish and
+/// stops; the second stops now. `breakglass resume RUN` goes on, `breakglass undo RUN` takes back.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct RunVerb {
+    #[command(flatten)]
+    runbook: RunbookArgs,
+}
+
+impl RunVerb {
+    pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
+        begin(&self.runbook, app, Mode::Run)
+    }
+}
+
+/// For real, or as a drill.
+pub(super) fn begin(runbook: &RunbookArgs, app: &App, mode: Mode) -> Result<ExitCode, Failure> {
+    let known = if app.flags.clusters.sandbox { KNOWN_IN_SANDBOX } else { &[] };
+    let resolved = runbook.resolve(app, known)?;
+    drive::block_on(async {
+        let chosen = clusters::choose(app).await?;
+        drive::begin(app, resolved, &chosen, mode).await
+    })
+}

@@ -1,0 +1,71 @@
+//! A single verb is a runbook of one step: same plan, same consent, same journal, same undo.
+
+use std::process::ExitCode;
+
+use serde_json::{Map, Value};
+
+use super::drive::{self, Mode};
+use super::{App, clusters, failure};
+use crate::error::Failure;
+use crate::runbook::{Policy, Resolved};
+
+/// What to do with the plan of a single verb.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct How {
+    /// Print what would be sent, and stop: contacts nothing.
+    #[arg(long, conflicts_with = "drill", help_heading = "Safety")]
+    plan: bool,
+
+    /// Look for real, pretend the writes.
+    #[arg(long, help_heading = "Safety")]
+    drill: bool,
+}
+
+/// One step as typed.
+pub(super) struct Single {
+    pub(super) kind: &'static str,
+    pub(super) with: Map<String, Value>,
+    pub(super) targets: Option<String>,
+    pub(super) how: How,
+}
+
+impl Single {
+    pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
+        let mut policy = Policy::default();
+        if let Some(timeout) = app.flags.connection.request_timeout {
+            policy.timeout = timeout;
+        }
+        let resolved = Resolved::single(self.kind, self.with, self.targets.as_deref(), &policy)
+            .map_err(|all| failure::refused("the command", all))?;
+        drive::block_on(async {
+            let chosen = clusters::choose(app).await?;
+            if self.how.plan {
+                drive::print(app, &drive::build(resolved, &chosen.clusters)?);
+                return Ok(ExitCode::SUCCESS);
+            }
+            let mode = if self.how.drill { Mode::Drill } else { Mode::Run };
+            drive::begin(app, resolved, &chosen, mode).await
+        })
+    }
+}
+
+/// The one object that a verb acts on, in kubectl's words.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct ObjectArgs {
+    /// The object: TYPE/NAME, TYPE NAME, or TYPE/NAMESPACE/NAME; a type that is no built-in one as
+    /// GROUP/VERSION/RESOURCE/NAMESPACE/NAME.
+    #[arg(required = true, num_args = 1..=2, value_name = "OBJECT")]
+    object: Vec<String>,
+}
+
+impl ObjectArgs {
+    /// As the parameters `object` and `namespace` of a step.
+    pub(super) fn params(&self, app: &App) -> Map<String, Value> {
+        let mut with = Map::new();
+        with.insert("object".into(), self.object.join("/").into());
+        if let Some(namespace) = &app.flags.connection.namespace {
+            with.insert("namespace".into(), namespace.as_str().into());
+        }
+        with
+    }
+}
