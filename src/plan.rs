@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::change::{Part, Target, sha256_hex};
 use crate::kit::{Cluster, select};
 use crate::runbook::{Policy, Refusal, Resolved};
-use crate::steps::{Announced, Scope, Sends, Step};
+use crate::steps::{Announced, Scope, Sends, Step, Times};
 
 /// What will be done.
 pub struct Plan {
@@ -56,8 +56,13 @@ impl Plan {
     pub fn announced(&self) -> impl Iterator<Item = (&PlannedStep, &Target, Vec<Announced>)> {
         self.steps.iter().flat_map(move |planned| {
             planned.targets.iter().filter_map(move |target| {
-                let cluster = self.cluster(&target.cluster)?;
-                Some((planned, target, planned.step.announce(target, cluster)))
+                let mut announced = planned.step.announce(target, self.cluster(&target.cluster)?);
+                for one in &mut announced {
+                    if let Times::Every { until, .. } = &mut one.times {
+                        *until = planned.policy.timeout.min(*until);
+                    }
+                }
+                Some((planned, target, announced))
             })
         })
     }

@@ -7,6 +7,8 @@
 pub(crate) mod fold;
 mod read;
 mod store;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use jiff::Timestamp;

@@ -225,7 +225,7 @@ pub enum Times {
     Every {
         /// The interval.
         interval: Duration,
-        /// The end of the wait.
+        /// The end of the wait; longer than the step's own timeout in what a kind says, never in the plan.
         until: Duration,
     },
 }
@@ -309,6 +309,7 @@ kinds! {
     delete::Delete,
     http::Http,
     exec::Exec,
+    wait_for::WaitFor,
     scale_apiserver::ScaleApiserver,
 }
 

@@ -38,6 +38,8 @@ pub enum Accept {
     Json,
     /// Only its metadata, as JSON.
     Metadata,
+    /// Of a list, only the metadata of its items, as JSON.
+    MetadataList,
     /// Text: health endpoints, metrics, the priority-and-fairness dump.
     Text,
 }
@@ -48,6 +50,7 @@ impl Accept {
         match self {
             Self::Json => "application/json",
             Self::Metadata => "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json",
+            Self::MetadataList => "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json",
             Self::Text => "text/plain, */*",
         }
     }

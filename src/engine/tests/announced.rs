@@ -45,8 +45,9 @@ fn all_announced(plan: &Plan, sent: &[Sent]) {
         .collect();
     for sent in sent {
         let found = announced.iter().any(|(target, announced)| match (announced, sent) {
-            (Sends::Get(path), Sent::Get(at, sent)) => target == at && path == sent,
-            (Sends::Look(script), Sent::Look(at, sent)) => target == at && script == sent,
+            // A step of a whole cluster looks at each of its API servers and hosts.
+            (Sends::Get(path), Sent::Get(at, sent)) => target.cluster == at.cluster && path == sent,
+            (Sends::Look(script), Sent::Look(at, sent)) => target.cluster == at.cluster && script == sent,
             (Sends::Connect(address), Sent::Connect(sent)) => address == sent,
             (Sends::Op(op), Sent::Op(at, sent)) => target == at && op_fits(op, sent),
             _ => false,

@@ -3,8 +3,10 @@
 mod announced;
 mod cancel;
 mod faults;
+mod formats;
 mod kills;
 mod limits;
 mod stuck;
 mod support;
+mod waits;
 mod whole;

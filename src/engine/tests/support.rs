@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -119,6 +120,7 @@ pub(super) fn everything() -> Vec<Spec> {
         ("scale", "park", json!({"object": "deploy/gateway", "namespace": "telemetry"})),
         ("hold", "park", json!({"object": "cj/telemetry/sweep"})),
         ("kill", "delete", json!({"object": "daemonsets.apps/telemetry/agent"})),
+        ("effect", "wait-for", json!({"health": {}, "absent": {"object": "ds/telemetry/agent"}})),
     ]
 }
 
@@ -278,7 +280,18 @@ impl Bench {
         Self::new(world(&["east"]), plan(&["east"], &everything(), &policy()))
     }
 
-    fn folder(&self) -> RunFolder {
+    /// Takes a journal over that another version wrote.
+    pub(super) fn adopt(&self, from: &Path) {
+        let to = self.store.root().join(RUN);
+        std::fs::create_dir_all(to.join("blobs")).unwrap();
+        std::fs::copy(from.join("journal.jsonl"), to.join("journal.jsonl")).unwrap();
+        for blob in std::fs::read_dir(from.join("blobs")).unwrap() {
+            let blob = blob.unwrap();
+            std::fs::copy(blob.path(), to.join("blobs").join(blob.file_name())).unwrap();
+        }
+    }
+
+    pub(super) fn folder(&self) -> RunFolder {
         self.store.open(RUN).unwrap()
     }
 

@@ -1,0 +1,40 @@
+//! Journals that older versions wrote.
+
+use std::path::Path;
+
+use super::support::*;
+
+/// Written by this program when its format was 1: a whole run of `everything` on two clusters.
+#[test]
+fn a_journal_of_format_1_is_read_and_taken_back() {
+    paused(async {
+        let names = ["east", "west"];
+        let ran = Bench::new(world(&names), plan(&names, &everything(), &policy()));
+        let before = ran.fake.snapshot();
+        ran.run().await;
+        assert_ne!(ran.fake.snapshot(), before);
+
+        let bench = Bench::new(ran.fake, plan(&names, &everything(), &policy()));
+        bench.adopt(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journals/20250101T000000Z-format1"));
+        assert_eq!(bench.journal().run.ended.map(|(code, _)| code), Some(0));
+        let report = bench.undo().await;
+        assert_eq!(report.class, None, "{}", report.why);
+        assert_eq!(bench.fake.snapshot(), before);
+    });
+}
+
+#[test]
+fn a_damaged_copy_is_stuck_and_the_rest_is_taken_back() {
+    paused(async {
+        let bench = Bench::everything();
+        bench.run().await;
+        let blobs: Vec<_> =
+            std::fs::read_dir(bench.folder().path.join("blobs")).unwrap().map(|blob| blob.unwrap().path()).collect();
+        blobs.iter().for_each(|blob| std::fs::write(blob, "{}").unwrap());
+        let report = bench.undo().await;
+        assert_eq!(report.class, Some(crate::error::Class::Stuck), "{}", report.why);
+        assert!(report.why.contains("does not have the content its name promises"), "{}", report.why);
+        assert_eq!(report.tally.stuck, 1);
+        bench.fake.objects("east", |o| assert_eq!(o.at(DEPLOY).unwrap()["spec"]["replicas"], 3));
+    });
+}

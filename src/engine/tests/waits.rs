@@ -1,0 +1,157 @@
+//! Waiting for an effect.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::support::*;
+use crate::engine::Report;
+use crate::error::Class;
+use crate::world::ScriptOutput;
+use crate::world::fake::Fake;
+
+const DUMP: &str = "/debug/api_priority_and_fairness/dump_requests";
+const SMALL: &str = "/api/v1/namespaces/kube-system";
+
+/// Waits in a world prepared like this; the report, and how many seconds went by.
+async fn wait(with: Value, prepare: impl FnOnce(&Fake)) -> (Report, u64) {
+    let bench = Bench::new(world(&["east"]), plan(&["east"], &[("wait", "wait-for", with)], &policy()));
+    prepare(&bench.fake);
+    let began = tokio::time::Instant::now();
+    let report = bench.run().await;
+    assert_eq!(bench.fake.ops(), 0);
+    (report, began.elapsed().as_secs())
+}
+
+fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+#[test]
+fn health_is_asked_again_until_it_holds_in_a_row() {
+    paused(async {
+        let (report, took) = wait(json!({"health": {"times": 3}}), |fake| {
+            for code in [500, 200, 200, 500] {
+                fake.answer("/readyz", code, "", millis(5));
+            }
+            fake.answer("/readyz", 200, "ok", millis(5));
+        })
+        .await;
+        // Two looks are bad, five seconds after each; the third takes two pauses of a second.
+        assert_eq!(report.class, None, "{}", report.why);
+        assert!((11..=13).contains(&took), "{took}");
+    });
+}
+
+#[test]
+fn silence_is_waited_through_and_ends_with_the_step() {
+    paused(async {
+        let (report, _) = wait(json!({"health": {"times": 1}}), |fake| fake.deny_reads(20)).await;
+        assert_eq!(report.class, None, "{}", report.why);
+        let (report, took) = wait(json!({"health": {"times": 1}}), |fake| fake.deny_reads(9999)).await;
+        assert_eq!(report.class, Some(Class::TimedOut));
+        assert!(report.why.contains("still waiting for api1 to be ready (no route"), "{}", report.why);
+        assert!((590..=600).contains(&took), "{took}");
+    });
+}
+
+#[test]
+fn latency_is_the_slowest_of_few_samples() {
+    paused(async {
+        let with = json!({"latency": {"p99": "500ms", "samples": 4, "every": "100ms"}});
+        let (report, _) = wait(with, |fake| {
+            for took in [10, 10, 900, 10, 10, 10, 10, 10] {
+                fake.answer(SMALL, 200, "{}", millis(took));
+            }
+            fake.answer(SMALL, 200, "{}", millis(20));
+        })
+        .await;
+        assert_eq!(report.class, None, "{}", report.why);
+        let with = json!({"latency": {"p99": "500ms", "samples": 4}});
+        let (report, _) = wait(with, |fake| fake.answer(SMALL, 200, "{}", millis(501))).await;
+        assert_eq!(report.class, Some(Class::TimedOut), "{}", report.why);
+        assert!(report.why.contains("p99 is 501 ms"), "{}", report.why);
+    });
+}
+
+#[test]
+fn a_client_is_counted_over_all_api_servers() {
+    paused(async {
+        let head = "PriorityLevelName, FlowSchemaName, QueueIndex, RequestIndexInQueue, FlowDistingsher, ArriveTime\n";
+        let row = "workload-low, service-accounts, 1, 0, agent, 2025\n";
+        let with = json!({"clientRequests": {"user": "agent", "atMost": 1, "times": 1}});
+        let (report, took) = wait(with.clone(), |fake| {
+            for rows in [1, 1, 0] {
+                fake.answer(DUMP, 200, &format!("{head}{}", row.repeat(rows)), millis(5));
+            }
+        })
+        .await;
+        assert_eq!(report.class, None, "{}", report.why);
+        assert!(took >= 5, "one on each of two servers is two");
+        let (report, _) = wait(with, |fake| fake.answer(DUMP, 404, "404 page not found", millis(5))).await;
+        assert_eq!(report.class, Some(Class::Partial));
+        assert!(report.why.contains("switched off"), "{}", report.why);
+    });
+}
+
+#[test]
+fn a_rate_is_summed_over_hosts() {
+    paused(async {
+        let with = json!({"clientRate": {"user": "agent", "atMost": 3, "over": "10s"}});
+        let says = |text: &'static str| {
+            move |fake: &Fake| {
+                fake.on_script(Box::new(move |_, script| {
+                    (script.name == "audit.count").then(|| ScriptOutput {
+                        status: 0,
+                        stdout: text.into(),
+                        stderr: String::new(),
+                    })
+                }));
+            }
+        };
+        // Three hosts: 30 requests in 10 s are 3 a second.
+        let (report, _) = wait(with.clone(), says("log=/a\nrequests=10\n")).await;
+        assert_eq!(report.class, None, "{}", report.why);
+        let (report, _) = wait(with.clone(), says("log=/a\nrequests=11\n")).await;
+        assert_eq!(report.class, Some(Class::TimedOut));
+        assert!(report.why.contains("33 requests in 10s (3.3/s)"), "{}", report.why);
+        let (report, _) = wait(with, says("log=none\n")).await;
+        assert_eq!(report.class, Some(Class::Partial));
+        assert!(report.why.contains("no audit log can be read on cp1"), "{}", report.why);
+    });
+}
+
+#[test]
+fn pods_and_objects_are_waited_for_until_they_are_gone() {
+    paused(async {
+        let with = json!({"podsGone": {"namespace": "telemetry", "selector": "app=agent"}});
+        let path = "/api/v1/namespaces/telemetry/pods?labelSelector=app%3Dagent&limit=50&resourceVersion=0";
+        let (report, took) = wait(with.clone(), |fake| {
+            let pods = json!({"metadata": {}, "items": [{"metadata": {}}]}).to_string();
+            fake.answer(path, 200, &pods, millis(5));
+            fake.answer(path, 429, "", millis(5));
+            fake.answer(path, 200, r#"{"metadata": {}, "items": []}"#, millis(5));
+        })
+        .await;
+        assert_eq!(report.class, None, "{}", report.why);
+        assert!(took >= 10, "{took}");
+        let (report, _) = wait(with, |_| ()).await;
+        assert!(report.why.contains("1 left, 0 of them being deleted"), "{}", report.why);
+
+        let (report, _) = wait(json!({"absent": {"object": "ds/telemetry/agent"}}), |_| ()).await;
+        assert_eq!(report.class, Some(Class::TimedOut));
+        assert!(report.why.contains("uid uid-"), "{}", report.why);
+    });
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_before_anything_is_contacted() {
+    let kind = crate::steps::kind("wait-for").unwrap();
+    let faults = |with: Value| kind.build(with).err().unwrap_or_default().join("; ");
+    assert!(faults(json!({})).contains("nothing to wait for"));
+    assert!(faults(json!({"health": {"times": 0}})).contains("health: times"));
+    assert!(faults(json!({"clientRate": {"atMost": 1}})).contains("one of user and userAgent"));
+    assert!(faults(json!({"podsGone": {"namespace": "x", "selector": " "}})).contains("never listed"));
+    assert!(faults(json!({"absent": {"object": "ds/x"}})).contains("needs a namespace"));
+    assert!(faults(json!({"interval": "10ms", "health": {}})).contains("interval"));
+}

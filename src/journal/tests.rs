@@ -1,0 +1,207 @@
+//! Journals that were torn, changed, cut, or written by somebody else.
+
+use std::fs;
+
+use serde_json::{Map, json};
+
+use super::{Entry, FORMAT, Header, JournalError, RunFolder, Store, Writer, read, verify};
+use crate::change::{Blob, Body, KubeCall, Method, Op};
+use crate::process::Clock;
+
+struct Kept {
+    _dir: tempfile::TempDir,
+    store: Store,
+}
+
+impl Kept {
+    fn new() -> (Self, RunFolder) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::at(dir.path());
+        let folder = store.create("20250101T000000Z-abcd").unwrap();
+        (Self { _dir: dir, store }, folder)
+    }
+}
+
+fn clock() -> Clock {
+    Clock::Fixed("2025-01-01T00:00:00Z".parse().unwrap())
+}
+
+fn header(format: u32) -> Header {
+    Header {
+        format,
+        run: "20250101T000000Z-abcd".into(),
+        operator: "eve".into(),
+        machine: "laptop".into(),
+        version: "0".into(),
+        reason: Some("it drowns".into()),
+        drill: false,
+        runbook: String::new(),
+        name: "test".into(),
+        params: Map::new(),
+        clusters: vec!["east".into()],
+        kit: "a test".into(),
+        plan: String::new(),
+    }
+}
+
+/// A journal of five lines.
+fn written() -> (Kept, RunFolder) {
+    let (kept, folder) = Kept::new();
+    let mut writer = Writer::create(folder.clone(), header(FORMAT), clock()).unwrap();
+    for step in 0..4 {
+        writer.append(Entry::StepStarted { cluster: "österreich".into(), step }).unwrap();
+    }
+    (kept, folder)
+}
+
+fn edit(folder: &RunFolder, edit: impl FnOnce(Vec<String>) -> Vec<String>) {
+    let text = fs::read_to_string(folder.journal()).unwrap();
+    let lines = text.split_inclusive('\n').map(str::to_owned).collect();
+    fs::write(folder.journal(), edit(lines).concat()).unwrap();
+}
+
+#[track_caller]
+fn damaged(change: impl FnOnce(Vec<String>) -> Vec<String>, at: usize) {
+    let (_kept, folder) = written();
+    edit(&folder, change);
+    match read(&folder) {
+        Err(JournalError::Damaged { line, .. }) => assert_eq!(line, at),
+        other => panic!("{other:?}"),
+    }
+    assert!(Writer::open(folder, clock()).is_err(), "nothing is appended to a damaged journal");
+}
+
+#[test]
+fn what_was_changed_removed_or_moved_is_found_at_its_line() {
+    let changed = |mut lines: Vec<String>| {
+        lines[2] = lines[2].replace("\"step\":1", "\"step\":7");
+        lines
+    };
+    damaged(changed, 3);
+    damaged(|mut lines| [lines.drain(..2).collect::<Vec<_>>(), lines.split_off(1)].concat(), 3);
+    damaged(
+        |mut lines| {
+            lines.swap(2, 3);
+            lines
+        },
+        3,
+    );
+    damaged(
+        |mut lines| {
+            lines.insert(2, lines[1].clone());
+            lines
+        },
+        3,
+    );
+    damaged(
+        |mut lines| {
+            lines[1] = "{}\n".into();
+            lines
+        },
+        2,
+    );
+    damaged(
+        |mut lines| {
+            lines.remove(0);
+            lines
+        },
+        1,
+    );
+}
+
+#[test]
+fn an_empty_journal_and_stray_bytes_are_damage() {
+    let (_kept, folder) = written();
+    fs::write(folder.journal(), "").unwrap();
+    assert!(matches!(read(&folder), Err(JournalError::Damaged { .. })));
+    let (_kept, folder) = written();
+    let mut bytes = fs::read(folder.journal()).unwrap();
+    let second = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 5;
+    bytes[second] = 0xff;
+    fs::write(folder.journal(), bytes).unwrap();
+    assert!(matches!(read(&folder), Err(JournalError::Damaged { line: 2, .. })));
+}
+
+/// The last line may be cut at any byte, in the middle of a character too.
+#[test]
+fn a_torn_last_line_is_forgiven_wherever_it_is_torn() {
+    let (_kept, folder) = written();
+    let whole = fs::read(folder.journal()).unwrap();
+    let last = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+    for cut in last + 1..whole.len() {
+        fs::write(folder.journal(), &whole[..cut]).unwrap();
+        let journal = read(&folder).unwrap_or_else(|error| panic!("cut at {cut}: {error}"));
+        assert_eq!((journal.lines.len(), journal.torn), (4, true), "cut at {cut}");
+        assert!(verify(&folder).is_err(), "cut at {cut}");
+    }
+    // What is appended afterwards follows the last whole line.
+    let mut writer = Writer::open(folder.clone(), clock()).unwrap();
+    writer.append(Entry::StepStarted { cluster: "east".into(), step: 3 }).unwrap();
+    let (lines, hash) = verify(&folder).unwrap();
+    assert_eq!((lines, hash.len()), (5, 64));
+}
+
+#[test]
+fn a_newer_format_is_told_apart_from_damage() {
+    let (_kept, folder) = Kept::new();
+    drop(Writer::create(folder.clone(), header(FORMAT + 1), clock()).unwrap());
+    assert!(matches!(read(&folder), Err(JournalError::Newer { format, .. }) if format == FORMAT + 1));
+    // Sealed in a way that this version does not know.
+    let line = json!({"entry": {"started": {"format": FORMAT + 1}}, "signature": "x"});
+    fs::write(folder.journal(), format!("{line}\n")).unwrap();
+    assert!(matches!(Writer::open(folder, clock()), Err(JournalError::Newer { .. })));
+}
+
+#[test]
+fn two_processes_cannot_write_one_journal() {
+    let (_kept, folder) = written();
+    let writer = Writer::open(folder.clone(), clock()).unwrap();
+    match Writer::open(folder.clone(), clock()) {
+        Err(error @ JournalError::InUse { .. }) => assert!(error.to_string().contains("still under way")),
+        other => panic!("{other:?}"),
+    }
+    assert!(read(&folder).is_ok(), "reading needs no lock");
+    drop(writer);
+    Writer::open(folder, clock()).unwrap();
+}
+
+#[test]
+fn kept_copies_are_proven_when_they_are_read_and_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (_kept, folder) = written();
+    let op = |blob| {
+        Op::Kube(KubeCall {
+            method: Method::Post,
+            path: "/x".into(),
+            content_type: String::new(),
+            body: Body::Saved(blob),
+            idempotent: true,
+            already: Vec::new(),
+            holds: None,
+        })
+    };
+    let blob = Blob::new(b"a secret".to_vec());
+    folder.keep(&op(blob.clone())).unwrap();
+    let path = folder.path.join("blobs").join(&blob.sha256);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(&folder.path).unwrap().permissions().mode() & 0o777, 0o700);
+
+    let read_back = || op(Blob { bytes: None, ..blob.clone() });
+    let mut filled = read_back();
+    folder.fill(&mut filled).unwrap();
+    assert_eq!(filled, op(blob.clone()));
+    fs::write(&path, "another").unwrap();
+    assert!(folder.fill(&mut read_back()).is_err());
+    fs::remove_file(&path).unwrap();
+    assert!(folder.fill(&mut read_back()).is_err());
+}
+
+#[test]
+fn runs_are_found_by_the_start_or_the_end_of_their_name() {
+    let (kept, _) = written();
+    for typed in ["20250101T000000Z-abcd", "2025", "abcd", "last"] {
+        assert_eq!(kept.store.open(typed).unwrap().run, "20250101T000000Z-abcd", "{typed}");
+    }
+    assert!(kept.store.open("2024").is_err());
+    assert_eq!(kept.store.runs().unwrap().len(), 1);
+}

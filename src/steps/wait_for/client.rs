@@ -1,0 +1,338 @@
+//! What one client still asks of the API servers.
+
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, join_all};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::health::servers;
+use super::{Condition, Found};
+use crate::change::Target;
+use crate::duration::HumanDuration;
+use crate::host::Script;
+use crate::host::script::{Answer, quote};
+use crate::kit::Cluster;
+use crate::steps::{Look, Sends, StepError};
+use crate::world::{Accept, KubeRead};
+
+const DUMP: &str = "/debug/api_priority_and_fairness/dump_requests";
+/// The longest one dump may take.
+const DUMP_LIMIT: Duration = Duration::from_secs(15);
+/// What a look on a host may take beyond its window.
+const BEYOND: Duration = Duration::from_secs(20);
+
+/// A client's requests are rare.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Rate {
+    /// The user: `system:serviceaccount:NAMESPACE:NAME`.
+    #[serde(default)]
+    user: Option<String>,
+    /// How the user agent begins; clients choose it themselves, so it proves less than the user.
+    #[serde(default)]
+    user_agent: Option<String>,
+    /// So many requests a second, over all API servers together.
+    at_most: f64,
+    /// How long to count.
+    #[serde(default = "ten_seconds")]
+    over: HumanDuration,
+    /// The audit log on the hosts; without it, the one that the running kube-apiserver was told to write.
+    #[serde(default)]
+    audit_log: Option<String>,
+}
+
+/// A client's requests are few.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Requests {
+    /// The user: `system:serviceaccount:NAMESPACE:NAME`.
+    user: String,
+    /// So many requests queued or under way, over all API servers together.
+    #[serde(default)]
+    at_most: u32,
+    /// How often in a row.
+    #[serde(default = "three")]
+    times: u32,
+    /// The pause between two looks.
+    #[serde(default = "two_seconds")]
+    every: HumanDuration,
+}
+
+fn three() -> u32 {
+    3
+}
+
+fn two_seconds() -> HumanDuration {
+    HumanDuration::secs(2)
+}
+
+fn ten_seconds() -> HumanDuration {
+    HumanDuration::secs(10)
+}
+
+impl Rate {
+    fn who(&self) -> &str {
+        self.user.as_deref().or(self.user_agent.as_deref()).unwrap_or_default()
+    }
+
+    /// How the client stands in a line of an audit log.
+    fn needle(&self) -> String {
+        match &self.user {
+            Some(user) => format!("\"user\":{{\"username\":{}", serde_json::Value::from(user.as_str())),
+            None => {
+                let agent = serde_json::Value::from(self.who()).to_string();
+                format!("\"userAgent\":{}", agent.trim_end_matches('"'))
+            }
+        }
+    }
+
+    fn script(&self) -> Script {
+        let seconds = self.over.0.as_secs().max(1);
+        let log = self.audit_log.clone().unwrap_or_default();
+        let body = format!("log={}\nneedle={}\nseconds={seconds}\n{COUNT}", quote(&log), quote(&self.needle()));
+        Script::new("audit.count", body)
+            .arg("log", log)
+            .arg("user", self.user.clone().unwrap_or_default())
+            .arg("agent", self.user_agent.clone().unwrap_or_default())
+            .arg("seconds", seconds.to_string())
+    }
+}
+
+/// Counts lines added to an audit log. Its size is asked, not its text read; only what was added is searched.
+const COUNT: &str = r#"if [ -z "$log" ]; then
+  for p in /proc/[0-9]*; do
+    [ "$(cat "$p/comm" 2>/dev/null)" = kube-apiserver ] || continue
+    path=$(tr '\000' '\n' <"$p/cmdline" 2>/dev/null | sed -n 's/^--audit-log-path=//p' | head -n 1)
+    case $path in /*) log=$p/root$path; break ;; esac
+  done
+fi
+if [ -z "$log" ] || [ ! -r "$log" ]; then say log none; exit 0; fi
+from=$(wc -c <"$log")
+sleep "$seconds"
+to=$(wc -c <"$log")
+# It was rotated: what is there now is all new.
+[ "$to" -ge "$from" ] || from=0
+n=$(tail -c +"$((from + 1))" "$log" | head -c "$((to - from))" \
+  | grep -F '"stage":"ResponseComplete"' | grep -c -F -- "$needle")
+say log "$log"
+say bytes "$((to - from))"
+say requests "$n"
+"#;
+
+/// The hosts that run an API server.
+fn hosts(cluster: &Cluster) -> Vec<Target> {
+    cluster.api_hosts().map(|host| Target::host(&cluster.name, &host.name)).collect()
+}
+
+impl Condition for Rate {
+    fn intent(&self) -> String {
+        format!("{} makes at most {} requests a second over {}", self.who(), self.at_most, self.over)
+    }
+
+    fn sends(&self, cluster: &Cluster) -> Vec<(Sends, Duration, String)> {
+        let one = |host: Target| {
+            let why = format!("counts its requests in the audit log of {}; no API request", host.short());
+            (Sends::Look(self.script()), self.over.0, why)
+        };
+        hosts(cluster).into_iter().map(one).collect()
+    }
+
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.user.is_some() == self.user_agent.is_some() || self.who().is_empty() {
+            faults.push("one of user and userAgent is needed".into());
+        }
+        if !(self.at_most >= 0.0 && self.at_most.is_finite()) {
+            faults.push("atMost: it must be 0 or more".into());
+        }
+        if self.over.0 < Duration::from_secs(1) || self.over.0 > Duration::from_mins(10) {
+            faults.push("over: it must be between 1s and 10m".into());
+        }
+        if self.audit_log.as_ref().is_some_and(|path| !path.starts_with('/')) {
+            faults.push("auditLog: it must be an absolute path".into());
+        }
+        faults
+    }
+
+    fn look<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Found, StepError>> {
+        async move {
+            let hosts = look.reads.cluster(&look.target.cluster).map(hosts).unwrap_or_default();
+            if hosts.is_empty() {
+                return Err(no_log("the kit has no host with an API server"));
+            }
+            let script = self.script();
+            let limit = self.over.0 + BEYOND;
+            let outputs = join_all(hosts.iter().map(|host| look.reads.script(host, &script, limit))).await;
+            let mut requests = 0;
+            for (host, output) in hosts.iter().zip(outputs) {
+                let answer = Answer::parse(&output?.stdout);
+                if answer.get("log") == Some("none") {
+                    return Err(no_log(&format!("no audit log can be read on {}", host.short())));
+                }
+                match answer.number("requests") {
+                    Some(number) => requests += number,
+                    None => return Ok(Found::NotYet(format!("a count from {}", host.short()))),
+                }
+            }
+            #[expect(clippy::cast_precision_loss, reason = "a count of requests in minutes")]
+            let rate = requests as f64 / self.over.0.as_secs_f64();
+            let said = format!("{} made {requests} requests in {} ({rate:.1}/s)", self.who(), self.over);
+            Ok(if rate <= self.at_most {
+                Found::Holds(said)
+            } else {
+                Found::NotYet(format!("at most {}/s ({said})", self.at_most))
+            })
+        }
+        .boxed()
+    }
+}
+
+fn no_log(why: &str) -> StepError {
+    StepError::Refused {
+        why: format!("clientRate: {why}"),
+        hint: Some("name it in auditLog, or use clientRequests, which asks the API servers".into()),
+    }
+}
+
+impl Requests {
+    /// How many of its requests all API servers hold now; why not, when that cannot be told yet.
+    async fn held(&self, look: Look<'_>) -> Result<Result<usize, String>, StepError> {
+        let read = KubeRead { path: DUMP.into(), accept: Accept::Text, limit: DUMP_LIMIT };
+        let servers = servers(look);
+        let answers = join_all(servers.iter().map(|server| look.reads.kube(server, &read))).await;
+        let mut held = 0;
+        for (server, answer) in servers.iter().zip(answers) {
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(error) => return Ok(Err(format!("{}: {error}", server.short()))),
+            };
+            match answer.code {
+                200 => match count(&answer.text, &self.user) {
+                    Some(number) => held += number,
+                    None => return Ok(Err(format!("{}: its dump names no users", server.short()))),
+                },
+                404 => {
+                    return Err(StepError::Refused {
+                        why: format!("clientRequests: {} has priority and fairness switched off", server.short()),
+                        hint: Some("use clientRate, which counts in the audit logs".into()),
+                    });
+                }
+                code => return Ok(Err(format!("{}: {code} {}", server.short(), answer.message()))),
+            }
+        }
+        Ok(Ok(held))
+    }
+}
+
+/// The rows of a dump that belong to a user; the column is found by its name, spelled wrongly in every release.
+fn count(dump: &str, user: &str) -> Option<usize> {
+    let mut rows = dump.lines().map(|line| line.split(',').map(str::trim).collect::<Vec<_>>());
+    let column = rows.next()?.iter().position(|name| name.starts_with("FlowDisting"))?;
+    Some(rows.filter(|row| row.get(column) == Some(&user)).count())
+}
+
+impl Condition for Requests {
+    fn intent(&self) -> String {
+        format!("the API servers hold at most {} requests of {}, {} times in a row", self.at_most, self.user, self.times)
+    }
+
+    fn sends(&self, cluster: &Cluster) -> Vec<(Sends, Duration, String)> {
+        let one = |server: &crate::kit::ApiServer| {
+            (Sends::Get(DUMP.into()), self.every.0, format!("whose requests does {} hold (12 to 50 KB)", server.name))
+        };
+        cluster.api_servers.iter().map(one).collect()
+    }
+
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.user.is_empty() {
+            faults.push("user: it is empty".into());
+        }
+        if self.times == 0 {
+            faults.push("times: it must be at least 1".into());
+        }
+        if self.every.0 < Duration::from_secs(1) {
+            faults.push("every: shorter than 1s; each dump takes a lock in the API server".into());
+        }
+        faults
+    }
+
+    fn look<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Found, StepError>> {
+        async move {
+            let mut most = 0;
+            for round in 0..self.times {
+                if round > 0 {
+                    tokio::time::sleep(self.every.0).await;
+                }
+                let held = match self.held(look).await? {
+                    Ok(held) => held,
+                    Err(why) => return Ok(Found::NotYet(format!("a count of requests ({why})"))),
+                };
+                if held > self.at_most as usize {
+                    let (user, wanted) = (&self.user, self.at_most);
+                    return Ok(Found::NotYet(format!("at most {wanted} requests of {user} (there are {held})")));
+                }
+                most = most.max(held);
+            }
+            Ok(Found::Holds(format!("the API servers hold at most {most} requests of {}", self.user)))
+        }
+        .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dump_is_read_by_the_name_of_its_column() {
+        let dump = "PriorityLevelName, FlowSchemaName, QueueIndex, RequestIndexInQueue, FlowDistingsher, ArriveTime\n\
+                    workload-low, service-accounts, 3, 0, system:serviceaccount:a:b, 2024\n\
+                    workload-low, service-accounts, -1, -1, system:serviceaccount:a:b, 2024\n\
+                    workload-low, service-accounts, 3, 1, system:serviceaccount:a:bb, 2024\n\
+                    exempt, exempt, -1, -1, , 2024\n";
+        assert_eq!(count(dump, "system:serviceaccount:a:b"), Some(2));
+        assert_eq!(count(dump, "nobody"), Some(0));
+        assert_eq!(count("", "x"), None);
+    }
+
+    /// Runs the script; what is added to the log is added while it would sleep.
+    fn run(rate: &Rate, added: &str) -> Answer {
+        let mut script = rate.script();
+        script.body = format!("sleep() {{ printf '%s' {} >>\"$log\"; }}\n{}", quote(added), script.body);
+        let mut child = std::process::Command::new("sh")
+            .arg("-s")
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), script.text().as_bytes()).unwrap();
+        Answer::parse(&String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap())
+    }
+
+    #[test]
+    fn only_what_was_added_to_the_log_is_counted() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let line = |user: &str, stage: &str| {
+            format!("{{\"stage\":\"{stage}\",\"user\":{{\"username\":\"{user}\"}},\"userAgent\":\"agent/1\"}}\n")
+        };
+        let mine = line("it's me", "ResponseComplete");
+        std::fs::write(file.path(), mine.repeat(3)).unwrap();
+        let rate = Rate {
+            user: Some("it's me".into()),
+            user_agent: None,
+            at_most: 0.0,
+            over: HumanDuration::secs(1),
+            audit_log: Some(file.path().display().to_string()),
+        };
+        let added = format!("{mine}{}{}", line("it's me", "ResponseStarted"), line("me", "ResponseComplete"));
+        let answer = run(&rate, &added);
+        assert_eq!(answer.number("requests"), Some(1), "{answer:?}");
+        let by_agent = Rate { user: None, user_agent: Some("agent/".into()), ..rate.clone() };
+        assert_eq!(run(&by_agent, &added).number("requests"), Some(2));
+        let none = Rate { audit_log: Some("/nowhere".into()), ..rate };
+        assert_eq!(run(&none, "").get("log"), Some("none"));
+    }
+}

@@ -1,0 +1,181 @@
+//! `wait-for`: the effect, not the answer.
+//!
+//! Each survey takes its whole window anew (so many looks in a row, so many samples), and remembers nothing: a run that
+//! was killed and resumed waits by the same measure.
+
+mod client;
+mod health;
+mod objects;
+
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use crate::change::Target;
+use crate::duration::HumanDuration;
+use crate::kit::Cluster;
+
+/// The kind.
+pub(super) struct WaitFor;
+
+/// Waits until all of the conditions hold, looked at in this order.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Params {
+    /// Every API server says that it is ready, several times in a row.
+    #[serde(default)]
+    health: Option<health::Health>,
+    /// Every API server answers a small GET fast.
+    #[serde(default)]
+    latency: Option<health::Latency>,
+    /// A client's requests are rare, counted in the audit logs on the hosts.
+    #[serde(default)]
+    client_rate: Option<client::Rate>,
+    /// A client's requests are few, as the API servers hold them at a moment.
+    #[serde(default)]
+    client_requests: Option<client::Requests>,
+    /// An object is gone.
+    #[serde(default)]
+    absent: Option<objects::Absent>,
+    /// Pods are gone.
+    #[serde(default)]
+    pods_gone: Option<objects::PodsGone>,
+    /// How long to pause after a look that found the conditions not to hold.
+    #[serde(default = "interval")]
+    interval: HumanDuration,
+}
+
+fn interval() -> HumanDuration {
+    HumanDuration::secs(5)
+}
+
+/// What a condition was found to be.
+enum Found {
+    /// It holds, and this was seen.
+    Holds(String),
+    /// Not yet, because of this.
+    NotYet(String),
+}
+
+/// One thing to wait for.
+trait Condition: Send + Sync {
+    /// In words.
+    fn intent(&self) -> String;
+
+    /// What each look sends: what, how many at a time over its window, and what for.
+    fn sends(&self, cluster: &Cluster) -> Vec<(Sends, Duration, String)>;
+
+    /// What the schema cannot say.
+    fn faults(&self) -> Vec<String>;
+
+    /// Looks over the whole window.
+    fn look<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Found, StepError>>;
+}
+
+impl Params {
+    /// With the name of its parameter.
+    fn conditions(&self) -> Vec<(&'static str, &dyn Condition)> {
+        fn one<'a, C: Condition>(name: &'static str, c: Option<&'a C>) -> Option<(&'static str, &'a dyn Condition)> {
+            c.map(|c| (name, c as &dyn Condition))
+        }
+        [
+            one("health", self.health.as_ref()),
+            one("latency", self.latency.as_ref()),
+            one("clientRate", self.client_rate.as_ref()),
+            one("clientRequests", self.client_requests.as_ref()),
+            one("absent", self.absent.as_ref()),
+            one("podsGone", self.pods_gone.as_ref()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+impl Kind for WaitFor {
+    fn name(&self) -> &'static str {
+        "wait-for"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Waits until conditions hold, all in the same look; the step's timeout ends the wait. Changes nothing.\n\n\
+         `health`: GET /readyz on every API server, several times in a row; exempt from priority and fairness.\n\
+         `latency`: a small GET on every API server, so many samples; one seat each.\n\
+         `clientRate`: no API request: the audit logs on the hosts are counted over a window, by user or user agent.\n\
+         `clientRequests`: one GET of the priority-and-fairness dump per API server and look, 12 to 50 KB; counts what \
+         is queued or under way at a moment, so a client that asks rarely and is answered fast can be missed.\n\
+         `absent`: one GET of the object's metadata.\n\
+         `podsGone`: one LIST of metadata from the watch cache, 50 at most, by namespace and label."
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Cluster
+    }
+
+    fn schema(&self) -> Value {
+        schema_of::<Params>()
+    }
+
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+        let with: Params = params(with)?;
+        let conditions = with.conditions();
+        let mut faults: Vec<String> = conditions
+            .iter()
+            .flat_map(|(name, condition)| condition.faults().into_iter().map(move |fault| format!("{name}: {fault}")))
+            .collect();
+        if conditions.is_empty() {
+            let names = "health, latency, clientRate, clientRequests, absent, podsGone";
+            faults.push(format!("nothing to wait for: give one or more of {names}"));
+        }
+        if with.interval.0 < Duration::from_secs(1) {
+            faults.push("interval: shorter than 1s would add to the load".into());
+        }
+        if faults.is_empty() { Ok(Box::new(with)) } else { Err(faults) }
+    }
+}
+
+impl Step for Params {
+    fn intent(&self) -> String {
+        let all: Vec<String> = self.conditions().iter().map(|(_, condition)| condition.intent()).collect();
+        format!("wait until {}", all.join(", and "))
+    }
+
+    fn announce(&self, _: &Target, cluster: &Cluster) -> Vec<Announced> {
+        let every = |(what, interval, why)| Announced {
+            what,
+            writes: false,
+            // The step's own timeout ends it; the plan puts that in.
+            times: Times::Every { interval, until: Duration::MAX },
+            why,
+        };
+        self.conditions().iter().flat_map(|(_, condition)| condition.sends(cluster)).map(every).collect()
+    }
+
+    fn interval(&self) -> Duration {
+        self.interval.0
+    }
+
+    fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
+        async move {
+            let mut saw = Vec::new();
+            for (_, condition) in self.conditions() {
+                match condition.look(look).await {
+                    Ok(Found::Holds(what)) => saw.push(what),
+                    Ok(Found::NotYet(what)) => return Ok(Survey::waiting(what)),
+                    // Nobody answers: that is what one waits through.
+                    Err(StepError::Read(error)) => {
+                        return Ok(Survey::waiting(format!("{} ({error})", condition.intent())));
+                    }
+                    Err(other) => return Err(other),
+                }
+            }
+            Ok(Survey { saw, ..Survey::default() })
+        }
+        .boxed()
+    }
+}
