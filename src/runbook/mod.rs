@@ -1,5 +1,6 @@
 //! The declarative file: parameters and a list of steps.
 
+pub mod builtin;
 mod file;
 mod fill;
 mod params;
