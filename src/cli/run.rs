@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
+use super::App;
 use super::clusters::{self, KNOWN_IN_SANDBOX};
 use super::drive::{self, Mode};
 use super::inputs::RunbookArgs;
-use super::App;
 use crate::error::Failure;
 
 /// Run a runbook: shows the plan, asks, does it, keeps a journal

@@ -155,6 +155,12 @@ pub(super) struct SshFile {
     /// Files with private keys; only their owner may be able to read them. None: the agent only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) identities: Option<Vec<String>>,
+    /// Only those keys are tried, also from the agent; true when there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) identities_only: Option<bool>,
+    /// Files with user certificates, beside those that stand next to the identities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) certificates: Option<Vec<String>>,
     /// The agent's socket, or `none`; $SSH_AUTH_SOCK when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) agent: Option<String>,
@@ -186,6 +192,8 @@ impl SshFile {
             port: self.port.or(base.port),
             user: self.user.clone().or_else(|| base.user.clone()),
             identities: self.identities.clone().or_else(|| base.identities.clone()),
+            identities_only: self.identities_only.or(base.identities_only),
+            certificates: self.certificates.clone().or_else(|| base.certificates.clone()),
             agent: self.agent.clone().or_else(|| base.agent.clone()),
             host_keys: self.host_keys.clone().or_else(|| base.host_keys.clone()),
             known_hosts: self.known_hosts.clone().or_else(|| base.known_hosts.clone()),

@@ -278,7 +278,9 @@ impl<'a> Loader<'a> {
         SshAccess {
             port,
             user: ssh.user.clone().unwrap_or_else(|| "root".into()),
+            identities_only: ssh.identities_only.unwrap_or(!identities.is_empty()),
             identities,
+            certificates: paths(&ssh.certificates),
             agent,
             host_keys: ssh.host_keys.iter().flatten().map(|line| host_key_line(line, &key_name)).collect(),
             known_hosts,

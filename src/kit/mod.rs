@@ -1,6 +1,11 @@
 //! What was prepared in peace: clusters, API servers, hosts, credentials. Needs no DNS, no identity provider, no server.
 
+pub mod adhoc;
+#[cfg(test)]
+mod adhoc_tests;
+mod exec_plugin;
 mod file;
+pub mod kubeconfig;
 pub mod load;
 pub mod pem;
 mod read;
@@ -71,6 +76,10 @@ pub struct SshAccess {
     pub user: String,
     /// Private keys; empty: the agent only.
     pub identities: Vec<PathBuf>,
+    /// Only keys of `identities` are tried, also from the agent.
+    pub identities_only: bool,
+    /// User certificates, beside those that stand next to the identities.
+    pub certificates: Vec<PathBuf>,
     /// The agent's socket.
     pub agent: Option<PathBuf>,
     /// Host keys as lines of a known_hosts file.

@@ -5,6 +5,7 @@ pub mod hook;
 pub mod hosts;
 pub mod local;
 pub mod meter;
+pub mod names;
 pub mod shell;
 pub mod ssh;
 

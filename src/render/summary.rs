@@ -69,9 +69,11 @@ impl Summary {
         }));
         report.extend(self.left());
         if *code == 0 {
-            report.extend(next.iter().enumerate().map(|(i, command)| {
-                labelled(Tone::Plain, if i == 0 { "next" } else { "" }, command.clone())
-            }));
+            report.extend(
+                next.iter()
+                    .enumerate()
+                    .map(|(i, command)| labelled(Tone::Plain, if i == 0 { "next" } else { "" }, command.clone())),
+            );
         }
         End { report, failure: if *code == 0 { Vec::new() } else { failure(why, next) } }
     }

@@ -99,6 +99,8 @@ fn host(name: &str, ssh: SocketAddr, host_keys: Vec<String>, identity: &std::pat
             port: ssh.port(),
             user: "root".into(),
             identities: vec![identity.to_owned()],
+            identities_only: true,
+            certificates: Vec::new(),
             agent: None,
             host_keys,
             known_hosts: Vec::new(),

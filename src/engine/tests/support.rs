@@ -35,6 +35,8 @@ pub(super) fn cluster(name: &str) -> Cluster {
         port: 22,
         user: "root".into(),
         identities: Vec::new(),
+        identities_only: false,
+        certificates: Vec::new(),
         agent: None,
         host_keys: Vec::new(),
         known_hosts: Vec::new(),

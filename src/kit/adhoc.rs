@@ -1,0 +1,175 @@
+//! No kit: one cluster from kubectl's configuration and flags, and one host on the way when there is one.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::kubeconfig::{Kubeconfig, Server, command_line};
+use super::load::API_PORT;
+use super::read::{Either, Place};
+use super::{ApiServer, Cluster, Credential, Host};
+use crate::process::Process;
+use crate::refusal::Refusal;
+use crate::yaml::{Faults, Node, Tree};
+
+/// What was given on the command line, by kubectl's names.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--kubeconfig`; else `$KUBECONFIG`, a list of paths; else `~/.kube/config`.
+    pub kubeconfig: Option<PathBuf>,
+    /// `--context`; else the current one.
+    pub context: Option<String>,
+    /// `--server`.
+    pub server: Option<String>,
+    /// `--tls-server-name`.
+    pub tls_server_name: Option<String>,
+    /// `--certificate-authority`.
+    pub certificate_authority: Option<PathBuf>,
+    /// `--client-certificate`.
+    pub client_certificate: Option<PathBuf>,
+    /// `--client-key`.
+    pub client_key: Option<PathBuf>,
+    /// `--token`.
+    pub token: Option<String>,
+    /// `--via`, as resolved by the operator's SSH configuration: the API server is reached on this host's loopback.
+    pub via: Option<Host>,
+}
+
+/// A cluster, and what should be known about how it was found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// One sentence each: names that were looked up, plugins that were run.
+    pub notes: Vec<String>,
+}
+
+/// The cluster that the flags and kubectl's configuration stand for. What the flags say is not asked of the
+/// configuration: with a server, an authority and a credential by flags no file is read.
+///
+/// # Errors
+/// Everything that is wrong, all at once.
+pub async fn cluster(flags: &Flags, process: &Process, deadline: Instant) -> Result<Found, Vec<Refusal>> {
+    let mut notes = Vec::new();
+    let mut refusals = Vec::new();
+    let by_flag = credential(flags, process, &mut refusals);
+    let ca_by_flag = flags.certificate_authority.as_deref().and_then(|path| {
+        let mut faults = Faults::new("--certificate-authority");
+        let node = path_node(path);
+        let found = place(process).authority(Either { path: Some(&node), data: None }, &mut faults);
+        refusals.extend(faults.into_vec());
+        found
+    });
+    let needs_file = (flags.server.is_none() && flags.via.is_none())
+        || flags.certificate_authority.is_none()
+        || (by_flag.is_none() && refusals.is_empty());
+    let config = if needs_file || flags.kubeconfig.is_some() || flags.context.is_some() {
+        Kubeconfig::open(flags.kubeconfig.as_deref(), process).map_err(|faults| refusals.extend(faults)).ok()
+    } else {
+        None
+    };
+    let context = match config.as_ref().map(|config| config.context(flags.context.as_deref())) {
+        Some(Ok(context)) => Some(context),
+        Some(Err(refusal)) => {
+            refusals.push(refusal);
+            None
+        }
+        None => None,
+    };
+    let ca = match (&ca_by_flag, &context) {
+        (None, Some(context)) if flags.certificate_authority.is_none() => {
+            context.authority(process).map_err(|faults| refusals.extend(faults)).unwrap_or_default()
+        }
+        _ => ca_by_flag.unwrap_or_default(),
+    };
+    let said = match (&flags.server, &context) {
+        (Some(text), _) => {
+            Server::parse(text).map(Some).map_err(|fault| command_line(format!("--server: {fault}"), None))
+        }
+        // Through a host the server's name is only what its certificate may say.
+        (None, Some(context)) if flags.via.is_some() => Ok(context.server().ok()),
+        (None, Some(context)) => context.server().map(Some),
+        (None, None) => Ok(None),
+    };
+    let said = said.map_err(|refusal| refusals.push(refusal)).ok().flatten();
+    let address =
+        if refusals.is_empty() { address(flags, said.as_ref(), deadline, &mut notes).await } else { Ok(None) };
+    let address = address.map_err(|refusal| refusals.push(refusal)).ok().flatten();
+    // Only now: a plugin is not run for a command that is refused anyhow.
+    let credential = match (by_flag, &context) {
+        (None, Some(context)) if refusals.is_empty() => {
+            context.credential(process, deadline, &mut notes).await.map_err(|faults| refusals.extend(faults)).ok()
+        }
+        (by_flag, _) => by_flag,
+    };
+    let (Some(address), true) = (address, refusals.is_empty()) else { return Err(refusals) };
+    let written = context.as_ref().and_then(super::kubeconfig::Context::tls_server_name);
+    let tls_server_name = flags.tls_server_name.clone().or(written).or_else(|| tls_name(said.as_ref(), address));
+    let name = context.as_ref().map_or_else(|| address.ip().to_string(), |context| context.name.clone());
+    let via = flags.via.as_ref().map(|host| host.name.clone());
+    let cluster = Cluster {
+        name,
+        api_servers: vec![ApiServer {
+            name: via.clone().unwrap_or_else(|| address.to_string()),
+            address,
+            via: via.clone(),
+            host: via,
+        }],
+        hosts: flags.via.iter().cloned().collect(),
+        tls_server_name,
+        ca,
+        credential: credential.unwrap_or(Credential::Anonymous),
+        source: context.as_ref().map_or_else(|| "flags".into(), |c| format!("kubeconfig, context {}", c.name)),
+    };
+    Ok(Found { cluster, notes })
+}
+
+/// Where to dial: the host's loopback when there is a host and no server by flag, else the server.
+async fn address(
+    flags: &Flags,
+    said: Option<&Server>,
+    deadline: Instant,
+    notes: &mut Vec<String>,
+) -> Result<Option<SocketAddr>, Refusal> {
+    if flags.via.is_some() && flags.server.is_none() {
+        return Ok(Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), API_PORT)));
+    }
+    let Some(server) = said else { return Ok(None) };
+    server.address(deadline, notes).await.map(Some).map_err(|fault| {
+        let hint = "give its IP address: --server ADDRESS, or a host that runs it: --via HOST".to_owned();
+        command_line(fault, Some(hint))
+    })
+}
+
+/// The name to verify against when none is given: that of the server, unless it is the very address that is dialled.
+fn tls_name(said: Option<&Server>, address: SocketAddr) -> Option<String> {
+    let host = &said?.host;
+    (host.parse::<IpAddr>() != Ok(address.ip())).then(|| host.clone())
+}
+
+/// The credential of the flags; kubectl's flags go before its files.
+fn credential(flags: &Flags, process: &Process, refusals: &mut Vec<Refusal>) -> Option<Credential> {
+    if let Some(token) = &flags.token {
+        let mut faults = Faults::new("--token");
+        let node = Node { line: 0, column: 0, tree: Tree::String(token.clone()) };
+        let found = place(process).token(None, Some(&node), &mut faults);
+        refusals.extend(faults.into_vec());
+        return found;
+    }
+    let cert = flags.client_certificate.as_deref().map(path_node);
+    let key = flags.client_key.as_deref().map(path_node);
+    let file = if cert.is_some() { "--client-certificate" } else { "--client-key" };
+    let mut faults = Faults::new(file);
+    let either = |path| Either { path, data: None };
+    let found = place(process).certificate(either(cert.as_ref()), either(key.as_ref()), &mut faults);
+    refusals.extend(faults.into_vec());
+    found
+}
+
+fn place(process: &Process) -> Place<'_> {
+    Place { folder: process.cwd.clone(), process }
+}
+
+fn path_node(path: &Path) -> Node {
+    Node { line: 0, column: 0, tree: Tree::String(path.display().to_string()) }
+}

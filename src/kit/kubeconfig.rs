@@ -1,0 +1,312 @@
+//! kubectl's configuration: read as kubectl reads it, several files merged by name, the first one counts.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::read::{self, Either, Place};
+use super::{Credential, exec_plugin};
+use crate::process::Process;
+use crate::refusal::{Location, Refusal};
+use crate::words;
+use crate::yaml::{self, Faults, Node, Tree};
+
+/// The files, in kubectl's order.
+#[derive(Debug)]
+pub struct Kubeconfig {
+    files: Vec<File>,
+}
+
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    root: Node,
+}
+
+/// A map of one of the files: a cluster or a user.
+#[derive(Clone, Copy)]
+struct Entry<'a> {
+    file: &'a File,
+    map: &'a Node,
+}
+
+/// What a context stands for.
+pub struct Context<'a> {
+    /// Its name.
+    pub name: String,
+    cluster: Entry<'a>,
+    user: Option<Entry<'a>>,
+}
+
+/// Where an API server is said to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// An IP address or a name.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl Server {
+    /// From `https://host:port`, `host:port` or an address alone.
+    ///
+    /// # Errors
+    /// One sentence, beginning in lower case.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let expected = || format!("expected an address like https://10.0.0.1:6443, found {text:?}");
+        if let Ok(ip) = text.parse::<IpAddr>() {
+            return Ok(Self { host: ip.to_string(), port: super::load::API_PORT });
+        }
+        let url = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+        let uri: http::Uri = url.parse().map_err(|_| expected())?;
+        if uri.scheme_str() != Some("https") {
+            return Err(format!("{text:?}: only https is spoken to API servers"));
+        }
+        if !matches!(uri.path(), "" | "/") {
+            return Err(format!(
+                "{text:?} is a proxy before the API server (it has a path); give the API server's own"
+            ));
+        }
+        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(expected)?;
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let default = if text.contains("://") { 443 } else { super::load::API_PORT };
+        Ok(Self { host, port: uri.port_u16().unwrap_or(default) })
+    }
+
+    /// Its IP address; a name is looked up once, which is said in `notes`.
+    ///
+    /// # Errors
+    /// One sentence, beginning in lower case.
+    pub async fn address(&self, deadline: Instant, notes: &mut Vec<String>) -> Result<SocketAddr, String> {
+        if let Ok(ip) = self.host.parse::<IpAddr>() {
+            return Ok(SocketAddr::new(ip, self.port));
+        }
+        let started = Instant::now();
+        let found = tokio::time::timeout_at(deadline.into(), tokio::net::lookup_host((&*self.host, self.port))).await;
+        let took = started.elapsed().as_secs_f64();
+        let why = match found {
+            Err(_) => "the name service did not answer".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Ok(Ok(mut addresses)) => match addresses.next() {
+                Some(address) => {
+                    notes.push(format!("{} was looked up: {}; that needs DNS to be up", self.host, address.ip()));
+                    return Ok(address);
+                }
+                None => "it has no address".to_owned(),
+            },
+        };
+        Err(format!("{} has no address after {took:.1} s: {why}", self.host))
+    }
+}
+
+impl Kubeconfig {
+    /// Reads the given file, or those of `$KUBECONFIG`, or `~/.kube/config`.
+    ///
+    /// # Errors
+    /// Every file that cannot be read.
+    pub fn open(given: Option<&Path>, process: &Process) -> Result<Self, Vec<Refusal>> {
+        let (paths, may_miss) = match (given, process.var("KUBECONFIG")) {
+            (Some(path), _) => (vec![process.cwd.join(path)], false),
+            (None, Some(list)) => {
+                (list.split(':').filter(|p| !p.is_empty()).map(|p| process.cwd.join(p)).collect(), true)
+            }
+            (None, None) => (vec![process.home().join(".kube/config")], true),
+        };
+        let mut files = Vec::new();
+        let mut refusals = Vec::new();
+        for path in paths.iter() {
+            let mut faults = Faults::new(path.display().to_string());
+            match read::read(path).map(String::from_utf8) {
+                Ok(Ok(text)) => {
+                    if let Some(root) = yaml::parse(&text, &mut faults) {
+                        files.push(File { path: path.clone(), root });
+                    }
+                }
+                Ok(Err(_)) => faults.place(0, 0, "is not text in UTF-8", None),
+                Err(error) if may_miss && error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => faults.place(0, 0, format!("cannot be read: {error}"), None),
+            }
+            refusals.extend(faults.into_vec());
+        }
+        if !refusals.is_empty() {
+            return Err(refusals);
+        }
+        if files.is_empty() {
+            let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+            let what = format!("no kubeconfig: {} is not there", names.join(" nor "));
+            return Err(vec![command_line(what, Some("--kubeconfig FILE, or a kit: breakglass kit import".into()))]);
+        }
+        Ok(Self { files })
+    }
+
+    /// A context: the named one, or the current one.
+    ///
+    /// # Errors
+    /// When it, its cluster or its user is not there.
+    pub fn context(&self, name: Option<&str>) -> Result<Context<'_>, Refusal> {
+        let current =
+            || self.files.iter().filter_map(|f| f.root.get("current-context")?.text()).find(|name| !name.is_empty());
+        let known = self.names("contexts");
+        let list = || Some(format!("there is {}", known.join(", ")));
+        let Some(name) = name.or_else(current) else {
+            let what = "the kubeconfig has no current context".to_owned();
+            return Err(command_line(what, list().map(|list| format!("--context NAME; {list}"))));
+        };
+        let Some(context) = self.entry("contexts", "context", name) else {
+            let hint = words::nearest(name, known.iter().copied()).map(|near| format!("did you mean {near:?}?"));
+            return Err(command_line(format!("the kubeconfig has no context {name:?}"), hint.or_else(list)));
+        };
+        let part = |list: &str, key: &str| -> Result<Option<Entry<'_>>, Refusal> {
+            let Some(node) = context.map.get(key) else { return Ok(None) };
+            let named = node.text().unwrap_or_default();
+            self.entry(list, key, named).map(Some).ok_or_else(|| Refusal {
+                at: context.file.at(node),
+                what: format!("context {name:?} names a {key} that is not there: {named}"),
+                hint: None,
+            })
+        };
+        let cluster = part("clusters", "cluster")?.ok_or_else(|| Refusal {
+            at: context.file.at(context.map),
+            what: format!("context {name:?} names no cluster"),
+            hint: None,
+        })?;
+        Ok(Context { name: name.to_owned(), cluster, user: part("users", "user")? })
+    }
+
+    fn entry(&self, list: &str, key: &str, name: &str) -> Option<Entry<'_>> {
+        self.files.iter().find_map(|file| {
+            let items = file.root.get(list)?.items();
+            let item = items.iter().find(|item| item.get("name").and_then(Node::text) == Some(name))?;
+            Some(Entry { file, map: item.get(key)? })
+        })
+    }
+
+    fn names(&self, list: &str) -> Vec<&str> {
+        let lists = self.files.iter().filter_map(|file| file.root.get(list));
+        lists.flat_map(Node::items).filter_map(|item| item.get("name")?.text()).collect()
+    }
+}
+
+impl File {
+    fn at(&self, node: &Node) -> Location {
+        Location { file: self.path.display().to_string(), line: node.line, column: node.column }
+    }
+}
+
+impl Entry<'_> {
+    fn get(&self, key: &str) -> Option<&Node> {
+        self.map.get(key).filter(|node| node.tree != Tree::Null && node.text() != Some(""))
+    }
+
+    fn either(&self, key: &str) -> Either<'_> {
+        // In kubectl's files the data goes before the path when both are there.
+        let data = self.map.get(&format!("{key}-data")).filter(|node| node.text().is_some_and(|text| !text.is_empty()));
+        Either { path: if data.is_some() { None } else { self.get(key) }, data }
+    }
+
+    fn place<'a>(&self, process: &'a Process) -> Place<'a> {
+        Place { folder: self.file.path.parent().map(Path::to_path_buf).unwrap_or_default(), process }
+    }
+
+    fn faults(&self) -> Faults {
+        Faults::new(self.file.path.display().to_string())
+    }
+}
+
+impl Context<'_> {
+    /// Where the API server is said to be.
+    ///
+    /// # Errors
+    /// When there is none, or none that can be used.
+    pub fn server(&self) -> Result<Server, Refusal> {
+        let at = |node: &Node| self.cluster.file.at(node);
+        let Some(node) = self.cluster.get("server") else {
+            let what = format!("the cluster of context {:?} has no server", self.name);
+            return Err(Refusal { at: at(self.cluster.map), what, hint: Some("--server ADDRESS".into()) });
+        };
+        Server::parse(node.text().unwrap_or_default()).map_err(|fault| Refusal {
+            at: at(node),
+            what: format!("server: {fault}"),
+            hint: Some("--server ADDRESS".into()),
+        })
+    }
+
+    /// The name that certificates are verified against, when the file says one.
+    pub fn tls_server_name(&self) -> Option<String> {
+        self.cluster.get("tls-server-name")?.text().map(str::to_owned)
+    }
+
+    /// The certificates that API servers are verified against.
+    ///
+    /// # Errors
+    /// When there are none: verification is never turned off.
+    pub fn authority(&self, process: &Process) -> Result<Vec<u8>, Vec<Refusal>> {
+        let mut faults = self.cluster.faults();
+        let either = self.cluster.either("certificate-authority");
+        let found = self.cluster.place(process).authority(either, &mut faults);
+        if found.is_none() && faults.is_empty() {
+            let insecure = self.cluster.get("insecure-skip-tls-verify").is_some();
+            let what = if insecure {
+                "insecure-skip-tls-verify: the API server's certificate is always verified here"
+            } else {
+                "no certificate authority to verify the API server with"
+            };
+            faults.refuse(self.cluster.map, what, Some("--certificate-authority FILE".into()));
+        }
+        faults.or(found.unwrap_or_default())
+    }
+
+    /// Who we are: the certificate or token of the file; an exec plugin is run once, until the deadline, which is said
+    /// in `notes`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub async fn credential(
+        &self,
+        process: &Process,
+        deadline: Instant,
+        notes: &mut Vec<String>,
+    ) -> Result<Credential, Vec<Refusal>> {
+        let Some(user) = self.user else { return Ok(Credential::Anonymous) };
+        let mut faults = user.faults();
+        let place = user.place(process);
+        let found = place
+            .certificate(user.either("client-certificate"), user.either("client-key"), &mut faults)
+            .or_else(|| {
+                let file = if user.get("token").is_some() { None } else { user.get("tokenFile") };
+                place.token(file, user.get("token"), &mut faults)
+            });
+        if found.is_some() || !faults.is_empty() {
+            return faults.or(found.unwrap_or(Credential::Anonymous));
+        }
+        if let Some(plugin) = user.get("exec") {
+            let server = self.cluster.map.to_json();
+            return match exec_plugin::run(plugin, &server, &place, deadline).await {
+                Ok((credential, command)) => {
+                    notes.push(format!(
+                        "the credential came from the plugin {command}, run once; in an incident it may not answer: \
+                         put a client certificate into the kit"
+                    ));
+                    Ok(credential)
+                }
+                Err(fault) => {
+                    let hint = "--client-certificate FILE --client-key FILE, or --token".to_owned();
+                    faults.refuse(plugin, fault, Some(hint));
+                    Err(faults.into_vec())
+                }
+            };
+        }
+        for key in ["auth-provider", "username", "password"] {
+            if let Some(node) = user.get(key) {
+                let hint = "--client-certificate FILE --client-key FILE, or --token".to_owned();
+                faults.refuse(node, format!("{key} is not supported any more, by API servers neither"), Some(hint));
+            }
+        }
+        faults.or(Credential::Anonymous)
+    }
+}
+
+/// A refusal that no file can be blamed for.
+pub(super) fn command_line(what: String, hint: Option<String>) -> Refusal {
+    Refusal { at: Location { file: "command line".into(), ..Location::default() }, what, hint }
+}
