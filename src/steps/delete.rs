@@ -391,3 +391,40 @@ fn cleaned(object: &Value) -> Value {
     }
     object
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_sets_is_taken_out_and_all_else_is_kept() {
+        let object = json!({
+            "kind": "DaemonSet",
+            "metadata": {"name": "agent", "uid": "1", "resourceVersion": "2", "generation": 3, "managedFields": [],
+                "creationTimestamp": "x", "labels": {"app": "agent"}, "finalizers": ["a/b"],
+                "ownerReferences": [{"uid": "9"}]},
+            "spec": {"selector": {"matchLabels": {"app": "agent"}}},
+            "status": {"numberReady": 3},
+        });
+        let expected = json!({
+            "kind": "DaemonSet",
+            "metadata": {"name": "agent", "labels": {"app": "agent"}, "finalizers": ["a/b"],
+                "ownerReferences": [{"uid": "9"}]},
+            "spec": {"selector": {"matchLabels": {"app": "agent"}}},
+        });
+        assert_eq!(cleaned(&object), expected);
+    }
+
+    #[test]
+    fn a_job_is_made_anew_without_the_selector_that_named_its_uid() {
+        let job = json!({
+            "kind": "Job",
+            "metadata": {"name": "x", "labels": {"controller-uid": "1", "app": "x"}},
+            "spec": {"selector": {"matchLabels": {"controller-uid": "1"}},
+                "template": {"metadata": {"labels": {"batch.kubernetes.io/controller-uid": "1"}}}},
+        });
+        let cleaned = cleaned(&job);
+        assert_eq!(cleaned["metadata"]["labels"], json!({"app": "x"}));
+        assert_eq!(cleaned["spec"], json!({"template": {"metadata": {"labels": {}}}}));
+    }
+}

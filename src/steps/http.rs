@@ -40,7 +40,7 @@ struct Params {
 
 /// A call.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Call {
     /// The method.
     #[serde(default)]

@@ -301,6 +301,8 @@ macro_rules! kinds {
 mod again;
 mod kube_object;
 mod object;
+#[cfg(test)]
+mod tests;
 
 kinds! {
     probe::Probe,

@@ -1,0 +1,51 @@
+//! What holds for every kind, and what single kinds refuse before anything is contacted.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{KINDS, kind};
+
+#[test]
+fn every_kind_has_a_name_of_its_own_a_page_and_a_closed_schema() {
+    let names: BTreeSet<&str> = KINDS.iter().map(|kind| kind.name()).collect();
+    assert_eq!(names.len(), KINDS.len());
+    for kind in KINDS {
+        let name = kind.name();
+        assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{name}");
+        assert!(kind.doc().len() > 100, "{name}: say what it does, what it costs, how it is undone");
+        let schema = kind.schema();
+        assert_eq!(schema["type"], "object", "{name}");
+        assert_eq!(schema["additionalProperties"], false, "{name}: {schema:#}");
+        for (parameter, what) in schema["properties"].as_object().into_iter().flatten() {
+            assert!(what["description"].is_string() || what["anyOf"].is_array(), "{name}: {parameter} says nothing");
+        }
+    }
+}
+
+#[track_caller]
+fn refused(name: &str, with: Value, fault: &str) {
+    let faults = kind(name).unwrap().build(with).err().unwrap_or_default().join("; ");
+    assert!(faults.contains(fault), "{name}: {faults:?}");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    refused("delete", json!({"object": "ds/agent"}), "object: \"ds/agent\" needs a namespace");
+    refused("delete", json!({"object": "ds/a/b", "deadline": "0s"}), "deadline");
+    refused("delete", json!({"object": "ds/a/b", "froce": true}), "froce");
+    refused("park", json!({"object": "cm/a/b"}), "configmaps cannot be parked");
+    refused("confirm", json!({"question": ""}), "question");
+    refused("confirm", json!({"question": "?", "typed": "yes "}), "typed");
+    refused("probe", json!({"within": "0s"}), "within");
+    refused("exec", json!({"run": "true"}), "undo: say what takes it back");
+    refused("exec", json!({"run": "true", "argv": ["true"], "noUndo": "x"}), "exclude each other");
+    refused("exec", json!({"argv": [], "noUndo": "x"}), "empty");
+    refused("exec", json!({"run": "true", "noUndo": "x", "local": true, "unless": "true"}), "unless");
+    refused("http", json!({"url": "https://x"}), "undo: say which call");
+    refused("http", json!({"url": "x", "noUndo": "x"}), "is not an http");
+    refused("http", json!({"url": "https://me:pw@x", "noUndo": "x"}), "credential");
+    refused("http", json!({"url": "https://x", "noUndo": "x", "headers": {"Authorization": "x"}}), "secretHeaders");
+    refused("http", json!({"url": "https://x", "undo": {"url": "https://x", "methd": "PUT"}}), "methd");
+    refused("http", json!({"url": "https://x", "noUndo": "x", "methd": "PUT"}), "methd");
+}
