@@ -3,8 +3,10 @@
 pub mod adhoc;
 #[cfg(test)]
 mod adhoc_tests;
+pub mod check;
 mod exec_plugin;
 mod file;
+pub mod import;
 pub mod kubeconfig;
 pub mod load;
 pub mod pem;

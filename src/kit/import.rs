@@ -1,0 +1,291 @@
+//! Makes a file of the kit from what kubectl's and SSH's configurations say today, so that an incident needs neither.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::Write as _;
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+
+use super::file::{
+    ApiServerFile, ApiVersion, ClusterFile, ClusterSpec, FileKind, HostFile, JumpFile, MANIFESTS, Metadata, SshFile,
+    UserFile,
+};
+use super::load::{self, API_PORT, is_name};
+use super::{Cluster, Credential, Host, Role, SshAccess};
+use crate::process::Process;
+use crate::refusal::{Location, Refusal};
+
+/// A host as it is given on the command line: `cp1=10.0.0.1:22,user=ops,role=control-plane,sudo`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostWord {
+    /// Its name in the kit and, without an address, in `ssh_config`.
+    pub name: String,
+    /// Its address; without one, `ssh_config` says it.
+    pub address: Option<IpAddr>,
+    /// The port of its SSH server.
+    pub port: Option<u16>,
+    /// The user.
+    pub user: Option<String>,
+    /// Private keys, `identity=FILE`, may be given several times.
+    pub identities: Vec<PathBuf>,
+    /// `jump=…`, as for `ssh -J`.
+    pub jump: Option<String>,
+    /// Commands need `sudo -n`.
+    pub sudo: bool,
+    /// `role=…`; the control plane when none is given.
+    pub roles: Vec<Role>,
+}
+
+impl std::str::FromStr for HostWord {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.split(',').map(str::trim);
+        let first = parts.next().unwrap_or_default();
+        let (name, place) = first.split_once('=').map_or((first, None), |(name, place)| (name, Some(place)));
+        if !is_name(name) {
+            return Err(format!("{text:?}: expected NAME=ADDRESS, like cp1=10.0.0.1,user=root"));
+        }
+        let (address, port) = match place {
+            None => (None, None),
+            Some(place) => match (place.parse::<SocketAddr>(), place.parse::<IpAddr>()) {
+                (Ok(both), _) => (Some(both.ip()), Some(both.port())),
+                (_, Ok(ip)) => (Some(ip), None),
+                _ => return Err(format!("{place:?} is not an IP address; names are not looked up in an incident")),
+            },
+        };
+        let mut word = Self {
+            name: name.to_owned(),
+            address,
+            port,
+            user: None,
+            identities: Vec::new(),
+            jump: None,
+            sudo: false,
+            roles: Vec::new(),
+        };
+        for part in parts {
+            match part.split_once('=') {
+                Some(("user", user)) => word.user = Some(user.to_owned()),
+                Some(("identity", path)) => word.identities.push(path.into()),
+                Some(("jump", jump)) => word.jump = Some(jump.to_owned()),
+                Some(("role", "control-plane")) => word.roles.push(Role::ControlPlane),
+                Some(("role", "node")) => word.roles.push(Role::Node),
+                None if part == "sudo" => word.sudo = true,
+                _ => {
+                    return Err(format!("{part:?}: expected user=, identity=, jump=, role=control-plane|node or sudo"));
+                }
+            }
+        }
+        if word.roles.is_empty() {
+            word.roles.push(Role::ControlPlane);
+        }
+        Ok(word)
+    }
+}
+
+/// The text of a file of the kit. API servers are reached through the control plane's hosts first, then directly.
+///
+/// # Errors
+/// Everything that would be refused when it is loaded; names that cannot stand in a kit.
+pub fn text(name: &str, cluster: &Cluster, hosts: &[Host], process: &Process) -> Result<String, Vec<Refusal>> {
+    let file = file(name, cluster, hosts);
+    let at = || Location { file: "command line".into(), ..Location::default() };
+    let text = serde_saphyr::to_string(&file)
+        .map_err(|error| vec![Refusal { at: at(), what: error.to_string(), hint: None }])?;
+    // It is read back before it is written: a kit that cannot be loaded is found today and not in an incident.
+    load::parse(&text, Path::new(&format!("{name}.yaml (to be written)")), process)?;
+    Ok(text)
+}
+
+/// Writes it as NAME.yaml into the kit's folder, for its owner only. An existing file stays unless `replace`.
+///
+/// # Errors
+/// When it is there already, or cannot be written.
+pub fn write(folder: &Path, name: &str, text: &str, replace: bool) -> Result<PathBuf, Refusal> {
+    let path = folder.join(format!("{name}.yaml"));
+    let refuse = |what: String, hint: Option<&str>| Refusal {
+        at: Location { file: path.display().to_string(), ..Location::default() },
+        what,
+        hint: hint.map(str::to_owned),
+    };
+    if path.exists() && !replace {
+        return Err(refuse("is there already".into(), Some("--force writes it anew")));
+    }
+    let write = || -> std::io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        // Beside it and renamed: a full disk must not leave half a kit.
+        let staged = folder.join(format!(".{name}.yaml.new"));
+        let _ = std::fs::remove_file(&staged);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&staged)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&staged, &path)?;
+        File::open(folder)?.sync_all()
+    };
+    write().map_err(|error| refuse(format!("cannot be written: {error}"), None))?;
+    Ok(path)
+}
+
+fn file(name: &str, cluster: &Cluster, hosts: &[Host]) -> ClusterFile {
+    let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+    let user = match &cluster.credential {
+        Credential::Certificate { cert, key } => UserFile {
+            client_certificate_data: Some(base64(cert)),
+            client_key_data: Some(base64(key)),
+            ..UserFile::default()
+        },
+        Credential::Token(token) => UserFile { token: Some(token.clone()), ..UserFile::default() },
+        Credential::Anonymous => UserFile::default(),
+    };
+    let control_plane = hosts.iter().filter(|host| host.roles.contains(&Role::ControlPlane));
+    let through = control_plane.map(|host| ApiServerFile {
+        name: host.name.clone(),
+        address: format!("127.0.0.1:{API_PORT}"),
+        via: Some(host.name.clone()),
+        host: None,
+    });
+    let direct = cluster.api_servers.iter().filter(|server| server.via.is_none()).enumerate().map(|(n, server)| {
+        let on = hosts.iter().find(|host| host.address == server.address.ip());
+        ApiServerFile {
+            name: if n == 0 { "direct".into() } else { format!("direct{n}") },
+            address: server.address.to_string(),
+            via: None,
+            host: on.map(|host| host.name.clone()),
+        }
+    });
+    let mut jumps: Vec<JumpFile> = Vec::new();
+    for jump in hosts.iter().flat_map(|host| &host.ssh.jumps) {
+        if !jumps.iter().any(|known| known.name == jump.name) {
+            let (name, address) = (jump.name.clone(), jump.address.to_string());
+            jumps.push(JumpFile { name, address, ssh: SshFile { jumps: None, ..ssh(&jump.ssh) } });
+        }
+    }
+    ClusterFile {
+        api_version: ApiVersion::V1,
+        kind: FileKind::Cluster,
+        metadata: Metadata { name: name.to_owned() },
+        spec: ClusterSpec {
+            tls_server_name: cluster.tls_server_name.clone(),
+            certificate_authority: None,
+            certificate_authority_data: (!cluster.ca.is_empty()).then(|| base64(&cluster.ca)),
+            user,
+            api_servers: through.chain(direct).collect(),
+            ssh: SshFile::default(),
+            jumps,
+            hosts: hosts
+                .iter()
+                .map(|host| HostFile {
+                    name: host.name.clone(),
+                    address: host.address.to_string(),
+                    roles: Some(host.roles.clone()),
+                    manifests: (host.manifests != MANIFESTS).then(|| host.manifests.clone()),
+                    ssh: ssh(&host.ssh),
+                })
+                .collect(),
+        },
+    }
+}
+
+fn ssh(access: &SshAccess) -> SshFile {
+    let paths = |paths: &[PathBuf]| -> Option<Vec<String>> {
+        (!paths.is_empty()).then(|| paths.iter().map(|path| path.display().to_string()).collect())
+    };
+    // ssh_config names its default keys whether they exist or not; in a kit a key that is named must be there.
+    let there: Vec<PathBuf> = access.identities.iter().filter(|path| path.exists()).cloned().collect();
+    SshFile {
+        port: (access.port != load::SSH_PORT).then_some(access.port),
+        user: Some(access.user.clone()),
+        identities: paths(&there),
+        identities_only: Some(access.identities_only),
+        certificates: paths(&access.certificates),
+        agent: None,
+        host_keys: (!access.host_keys.is_empty()).then(|| access.host_keys.clone()),
+        known_hosts: paths(&access.known_hosts),
+        host_key_alias: access.host_key_alias.clone(),
+        jumps: (!access.jumps.is_empty()).then(|| access.jumps.iter().map(|jump| jump.name.clone()).collect()),
+        sudo: access.sudo.then_some(true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::super::tests::{pair, process};
+    use super::*;
+    use crate::kit::{ApiServer, Jump};
+
+    #[test]
+    fn host_words_are_read() {
+        let word: HostWord = "cp1=10.0.0.1:2222,user=ops,identity=a,identity=b,role=node,sudo".parse().unwrap();
+        assert_eq!((word.address, word.port), (Some("10.0.0.1".parse().unwrap()), Some(2222)));
+        assert_eq!((word.user.as_deref(), word.identities.len(), word.sudo), (Some("ops"), 2, true));
+        assert_eq!(word.roles, [Role::Node]);
+        assert_eq!("cp1".parse::<HostWord>().unwrap().roles, [Role::ControlPlane]);
+        assert_eq!("cp1=fd00::1".parse::<HostWord>().unwrap().address, Some("fd00::1".parse().unwrap()));
+        for wrong in ["", "=10.0.0.1", "cp1=cp1.example.com", "cp1=10.0.0.1,users=x", "cp1=10.0.0.1,role=master"] {
+            assert!(wrong.parse::<HostWord>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_imported_is_loaded_again_as_it_was() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let process = process(dir.path());
+        let (cert, key) = pair("me", 2020, 2030);
+        let access = |jumps: Vec<Jump>| SshAccess {
+            port: 2222,
+            user: "ops".into(),
+            identities: vec![dir.path().join("not-there")],
+            identities_only: false,
+            certificates: Vec::new(),
+            agent: None,
+            host_keys: Vec::new(),
+            known_hosts: vec![dir.path().join("known_hosts")],
+            host_key_alias: Some("cp1".into()),
+            jumps,
+            sudo: true,
+        };
+        let jump = Jump { name: "bastion".into(), address: "192.0.2.1".parse().unwrap(), ssh: access(Vec::new()) };
+        let host = Host {
+            name: "cp1".into(),
+            address: "10.0.0.1".parse().unwrap(),
+            ssh: access(vec![jump]),
+            roles: vec![Role::ControlPlane],
+            manifests: "/m".into(),
+        };
+        let cluster = Cluster {
+            name: "ctx".into(),
+            api_servers: vec![ApiServer {
+                name: "x".into(),
+                address: "10.0.0.1:6443".parse().unwrap(),
+                via: None,
+                host: None,
+            }],
+            hosts: Vec::new(),
+            tls_server_name: Some("kubernetes".into()),
+            ca: pair("ca", 2020, 2030).0.into_bytes(),
+            credential: Credential::Certificate { cert: cert.into_bytes(), key: key.into_bytes() },
+            source: String::new(),
+        };
+        let folder = dir.path().join("kit");
+        let text = text("prod", &cluster, std::slice::from_ref(&host), &process).unwrap();
+        let path = write(&folder, "prod", &text, false).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(write(&folder, "prod", &text, false).unwrap_err().to_string().contains("--force"));
+        write(&folder, "prod", &text, true).unwrap();
+
+        let loaded = load::file(&path, &process).unwrap();
+        assert_eq!((loaded.ca, loaded.tls_server_name), (cluster.ca, cluster.tls_server_name));
+        let servers: Vec<_> = loaded.api_servers.iter().map(|s| (s.name.as_str(), s.via.as_deref())).collect();
+        assert_eq!(servers, [("cp1", Some("cp1")), ("direct", None)]);
+        assert_eq!(loaded.api_servers[1].host.as_deref(), Some("cp1"));
+        let mut expected = host;
+        expected.ssh.identities.clear();
+        expected.ssh.jumps[0].ssh.identities.clear();
+        assert_eq!(loaded.hosts, [expected]);
+    }
+}
