@@ -102,6 +102,10 @@ pub fn build(runbook: Resolved, clusters: Vec<Cluster>) -> Result<Plan, Vec<Refu
             policy.fanout = 1;
             policy.max_failures = 1;
         }
+        if decl.kind.all_together() {
+            let all = targets.len().max(1);
+            policy = Policy { fanout: all, canary: false, batch: 0, max_failures: all, ..policy };
+        }
         steps.push(PlannedStep { name: decl.name.clone(), kind: decl.kind.name(), step, targets, policy });
     }
     if !refusals.is_empty() {

@@ -264,6 +264,12 @@ pub trait Kind: Send + Sync {
         false
     }
 
+    /// It must act on all its targets of a cluster at the same time, whatever the runbook says, and one that cannot be
+    /// reached must not keep it from the others.
+    fn all_together(&self) -> bool {
+        false
+    }
+
     /// The JSON Schema of its parameters; the parser checks against it, editors complete from it.
     fn schema(&self) -> Value;
 
@@ -299,6 +305,7 @@ macro_rules! kinds {
 }
 
 mod again;
+mod gate;
 mod kube_object;
 mod object;
 #[cfg(test)]
@@ -313,6 +320,9 @@ kinds! {
     exec::Exec,
     wait_for::WaitFor,
     scale_apiserver::ScaleApiserver,
+    gate_close::GateClose,
+    gate_confirm::GateConfirm,
+    gate_open::GateOpen,
 }
 
 /// The kind with this name.

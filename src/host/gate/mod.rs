@@ -20,6 +20,7 @@ use super::net::Net;
 
 mod cut;
 mod iptables;
+mod knock;
 mod mark;
 mod nft;
 mod orders;
@@ -29,6 +30,7 @@ mod state;
 mod survey;
 
 pub use cut::{Cut, cut, parse_cut};
+pub use knock::{Knock, knock, parse_knock};
 pub use mark::{Mark, Rung};
 pub use orders::{Outcome, Standing, arm, close, open, parse_outcome, rules};
 pub use refuse::{Refusal, refuse, refuse_spec};
@@ -165,8 +167,9 @@ pub enum Stage {
 }
 
 /// What enforces a gate on a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
 pub enum BackEnd {
     /// nftables: one table of our own.
     Nft,

@@ -79,6 +79,17 @@ pub enum Manager {
 }
 
 impl Manager {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Firewalld => "firewalld",
+            Self::Ufw => "ufw",
+            Self::KubeProxy => "kube-proxy",
+            Self::Calico => "Calico",
+            Self::Cilium => "Cilium",
+        }
+    }
+
     /// What an operator has to know about it and the gate, in one sentence.
     pub fn note(self, back_end: BackEnd) -> &'static str {
         match (self, back_end) {

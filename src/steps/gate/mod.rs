@@ -1,0 +1,172 @@
+//! What the gate's steps share: looks at a host, whose gate it is, and words for what was seen.
+
+use std::time::Duration;
+
+use super::{Look, StepError};
+use crate::change::{HostCommand, Op, Part, Target};
+use crate::duration::HumanDuration;
+use crate::host::Script;
+use crate::host::gate::{self, GateState, Mark, Talker};
+use crate::kit::{Cluster, Host};
+
+pub(super) mod health;
+pub(super) mod stages;
+pub(super) mod wish;
+
+/// The longest that one look at a host may take.
+pub(super) const LOOK_LIMIT: Duration = Duration::from_secs(30);
+/// The longest that one order to a host may take, in seconds.
+pub(super) const ORDER_SECS: u64 = 45;
+/// The lease by which a living run holds its gate.
+pub(super) const LEASE: &str = "gate";
+/// A node that was silent for this long has its pods evicted about a minute later; see the node grace period.
+pub(super) const FOUR_MINUTES: Duration = Duration::from_mins(4);
+/// The port in what is announced, where only a survey can know it.
+pub(super) const USUAL_PORT: u16 = 6443;
+
+/// Whose gate a step acts on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// The gate of the run that the step is part of.
+    Own,
+    /// Whoever's gate stands there.
+    Any,
+    /// The gate of the run with this id.
+    Run(String),
+}
+
+impl Whose {
+    /// From the parameter `of`: nothing, `any`, or a run's id.
+    pub(super) fn of(word: Option<String>) -> Self {
+        match word {
+            None => Self::Own,
+            Some(word) if word == "any" => Self::Any,
+            Some(run) => Self::Run(run),
+        }
+    }
+
+    /// Refuses a gate that is not meant.
+    pub(super) fn allows(&self, mark: &Mark, look: Look<'_>) -> Result<(), StepError> {
+        let meant = match self {
+            Self::Any => return Ok(()),
+            Self::Own => look.mark.run.as_str(),
+            Self::Run(run) => run,
+        };
+        if mark.run == meant {
+            return Ok(());
+        }
+        Err(StepError::Refused {
+            why: format!(
+                "{}: the gate there is run {}'s, put up by {} ({})",
+                look.target, mark.run, mark.operator, mark.reason
+            ),
+            hint: Some(format!("breakglass gate status; or name it with --of {}", mark.run)),
+        })
+    }
+}
+
+/// The host that a look is about.
+pub(super) fn host<'a>(look: Look<'a>) -> Result<(&'a Cluster, &'a Host), StepError> {
+    let cluster = look.reads.cluster(&look.target.cluster);
+    let found = cluster.and_then(|cluster| Some((cluster, host_of(look.target, cluster)?)));
+    found.ok_or_else(|| StepError::refused(format!("{} is not a host of the kit", look.target)))
+}
+
+/// The host that a target names.
+pub(super) fn host_of<'a>(target: &Target, cluster: &'a Cluster) -> Option<&'a Host> {
+    let Part::Host(name) = &target.part else { return None };
+    cluster.host(name)
+}
+
+/// A gate stands on hosts; anything else is no target for it.
+pub(super) fn refuse(target: &Target, cluster: &Cluster) -> Vec<String> {
+    match host_of(target, cluster) {
+        Some(_) => Vec::new(),
+        None => vec!["a gate stands on a host, and this is none of the kit's hosts".into()],
+    }
+}
+
+/// Asks a host what it is.
+pub(super) async fn survey(look: Look<'_>, host: &Host) -> Result<gate::Survey, StepError> {
+    let script = gate::survey(std::slice::from_ref(&host.manifests));
+    let output = look.reads.script(look.target, &script, LOOK_LIMIT).await?;
+    gate::parse_survey(&output.stdout).ok_or_else(|| broke_off(look.target, "survey", &output.stderr))
+}
+
+/// Asks a host what stands there.
+pub(super) async fn status(look: Look<'_>) -> Result<Option<GateState>, StepError> {
+    let output = look.reads.script(look.target, &gate::status(), LOOK_LIMIT).await?;
+    gate::parse_status(&output.stdout).ok_or_else(|| broke_off(look.target, "status", &output.stderr))
+}
+
+fn broke_off(target: &Target, what: &str, stderr: &str) -> StepError {
+    StepError::Refused {
+        why: format!("{target}: the gate's {what} broke off: {}", stderr.trim()),
+        hint: Some(format!("breakglass gate status --targets {}", target.short())),
+    }
+}
+
+/// An order to the host. All of them may be repeated: each sets a state, and looks whose gate it is first.
+pub(super) fn order(script: Script, fresh_connection: bool) -> HostCommand {
+    HostCommand { script, fresh_connection, idempotent: true }
+}
+
+/// The same as an op.
+pub(super) fn op(script: Script) -> Op {
+    Op::Host(order(script, false))
+}
+
+/// The seed of the shares: the same on every host of a run, so that a source is in on all of them or on none.
+pub(super) fn seed(run: &str) -> u32 {
+    // FNV-1a.
+    run.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+/// Whole seconds, at least one.
+pub(super) fn secs(time: Duration) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX).max(1)
+}
+
+/// Milliseconds as people write them, without their fraction of a second.
+pub(super) fn words(ms: u64) -> String {
+    HumanDuration(Duration::from_secs(ms / 1000)).to_string()
+}
+
+/// Where a gate stands and how it goes on, in one sentence.
+pub(super) fn stand(state: &GateState) -> String {
+    let rungs = state.mark.as_ref().map(|mark| mark.rungs.as_slice()).unwrap_or_default();
+    let level = state.level();
+    let now = match level {
+        0 => "closed".to_owned(),
+        n => rungs.get(n - 1).map_or_else(|| "open".into(), |rung| format!("open for {rung} (stage {n})")),
+    };
+    let next = match rungs.get(level) {
+        Some(rung) => format!("{rung} in {} by itself", words(state.next_ms())),
+        None => format!("everybody in {} by itself", words(state.next_ms())),
+    };
+    format!("{now} ({}), {next}", state.back_end)
+}
+
+/// What a gate has done so far.
+pub(super) fn counted(state: &GateState) -> String {
+    let c = state.counters;
+    format!("{} new connections tried, {} let in, {} packets refused", c.attempts, c.admitted, c.refused)
+}
+
+/// Who knocks loudest.
+pub(super) fn loudest(state: &GateState, most: usize) -> Option<String> {
+    let top: Vec<String> =
+        state.talkers.iter().take(most).map(|Talker { addr, attempts }| format!("{addr} ({attempts})")).collect();
+    (!top.is_empty()).then(|| format!("{} sources within a minute, the loudest: {}", state.sources, top.join(", ")))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seed_is_the_run_s() {
+        assert_eq!(seed("r1"), seed("r1"));
+        assert_ne!(seed("r1"), seed("r2"));
+    }
+}

@@ -1,0 +1,398 @@
+//! What an operator asks of a gate, and the gate that follows from it on one host. Pure.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::duration::HumanDuration;
+use crate::host::gate::{self, Allow, BackEnd, Balancer, GateSpec, Reply, Scope, Side, Stage, Why};
+use crate::host::net::Net;
+use crate::kit::{Cluster, Host, Role};
+use crate::steps::Mark;
+
+use super::{USUAL_PORT, secs, seed};
+
+/// The set that stands for the kit's nodes.
+const KUBELETS: &str = "kubelets";
+
+/// Whom a gate stops, for how long, and how it opens.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(in crate::steps) struct Params {
+    /// The API's ports on the host; none: those that its API servers' processes and manifests name.
+    #[serde(default)]
+    ports: Vec<u16>,
+    /// Addresses and prefixes that are never stopped.
+    #[serde(default)]
+    allow: Vec<String>,
+    /// The operator's addresses, where the host does not show them by itself.
+    #[serde(default)]
+    allow_operator: Vec<String>,
+    /// Leaves the kubelets through: the kit's nodes, and the addresses of the set `kubelets`.
+    #[serde(default)]
+    allow_kubelets: bool,
+    /// Load balancers whose health checks may pass.
+    balancer: Option<BalancerParams>,
+    /// How long a gate stands that nobody confirmed over a new connection.
+    #[serde(default = "confirm_within")]
+    confirm_within: HumanDuration,
+    /// How long a confirmed gate stands before it opens by itself, stage by stage; extended while the run lives.
+    #[serde(default = "hold", rename = "for")]
+    hold: HumanDuration,
+    /// The time between two stages when it opens by itself.
+    #[serde(default = "step")]
+    step: HumanDuration,
+    /// The stages of the re-opening: `5` or `"5%"` of the sources, `"50/s"` new connections, or the name of a set.
+    #[serde(default = "stages")]
+    stages: Vec<StageWord>,
+    /// Named addresses and prefixes, for stages.
+    #[serde(default)]
+    sets: BTreeMap<String, Vec<String>>,
+    /// What a refused client gets.
+    #[serde(default)]
+    answer: Answer,
+    /// The back end; none: nftables where it works, else the iptables that the host uses.
+    back_end: Option<BackEnd>,
+    /// Stops what the host sends to the API instead of what comes in for it: for nodes.
+    nodes: Option<NodeParams>,
+    /// Hosts of the kit that try the port after it was closed: the proof from outside.
+    #[serde(default)]
+    pub(in crate::steps) probe_from: Vec<String>,
+}
+
+/// Load balancers before the API.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct BalancerParams {
+    /// Their addresses and prefixes.
+    addresses: Vec<String>,
+    /// New connections a second that all of them together may open.
+    per_second: u32,
+}
+
+/// A gate on nodes.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct NodeParams {
+    /// Addresses and ports of the API beside those of the kit: the `kubernetes` service's, a load balancer's.
+    #[serde(default)]
+    service: Vec<String>,
+    /// Only what comes from these addresses: the offender's pods.
+    #[serde(default)]
+    sources: Vec<String>,
+    /// Only what processes of this version 2 control group send.
+    cgroup: Option<String>,
+}
+
+/// What a refused client gets.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+enum Answer {
+    /// A TCP reset: it fails at once and knows it.
+    #[default]
+    Reset,
+    /// Nothing: it hangs until its own time-outs, and all come back at once.
+    Drop,
+}
+
+/// One stage as it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Value")]
+struct StageWord(Stage);
+
+impl TryFrom<Value> for StageWord {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let number = |digits: &str| digits.trim().parse::<u32>().ok();
+        let percent =
+            |n: u32| u8::try_from(n).map(Stage::Share).map_err(|_| format!("{n} % is no share of the sources"));
+        Ok(Self(if let Some(n) = number(text.strip_suffix('%').unwrap_or(&text)) {
+            percent(n)?
+        } else if let Some(rate) = text.strip_suffix("/s") {
+            Stage::Rate(number(rate).ok_or_else(|| format!("{text:?} is no rate such as 50/s"))?)
+        } else {
+            Stage::Set { name: text, nets: Vec::new() }
+        }))
+    }
+}
+
+impl JsonSchema for StageWord {
+    fn schema_name() -> Cow<'static, str> {
+        "Stage".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": ["integer", "string"], "examples": [5, "5%", "50/s", "kubelets"] })
+    }
+}
+
+fn confirm_within() -> HumanDuration {
+    HumanDuration::secs(30)
+}
+
+fn hold() -> HumanDuration {
+    HumanDuration::secs(15 * 60)
+}
+
+fn step() -> HumanDuration {
+    HumanDuration::secs(60)
+}
+
+fn stages() -> Vec<StageWord> {
+    [1, 5, 25, 50, 100].map(|n| StageWord(Stage::Share(n))).into()
+}
+
+/// The same, read and checked: everything but what only a kit and a host can say.
+#[derive(Debug, Clone)]
+pub(in crate::steps) struct Wish {
+    ports: Vec<u16>,
+    allow: BTreeSet<Allow>,
+    kubelets: Vec<Net>,
+    pub(in crate::steps) allow_kubelets: bool,
+    balancer: Option<Balancer>,
+    pub(in crate::steps) confirm_within: u32,
+    pub(in crate::steps) hold: u32,
+    step: u32,
+    stages: Vec<Stage>,
+    answer: Reply,
+    pub(in crate::steps) back_end: Option<BackEnd>,
+    nodes: Option<Nodes>,
+    pub(in crate::steps) probe_from: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Nodes {
+    service: Vec<SocketAddr>,
+    sources: Vec<Net>,
+    cgroup: Option<String>,
+}
+
+impl Params {
+    /// Reads addresses, stages and times.
+    ///
+    /// # Errors
+    /// Every fault, each beginning with the parameter's name.
+    pub(in crate::steps) fn read(self) -> Result<Wish, Vec<String>> {
+        let mut faults = Vec::new();
+        let mut sets: BTreeMap<String, Vec<Net>> = BTreeMap::new();
+        for (name, words) in &self.sets {
+            sets.insert(name.clone(), nets(&format!("sets.{name}"), words, &mut faults));
+        }
+        let asked = nets("allow", &self.allow, &mut faults).into_iter().map(|net| (net, Why::Asked));
+        let operator = nets("allowOperator", &self.allow_operator, &mut faults);
+        let operator = operator.into_iter().map(|net| (net, Why::Operator));
+        let allow = asked.chain(operator).map(|(net, why)| Allow { net, why }).collect();
+        let balancer = self.balancer.map(|balancer| Balancer {
+            nets: nets("balancer.addresses", &balancer.addresses, &mut faults),
+            per_second: balancer.per_second,
+        });
+        let stages = self.stages.into_iter().map(|StageWord(stage)| named(stage, &sets, &mut faults)).collect();
+        let nodes = self.nodes.map(|nodes| read_nodes(nodes, &mut faults));
+        if nodes.is_some() && !self.ports.is_empty() {
+            faults
+                .push("ports: a gate on nodes goes by addresses and their ports; put them under nodes.service".into());
+        }
+        let wish = Wish {
+            ports: self.ports,
+            allow,
+            kubelets: sets.remove(KUBELETS).unwrap_or_default(),
+            allow_kubelets: self.allow_kubelets,
+            balancer,
+            confirm_within: time(self.confirm_within),
+            hold: time(self.hold),
+            step: time(self.step),
+            stages,
+            answer: match self.answer {
+                Answer::Reset => Reply::Reset,
+                Answer::Drop => Reply::Silence,
+            },
+            back_end: self.back_end,
+            nodes,
+            probe_from: self.probe_from,
+        };
+        if faults.is_empty() { Ok(wish) } else { Err(faults) }
+    }
+}
+
+/// Seconds; a time below one second is no time at all, and is refused with the others.
+fn time(duration: HumanDuration) -> u32 {
+    if duration.0.as_secs() == 0 { 0 } else { secs(duration.0) }
+}
+
+fn read_nodes(nodes: NodeParams, faults: &mut Vec<String>) -> Nodes {
+    let mut service = Vec::new();
+    for word in &nodes.service {
+        match word.parse() {
+            Ok(addr) => service.push(addr),
+            Err(_) => faults.push(format!("nodes.service: {word:?} is no address with a port such as 10.96.0.1:443")),
+        }
+    }
+    if nodes.cgroup.is_some() && !nodes.sources.is_empty() {
+        faults.push("nodes: give either sources or cgroup".into());
+    }
+    Nodes { service, sources: nets("nodes.sources", &nodes.sources, faults), cgroup: nodes.cgroup }
+}
+
+fn nets(name: &str, words: &[String], faults: &mut Vec<String>) -> Vec<Net> {
+    let mut nets = Vec::new();
+    for word in words {
+        match word.parse::<Net>() {
+            Ok(net) => nets.push(net),
+            Err(error) => faults.push(format!("{name}: {error}")),
+        }
+    }
+    nets
+}
+
+/// A stage with the addresses of its set.
+fn named(stage: Stage, sets: &BTreeMap<String, Vec<Net>>, faults: &mut Vec<String>) -> Stage {
+    let Stage::Set { name, .. } = stage else { return stage };
+    let nets = sets.get(&name).cloned();
+    if nets.is_none() && name != KUBELETS {
+        let known: Vec<&str> = sets.keys().map(String::as_str).filter(|n| *n != KUBELETS).chain([KUBELETS]).collect();
+        faults.push(format!("stages: there is no set {name:?}; there are: {}", known.join(", ")));
+    }
+    Stage::Set { name, nets: nets.unwrap_or_default() }
+}
+
+impl Wish {
+    /// The gate on one host. Without a survey: as far as it can be told beforehand, on the usual port.
+    pub(in crate::steps) fn spec(
+        &self,
+        mark: &Mark,
+        at: u64,
+        cluster: &Cluster,
+        host: &Host,
+        seen: Option<&gate::Survey>,
+    ) -> GateSpec {
+        let kubelets = self.kubelets_of(cluster);
+        let mut stages = self.stages.clone();
+        for stage in &mut stages {
+            if let Stage::Set { name, nets } = stage
+                && name == KUBELETS
+            {
+                nets.clone_from(&kubelets);
+            }
+        }
+        GateSpec {
+            run: mark.run.clone(),
+            operator: mark.operator.clone(),
+            reason: mark.reason.clone(),
+            at,
+            side: self.side(cluster, seen),
+            allow: self.allowed(cluster, host, seen, &kubelets),
+            balancer: self.balancer.clone(),
+            answer: self.answer,
+            confirm_within: self.confirm_within,
+            hold: self.hold,
+            step: self.step,
+            stages,
+            seed: seed(&mark.run),
+        }
+    }
+
+    /// Whether the gate is on a node.
+    pub(in crate::steps) fn on_nodes(&self) -> bool {
+        self.nodes.is_some()
+    }
+
+    fn kubelets_of(&self, cluster: &Cluster) -> Vec<Net> {
+        let nodes = cluster.hosts.iter().filter(|host| host.roles.contains(&Role::Node));
+        let all: BTreeSet<Net> =
+            nodes.map(|host| Net::from(host.address)).chain(self.kubelets.iter().copied()).collect();
+        all.into_iter().collect()
+    }
+
+    fn side(&self, cluster: &Cluster, seen: Option<&gate::Survey>) -> Side {
+        let Some(nodes) = &self.nodes else {
+            let ports = match seen {
+                _ if !self.ports.is_empty() => self.ports.clone(),
+                Some(seen) => seen.api_ports().into_iter().collect(),
+                None => vec![USUAL_PORT],
+            };
+            return Side::Server { ports };
+        };
+        let spare = seen.and_then(|seen| seen.kubelet_cgroup.clone()).filter(|_| self.allow_kubelets);
+        let scope = match &nodes.cgroup {
+            Some(path) => Scope::Cgroup(path.clone()),
+            None if !nodes.sources.is_empty() => Scope::Sources(nodes.sources.clone()),
+            None => Scope::All { spare_cgroup: spare },
+        };
+        Side::Client { endpoints: endpoints(cluster), service: nodes.service.clone(), scope }
+    }
+
+    fn allowed(&self, cluster: &Cluster, host: &Host, seen: Option<&gate::Survey>, kubelets: &[Net]) -> Vec<Allow> {
+        let mut all = self.allow.clone();
+        let mut add = |net: Net, why| all.insert(Allow { net, why });
+        if let Some(address) = seen.and_then(|seen| seen.operator) {
+            add(address.into(), Why::Operator);
+        }
+        for peer in cluster.api_hosts().filter(|peer| peer.name != host.name) {
+            add(peer.address.into(), Why::Peer);
+        }
+        for peer in seen.iter().flat_map(|seen| &seen.peers) {
+            add((*peer).into(), Why::Peer);
+        }
+        if self.allow_kubelets {
+            for net in kubelets {
+                add(*net, Why::Kubelet);
+            }
+        }
+        all.into_iter().collect()
+    }
+}
+
+/// Where the cluster's API servers listen, seen from its nodes.
+pub(in crate::steps) fn endpoints(cluster: &Cluster) -> Vec<SocketAddr> {
+    let seen = cluster.api_servers.iter().filter_map(|server| {
+        if !server.address.ip().is_loopback() {
+            return Some(server.address);
+        }
+        let host = cluster.host(server.host.as_ref().or(server.via.as_ref())?)?;
+        Some(SocketAddr::new(host.address, server.address.port()))
+    });
+    seen.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(with: Value) -> Result<Wish, Vec<String>> {
+        serde_json::from_value::<Params>(with).map_err(|e| vec![e.to_string()])?.read()
+    }
+
+    #[test]
+    fn stages_are_read_as_people_write_them() {
+        let with = json!({ "stages": ["web", 5, "25%", "50/s"], "sets": { "web": ["10.1.0.0/16"] } });
+        let stages = read(with).unwrap().stages;
+        let web = Stage::Set { name: "web".into(), nets: vec!["10.1.0.0/16".parse().unwrap()] };
+        assert_eq!(stages, [web, Stage::Share(5), Stage::Share(25), Stage::Rate(50)]);
+    }
+
+    #[track_caller]
+    fn refused(with: Value, part: &str) {
+        let faults = read(with).err().unwrap_or_default();
+        assert!(faults.iter().any(|fault| fault.contains(part)), "{faults:?}");
+    }
+
+    #[test]
+    fn bad_parameters_are_refused_by_name() {
+        refused(json!({ "allow": ["10.0.0.300"] }), "allow: `10.0.0.300`");
+        refused(json!({ "stages": ["wbe"], "sets": { "web": [] } }), "no set \"wbe\"; there are: web, kubelets");
+        refused(json!({ "stages": ["x/s"] }), "no rate");
+        refused(json!({ "nodes": { "service": ["10.96.0.1"] } }), "nodes.service");
+        refused(json!({ "nodes": {}, "ports": [6443] }), "ports:");
+        refused(json!({ "backEnd": "pf" }), "pf");
+        refused(json!({ "hold": "15m" }), "unknown field");
+    }
+}

@@ -1,0 +1,155 @@
+//! `gate-confirm`: proves over a new connection that the operator still gets in, and lets a gate stand longer.
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::gate::{self as common, ORDER_SECS, USUAL_PORT, Whose};
+use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use crate::change::{Change, Inverse, Keep, Op, Target};
+use crate::duration::HumanDuration;
+use crate::host::gate::{self, BackEnd, GateState, Mark};
+use crate::kit::Cluster;
+
+const CONFIRM: &str = "confirm";
+/// A day: nobody means to shut an API for longer than that by a timer.
+const LONGEST_SECS: u64 = 86_400;
+
+/// The step kind.
+pub(super) struct GateConfirm;
+
+/// Which gate, and for how long.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Params {
+    /// Whose gate: a run's id, or `any`; none: this run's own.
+    of: Option<String>,
+    /// How long it stands from now on before its next stage comes by itself; none: as long as it was given at first.
+    #[serde(rename = "for")]
+    hold: Option<HumanDuration>,
+}
+
+impl Kind for GateConfirm {
+    fn name(&self) -> &'static str {
+        "gate-confirm"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Confirms or extends a gate that stands, over a new SSH connection, at the stage it is at.\n\n\
+         Costs no API request. Nothing to take back: the gate ends by itself, only later. A gate that has run out is not \
+         put up again by this."
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::ApiHosts
+    }
+
+    fn all_together(&self) -> bool {
+        true
+    }
+
+    fn schema(&self) -> Value {
+        schema_of::<Params>()
+    }
+
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+        let Params { of, hold } = params(with)?;
+        match hold {
+            Some(hold) if !(1..=LONGEST_SECS).contains(&hold.0.as_secs()) => {
+                Err(vec![format!("for: {hold}: take 1 second to 1 day")])
+            }
+            _ => Ok(Box::new(Confirm { whose: Whose::of(of), hold: hold.map(|hold| common::secs(hold.0)) })),
+        }
+    }
+}
+
+struct Confirm {
+    whose: Whose,
+    hold: Option<u32>,
+}
+
+impl Confirm {
+    fn change(&self, mark: &Mark, back_end: BackEnd, level: usize) -> Change {
+        let hold = self.hold.unwrap_or(mark.hold);
+        Change {
+            key: CONFIRM.into(),
+            op: Op::Host(common::order(gate::arm(mark, back_end, level, hold), true)),
+            guard: format!("the gate of run {} still stands", mark.run),
+            inverse: Inverse::NotNeeded("the gate ends by itself".into()),
+            because: format!("a new connection gets in, so the gate may stand for {hold} s"),
+            by_hand: "ssh in anew; then the fuses, as docs/gate.md shows them".into(),
+            deadline_secs: ORDER_SECS,
+            keep: Keep::Nothing,
+        }
+    }
+}
+
+/// The mark in what is announced.
+pub(super) fn unknown_mark(stages: usize) -> Mark {
+    let unknown = |what: &str| format!("<{what} of the gate>");
+    Mark {
+        run: unknown("run"),
+        operator: unknown("operator"),
+        reason: unknown("reason"),
+        at: 0,
+        ports: vec![USUAL_PORT],
+        hold: 900,
+        step: 60,
+        rungs: vec![gate::Rung::Share(1); stages],
+    }
+}
+
+impl Step for Confirm {
+    fn intent(&self) -> String {
+        "confirm the gate over a new connection, and let it stand longer".into()
+    }
+
+    fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
+        let change = self.change(&unknown_mark(4), BackEnd::Nft, 0);
+        vec![
+            Announced {
+                what: Sends::Look(gate::status()),
+                writes: false,
+                times: Times::AtMost(2),
+                why: "what stands, and whose it is".into(),
+            },
+            Announced {
+                what: Sends::Op(Box::new(change.op)),
+                writes: true,
+                times: Times::Once,
+                why: "with the gate's own ports, stages and back end, at the stage it is at".into(),
+            },
+        ]
+    }
+
+    fn refuse(&self, target: &Target, cluster: &Cluster) -> Vec<String> {
+        common::refuse(target, cluster)
+    }
+
+    fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
+        async move {
+            let state = common::status(look).await?;
+            let standing = state.as_ref().filter(|state| state.stands());
+            let Some((state, mark)) = standing.and_then(|state| Some((state, state.mark.as_ref()?))) else {
+                return Err(no_gate(look.target, state.as_ref()));
+            };
+            self.whose.allows(mark, look)?;
+            if look.history.done(CONFIRM) {
+                return Ok(Survey::done().saw(common::stand(state)));
+            }
+            Ok(Survey::change(self.change(mark, state.back_end, state.level())))
+        }
+        .boxed()
+    }
+}
+
+fn no_gate(target: &Target, state: Option<&GateState>) -> StepError {
+    let why = match state {
+        None => "no gate stands here: it was never closed, or the host was restarted, or its rules were flushed",
+        Some(state) if state.mark.is_none() => "rules with our name that are not ours are here",
+        Some(_) => "the gate has run out: it is open",
+    };
+    StepError::Refused { why: format!("{target}: {why}"), hint: Some("breakglass gate close".into()) }
+}
