@@ -13,7 +13,7 @@ use libtest_mimic::{Arguments, Trial};
 use crate::{command::run, isolate};
 
 /// A cold build of Kubernetes takes 10 minutes on two free cores.
-const BUILD_LIMIT: Duration = Duration::from_secs(45 * 60);
+const BUILD_LIMIT: Duration = Duration::from_mins(45);
 
 /// The `main` of a test binary that needs Kubernetes: builds it first, while there is still a way to the Go modules.
 pub fn main_with_kubernetes(tests: Vec<Trial>) -> ExitCode {

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How long a component may take to be ready; alone it takes 4 seconds, beside a build many times that.
-pub(crate) const UP: Duration = Duration::from_secs(120);
+pub(crate) const UP: Duration = Duration::from_mins(2);
 
 /// Loopback port of the first hollow node's proxy.
 const PROXIES: u16 = 12000;

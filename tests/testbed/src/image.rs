@@ -47,5 +47,5 @@ fn write_json(path: &Path, value: &Value) -> Result<()> {
 }
 
 fn output(command: &mut Command) -> Result<String> {
-    run(command, b"", Duration::from_secs(60))?.ok()
+    run(command, b"", Duration::from_mins(1))?.ok()
 }

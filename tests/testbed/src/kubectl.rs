@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{Access, Output, Running, User, binaries};
 
 /// How long a command may take unless its caller says otherwise.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// kubectl with one kubeconfig and a home of its own, whose discovery cache is cold at first and warm afterwards.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use testbed::{API_PORT, ControlPlane, Curl, Host, Lab, Meter, Options, Probe, User, test, wait_until};
 
 const SHORT: Duration = Duration::from_secs(3);
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 const NODES: u8 = 24;
 
 fn main() -> ExitCode {

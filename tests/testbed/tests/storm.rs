@@ -13,7 +13,7 @@ use testbed::{
 };
 
 /// As long as a patient engineer would wait for one command.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// One storm at a time: each needs what processor time there is.
 static ALONE: Mutex<()> = Mutex::new(());
 
