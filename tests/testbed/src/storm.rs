@@ -54,7 +54,7 @@ pub const STORM: Settings = Settings {
     slow: Duration::from_secs(8),
 };
 
-/// The same server with priority and fairness, which sheds most of 80 collectors: slow, but open.
+/// The same server with priority and fairness, which queues or sheds most of 80 collectors: slow, but open.
 pub const STORM_APF: Settings = Settings {
     name: "storm-apf",
     priority_and_fairness: true,
