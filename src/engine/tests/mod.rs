@@ -6,6 +6,7 @@ mod faults;
 mod formats;
 mod kills;
 mod limits;
+mod requests;
 mod stuck;
 mod support;
 mod waits;
