@@ -19,7 +19,13 @@ pub(super) struct Chosen {
 
 const SANDBOX: &str = "sandbox";
 /// Parameters whose value is known on the practice cluster.
-pub(super) const KNOWN_IN_SANDBOX: &[(&str, &str)] = &[("offender", crate::sandbox::OFFENDER)];
+pub(super) const KNOWN_IN_SANDBOX: &[(&str, &str)] = &[
+    ("offender", crate::sandbox::OFFENDER),
+    ("delete", "true"),
+    ("memory", "8Gi"),
+    // A practice run is over in a minute; a real re-opening takes its time.
+    ("window", "3s"),
+];
 
 /// The clusters that the flags name.
 pub(super) async fn choose(app: &App<'_>) -> Result<Chosen, Failure> {
