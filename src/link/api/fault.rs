@@ -5,6 +5,8 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use rustls::CertificateError;
+
 /// Why an attempt brought no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -96,7 +98,7 @@ impl Fault {
 
     fn from_tls(error: &rustls::Error) -> Self {
         match error {
-            rustls::Error::InvalidCertificate(why) => Self::new(FaultKind::Certificate, why.to_string()),
+            rustls::Error::InvalidCertificate(why) => Self::new(FaultKind::Certificate, distrust(why)),
             rustls::Error::AlertReceived(alert) => Self::new(FaultKind::Rejected, format!("TLS alert {alert:?}")),
             other => Self::new(FaultKind::Nonsense, other.to_string()),
         }
@@ -126,6 +128,19 @@ impl Fault {
             next = cause.source();
         }
         Self::new(FaultKind::Closed, error.to_string())
+    }
+}
+
+/// What is wrong with the server's certificate, in words.
+fn distrust(why: &CertificateError) -> String {
+    match why {
+        CertificateError::UnknownIssuer => "it is signed by an authority that the kit does not name".into(),
+        // Most clusters' authorities are called `kubernetes`, so a foreign one has the right name and the wrong key.
+        CertificateError::BadSignature => "it is signed by another authority of the same name".into(),
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            format!("it is for {}, not for {}", presented.join(", "), expected.to_str())
+        }
+        other => other.to_string(),
     }
 }
 

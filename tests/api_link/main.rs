@@ -1,0 +1,306 @@
+//! The API link and the live world against API servers on loopback that count, hang, cut and lie.
+
+mod fake;
+mod hooks;
+
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
+
+use breakglass::change::{Body, KubeCall, Method, Op, Outcome, Target};
+use breakglass::kit::{ApiServer, Cluster, Credential};
+use breakglass::world::live::{Live, Options};
+use breakglass::world::{Accept, KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads as _, World as _, Writes as _};
+use fake::{Authority, Does, Door, FakeServer, NAME};
+
+const PATH: &str = "/apis/apps/v1/namespaces/telemetry/daemonsets/agent";
+const GONE: &str =
+    r#"{"kind":"Status","code":404,"message":"daemonsets.apps \"agent\" not found","details":{"name":"agent"}}"#;
+const NOT_SERVED: &str =
+    r#"{"kind":"Status","code":404,"message":"the server could not find the requested resource","details":{}}"#;
+
+fn cluster(authority: &Authority, servers: &[std::net::SocketAddr]) -> Cluster {
+    let server = |(index, address): (usize, &std::net::SocketAddr)| ApiServer {
+        name: format!("cp{}", index + 1),
+        address: *address,
+        via: None,
+        host: None,
+    };
+    Cluster {
+        name: "prod".into(),
+        api_servers: servers.iter().enumerate().map(server).collect(),
+        hosts: Vec::new(),
+        tls_server_name: Some(NAME.into()),
+        ca: authority.pem(),
+        credential: Credential::Anonymous,
+        source: "the test".into(),
+    }
+}
+
+fn live(cluster: Cluster) -> Live {
+    Live::new([cluster], &Options { run: "r-1".into(), tell: None })
+}
+
+fn delete(idempotent: bool) -> Op {
+    Op::Kube(KubeCall {
+        method: Method::Delete,
+        path: PATH.into(),
+        content_type: "application/json".into(),
+        body: Body::Json(serde_json::json!({"preconditions": {"uid": "u"}})),
+        idempotent,
+        already: if idempotent { vec![404] } else { Vec::new() },
+        holds: None,
+    })
+}
+
+async fn perform(live: &Live, op: &Op, seconds: f64) -> Outcome {
+    live.perform(&Target::cluster("prod"), op, Duration::from_secs_f64(seconds)).await
+}
+
+async fn read(live: &Live, path: &str, seconds: f64) -> Result<KubeAnswer, ReadError> {
+    let read = KubeRead { path: path.into(), accept: Accept::Json, limit: Duration::from_secs_f64(seconds) };
+    live.kube(&Target::cluster("prod"), &read).await
+}
+
+/// A server with this script and a world that leads to it.
+async fn one(script: &[Does]) -> (FakeServer, Live) {
+    let authority = Authority::new();
+    let server = FakeServer::start(&authority, script).await;
+    let live = live(cluster(&authority, &[server.address]));
+    (server, live)
+}
+
+fn said(outcome: &Outcome) -> &str {
+    match outcome {
+        Outcome::Done(said) | Outcome::Failed(said) | Outcome::Unknown(said) => said,
+    }
+}
+
+#[tokio::test]
+async fn one_delete_is_one_request_with_nothing_before_it_and_every_byte_is_counted() {
+    let (server, live) = one(&[Does::Says(200, "{}")]).await;
+    let outcome = perform(&live, &delete(true), 20.0).await;
+    assert!(matches!(&outcome, Outcome::Done(said) if said.starts_with("200 from cp1 in ")), "{outcome:?}");
+    let requests = server.seen.requests();
+    let [request] = &requests[..] else { panic!("{requests:?}") };
+    assert_eq!(request.line, format!("DELETE {PATH}"));
+    assert_eq!(request.body, br#"{"preconditions":{"uid":"u"}}"#);
+    let header = |name: &str| request.headers.get(name).map(|value| value.to_str().unwrap());
+    let agent = concat!("breakglass/", env!("CARGO_PKG_VERSION"), " (run r-1)");
+    assert_eq!(header("user-agent"), Some(agent));
+    assert_eq!(header("accept"), Some("application/json"));
+    assert_eq!(header("accept-encoding"), Some("identity"));
+    assert_eq!(header("content-type"), Some("application/json"));
+    assert_eq!(header("authorization"), None);
+    assert_eq!(server.seen.connections.load(SeqCst), 1);
+    let costs = live.costs();
+    let cost = costs["prod/api/cp1"];
+    assert_eq!(cost.requests, 1);
+    assert_eq!(cost.bytes_out, server.seen.bytes_in.load(SeqCst));
+    assert_eq!(cost.bytes_in, server.seen.bytes_out.load(SeqCst));
+    assert!(cost.bytes_out > 100 && cost.bytes_in > 20, "{cost:?}");
+}
+
+#[tokio::test]
+async fn a_look_and_a_write_share_one_connection_and_a_new_one_resumes_the_session() {
+    let closing = Does::With(200, ("connection", "close"));
+    let (server, live) = one(&[Does::Says(200, "{}"), closing, Does::Says(200, "{}")]).await;
+    assert_eq!(read(&live, PATH, 20.0).await.unwrap().code, 200);
+    assert!(matches!(perform(&live, &delete(true), 20.0).await, Outcome::Done(_)));
+    assert_eq!(server.seen.connections.load(SeqCst), 1);
+    assert!(read(&live, PATH, 20.0).await.is_ok());
+    assert_eq!((server.seen.connections.load(SeqCst), server.seen.resumed.load(SeqCst)), (2, 1));
+    assert_eq!(server.seen.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_token_is_sent_and_stands_in_no_message() {
+    let authority = Authority::new();
+    let server = FakeServer::start(&authority, &[Does::Says(403, "{}")]).await;
+    let mut cluster = cluster(&authority, &[server.address]);
+    cluster.credential = Credential::Token("hush-hush".into());
+    let live = live(cluster);
+    let outcome = perform(&live, &delete(true), 20.0).await;
+    assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+    assert!(!format!("{outcome:?}").contains("hush"));
+    assert_eq!(server.seen.requests()[0].headers["authorization"], "Bearer hush-hush");
+}
+
+#[tokio::test]
+async fn a_429_is_obeyed_and_nothing_retries_behind_our_back() {
+    let later = Does::With(429, ("retry-after", "1"));
+    let (server, live) = one(&[later, Does::Says(200, "{}")]).await;
+    assert!(matches!(perform(&live, &delete(false), 20.0).await, Outcome::Done(_)));
+    let requests = server.seen.requests();
+    assert_eq!(requests.len(), 2);
+    assert!(requests[1].at - requests[0].at >= Duration::from_secs(1));
+    assert_eq!(live.costs()["prod/api/cp1"].requests, 2);
+}
+
+#[tokio::test]
+async fn what_may_be_done_once_only_is_sent_once_when_its_answer_is_lost() {
+    for lost in [Does::Says(503, "{}"), Does::Says(504, "{}"), Does::Closes, Does::Resets] {
+        let (server, live) = one(&[lost.clone(), Does::Says(200, "{}")]).await;
+        let outcome = perform(&live, &delete(false), 20.0).await;
+        assert!(matches!(outcome, Outcome::Unknown(_)), "{lost:?}: {outcome:?}");
+        assert_eq!(server.seen.requests().len(), 1, "{lost:?}");
+    }
+    let (server, live) = one(&[Does::Hangs]).await;
+    let outcome = perform(&live, &delete(false), 2.0).await;
+    assert!(matches!(&outcome, Outcome::Unknown(said) if said.contains("no answer")), "{outcome:?}");
+    assert_eq!(server.seen.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_guarded_delete_goes_on_after_a_lost_answer_and_a_404_then_means_done() {
+    for lost in [Does::Closes, Does::Resets, Does::Says(504, "{}")] {
+        let (server, live) = one(&[lost.clone(), Does::Says(404, GONE)]).await;
+        let outcome = perform(&live, &delete(true), 20.0).await;
+        assert!(matches!(&outcome, Outcome::Done(said) if said.contains("an earlier attempt of ours")), "{outcome:?}");
+        assert_eq!(server.seen.requests().len(), 2, "{lost:?}");
+    }
+    let (_server, live) = one(&[Does::Says(404, GONE)]).await;
+    let outcome = perform(&live, &delete(true), 20.0).await;
+    assert!(matches!(&outcome, Outcome::Done(said) if said.contains("it was so already")), "{outcome:?}");
+    let (_server, live) = one(&[Does::Says(404, NOT_SERVED)]).await;
+    let outcome = perform(&live, &delete(true), 20.0).await;
+    assert!(matches!(&outcome, Outcome::Failed(said) if said.contains("could not find the requested")), "{outcome:?}");
+    // Whatever the first attempt did may be the reason of the refusal of the second.
+    let (_server, live) = one(&[Does::Closes, Does::Says(409, "{}")]).await;
+    assert!(matches!(perform(&live, &delete(true), 20.0).await, Outcome::Unknown(_)));
+}
+
+#[tokio::test]
+async fn a_hanging_server_gets_four_overlapping_attempts_and_no_more() {
+    let (server, live) = one(&[Does::Hangs]).await;
+    let began = Instant::now();
+    let outcome = perform(&live, &delete(true), 7.0).await;
+    assert!(matches!(&outcome, Outcome::Unknown(said) if said.contains("cp1 (127.0.0.1:")), "{outcome:?}");
+    assert!(began.elapsed() < Duration::from_secs(9));
+    assert_eq!(server.seen.lines(), vec![format!("DELETE {PATH}"); 4]);
+    assert_eq!(server.seen.most_open.load(SeqCst), 4);
+    assert_eq!(live.costs()["prod/api/cp1"].requests, 4);
+}
+
+#[tokio::test]
+async fn a_server_that_cuts_handshakes_got_nothing_so_the_write_failed() {
+    let authority = Authority::new();
+    let server = FakeServer::with(&authority, NAME, Door::Slams, &[Does::Says(200, "{}")]).await;
+    let live = live(cluster(&authority, &[server.address]));
+    let outcome = perform(&live, &delete(true), 3.0).await;
+    let told = "during the TLS handshake";
+    assert!(
+        matches!(&outcome, Outcome::Failed(said) if said.starts_with("not done: ") && said.contains(told)),
+        "{outcome:?}"
+    );
+    let connections = server.seen.connections.load(SeqCst);
+    assert!((3..10).contains(&connections), "tried again, but not in a spin: {connections}");
+    assert_eq!(live.costs(), std::collections::BTreeMap::new(), "no request was sent");
+}
+
+#[tokio::test]
+async fn a_server_without_the_right_certificate_is_sent_nothing() {
+    let authority = Authority::new();
+    let stranger = FakeServer::start(&Authority::new(), &[Does::Says(200, "{}")]).await;
+    let renamed = FakeServer::with(&authority, "other.example", Door::Open, &[Does::Says(200, "{}")]).await;
+    let plain = FakeServer::with(&authority, NAME, Door::Plain, &[Does::Says(200, "{}")]).await;
+    for (server, words) in
+        [(&stranger, "signed by another authority"), (&renamed, "other.example"), (&plain, "makes no sense")]
+    {
+        let live = live(cluster(&authority, &[server.address]));
+        let began = Instant::now();
+        let outcome = perform(&live, &delete(true), 20.0).await;
+        assert!(matches!(&outcome, Outcome::Failed(said) if said.contains(words)), "{outcome:?}");
+        let error = read(&live, PATH, 20.0).await.unwrap_err();
+        let kind = if words == "makes no sense" { ReadErrorKind::Nonsense } else { ReadErrorKind::Refused };
+        assert_eq!(error.kind, kind, "{error}");
+        assert!(error.hint.as_ref().unwrap().starts_with("openssl s_client -connect 127.0.0.1:"), "{error:?}");
+        assert_eq!((server.seen.requests().len(), server.seen.connections.load(SeqCst)), (0, 2));
+        assert!(began.elapsed() < Duration::from_secs(5), "at once");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_client_certificate_is_named_as_such() {
+    let authority = Authority::new();
+    let server = FakeServer::with(&authority, NAME, Door::Demands, &[Does::Says(200, "{}")]).await;
+    let mut cluster = cluster(&authority, &[server.address]);
+    let (cert, key) = authority.issue("somebody");
+    cluster.credential = Credential::Certificate { cert: cert.into(), key: key.into() };
+    let live = live(cluster);
+    let outcome = perform(&live, &delete(false), 10.0).await;
+    assert!(
+        matches!(&outcome, Outcome::Failed(said) if said.contains("it refused our client certificate")),
+        "{outcome:?}"
+    );
+    assert_eq!(read(&live, PATH, 10.0).await.unwrap_err().kind, ReadErrorKind::Refused);
+    assert_eq!(server.seen.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn a_dead_server_costs_nothing_and_a_silent_one_a_second_and_a_half() {
+    let authority = Authority::new();
+    let dead = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let good = FakeServer::start(&authority, &[Does::Says(200, "{}")]).await;
+    let began = Instant::now();
+    let world = live(cluster(&authority, &[dead, good.address]));
+    assert_eq!(read(&world, PATH, 20.0).await.unwrap().server, "cp2");
+    assert!(began.elapsed() < Duration::from_secs(1));
+
+    let silent = FakeServer::with(&authority, NAME, Door::Silent, &[Does::Hangs]).await;
+    let world = live(cluster(&authority, &[silent.address, good.address]));
+    let began = Instant::now();
+    assert_eq!(read(&world, PATH, 20.0).await.unwrap().server, "cp2");
+    assert!((1..4).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    let began = Instant::now();
+    assert_eq!(read(&world, PATH, 20.0).await.unwrap().server, "cp2");
+    assert!(began.elapsed() < Duration::from_secs(1), "it is remembered which one answers");
+}
+
+#[tokio::test]
+async fn an_answer_that_never_ends_is_no_answer_to_a_look_but_its_head_is_one_to_a_write() {
+    let (_server, live) = one(&[Does::Trickles]).await;
+    let error = read(&live, PATH, 2.0).await.unwrap_err();
+    assert_eq!(error.kind, ReadErrorKind::TimedOut, "{error}");
+    let outcome = perform(&live, &delete(false), 2.0).await;
+    assert!(matches!(&outcome, Outcome::Done(said) if said.starts_with("200 ")), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn health_is_what_the_server_says_and_is_asked_once() {
+    let (server, live) = one(&[Does::Says(500, "[-]etcd failed")]).await;
+    let answer = read(&live, "/readyz?verbose", 10.0).await.unwrap();
+    assert_eq!((answer.code, answer.text.as_str()), (500, "[-]etcd failed"));
+    assert_eq!(server.seen.lines(), ["GET /readyz?verbose"]);
+    let live = live_nowhere();
+    let error = read(&live, "/readyz", 10.0).await.unwrap_err();
+    assert_eq!((error.kind, error.tried.len()), (ReadErrorKind::NoRoute, 1), "{error}");
+}
+
+fn live_nowhere() -> Live {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    live(cluster(&Authority::new(), &[listener.local_addr().unwrap()]))
+}
+
+#[tokio::test]
+async fn every_attempt_is_told_and_a_named_server_is_the_only_one_asked() {
+    let authority = Authority::new();
+    let first = FakeServer::start(&authority, &[Does::Says(200, "{}")]).await;
+    let second = FakeServer::start(&authority, &[Does::Closes, Does::Says(200, "{}")]).await;
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let hears = std::sync::Arc::clone(&told);
+    let tell = std::sync::Arc::new(move |line: &str| hears.lock().unwrap().push(line.to_owned()));
+    let options = Options { run: "r-2".into(), tell: Some(tell) };
+    let live = Live::new([cluster(&authority, &[first.address, second.address])], &options);
+    let outcome = live.perform(&Target::api_server("prod", "cp2"), &delete(true), Duration::from_secs(10)).await;
+    assert!(said(&outcome).starts_with("200 from cp2 in ") && said(&outcome).ends_with("(attempt 2)"), "{outcome:?}");
+    assert_eq!(first.seen.connections.load(SeqCst), 0);
+    let told = told.lock().unwrap();
+    assert_eq!(told.len(), 2, "{told:?}");
+    let start = format!("DELETE {PATH}: cp2 ({}): the connection was closed without an answer (after ", second.address);
+    assert!(told[0].starts_with(&start), "{told:?}");
+    let outcome = live.perform(&Target::api_server("prod", "cp9"), &delete(true), Duration::from_secs(10)).await;
+    assert!(matches!(&outcome, Outcome::Failed(said) if said.contains("no API server \"cp9\"")), "{outcome:?}");
+}

@@ -1,0 +1,241 @@
+//! The live world against a real control plane: what the API server's own audit log says that we sent.
+
+use std::process::ExitCode;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use breakglass::change::{Body, HostCommand, KubeCall, Method, Op, Outcome, Target};
+use breakglass::host::Script;
+use breakglass::kit::load;
+use breakglass::process::Process;
+use breakglass::world::live::{Live, Options};
+use breakglass::world::{Accept, KubeAnswer, KubeRead, ReadErrorKind, Reads as _, World as _, Writes as _};
+use testbed::{ControlPlane, Host, Kit, Lab, Meter, Options as Plan, User, test};
+
+const LIMIT: Duration = Duration::from_secs(60);
+const AGENT: &str = "/apis/apps/v1/namespaces/default/daemonsets/agent";
+
+fn main() -> ExitCode {
+    testbed::main_with_kubernetes(vec![
+        test("delete_with_its_save_is_two_requests_on_one_connection_and_nothing_else", delete_direct),
+        test("delete_through_ssh_reaches_the_loopback_of_the_host", delete_through_ssh),
+        test("users_that_are_nobody_or_expired_or_foreign_are_told_so", wrong_users),
+        test("a_server_with_a_foreign_certificate_gets_no_request", foreign_server),
+        test("a_server_that_restarts_is_written_to_once_it_is_back", restart),
+        test("a_dead_session_is_replaced_for_looks_and_lost_writes_are_unknown", sessions),
+    ])
+}
+
+struct Plane {
+    plane: ControlPlane,
+    hosts: Vec<Host>,
+}
+
+fn shared() -> Result<&'static Plane> {
+    static PLANE: OnceLock<Result<Plane, String>> = OnceLock::new();
+    let start = || -> Result<Plane> {
+        let lab = Lab::shared()?;
+        let hosts = lab.hosts(["cp1"])?;
+        let plane = ControlPlane::start(lab, &[&hosts[0]], &Plan::default())?;
+        Ok(Plane { plane, hosts })
+    };
+    let plane = PLANE.get_or_init(|| start().map_err(|error| format!("{error:#}")));
+    plane.as_ref().map_err(|error| anyhow!("{error}"))
+}
+
+/// A world with one cluster, `lab`.
+struct World {
+    live: Live,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl World {
+    fn new(kit: &Kit, run: &str) -> Result<Self> {
+        let lab = Lab::shared()?;
+        let folder = lab.folder("kits")?.join(run);
+        kit.write(lab, &folder, "lab")?;
+        let cluster = load::file(&folder.join("lab.yaml"), &Process::real()).map_err(|why| anyhow!("{why:#?}"))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        Ok(Self { live: Live::new([cluster], &Options { run: run.into(), tell: None }), runtime })
+    }
+
+    fn direct(user: User, run: &str) -> Result<Self> {
+        let Plane { plane, hosts } = shared()?;
+        Self::new(&Kit::direct(hosts).with_credentials(&plane.credential_files(user)?), run)
+    }
+
+    fn get(&self, path: &str) -> Result<KubeAnswer, breakglass::world::ReadError> {
+        let read = KubeRead { path: path.into(), accept: Accept::Json, limit: LIMIT };
+        self.runtime.block_on(self.live.kube(&Target::cluster("lab"), &read))
+    }
+
+    fn perform(&self, target: &Target, op: &Op) -> Outcome {
+        self.runtime.block_on(self.live.perform(target, op, LIMIT))
+    }
+
+    /// Reads the object, deletes it with its uid as a precondition.
+    fn delete(&self) -> Result<Outcome> {
+        let answer = self.get(AGENT)?;
+        ensure!(answer.code == 200, "{}", answer.message());
+        let json = answer.json();
+        let uid = json["metadata"]["uid"].as_str().context("a uid")?;
+        Ok(self.perform(&Target::cluster("lab"), &delete(uid)))
+    }
+}
+
+fn delete(uid: &str) -> Op {
+    let body = serde_json::json!({
+        "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background", "preconditions": {"uid": uid},
+    });
+    Op::Kube(KubeCall {
+        method: Method::Delete,
+        path: AGENT.into(),
+        content_type: "application/json".into(),
+        body: Body::Json(body),
+        idempotent: true,
+        already: vec![404],
+        holds: None,
+    })
+}
+
+fn make_agent() -> Result<()> {
+    shared()?.plane.kubectl(User::Masters)?.apply(
+        "
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec: {containers: [{name: main, image: none.invalid/none:1}]}
+",
+    )
+}
+
+fn delete_direct() -> Result<()> {
+    let Plane { plane, hosts } = shared()?;
+    make_agent()?;
+    let audit = plane.servers()[0].audit();
+    let mark = audit.mark()?;
+    let meter = Meter::start(Lab::shared()?, &[(hosts[0].ip4(), 6443).into()])?;
+    let world = World::direct(User::Alice, "r-direct")?;
+    let outcome = world.delete()?;
+    ensure!(matches!(&outcome, Outcome::Done(said) if said.starts_with("200 from cp1 in ")), "{outcome:?}");
+    let requests = audit.by("alice", mark)?;
+    let seen: Vec<_> = requests.iter().map(|request| (request.verb.as_str(), request.uri.as_str())).collect();
+    ensure!(seen == [("get", AGENT), ("delete", AGENT)], "{seen:?}");
+    let agent = concat!("breakglass/", env!("CARGO_PKG_VERSION"), " (run r-direct)");
+    ensure!(requests.iter().all(|request| request.user_agent == agent), "{requests:?}");
+    let traffic = meter.read()?[0];
+    ensure!(traffic.connections == 1, "{traffic:?}");
+    let cost = world.live.costs()["lab/api/cp1"];
+    ensure!(cost.requests == 2, "{cost:?}");
+    ensure!(cost.bytes_out > 0 && cost.bytes_out < traffic.sent, "{cost:?} of {traffic:?}");
+    ensure!(cost.bytes_in > 0 && cost.bytes_in < traffic.received, "{cost:?} of {traffic:?}");
+    // A second time: gone is what was wanted; another object of the name is not ours to delete.
+    let outcome = world.perform(&Target::cluster("lab"), &delete("00000000-0000-0000-0000-000000000000"));
+    ensure!(matches!(&outcome, Outcome::Done(said) if said.starts_with("404 ")), "{outcome:?}");
+    make_agent()?;
+    let outcome = world.perform(&Target::cluster("lab"), &delete("00000000-0000-0000-0000-000000000000"));
+    ensure!(matches!(&outcome, Outcome::Failed(said) if said.starts_with("409 ")), "{outcome:?}");
+    let outcome = world.delete()?;
+    ensure!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+    Ok(())
+}
+
+fn delete_through_ssh() -> Result<()> {
+    let Plane { plane, hosts } = shared()?;
+    make_agent()?;
+    let audit = plane.servers()[0].audit();
+    let mark = audit.mark()?;
+    let servers = [(hosts[0].ip4(), 6443).into(), (hosts[0].ip4(), 22).into()];
+    let meter = Meter::start(Lab::shared()?, &servers)?;
+    let world = World::new(&Kit::through(hosts).with_credentials(&plane.credential_files(User::Alice)?), "r-ssh")?;
+    let outcome = world.delete()?;
+    ensure!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+    let requests = audit.by("alice", mark)?;
+    ensure!(requests.len() == 2 && requests.iter().all(|one| one.source_ips == ["127.0.0.1"]), "{requests:?}");
+    let traffic = meter.read()?;
+    ensure!((traffic[0].connections, traffic[1].connections) == (0, 1), "{traffic:?}");
+    Ok(())
+}
+
+fn wrong_users() -> Result<()> {
+    let path = "/api/v1/namespaces/default/pods?limit=1";
+    for (user, code) in [(User::Nobody, 403), (User::Expired, 401), (User::Foreign, 401)] {
+        let world = World::direct(user, &format!("r-{user:?}").to_lowercase())?;
+        let began = Instant::now();
+        ensure!(world.get(path)?.code == code, "{user:?}");
+        let outcome = world.perform(&Target::cluster("lab"), &delete("u"));
+        let words = format!("{code} from cp1 in ");
+        ensure!(matches!(&outcome, Outcome::Failed(said) if said.starts_with(&words)), "{user:?}: {outcome:?}");
+        ensure!(world.live.costs()["lab/api/cp1"].requests == 2, "{user:?}");
+        ensure!(began.elapsed() < Duration::from_secs(10), "at once, not after retries");
+    }
+    Ok(())
+}
+
+fn foreign_server() -> Result<()> {
+    let Plane { plane, .. } = shared()?;
+    let server = &plane.servers()[0];
+    let world = World::direct(User::Alice, "r-forged")?;
+    let forged = server.with_wrong_certificate(plane.pki())?;
+    let mark = server.audit().mark()?;
+    let outcome = world.perform(&Target::cluster("lab"), &delete("u"));
+    let words = "its certificate is not trusted, nothing was sent";
+    ensure!(matches!(&outcome, Outcome::Failed(said) if said.contains(words)), "{outcome:?}");
+    let error = world.get(AGENT).expect_err("a forged server is not read from");
+    ensure!(error.kind == ReadErrorKind::Refused, "{error}");
+    ensure!(server.audit().by("alice", mark)?.is_empty());
+    ensure!(world.live.costs().is_empty(), "{:?}", world.live.costs());
+    drop(forged);
+    ensure!(world.get("/readyz")?.code == 200, "the same world, once the server is itself again");
+    Ok(())
+}
+
+fn restart() -> Result<()> {
+    let Plane { plane, .. } = shared()?;
+    make_agent()?;
+    let server = &plane.servers()[0];
+    let world = World::direct(User::Alice, "r-restart")?;
+    let uid = world.get(AGENT)?.json()["metadata"]["uid"].as_str().context("a uid")?.to_owned();
+    server.component().kill()?;
+    let error = world.get("/readyz").expect_err("nobody listens");
+    ensure!(error.kind == ReadErrorKind::NoRoute, "{error}");
+    std::thread::scope(|scope| -> Result<()> {
+        let back = scope.spawn(|| server.restart());
+        let outcome = world.perform(&Target::cluster("lab"), &delete(&uid));
+        ensure!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+        back.join().map_err(|_| anyhow!("the restart panicked"))?
+    })
+}
+
+fn sessions() -> Result<()> {
+    let Plane { hosts, .. } = shared()?;
+    let world = World::new(&Kit::through(hosts), "r-sessions")?;
+    let target = Target::host("lab", "cp1");
+    let look = |script: &Script| world.runtime.block_on(world.live.script(&target, script, LIMIT));
+    let who = Script::new("test.who", "say pid $PPID; say who \"$(id -un)\"");
+    let first = look(&who)?;
+    ensure!(first.stdout.contains("who=root\n"), "{first:?}");
+    ensure!(look(&who)?.stdout == first.stdout, "one session is kept");
+    // Every session of the server ends, but not the server.
+    hosts[0].sh("for pid in $(pgrep -f 'sshd: root@notty'); do kill $pid; done")?;
+    let second = look(&who)?;
+    ensure!(second.status == 0 && second.stdout != first.stdout, "{second:?}");
+
+    let command = |body: &str, idempotent| {
+        Op::Host(HostCommand { script: Script::new("test.op", body), fresh_connection: false, idempotent })
+    };
+    let failed = world.perform(&target, &command("fail 'no such rule'", true));
+    ensure!(failed == Outcome::Failed("no such rule".into()), "{failed:?}");
+    let lost = world.perform(&target, &command("echo x >>/tmp/once; kill -9 $(ps -o ppid= -p $PPID)", false));
+    ensure!(matches!(lost, Outcome::Unknown(_)), "{lost:?}");
+    ensure!(hosts[0].sh("wc -l </tmp/once")?.ok()?.trim() == "1", "it was not sent twice");
+    let fresh = Op::Host(HostCommand { script: who, fresh_connection: true, idempotent: true });
+    let outcome = world.perform(&target, &fresh);
+    ensure!(matches!(&outcome, Outcome::Done(said) if said.contains("who=root")), "{outcome:?}");
+    Ok(())
+}
