@@ -19,7 +19,7 @@ pub struct Call<'a> {
     pub method: &'static str,
     /// The whole URL.
     pub url: &'a str,
-    /// Addresses to dial instead of looking the host up.
+    /// Addresses to dial instead of looking the host up; a port in the URL goes before theirs.
     pub dial: &'a [SocketAddr],
     /// Headers.
     pub headers: &'a [(String, String)],
@@ -104,7 +104,7 @@ fn chain(error: &reqwest::Error) -> String {
     let mut line = if error.is_timeout() { "no answer in time".to_owned() } else { "no answer".to_owned() };
     let mut next = std::error::Error::source(error);
     while let Some(cause) = next {
-        line.push_str(&format!(": {cause}"));
+        line = format!("{line}: {cause}");
         next = cause.source();
     }
     line

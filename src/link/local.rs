@@ -44,16 +44,15 @@ pub async fn run(argv: &[String], limit: Duration) -> Ran {
     };
     let group = child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
     let guard = KillGroup(group);
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let ended = timeout(limit, async { tokio::join!(child.wait(), read(stdout), read(stderr)) }).await;
+    let (out, err) = (read(child.stdout.take()), read(child.stderr.take()));
+    let ended = timeout(limit, async { tokio::join!(child.wait(), out, err) }).await;
     match ended {
         Ok((Ok(status), stdout, stderr)) => {
             guard.spare();
             let status = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
             Ran::Exited { status, stdout, stderr }
         }
-        Ok((Err(error), ..)) => Ran::NotStarted(format!("{program}: {error}")),
-        Err(_) => Ran::Killed,
+        Ok((Err(_), ..)) | Err(_) => Ran::Killed,
     }
 }
 

@@ -23,6 +23,8 @@ use super::standing::Standing;
 const STAGGER: Duration = Duration::from_millis(1500);
 /// How long one of several attempts lives: nearly as long as an API server works on a request before its own 504.
 const LIFE: Duration = Duration::from_secs(30);
+/// How soon a server is looked at again whose last attempt is still on its way.
+const RECHECK: Duration = Duration::from_millis(500);
 /// Open attempts of one request over all servers: each is a connection and a seat that a drowning server has to spare.
 const AT_ONCE: usize = 4;
 /// The pause before a server that failed at once is dialled again; doubled each time up to the cap.
@@ -136,19 +138,31 @@ enum Verdict {
 }
 
 fn judge(kind: Kind, answer: &Answer, starting: bool) -> Verdict {
+    if kind == Kind::Health || (kind.writes() && answer.refused_by_webhook()) {
+        return Verdict::Stands;
+    }
     let pause = answer.retry_after.unwrap_or(PAUSE).min(RETRY_AFTER_CAP);
     match answer.code {
-        _ if kind == Kind::Health => Verdict::Stands,
         // Said before the request is looked at: by priority and fairness, or by the limit on requests in flight.
         429 => Verdict::Again(pause),
         503 if kind == Kind::Single => Verdict::Broken,
+        // A balancer says so too, and that one knows no more than we do: see `ended`.
         503 => Verdict::Again(pause),
-        500 if kind.writes() && answer.refused_by_webhook() => Verdict::Stands,
         500 | 502 | 504 => Verdict::Broken,
         401 | 403 if starting => Verdict::Again(PAUSE),
         404 if starting && !answer.names_an_object() => Verdict::Again(PAUSE),
         _ => Verdict::Stands,
     }
+}
+
+/// What the attempts have to know of a server beforehand.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    /// Name, address and way, for sentences.
+    pub(super) label: &'a str,
+    /// How long an attempt may be on its way before another is sent after it: a second one beside a slow dial or login
+    /// would only arrive together with the first.
+    pub(super) patience: Duration,
 }
 
 /// One server during one request.
@@ -171,14 +185,14 @@ struct Flight {
 }
 
 /// Everything about one request but the futures of its attempts.
-struct Drive<'a, L, T> {
+struct Drive<'a, V, T> {
     kind: Kind,
     deadline: Instant,
     lanes: Vec<Lane>,
     open: Vec<Flight>,
     next_start: Instant,
     standing: &'a Standing,
-    label: L,
+    view: V,
     tell: T,
     tried: Vec<Tried>,
     unanswered: bool,
@@ -186,26 +200,40 @@ struct Drive<'a, L, T> {
     last: Option<Reply>,
 }
 
-impl<'a, L: Fn(usize) -> &'a str, T: Fn(&Tried)> Drive<'a, L, T> {
+impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
     fn may_start(&self, lane: &Lane) -> bool {
         lane.shut.is_none() && (self.kind != Kind::Health || lane.started == 0)
     }
 
-    /// The lane for the next attempt: the one with the fewest open, then the fewest so far, then the best known.
-    fn pick(&self, now: Instant) -> Option<usize> {
-        let ready = |lane: &Lane| self.may_start(lane) && lane.not_before <= now;
-        let lanes = self.lanes.iter().enumerate().filter(|(_, lane)| ready(lane));
-        lanes.min_by_key(|(_, lane)| (lane.open, lane.started)).map(|(index, _)| index)
+    /// Is an attempt still on its way to this server, and is it too early to send another after it?
+    fn awaited(&self, index: usize, now: Instant) -> bool {
+        let patience = (self.view)(self.lanes[index].server).patience;
+        let on_its_way = |open: &Flight| open.lane == index && !open.received.load(Ordering::Relaxed);
+        self.open.iter().any(|open| on_its_way(open) && now - open.began < patience)
     }
 
-    /// When the next attempt may start, if one may at all.
-    fn next(&self) -> Option<Instant> {
-        let soonest = self.lanes.iter().filter(|lane| self.may_start(lane)).map(|lane| lane.not_before).min();
-        soonest.map(|soonest| soonest.max(self.next_start))
+    /// The lane for the next attempt: the one with the fewest open, then the fewest so far, then the best known.
+    fn pick(&self, now: Instant) -> Option<usize> {
+        let ready = |index: &usize| {
+            let lane = &self.lanes[*index];
+            self.may_start(lane) && lane.not_before <= now && !self.awaited(*index, now)
+        };
+        let ready = (0..self.lanes.len()).filter(ready);
+        ready.min_by_key(|index| (self.lanes[*index].open, self.lanes[*index].started))
+    }
+
+    /// When it is worth trying to start the next attempt, if one may start at all.
+    fn next(&self, now: Instant) -> Option<Instant> {
+        let lanes = (0..self.lanes.len()).filter(|index| self.may_start(&self.lanes[*index]));
+        let soonest = lanes.map(|index| {
+            let not_before = self.lanes[index].not_before;
+            if self.awaited(index, now) { not_before.max(now + RECHECK) } else { not_before }
+        });
+        soonest.min().map(|soonest| soonest.max(self.next_start))
     }
 
     fn note(&mut self, lane: usize, came: String, took: Duration) {
-        let label = (self.label)(self.lanes[lane].server).to_owned();
+        let label = (self.view)(self.lanes[lane].server).label.to_owned();
         let tried = Tried { label, came, took, times: 1 };
         (self.tell)(&tried);
         match self.tried.iter_mut().rev().find(|last| last.label == tried.label) {
@@ -237,6 +265,7 @@ impl<'a, L: Fn(usize) -> &'a str, T: Fn(&Tried)> Drive<'a, L, T> {
         };
         self.standing.answered(server, took, pause.filter(|_| answer.retry_after.is_some()));
         self.note(flight.lane, said(&answer), took);
+        self.unanswered |= answer.code == 503;
         let reply = Reply { server, answer, took };
         let lane = &mut self.lanes[flight.lane];
         lane.quick = 0;
@@ -288,13 +317,13 @@ impl<'a, L: Fn(usize) -> &'a str, T: Fn(&Tried)> Drive<'a, L, T> {
     }
 
     /// Nothing is in flight and nothing may start any more.
-    fn stranded(&self) -> bool {
-        self.open.is_empty() && self.next().is_none()
+    fn stranded(&self, now: Instant) -> bool {
+        self.open.is_empty() && self.next(now).is_none()
     }
 
     /// When to look again if no attempt ends before.
-    fn wake(&self) -> Instant {
-        let next = self.next().filter(|_| self.open.len() < self.kind.at_once());
+    fn wake(&self, now: Instant) -> Instant {
+        let next = self.next(now).filter(|_| self.open.len() < self.kind.at_once());
         next.map_or(self.deadline, |next| next.min(self.deadline))
     }
 
@@ -320,7 +349,7 @@ pub(super) async fn drive<'a, F>(
     limit: Duration,
     servers: &[usize],
     standing: &'a Standing,
-    label: impl Fn(usize) -> &'a str,
+    view: impl Fn(usize) -> View<'a>,
     attempt: F,
     tell: impl Fn(&Tried),
 ) -> Conclusion
@@ -343,7 +372,7 @@ where
         open: Vec::new(),
         next_start: begin,
         standing,
-        label,
+        view,
         tell,
         tried: Vec::new(),
         unanswered: false,
@@ -353,7 +382,7 @@ where
     let mut flying = FuturesUnordered::new();
     loop {
         let now = Instant::now();
-        if now >= drive.deadline || drive.stranded() {
+        if now >= drive.deadline || drive.stranded(now) {
             return drive.give_up();
         }
         if let Some((flight, server, life)) = drive.start(now) {
@@ -368,7 +397,7 @@ where
                     return drive.conclude(end);
                 }
             }
-            () = sleep_until(drive.wake()) => {}
+            () = sleep_until(drive.wake(now)) => {}
         }
     }
 }

@@ -22,11 +22,13 @@ enum Does {
     Cuts(f64),
     /// Takes the request and never answers.
     Hangs,
+    /// Is on its way for so many seconds, then answers 200 at once.
+    Dials(f64),
     /// Its certificate is wrong.
     Stranger,
 }
 
-use Does::{Cuts, Gone, Hangs, Later, Refuses, Says, Stranger};
+use Does::{Cuts, Dials, Gone, Hangs, Later, Refuses, Says, Stranger};
 
 struct Play {
     /// One script per server; the last entry repeats.
@@ -84,7 +86,8 @@ impl Play {
             .boxed()
         };
         let order = standing.order();
-        drive(kind, Duration::from_secs_f64(limit), &order, standing, |i| NAMES[i], attempt, |_| {}).await
+        let view = |index: usize| View { label: NAMES[index], patience: Duration::from_secs(5) };
+        drive(kind, Duration::from_secs_f64(limit), &order, standing, view, attempt, |_| {}).await
     }
 
     fn starts(&self) -> Vec<(usize, f64)> {
@@ -123,6 +126,11 @@ async fn act(does: Does, received: Arc<AtomicBool>) -> Result<Answer, Fault> {
             wait(1e6).await;
             Err(Fault::new(FaultKind::Closed, ""))
         }
+        Dials(secs) => {
+            tokio::time::sleep(Duration::from_secs_f64(secs)).await;
+            wait(0.0).await;
+            answer(200, "{}", 0)
+        }
         Stranger => Err(Fault::new(FaultKind::Certificate, "not for this name")),
     }
 }
@@ -150,6 +158,19 @@ async fn a_starving_server_is_waited_for_while_others_are_tried_and_never_more_t
     assert_eq!(play.log.lock().unwrap().most_open, 4);
     assert_eq!(play.log.lock().unwrap().open, 0, "the losers are dropped");
     assert!(end.unanswered, "the others may have been received");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_dial_or_login_is_waited_for_before_a_second_request_follows_it() {
+    let play = Play::new(&[&[Dials(4.0)]]);
+    let end = play.run(Kind::Guarded, 60.0).await;
+    assert_eq!((code(&end), play.starts()), (Some(200), vec![(0, 0.0)]));
+    let play = Play::new(&[&[Dials(12.0)]]);
+    play.run(Kind::Guarded, 60.0).await;
+    assert_eq!(play.starts(), [(0, 0.0), (0, 5.0), (0, 10.0)], "but not for ever");
+    let play = Play::new(&[&[Dials(4.0)], &[Dials(0.1)]]);
+    play.run(Kind::Guarded, 60.0).await;
+    assert_eq!(play.starts(), [(0, 0.0), (1, 1.5)], "another server is tried meanwhile");
 }
 
 #[tokio::test(start_paused = true)]

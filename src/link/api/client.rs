@@ -21,7 +21,8 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tower::ServiceBuilder;
 
-use super::connect::{Connector, Dial};
+use super::attempts::View;
+use super::connect::{Connector, Dial, TCP};
 use super::fault::{Fault, FaultKind, Stage};
 use super::{Answer, ApiRequest};
 use crate::kit::{ApiServer, Cluster, Credential};
@@ -29,6 +30,8 @@ use crate::link::meter::Meter;
 
 /// More than any answer that a step asks for; keeps a runaway LIST out of memory.
 const BODY_LIMIT: usize = 128 << 20;
+/// An SSH login and a tunnel, with jump hosts on the way.
+const LOGIN: Duration = Duration::from_secs(20);
 /// A kept connection is used again within this time; a server or a balancer may close it after.
 const KEPT: Duration = Duration::from_secs(30);
 
@@ -53,6 +56,12 @@ impl Server {
         };
         let (name, meter, client) = (facts.name.clone(), Arc::default(), OnceLock::new());
         Self { name, label, meter, facts, dial, cluster, user_agent, client }
+    }
+
+    /// What the attempts have to know of it.
+    pub(super) fn view(&self) -> View<'_> {
+        let patience = if self.facts.via.is_some() { LOGIN } else { TCP };
+        View { label: &self.label, patience }
     }
 
     /// Sends a request once and waits at most `life` for the whole answer.

@@ -22,7 +22,7 @@ use super::fault::{Fault, FaultKind, Stage};
 use crate::link::meter::Meter;
 
 /// Three SYNs (at 0, 1 and 3 s) and a little: what is not reached by then is dead or drops us.
-const TCP: Duration = Duration::from_secs(5);
+pub(super) const TCP: Duration = Duration::from_secs(5);
 /// A drowning server was seen to take 10 to 45 s for its half of the handshake, so this is not meant to be short.
 const TLS: Duration = Duration::from_secs(25);
 

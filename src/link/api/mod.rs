@@ -70,9 +70,9 @@ impl Answer {
         status["details"]["name"].as_str().is_some_and(|name| !name.is_empty())
     }
 
-    /// Is this 500 about an admission webhook? Admission stands before storage, so nothing was changed.
+    /// Is this a 500 about an admission webhook? Admission stands before storage, so nothing was changed.
     pub fn refused_by_webhook(&self) -> bool {
-        self.text.contains("failed calling webhook") || self.text.contains("admission webhook")
+        self.code == 500 && (self.text.contains("failed calling webhook") || self.text.contains("admission webhook"))
     }
 }
 
@@ -123,8 +123,8 @@ impl Api {
                 tell(&format!("{} {}: {tried}", request.method, request.path));
             }
         };
-        let label = |index: usize| self.servers[index].label.as_str();
-        Some(attempts::drive(kind, limit, &servers, &self.standing, label, attempt, tell).await)
+        let view = |index: usize| self.servers[index].view();
+        Some(attempts::drive(kind, limit, &servers, &self.standing, view, attempt, tell).await)
     }
 
     /// The server with this index, as [`Conclusion`] gives it.

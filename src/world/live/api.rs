@@ -115,12 +115,12 @@ fn sentences(tried: &[Tried]) -> Vec<String> {
 /// What the attempts at a write came to.
 fn outcome(call: &KubeCall, conclusion: Conclusion, name: impl Fn(usize) -> String) -> Outcome {
     let Conclusion { end, unanswered, tried } = conclusion;
-    let attempts: u32 = tried.iter().map(|tried| tried.times).sum();
-    let tries = if attempts > 1 { format!(" (attempt {attempts})") } else { String::new() };
+    let attempts: u32 = tried.iter().map(|attempt| attempt.times).sum();
+    let count = if attempts > 1 { format!(" (attempt {attempts})") } else { String::new() };
     match end {
         End::Answered(reply) => {
             let Reply { server, answer, took } = &reply;
-            let from = format!("{} from {} in {:.2} s{tries}", answer.code, name(*server), took.as_secs_f64());
+            let from = format!("{} from {} in {:.2} s{count}", answer.code, name(*server), took.as_secs_f64());
             let already = call.already.contains(&answer.code) && (answer.code != 404 || answer.names_an_object());
             let why = || format!("{from}: {}", one_line(&reply.answer.message(), 300));
             match answer.code {
