@@ -12,12 +12,14 @@ mod failure;
 mod flags;
 mod inputs;
 mod journal;
+mod kit;
 mod operator;
 mod park;
 mod plan;
 mod probe;
 mod resume;
 mod run;
+mod runbook;
 mod runs;
 mod scale_apiserver;
 mod show;
@@ -41,7 +43,7 @@ use crate::render::{Color, Output, Screen, show_failure};
 /// Get into a drowning Kubernetes control plane, gate it, remove the offender, re-open in stages
 ///
 /// Examples:
-///   breakglass kit import --context prod            prepare, in peace
+///   breakglass kit check                            read the kit, in peace
 ///   breakglass drill api-overload --cluster prod    look for real, pretend the writes
 ///   breakglass plan api-overload --cluster prod     print what would be sent; contacts nothing
 ///   breakglass run api-overload --cluster prod      do it: shows the plan, asks, keeps a journal
@@ -72,6 +74,8 @@ enum Verb {
     Park(park::Park),
     Probe(probe::Probe),
     ScaleApiserver(scale_apiserver::ScaleApiserver),
+    Kit(kit::Kit),
+    Runbook(runbook::RunbookVerb),
     Steps(steps::Steps),
     Completions(completions::Completions),
 }
@@ -117,6 +121,8 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Park(verb) => verb.run(app),
         Verb::Probe(verb) => verb.run(app),
         Verb::ScaleApiserver(verb) => verb.run(app),
+        Verb::Kit(verb) => verb.run(app),
+        Verb::Runbook(verb) => verb.run(app),
         Verb::Steps(verb) => verb.run(app),
         Verb::Completions(verb) => verb.run(app),
     }

@@ -1,1 +1,209 @@
+//! What a run looks like, from its events to the bytes on both streams.
 
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
+use super::{Output, Refusals, Renderer, Screen, show_failure};
+use crate::change::Target;
+use crate::error::{Class, Failure};
+use crate::event::{ChangeEnd, Event, Listener as _};
+use crate::journal::StepState;
+use crate::process::Clock;
+use crate::refusal::{Location, Refusal};
+use crate::world::Cost;
+
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Buffer {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+fn screen() -> (Arc<Screen>, Buffer, Buffer) {
+    let (out, err) = (Buffer::default(), Buffer::default());
+    (Arc::new(Screen::to(out.clone(), err.clone())), out, err)
+}
+
+fn told(output: Output, events: Vec<Event>) -> (String, String) {
+    let (screen, out, err) = screen();
+    let renderer = Renderer::new(screen, output, Clock::Fixed(jiff::Timestamp::UNIX_EPOCH));
+    events.into_iter().for_each(|event| renderer.hear(event));
+    (out.text(), err.text())
+}
+
+fn host(name: &str) -> Target {
+    Target::host("prod", name)
+}
+
+fn started(drill: bool) -> Event {
+    Event::RunStarted { run: "r1".into(), runbook: "try".into(), drill, clusters: vec!["prod".into()], steps: 1 }
+}
+
+fn step() -> Event {
+    Event::StepStarted {
+        cluster: "prod".into(),
+        step: 0,
+        name: "close".into(),
+        intent: "close the gate".into(),
+        targets: 2,
+    }
+}
+
+fn sent(id: u32, name: &str) -> Event {
+    let (what, because) = ("gate.close port=6443".into(), "the port is open".into());
+    Event::ChangeSent { target: host(name), step: 0, id, what, because }
+}
+
+fn ended(id: u32, name: &str, state: ChangeEnd, said: &str) -> Event {
+    let by_hand = (state == ChangeEnd::Unknown).then(|| "nft list ruleset".to_owned());
+    let (what, said) = ("gate.close port=6443".into(), said.to_owned());
+    Event::ChangeEnded { target: host(name), id, what, state, said, took_ms: 30, by_hand }
+}
+
+fn step_ended(state: StepState, why: &str) -> Event {
+    let (cluster, name) = ("prod".into(), "close".into());
+    Event::StepEnded { cluster, step: 0, name, state, why: why.into(), took_ms: 1200 }
+}
+
+fn run_ended(code: u8, why: &str) -> Event {
+    let cost = Cost { requests: 2, bytes_out: 512, bytes_in: 4096 };
+    Event::RunEnded {
+        run: "r1".into(),
+        code,
+        why: why.into(),
+        costs: BTreeMap::from([("prod/api/cp1".to_owned(), cost)]),
+        took_ms: 1300,
+        next: vec!["breakglass undo r1".into()],
+    }
+}
+
+#[test]
+fn a_good_run_ends_in_a_report_of_what_was_done_and_what_it_cost() {
+    let (out, err) = told(
+        Output::Text,
+        vec![
+            started(false),
+            step(),
+            sent(1, "cp1"),
+            sent(2, "cp2"),
+            ended(1, "cp1", ChangeEnd::Done, "closed"),
+            ended(2, "cp2", ChangeEnd::Done, "closed"),
+            step_ended(StepState::Done, "2 changes"),
+            run_ended(0, "every step is done; 2 changes"),
+        ],
+    );
+    assert_eq!(
+        err,
+        "run r1: try on prod, 1 step\n\
+         [1/1] close: close the gate (2 targets)\n\
+         \x20 sends    cp[1-2]: gate.close port=6443, because the port is open\n\
+         \x20 done     cp[1-2]: closed (30 ms)\n\
+         \x20 ok       prod: 2 changes (1.2 s)\n"
+    );
+    assert_eq!(
+        out,
+        "run r1: every step is done; 2 changes, in 1.3 s\n\
+         \x20 done     gate.close port=6443 on prod/cp[1-2]\n\
+         \x20 cost     prod/api/cp1: 2 requests, 512 B sent, 4.0 kB received\n\
+         \x20 next     breakglass undo r1\n"
+    );
+}
+
+#[test]
+fn what_is_not_known_is_left_with_the_command_for_a_person() {
+    let (out, err) = told(
+        Output::Text,
+        vec![
+            started(false),
+            step(),
+            sent(1, "cp1"),
+            ended(1, "cp1", ChangeEnd::Unknown, "no reply"),
+            step_ended(StepState::Failed, "cp1: no reply"),
+            run_ended(5, "prod: step \"close\": no reply"),
+        ],
+    );
+    assert!(out.contains("  unknown  gate.close port=6443 on prod/cp1\n"), "{out}");
+    assert!(out.contains("  left     prod/cp1: by hand: nft list ruleset\n"), "{out}");
+    assert!(!out.contains("done "), "an unknown outcome is never reported as done: {out}");
+    assert!(err.ends_with("error: prod: step \"close\": no reply\nhint: `breakglass undo r1`\n"), "{err}");
+}
+
+#[test]
+fn a_drill_says_that_it_pretends() {
+    let events = vec![
+        started(true),
+        step(),
+        sent(1, "cp1"),
+        ended(1, "cp1", ChangeEnd::Pretended, "pretended"),
+        step_ended(StepState::Done, "1 change"),
+    ];
+    let (_, err) = told(Output::Text, events);
+    assert!(err.starts_with("drill r1: try on prod, 1 step; looks are real, writes are pretended\n"), "{err}");
+    assert!(err.contains("  would    cp1: gate.close"), "{err}");
+    assert!(!err.contains("done"), "{err}");
+}
+
+#[test]
+fn json_is_one_versioned_object_a_line_on_standard_output() {
+    let (out, err) = told(Output::Json, vec![started(false), sent(1, "cp1"), run_ended(0, "done")]);
+    let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.iter().map(|l| l["event"].as_str().unwrap()).collect::<Vec<_>>(), [
+        "run-started",
+        "change-sent",
+        "run-ended"
+    ]);
+    assert!(lines.iter().all(|line| line["v"] == super::VERSION && line["at"] == "1970-01-01T00:00:00Z"));
+    assert_eq!(err, "");
+}
+
+#[test]
+fn all_refusals_are_listed_and_one_alone_is_the_sentence() {
+    let refusal = |line: usize, hint: Option<&str>| Refusal {
+        at: Location { file: "a.yaml".into(), line, column: 3 },
+        what: "unknown step kind \"x\"".into(),
+        hint: hint.map(str::to_owned),
+    };
+    let shown = |all: Vec<Refusal>| {
+        let (screen, _, err) = screen();
+        let failure = Failure::from_error(Class::Refused, Refusals { of: "the runbook", all });
+        show_failure(&screen, Output::Text, &failure);
+        err.text()
+    };
+    assert_eq!(
+        shown(vec![refusal(3, Some("did you mean \"y\"?"))]),
+        "error: a.yaml:3:3: unknown step kind \"x\"\nhint: did you mean \"y\"?\n"
+    );
+    assert_eq!(
+        shown(vec![refusal(3, Some("did you mean \"y\"?")), refusal(9, None)]),
+        "error: the runbook is refused for 2 reasons\n\
+         \x20 1: a.yaml:3:3: unknown step kind \"x\" (did you mean \"y\"?)\n\
+         \x20 2: a.yaml:9:3: unknown step kind \"x\"\n"
+    );
+}
+
+#[test]
+fn causes_are_numbered() {
+    let (screen, out, err) = screen();
+    let error = anyhow::anyhow!("permission denied").context("cannot read the key").context("no credential");
+    let failure = Failure::from_error(Class::Refused, error).hint("chmod 600 key");
+    show_failure(&screen, Output::Json, &failure);
+    let text = "error: no credential\n  1: cannot read the key\n  2: permission denied\nhint: chmod 600 key\n";
+    assert_eq!(err.text(), text);
+    let json: Value = serde_json::from_str(&out.text()).unwrap();
+    assert_eq!((&json["event"], &json["code"]), (&"error".into(), &3.into()));
+}

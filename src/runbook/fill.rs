@@ -85,5 +85,5 @@ impl Values<'_> {
 
 /// The hint for a value that is missing.
 pub(super) fn give(name: &str) -> String {
-    format!("give it with --set {name}=VALUE")
+    format!("give it with --param {name}=VALUE")
 }

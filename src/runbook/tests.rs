@@ -95,7 +95,7 @@ fn everything_wrong_with_the_values_is_said_at_once() {
             "command line: parameter \"seconds\": expected a whole number, found \"many\"",
             "command line: parameter \"wait\": expected a duration like 90s, 5m or 1h30m, found \"5\"",
             "command line: parameter \"memory\" is missing: the new memory limit; expected text \
-             (give it with --set memory=VALUE)",
+             (give it with --param memory=VALUE)",
         ]
     );
 }
