@@ -1,10 +1,13 @@
 //! Which clusters a verb works on, and where they are written down.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::{App, failure, inputs};
 use crate::error::{Class, Failure};
 use crate::kit::{self, Cluster};
+use crate::link::names;
+use crate::link::ssh::config::Overrides;
 use crate::sandbox::Sandbox;
 
 /// The clusters of a command.
@@ -17,6 +20,8 @@ pub(super) struct Chosen {
     _sandbox: Option<Sandbox>,
 }
 
+/// Reading `ssh -G` and running a credential plugin once end by then.
+const FIND_WITHIN: Duration = Duration::from_secs(30);
 const SANDBOX: &str = "sandbox";
 /// Parameters whose value is known on the practice cluster.
 pub(super) const KNOWN_IN_SANDBOX: &[(&str, &str)] = &[
@@ -32,6 +37,13 @@ pub(super) async fn choose(app: &App<'_>) -> Result<Chosen, Failure> {
     if app.flags.clusters.sandbox {
         return sandbox().await;
     }
+    if app.flags.connection.names_a_server() {
+        if !app.flags.clusters.cluster.is_empty() {
+            let what = "--cluster chooses from the kit; --server, --context, --kubeconfig and --via do without one";
+            return Err(inputs::refuse(what, "give one or the other"));
+        }
+        return without_kit(app).await;
+    }
     let (folder, mut words) = (kit_dir(app), app.flags.clusters.cluster.clone());
     if words.is_empty() {
         let known = kit::load::names(&folder).map_err(|refusal| failure::refused("the kit", vec![refusal]))?;
@@ -39,6 +51,9 @@ pub(super) async fn choose(app: &App<'_>) -> Result<Chosen, Failure> {
         if known.len() > 1 {
             let what = format!("the kit has {} clusters and none was named", known.len());
             return Err(inputs::refuse(what, format!("--cluster {}, or --cluster all", crate::words::fold(&known))));
+        }
+        if known.is_empty() && app.flags.clusters.kit.is_none() {
+            return without_kit(app).await;
         }
         words = known;
     }
@@ -52,13 +67,42 @@ async fn sandbox() -> Result<Chosen, Failure> {
 }
 
 /// The clusters of a run that was begun before.
-pub(super) fn of_run(app: &App, header: &crate::journal::Header) -> Result<Chosen, Failure> {
+pub(super) async fn of_run(app: &App<'_>, header: &crate::journal::Header) -> Result<Chosen, Failure> {
     if header.kit == SANDBOX {
         let what = format!("run {} was made on a practice cluster that is gone with its process", header.run);
         return Err(inputs::refuse(what, format!("`breakglass show {}` tells what it did", header.run)));
     }
+    if app.flags.connection.names_a_server() || !Path::new(&header.kit).is_absolute() {
+        let chosen = without_kit(app).await?;
+        let names: Vec<&String> = chosen.clusters.iter().map(|cluster| &cluster.name).collect();
+        if names != header.clusters.iter().collect::<Vec<_>>() {
+            let what = format!("run {} was made on {}", header.run, crate::words::fold(&header.clusters));
+            return Err(inputs::refuse(what, "give the flags that it was started with"));
+        }
+        return Ok(chosen);
+    }
     let folder = app.flags.clusters.kit.as_ref().map_or_else(|| PathBuf::from(&header.kit), |_| kit_dir(app));
     named(app, &header.clusters, &folder)
+}
+
+/// One cluster from kubectl's configuration and flags.
+async fn without_kit(app: &App<'_>) -> Result<Chosen, Failure> {
+    let deadline = Instant::now() + FIND_WITHIN;
+    let refused = |all| failure::refused("the way to the cluster", all);
+    let connection = &app.flags.connection;
+    let via = match &connection.via {
+        None => None,
+        Some(name) => {
+            let resolver = names::resolver(app.process);
+            let named = names::host(&resolver, name, &Overrides::default(), deadline).await;
+            let named = named.map_err(|refusal| refused(vec![refusal]))?;
+            named.notes.iter().for_each(|note| app.screen.err(note));
+            Some(named.host)
+        }
+    };
+    let found = kit::adhoc::cluster(&connection.flags(via), app.process, deadline).await.map_err(refused)?;
+    found.notes.iter().for_each(|note| app.screen.err(note));
+    Ok(Chosen { source: found.cluster.source.clone(), clusters: vec![found.cluster], _sandbox: None })
 }
 
 /// Clusters of the kit.

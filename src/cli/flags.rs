@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use crate::duration::HumanDuration;
 use crate::engine::Fleet;
+use crate::kit::{Host, adhoc};
 use crate::render::{Color, Output};
 
 /// All of them.
@@ -98,6 +99,28 @@ pub(super) struct Connection {
     #[arg(long, global = true, env = "BREAKGLASS_VIA", hide_env_values = true, value_name = "HOST")]
     #[arg(hide_short_help = true)]
     pub(super) via: Option<String>,
+}
+
+impl Connection {
+    /// Whether a way to one API server is given, instead of the kit's.
+    pub(super) fn names_a_server(&self) -> bool {
+        self.kubeconfig.is_some() || self.context.is_some() || self.server.is_some() || self.via.is_some()
+    }
+
+    /// As the kit's room takes them.
+    pub(super) fn flags(&self, via: Option<Host>) -> adhoc::Flags {
+        adhoc::Flags {
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+            server: self.server.clone(),
+            tls_server_name: self.tls_server_name.clone(),
+            certificate_authority: self.certificate_authority.clone(),
+            client_certificate: self.client_certificate.clone(),
+            client_key: self.client_key.clone(),
+            token: self.token.clone(),
+            via,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Args)]

@@ -9,6 +9,7 @@ use super::{App, failure};
 use crate::error::{Class, Failure};
 use crate::journal::Header;
 use crate::refusal::{Location, Refusal};
+use crate::runbook::builtin::Builtin;
 use crate::runbook::{COMMAND_LINE, Resolved, Runbook};
 use crate::yaml::{self, Faults, Tree};
 
@@ -51,9 +52,18 @@ impl RunbookArgs {
 
 /// The runbook that was named.
 pub(super) fn runbook(app: &App, name: &str) -> Result<Runbook, Failure> {
+    let refused = |all| failure::refused("the runbook", all);
     let path = app.process.cwd.join(name);
+    let is_path = name.contains('/') || path.extension().is_some_and(|end| end == "yaml" || end == "yml");
+    if !is_path && !path.is_file() {
+        let builtin = Builtin::find(name).map_err(|refusal| {
+            let failure = refused(vec![refusal]);
+            failure.hint("`breakglass runbook list` lists them")
+        })?;
+        return builtin.runbook().map_err(refused);
+    }
     let text = read(&path, "runbook")?;
-    Runbook::parse(&text, name).map_err(|all| failure::refused("the runbook", all))
+    Runbook::parse(&text, name).map_err(refused)
 }
 
 fn params_of(app: &App, file: &Path) -> Result<BTreeMap<String, String>, Failure> {

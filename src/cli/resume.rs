@@ -21,8 +21,10 @@ impl Resume {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
         let folder = Store::at(app.process.runs_dir()).open(&self.run).map_err(failure::store)?;
         let run = journal::read(&folder).map_err(failure::journal)?.run;
-        let chosen = clusters::of_run(app, &run.header)?;
-        let writer = Writer::open(folder, app.process.clock).map_err(failure::journal)?;
-        drive::block_on(drive::resume(app, writer, &run, &chosen))
+        drive::block_on(async {
+            let chosen = clusters::of_run(app, &run.header).await?;
+            let writer = Writer::open(folder, app.process.clock).map_err(failure::journal)?;
+            drive::resume(app, writer, &run, &chosen).await
+        })
     }
 }

@@ -1,13 +1,13 @@
-//! `runbook show|check|schema`
+//! `runbook list|show|check|schema`
 
 use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::inputs;
-use super::App;
+use super::{App, inputs};
 use crate::error::Failure;
-use crate::render::{Output, VERSION};
+use crate::render::{Output, VERSION, table};
+use crate::runbook::builtin::BUILTINS;
 use crate::runbook::{Param, Runbook, schema};
 
 /// Read runbooks: what they do, what they take, what is wrong with them.
@@ -19,6 +19,8 @@ pub(super) struct RunbookVerb {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
+    /// List the runbooks inside the binary.
+    List,
     /// Print a runbook with its parameters.
     Show {
         /// The runbook.
@@ -36,6 +38,14 @@ enum Verb {
 impl RunbookVerb {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
         match self.verb {
+            Verb::List => {
+                let all = BUILTINS.iter().filter_map(|builtin| builtin.runbook().ok()).collect::<Vec<_>>();
+                let row = |runbook: &Runbook| vec![runbook.name.clone(), runbook.purpose.clone()];
+                app.screen.out(&match app.output {
+                    Output::Json => all.iter().map(|runbook| format!("{}\n", value(runbook))).collect(),
+                    Output::Text => table(&["RUNBOOK", "PURPOSE"], &all.iter().map(row).collect::<Vec<_>>()),
+                });
+            }
             Verb::Show { runbook } => {
                 let runbook = inputs::runbook(app, &runbook)?;
                 app.screen.out(&match app.output {

@@ -24,8 +24,10 @@ impl Undo {
             app.screen.err(&format!("run {} was a drill: nothing was changed, so nothing is taken back", folder.run));
             return Ok(ExitCode::SUCCESS);
         }
-        let chosen = clusters::of_run(app, &run.header)?;
-        let writer = Writer::open(folder, app.process.clock).map_err(failure::journal)?;
-        drive::block_on(drive::undo(app, writer, &run, &chosen))
+        drive::block_on(async {
+            let chosen = clusters::of_run(app, &run.header).await?;
+            let writer = Writer::open(folder, app.process.clock).map_err(failure::journal)?;
+            drive::undo(app, writer, &run, &chosen).await
+        })
     }
 }
