@@ -55,7 +55,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "storm",
-        about: "250 telemetry collectors on 25 hollow nodes drown the API server of cp1: kubectl hardly gets in",
+        about: "200 telemetry collectors on 25 hollow nodes drown the API server of cp1: kubectl hardly gets in",
         prepare: binaries::prepare,
         start: |lab| clusters::storm(lab, &STORM),
     },

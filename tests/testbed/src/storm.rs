@@ -46,18 +46,19 @@ pub struct Settings {
 pub const STORM: Settings = Settings {
     name: "storm",
     priority_and_fairness: false,
-    cpu_percent: 25,
+    cpu_percent: 15,
     nodes: 25,
-    collectors: 10,
+    collectors: 8,
     lists: &["/api/v1/pods", "/api/v1/pods?resourceVersion=0", "/api/v1/configmaps"],
     ballast: [2000, 500, 300],
-    slow: Duration::from_secs(8),
+    slow: Duration::from_secs(5),
 };
 
 /// The same server with priority and fairness, which queues or sheds most of 80 collectors: slow, but open.
 pub const STORM_APF: Settings = Settings {
     name: "storm-apf",
     priority_and_fairness: true,
+    cpu_percent: 25,
     nodes: 20,
     collectors: 4,
     slow: Duration::from_secs(1),
