@@ -68,7 +68,12 @@ impl RunbookVerb {
 
 fn text(runbook: &Runbook) -> String {
     let params = runbook.params.iter().map(|param| format!("  {}: {}\n", param.name, about(param)));
-    format!("{}: {}\nnothing is wrong with it; parameters:\n{}", runbook.name, runbook.purpose, params.collect::<String>())
+    format!(
+        "{}: {}\nnothing is wrong with it; parameters:\n{}",
+        runbook.name,
+        runbook.purpose,
+        params.collect::<String>()
+    )
 }
 
 fn about(param: &Param) -> String {

@@ -162,11 +162,10 @@ fn a_drill_says_that_it_pretends() {
 fn json_is_one_versioned_object_a_line_on_standard_output() {
     let (out, err) = told(Output::Json, vec![started(false), sent(1, "cp1"), run_ended(0, "done")]);
     let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines.iter().map(|l| l["event"].as_str().unwrap()).collect::<Vec<_>>(), [
-        "run-started",
-        "change-sent",
-        "run-ended"
-    ]);
+    assert_eq!(
+        lines.iter().map(|l| l["event"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["run-started", "change-sent", "run-ended"]
+    );
     assert!(lines.iter().all(|line| line["v"] == super::VERSION && line["at"] == "1970-01-01T00:00:00Z"));
     assert_eq!(err, "");
 }
