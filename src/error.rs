@@ -116,3 +116,17 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_has_every_exit_code() {
+        let readme = include_str!("../README.md");
+        for class in Class::ALL {
+            let row = format!("| {} | {} |", class.exit_code(), class.meaning());
+            assert!(readme.contains(&row), "not in README.md: {row}");
+        }
+    }
+}
