@@ -61,6 +61,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "undo" -d 'Tak
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "runs" -d 'List the runs, newest first, with what of them still stands'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "show" -d 'Tell a run again from its journal: what was seen, done and answered, in the words of the run itself'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "journal" -d 'Work on the records of runs'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "gate" -d 'Block the admin API\'s ports for all but the operator and the control plane, and let everybody back in stages'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "delete" -d 'Delete one object by its exact name: two API requests, saved first so that `undo` can put it back'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "park" -d 'Take a workload out of the way without deleting it; `undo` puts it back as it was'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "probe" -d 'Look at each API server and say which layer is broken: network, TLS, credential, overload, process, etcd'
@@ -329,6 +330,219 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l no-canary -d 'All clusters from the beginning'
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -f -a "close" -d 'Close the gate: it stands for --confirm-within, and for --for once a new SSH connection has confirmed it'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -f -a "open" -d 'Open the gate stage by stage, each judged by what the API servers answer; a bad one is closed again at once'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -f -a "confirm" -d 'Confirm or extend the gate over a new SSH connection, at the stage it is at'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -f -a "status" -d 'What stands on each host: closed, opening, open; whose it is, and how it goes on by itself'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -f -a "watch" -d 'Who hammers, live: attempts per second, per host and summed over all of them, without an API request'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l port -d 'A port of the API; may be given several times [default: those that the API servers\' processes name]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l allow -d 'An address or prefix that is never stopped; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l allow-operator -d 'Your own address, where the host does not show it by itself' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l balancer -d 'A load balancer whose health checks may pass; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l balancer-rate -d 'New connections a second that all balancers together may open' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l confirm-within -d 'How long it stands unconfirmed [default: 30s]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l for -d 'How long it stands confirmed before it opens by itself, stage by stage [default: 15m]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l step -d 'Between two stages when it opens by itself [default: 1m]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l stages -d 'The stages of the re-opening: percent of the sources, connections as 50/s, names of sets [default: 1,5,25,50,100]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l set -d 'A named set of addresses for a stage; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l back-end -d 'nft, iptables-nft or iptables-legacy [default: what the host has]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l service -d 'With --nodes: an address and port of the API beside those of the kit; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l source -d 'With --nodes: only what comes from these addresses, the offender\'s pods; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l probe-from -d 'A host of the kit that tries the port afterwards, to prove it from outside; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l targets -d 'Only these hosts, by their names in the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l allow-kubelets -d 'Leave the kubelets through'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l drop -d 'Answer nothing instead of a reset: clients hang until their time-outs, and all come back at once'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l nodes -d 'Stop what hosts send to the API instead: for nodes, named by --targets'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l host-canary -d 'The first host alone before the others; if it cannot be closed, none is'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l plan -d 'Print what would be sent, and stop: contacts nothing'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l drill -d 'Look for real, pretend the writes'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l of -d 'Only the gate of this run [default: whoever\'s]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l window -d 'How long all must be well after a stage [default: 20s]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l p99 -d 'The slowest small GET that still counts as good [default: 1s]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l rejects -d 'The most requests a second that priority and fairness may reject on one API server' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l max-tries -d 'How often stages are closed again before giving up [default: 4]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l targets -d 'Only these hosts, by their names in the kit, each judged for itself' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l at-once -d 'Let everybody in now, judging nothing'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l plan -d 'Print what would be sent, and stop: contacts nothing'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l drill -d 'Look for real, pretend the writes'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l of -d 'Only the gate of this run [default: whoever\'s]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l for -d 'How long it stands from now on before its next stage comes by itself [default: as long as at first]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l targets -d 'Only these hosts, by their names in the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l plan -d 'Print what would be sent, and stop: contacts nothing'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l drill -d 'Look for real, pretend the writes'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l targets -d 'Only these hosts, by their names in the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l every -d 'Between two looks' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l for -d 'End after this long' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l top -d 'How many sources are shown' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l targets -d 'Only these hosts, by their names in the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l uid -d 'The uid it must have; anything else of that name is left alone' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r

@@ -10,6 +10,7 @@ mod drill;
 mod drive;
 mod failure;
 mod flags;
+mod gate;
 mod inputs;
 mod journal;
 mod kit;
@@ -70,6 +71,7 @@ enum Verb {
     Runs(runs::Runs),
     Show(show::Show),
     Journal(journal::Journal),
+    Gate(gate::Gate),
     Delete(delete::Delete),
     Park(park::Park),
     Probe(probe::Probe),
@@ -117,6 +119,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Runs(verb) => verb.run(app),
         Verb::Show(verb) => verb.run(app),
         Verb::Journal(verb) => verb.run(app),
+        Verb::Gate(verb) => verb.run(app),
         Verb::Delete(verb) => verb.run(app),
         Verb::Park(verb) => verb.run(app),
         Verb::Probe(verb) => verb.run(app),

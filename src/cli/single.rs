@@ -31,7 +31,10 @@ pub(super) struct Single {
 
 impl Single {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
-        let mut policy = Policy::default();
+        self.run_with(app, Policy::default())
+    }
+
+    pub(super) fn run_with(self, app: &App, mut policy: Policy) -> Result<ExitCode, Failure> {
         if let Some(timeout) = app.flags.connection.request_timeout {
             policy.timeout = timeout;
         }

@@ -256,14 +256,14 @@ impl Close {
         spec: &GateSpec,
         state: &GateState,
     ) -> Result<Survey, StepError> {
-        let mut saw = vec![common::stand(state), common::counted(state)];
+        let mut saw = vec![state.to_string(), common::counted(state)];
         saw.extend(common::loudest(state, 5));
         saw.extend(look.history.last(CUT).map(|record| sockets(&record.said)));
         if let Side::Server { .. } = spec.side {
             saw.extend(let_through(look, cluster).await);
             if !self.wish.allow_kubelets {
                 saw.push(
-                    "kubelets are refused, too: after four minutes freeze the node lifecycle (freeze-nodes) before it opens"
+                    "kubelets are refused, too: before four minutes are over, open it or freeze the node lifecycle (docs/gate.md, ending a cut)"
                         .into(),
                 );
             }

@@ -137,7 +137,7 @@ impl Step for Confirm {
             };
             self.whose.allows(mark, look)?;
             if look.history.done(CONFIRM) {
-                return Ok(Survey::done().saw(common::stand(state)));
+                return Ok(Survey::done().saw(state.to_string()));
             }
             Ok(Survey::change(self.change(mark, state.back_end, state.level())))
         }

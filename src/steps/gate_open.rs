@@ -17,9 +17,13 @@ use crate::change::{Change, Inverse, Keep, Op, Target};
 use crate::duration::HumanDuration;
 use crate::host::gate::{self, BackEnd, GateState, Mark};
 use crate::journal::ChangeState;
-use crate::kit::Cluster;
+use crate::kit::{Cluster, Host, Role};
 
 const OPEN: &str = "open";
+/// The longest that a look at the leading host may take.
+const LEADER_LIMIT: Duration = Duration::from_secs(10);
+/// Milliseconds that the fuses of two hosts may be apart.
+const FUSES_APART: u64 = 15_000;
 
 /// The step kind.
 pub(super) struct GateOpen;
@@ -47,6 +51,9 @@ struct Params {
     /// Opens for everybody now, and judges nothing.
     #[serde(default)]
     at_once: bool,
+    /// Each host for itself instead of all at the stage of the first: where the targets are only some of the closed hosts.
+    #[serde(default)]
+    each: bool,
 }
 
 fn window() -> HumanDuration {
@@ -75,8 +82,8 @@ impl Kind for GateOpen {
          The stages are those that the gate was closed with. Each is armed in the kernel before it is due, so that a gate \
          whose operator is gone goes on opening. After each one, every API server must be ready and answer small GETs in \
          time for a whole window; one bad look closes the last stage again at once, says why, and doubles the wait \
-         before the next try. Costs, per look (a quarter of the window, at most 5 s) and host: one GET /readyz and \
-         `samples` small GETs to each API server. Nothing to take back: close it anew with gate-close. With atOnce, \
+         before the next try. The first host leads, the others follow it. Costs, per look (a quarter of the window, at \
+         most 5 s): one GET /readyz and `samples` small GETs to each API server, and one or two scripts to each host. Nothing to take back: close it anew with gate-close. With atOnce, \
          everybody comes back at the same moment: what drowned the API may drown it again."
     }
 
@@ -112,6 +119,7 @@ impl Kind for GateOpen {
             pace: Pace { window: given.window.0, most: given.max_tries },
             limits: Limits { slowest: given.p99.0, samples: given.samples.max(1), rejects: given.rejects_per_second },
             at_once: given.at_once,
+            each: given.each,
         }))
     }
 }
@@ -121,6 +129,7 @@ struct Open {
     pace: Pace,
     limits: Limits,
     at_once: bool,
+    each: bool,
 }
 
 impl Step for Open {
@@ -145,7 +154,7 @@ impl Step for Open {
             times,
             why: why.into(),
         };
-        let mut sent = vec![look(Sends::Look(gate::status()), "whose gate, at which stage, and when the next one comes")];
+        let mut sent = vec![look(Sends::Look(gate::status()), "whose gate, at which stage, and when the next one comes; here and on the host that leads")];
         if !self.at_once {
             for server in &cluster.api_servers {
                 sent.push(look(Sends::Get("/readyz".into()), &format!("{} is ready", server.name)));
@@ -172,7 +181,7 @@ impl Step for Open {
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
         async move {
-            let (cluster, _) = common::host(look)?;
+            let (cluster, host) = common::host(look)?;
             let Some(state) = common::status(look).await? else { return self.after(look, cluster).await };
             let Some(mark) = &state.mark else {
                 return Err(StepError::Refused {
@@ -188,6 +197,11 @@ impl Step for Open {
             if self.at_once {
                 let because = "everybody is let in at once, as asked".to_owned();
                 return Ok(Survey::change(self.open(mark, state.back_end, because)));
+            }
+            if !self.each
+                && let Some((name, leader)) = leader(look, cluster, host, mark).await
+            {
+                return self.follow(look, &state, mark, &name, &leader);
             }
             let health = judge(look.reads, cluster, &self.limits).await;
             let mut survey = self.next(look, &state, mark, &health)?;
@@ -239,10 +253,12 @@ impl Open {
                 Ok(Survey::change(self.open(mark, state.back_end, because)))
             }
             Act::Wait { so_far, of } => {
+                let pause = of > self.pace.window;
                 let (so_far, of) = (so_far.as_secs(), of.as_secs());
                 let what = match (standing.level, bad.is_empty()) {
                     (0, false) => "the API servers to be in good order before anybody is let in".to_owned(),
                     (_, false) => format!("the API servers to recover: {}", bad.join("; ")),
+                    (_, true) if pause || standing.level == 0 => format!("the next try: {so_far} s of {of} s"),
                     (level, true) => format!("{} to go well: {so_far} s of {of} s", name(level)),
                 };
                 Ok(Survey::waiting(what))
@@ -259,6 +275,35 @@ impl Open {
                 hint: Some("breakglass gate confirm holds it where it is; look for what still hammers: breakglass gate watch".into()),
             }),
         }
+    }
+
+    /// Goes where the host that leads is.
+    fn follow(
+        &self,
+        look: Look<'_>,
+        state: &GateState,
+        mark: &Mark,
+        name: &str,
+        leader: &GateState,
+    ) -> Result<Survey, StepError> {
+        let left = leader.next_ms();
+        // A client that drives the leader sets its fuse anew long before it burns down.
+        if self.pace.abandoned(Duration::from_millis(left)) {
+            return Err(StepError::Refused {
+                why: format!(
+                    "{}: {name}, which leads, is not driven any more; both go on by their timetable: {leader}",
+                    look.target
+                ),
+                hint: Some("breakglass gate status; breakglass gate open tries again".into()),
+            });
+        }
+        if state.level() == leader.level() && state.next_ms() + FUSES_APART > left {
+            return Ok(Survey::waiting(format!("{name}, which leads and is {}", leader.now())));
+        }
+        let key = format!("follow-{}", look.history.changes.len() + 1);
+        let hold = common::secs(Duration::from_millis(left));
+        let because = format!("{name}, which leads, is {}", leader.now());
+        Ok(Survey::change(self.arm(mark, state.back_end, &key, leader.level(), hold, because)))
     }
 
     fn arm(&self, mark: &Mark, back_end: BackEnd, key: &str, level: usize, hold: u32, because: String) -> Change {
@@ -307,6 +352,21 @@ impl Open {
     }
 }
 
+/// The first host of the kit, of those before this one, where the same run's gate stands: it alone is judged, and the
+/// others follow it, so that no host is open while the others are shut.
+async fn leader(look: Look<'_>, cluster: &Cluster, host: &Host, mark: &Mark) -> Option<(String, GateState)> {
+    let same = |other: &&Host| other.roles.contains(&Role::ControlPlane) == host.roles.contains(&Role::ControlPlane);
+    for other in cluster.hosts.iter().filter(same).take_while(|other| other.name != host.name) {
+        let target = Target::host(&cluster.name, &other.name);
+        let Ok(output) = look.reads.script(&target, &gate::status(), LEADER_LIMIT).await else { continue };
+        let state = gate::parse_status(&output.stdout).flatten().filter(GateState::stands);
+        if let Some(state) = state.filter(|state| state.mark.as_ref().is_some_and(|known| known.run == mark.run)) {
+            return Some((other.name.clone(), state));
+        }
+    }
+    None
+}
+
 /// A warning where the gate has stood for so long that nodes count as lost.
 fn stood(mark: &Mark, history: &History) -> Option<String> {
     let at = jiff::Timestamp::from_second(i64::try_from(mark.at).ok()?).ok()?;
@@ -314,7 +374,7 @@ fn stood(mark: &Mark, history: &History) -> Option<String> {
     (first && mark.at > 0 && history.ago(at) > FOUR_MINUTES).then(|| {
         format!(
             "the gate has stood for {}: if it refused the kubelets, too, nodes count as lost by now; freeze the node \
-             lifecycle before they come back one by one (freeze-nodes), and thaw it when they have reported",
+             lifecycle before they come back one by one (docs/gate.md, ending a cut), and thaw it when they have reported",
             common::words(u64::try_from(history.ago(at).as_millis()).unwrap_or(0))
         )
     })

@@ -1,10 +1,13 @@
 //! What stands on a host right now: fuses, counters, and who knocks.
 
+use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::{BackEnd, Mark, iptables, nft};
+use crate::duration::HumanDuration;
 use crate::host::script::{Answer, Script};
 
 /// How many of the loudest sources a host reports; it sends no more over a bad line.
@@ -74,9 +77,39 @@ impl GateState {
         if self.stands() { through } else { self.fuses.len() + 1 }
     }
 
+    /// Where it stands, in words: `closed`, `open for 5 % (stage 2)`, `open`.
+    pub fn now(&self) -> String {
+        let rung = |level: usize| self.mark.as_ref()?.rungs.get(level.checked_sub(1)?);
+        match self.level() {
+            0 => "closed".to_owned(),
+            _ if !self.stands() => "open".to_owned(),
+            level => match rung(level) {
+                Some(rung) => format!("open for {rung} (stage {level})"),
+                None => format!("stage {level}"),
+            },
+        }
+    }
+
+    /// What comes by itself and when, in words: `25 % in 14m`; empty when nothing does.
+    pub fn then(&self) -> String {
+        if !self.stands() {
+            return String::new();
+        }
+        let rung = self.mark.as_ref().and_then(|mark| mark.rungs.get(self.level()));
+        let who = rung.map_or_else(|| "everybody".to_owned(), ToString::to_string);
+        format!("{who} in {}", HumanDuration(Duration::from_secs(self.next_ms() / 1000)))
+    }
+
     /// Milliseconds until the next stage (or at last everybody) comes by itself.
     pub fn next_ms(&self) -> u64 {
         self.fuses.iter().map(|f| f.left_ms).find(|ms| *ms > 0).unwrap_or(self.armed_ms)
+    }
+}
+
+impl fmt::Display for GateState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.now(), self.back_end)?;
+        if self.stands() { write!(f, ", {} by itself", self.then()) } else { Ok(()) }
     }
 }
 

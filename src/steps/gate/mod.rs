@@ -132,21 +132,6 @@ pub(super) fn words(ms: u64) -> String {
     HumanDuration(Duration::from_secs(ms / 1000)).to_string()
 }
 
-/// Where a gate stands and how it goes on, in one sentence.
-pub(super) fn stand(state: &GateState) -> String {
-    let rungs = state.mark.as_ref().map(|mark| mark.rungs.as_slice()).unwrap_or_default();
-    let level = state.level();
-    let now = match level {
-        0 => "closed".to_owned(),
-        n => rungs.get(n - 1).map_or_else(|| "open".into(), |rung| format!("open for {rung} (stage {n})")),
-    };
-    let next = match rungs.get(level) {
-        Some(rung) => format!("{rung} in {} by itself", words(state.next_ms())),
-        None => format!("everybody in {} by itself", words(state.next_ms())),
-    };
-    format!("{now} ({}), {next}", state.back_end)
-}
-
 /// What a gate has done so far.
 pub(super) fn counted(state: &GateState) -> String {
     let c = state.counters;
@@ -155,8 +140,13 @@ pub(super) fn counted(state: &GateState) -> String {
 
 /// Who knocks loudest.
 pub(super) fn loudest(state: &GateState, most: usize) -> Option<String> {
-    let top: Vec<String> =
-        state.talkers.iter().take(most).map(|Talker { addr, attempts }| format!("{addr} ({attempts})")).collect();
+    let top: Vec<String> = state
+        .talkers
+        .iter()
+        .filter(|talker| talker.attempts > 0)
+        .take(most)
+        .map(|Talker { addr, attempts }| format!("{addr} ({attempts})"))
+        .collect();
     (!top.is_empty()).then(|| format!("{} sources within a minute, the loudest: {}", state.sources, top.join(", ")))
 }
 

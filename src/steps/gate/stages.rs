@@ -33,6 +33,16 @@ impl Pace {
     pub(in crate::steps) fn fuse(&self, tries: u32) -> u32 {
         super::secs(self.wait(tries) * 2 + SLACK)
     }
+
+    /// The time left of a fuse at which a living client that must hold on does so.
+    fn hold_on(&self) -> Duration {
+        SLACK.min(self.window)
+    }
+
+    /// Whether nobody can be left who drives a gate with so much time to its next stage.
+    pub(in crate::steps) fn abandoned(&self, next: Duration) -> bool {
+        next < self.hold_on() / 2
+    }
 }
 
 /// What stands on the host.
@@ -125,10 +135,114 @@ pub(in crate::steps) fn next(now: &Standing, history: &History, well: bool, pace
         Act::GiveUp
     } else if now.level > 0 && !(recovering && since < pace.window) {
         Act::CloseAgain { level: now.level - 1, hold: pace.fuse(tries + 1) }
-    } else if now.next < SLACK.min(pace.window) {
+    } else if now.next < pace.hold_on() {
         // What was just closed again needs a moment to be better for it, and the kernel must not open it meanwhile.
         Act::HoldOn { level: now.level, hold: pace.fuse(tries) }
     } else {
         Act::Wait { so_far: Duration::ZERO, of: wait }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::{Change, Inverse, Keep, Target};
+    use crate::host::Script;
+    use crate::steps::gate::op;
+
+    const PACE: Pace = Pace { window: Duration::from_secs(20), most: 2 };
+
+    /// Acts of ours, each so many seconds ago: key, level, age.
+    fn history(acts: &[(&str, usize, i64)]) -> History {
+        let now = jiff::Timestamp::from_second(1_790_000_000).unwrap();
+        let record = |(key, level, age): &(&str, usize, i64)| {
+            let at = jiff::Timestamp::from_second(1_790_000_000 - age).unwrap();
+            let change = Change {
+                key: (*key).into(),
+                op: op(Script::new("gate.arm", "").arg("level", level.to_string())),
+                guard: String::new(),
+                inverse: Inverse::NotNeeded(String::new()),
+                because: String::new(),
+                by_hand: String::new(),
+                deadline_secs: 1,
+                keep: Keep::Nothing,
+            };
+            let state = ChangeState::Done;
+            let target = Target::host("east", "cp1");
+            ChangeRecord { id: 1, step: 0, target, change, state, said: String::new(), intended_at: at, moved_at: at }
+        };
+        History { changes: acts.iter().map(record).collect(), answers: Vec::new(), since: Some(now), now }
+    }
+
+    /// Three stages, a minute apart, the next one in `next` seconds.
+    fn at(level: usize, next: u64) -> Standing {
+        Standing { level, stages: 3, next: Duration::from_secs(next), step: Duration::from_secs(60) }
+    }
+
+    #[track_caller]
+    fn case(now: Standing, acts: &[(&str, usize, i64)], well: bool, expected: Act) {
+        assert_eq!(next(&now, &history(acts), well, &PACE), expected, "{now:?} {acts:?} {well}");
+    }
+
+    fn wait(so_far: u64, of: u64) -> Act {
+        Act::Wait { so_far: Duration::from_secs(so_far), of: Duration::from_secs(of) }
+    }
+
+    #[test]
+    fn stages_follow_each_other_while_all_is_well() {
+        case(at(0, 800), &[], true, Act::Stage { level: 1, hold: 70 });
+        case(at(1, 60), &[("stage-1", 1, 10)], true, wait(10, 20));
+        case(at(1, 50), &[("stage-1", 1, 20)], true, Act::Stage { level: 2, hold: 70 });
+        case(at(3, 50), &[("stage-3", 3, 19)], true, wait(19, 20));
+        case(at(3, 50), &[("stage-3", 3, 20)], true, Act::Open);
+    }
+
+    #[test]
+    fn a_bad_look_closes_the_last_stage_at_once_and_doubles_the_wait() {
+        case(at(2, 60), &[("stage-2", 2, 1)], false, Act::CloseAgain { level: 1, hold: 110 });
+        let once = [("stage-2", 2, 100), ("close-again-1", 1, 30)];
+        case(at(1, 60), &once, true, wait(30, 40));
+        let long_enough = [("stage-2", 2, 100), ("close-again-1", 1, 40)];
+        case(at(1, 60), &long_enough, true, Act::Stage { level: 2, hold: 110 });
+    }
+
+    #[test]
+    fn what_was_closed_again_gets_a_window_to_recover_and_then_one_more_is_closed() {
+        case(at(1, 60), &[("stage-2", 2, 100), ("close-again-1", 1, 5)], false, wait(0, 40));
+        let still_bad = [("stage-2", 2, 100), ("close-again-1", 1, 20)];
+        case(at(1, 60), &still_bad, false, Act::CloseAgain { level: 0, hold: 190 });
+    }
+
+    #[test]
+    fn too_many_tries_end_it() {
+        let twice = [("close-again-1", 1, 90), ("stage-2-try-2", 2, 40), ("close-again-2", 1, 30)];
+        case(at(1, 60), &twice, false, Act::GiveUp);
+    }
+
+    #[test]
+    fn the_kernel_does_not_open_a_closed_gate_while_it_goes_badly_and_somebody_looks() {
+        case(at(0, 800), &[], false, wait(0, 20));
+        case(at(0, 15), &[], false, Act::HoldOn { level: 0, hold: 70 });
+        case(at(0, 65), &[("hold-0", 0, 5)], false, wait(0, 20));
+    }
+
+    #[test]
+    fn a_stage_that_came_by_itself_counts_from_when_it_came() {
+        case(at(1, 50), &[], true, wait(10, 20));
+        case(at(1, 30), &[], true, Act::Stage { level: 2, hold: 70 });
+        case(at(2, 50), &[("stage-1", 1, 300)], false, Act::CloseAgain { level: 1, hold: 110 });
+    }
+
+    #[test]
+    fn what_somebody_set_back_is_set_again() {
+        case(at(0, 300), &[("stage-1", 1, 2)], true, Act::Stage { level: 1, hold: 70 });
+    }
+
+    #[test]
+    fn a_fuse_is_always_longer_than_the_wait_and_never_for_ever() {
+        for tries in [0, 1, 5, 40] {
+            let (fuse, wait) = (u64::from(PACE.fuse(tries)), PACE.wait(tries).as_secs());
+            assert!(fuse > wait && fuse <= 1230, "{tries}: {fuse} {wait}");
+        }
     }
 }

@@ -1,0 +1,61 @@
+//! Asking every host what stands there, all at the same time.
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream;
+
+use crate::change::Target;
+use crate::cli::clusters::Chosen;
+use crate::cli::{App, inputs};
+use crate::error::Failure;
+use crate::host::gate::{self, GateState};
+use crate::kit::select;
+use crate::steps::Scope;
+use crate::world::Reads as _;
+use crate::world::live::{Live, Options};
+
+/// Hosts asked at the same time.
+const AT_ONCE: usize = 256;
+/// The longest that one host may take.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// What one host said: a gate, none, or why it could not be asked.
+pub(super) type Said = Result<Option<GateState>, String>;
+
+/// The hosts of a command and the way to them.
+pub(super) struct Hosts {
+    live: Live,
+    targets: Vec<Target>,
+}
+
+impl Hosts {
+    /// The hosts of the API servers, or those that are named.
+    pub(super) fn new(app: &App, chosen: &Chosen, words: Option<&str>) -> Result<Self, Failure> {
+        let mut targets = Vec::new();
+        for cluster in &chosen.clusters {
+            let found = select::targets(cluster, Scope::ApiHosts, words).map_err(|fault| {
+                inputs::refuse(format!("--targets: {fault}"), "breakglass kit show names the hosts")
+            })?;
+            targets.extend(found);
+        }
+        let options = Options { run: app.process.run_id(), tell: None };
+        Ok(Self { live: Live::new(chosen.clusters.iter().cloned(), &options), targets })
+    }
+
+    /// Asks all of them once; in the order of the kit.
+    pub(super) async fn ask(&self) -> Vec<(Target, Said)> {
+        let ask = |target: &Target| {
+            let target = target.clone();
+            async move {
+                let said = match self.live.script(&target, &gate::status(), LIMIT).await {
+                    Ok(output) => gate::parse_status(&output.stdout)
+                        .ok_or_else(|| format!("the look broke off: {}", output.stderr.trim())),
+                    Err(error) => Err(error.to_string()),
+                };
+                (target, said)
+            }
+        };
+        stream::iter(self.targets.iter().map(ask)).buffered(AT_ONCE).collect().await
+    }
+}

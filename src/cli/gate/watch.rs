@@ -1,0 +1,183 @@
+//! `gate watch`
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::look::{Hosts, Said};
+use crate::change::Target;
+use crate::cli::{App, clusters, drive};
+use crate::duration::HumanDuration;
+use crate::error::{Class, Failure};
+use crate::host::gate::GateState;
+use crate::render::{Output, VERSION};
+
+/// Looks come no faster than this.
+const FASTEST: Duration = Duration::from_millis(200);
+
+/// Who hammers, live: attempts per second, per host and summed over all of them, without an API request
+///
+/// Ends by Ctrl-C or after --for.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Watch {
+    /// Between two looks.
+    #[arg(long, value_name = "TIME", default_value = "2s")]
+    every: HumanDuration,
+
+    /// End after this long.
+    #[arg(long = "for", value_name = "TIME")]
+    length: Option<HumanDuration>,
+
+    /// How many sources are shown.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    top: usize,
+
+    /// Only these hosts, by their names in the kit.
+    #[arg(long, value_name = "NAMES")]
+    targets: Option<String>,
+}
+
+impl Watch {
+    pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
+        drive::block_on(async {
+            let chosen = clusters::choose(app).await?;
+            let hosts = Hosts::new(app, &chosen, self.targets.as_deref())?;
+            tokio::select! {
+                () = self.show(app, &hosts) => Ok(ExitCode::SUCCESS),
+                stopped = tokio::signal::ctrl_c() => match stopped {
+                    Ok(()) => Ok(ExitCode::SUCCESS),
+                    Err(error) => Err(Failure::from_error(Class::Bug, error)),
+                },
+            }
+        })
+    }
+
+    /// Shows what two looks differ by, at least once, until the time is over.
+    async fn show(&self, app: &App<'_>, hosts: &Hosts) {
+        let mut ticks = tokio::time::interval(self.every.0.max(FASTEST));
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let began = tokio::time::Instant::now();
+        let mut before: Vec<(Target, Said)> = Vec::new();
+        while before.is_empty() || self.length.is_none_or(|length| began.elapsed() < length.0) {
+            ticks.tick().await;
+            let now = hosts.ask().await;
+            let frame = frame(&before, &now);
+            app.screen.out(&match app.output {
+                Output::Json => format!("{}\n", frame.json(self.top)),
+                Output::Text => frame.text(self.top),
+            });
+            before = now;
+        }
+    }
+}
+
+/// What changed between two looks.
+struct Frame {
+    /// Per host: its name, and what it does.
+    hosts: Vec<(String, String)>,
+    /// New connections tried, a second, over all hosts.
+    tried: f64,
+    /// Let in, likewise.
+    admitted: f64,
+    /// Attempts a second of each source, over all hosts, the most first.
+    sources: Vec<(IpAddr, f64)>,
+}
+
+fn state(said: &Said) -> Option<&GateState> {
+    said.as_ref().ok().and_then(Option::as_ref)
+}
+
+/// Counts a second between two looks at the same host, by the host's own clock. A count that went down began anew.
+fn rate(before: u64, now: u64, millis: u64) -> f64 {
+    let grown = if now >= before { now - before } else { now };
+    #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
+    let rate = grown as f64 * 1000.0 / millis.max(1) as f64;
+    rate
+}
+
+fn frame(before: &[(Target, Said)], now: &[(Target, Said)]) -> Frame {
+    let mut frame = Frame { hosts: Vec::new(), tried: 0.0, admitted: 0.0, sources: Vec::new() };
+    let mut sources: BTreeMap<IpAddr, f64> = BTreeMap::new();
+    for (target, said) in now {
+        let earlier = before.iter().find(|(known, _)| known == target).and_then(|(_, said)| state(said));
+        let line = match (said, earlier) {
+            (Err(why), _) => format!("cannot be asked: {why}"),
+            (Ok(None), _) => "open: no gate".into(),
+            (Ok(Some(gate)), None) => gate.to_string(),
+            (Ok(Some(gate)), Some(earlier)) => {
+                let millis = gate.uptime_ms.saturating_sub(earlier.uptime_ms);
+                let tried = rate(earlier.counters.attempts, gate.counters.attempts, millis);
+                let admitted = rate(earlier.counters.admitted, gate.counters.admitted, millis);
+                frame.tried += tried;
+                frame.admitted += admitted;
+                for talker in &gate.talkers {
+                    // A source that was not among the loudest before is counted from its next look on.
+                    if let Some(known) = earlier.talkers.iter().find(|known| known.addr == talker.addr) {
+                        *sources.entry(talker.addr).or_default() += rate(known.attempts, talker.attempts, millis);
+                    }
+                }
+                format!("{gate}; {tried:.1}/s tried, {admitted:.1}/s let in, {} sources", gate.sources)
+            }
+        };
+        frame.hosts.push((target.to_string(), line));
+    }
+    frame.sources = sources.into_iter().filter(|(_, rate)| *rate > 0.0).collect();
+    frame.sources.sort_by(|a, b| b.1.total_cmp(&a.1));
+    frame
+}
+
+impl Frame {
+    fn text(&self, top: usize) -> String {
+        let mut text = String::new();
+        for (host, line) in &self.hosts {
+            let _ = writeln!(text, "{host}: {line}");
+        }
+        let _ = writeln!(text, "all: {:.1}/s tried, {:.1}/s let in", self.tried, self.admitted);
+        for (addr, rate) in self.sources.iter().take(top) {
+            let _ = writeln!(text, "  {rate:>8.1}/s  {addr}");
+        }
+        text.push('\n');
+        text
+    }
+
+    fn json(&self, top: usize) -> serde_json::Value {
+        let hosts: serde_json::Map<String, serde_json::Value> =
+            self.hosts.iter().map(|(host, line)| (host.clone(), line.as_str().into())).collect();
+        let sources: Vec<_> =
+            self.sources.iter().take(top).map(|(addr, rate)| json!({ "address": addr, "perSecond": rate })).collect();
+        json!({ "v": VERSION, "hosts": hosts, "tried": self.tried, "admitted": self.admitted, "sources": sources })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::gate::parse_status;
+
+    fn look(host: &str, uptime: u64, attempts: u64) -> (Target, Said) {
+        let text = format!(
+            "uptime={uptime}.00\nback_end=nft\nowner=run=r1 by=a at=7 ports=6443 hold=900 step=60\n\
+             set.armed={{ 6443 expires 900s }}\nset.confirmed=elements\n\
+             counters=counter attempts {{ packets {attempts} bytes 1 }}\ntalkers=1\ntalker={attempts} 10.0.0.9\n"
+        );
+        (Target::host("east", host), Ok(parse_status(&text).unwrap()))
+    }
+
+    #[test]
+    fn sources_are_summed_over_the_hosts_by_the_hosts_own_clocks() {
+        let frame = frame(&[look("cp1", 10, 100), look("cp2", 50, 40)], &[look("cp1", 12, 120), look("cp2", 54, 60)]);
+        assert_eq!(frame.sources, [(IpAddr::from([10, 0, 0, 9]), 15.0)]);
+        assert!(frame.text(5).contains("all: 15.0/s tried"), "{}", frame.text(5));
+    }
+
+    #[test]
+    fn the_first_look_has_no_rates_and_a_new_gate_counts_from_zero() {
+        assert!(frame(&[], &[look("cp1", 10, 100)]).sources.is_empty());
+        assert_eq!(frame(&[look("cp1", 10, 100)], &[look("cp1", 12, 4)]).tried.to_string(), "2");
+    }
+}
