@@ -1,0 +1,28 @@
+//! The gate through the real program on real hosts: whatever happens to the client, a gate ends.
+
+use std::process::ExitCode;
+
+mod fleet;
+mod killed;
+mod program;
+mod whole;
+
+fn main() -> ExitCode {
+    testbed::main(vec![
+        testbed::test("closed_proven_and_opened_in_stages::nft", || whole::closed_and_opened("nft")),
+        testbed::test("closed_proven_and_opened_in_stages::iptables_nft", || whole::closed_and_opened("iptables-nft")),
+        testbed::test("closed_proven_and_opened_in_stages::iptables_legacy", || {
+            whole::closed_and_opened("iptables-legacy")
+        }),
+        testbed::test("what_makes_no_sense_is_refused_before_anything_changes", whole::refused),
+        testbed::test("a_gate_that_no_new_connection_confirms_is_gone_in_time", whole::unconfirmed),
+        testbed::test("killed_clients_leave_no_gate_that_stays::nft", || killed::at_random("nft", 34)),
+        testbed::test("killed_clients_leave_no_gate_that_stays::iptables_nft", || {
+            killed::at_random("iptables-nft", 33)
+        }),
+        testbed::test("killed_clients_leave_no_gate_that_stays::iptables_legacy", || {
+            killed::at_random("iptables-legacy", 33)
+        }),
+        testbed::test("two_hundred_hosts_with_a_third_of_them_dead", fleet::two_hundred),
+    ])
+}
