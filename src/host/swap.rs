@@ -21,13 +21,15 @@ pub struct Place {
     pub program: String,
     /// The run, which names the folder beside.
     pub run: String,
+    /// What for, so that two steps of one run on one host have a folder each.
+    pub tag: String,
 }
 
 impl Place {
     /// The folder beside the manifests that holds this run's files.
     pub fn beside(&self) -> String {
         let parent = self.manifests.trim_end_matches('/').rsplit_once('/').map_or("", |(parent, _)| parent);
-        format!("{parent}/breakglass-{}", self.run)
+        format!("{parent}/breakglass-{}-{}", self.run, self.tag)
     }
 
     /// Where the old text is kept.
@@ -128,7 +130,7 @@ say looked yes
     Script::new("manifest.look", body)
         .arg("manifests", &place.manifests)
         .arg("program", &place.program)
-        .arg("run", &place.run)
+        .arg("beside", place.beside())
 }
 
 /// Reads what `look` printed.
@@ -170,7 +172,7 @@ pub fn folder(place: &Place) -> Script {
         "b={}\n( umask 077 && mkdir -p \"$b\" ) || fail \"cannot make $b\"\nsay folder \"$b\"\n",
         quote(&place.beside())
     );
-    Script::new("manifest.folder", body).arg("path", place.beside()).arg("run", &place.run)
+    Script::new("manifest.folder", body).arg("path", place.beside())
 }
 
 /// Takes the folder beside away, with what an exchange left in it. Copies that are still there keep it.
@@ -185,7 +187,7 @@ say folder absent
 "#,
         quote(&place.beside())
     );
-    Script::new("manifest.folder-away", body).arg("path", place.beside()).arg("run", &place.run)
+    Script::new("manifest.folder-away", body).arg("path", place.beside())
 }
 
 /// One exchange.
@@ -203,6 +205,8 @@ pub struct Swap {
     pub to: String,
     /// The port on which the new process has to answer on the host's loopback.
     pub port: u16,
+    /// The path it has to answer there, by HTTPS; any answer that is no fault of the server counts.
+    pub health: &'static str,
     /// How long the old process may take to exit, in seconds.
     pub exit_secs: u64,
     /// How long the new process may take to answer, in seconds.
@@ -216,7 +220,7 @@ gone() { i=0; while [ "$i" -lt "$1" ] && [ -n "$(processes "$P")" ]; do sleep 1;
 answers() {
   [ -n "$(processes "$P")" ] || return 1
   if command -v curl >/dev/null 2>&1; then
-    c=$(curl -ks -o /dev/null -w '%{http_code}' --max-time 5 "https://127.0.0.1:$PORT/livez"); case $c in 2*|401|403) return 0;; *) return 1;; esac
+    c=$(curl -ks -o /dev/null -w '%{http_code}' --max-time 5 "https://127.0.0.1:$PORT$HEALTH"); case $c in 2*|401|403) return 0;; *) return 1;; esac
   fi
   h=$(printf '%04X' "$PORT"); grep -qE "^ *[0-9]+: [0-9A-F]+:$h [0-9A-F]+:0000 0A" /proc/net/tcp /proc/net/tcp6 2>/dev/null
 }
@@ -240,7 +244,7 @@ pub fn swap(swap: &Swap) -> Script {
     let mut body = String::new();
     let _ = write!(
         body,
-        r#"F={file}; B={beside}; N={staged}; P={program}; PORT={port}; EXIT={exit}; READY={ready}
+        r#"F={file}; B={beside}; N={staged}; P={program}; PORT={port}; HEALTH={health}; EXIT={exit}; READY={ready}
 sum() {{ sha256sum <"$1" 2>/dev/null | cut -d ' ' -f 1; }}
 if [ "$(sum "$F")" = {to} ] && [ "$(cat "$B/state" 2>/dev/null)" = ready ]; then say state ready; return 0; fi
 [ "$(sum "$F")" = {from} ] || fail "$F is not what was seen before: somebody else has changed it" 4
@@ -249,7 +253,7 @@ case $(cat "$B/state" 2>/dev/null) in out|in) fail "an exchange is under way on 
 cat >"$B/runner" <<'BREAKGLASS_RUNNER'
 {processes}{runner}BREAKGLASS_RUNNER
 rm -f "$B/state"
-export F B N P PORT EXIT READY
+export F B N P PORT HEALTH EXIT READY
 if have setsid; then setsid sh "$B/runner" >/dev/null 2>&1 </dev/null &
 else nohup sh "$B/runner" >/dev/null 2>&1 </dev/null & fi
 i=0; while [ "$i" -lt {patience} ]; do
@@ -270,6 +274,7 @@ esac
         staged = quote(&swap.staged),
         program = quote(&place.program),
         port = swap.port,
+        health = quote(swap.health),
         exit = swap.exit_secs,
         ready = swap.ready_secs,
         from = quote(&swap.from),
@@ -285,7 +290,7 @@ esac
         .arg("to", &swap.to)
         .arg("program", &place.program)
         .arg("port", swap.port.to_string())
-        .arg("run", &place.run)
+        .arg("beside", place.beside())
 }
 
 /// The longest an exchange and its reversal can take, in seconds.
@@ -299,7 +304,12 @@ mod tests {
     use super::*;
 
     fn place(dir: &str) -> Place {
-        Place { manifests: format!("{dir}/manifests"), program: "kube-apiserver".into(), run: "r1".into() }
+        Place {
+            manifests: format!("{dir}/manifests"),
+            program: "kube-apiserver".into(),
+            run: "r1".into(),
+            tag: "room".into(),
+        }
     }
 
     /// Runs a script's text with the machine's own sh.
@@ -319,7 +329,7 @@ mod tests {
     #[test]
     fn the_folder_stands_beside_and_never_inside() {
         let place = place("/etc/kubernetes");
-        assert_eq!(place.beside(), "/etc/kubernetes/breakglass-r1");
+        assert_eq!(place.beside(), "/etc/kubernetes/breakglass-r1-room");
         assert!(!place.before().starts_with("/etc/kubernetes/manifests/"));
     }
 
@@ -375,6 +385,7 @@ mod tests {
             from: crate::change::sha256_hex(b"ours"),
             to: crate::change::sha256_hex(b"new"),
             port: 1,
+            health: "/livez",
             exit_secs: 1,
             ready_secs: 1,
             place,
@@ -400,6 +411,7 @@ mod tests {
             from: crate::change::sha256_hex(b"old"),
             to: crate::change::sha256_hex(b"new"),
             port: 1,
+            health: "/livez",
             exit_secs: 1,
             ready_secs: 1,
             place,

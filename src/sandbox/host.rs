@@ -203,9 +203,9 @@ fn status(host: &SimHost, began: Instant, pods: u32) -> String {
     out
 }
 
-/// The folder beside the manifests that a run keeps its copies in.
-fn beside(head: &Head) -> String {
-    format!("/etc/kubernetes/breakglass-{}", head.get("run").unwrap_or_default())
+/// The folder beside the manifests that a step keeps its copies in.
+fn beside(head: &Head) -> &str {
+    head.get("beside").unwrap_or_default()
 }
 
 fn look(host: &SimHost, head: &Head) -> String {
@@ -370,7 +370,12 @@ mod tests {
     #[tokio::test]
     async fn a_simulated_manifest_is_looked_at_like_a_real_one() {
         let world = World::new(&["cp1"]);
-        let place = swap::Place { manifests: MANIFESTS.into(), program: "kube-apiserver".into(), run: "r1".into() };
+        let place = swap::Place {
+            manifests: MANIFESTS.into(),
+            program: "kube-apiserver".into(),
+            run: "r1".into(),
+            tag: "room".into(),
+        };
         let seen = swap::seen(&say(&world, &swap::look(&place)).await.stdout).unwrap();
         assert!(seen.text.contains("--secure-port=6443"));
         assert_eq!(seen.sha256, sha256_hex(seen.text.as_bytes()));

@@ -308,6 +308,7 @@ mod again;
 mod gate;
 mod kube_object;
 mod object;
+mod static_pod;
 #[cfg(test)]
 mod tests;
 
@@ -323,6 +324,8 @@ kinds! {
     gate_close::GateClose,
     gate_confirm::GateConfirm,
     gate_open::GateOpen,
+    freeze_nodes::FreezeNodes,
+    thaw_nodes::ThawNodes,
 }
 
 /// The kind with this name.

@@ -9,15 +9,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::static_pod::{Patience, Progress, StaticPod};
 use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
-use crate::change::{Blob, Change, Expect, FilePut, HostCommand, Inverse, Keep, Op, Part, Target};
-use crate::host::manifest::{self, Edit};
-use crate::host::swap::{self, Place, Seen, State, Swap};
+use crate::change::{Part, Target};
+use crate::host::manifest::Edit;
+use crate::host::swap::Seen;
 use crate::kit::{ApiServer, Cluster};
 use crate::world::{Accept, KubeRead};
 
-const PROGRAM: &str = "kube-apiserver";
-const LOOK_LIMIT: Duration = Duration::from_secs(30);
 const READY_LIMIT: Duration = Duration::from_secs(10);
 
 /// The step kind.
@@ -111,6 +110,16 @@ struct Scale {
 }
 
 impl Scale {
+    fn pod(&self) -> StaticPod {
+        StaticPod {
+            program: "kube-apiserver",
+            tag: "room",
+            health: "/livez",
+            port: 6443,
+            patience: Patience { exit: self.params.exit_seconds, ready: self.params.ready_seconds },
+        }
+    }
+
     fn edit(&self) -> Edit {
         Edit {
             requests: self.params.requests.clone(),
@@ -119,57 +128,8 @@ impl Scale {
         }
     }
 
-    fn exchange(&self, place: &Place, file: &str, from: &str, to: &str, staged: String, port: u16) -> Swap {
-        Swap {
-            place: place.clone(),
-            file: file.to_owned(),
-            from: from.to_owned(),
-            staged,
-            to: to.to_owned(),
-            port,
-            exit_secs: self.params.exit_seconds,
-            ready_secs: self.params.ready_seconds,
-        }
-    }
-
-    fn changes(&self, place: &Place, seen: &Seen, file: &str, edited: &manifest::Edited) -> Vec<Change> {
-        let (old, new) = (Blob::new(seen.text.as_bytes()), Blob::new(edited.text.as_bytes()));
-        let port = secure_port(&seen.text);
-        let because = edited.changes.join(", ");
-        let mut changes = Vec::new();
-        if !seen.folder {
-            changes.push(folder(place, &because));
-        }
-        for (key, path, blob, there) in
-            [("keep", place.before(), &old, &seen.before), ("stage", place.next(), &new, &seen.next)]
-        {
-            if there.as_ref() != Some(&blob.sha256) {
-                changes.push(put(key, path, blob, there.as_deref(), &because));
-            }
-        }
-        let forward = self.exchange(place, file, &old.sha256, &new.sha256, place.next(), port);
-        let back = self.exchange(place, file, &new.sha256, &old.sha256, place.before(), port);
-        changes.push(Change {
-            key: "swap".into(),
-            op: command(&forward),
-            guard: format!("{file} still has sha256 {}", seen.sha256),
-            inverse: Inverse::By(Box::new(command(&back))),
-            because,
-            by_hand: format!(
-                "mv {file} {}/out.yaml; wait until {PROGRAM} has exited; cp {} {file}",
-                place.beside(),
-                place.next()
-            ),
-            deadline_secs: swap::patience(&forward) + 15,
-            keep: Keep::Nothing,
-        });
-        changes
-    }
-
+    /// The API server has to be ready, beyond its process answering on the host.
     async fn after(&self, look: Look<'_>, seen: &Seen) -> Result<Survey, StepError> {
-        if !look.history.done("swap") {
-            return Ok(Survey::done().saw("its manifest says so already"));
-        }
         let Some(server) = server_on(look) else {
             let why = "the new process answers on the host; no API server of the kit stands for this host to ask";
             return Ok(Survey::done().saw(why));
@@ -201,27 +161,7 @@ impl Step for Scale {
     }
 
     fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
-        let Some(place) = place(target, cluster, "<run>") else { return Vec::new() };
-        let file = format!("{}/{PROGRAM}.yaml", place.manifests.trim_end_matches('/'));
-        let unknown = |sha256: &str| Blob { sha256: sha256.to_owned(), len: 0, bytes: None };
-        let (old, new) = (unknown("<sha256 of the manifest>"), unknown("<sha256 of the edited manifest>"));
-        let swap = self.exchange(&place, &file, &old.sha256, &new.sha256, place.next(), 6443);
-        let once = |op: Op, why: &str| Announced {
-            what: Sends::Op(Box::new(op)),
-            writes: true,
-            times: Times::Once,
-            why: why.to_owned(),
-        };
-        let mut sent = vec![Announced {
-            what: Sends::Look(swap::look(&place)),
-            writes: false,
-            times: Times::AtMost(4),
-            why: "reads the manifest and the process".into(),
-        }];
-        sent.push(once(folder(&place, "").op, "makes a folder for the copies, beside the manifests' folder"));
-        sent.push(once(put("keep", place.before(), &old, None, "").op, "keeps the old text beside the folder"));
-        sent.push(once(put("stage", place.next(), &new, None, "").op, "puts the edited text beside the folder"));
-        sent.push(once(command(&swap), "takes the old manifest out, awaits the exit, puts the new one in"));
+        let mut sent = self.pod().announce(target, cluster);
         sent.push(Announced {
             what: Sends::Get("/readyz".into()),
             writes: false,
@@ -232,109 +172,24 @@ impl Step for Scale {
     }
 
     fn refuse(&self, target: &Target, cluster: &Cluster) -> Vec<String> {
-        match place(target, cluster, "") {
-            Some(_) => Vec::new(),
-            None => vec!["the manifest of an API server is edited on its host, and this is none of the kit's hosts".into()],
-        }
+        self.pod().refuse(target, cluster)
     }
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
         async move {
-            let cluster = look.reads.cluster(&look.target.cluster);
-            let place = cluster
-                .and_then(|cluster| place(look.target, cluster, &look.mark.run))
-                .ok_or_else(|| StepError::refused(format!("{} is not a host of the kit", look.target)))?;
-            let output = look.reads.script(look.target, &swap::look(&place), LOOK_LIMIT).await?;
-            let seen = swap::seen(&output.stdout).map_err(|why| StepError::Refused {
-                why: format!("{}: {why}", look.target),
-                hint: Some(format!("ls -l {} on {}", place.manifests, look.target.short())),
-            })?;
-            if seen.state == Some(State::Moving) {
-                return Ok(Survey::waiting("the exchange of the manifest on the host"));
+            match self.pod().survey(look, |_| Ok(self.edit())).await? {
+                Progress::Open(survey) => Ok(survey),
+                Progress::Settled { ours: false, .. } => Ok(Survey::done().saw("its manifest says so already")),
+                Progress::Settled { seen, .. } => self.after(look, &seen).await,
             }
-            let [file] = seen.files.as_slice() else { return Err(not_one_file(look.target, &place, &seen.files)) };
-            let edited = manifest::edit(&seen.text, PROGRAM, &self.edit())
-                .map_err(|why| StepError::refused(format!("{}: {file}: {why}", look.target)))?;
-            if edited.changes.is_empty() {
-                return self.after(look, &seen).await;
-            }
-            if seen.state == Some(State::Reverted) {
-                return Err(StepError::Refused {
-                    why: format!("{}: the new process did not answer, and the old manifest is back", look.target),
-                    hint: Some(format!("the text that failed is in {}/refused.yaml", place.beside())),
-                });
-            }
-            let survey = Survey { changes: self.changes(&place, &seen, file, &edited), ..Survey::default() };
-            Ok(if edited.kept_layout {
-                survey
-            } else {
-                survey.saw("the manifest's layout could not be kept: its comments are lost until undo")
-            })
         }
         .boxed()
     }
 }
 
-fn not_one_file(target: &Target, place: &Place, files: &[String]) -> StepError {
-    let (why, hint) = if files.is_empty() {
-        (format!("{target}: no manifest in {} starts {PROGRAM}", place.manifests), "set `manifests` of this host in the kit")
-    } else {
-        let why = format!("{target}: {} files start {PROGRAM}, and the kubelet may obey any of them", files.join(", "));
-        (why, "move all but one of them out of the folder")
-    };
-    StepError::Refused { why, hint: Some(hint.to_owned()) }
-}
-
-fn place(target: &Target, cluster: &Cluster, run: &str) -> Option<Place> {
-    let Part::Host(name) = &target.part else { return None };
-    let host = cluster.host(name)?;
-    Some(Place { manifests: host.manifests.clone(), program: PROGRAM.into(), run: run.to_owned() })
-}
-
 fn server_on(look: Look<'_>) -> Option<&ApiServer> {
     let Part::Host(name) = &look.target.part else { return None };
     look.reads.cluster(&look.target.cluster)?.api_servers.iter().find(|server| server.host.as_ref() == Some(name))
-}
-
-fn put(key: &str, path: String, blob: &Blob, there: Option<&str>, because: &str) -> Change {
-    let expect = there.map_or(Expect::Absent, |sha| Expect::Sha256(sha.to_owned()));
-    let back = FilePut { path: path.clone(), mode: 0o600, content: None, expect: Expect::Sha256(blob.sha256.clone()) };
-    Change {
-        key: key.to_owned(),
-        guard: format!("{path} is what was seen"),
-        by_hand: format!("write {path} by hand"),
-        op: Op::File(FilePut { path, mode: 0o600, content: Some(blob.clone()), expect }),
-        inverse: Inverse::By(Box::new(Op::File(back))),
-        because: because.to_owned(),
-        deadline_secs: 60,
-        keep: Keep::Nothing,
-    }
-}
-
-fn folder(place: &Place, because: &str) -> Change {
-    let command =
-        |script| Op::Host(HostCommand { script, fresh_connection: false, idempotent: true });
-    Change {
-        key: "folder".into(),
-        op: command(swap::folder(place)),
-        guard: format!("{} is for this run alone", place.beside()),
-        inverse: Inverse::By(Box::new(command(swap::folder_away(place)))),
-        because: because.to_owned(),
-        by_hand: format!("mkdir -m 700 {}", place.beside()),
-        deadline_secs: 30,
-        keep: Keep::Nothing,
-    }
-}
-
-fn command(swap: &Swap) -> Op {
-    Op::Host(HostCommand { script: swap::swap(swap), fresh_connection: false, idempotent: true })
-}
-
-/// The port the API server listens on, as its manifest says it.
-fn secure_port(text: &str) -> u16 {
-    let flag = text.split_once("--secure-port=").map(|(_, rest)| rest);
-    let digits = flag.map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
-    digits.and_then(|digits| digits.parse().ok()).unwrap_or(6443)
 }
 
 #[cfg(test)]
@@ -356,11 +211,5 @@ mod tests {
         refused(json!({ "flags": { "--v": "4" } }), "without dashes");
         refused(json!({ "limit": {} }), "unknown field");
         assert!(ScaleApiserver.build(json!({ "limits": { "memory": "8Gi", "cpu": null } })).is_ok());
-    }
-
-    #[test]
-    fn the_port_is_read_from_the_manifest() {
-        assert_eq!(secure_port("    - --secure-port=7443\n"), 7443);
-        assert_eq!(secure_port("- kube-apiserver"), 6443);
     }
 }

@@ -36,6 +36,7 @@ fn main() -> ExitCode {
     testbed::main_with_kubernetes(vec![
         test("a_real_control_plane_is_recovered_and_all_of_it_is_undone_to_the_same_bytes", recovered_and_undone),
         test("a_run_killed_in_the_middle_of_a_manifest_is_taken_up_to_the_same_end", killed_and_resumed),
+        test("the_node_lifecycle_is_frozen_and_thawed_in_a_real_controller_manager", frozen_and_thawed),
     ])
 }
 
@@ -256,6 +257,33 @@ fn killed_and_resumed() -> Result<()> {
     scene.run("second", &["journal", "verify", "last"])?;
     scene.run("second", &["undo", "last", "--yes"])?;
     ensure!(scene.manifests()? == manifests, "the manifests are not what they were, to the byte");
+    Ok(())
+}
+
+fn frozen_and_thawed() -> Result<()> {
+    let _turn = turn();
+    let scene = shared()?;
+    let manifests = scene.manifests()?;
+    let lifecycle_is_off = || -> Result<bool> {
+        let manager = scene.plane.static_pod("kube-controller-manager").context("no controller manager")?;
+        let arguments = std::fs::read_to_string(format!("/proc/{}/cmdline", manager.pid))?;
+        Ok(arguments.contains("-node-lifecycle-controller,-taint-eviction-controller"))
+    };
+    for (kind, off) in [("freeze-nodes", true), ("thaw-nodes", false)] {
+        let file = scene.folder.join(format!("{kind}.yaml"));
+        let step = format!("{{name: it, kind: {kind}, timeout: 5m}}");
+        let head = "apiVersion: breakglass/v1\nkind: Runbook\nmetadata: {name: it, purpose: A test.}\n";
+        std::fs::write(&file, format!("{head}spec:\n  steps:\n    - {step}\n"))?;
+        let file = file.to_str().context("an odd path")?;
+        println!("{}", scene.run(kind, &["run", file, "--cluster", "lab", "--yes"])?);
+        ensure!(lifecycle_is_off()? == off, "{kind}: the process does not have the flags");
+    }
+    // Newest first, as a person would.
+    for kind in ["thaw-nodes", "freeze-nodes"] {
+        scene.run(kind, &["undo", "last", "--yes"])?;
+    }
+    ensure!(scene.manifests()? == manifests, "the manifests are not what they were, to the byte");
+    ensure!(scene.left_beside()?.is_empty(), "left beside the manifests: {:?}", scene.left_beside()?);
     Ok(())
 }
 

@@ -9,7 +9,8 @@ use crate::steps::{KINDS, Sends};
 use crate::world::fake::{Fault, Sent};
 
 /// Kinds whose hosts no fake can stand in for; their own tests, on real kernels and processes, prove the same of them.
-const PROVEN_ON_REAL_HOSTS: [&str; 4] = ["scale-apiserver", "gate-close", "gate-confirm", "gate-open"];
+const PROVEN_ON_REAL_HOSTS: [&str; 6] =
+    ["scale-apiserver", "gate-close", "gate-confirm", "gate-open", "freeze-nodes", "thaw-nodes"];
 
 /// Whether a value is what was announced, where text in angle brackets stands for anything.
 fn fits(announced: &Value, sent: &Value) -> bool {

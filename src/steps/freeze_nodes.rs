@@ -1,0 +1,143 @@
+//! `freeze-nodes` and its counterpart: the controllers that mark nodes as lost and evict their pods are switched off
+//! before a cut, and on again once the nodes report.
+
+use std::collections::BTreeMap;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::static_pod::{Patience, Progress, StaticPod};
+use super::{Announced, Kind, Look, Scope, Step, StepError, Survey, params, schema_of};
+use crate::change::Target;
+use crate::host::manifest::Edit;
+use crate::kit::Cluster;
+
+/// The controllers that act on nodes that do not report.
+pub(super) const CONTROLLERS: [&str; 2] = ["node-lifecycle-controller", "taint-eviction-controller"];
+
+/// The step kind.
+pub(super) struct FreezeNodes;
+
+/// Nothing to choose.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Params {}
+
+impl Kind for FreezeNodes {
+    fn name(&self) -> &'static str {
+        "freeze-nodes"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Switches off, in every controller manager, what marks nodes as lost and evicts their pods.\n\n\
+         For a gate that keeps kubelets out for more than four minutes: nodes that cannot report are not lost. Edits the \
+         static-pod manifest of kube-controller-manager (`--controllers`), one host at a time; costs no API request. While \
+         frozen, nodes that really die are not noticed. `thaw-nodes` ends it, `undo` puts the old text back."
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::ApiHosts
+    }
+
+    fn one_at_a_time(&self) -> bool {
+        true
+    }
+
+    fn schema(&self) -> Value {
+        schema_of::<Params>()
+    }
+
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+        let Params {} = params(with)?;
+        Ok(Box::new(Freeze))
+    }
+}
+
+/// The controller manager as a static pod.
+pub(super) fn controller_manager(tag: &'static str) -> StaticPod {
+    StaticPod {
+        program: "kube-controller-manager",
+        tag,
+        health: "/healthz",
+        port: 10257,
+        patience: Patience { exit: 40, ready: 60 },
+    }
+}
+
+/// The value of `--controllers` in a manifest; `*` when it is not said.
+pub(super) fn controllers(manifest: &str) -> Vec<String> {
+    let said = manifest.lines().find_map(|line| line.split_once("--controllers=").map(|(_, value)| value));
+    let said = said.map_or("*", |value| value.trim().trim_matches(['"', '\'', ',']));
+    said.split(',').map(str::to_owned).collect()
+}
+
+/// The edit that makes `--controllers` this list.
+pub(super) fn wanted(controllers: &[String]) -> Edit {
+    Edit { flags: BTreeMap::from([("controllers".to_owned(), Some(controllers.join(",")))]), ..Edit::default() }
+}
+
+struct Freeze;
+
+impl Freeze {
+    fn edit(manifest: &str) -> Edit {
+        let mut list = controllers(manifest);
+        for controller in CONTROLLERS {
+            list.retain(|word| word != controller);
+            let off = format!("-{controller}");
+            if !list.contains(&off) {
+                list.push(off);
+            }
+        }
+        wanted(&list)
+    }
+}
+
+impl Step for Freeze {
+    fn intent(&self) -> String {
+        "freeze the node lifecycle: nodes that cannot report are not lost, and nothing is evicted".into()
+    }
+
+    fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
+        controller_manager("freeze").announce(target, cluster)
+    }
+
+    fn refuse(&self, target: &Target, cluster: &Cluster) -> Vec<String> {
+        controller_manager("freeze").refuse(target, cluster)
+    }
+
+    fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
+        async move {
+            match controller_manager("freeze").survey(look, |manifest| Ok(Self::edit(manifest))).await? {
+                Progress::Open(survey) => Ok(survey),
+                Progress::Settled { ours: true, .. } => {
+                    Ok(Survey::done().saw("frozen; thaw-nodes switches the node lifecycle on again"))
+                }
+                Progress::Settled { .. } => Ok(Survey::done().saw("it was frozen already, and not by this step")),
+            }
+        }
+        .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(manifest: &str, wanted: &str) {
+        assert_eq!(Freeze::edit(manifest).flags["controllers"].as_deref(), Some(wanted));
+    }
+
+    #[test]
+    fn what_else_is_said_of_controllers_stays() {
+        case("- kube-controller-manager\n", "*,-node-lifecycle-controller,-taint-eviction-controller");
+        case(
+            "    - --controllers=*,bootstrapsigner,tokencleaner\n",
+            "*,bootstrapsigner,tokencleaner,-node-lifecycle-controller,-taint-eviction-controller",
+        );
+        case("- --controllers=-taint-eviction-controller,*\n", "-taint-eviction-controller,*,-node-lifecycle-controller");
+    }
+}

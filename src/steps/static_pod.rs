@@ -1,0 +1,246 @@
+//! What the steps share that change a component by its static-pod manifest, one host at a time.
+
+use std::time::Duration;
+
+use super::{Announced, Look, Sends, StepError, Survey, Times};
+use crate::change::{Blob, Change, Expect, FilePut, HostCommand, Inverse, Keep, Op, Part, Target};
+use crate::host::manifest::{self, Edit, Edited};
+use crate::host::swap::{self, Place, Seen, State, Swap};
+use crate::kit::Cluster;
+
+const LOOK_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long a process may take, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// The old one to exit.
+    pub(super) exit: u64,
+    /// The new one to answer, before the old manifest comes back.
+    pub(super) ready: u64,
+}
+
+/// A component that runs as a static pod, and what a step wants of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StaticPod {
+    /// Its program, by base name.
+    pub(super) program: &'static str,
+    /// What for; names the folder of the copies.
+    pub(super) tag: &'static str,
+    /// Where its process answers on loopback, by HTTPS.
+    pub(super) health: &'static str,
+    /// Its port, unless its manifest says `--secure-port`.
+    pub(super) port: u16,
+    pub(super) patience: Patience,
+}
+
+/// How far a host is.
+pub(super) enum Progress {
+    /// Something has to change, or is awaited.
+    Open(Survey),
+    /// The manifest says what was wanted.
+    Settled {
+        /// What was seen.
+        seen: Seen,
+        /// This step made it so.
+        ours: bool,
+    },
+}
+
+impl StaticPod {
+    /// Where the manifest and the copies are; `None` for what is no host of the kit.
+    fn place(&self, target: &Target, cluster: &Cluster, run: &str) -> Option<Place> {
+        let Part::Host(name) = &target.part else { return None };
+        let manifests = cluster.host(name)?.manifests.clone();
+        Some(Place { manifests, program: self.program.into(), run: run.to_owned(), tag: self.tag.into() })
+    }
+
+    /// Why the step cannot be run on a target.
+    pub(super) fn refuse(&self, target: &Target, cluster: &Cluster) -> Vec<String> {
+        match self.place(target, cluster, "") {
+            Some(_) => Vec::new(),
+            None => vec![format!(
+                "the manifest of {} is edited on its host, and this is none of the kit's hosts",
+                self.program
+            )],
+        }
+    }
+
+    /// Looks at a host, and says what an edit of its manifest takes.
+    pub(super) async fn survey(
+        &self,
+        look: Look<'_>,
+        edit: impl Fn(&str) -> Result<Edit, String>,
+    ) -> Result<Progress, StepError> {
+        let cluster = look.reads.cluster(&look.target.cluster);
+        let place = cluster
+            .and_then(|cluster| self.place(look.target, cluster, &look.mark.run))
+            .ok_or_else(|| StepError::refused(format!("{} is not a host of the kit", look.target)))?;
+        let output = look.reads.script(look.target, &swap::look(&place), LOOK_LIMIT).await?;
+        let seen = swap::seen(&output.stdout).map_err(|why| StepError::Refused {
+            why: format!("{}: {why}", look.target),
+            hint: Some(format!("ls -l {} on {}", place.manifests, look.target.short())),
+        })?;
+        if seen.state == Some(State::Moving) {
+            return Ok(Progress::Open(Survey::waiting("the exchange of the manifest on the host")));
+        }
+        let [file] = seen.files.as_slice() else { return Err(self.not_one_file(look.target, &place, &seen.files)) };
+        let edited = edit(&seen.text)
+            .and_then(|edit| manifest::edit(&seen.text, self.program, &edit))
+            .map_err(|why| StepError::refused(format!("{}: {file}: {why}", look.target)))?;
+        if edited.changes.is_empty() {
+            return Ok(Progress::Settled { ours: look.history.done("swap"), seen });
+        }
+        if seen.state == Some(State::Reverted) {
+            return Err(StepError::Refused {
+                why: format!("{}: the new process did not answer, and the old manifest is back", look.target),
+                hint: Some(format!("the text that failed is in {}/refused.yaml", place.beside())),
+            });
+        }
+        let survey = Survey { changes: self.changes(&place, &seen, file, &edited), ..Survey::default() };
+        Ok(Progress::Open(if edited.kept_layout {
+            survey
+        } else {
+            survey.saw("the manifest's layout could not be kept: its comments are lost until undo")
+        }))
+    }
+
+    fn exchange(&self, place: &Place, file: &str, from: &str, to: &str, staged: String, port: u16) -> Swap {
+        Swap {
+            place: place.clone(),
+            file: file.to_owned(),
+            from: from.to_owned(),
+            staged,
+            to: to.to_owned(),
+            port,
+            health: self.health,
+            exit_secs: self.patience.exit,
+            ready_secs: self.patience.ready,
+        }
+    }
+
+    fn changes(&self, place: &Place, seen: &Seen, file: &str, edited: &Edited) -> Vec<Change> {
+        let (old, new) = (Blob::new(seen.text.as_bytes()), Blob::new(edited.text.as_bytes()));
+        let port = secure_port(&seen.text).unwrap_or(self.port);
+        let because = edited.changes.join(", ");
+        let mut changes = Vec::new();
+        if !seen.folder {
+            changes.push(folder(place, &because));
+        }
+        for (key, path, blob, there) in
+            [("keep", place.before(), &old, &seen.before), ("stage", place.next(), &new, &seen.next)]
+        {
+            if there.as_ref() != Some(&blob.sha256) {
+                changes.push(put(key, path, blob, there.as_deref(), &because));
+            }
+        }
+        let forward = self.exchange(place, file, &old.sha256, &new.sha256, place.next(), port);
+        let back = self.exchange(place, file, &new.sha256, &old.sha256, place.before(), port);
+        changes.push(Change {
+            key: "swap".into(),
+            op: command(swap::swap(&forward)),
+            guard: format!("{file} still has sha256 {}", seen.sha256),
+            inverse: Inverse::By(Box::new(command(swap::swap(&back)))),
+            because,
+            by_hand: format!(
+                "mv {file} {}/out.yaml; wait until {} has exited; cp {} {file}",
+                place.beside(),
+                self.program,
+                place.next()
+            ),
+            deadline_secs: swap::patience(&forward) + 15,
+            keep: Keep::Nothing,
+        });
+        changes
+    }
+
+    /// Everything that may be sent to a host.
+    pub(super) fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
+        let Some(place) = self.place(target, cluster, "<run>") else { return Vec::new() };
+        let file = format!("{}/{}.yaml", place.manifests.trim_end_matches('/'), self.program);
+        let unknown = |sha256: &str| Blob { sha256: sha256.to_owned(), len: 0, bytes: None };
+        let (old, new) = (unknown("<sha256 of the manifest>"), unknown("<sha256 of the edited manifest>"));
+        let exchange = self.exchange(&place, &file, &old.sha256, &new.sha256, place.next(), self.port);
+        let once = |op: Op, why: &str| Announced {
+            what: Sends::Op(Box::new(op)),
+            writes: true,
+            times: Times::Once,
+            why: why.to_owned(),
+        };
+        vec![
+            Announced {
+                what: Sends::Look(swap::look(&place)),
+                writes: false,
+                times: Times::AtMost(4),
+                why: "reads the manifest and the process".into(),
+            },
+            once(folder(&place, "").op, "makes a folder for the copies, beside the manifests' folder"),
+            once(put("keep", place.before(), &old, None, "").op, "keeps the old text beside the folder"),
+            once(put("stage", place.next(), &new, None, "").op, "puts the edited text beside the folder"),
+            once(command(swap::swap(&exchange)), "takes the old manifest out, awaits the exit, puts the new one in"),
+        ]
+    }
+
+    fn not_one_file(&self, target: &Target, place: &Place, files: &[String]) -> StepError {
+        let (why, hint) = if files.is_empty() {
+            let why = format!("{target}: no manifest in {} starts {}", place.manifests, self.program);
+            (why, "set `manifests` of this host in the kit")
+        } else {
+            let why = format!(
+                "{target}: {} files start {}, and the kubelet may obey any of them",
+                files.join(", "),
+                self.program
+            );
+            (why, "move all but one of them out of the folder")
+        };
+        StepError::Refused { why, hint: Some(hint.to_owned()) }
+    }
+}
+
+fn put(key: &str, path: String, blob: &Blob, there: Option<&str>, because: &str) -> Change {
+    let expect = there.map_or(Expect::Absent, |sha| Expect::Sha256(sha.to_owned()));
+    let back = FilePut { path: path.clone(), mode: 0o600, content: None, expect: Expect::Sha256(blob.sha256.clone()) };
+    Change {
+        key: key.to_owned(),
+        guard: format!("{path} is what was seen"),
+        by_hand: format!("write {path} by hand"),
+        op: Op::File(FilePut { path, mode: 0o600, content: Some(blob.clone()), expect }),
+        inverse: Inverse::By(Box::new(Op::File(back))),
+        because: because.to_owned(),
+        deadline_secs: 60,
+        keep: Keep::Nothing,
+    }
+}
+
+fn folder(place: &Place, because: &str) -> Change {
+    Change {
+        key: "folder".into(),
+        op: command(swap::folder(place)),
+        guard: format!("{} is for this run alone", place.beside()),
+        inverse: Inverse::By(Box::new(command(swap::folder_away(place)))),
+        because: because.to_owned(),
+        by_hand: format!("mkdir -m 700 {}", place.beside()),
+        deadline_secs: 30,
+        keep: Keep::Nothing,
+    }
+}
+
+fn command(script: crate::host::Script) -> Op {
+    Op::Host(HostCommand { script, fresh_connection: false, idempotent: true })
+}
+
+/// The port a component listens on, when its manifest says it.
+fn secure_port(text: &str) -> Option<u16> {
+    let (_, rest) = text.split_once("--secure-port=")?;
+    rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_is_read_from_the_manifest() {
+        assert_eq!(secure_port("    - --secure-port=7443\n"), Some(7443));
+        assert_eq!(secure_port("- kube-apiserver"), None);
+    }
+}
