@@ -52,6 +52,11 @@ pub(crate) fn two_hundred() -> Result<()> {
     }
     let shown = program.run(&["gate", "status", "--cluster", "all"])?;
     let half = shown.stdout.matches("is half closed").count();
-    ensure!(shown.success() && half == planes.len(), "{half} of {} planes are half closed", planes.len());
+    ensure!(
+        shown.success() && half == planes.len(),
+        "{half} of {} planes are half closed: {}",
+        planes.len(),
+        shown.stdout
+    );
     Ok(())
 }

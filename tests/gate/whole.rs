@@ -15,8 +15,8 @@ fn stand(name: &str) -> Result<(Program, Host, Host)> {
     let mut hosts = Lab::shared()?.hosts([format!("{name}-a"), format!("{name}-c")])?;
     let (Some(client), Some(api)) = (hosts.pop(), hosts.pop()) else { bail!("two hosts were asked for") };
     listen(&api)?;
-    // Somebody else's rules, in every kind of table; a mere look makes the kernel show its empty ones.
-    api.sh("for t in iptables-legacy ip6tables-legacy iptables-nft ip6tables-nft; do $t -A INPUT -p udp --dport 9 -j DROP; done")?
+    // Somebody else's rules, in every kind of table: iptables leaves a built-in chain behind wherever it was first.
+    api.sh("for t in iptables-legacy ip6tables-legacy iptables-nft ip6tables-nft; do for c in INPUT OUTPUT; do $t -A $c -p udp --dport 9 -j DROP; done; done")?
         .ok()?;
     let program = Program::new(name, std::slice::from_ref(&api), std::slice::from_ref(&client))?;
     Ok((program, api, client))

@@ -16,9 +16,9 @@ use crate::world::Reads as _;
 use crate::world::live::{Live, Options};
 
 /// Hosts asked at the same time.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 64;
 /// The longest that one host may take.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// What one host said: a gate, none, or why it could not be asked.
 pub(super) type Said = Result<Option<GateState>, String>;
