@@ -70,7 +70,8 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
     finish(engine, report, began)
 }
 
-/// Takes back what stands on one cluster. Goes on past what is stuck, and says so at the end.
+/// Takes back what stands on one cluster. Goes on past what is stuck, and says so at the end; but what the same step did
+/// there before stays, because a second try may need it (the kept copy of a manifest that is still in place).
 pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consent) -> Result<UndoEnd, JournalLost> {
     if !consent.covers(&engine.record.run().header.plan) {
         return Ok(UndoEnd { class: Some(Class::Bug), why: "the consent was given to another plan".into() });
@@ -79,16 +80,27 @@ pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consen
     let run = engine.mark.run.clone();
     engine.events.hear(Event::UndoStarted { run, changes: standing.len() });
     let (mut undone, mut stuck, mut open, mut left) = (0, Vec::new(), Vec::new(), 0);
+    let (mut held, mut kept) = (Vec::new(), 0);
     for (position, record) in standing.iter().enumerate() {
         if engine.cancel.level() >= Stop::Soon {
             left = standing.len() - position;
             break;
         }
+        if held.contains(&(record.step, &record.target)) {
+            kept += 1;
+            continue;
+        }
         let what = format!("change {} ({}) on {}", record.id, record.change.op.summary(), record.target);
         match take_back(engine, record).await? {
             Back::Undone(_) => undone += 1,
-            Back::Stuck(why) => stuck.push(format!("{what}: {why}")),
-            Back::Unknown(why) => open.push(format!("{what}: {why}")),
+            Back::Stuck(why) => {
+                held.push((record.step, &record.target));
+                stuck.push(format!("{what}: {why}"));
+            }
+            Back::Unknown(why) => {
+                held.push((record.step, &record.target));
+                open.push(format!("{what}: {why}"));
+            }
         }
     }
     let mut why = vec![format!("{} taken back", words::count(undone, "change"))];
@@ -97,6 +109,9 @@ pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consen
     }
     if !open.is_empty() {
         why.push(format!("not known whether taken back: {}; `breakglass undo` looks again", open.join("; ")));
+    }
+    if kept > 0 {
+        why.push(format!("{} of the same steps left for the next try", words::count(kept, "change")));
     }
     if left > 0 {
         why.push(format!("stopped by a signal with {} left", words::count(left, "change")));

@@ -196,7 +196,12 @@ impl OnTarget<'_> {
     }
 
     /// Outcomes that are not known, after a new look: what the step still wants was not made, what it no longer wants was.
+    ///
+    /// A look that only waits says neither: what is under way may still go wrong.
     fn settle(&self, history: &History, survey: &Survey) -> Result<(), JournalLost> {
+        if survey.changes.is_empty() && survey.waiting_for.is_some() {
+            return Ok(());
+        }
         for record in &history.changes {
             if !matches!(record.state, ChangeState::Intended | ChangeState::Unknown) {
                 continue;

@@ -73,8 +73,10 @@ pub enum State {
     Moving,
     /// The new process answers.
     Ready,
-    /// The new process did not answer; the old manifest is back.
+    /// The new process did not answer, or the old one did not exit; the old manifest is back.
     Reverted,
+    /// What exchanged the manifest on the host died in the middle: a reboot, or no memory.
+    Broken,
 }
 
 impl State {
@@ -82,25 +84,32 @@ impl State {
         match word {
             "out" | "in" => Some(Self::Moving),
             "ready" => Some(Self::Ready),
-            "reverted" => Some(Self::Reverted),
+            "reverted" | "stayed" => Some(Self::Reverted),
+            "broken" => Some(Self::Broken),
             _ => None,
         }
     }
 }
 
 /// Processes by the base name of their first argument; one grep over all, because a fork for each is slow on a busy host.
-const PROCESSES: &str = r#"processes() {
+/// `standing` says where an exchange stands, and knows when its runner is dead.
+const LIB: &str = r#"processes() {
   grep -la -- "$1" /proc/[0-9]*/cmdline 2>/dev/null | while IFS= read -r c; do
-    d=${c%/cmdline}; a=$(tr '\000' '\n' <"$c" 2>/dev/null | head -n 1); [ "${a##*/}" = "$1" ] || continue
+    d=${c%/cmdline}; a=$(tr '\000' '\n' 2>/dev/null <"$c" | head -n 1); [ "${a##*/}" = "$1" ] || continue
     s=$(sed 's/.*) //' "$d/stat" 2>/dev/null | cut -d ' ' -f 1,20); case $s in ''|Z*|X*) continue;; esac
     echo "${d##*/}:${s#* }"
   done
+}
+standing() {
+  [ -f "$1/state" ] && read -r s r <"$1/state" || return 0
+  case $s in out|in) grep -qa "$1/runner" "/proc/$r/cmdline" 2>/dev/null || s=broken;; esac
+  echo "$s"
 }
 "#;
 
 /// The script that looks.
 pub fn look(place: &Place) -> Script {
-    let mut body = String::from(PROCESSES);
+    let mut body = String::from(LIB);
     let _ = write!(
         body,
         r#"m={manifests}; b={beside}; p={program}
@@ -120,7 +129,7 @@ fi
 for x in $(processes "$p"); do say process "$x"; done
 for x in before next; do [ -f "$b/$x.yaml" ] && say "$x" "$(sha256sum <"$b/$x.yaml" | cut -d ' ' -f 1)"; done
 [ -d "$b" ] && say folder "$b"
-[ -f "$b/state" ] && say state "$(cat "$b/state")"
+[ -f "$b/state" ] && say state "$(standing "$b")"
 say looked yes
 "#,
         manifests = quote(place.manifests.trim_end_matches('/')),
@@ -178,10 +187,10 @@ pub fn folder(place: &Place) -> Script {
 /// Takes the folder beside away, with what an exchange left in it. Copies that are still there keep it.
 pub fn folder_away(place: &Place) -> Script {
     let body = format!(
-        r#"b={}
+        r#"{LIB}b={}
 [ -d "$b" ] || {{ say folder absent; return 0; }}
-case $(cat "$b/state" 2>/dev/null) in out|in) fail "an exchange is under way in $b" 5;; esac
-rm -f "$b/state" "$b/state.part" "$b/runner" "$b/refused.yaml"
+case $(standing "$b") in out|in) fail "an exchange is under way in $b" 5;; broken) fail "an exchange broke off; look at $b" 5;; esac
+rm -f "$b/state" "$b/state.part" "$b/order" "$b/runner" "$b/refused.yaml"
 rmdir "$b" || fail "$b is not empty"
 say folder absent
 "#,
@@ -214,59 +223,92 @@ pub struct Swap {
 }
 
 /// The exchange as run on the host by a process of its own; `$F` the manifest, `$B` the folder beside, `$N` the new text.
+///
+/// Only processes that were not there before count as new ones: an old one that outlives its time is never taken for one.
 const RUNNER: &str = r#"put() { cp -p "$B/out.yaml" "$B/put.yaml" && cat "$1" >"$B/put.yaml" && sync && mv "$B/put.yaml" "$F"; }
-state() { echo "$1" >"$B/state.part" && mv "$B/state.part" "$B/state"; }
-gone() { i=0; while [ "$i" -lt "$1" ] && [ -n "$(processes "$P")" ]; do sleep 1; i=$((i+1)); done; }
+state() { echo "$1 $$" >"$B/state.part" && mv "$B/state.part" "$B/state"; }
+left() { for x in $OLD; do processes "$P" | grep -qx "$x" && return 0; done; return 1; }
+gone() { i=0; while left; do [ "$i" -lt "$1" ] || return 1; sleep 1; i=$((i+1)); done; }
+fresh() { for x in $(processes "$P"); do case " $OLD " in *" $x "*) ;; *) return 0;; esac; done; return 1; }
 answers() {
-  [ -n "$(processes "$P")" ] || return 1
+  fresh || return 1
   if command -v curl >/dev/null 2>&1; then
     c=$(curl -ks -o /dev/null -w '%{http_code}' --max-time 5 "https://127.0.0.1:$PORT$HEALTH"); case $c in 2*|401|403) return 0;; *) return 1;; esac
   fi
   h=$(printf '%04X' "$PORT"); grep -qE "^ *[0-9]+: [0-9A-F]+:$h [0-9A-F]+:0000 0A" /proc/net/tcp /proc/net/tcp6 2>/dev/null
 }
 ready() { i=0; while [ "$i" -lt "$1" ]; do answers && { sleep 2; answers && return 0; }; sleep 1; i=$((i+1)); done; return 1; }
+back() { mv "$B/out.yaml" "$F" || { state failed; exit 1; }; }
+OLD=$(processes "$P" | tr '\n' ' ')
 state out
 mv "$F" "$B/out.yaml" || { state failed; exit 1; }
-gone "$EXIT"
-put "$N"
+gone "$EXIT" || { back; state stayed; exit 1; }
+put "$N" || { back; state failed; exit 1; }
 state in
-if ready "$READY"; then state ready; rm -f "$B/out.yaml"; exit 0; fi
+if ready "$READY"; then rm -f "$B/out.yaml"; state ready; exit 0; fi
+OLD=$(processes "$P" | tr '\n' ' ')
 mv "$F" "$B/refused.yaml"
 gone "$EXIT"
-mv "$B/out.yaml" "$F"
+back
 ready "$READY"
 state reverted
 "#;
 
-/// The script that exchanges, and waits for its end.
+/// Puts the old manifest back when a runner died with it out; `$F` the manifest, `$B` the folder beside.
+const MEND: &str = r#"mend() {
+  [ "$(standing "$B")" = broken ] || return 0
+  if [ ! -e "$F" ] && [ -f "$B/out.yaml" ]; then mv "$B/out.yaml" "$F" || fail "put $B/out.yaml back as $F by hand" 8; fi
+  rm -f "$B/state" "$B/put.yaml"
+}
+"#;
+
+/// The script that puts right what a dead exchange left: the old manifest back in its place, if it is in none.
+pub fn mend(place: &Place) -> Script {
+    let body = format!(
+        "{LIB}{MEND}B={}\nread -r F <\"$B/order\" || fail \"no exchange was begun in $B\"\nmend\nsay mended yes\n",
+        quote(&place.beside())
+    );
+    Script::new("manifest.mend", body).arg("beside", place.beside())
+}
+
+/// The script that exchanges, and waits for its end. It may be repeated: it joins an exchange of the same two texts that
+/// is under way, and puts right one that broke off before it begins anew.
 pub fn swap(swap: &Swap) -> Script {
     let place = &swap.place;
-    let mut body = String::new();
+    let mut body = format!("{LIB}{MEND}");
     let _ = write!(
         body,
         r#"F={file}; B={beside}; N={staged}; P={program}; PORT={port}; HEALTH={health}; EXIT={exit}; READY={ready}
-sum() {{ sha256sum <"$1" 2>/dev/null | cut -d ' ' -f 1; }}
-if [ "$(sum "$F")" = {to} ] && [ "$(cat "$B/state" 2>/dev/null)" = ready ]; then say state ready; return 0; fi
-[ "$(sum "$F")" = {from} ] || fail "$F is not what was seen before: somebody else has changed it" 4
-[ "$(sum "$N")" = {to} ] || fail "$N is not what was staged" 4
-case $(cat "$B/state" 2>/dev/null) in out|in) fail "an exchange is under way on this host already" 5;; esac
-cat >"$B/runner" <<'BREAKGLASS_RUNNER'
-{processes}{runner}BREAKGLASS_RUNNER
-rm -f "$B/state"
-export F B N P PORT HEALTH EXIT READY
-if have setsid; then setsid sh "$B/runner" >/dev/null 2>&1 </dev/null &
-else nohup sh "$B/runner" >/dev/null 2>&1 </dev/null & fi
+sum() {{ sha256sum 2>/dev/null <"$1" | cut -d ' ' -f 1; }}
+order={from}-{to}
+mend
+case $(standing "$B") in
+out|in) [ "$(sed -n 2p "$B/order" 2>/dev/null)" = "$order" ] || fail "another exchange is under way in $B" 5 ;;
+*)
+  if [ "$(sum "$F")" = {to} ] && [ "$(sed -n 2p "$B/order" 2>/dev/null)" = "$order" ]; then say state ready; return 0; fi
+  [ "$(sum "$F")" = {from} ] || fail "$F is not what was seen before: somebody else has changed it" 4
+  [ "$(sum "$N")" = {to} ] || fail "$N is not what was staged" 4
+  printf '%s\n' "$F" "$order" >"$B/order"
+  cat >"$B/runner" <<'BREAKGLASS_RUNNER'
+{lib}{runner}BREAKGLASS_RUNNER
+  rm -f "$B/state"
+  export F B N P PORT HEALTH EXIT READY
+  if have setsid; then setsid sh "$B/runner" >/dev/null 2>&1 </dev/null &
+  else nohup sh "$B/runner" >/dev/null 2>&1 </dev/null & fi
+  i=0; while [ ! -f "$B/state" ] && [ "$i" -lt 10 ]; do sleep 1; i=$((i+1)); done
+  ;;
+esac
 i=0; while [ "$i" -lt {patience} ]; do
-  s=$(cat "$B/state" 2>/dev/null)
-  case $s in ready|reverted|failed) break;; esac
+  s=$(standing "$B")
+  case $s in out|in) ;; *) break;; esac
   sleep 1; i=$((i+1))
 done
-rm -f "$B/runner"
 say state "${{s:-none}}"
 case $s in
-  ready) ;;
+  ready) rm -f "$B/runner" ;;
   reverted) fail "the new process did not answer on port $PORT within $READY s; the old manifest is back in place" 6;;
-  *) fail "the exchange had not ended (state ${{s:-none}}); look at $B/state" 7;;
+  stayed) fail "the old process did not exit within $EXIT s; the old manifest is back in place" 6;;
+  *) fail "the exchange did not end well (state ${{s:-none}}); the old text is in $B/out.yaml or $F: look there" 7;;
 esac
 "#,
         file = quote(&swap.file),
@@ -279,7 +321,7 @@ esac
         ready = swap.ready_secs,
         from = quote(&swap.from),
         to = quote(&swap.to),
-        processes = PROCESSES,
+        lib = LIB,
         runner = RUNNER,
         patience = patience(swap),
     );
@@ -395,19 +437,17 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "theirs");
     }
 
-    #[test]
-    fn the_old_text_comes_back_when_nothing_answers() {
-        let dir = tempfile::tempdir().unwrap();
+    /// A folder with a manifest `old`, a staged text `new`, and the exchange between them of a program that does not run.
+    fn exchange(dir: &tempfile::TempDir) -> Swap {
         let mut place = place(dir.path().to_str().unwrap());
         place.program = "breakglass-no-such-program".into();
         std::fs::create_dir(&place.manifests).unwrap();
         std::fs::create_dir(place.beside()).unwrap();
-        let file = format!("{}/api.yaml", place.manifests);
-        std::fs::write(&file, "old").unwrap();
+        std::fs::write(format!("{}/api.yaml", place.manifests), "old").unwrap();
         std::fs::write(place.next(), "new").unwrap();
-        let exchange = Swap {
+        Swap {
             staged: place.next(),
-            file: file.clone(),
+            file: format!("{}/api.yaml", place.manifests),
             from: crate::change::sha256_hex(b"old"),
             to: crate::change::sha256_hex(b"new"),
             port: 1,
@@ -415,10 +455,52 @@ mod tests {
             exit_secs: 1,
             ready_secs: 1,
             place,
-        };
+        }
+    }
+
+    #[test]
+    fn an_exchange_whose_runner_died_is_seen_mended_and_begun_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let exchange = exchange(&dir);
+        let beside = exchange.place.beside();
+        std::fs::rename(&exchange.file, format!("{beside}/out.yaml")).unwrap();
+        std::fs::write(format!("{beside}/order"), format!("{}\nx-y\n", exchange.file)).unwrap();
+        // No process has a number beyond the kernel's most.
+        std::fs::write(format!("{beside}/state"), "out 99999999\n").unwrap();
+        let seen = seen(&run(&look(&exchange.place)).1).unwrap();
+        assert_eq!((seen.state, seen.files.len()), (Some(State::Broken), 0));
+        assert_eq!(run(&mend(&exchange.place)).0, 0);
+        assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old");
+        // And an exchange puts it right by itself.
+        std::fs::rename(&exchange.file, format!("{beside}/out.yaml")).unwrap();
+        std::fs::write(format!("{beside}/state"), "out 99999999\n").unwrap();
+        assert_eq!(run(&swap(&exchange)).0, 6);
+        assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old");
+    }
+
+    #[test]
+    fn a_process_that_was_there_before_is_never_the_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut exchange = exchange(&dir);
+        let program = format!("{}/breakglass-old-one", dir.path().display());
+        std::os::unix::fs::symlink("/bin/sleep", &program).unwrap();
+        let mut old = std::process::Command::new(&program).arg("60").spawn().unwrap();
+        exchange.place.program = "breakglass-old-one".into();
+        let (code, out) = run(&swap(&exchange));
+        old.kill().unwrap();
+        old.wait().unwrap();
+        assert_eq!(code, 6, "{out}");
+        assert!(out.contains("did not exit"), "{out}");
+        assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old");
+    }
+
+    #[test]
+    fn the_old_text_comes_back_when_nothing_answers() {
+        let dir = tempfile::tempdir().unwrap();
+        let exchange = exchange(&dir);
         let (code, out) = run(&swap(&exchange));
         assert_eq!(code, 6, "{out}");
-        assert_eq!(std::fs::read_to_string(&file).unwrap(), "old");
+        assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old");
         assert_eq!(std::fs::read_dir(&exchange.place.manifests).unwrap().count(), 1);
     }
 }

@@ -93,6 +93,11 @@ impl Kind for ScaleApiserver {
         for name in params.flags.keys().filter(|name| name.starts_with('-') || name.contains('=') || name.is_empty()) {
             faults.push(format!("flags: {name:?} must stand without dashes and without a value"));
         }
+        for (name, seconds) in [("exitSeconds", params.exit_seconds), ("readySeconds", params.ready_seconds)] {
+            if !(5..=600).contains(&seconds) {
+                faults.push(format!("{name}: {seconds} is not between 5 and 600"));
+            }
+        }
         if faults.is_empty() { Ok(Box::new(Scale { params })) } else { Err(faults) }
     }
 }

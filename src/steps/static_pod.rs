@@ -83,6 +83,9 @@ impl StaticPod {
         if seen.state == Some(State::Moving) {
             return Ok(Progress::Open(Survey::waiting("the exchange of the manifest on the host")));
         }
+        if seen.state == Some(State::Broken) {
+            return Ok(Progress::Open(Survey::change(mend(&place))));
+        }
         let [file] = seen.files.as_slice() else { return Err(self.not_one_file(look.target, &place, &seen.files)) };
         let edited = edit(&seen.text)
             .and_then(|edit| manifest::edit(&seen.text, self.program, &edit))
@@ -219,6 +222,19 @@ fn folder(place: &Place, because: &str) -> Change {
         inverse: Inverse::By(Box::new(command(swap::folder_away(place)))),
         because: because.to_owned(),
         by_hand: format!("mkdir -m 700 {}", place.beside()),
+        deadline_secs: 30,
+        keep: Keep::Nothing,
+    }
+}
+
+fn mend(place: &Place) -> Change {
+    Change {
+        key: "mend".into(),
+        op: command(swap::mend(place)),
+        guard: "the exchange broke off, and the manifest is in no place".into(),
+        inverse: Inverse::NotNeeded("it only puts the manifest back that an exchange had taken out".into()),
+        because: "what exchanged the manifest on the host died in the middle".into(),
+        by_hand: format!("mv {}/out.yaml back to where line 1 of {0}/order says", place.beside()),
         deadline_secs: 30,
         keep: Keep::Nothing,
     }
