@@ -43,6 +43,15 @@ pub enum Connection {
     Fresh,
 }
 
+/// What became of a script.
+#[derive(Debug)]
+pub struct Ran {
+    /// Of the last time it was sent.
+    pub result: Result<Output, SshError>,
+    /// Of the time before that: it may have run then, wholly or in part, and may still be running.
+    pub lost: Option<SshError>,
+}
+
 impl Hosts {
     /// The hosts of a cluster.
     pub fn new(cluster: Arc<Cluster>) -> Self {
@@ -52,8 +61,7 @@ impl Hosts {
     /// Runs a script. A dead kept session is replaced once, when nothing of the script had been sent, or when
     /// `repeatable` says that it may run twice.
     ///
-    /// # Errors
-    /// As [`Session::connect`] and [`Session::exec`]; `None` when there is no such host.
+    /// `None` when there is no such host. The result is as of [`Session::connect`] and [`Session::exec`].
     pub async fn run(
         &self,
         host: &str,
@@ -61,19 +69,22 @@ impl Hosts {
         connection: Connection,
         repeatable: bool,
         limit: Duration,
-    ) -> Option<Result<Output, SshError>> {
+    ) -> Option<Ran> {
         let line = self.line(host)?;
         let deadline = Instant::now() + limit;
-        let mut result = line.run(script, connection, deadline).await;
-        if let Err(error) = &result
-            && connection == Connection::Kept
-            && session_died(error)
-            && (repeatable || !error.outcome_unknown())
-            && Instant::now() < deadline
-        {
-            result = line.run(script, connection, deadline).await;
+        let first = line.run(script, connection, deadline).await;
+        match first {
+            Err(error)
+                if connection == Connection::Kept
+                    && session_died(&error)
+                    && (repeatable || !error.outcome_unknown())
+                    && Instant::now() < deadline =>
+            {
+                let result = line.run(script, connection, deadline).await;
+                Some(Ran { result, lost: Some(error).filter(SshError::outcome_unknown) })
+            }
+            result => Some(Ran { result, lost: None }),
         }
-        Some(result)
     }
 
     /// A way to an address as the host sees it.

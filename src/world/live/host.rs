@@ -6,13 +6,14 @@ use super::{Links, one_line};
 use crate::change::{FilePut, HostCommand, Outcome};
 use crate::host::script::Answer;
 use crate::host::{Script, file};
-use crate::link::hosts::{Connection, status};
+use crate::link::hosts::{Connection, Ran, status};
 use crate::link::ssh::{Exit, Fault, Output, Reach, SshError};
 use crate::world::{ReadError, ReadErrorKind, ScriptOutput};
 
 impl Links {
     pub(super) async fn look(&self, host: &str, script: &Script, limit: Duration) -> Result<ScriptOutput, ReadError> {
-        match self.hosts.run(host, script, Connection::Kept, true, limit).await {
+        let ran = self.hosts.run(host, script, Connection::Kept, true, limit).await;
+        match ran.map(|ran| ran.result) {
             None => Err(super::no_route(format!("the kit has no host {host:?}"))),
             Some(Err(error)) => {
                 let hint = Some(error.hint());
@@ -46,11 +47,28 @@ impl Links {
         repeatable: bool,
         limit: Duration,
     ) -> Outcome {
-        match self.hosts.run(host, script, connection, repeatable, limit).await {
-            None => Outcome::Failed(format!("not sent: the kit has no host {host:?}")),
-            Some(Ok(output)) => outcome(&output),
-            Some(Err(error)) if error.outcome_unknown() => Outcome::Unknown(format!("{error}; look: {}", error.hint())),
-            Some(Err(error)) => Outcome::Failed(format!("not sent: {error}; look: {}", error.hint())),
+        let Some(Ran { result, lost }) = self.hosts.run(host, script, connection, repeatable, limit).await else {
+            return Outcome::Failed(format!("not sent: the kit has no host {host:?}"));
+        };
+        let said = match result {
+            Ok(output) => outcome(&output),
+            Err(error) if error.outcome_unknown() => Outcome::Unknown(format!("{error}; look: {}", error.hint())),
+            Err(error) => Outcome::Failed(format!("not sent: {error}; look: {}", error.hint())),
+        };
+        match lost {
+            Some(error) => after_loss(said, &format!("{error}; look: {}", error.hint())),
+            None => said,
+        }
+    }
+}
+
+/// What a second sending says when nobody knows what became of the first: only its success counts for both. Where the
+/// second was refused or did not get through, the first may have done the work, or half of it.
+fn after_loss(second: Outcome, first: &str) -> Outcome {
+    match second {
+        Outcome::Done(said) => Outcome::Done(said),
+        Outcome::Failed(why) | Outcome::Unknown(why) => {
+            Outcome::Unknown(format!("sent twice; the first time: {first}; the second time: {why}"))
         }
     }
 }
@@ -89,5 +107,19 @@ fn kind(error: &SshError) -> ReadErrorKind {
         | Fault::Lost { .. }
         | Fault::TunnelRefused { .. }
         | Fault::Local(_) => ReadErrorKind::NoRoute,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_lost_first_sending_only_success_is_believed() {
+        assert_eq!(after_loss(Outcome::Done("restored".into()), "lost"), Outcome::Done("restored".into()));
+        let second = Outcome::Failed("the file is not as it was".into());
+        let Outcome::Unknown(why) = after_loss(second, "the session ended") else { panic!("believed the second answer") };
+        assert!(why.contains("the session ended") && why.contains("the file is not as it was"), "{why}");
+        assert!(matches!(after_loss(Outcome::Unknown("no answer".into()), "lost"), Outcome::Unknown(_)));
     }
 }
