@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clusters::Chosen;
-use super::operator::{Answers, AtTerminal};
+use super::operator::{Answers, AtTerminal, Turn};
 use super::{App, failure, inputs, signals};
 use crate::engine::{self, Consent, Engine, Fleet, Record, cancel_pair};
 use crate::error::{Class, Failure};
@@ -178,7 +178,7 @@ impl Driven {
 
 fn operator(app: &App, answers: Answers, explained: Option<String>) -> AtTerminal {
     let renderer = Arc::new(Renderer::new(Arc::clone(&app.screen), app.output, app.process.clock));
-    AtTerminal { screen: Arc::clone(&app.screen), renderer, answers, explained }
+    AtTerminal { screen: Arc::clone(&app.screen), renderer, answers, explained, turn: Turn::default() }
 }
 
 /// Who answers. Without a terminal nobody can: only `--yes` starts anything then.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 
 use crate::engine::Operator;
 use crate::render::{Renderer, Screen, Tone};
@@ -26,7 +26,12 @@ pub(super) struct AtTerminal {
     pub(super) answers: Answers,
     /// The plan in full, for the answer `explain`.
     pub(super) explained: Option<String>,
+    pub(super) turn: Turn,
 }
+
+/// One question at a time: clusters that run side by side have one screen and one keyboard.
+#[derive(Default)]
+pub(super) struct Turn(Mutex<Keyboard>);
 
 impl Operator for AtTerminal {
     fn ask<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Option<bool>> {
@@ -38,7 +43,7 @@ impl Operator for AtTerminal {
                     self.screen.err(&format!("{} {answer} (nobody was asked)", question.text));
                     Some(question.unattended)
                 }
-                Answers::Person => self.person(question).await,
+                Answers::Person => self.person(question, &mut *self.turn.0.lock().await).await,
             }
         }
         .boxed()
@@ -46,7 +51,7 @@ impl Operator for AtTerminal {
 }
 
 impl AtTerminal {
-    async fn person(&self, question: &Question) -> Option<bool> {
+    async fn person(&self, question: &Question, keyboard: &mut Keyboard) -> Option<bool> {
         let explain = self.explained.as_ref().filter(|_| question.id == "plan");
         loop {
             let choice = match (&question.typed, explain) {
@@ -57,7 +62,7 @@ impl AtTerminal {
             };
             let text = self.screen.err_paint().tone(Tone::Head, &question.text);
             self.screen.prompt(&format!("{text} [{choice}] "));
-            let answer = line().await?;
+            let answer = keyboard.line(read_stdin).await?;
             match (read(&answer, question.typed.as_deref()), explain) {
                 (Reply::Yes, _) => return Some(true),
                 (Reply::No, _) => return Some(false),
@@ -87,15 +92,31 @@ fn read(answer: &str, typed: Option<&str>) -> Reply {
     }
 }
 
-/// One line of standard input; `None` at its end. Read on a thread of its own, so that a signal need not wait for it.
-async fn line() -> Option<String> {
-    let (sender, receiver) = oneshot::channel();
-    std::thread::spawn(move || {
-        let mut text = String::new();
-        let read = std::io::stdin().lock().read_line(&mut text);
-        let _ = sender.send(read.ok().filter(|length| *length > 0).map(|_| text));
-    });
-    receiver.await.ok().flatten()
+/// Whose next line answers. A question that was called off leaves its reader waiting: the next question takes the
+/// reader over, so that no line is lost to nobody.
+#[derive(Default)]
+struct Keyboard {
+    reader: Option<oneshot::Receiver<Option<String>>>,
+}
+
+impl Keyboard {
+    /// One line; `None` at the end. Read on a thread of its own, so that a signal need not wait for it.
+    async fn line(&mut self, read: impl FnOnce() -> Option<String> + Send + 'static) -> Option<String> {
+        let reader = self.reader.get_or_insert_with(|| {
+            let (sender, receiver) = oneshot::channel();
+            std::thread::spawn(move || sender.send(read()));
+            receiver
+        });
+        let line = reader.await;
+        self.reader = None;
+        line.ok().flatten()
+    }
+}
+
+fn read_stdin() -> Option<String> {
+    let mut text = String::new();
+    let read = std::io::stdin().lock().read_line(&mut text);
+    read.ok().filter(|length| *length > 0).map(|_| text)
 }
 
 #[cfg(test)]
@@ -110,5 +131,19 @@ mod tests {
         assert_eq!(read("yes\n", Some("prod-eu")), Reply::Unclear);
         assert_eq!(read("no\n", Some("prod-eu")), Reply::No);
         assert_eq!(read("explain\n", Some("prod-eu")), Reply::Explain);
+    }
+
+    #[tokio::test]
+    async fn a_question_that_was_called_off_does_not_eat_the_next_line() {
+        let (hand, typed) = std::sync::mpsc::channel::<String>();
+        let mut keyboard = Keyboard::default();
+        {
+            let called_off = keyboard.line(move || typed.recv().ok());
+            futures::pin_mut!(called_off);
+            assert!(futures::poll!(called_off).is_pending());
+        }
+        hand.send("yes\n".into()).expect("the reader still waits");
+        let second = keyboard.line(|| panic!("a second reader beside the first"));
+        assert_eq!(second.await.as_deref(), Some("yes\n"));
     }
 }

@@ -221,6 +221,8 @@ impl OnTarget<'_> {
     }
 
     async fn ask(&self, question: &Question) -> Result<Next, JournalLost> {
+        // Several clusters may ask in turn on one screen.
+        let question = &Question { text: format!("{}: {}", self.target, question.text), ..question.clone() };
         let answer = tokio::select! {
             answer = self.engine.operator.ask(question) => answer,
             () = self.engine.cancel.reached(Stop::Soon) => return Ok(Next::Again),
