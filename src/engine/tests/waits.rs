@@ -56,6 +56,22 @@ fn silence_is_waited_through_and_ends_with_the_step() {
 }
 
 #[test]
+fn who_is_not_let_in_does_not_wait_outside() {
+    paused(async {
+        for (path, with) in [
+            ("/readyz", json!({"health": {"times": 1}})),
+            (SMALL, json!({"latency": {"p99": "500ms", "samples": 2}})),
+            (DUMP, json!({"clientRequests": {"user": "agent", "atMost": 1, "times": 1}})),
+        ] {
+            let (report, took) = wait(with, |fake| fake.answer(path, 403, "not you", millis(5))).await;
+            assert_eq!(report.class, Some(Class::NoRoute), "{}", report.why);
+            assert!(report.why.contains("403"), "{}", report.why);
+            assert!(took < 30, "{path}: {took}");
+        }
+    });
+}
+
+#[test]
 fn latency_is_the_slowest_of_few_samples() {
     paused(async {
         let with = json!({"latency": {"p99": "500ms", "samples": 4, "every": "100ms"}});

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::health::servers;
-use super::{Condition, Found};
+use super::{Condition, Found, denied, unanswered};
 use crate::change::Target;
 use crate::duration::HumanDuration;
 use crate::host::Script;
@@ -206,7 +206,7 @@ impl Requests {
         for (server, answer) in servers.iter().zip(answers) {
             let answer = match answer {
                 Ok(answer) => answer,
-                Err(error) => return Ok(Err(format!("{}: {error}", server.short()))),
+                Err(error) => return unanswered(server, error).map(Err),
             };
             match answer.code {
                 200 => match count(&answer.text, &self.user) {
@@ -219,7 +219,10 @@ impl Requests {
                         hint: Some("use clientRate, which counts in the audit logs".into()),
                     });
                 }
-                code => return Ok(Err(format!("{}: {code} {}", server.short(), answer.message()))),
+                code => {
+                    denied(server, &answer)?;
+                    return Ok(Err(format!("{}: {code} {}", server.short(), answer.message())));
+                }
             }
         }
         Ok(Ok(held))

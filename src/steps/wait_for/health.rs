@@ -7,12 +7,12 @@ use futures::future::{BoxFuture, join_all};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Condition, Found};
+use super::{Condition, Found, denied, unanswered};
 use crate::change::Target;
 use crate::duration::HumanDuration;
 use crate::kit::Cluster;
 use crate::steps::{Look, Sends, StepError};
-use crate::world::{Accept, KubeRead};
+use crate::world::{Accept, KubeRead, ReadErrorKind};
 
 const READYZ: &str = "/readyz";
 /// The longest one of the requests may take; slower is not healthy.
@@ -104,9 +104,11 @@ impl Condition for Health {
                     match answer {
                         Ok(answer) if answer.code == 200 => slowest = slowest.max(answer.took),
                         Ok(answer) => {
+                            denied(server, &answer)?;
                             let what = format!("{} to be ready ({}: {})", server.short(), answer.code, answer.message());
                             return Ok(Found::NotYet(what));
                         }
+                        Err(error) if error.kind == ReadErrorKind::Refused => return Err(error.into()),
                         Err(error) => return Ok(Found::NotYet(format!("{} to be ready ({error})", server.short()))),
                     }
                 }
@@ -120,7 +122,7 @@ impl Condition for Health {
 
 impl Latency {
     /// The samples of one server, the fastest first; why not, when one was no good.
-    async fn sample(&self, look: Look<'_>, server: &Target) -> Result<Vec<Duration>, String> {
+    async fn sample(&self, look: Look<'_>, server: &Target) -> Result<Result<Vec<Duration>, String>, StepError> {
         // Waiting longer than what is wanted proves nothing more, but tells how far away it is.
         let limit = LIMIT.max(self.p99.0 * 2);
         let read = KubeRead { path: self.path.clone(), accept: Accept::Metadata, limit };
@@ -131,12 +133,15 @@ impl Latency {
             }
             match look.reads.kube(server, &read).await {
                 Ok(answer) if answer.code == 200 => samples.push(answer.took),
-                Ok(answer) => return Err(format!("{}: {} {}", server.short(), answer.code, answer.message())),
-                Err(error) => return Err(format!("{}: {error}", server.short())),
+                Ok(answer) => {
+                    denied(server, &answer)?;
+                    return Ok(Err(format!("{}: {} {}", server.short(), answer.code, answer.message())));
+                }
+                Err(error) => return unanswered(server, error).map(Err),
             }
         }
         samples.sort_unstable();
-        Ok(samples)
+        Ok(Ok(samples))
     }
 }
 
@@ -178,7 +183,7 @@ impl Condition for Latency {
             let sampled = join_all(servers.iter().map(|server| self.sample(look, server))).await;
             let mut worst = Duration::ZERO;
             for (server, samples) in servers.iter().zip(sampled) {
-                let found = match samples {
+                let found = match samples? {
                     Ok(samples) => p99(&samples),
                     Err(why) => return Ok(Found::NotYet(format!("answers within {} ({why})", self.p99))),
                 };

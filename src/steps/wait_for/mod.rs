@@ -19,6 +19,7 @@ use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times,
 use crate::change::Target;
 use crate::duration::HumanDuration;
 use crate::kit::Cluster;
+use crate::world::{KubeAnswer, ReadError, ReadErrorKind};
 
 /// The kind.
 pub(super) struct WaitFor;
@@ -60,6 +61,27 @@ enum Found {
     Holds(String),
     /// Not yet, because of this.
     NotYet(String),
+}
+
+/// An answer that says that we may not look: no waiting changes it. A server that has just started, and knows nobody
+/// yet, is told apart by the link.
+fn denied(server: &Target, answer: &KubeAnswer) -> Result<(), StepError> {
+    if !matches!(answer.code, 401 | 403) {
+        return Ok(());
+    }
+    Err(StepError::Read(ReadError {
+        kind: ReadErrorKind::Refused,
+        tried: vec![format!("{}: {} {}", server.short(), answer.code, answer.message())],
+        hint: Some("kubectl auth whoami; breakglass probe".into()),
+    }))
+}
+
+/// Why a server gave no answer, in words, if that can change; else the end of the wait.
+fn unanswered(server: &Target, error: ReadError) -> Result<String, StepError> {
+    match error.kind {
+        ReadErrorKind::Refused => Err(error.into()),
+        _ => Ok(format!("{}: {error}", server.short())),
+    }
 }
 
 /// One thing to wait for.
@@ -167,8 +189,8 @@ impl Step for Params {
                 match condition.look(look).await {
                     Ok(Found::Holds(what)) => saw.push(what),
                     Ok(Found::NotYet(what)) => return Ok(Survey::waiting(what)),
-                    // Nobody answers: that is what one waits through.
-                    Err(StepError::Read(error)) => {
+                    // Nobody answers: that is what one waits through. Who is not let in stays outside.
+                    Err(StepError::Read(error)) if error.kind != ReadErrorKind::Refused => {
                         return Ok(Survey::waiting(format!("{} ({error})", condition.intent())));
                     }
                     Err(other) => return Err(other),

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Condition, Found};
+use super::{Condition, Found, denied};
 use crate::kit::Cluster;
 use crate::steps::kube_object::{self, Seen, text};
 use crate::steps::{Look, ObjectRef, Sends, StepError};
@@ -138,6 +138,7 @@ impl Condition for PodsGone {
                 // An empty list of metadata comes as `"items": null`.
                 Value::Null if answer.code == 200 && text(&list, "/kind").ends_with("List") => &[],
                 _ => {
+                    denied(look.target, &answer)?;
                     let why = format!("{}: {}", answer.code, answer.message());
                     return Ok(Found::NotYet(format!("an answer to which pods are left ({why})")));
                 }
