@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Url};
 
 /// TCP and TLS together.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Kept of an answer.
+/// Read of an answer.
 const BODY_LIMIT: usize = 64 << 10;
 
 /// One call.
@@ -25,7 +25,7 @@ pub struct Call<'a> {
     pub headers: &'a [(String, String)],
     /// Headers whose value is read from a file now.
     pub secret_headers: &'a [(String, String)],
-    /// The body.
+    /// The body; JSON, unless a header says otherwise.
     pub body: Vec<u8>,
     /// The longest that it may take.
     pub limit: Duration,
@@ -40,16 +40,42 @@ pub enum NoAnswer {
     Lost(String),
 }
 
-/// Makes one call, once: status code and body.
+/// Makes one call, once: status code, and how many bytes of a body were read. The body itself is given to nobody: what a
+/// hook answers may be a secret, and what it means is in its status code.
 ///
 /// Redirects are not followed: a hook is called where the plan says.
 ///
 /// # Errors
 /// See [`NoAnswer`].
-pub async fn call(call: Call<'_>) -> Result<(u16, String), NoAnswer> {
-    let not_sent = |what: &str, why: &dyn std::fmt::Display| NoAnswer::NotSent(format!("{what}: {why}"));
+pub async fn call(call: Call<'_>) -> Result<(u16, usize), NoAnswer> {
     let url: Url = call.url.parse().map_err(|error| not_sent(call.url, &error))?;
+    let headers = headers(&call).await?;
+    let client = client(&url, call.dial, call.limit).map_err(|error| not_sent("no HTTP client", &error))?;
+    let method = Method::from_bytes(call.method.as_bytes()).map_err(|error| not_sent(call.method, &error))?;
+    let mut response = client.request(method, url).headers(headers).body(call.body).send().await.map_err(|error| {
+        if error.is_connect() { NoAnswer::NotSent(chain(&error)) } else { NoAnswer::Lost(chain(&error)) }
+    })?;
+    let code = response.status().as_u16();
+    let mut length = 0;
+    // The status line says what became of the call; a torn body changes nothing.
+    while let Ok(Some(chunk)) = response.chunk().await {
+        length += chunk.len();
+        if length > BODY_LIMIT {
+            break;
+        }
+    }
+    Ok((code, length))
+}
+
+fn not_sent(what: &str, why: &dyn std::fmt::Display) -> NoAnswer {
+    NoAnswer::NotSent(format!("{what}: {why}"))
+}
+
+async fn headers(call: &Call<'_>) -> Result<HeaderMap, NoAnswer> {
     let mut headers = HeaderMap::new();
+    if !call.body.is_empty() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
     for (name, value) in call.headers {
         headers.insert(header_name(name)?, HeaderValue::from_str(value).map_err(|error| not_sent(name, &error))?);
     }
@@ -61,22 +87,7 @@ pub async fn call(call: Call<'_>) -> Result<(u16, String), NoAnswer> {
         value.set_sensitive(true);
         headers.insert(header_name(name)?, value);
     }
-    let client = client(&url, call.dial, call.limit).map_err(|error| not_sent("no HTTP client", &error))?;
-    let method = Method::from_bytes(call.method.as_bytes()).map_err(|error| not_sent(call.method, &error))?;
-    let mut response = client.request(method, url).headers(headers).body(call.body).send().await.map_err(|error| {
-        if error.is_connect() { NoAnswer::NotSent(chain(&error)) } else { NoAnswer::Lost(chain(&error)) }
-    })?;
-    let code = response.status().as_u16();
-    let mut body = Vec::new();
-    // The status line says what became of the call; a torn body changes nothing.
-    while let Ok(Some(chunk)) = response.chunk().await {
-        body.extend_from_slice(&chunk);
-        if body.len() > BODY_LIMIT {
-            body.truncate(BODY_LIMIT);
-            break;
-        }
-    }
-    Ok((code, String::from_utf8_lossy(&body).into_owned()))
+    Ok(headers)
 }
 
 fn header_name(name: &str) -> Result<HeaderName, NoAnswer> {
@@ -108,4 +119,31 @@ fn chain(error: &reqwest::Error) -> String {
         next = cause.source();
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn content_type(headers: &[(String, String)], body: &str) -> Option<String> {
+        let call = Call {
+            method: "POST",
+            url: "http://pager.invalid/1",
+            dial: &[],
+            headers,
+            secret_headers: &[],
+            body: body.into(),
+            limit: CONNECT,
+        };
+        let all = super::headers(&call).await.unwrap();
+        all.get(CONTENT_TYPE).map(|value| value.to_str().unwrap().to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_body_is_json_unless_a_header_says_otherwise() {
+        assert_eq!(content_type(&[], "{}").await.as_deref(), Some("application/json"));
+        let own = [("content-TYPE".to_owned(), "application/cloudevents+json".to_owned())];
+        assert_eq!(content_type(&own, "{}").await.as_deref(), Some("application/cloudevents+json"));
+        assert_eq!(content_type(&[], "").await, None);
+    }
 }

@@ -13,6 +13,7 @@ use super::again::{self, Before};
 use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Body, Change, HttpCall, Inverse, Keep, Method, Op, Target};
 use crate::duration::HumanDuration;
+use crate::host::script::quote;
 use crate::kit::Cluster;
 
 const KEY: &str = "http";
@@ -56,7 +57,7 @@ struct Call {
     /// Headers whose value is read from a file when the call is made.
     #[serde(default)]
     secret_headers: BTreeMap<String, String>,
-    /// The body, sent as JSON.
+    /// The body, sent as JSON (`Content-Type: application/json`, unless a header says otherwise).
     #[serde(default)]
     body: Option<Value>,
     /// Status codes that mean success; none: any 2xx.
@@ -136,12 +137,20 @@ impl Call {
         let headers: String = self
             .headers
             .iter()
-            .map(|(name, value)| format!(" -H '{name}: {value}'"))
-            .chain(self.secret_headers.iter().map(|(name, path)| format!(" -H \"{name}: $(cat '{path}')\"")))
+            .map(|(name, value)| format!(" -H {}", quote(&format!("{name}: {value}"))))
+            .chain(self.secret_headers.iter().map(|(name, path)| {
+                // The file is read when the command is typed, as it is when the call is made.
+                format!(" -H {}\"$(cat {})\"", quote(&format!("{name}: ")), quote(path))
+            }))
             .collect();
-        let body =
-            self.body.as_ref().map_or_else(String::new, |b| format!(" -H 'content-type: application/json' -d '{b}'"));
-        format!("curl -sS -X {method}{headers}{body} '{}'", self.url)
+        let mut names = self.headers.keys().chain(self.secret_headers.keys());
+        let json = if names.any(|name| name.eq_ignore_ascii_case("content-type")) {
+            ""
+        } else {
+            " -H 'content-type: application/json'"
+        };
+        let body = self.body.as_ref().map_or_else(String::new, |b| format!("{json} -d {}", quote(&b.to_string())));
+        format!("curl -sS -X {method}{headers}{body} {}", quote(&self.url))
     }
 }
 
@@ -219,5 +228,35 @@ impl Params {
             deadline_secs: self.deadline.0.as_secs().max(1),
             keep: Keep::Nothing,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_shell_gives_curl_what_the_call_would_send() {
+        let folder = tempfile::tempdir().unwrap();
+        let token = folder.path().join("it's a token");
+        std::fs::write(&token, "Bearer hush\n").unwrap();
+        let call: Call = serde_json::from_value(json!({
+            "url": "https://hook.test/a?b='$(id)'&c=1",
+            "headers": {"X-Who": "o'brien"},
+            "secretHeaders": {"Authorization": token},
+            "body": {"text": "it's `down` $HOME"},
+        }))
+        .unwrap();
+        let script = format!(r#"curl() {{ printf '%s\n' "$@"; }}; {}"#, call.by_hand());
+        let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let want = [
+            "-sS", "-X", "POST", "-H", "X-Who: o'brien", "-H", "Authorization: Bearer hush",
+            "-H", "content-type: application/json", "-d", r#"{"text":"it's `down` $HOME"}"#,
+            "https://hook.test/a?b='$(id)'&c=1",
+        ];
+        assert_eq!(said.lines().collect::<Vec<_>>(), want);
     }
 }

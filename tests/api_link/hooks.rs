@@ -66,11 +66,11 @@ async fn a_hook_is_called_once_by_address_with_a_secret_from_a_file() {
     let mut call = call(address);
     call.secret_headers = vec![("Authorization".into(), secret.to_str().unwrap().into())];
     let outcome = perform(Op::Http(call), LONG).await;
-    assert_eq!(outcome, Outcome::Done("202 drained".into()));
+    assert_eq!(outcome, Outcome::Done("202, 7 bytes".into()));
     let heard = hears.recv().await.unwrap().to_lowercase();
     assert!(heard.starts_with("post /v1/drain?pool=a http/1.1\r\n"), "{heard}");
     for line in
-        ["authorization: bearer hush\r\n", "x-who: oncall\r\n", "host: traffic.invalid:", "\r\n\r\n{\"drain\":true}"]
+        ["authorization: bearer hush\r\n", "x-who: oncall\r\n", "content-type: application/json\r\n", "host: traffic.invalid:", "\r\n\r\n{\"drain\":true}"]
     {
         assert!(heard.contains(line), "{line:?} in {heard}");
     }
