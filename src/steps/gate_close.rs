@@ -140,7 +140,7 @@ impl Step for Close {
                 Some(state) if changes.is_empty() => self.proven(look, cluster, host, &spec, &state).await?,
                 _ => Survey { changes, ..Survey::default() },
             };
-            Ok(notes(&seen, back_end).into_iter().fold(survey, Survey::saw))
+            Ok(notes(&seen, &spec, back_end).into_iter().fold(survey, Survey::saw))
         }
         .boxed()
     }
@@ -242,7 +242,10 @@ impl Close {
             Inverse::NotNeeded("clients connect again as soon as they may".into()),
             "only connections of those who are refused",
             "rules alone leave the connections that were open before, and what the server does for them".into(),
-            &format!("ss -K sport = :{}", ports.split(',').next().unwrap_or_default()),
+            &match spec.side {
+                Side::Server { .. } => format!("ss -K sport = :{}", ports.split(',').next().unwrap_or_default()),
+                Side::Client { .. } => "ss -tnp, then ss -K for the sockets of those who are meant".to_owned(),
+            },
         );
         vec![close, confirm, cut]
     }
@@ -344,12 +347,15 @@ fn sockets(said: &str) -> String {
         (Some(before), Some(after)) => {
             format!("{before} open connections, {after} left that the kernel does not close: each is reset as the server next sends")
         }
-        _ => format!("open connections were not cut, each is reset as the server next sends: {said}"),
+        _ => {
+            let why = said.split_once("unable=").map_or(said, |(_, why)| why);
+            format!("open connections were not cut: {why}")
+        }
     }
 }
 
 /// What an operator has to know about the host.
-fn notes(seen: &gate::Survey, back_end: BackEnd) -> Vec<String> {
+fn notes(seen: &gate::Survey, spec: &GateSpec, back_end: BackEnd) -> Vec<String> {
     let mut notes: Vec<String> =
         seen.managers.iter().map(|manager| format!("{} is here: {}", manager.name(), manager.note(back_end))).collect();
     for balancer in seen.balancers() {
@@ -359,8 +365,23 @@ fn notes(seen: &gate::Survey, back_end: BackEnd) -> Vec<String> {
             balancer.port
         ));
     }
+    if let Some(hole) = gate::v6_hole(spec, seen, back_end) {
+        notes.push(hole);
+    }
     if seen.can_destroy == Some(false) {
         notes.push("this kernel does not let sockets be closed from outside; the gate resets each as the server next sends".into());
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_counted_is_said_of_open_connections() {
+        assert_eq!(sockets("before=12 after=0"), "12 open connections cut, none left");
+        let skipped = sockets("unable=the gate means only some");
+        assert!(skipped.ends_with("the gate means only some") && !skipped.contains("none left"), "{skipped}");
+    }
 }

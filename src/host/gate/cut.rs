@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{GateSpec, Net, Side};
+use super::{GateSpec, Net, Scope, Side};
 use crate::host::script::{Answer, Script, quote};
+
+const UNTOLD: &str = "the gate means only some of this node's clients, and open sockets cannot be told apart";
 
 /// What cutting did on one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +21,16 @@ pub struct Cut {
 /// Closes the sockets that the gate refuses: on a server those of clients that are not let through, on a node the host's
 /// own to the API. Counts before and after, because `ss -K` passes silently over what the kernel does not let it close.
 ///
+/// Nothing is cut on a node whose gate means only some of its processes or pods: a socket does not show here whose it is,
+/// and all of them would lose the kubelet's, too.
+///
 /// For a fully closed gate: who is in by a share cannot be told from outside the kernel.
 pub fn cut(spec: &GateSpec) -> Script {
+    if let Side::Client { scope, .. } = &spec.side
+        && *scope != (Scope::All { spare_cgroup: None })
+    {
+        return Script::new("gate.cut", format!("say unable {}\n", quote(UNTOLD))).arg("run", &spec.run);
+    }
     let (filter, keep_own) = match &spec.side {
         Side::Server { ports } => {
             let ports: Vec<String> = ports.iter().map(|p| format!("sport = :{p}")).collect();
@@ -80,4 +90,27 @@ pub fn parse_cut(stdout: &str) -> Option<Cut> {
         return Some(Cut { before: 0, after: 0, unable: Some(why.to_owned()) });
     }
     Some(Cut { before: answer.number("before")?, after: answer.number("after")?, unable: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::gate::sample;
+
+    #[test]
+    fn where_only_some_are_meant_nobody_is_cut() {
+        let spare = Some("system.slice/kubelet.service".to_owned());
+        for (scope, kills) in [
+            (Scope::All { spare_cgroup: None }, true),
+            (Scope::All { spare_cgroup: spare }, false),
+            (Scope::Sources(vec!["10.0.0.0/24".parse().unwrap()]), false),
+            (Scope::Cgroup("user.slice".into()), false),
+        ] {
+            let endpoints = vec!["192.0.2.1:6443".parse().unwrap()];
+            let side = Side::Client { endpoints, service: Vec::new(), scope };
+            let text = cut(&GateSpec { side, ..sample() }).text();
+            assert_eq!(text.contains("ss -K"), kills, "{text}");
+            assert_eq!(text.contains(UNTOLD), !kills, "{text}");
+        }
+    }
 }

@@ -35,7 +35,7 @@ pub use mark::{Mark, Rung};
 pub use orders::{Outcome, Standing, arm, close, open, parse_outcome, rules};
 pub use refuse::{Refusal, refuse, refuse_spec};
 pub use state::{Counters, Fuse, GateState, Talker, parse_status, status};
-pub use survey::{ApiProcess, Found, Listener, Manager, Survey, Tool, parse_survey, survey};
+pub use survey::{ApiProcess, Found, Listener, Manager, Survey, Tool, parse_survey, survey, v6_hole};
 
 /// The name of our nftables table, and in its variations of our chains and ipsets.
 pub const NAME: &str = "breakglass";

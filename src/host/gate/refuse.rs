@@ -213,7 +213,7 @@ mod tests {
             ssh_ports: [22].into(),
             nft: works,
             api: vec![ApiProcess { pid: 7, port: 6443 }],
-            listeners: vec![Listener { port: 6443, process: Some("kube-apiserver".into()) }],
+            listeners: vec![Listener { port: 6443, v6: true, process: Some("kube-apiserver".into()) }],
             has_ss: true,
             ..Survey::default()
         }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackEnd, Mark, iptables, nft};
+use super::{BackEnd, GateSpec, Mark, Side, iptables, nft};
 use crate::host::script::{Answer, Script, quote};
 
 /// Loads a table of every construct the gate uses into the kernel's checker (`-c`), which throws it away again.
@@ -58,6 +58,9 @@ pub struct ApiProcess {
 pub struct Listener {
     /// The port.
     pub port: u16,
+    /// Whether IPv6 reaches it, as far as the host could tell.
+    #[serde(default)]
+    pub v6: bool,
     /// The process's name, where the host could tell.
     pub process: Option<String>,
 }
@@ -172,6 +175,15 @@ impl Survey {
         self.listeners.iter().any(|l| l.port == port)
     }
 
+    /// Whether a back end can refuse IPv6 here, too.
+    pub fn holds_v6(&self, back_end: BackEnd) -> bool {
+        match back_end {
+            BackEnd::Nft => true,
+            BackEnd::IptablesNft => self.iptables_nft.v6,
+            BackEnd::IptablesLegacy => self.iptables_legacy.v6,
+        }
+    }
+
     /// Whether a back end can hold a gate here.
     pub fn usable(&self, back_end: BackEnd) -> bool {
         match back_end {
@@ -196,6 +208,29 @@ impl Survey {
         let names = ["haproxy", "nginx", "envoy", "kube-vip"];
         self.listeners.iter().filter(|l| l.process.as_deref().is_some_and(|p| names.contains(&p))).collect()
     }
+}
+
+/// What an operator has to know about IPv6 when the host's iptables has no IPv6 side: the gate has no rules for it then.
+pub fn v6_hole(spec: &GateSpec, survey: &Survey, back_end: BackEnd) -> Option<String> {
+    if survey.holds_v6(back_end) {
+        return None;
+    }
+    let open: Vec<String> = match &spec.side {
+        Side::Server { ports } => {
+            let reached = |port: &&u16| survey.listeners.iter().any(|l| l.port == **port && l.v6);
+            ports.iter().filter(reached).map(|port| format!("port {port}")).collect()
+        }
+        Side::Client { endpoints, service, .. } => {
+            endpoints.iter().chain(service).filter(|to| to.is_ipv6()).map(ToString::to_string).collect()
+        }
+    };
+    (!open.is_empty()).then(|| {
+        format!(
+            "NOT CLOSED OVER IPv6: {} can be reached by IPv6, and this host has no ip6tables and ip6tables-restore of \
+             {back_end}: install them, or nftables, and close again",
+            open.join(", ")
+        )
+    })
 }
 
 /// Reads the answer of [`survey`]; `None` if it broke off.
@@ -256,10 +291,12 @@ fn listeners(answer: &Answer) -> Vec<Listener> {
     let named = answer.all("listen").filter_map(|line| {
         let (local, process) = line.split_once(' ').unwrap_or((line, ""));
         let port = local.rsplit(':').next()?.parse().ok()?;
-        Some(Listener { port, process: (!process.is_empty()).then(|| process.to_owned()) })
+        // `*` is a socket of both families.
+        let v6 = local.starts_with('*') || (local.starts_with('[') && !local.starts_with("[::ffff:"));
+        Some(Listener { port, v6, process: (!process.is_empty()).then(|| process.to_owned()) })
     });
     let hex = answer.all("listen_hex").filter_map(|h| u16::from_str_radix(h, 16).ok());
-    named.chain(hex.map(|port| Listener { port, process: None })).collect()
+    named.chain(hex.map(|port| Listener { port, v6: true, process: None })).collect()
 }
 
 /// The port that a kube-apiserver and k3s take when none is said.
@@ -307,4 +344,29 @@ fn managers(answer: &Answer, processes: &BTreeSet<String>) -> BTreeSet<Manager> 
     .into_iter()
     .filter_map(|(manager, seen)| seen.then_some(manager))
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::gate::sample;
+
+    #[test]
+    fn iptables_without_its_ipv6_half_is_said_where_ipv6_listens() {
+        let hole = |more: &str, back_end| {
+            let seen = parse_survey(&format!("{more}\nend=yes\n")).unwrap();
+            let spec = GateSpec { side: Side::Server { ports: vec![6443] }, ..sample() };
+            v6_hole(&spec, &seen, back_end)
+        };
+        for listens in ["*:6443", "[::]:6443", "[fd90::1]:6443"] {
+            let half = format!("iptables_nft=yes\nlisten={listens} kube-apiserver");
+            let said = hole(&half, BackEnd::IptablesNft).unwrap();
+            assert!(said.contains("port 6443") && said.contains("ip6tables"), "{said}");
+            assert_eq!(hole(&format!("{half}\niptables_nft.v6=yes"), BackEnd::IptablesNft), None);
+            assert_eq!(hole(&half, BackEnd::Nft), None);
+        }
+        for listens in ["0.0.0.0:6443", "[::ffff:10.0.0.1]:6443", "[::]:22"] {
+            assert_eq!(hole(&format!("listen={listens} x"), BackEnd::IptablesNft), None, "{listens}");
+        }
+    }
 }
