@@ -69,9 +69,13 @@ async fn a_hook_is_called_once_by_address_with_a_secret_from_a_file() {
     assert_eq!(outcome, Outcome::Done("202, 7 bytes".into()));
     let heard = hears.recv().await.unwrap().to_lowercase();
     assert!(heard.starts_with("post /v1/drain?pool=a http/1.1\r\n"), "{heard}");
-    for line in
-        ["authorization: bearer hush\r\n", "x-who: oncall\r\n", "content-type: application/json\r\n", "host: traffic.invalid:", "\r\n\r\n{\"drain\":true}"]
-    {
+    for line in [
+        "authorization: bearer hush\r\n",
+        "x-who: oncall\r\n",
+        "content-type: application/json\r\n",
+        "host: traffic.invalid:",
+        "\r\n\r\n{\"drain\":true}",
+    ] {
         assert!(heard.contains(line), "{line:?} in {heard}");
     }
     assert!(hears.try_recv().is_err(), "once");

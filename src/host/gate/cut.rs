@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{GateSpec, Net, Scope, Side};
 use crate::host::script::{Answer, Script, quote};
 
-const UNTOLD: &str = "the gate means only some of this node's clients, and open sockets cannot be told apart";
+const UNTOLD: &str = "the gate means only some clients of this node, and open sockets cannot be told apart";
 
 /// What cutting did on one host.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -118,7 +118,9 @@ mod tests {
     fn after_a_lost_first_sending_only_success_is_believed() {
         assert_eq!(after_loss(Outcome::Done("restored".into()), "lost"), Outcome::Done("restored".into()));
         let second = Outcome::Failed("the file is not as it was".into());
-        let Outcome::Unknown(why) = after_loss(second, "the session ended") else { panic!("believed the second answer") };
+        let Outcome::Unknown(why) = after_loss(second, "the session ended") else {
+            panic!("believed the second answer")
+        };
         assert!(why.contains("the session ended") && why.contains("the file is not as it was"), "{why}");
         assert!(matches!(after_loss(Outcome::Unknown("no answer".into()), "lost"), Outcome::Unknown(_)));
     }
