@@ -332,14 +332,27 @@ impl Op {
     }
 }
 
-/// A host script in one line: its name and what it was given.
+/// The longest value that is shown whole in a [`title`]: the path of a manifest still is.
+const SHOWN: usize = 60;
+
+/// A host script in one line: its name and what it was given, long values cut short.
 pub fn title(script: &Script) -> String {
-    script.args.iter().fold(script.name.clone(), |line, (key, value)| format!("{line} {key}={value}"))
+    script.args.iter().fold(script.name.clone(), |line, (key, value)| format!("{line} {key}={}", shown(value)))
 }
 
-/// The first twelve digits of a hash, enough to compare by eye.
+fn shown(value: &str) -> String {
+    if value.len() == 64 && value.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return short_hash(value).to_owned();
+    }
+    match value.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}\u{2026}", &value[..end]),
+        None => value.to_owned(),
+    }
+}
+
+/// The first twelve digits of a hash, enough to compare by eye; a placeholder of a plan stays whole.
 pub fn short_hash(hash: &str) -> &str {
-    hash.get(..12).unwrap_or(hash)
+    if hash.starts_with('<') { hash } else { hash.get(..12).unwrap_or(hash) }
 }
 
 /// How a change is taken back.

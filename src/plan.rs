@@ -44,6 +44,17 @@ impl PlannedStep {
     pub fn targets_on<'a>(&'a self, cluster: &'a str) -> impl Iterator<Item = &'a Target> {
         self.targets.iter().filter(move |target| target.cluster == cluster)
     }
+
+    /// What it may send to one of its targets; nothing goes on longer than the step itself.
+    pub fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
+        let mut announced = self.step.announce(target, cluster);
+        for one in &mut announced {
+            if let Times::Every { until, .. } = &mut one.times {
+                *until = self.policy.timeout.min(*until);
+            }
+        }
+        announced
+    }
 }
 
 impl Plan {
@@ -56,13 +67,7 @@ impl Plan {
     pub fn announced(&self) -> impl Iterator<Item = (&PlannedStep, &Target, Vec<Announced>)> {
         self.steps.iter().flat_map(move |planned| {
             planned.targets.iter().filter_map(move |target| {
-                let mut announced = planned.step.announce(target, self.cluster(&target.cluster)?);
-                for one in &mut announced {
-                    if let Times::Every { until, .. } = &mut one.times {
-                        *until = planned.policy.timeout.min(*until);
-                    }
-                }
-                Some((planned, target, announced))
+                Some((planned, target, planned.announce(target, self.cluster(&target.cluster)?)))
             })
         })
     }

@@ -82,10 +82,11 @@ impl Process {
         self.var("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from)
     }
 
-    /// The person at the keyboard, as written into journals and firewall comments.
+    /// The person at the keyboard, as written into journals and firewall comments; `uid-1000` when nothing names them.
     pub fn operator(&self) -> String {
-        let user =
-            self.var("SUDO_USER").or_else(|| self.var("USER")).or_else(|| self.var("LOGNAME")).unwrap_or("unknown");
+        let user = self.var("SUDO_USER").or_else(|| self.var("USER")).or_else(|| self.var("LOGNAME"));
+        let uid = || format!("uid-{}", rustix::process::getuid().as_raw());
+        let user = user.map_or_else(uid, str::to_owned);
         user.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.@".contains(*c)).take(32).collect()
     }
 

@@ -7,7 +7,7 @@ use super::fanout::{Limits, fan_out};
 use super::keeper;
 use super::target::{End, JournalLost, OnTarget, millis};
 use super::{Consent, Engine, Report, Stop, backward};
-use crate::change::Target;
+use crate::change::{Part, Target};
 use crate::error::Class;
 use crate::event::Event;
 use crate::journal::{Entry, StepState};
@@ -197,10 +197,17 @@ async fn confirmed(
     Ok(Some(yes))
 }
 
+/// A reason with its target before it, once. What befell the cluster as a whole needs no name: the run's end has it.
+fn named(target: &Target, why: &str) -> String {
+    let (long, short) = (format!("{target}: "), format!("{}: ", target.short()));
+    let why = why.strip_prefix(&long).or_else(|| why.strip_prefix(&short)).unwrap_or(why);
+    if target.part == Part::Cluster { why.to_owned() } else { format!("{short}{why}") }
+}
+
 /// The targets' ends as the step's: one dead target never hides what the others came to.
 fn fold_ends(targets: &[&Target], results: Vec<Option<Result<End, JournalLost>>>) -> Result<End, JournalLost> {
     let (mut changes, mut not_begun) = (0, Vec::new());
-    let mut failures: Vec<(String, End)> = Vec::new();
+    let mut failures: Vec<(&Target, End)> = Vec::new();
     for (target, result) in targets.iter().zip(results) {
         match result {
             None => not_begun.push(target.short().to_owned()),
@@ -208,7 +215,7 @@ fn fold_ends(targets: &[&Target], results: Vec<Option<Result<End, JournalLost>>>
             Some(Ok(end)) => {
                 changes += end.changes;
                 if end.class.is_some() {
-                    failures.push((target.short().to_owned(), end));
+                    failures.push((target, end));
                 }
             }
         }
@@ -218,7 +225,7 @@ fn fold_ends(targets: &[&Target], results: Vec<Option<Result<End, JournalLost>>>
         return Ok(End { state: StepState::Done, class: None, why, changes });
     };
     let (state, class) = (first.state, first.class);
-    let mut why = failures.iter().map(|(name, end)| format!("{name}: {}", end.why)).collect::<Vec<_>>().join("; ");
+    let mut why = failures.iter().map(|(target, end)| named(target, &end.why)).collect::<Vec<_>>().join("; ");
     if !not_begun.is_empty() {
         why.push_str(&format!("; not begun: {}", crate::words::fold(&not_begun)));
     }
@@ -296,4 +303,19 @@ fn next(engine: Engine<'_>, report: &Report) -> Vec<String> {
     }
     next.push(format!("breakglass show {run}"));
     next
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_named_once() {
+        let host = Target::host("prod", "cp1");
+        for why in ["gone", "cp1: gone", "prod/cp1: gone"] {
+            assert_eq!(named(&host, why), "cp1: gone");
+        }
+        let cluster = Target { cluster: "prod".into(), part: Part::Cluster };
+        assert_eq!((named(&cluster, "prod: gone"), named(&cluster, "gone")), ("gone".into(), "gone".into()));
+    }
 }

@@ -9,7 +9,7 @@ use super::paint::Tone;
 use crate::words;
 
 /// How long news waits for its like.
-const WAIT: Duration = Duration::from_millis(700);
+pub(super) const WAIT: Duration = Duration::from_millis(700);
 /// Width of the word before the names.
 const LABEL: usize = 9;
 

@@ -67,7 +67,7 @@ fn alike(plan: &Plan, planned: &PlannedStep) -> Vec<(Vec<String>, Vec<Announced>
 }
 
 fn announced(plan: &Plan, planned: &PlannedStep, target: &Target) -> Vec<Announced> {
-    plan.cluster(&target.cluster).map(|cluster| planned.step.announce(target, cluster)).unwrap_or_default()
+    plan.cluster(&target.cluster).map(|cluster| planned.announce(target, cluster)).unwrap_or_default()
 }
 
 fn policy(kind: &str, policy: &Policy) -> String {

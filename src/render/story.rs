@@ -1,9 +1,9 @@
 //! Events as a person reads them. Pure: takes events, gives lines.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::fold::{Fold, News};
+use super::fold::{self, Fold, News};
 use super::paint::Tone;
 use super::{Line, summary};
 use crate::change::Target;
@@ -21,11 +21,15 @@ pub(super) struct Story {
     steps: usize,
     /// What each target was last said to wait for, and how much time was left then.
     waits: HashMap<(Target, usize), (String, u64)>,
+    /// What each step last said to wait for, and when.
+    waited: HashMap<(String, usize), (String, Instant)>,
     summary: summary::Summary,
 }
 
 /// A wait is mentioned again after this many seconds.
 const WAIT_AGAIN_SECS: u64 = 30;
+/// A step says at most so often what it waits for; what many of its targets wait for alike is said together.
+const WAITS_EVERY: Duration = Duration::from_secs(5);
 
 impl Story {
     /// Takes an event; the lines that can be said now. A run's last event gives what is left of them, see [`Story::end`].
@@ -61,7 +65,7 @@ impl Story {
             }
             Event::RunEnded { .. } => self.fold.all(),
             _ => {
-                if let Some(news) = self.news(event) {
+                if let Some(news) = self.news(event, now) {
                     self.fold.add(news, now);
                 }
                 self.fold.due(now)
@@ -112,7 +116,7 @@ impl Story {
         if self.fleet { self.fold.due(now) } else { self.fold.all() }
     }
 
-    fn news(&mut self, event: &Event) -> Option<News> {
+    fn news(&mut self, event: &Event, now: Instant) -> Option<News> {
         Some(match event {
             Event::Saw { target, what, .. } => {
                 // Steps name their target where it helps in a report; here it stands in front anyway.
@@ -123,6 +127,15 @@ impl Story {
                 let before = self.waits.get(&(target.clone(), *step));
                 if before.is_some_and(|(said, left)| said == what && left_secs + WAIT_AGAIN_SECS > *left) {
                     return None;
+                }
+                let waited = self.waited.entry((target.cluster.clone(), *step)).or_insert_with(|| (what.clone(), now));
+                let (said, at) = (&waited.0, now.duration_since(waited.1));
+                let alike = said == what && at < fold::WAIT;
+                if !alike && at < WAITS_EVERY {
+                    return None;
+                }
+                if !alike {
+                    *waited = (what.clone(), now);
                 }
                 self.waits.insert((target.clone(), *step), (what.clone(), *left_secs));
                 news("waits", Tone::Warn, &self.who(target), format!("for {what}, at most {left_secs} s"))
@@ -145,6 +158,7 @@ impl Story {
             Event::Trouble { target, what, hint, again, .. } => {
                 let again = if *again { "; tries again" } else { "" };
                 let below = hint.iter().map(|hint| format!("hint: {hint}")).collect();
+                let what = what.strip_prefix(&format!("{target}: ")).unwrap_or(what);
                 News { below, ..news("trouble", Tone::Warn, &self.who(target), format!("{what}{again}")) }
             }
             _ => return None,
