@@ -8,7 +8,7 @@ use crate::error::{Class, Failure};
 use crate::kit::{self, Cluster};
 use crate::link::names;
 use crate::link::ssh::config::Overrides;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, Weather};
 
 /// The clusters of a command.
 pub(super) struct Chosen {
@@ -32,10 +32,15 @@ pub(super) const KNOWN_IN_SANDBOX: &[(&str, &str)] = &[
     ("window", "3s"),
 ];
 
-/// The clusters that the flags name.
+/// The clusters that the flags name; a practice cluster is drowning.
 pub(super) async fn choose(app: &App<'_>) -> Result<Chosen, Failure> {
+    choose_in(Weather::Storm, app).await
+}
+
+/// The clusters that the flags name; a practice cluster begins in this weather.
+pub(super) async fn choose_in(weather: Weather, app: &App<'_>) -> Result<Chosen, Failure> {
     if app.flags.clusters.sandbox {
-        return sandbox().await;
+        return sandbox(weather).await;
     }
     if app.flags.connection.names_a_server() {
         if !app.flags.clusters.cluster.is_empty() {
@@ -61,8 +66,8 @@ pub(super) async fn choose(app: &App<'_>) -> Result<Chosen, Failure> {
 }
 
 /// The embedded practice cluster, started now.
-async fn sandbox() -> Result<Chosen, Failure> {
-    let sandbox = Sandbox::start().await.map_err(|error| Failure::from_error(Class::NoRoute, error))?;
+async fn sandbox(weather: Weather) -> Result<Chosen, Failure> {
+    let sandbox = Sandbox::start(weather).await.map_err(|error| Failure::from_error(Class::NoRoute, error))?;
     Ok(Chosen { clusters: vec![sandbox.cluster.clone()], source: SANDBOX.into(), _sandbox: Some(sandbox) })
 }
 

@@ -13,7 +13,7 @@ use crate::error::Failure;
 ///   breakglass drill api-overload --cluster prod -p offender=daemonsets.apps/monitoring/agent
 ///   breakglass drill --sandbox api-overload
 ///
-/// A step sees the world as it is: what an earlier step only pretended is not there.
+/// A step sees the world as it is: what an earlier step only pretended is not there. The practice cluster is on a quiet day then.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Drill {

@@ -14,6 +14,7 @@ use crate::kit::Cluster;
 use crate::plan::{self, Plan};
 use crate::render::{Detail, Output, Renderer, plan_json, plan_text};
 use crate::runbook::Resolved;
+use crate::sandbox::Weather;
 use crate::steps::Mark;
 use crate::world::World;
 use crate::world::drill::Drill;
@@ -27,6 +28,16 @@ const TICK: Duration = Duration::from_millis(250);
 pub(super) enum Mode {
     Run,
     Drill,
+}
+
+impl Mode {
+    /// A drill is for quiet days; with its writes pretended, it could never end a storm.
+    pub(super) fn weather(self) -> Weather {
+        match self {
+            Self::Run => Weather::Storm,
+            Self::Drill => Weather::Peace,
+        }
+    }
 }
 
 /// Waits for a future on a runtime that is built now. Threads that still wait for a name or a terminal are left behind.

@@ -37,7 +37,7 @@ pub(super) struct Clusters {
     pub(super) cluster: Vec<String>,
 
     /// Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them.
-    #[arg(long, global = true, conflicts_with_all = ["kit", "cluster", "server", "via", "context", "kubeconfig"])]
+    #[arg(long, global = true, conflicts_with_all = ["cluster", "server", "via", "context", "kubeconfig"])]
     pub(super) sandbox: bool,
 }
 

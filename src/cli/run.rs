@@ -35,7 +35,7 @@ pub(super) fn begin(runbook: &RunbookArgs, app: &App, mode: Mode) -> Result<Exit
     let known = if app.flags.clusters.sandbox { KNOWN_IN_SANDBOX } else { &[] };
     let resolved = runbook.resolve(app, known)?;
     drive::block_on(async {
-        let chosen = clusters::choose(app).await?;
+        let chosen = clusters::choose_in(mode.weather(), app).await?;
         drive::begin(app, resolved, &chosen, mode).await
     })
 }

@@ -41,12 +41,12 @@ impl Single {
         let resolved = Resolved::single(self.kind, self.with, self.targets.as_deref(), &policy)
             .map_err(|all| failure::refused("the command", all))?;
         drive::block_on(async {
-            let chosen = clusters::choose(app).await?;
+            let mode = if self.how.drill { Mode::Drill } else { Mode::Run };
+            let chosen = clusters::choose_in(mode.weather(), app).await?;
             if self.how.plan {
                 drive::print(app, &drive::build(resolved, &chosen.clusters)?);
                 return Ok(ExitCode::SUCCESS);
             }
-            let mode = if self.how.drill { Mode::Drill } else { Mode::Run };
             drive::begin(app, resolved, &chosen, mode).await
         })
     }

@@ -98,8 +98,17 @@ fn status(code: StatusCode, reason: &str, message: &str) -> Response<Full<Bytes>
     response
 }
 
+/// With the details of a real answer: without them it would mean that the whole resource is not served.
 fn not_found(path: &str) -> Response<Full<Bytes>> {
-    status(StatusCode::NOT_FOUND, "NotFound", &format!("{path} not found"))
+    let mut words = path.rsplit('/');
+    let (name, kind) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let mut response = json_ok(&json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": format!("{kind} {name:?} not found"), "reason": "NotFound", "code": 404,
+        "details": { "name": name, "kind": kind },
+    }));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
 }
 
 fn get(state: &State, path: &str) -> Response<Full<Bytes>> {
@@ -153,7 +162,7 @@ fn patch(state: &mut State, path: &str, headers: &http::HeaderMap, body: &[u8]) 
     let mut patched = object.clone();
     let kind = headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if kind.starts_with("application/json-patch") {
-        if let Err(why) = super::host::json_patch(&mut patched, &patch) {
+        if let Err(why) = super::patch::json_patch(&mut patched, &patch) {
             return status(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", &why);
         }
     } else {
@@ -161,7 +170,7 @@ fn patch(state: &mut State, path: &str, headers: &http::HeaderMap, body: &[u8]) 
         if wanted.is_some_and(|wanted| Some(wanted) != object.pointer("/metadata/resourceVersion")) {
             return status(StatusCode::CONFLICT, "Conflict", "the object has been modified");
         }
-        merge(&mut patched, &patch);
+        super::patch::merge(&mut patched, &patch);
     }
     let version = state.next_version();
     if let Some(metadata) = patched.pointer_mut("/metadata").and_then(Value::as_object_mut) {
@@ -170,25 +179,6 @@ fn patch(state: &mut State, path: &str, headers: &http::HeaderMap, body: &[u8]) 
     state.objects.insert(path.to_owned(), patched.clone());
     state.changed();
     json_ok(&patched)
-}
-
-/// A JSON merge patch (RFC 7386).
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    let Value::Object(map) = target else { return };
-    for (key, value) in patch {
-        if value.is_null() {
-            map.remove(key);
-        } else {
-            merge(map.entry(key.as_str()).or_insert(Value::Null), value);
-        }
-    }
 }
 
 fn pods(state: &State, query: &str) -> Value {
@@ -224,12 +214,5 @@ mod tests {
     #[test]
     fn no_answer_waits_for_ever() {
         assert_eq!(storm::latency(1e9), std::time::Duration::from_secs(40));
-    }
-
-    #[test]
-    fn a_merge_patch_adds_changes_and_removes() {
-        let mut object = json!({ "a": { "b": 1, "c": 2 } });
-        merge(&mut object, &json!({ "a": { "b": null, "d": { "e": null, "f": 3 } } }));
-        assert_eq!(object, json!({ "a": { "c": 2, "d": { "f": 3 } } }));
     }
 }

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
-use serde_json::Value;
 
 use super::world::{Gate, MANIFESTS, SimHost, World};
 use crate::change::sha256_hex;
@@ -16,6 +15,15 @@ use crate::host::script::Head;
 const NOT_KNOWN: u32 = 127;
 /// How long a simulated exchange of a manifest takes.
 const EXCHANGE: Duration = Duration::from_secs(2);
+
+/// The user that the offender's pods are to the API.
+const CLIENT: &str = "system:serviceaccount:telemetry:agent";
+/// The user agent that they give.
+const AGENT: &str = "telemetry-agent/1.2";
+/// What each of its pods tries, in requests a second.
+const TRIES: f64 = 2.0;
+/// The length of one line in an audit log, in bytes.
+const LINE: u64 = 700;
 
 /// What a script came to.
 pub(super) struct Said {
@@ -39,12 +47,14 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
     let Some(head) = Head::parse(text) else {
         return Said::failed(NOT_KNOWN, "the sandbox only runs breakglass's own scripts");
     };
-    if head.name == "manifest.swap" {
-        // The exchange takes its time with the lock not held.
-        tokio::time::sleep(EXCHANGE).await;
+    // What takes its time takes it with the lock not held.
+    match head.name.as_str() {
+        "manifest.swap" => tokio::time::sleep(EXCHANGE).await,
+        "audit.count" => tokio::time::sleep(window(&head)).await,
+        _ => {}
     }
     let mut state = world.state();
-    let (began, pods) = (state.began, state.pods());
+    let (began, pods, servers) = (state.began, state.pods(), state.hosts.len());
     let Some(host) = state.hosts.get_mut(index) else { return Said::failed(1, "no such host") };
     match head.name.as_str() {
         "gate.survey" => Said::ok(survey(host, peer)),
@@ -52,6 +62,8 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
         "gate.arm" => arm(host, &head),
         "gate.open" => open(host, &head),
         "gate.cut" => Said::ok(format!("before={}\nafter=0\n", 80 + index)),
+        "gate.knock" => Said::ok(knock(host)),
+        "audit.count" => Said::ok(count(host, pods, servers, &head)),
         "gate.status" => Said::ok(status(host, began, pods)),
         "manifest.look" => Said::ok(look(host, &head)),
         "manifest.swap" => swap(host, &head),
@@ -203,6 +215,30 @@ fn status(host: &SimHost, began: Instant, pods: u32) -> String {
     out
 }
 
+/// A connection as a node makes it: an address that is not let through meets the gate of the host that it is on.
+fn knock(host: &SimHost) -> String {
+    let shut = host.gate.as_ref().is_some_and(|gate| gate.admitted(Instant::now()) < 1.0);
+    format!("with=curl\nknock={}\n", if shut { "refused" } else { "open" })
+}
+
+/// How long an audit log is watched.
+fn window(head: &Head) -> Duration {
+    Duration::from_secs(head.get("seconds").and_then(|text| text.parse().ok()).unwrap_or(1))
+}
+
+/// What the audit log of one of `servers` API servers gained: the offender's requests, two a second from each pod left.
+fn count(host: &SimHost, pods: u32, servers: usize, head: &Head) -> String {
+    let admitted = host.gate.as_ref().map_or(1.0, |gate| gate.admitted(Instant::now()));
+    let by_agent = || head.get("agent").is_some_and(|agent| !agent.is_empty() && AGENT.starts_with(agent));
+    let offender = head.get("user") == Some(CLIENT) || by_agent();
+    let servers = f64::from(u32::try_from(servers).unwrap_or(1));
+    let share = TRIES * f64::from(pods) * admitted * window(head).as_secs_f64() / servers;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "thousands at most")]
+    let requests = if offender { share.round() as u64 } else { 0 };
+    let log = head.get("log").filter(|log| !log.is_empty()).unwrap_or("/var/log/kubernetes/audit.log");
+    format!("log={log}\nbytes={}\nrequests={requests}\n", requests * LINE)
+}
+
 /// The folder beside the manifests that a step keeps its copies in.
 fn beside(head: &Head) -> &str {
     head.get("beside").unwrap_or_default()
@@ -289,39 +325,10 @@ fn is_base64(line: &str) -> bool {
     !line.is_empty() && line.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b))
 }
 
-/// A JSON patch (RFC 6902) of `test`, `add`, `replace` and `remove`; nothing changes unless all of it applies.
-pub(super) fn json_patch(target: &mut Value, patch: &Value) -> Result<(), String> {
-    let mut patched = target.clone();
-    for op in patch.as_array().ok_or("a JSON patch is a list")? {
-        let word = |key: &str| op.get(key).and_then(Value::as_str).unwrap_or_default();
-        let (kind, path) = (word("op"), word("path"));
-        let (parent, key) = path.rsplit_once('/').ok_or("a path begins with a slash")?;
-        let key = key.replace("~1", "/").replace("~0", "~");
-        let value = op.get("value").cloned().unwrap_or_default();
-        let now = patched.pointer(path).cloned();
-        let map = patched
-            .pointer_mut(parent)
-            .and_then(Value::as_object_mut)
-            .ok_or_else(|| format!("{parent} is no object"))?;
-        match kind {
-            "test" if now.clone().unwrap_or_default() == value => {}
-            "test" => return Err(format!("the test of {path} failed")),
-            "add" => drop(map.insert(key, value)),
-            "replace" if now.is_some() => drop(map.insert(key, value)),
-            "remove" if now.is_some() => drop(map.remove(&key)),
-            _ => return Err(format!("{kind} does not apply to {path}")),
-        }
-    }
-    *target = patched;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-    use crate::host::script::Script;
+    use crate::host::script::{Answer, Script};
     use crate::host::{gate, swap};
 
     const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 50_000);
@@ -350,7 +357,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_gates_own_parsers_read_what_a_simulated_host_says() {
-        let world = World::new(&["cp1"]);
+        let world = World::new(&["cp1"], super::super::Weather::Storm);
         let survey = gate::parse_survey(&say(&world, &gate::survey(&[])).await.stdout).unwrap();
         assert_eq!(survey.api_ports().into_iter().collect::<Vec<_>>(), [6443]);
         assert!(survey.gate.is_none() && survey.choose() == Some(gate::BackEnd::Nft));
@@ -369,7 +376,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_simulated_manifest_is_looked_at_like_a_real_one() {
-        let world = World::new(&["cp1"]);
+        let world = World::new(&["cp1"], super::super::Weather::Storm);
         let place = swap::Place {
             manifests: MANIFESTS.into(),
             program: "kube-apiserver".into(),
@@ -381,23 +388,24 @@ mod tests {
         assert_eq!(seen.sha256, sha256_hex(seen.text.as_bytes()));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_knock_meets_the_gate_and_the_audit_log_counts_the_offender_only() {
+        let world = World::new(&["cp1"], super::super::Weather::Storm);
+        let count = |user: &str| Script::new("audit.count", "").arg("log", "").arg("user", user).arg("seconds", "10");
+        let met = async || gate::parse_knock(&say(&world, &gate::knock(PEER)).await.stdout);
+        let requests = async |user| Answer::parse(&say(&world, &count(user)).await.stdout).number("requests");
+        assert_eq!((met().await, requests(CLIENT).await), (gate::Knock::Open, Some(4800)));
+        say(&world, &gate::close(&spec("r1"), gate::BackEnd::Nft)).await;
+        assert_eq!((met().await, requests(CLIENT).await), (gate::Knock::Refused, Some(0)));
+        say(&world, &gate::open("r1", gate::BackEnd::Nft)).await;
+        assert_eq!((met().await, requests("system:serviceaccount:a:b").await), (gate::Knock::Open, Some(0)));
+    }
+
     #[tokio::test]
     async fn no_command_is_ever_run() {
-        let world = World::new(&["cp1"]);
+        let world = World::new(&["cp1"], super::super::Weather::Storm);
         for text in ["rm -rf /", "# breakglass exec command=\"reboot\"\nmain() {\nreboot\n}\nmain\n"] {
             assert_eq!(run(&world, 0, PEER, text).await.status, NOT_KNOWN);
         }
-    }
-
-    #[test]
-    fn a_json_patch_applies_whole_or_not_at_all() {
-        let mut object = json!({ "spec": { "a": 1 } });
-        let bad = json!([{ "op": "replace", "path": "/spec/a", "value": 2 }, { "op": "test", "path": "/spec/b", "value": 1 }]);
-        assert!(json_patch(&mut object, &bad).is_err());
-        assert_eq!(object, json!({ "spec": { "a": 1 } }));
-        let good =
-            json!([{ "op": "test", "path": "/spec/a", "value": 1 }, { "op": "add", "path": "/spec/x~1y", "value": 3 }]);
-        json_patch(&mut object, &good).unwrap();
-        assert_eq!(object, json!({ "spec": { "a": 1, "x/y": 3 } }));
     }
 }

@@ -7,12 +7,14 @@
 
 mod api;
 mod host;
+mod patch;
 mod pki;
 mod ssh;
 mod storm;
 mod world;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -31,29 +33,38 @@ pub const OFFENDER: &str = "daemonsets.apps/telemetry/agent";
 const HOSTS: [&str; 3] = ["cp1", "cp2", "cp3"];
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
+/// How hard the practice cluster is pressed when it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weather {
+    /// Already drowning.
+    Storm,
+    /// Quiet, the offender there and harmless: where nothing is written nothing can end a storm, so drills need this.
+    Peace,
+}
+
 /// A practice cluster that lives as long as this value.
 pub struct Sandbox {
     /// The cluster as a kit would describe it.
     pub cluster: Cluster,
     /// Holds the private key of the operator for SSH, gone with the value.
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     /// The servers; aborted when dropped.
     _servers: JoinSet<()>,
 }
 
 impl Sandbox {
-    /// Starts three API servers and three hosts on loopback, already drowning.
+    /// Starts three API servers and three hosts on loopback.
     ///
     /// # Errors
     /// When keys cannot be made or loopback cannot be listened on.
-    pub async fn start() -> Result<Self> {
+    pub async fn start(weather: Weather) -> Result<Self> {
         let pki = pki::Pki::new().context("cannot make the sandbox's certificates")?;
         let folder =
             tempfile::Builder::new().prefix("breakglass-sandbox-").tempdir().context("cannot make a folder")?;
         let operator = ssh::Keypair::generate()?;
         let identity = folder.path().join("id_ed25519");
         operator.write(&identity)?;
-        let world = Arc::new(World::new(&HOSTS));
+        let world = Arc::new(World::new(&HOSTS, weather));
         let mut servers = JoinSet::new();
         let (mut hosts, mut api_servers) = (Vec::new(), Vec::new());
         for (index, name) in HOSTS.into_iter().enumerate() {
@@ -83,7 +94,12 @@ impl Sandbox {
             credential: Credential::Certificate { cert: cert.into_bytes(), key: key.into_bytes() },
             source: "the embedded sandbox".into(),
         };
-        Ok(Self { cluster, _folder: folder, _servers: servers })
+        Ok(Self { cluster, folder, _servers: servers })
+    }
+
+    /// A folder that only the operator can look into, gone with the value.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 }
 

@@ -15,8 +15,10 @@ const SETTLES_IN: f64 = 1.2;
 const WAVE_EBBS_IN: f64 = 3.0;
 /// The wave of everybody coming back at once, in units of an API server's initial capacity.
 const WAVE: f64 = 4.0;
-/// Load of the offender with all nodes on one API server, in the same units.
+/// Load of the offender with all nodes on one API server, in the same units ...
 const OFFENDER: f64 = 2.5;
+/// ... and of what was there before the version that drowns it was rolled out.
+const OFFENDER_IN_PEACE: f64 = 0.2;
 /// Load of everybody else.
 const EVERYBODY: f64 = 0.25;
 
@@ -26,13 +28,20 @@ pub(super) struct Load {
     pressure: f64,
     wave: f64,
     admitted: f64,
+    /// Load of the offender with all nodes.
+    offender: f64,
     at: Instant,
 }
 
 impl Load {
     /// Already drowning.
     pub(super) fn drowning(now: Instant) -> Self {
-        Self { pressure: OFFENDER + EVERYBODY, wave: 0.0, admitted: 1.0, at: now }
+        Self { pressure: OFFENDER + EVERYBODY, wave: 0.0, admitted: 1.0, offender: OFFENDER, at: now }
+    }
+
+    /// A quiet day, on which everything answers.
+    pub(super) fn peaceful(now: Instant) -> Self {
+        Self { pressure: EVERYBODY, offender: OFFENDER_IN_PEACE, ..Self::drowning(now) }
     }
 
     /// Moves to now and says how hard it is pressed: 1 is as much as it can do.
@@ -44,7 +53,7 @@ impl Load {
         self.wave *= (-passed / WAVE_EBBS_IN).exp();
         self.wave += (admitted - self.admitted).max(0.0) * WAVE;
         self.admitted = admitted;
-        let target = (admitted * (offenders * OFFENDER + EVERYBODY) + self.wave) / capacity;
+        let target = (admitted * (offenders * self.offender + EVERYBODY) + self.wave) / capacity;
         self.pressure = target + (self.pressure - target) * (-passed / SETTLES_IN).exp();
         self.pressure
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::Weather;
 use super::storm::{self, Load};
 use crate::host::gate::{GateSpec, Mark, Stage};
 
@@ -69,14 +70,17 @@ impl Gate {
 }
 
 impl World {
-    pub(super) fn new(hosts: &[&str]) -> Self {
+    pub(super) fn new(hosts: &[&str], weather: Weather) -> Self {
         let now = Instant::now();
         let host = |(index, name): (usize, &&str)| SimHost {
             gate: None,
             files: BTreeMap::from([(format!("{MANIFESTS}/kube-apiserver.yaml"), manifest(name))]),
             pid: 1000 + u32::try_from(index).unwrap_or(0),
             restarted: None,
-            load: Load::drowning(now),
+            load: match weather {
+                Weather::Storm => Load::drowning(now),
+                Weather::Peace => Load::peaceful(now),
+            },
         };
         let state = State {
             objects: BTreeMap::from([(OFFENDER.to_owned(), offender())]),
