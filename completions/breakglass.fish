@@ -68,6 +68,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "probe" -d 'Lo
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "scale-apiserver" -d 'Give API servers more room by their static-pod manifests, one host at a time; `undo` puts the old text back'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "kit" -d 'Look after the kit: what was prepared in peace'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "runbook" -d 'Read runbooks: what they do, what they take, what is wrong with them'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "sandbox" -d 'Keep the embedded practice cluster up, with a kit for it, and work on it from another terminal'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "steps" -d 'What a step of a runbook can be, with every parameter'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s p -l param -d 'A parameter of the runbook; may be given several times' -r
@@ -673,36 +674,67 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l no-canary -d 'All clusters from the beginning'
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -s v -l verbose -d 'Say every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -l tls-server-name -d 'The name its certificate is verified against' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -l client-certificate -d 'Our certificate, PEM' -r -F
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -s n -l namespace -d 'The namespace of the object that a verb names' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -l fanout -d 'At most this many clusters at a time' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -l max-failures -d 'Begin no new cluster once this many have failed' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
 json\t''"
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -s v -l verbose -d 'Say every attempt'
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -f -a "list" -d 'List the clusters of the kit by name'
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from list check" -f -a "check" -d 'Read every file of the kit and say everything that is wrong: addresses, certificates and their dates, keys'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -f -a "import" -d 'Make a file of the kit from what kubectl\'s and SSH\'s configurations say today, so that an incident needs neither'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -f -a "list" -d 'List the clusters of the kit by name'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -f -a "check" -d 'Read every file of the kit and say everything that is wrong: addresses, certificates and their dates, keys'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l host -d 'A host; may be given several times. A name of `ssh_config`, or NAME=ADDRESS[:PORT][,user=NAME][,identity=FILE][,jump=HOST][,role=control-plane|node][,sudo]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l replace -d 'Write over the cluster\'s file'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
@@ -903,6 +935,36 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l no-canary -d 'All clusters from the beginning'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -s v -l verbose -d 'Say every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l for -d 'End after this long, like 30m' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l peace -d 'Begin on a quiet day, for drills: everything answers'
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F

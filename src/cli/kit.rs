@@ -1,4 +1,4 @@
-//! `kit list|check`
+//! `kit import|list|check`
 
 use std::process::ExitCode;
 
@@ -19,6 +19,7 @@ pub(super) struct Kit {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
+    Import(super::kit_import::Import),
     /// List the clusters of the kit by name.
     List,
     /// Read every file of the kit and say everything that is wrong: addresses, certificates and their dates, keys.
@@ -35,6 +36,7 @@ impl Kit {
         let folder = clusters::kit_dir(app);
         let refused = |all| failure::refused("the kit", all);
         match self.verb {
+            Verb::Import(verb) => show(app, &verb.run(app, &folder)?),
             Verb::List => {
                 let names = kit::load::names(&folder).map_err(|refusal| refused(vec![refusal]))?;
                 if names.is_empty() {
@@ -50,16 +52,20 @@ impl Kit {
             Verb::Check { names } => {
                 let names = if names.is_empty() { vec!["all".to_owned()] } else { names };
                 let found = kit::load::clusters(&folder, &names, app.process).map_err(refused)?;
-                match app.output {
-                    Output::Json => found.iter().for_each(|cluster| app.screen.out(&value(cluster).to_string())),
-                    Output::Text => {
-                        let heading = ["CLUSTER", "API SERVERS", "HOSTS", "CREDENTIAL", "FILE"];
-                        app.screen.out(&table(&heading, &found.iter().map(row).collect::<Vec<_>>()));
-                    }
-                }
+                show(app, &found);
             }
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn show(app: &App, found: &[Cluster]) {
+    match app.output {
+        Output::Json => found.iter().for_each(|cluster| app.screen.out(&value(cluster).to_string())),
+        Output::Text => {
+            let heading = ["CLUSTER", "API SERVERS", "HOSTS", "CREDENTIAL", "FILE"];
+            app.screen.out(&table(&heading, &found.iter().map(row).collect::<Vec<_>>()));
+        }
     }
 }
 

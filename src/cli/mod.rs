@@ -14,6 +14,7 @@ mod gate;
 mod inputs;
 mod journal;
 mod kit;
+mod kit_import;
 mod operator;
 mod park;
 mod plan;
@@ -22,6 +23,7 @@ mod resume;
 mod run;
 mod runbook;
 mod runs;
+mod sandbox;
 mod scale_apiserver;
 mod show;
 mod signals;
@@ -78,6 +80,7 @@ enum Verb {
     ScaleApiserver(scale_apiserver::ScaleApiserver),
     Kit(kit::Kit),
     Runbook(runbook::RunbookVerb),
+    Sandbox(sandbox::SandboxVerb),
     Steps(steps::Steps),
     Completions(completions::Completions),
 }
@@ -126,6 +129,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::ScaleApiserver(verb) => verb.run(app),
         Verb::Kit(verb) => verb.run(app),
         Verb::Runbook(verb) => verb.run(app),
+        Verb::Sandbox(verb) => verb.run(app),
         Verb::Steps(verb) => verb.run(app),
         Verb::Completions(verb) => verb.run(app),
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use super::file::{
     UserFile,
 };
 use super::load::{self, API_PORT, is_name};
-use super::{Cluster, Credential, Host, Role, SshAccess};
+use super::{ApiServer, Cluster, Credential, Host, Role, SshAccess};
 use crate::process::Process;
 use crate::refusal::{Location, Refusal};
 
@@ -86,12 +86,34 @@ impl std::str::FromStr for HostWord {
     }
 }
 
-/// The text of a file of the kit. API servers are reached through the control plane's hosts first, then directly.
+/// Gives a cluster its hosts: its API servers are reached through the control plane's loopback first, then directly.
+pub fn with_hosts(mut cluster: Cluster, hosts: Vec<Host>) -> Cluster {
+    let through = hosts.iter().filter(|host| host.roles.contains(&Role::ControlPlane)).map(|host| ApiServer {
+        name: host.name.clone(),
+        address: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), API_PORT),
+        via: Some(host.name.clone()),
+        host: Some(host.name.clone()),
+    });
+    let direct = cluster.api_servers.iter().filter(|server| server.via.is_none()).enumerate().map(|(n, server)| {
+        let on = hosts.iter().find(|host| host.address == server.address.ip());
+        ApiServer {
+            name: if n == 0 { "direct".into() } else { format!("direct{n}") },
+            address: server.address,
+            via: None,
+            host: on.map(|host| host.name.clone()),
+        }
+    });
+    cluster.api_servers = through.chain(direct).collect();
+    cluster.hosts = hosts;
+    cluster
+}
+
+/// The text of a cluster's file of the kit.
 ///
 /// # Errors
 /// Everything that would be refused when it is loaded; names that cannot stand in a kit.
-pub fn text(name: &str, cluster: &Cluster, hosts: &[Host], process: &Process) -> Result<String, Vec<Refusal>> {
-    let file = file(name, cluster, hosts);
+pub fn text(name: &str, cluster: &Cluster, process: &Process) -> Result<String, Vec<Refusal>> {
+    let file = file(name, cluster);
     let at = || Location { file: "command line".into(), ..Location::default() };
     let text = serde_saphyr::to_string(&file)
         .map_err(|error| vec![Refusal { at: at(), what: error.to_string(), hint: None }])?;
@@ -112,7 +134,7 @@ pub fn write(folder: &Path, name: &str, text: &str, replace: bool) -> Result<Pat
         hint: hint.map(str::to_owned),
     };
     if path.exists() && !replace {
-        return Err(refuse("is there already".into(), Some("--force writes it anew")));
+        return Err(refuse("is there already".into(), Some("--replace writes it anew")));
     }
     let write = || -> std::io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
@@ -129,7 +151,8 @@ pub fn write(folder: &Path, name: &str, text: &str, replace: bool) -> Result<Pat
     Ok(path)
 }
 
-fn file(name: &str, cluster: &Cluster, hosts: &[Host]) -> ClusterFile {
+fn file(name: &str, cluster: &Cluster) -> ClusterFile {
+    let hosts = &cluster.hosts;
     let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
     let user = match &cluster.credential {
         Credential::Certificate { cert, key } => UserFile {
@@ -140,21 +163,11 @@ fn file(name: &str, cluster: &Cluster, hosts: &[Host]) -> ClusterFile {
         Credential::Token(token) => UserFile { token: Some(token.clone()), ..UserFile::default() },
         Credential::Anonymous => UserFile::default(),
     };
-    let control_plane = hosts.iter().filter(|host| host.roles.contains(&Role::ControlPlane));
-    let through = control_plane.map(|host| ApiServerFile {
-        name: host.name.clone(),
-        address: format!("127.0.0.1:{API_PORT}"),
-        via: Some(host.name.clone()),
-        host: None,
-    });
-    let direct = cluster.api_servers.iter().filter(|server| server.via.is_none()).enumerate().map(|(n, server)| {
-        let on = hosts.iter().find(|host| host.address == server.address.ip());
-        ApiServerFile {
-            name: if n == 0 { "direct".into() } else { format!("direct{n}") },
-            address: server.address.to_string(),
-            via: None,
-            host: on.map(|host| host.name.clone()),
-        }
+    let servers = cluster.api_servers.iter().map(|server| ApiServerFile {
+        name: server.name.clone(),
+        address: server.address.to_string(),
+        via: server.via.clone(),
+        host: server.host.clone().filter(|host| server.via.as_ref() != Some(host)),
     });
     let mut jumps: Vec<JumpFile> = Vec::new();
     for jump in hosts.iter().flat_map(|host| &host.ssh.jumps) {
@@ -172,7 +185,7 @@ fn file(name: &str, cluster: &Cluster, hosts: &[Host]) -> ClusterFile {
             certificate_authority: None,
             certificate_authority_data: (!cluster.ca.is_empty()).then(|| base64(&cluster.ca)),
             user,
-            api_servers: through.chain(direct).collect(),
+            api_servers: servers.collect(),
             ssh: SshFile::default(),
             jumps,
             hosts: hosts
@@ -216,7 +229,7 @@ mod tests {
 
     use super::super::tests::{pair, process};
     use super::*;
-    use crate::kit::{ApiServer, Jump};
+    use crate::kit::Jump;
 
     #[test]
     fn host_words_are_read() {
@@ -272,10 +285,11 @@ mod tests {
             source: String::new(),
         };
         let folder = dir.path().join("kit");
-        let text = text("prod", &cluster, std::slice::from_ref(&host), &process).unwrap();
+        let cluster = with_hosts(cluster, vec![host.clone()]);
+        let text = text("prod", &cluster, &process).unwrap();
         let path = write(&folder, "prod", &text, false).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(write(&folder, "prod", &text, false).unwrap_err().to_string().contains("--force"));
+        assert!(write(&folder, "prod", &text, false).unwrap_err().to_string().contains("--replace"));
         write(&folder, "prod", &text, true).unwrap();
 
         let loaded = load::file(&path, &process).unwrap();

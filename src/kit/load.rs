@@ -317,7 +317,7 @@ fn host_key_line(line: &str, name: &str) -> String {
 }
 
 /// Whether a name can be said in the grammar for targets.
-pub(super) fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "._-".contains(c)) && name != "all"
 }
 

@@ -1,0 +1,95 @@
+//! `sandbox`
+
+use std::process::ExitCode;
+
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{App, drive, failure, inputs};
+use crate::duration::HumanDuration;
+use crate::error::{Class, Failure};
+use crate::kit::import;
+use crate::render::{Output, VERSION};
+use crate::sandbox::{NAME, OFFENDER, Sandbox, Weather};
+
+/// Keep the embedded practice cluster up, with a kit for it, and work on it from another terminal
+///
+/// Examples:
+///   breakglass sandbox                  until Ctrl-C
+///   breakglass sandbox --for 30m        or until then
+///
+/// TLS, SSH, routes, requests and scripts are real and go over loopback; objects, load and what hosts do are simulated.
+/// It begins drowning, with --peace quiet. The kit is gone with it; the journals of your runs stay.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct SandboxVerb {
+    /// End after this long, like 30m.
+    #[arg(long = "for", value_name = "TIME")]
+    end_after: Option<HumanDuration>,
+
+    /// Begin on a quiet day, for drills: everything answers.
+    #[arg(long)]
+    peace: bool,
+}
+
+impl SandboxVerb {
+    pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
+        if !app.flags.clusters.cluster.is_empty() || app.flags.connection.names_a_server() {
+            return Err(inputs::refuse(
+                "the sandbox is a cluster of its own; --cluster, --server, --context, --kubeconfig and --via mean others",
+                "leave them out, also as BREAKGLASS_ variables",
+            ));
+        }
+        drive::block_on(async {
+            let no_start = |error| Failure::from_error(Class::NoRoute, error);
+            // Before anything is said: whoever reads the announcement may end it at once.
+            let mut signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
+                .into_iter()
+                .map(signal)
+                .collect::<std::io::Result<Vec<_>>>()
+                .map_err(|error| no_start(anyhow::Error::from(error).context("cannot listen for signals")))?;
+            let sandbox =
+                Sandbox::start(if self.peace { Weather::Peace } else { Weather::Storm }).await.map_err(no_start)?;
+            let folder = sandbox.folder().join("kit");
+            let text = import::text(NAME, &sandbox.cluster, app.process)
+                .map_err(|all| failure::refused("the kit of the sandbox", all))?;
+            import::write(&folder, NAME, &text, false)
+                .map_err(|refusal| failure::refused("the kit of the sandbox", vec![refusal]))?;
+            let kit = folder.display();
+            match app.output {
+                Output::Json => app.screen.out(
+                    &json!({ "v": VERSION, "kit": kit.to_string(), "cluster": NAME, "offender": OFFENDER }).to_string(),
+                ),
+                Output::Text => app.screen.out(&self.announcement(&kit.to_string(), &sandbox)),
+            }
+            let ended = async {
+                match self.end_after {
+                    Some(time) => tokio::time::sleep(time.0).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let signalled = futures::future::select_all(signals.iter_mut().map(|signal| Box::pin(signal.recv())));
+            tokio::select! {
+                () = ended => {}
+                _ = signalled => {}
+            }
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+
+    fn announcement(&self, kit: &str, sandbox: &Sandbox) -> String {
+        let (servers, hosts) = (sandbox.cluster.api_servers.len(), sandbox.cluster.hosts.len());
+        let weather = if self.peace { "quiet" } else { "drowning" };
+        let until = self.end_after.map_or_else(String::new, |time| format!(", at most {time}"));
+        format!(
+            "the practice cluster is up and {weather}: {servers} API servers and {hosts} hosts on loopback; its state and \
+             load are simulated\n\
+             in another terminal:\n\
+             \x20 export BREAKGLASS_KIT={kit}\n\
+             \x20 breakglass probe\n\
+             \x20 breakglass run api-overload -p offender={OFFENDER} -p window=3s\n\
+             \x20 breakglass undo last\n\
+             it stays until Ctrl-C{until}\n"
+        )
+    }
+}

@@ -1,0 +1,213 @@
+//! The whole program against the embedded practice cluster: real TLS, SSH and signals, over loopback only.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use base64::Engine as _;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const BIN: &str = env!("CARGO_BIN_EXE_breakglass");
+
+/// A home of our own: nothing of the machine's configuration reaches the program.
+struct Home(TempDir);
+
+impl Home {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(BIN);
+        command.args(args).env_clear().env("HOME", self.0.path()).env("USER", "sre").env("PATH", "/usr/bin:/bin");
+        command.env("BREAKGLASS_STATE", self.path("state")).current_dir(self.0.path()).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Said {
+        Said::from(self.command(args).output().unwrap())
+    }
+}
+
+/// Both streams and the exit code.
+#[must_use]
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self { code: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+}
+
+impl Said {
+    /// Ended with this code and said all of these.
+    fn is(self, code: i32, said: &[&str]) -> Self {
+        let all = format!("{}{}", self.out, self.err);
+        assert_eq!(self.code, code, "{all}");
+        for text in said {
+            assert!(all.contains(text), "{text:?} is not in:\n{all}");
+        }
+        self
+    }
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+/// `breakglass sandbox`, ended with the value even when a test fails.
+struct Practice {
+    child: Child,
+    kit: String,
+}
+
+impl Practice {
+    fn start(home: &Home, args: &[&str]) -> Self {
+        let args: Vec<&str> = ["sandbox", "--for", "5m"].iter().chain(args).copied().collect();
+        let mut child = home.command(&args).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let said: Vec<String> = lines.take(6).collect();
+        let kit = said.iter().find_map(|line| line.trim().strip_prefix("export BREAKGLASS_KIT=").map(str::to_owned));
+        Self { child, kit: kit.unwrap_or_else(|| panic!("no kit was printed: {said:?}")) }
+    }
+
+    /// What the kit's file says.
+    fn spec(&self) -> Value {
+        let text = std::fs::read_to_string(Path::new(&self.kit).join("sandbox.yaml")).unwrap();
+        let file: Value = serde_saphyr::from_str(&text).unwrap();
+        file["spec"].clone()
+    }
+
+    fn end(mut self) {
+        signal(&self.child, Signal::TERM);
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        let folder = Path::new(&self.kit).parent().unwrap();
+        assert!(!folder.exists(), "{} is still there", folder.display());
+    }
+}
+
+impl Drop for Practice {
+    fn drop(&mut self) {
+        // Ended already, when all went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_first_command_recovers_the_practice_cluster() {
+    let home = Home::new();
+    let run = home.run(&["run", "--sandbox", "api-overload", "--yes", "--reason", "practice"]);
+    // A script that the sandbox does not simulate would fail its step.
+    let run = run.is(0, &["[8/8] look-again", "every step is done", "requests"]);
+    assert!(!run.err.contains("does not simulate"), "{}", run.err);
+    let _ = home.run(&["journal", "verify", "last"]).is(0, &[]);
+    let _ = home.run(&["show", "last"]).is(0, &["api-overload on sandbox, 8 steps"]);
+}
+
+#[test]
+fn a_drill_goes_through_every_step_and_writes_nothing() {
+    let home = Home::new();
+    let drill = home.run(&["drill", "--sandbox", "api-overload", "-p", "window=1s", "-o", "json"]);
+    let drill = drill.is(0, &["look-again"]);
+    let events: Vec<Value> = drill.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let ended: Vec<&Value> = events.iter().filter(|event| event["event"] == "change-ended").collect();
+    assert!(!ended.is_empty());
+    assert!(ended.iter().all(|event| event["state"] == "pretended"), "{ended:?}");
+    let _ = home.run(&["undo", "last"]).is(0, &["was a drill: nothing was changed"]);
+}
+
+#[test]
+fn ctrl_c_in_the_middle_lets_the_change_in_flight_finish_and_says_what_stands() {
+    let home = Home::new();
+    let mut child =
+        home.command(&["run", "--sandbox", "api-overload", "--yes"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    // The plan comes first, and names every step too.
+    assert!(lines.any(|line| line.starts_with("run ")), "the run never began");
+    assert!(lines.any(|line| line.contains("[3/8] park-offender")), "the third step never began");
+    signal(&child, Signal::INT);
+    let rest: Vec<String> = lines.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("breakglass resume")), "{rest:?}");
+    let _ = home.run(&["journal", "verify", "last"]).is(0, &[]);
+    let shown = home.run(&["show", "last"]).is(0, &["stopped"]);
+    assert!(!shown.out.contains("unknown"), "{}", shown.out);
+}
+
+const DELETE_BEHIND_THE_GATE: &str = "\
+apiVersion: breakglass/v1
+kind: Runbook
+metadata: {name: practice, purpose: Make room and delete.}
+spec:
+  steps:
+    - {name: close, kind: gate-close, with: {for: 15m}}
+    - {name: healthy, kind: wait-for, with: {health: {times: 1}}}
+    - {name: count, kind: wait-for, with: {clientRate: {user: 'system:serviceaccount:telemetry:agent', atMost: 0, over: 1s}}}
+    - {name: delete, kind: delete, with: {object: daemonsets.apps/telemetry/agent}}
+";
+
+#[test]
+fn another_terminal_works_on_a_practice_cluster_that_is_kept_up() {
+    let home = Home::new();
+    let practice = Practice::start(&home, &[]);
+    let kit = ["--kit", &practice.kit, "--cluster", "sandbox"];
+    let with_kit = |args: &[&str]| home.run(&args.iter().chain(&kit).copied().collect::<Vec<_>>());
+    std::fs::write(home.path("practice.yaml"), DELETE_BEHIND_THE_GATE).unwrap();
+    let _ = with_kit(&["run", "practice.yaml", "--yes"]).is(0, &["every step is done"]);
+    // It is the same cluster still: what was deleted is gone.
+    let _ = with_kit(&["delete", "ds/telemetry/agent", "--yes"]).is(0, &["nothing had to change"]);
+    let runs = home.run(&["runs", "-o", "json"]).is(0, &[]);
+    let runs: Vec<Value> = runs.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let first = runs.iter().find(|run| run["name"] == "practice" || run["runbook"] == "practice");
+    let id = first.and_then(|run| run["run"].as_str()).unwrap_or_else(|| panic!("{runs:?}"));
+    let _ = with_kit(&["undo", id]).is(0, &["nothing of this run stands"]);
+    practice.end();
+}
+
+#[test]
+fn a_kit_is_imported_from_a_kubeconfig_and_works() {
+    let home = Home::new();
+    let practice = Practice::start(&home, &["--peace"]);
+    let spec = practice.spec();
+    let data = |value: &Value| {
+        // Folded over lines in the file; one line in a kubeconfig.
+        let text: String = value.as_str().unwrap().split_whitespace().collect();
+        assert!(base64::engine::general_purpose::STANDARD.decode(&text).is_ok());
+        text
+    };
+    let server = format!("https://{}", spec["apiServers"][0]["address"].as_str().unwrap());
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "admin@practice",
+        "contexts": [{ "name": "admin@practice", "context": { "cluster": "c", "user": "u" } }],
+        "clusters": [{ "name": "c", "cluster": {
+            "server": server, "tls-server-name": spec["tlsServerName"],
+            "certificate-authority-data": data(&spec["certificateAuthorityData"]),
+        } }],
+        "users": [{ "name": "u", "user": {
+            "client-certificate-data": data(&spec["user"]["clientCertificateData"]),
+            "client-key-data": data(&spec["user"]["clientKeyData"]),
+        } }],
+    });
+    std::fs::write(home.path("admin.conf"), config.to_string()).unwrap();
+    let import = ["kit", "import", "--kubeconfig", "admin.conf", "--kit", "kit"];
+    let with = |more: &[&str]| home.run(&import.iter().chain(more).copied().collect::<Vec<_>>());
+    let _ = with(&[]).is(3, &["\"admin@practice\" cannot be a name in the kit"]);
+    let _ = with(&["practice", "--host", "cp1=cp1.invalid"]).is(2, &["is not an IP address"]);
+    let _ = with(&["practice"]).is(0, &["direct", "certificate"]);
+    let _ = with(&["practice"]).is(3, &["is there already", "--replace"]);
+    let _ = home.run(&["probe", "--kit", "kit", "--require", "healthy", "--yes"]).is(0, &["/readyz ok"]);
+    let _ = with(&["practice", "--replace", "--host", "cp1=127.0.0.1:2222,user=ops,sudo"]).is(0, &["cp1,direct"]);
+    practice.end();
+}
