@@ -3,8 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+
 use super::{App, failure, inputs};
+use crate::change::sha256_hex;
 use crate::error::{Class, Failure};
+use crate::journal::{Header, Identity};
 use crate::kit::{self, Cluster};
 use crate::link::names;
 use crate::link::ssh::config::Overrides;
@@ -72,7 +77,7 @@ async fn sandbox(weather: Weather) -> Result<Chosen, Failure> {
 }
 
 /// The clusters of a run that was begun before.
-pub(super) async fn of_run(app: &App<'_>, header: &crate::journal::Header) -> Result<Chosen, Failure> {
+pub(super) async fn of_run(app: &App<'_>, header: &Header) -> Result<Chosen, Failure> {
     if header.kit == SANDBOX {
         let what = format!("run {} was made on a practice cluster that is gone with its process", header.run);
         return Err(inputs::refuse(what, format!("`breakglass show {}` tells what it did", header.run)));
@@ -84,10 +89,42 @@ pub(super) async fn of_run(app: &App<'_>, header: &crate::journal::Header) -> Re
             let what = format!("run {} was made on {}", header.run, crate::words::fold(&header.clusters));
             return Err(inputs::refuse(what, "give the flags that it was started with"));
         }
-        return Ok(chosen);
+        return same(header, &chosen.clusters).map(|()| chosen);
     }
     let folder = app.flags.clusters.kit.as_ref().map_or_else(|| PathBuf::from(&header.kit), |_| kit_dir(app));
-    named(app, &header.clusters, &folder)
+    let chosen = named(app, &header.clusters, &folder)?;
+    same(header, &chosen.clusters).map(|()| chosen)
+}
+
+/// What tells a cluster from another of the same name.
+pub(super) fn identity(cluster: &Cluster) -> Identity {
+    // Comments and line breaks of a PEM file say nothing about whom it trusts, nor does its order.
+    let mut ca: Vec<Vec<u8>> =
+        CertificateDer::pem_slice_iter(&cluster.ca).filter_map(|cert| Some(cert.ok()?.to_vec())).collect();
+    ca.sort_unstable();
+    Identity {
+        cluster: cluster.name.clone(),
+        servers: cluster.api_servers.iter().map(|server| server.address.to_string()).collect(),
+        ca: sha256_hex(&ca.concat()),
+    }
+}
+
+/// Refuses to go on on a cluster that only has the name of the one a run was made on.
+fn same(header: &Header, clusters: &[Cluster]) -> Result<(), Failure> {
+    let differs = clusters.iter().find_map(|cluster| {
+        let then = header.identities.iter().find(|then| then.cluster == cluster.name)?;
+        Some((cluster, then.differs(&identity(cluster))?))
+    });
+    match differs {
+        None => Ok(()),
+        Some((cluster, why)) => Err(inputs::refuse(
+            format!(
+                "{:?} ({}) is not the cluster that run {} was made on: {why}",
+                cluster.name, cluster.source, header.run
+            ),
+            format!("--kit FOLDER names the kit of that cluster; it was made with {}", header.kit),
+        )),
+    }
 }
 
 /// One cluster from kubectl's configuration and flags.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::clusters::Chosen;
 use super::operator::{Answers, AtTerminal, Turn};
-use super::{App, failure, inputs, signals};
-use crate::engine::{self, Consent, Engine, Fleet, Record, cancel_pair};
+use super::{App, clusters, failure, inputs, signals};
+use crate::engine::{self, Consent, Engine, Fleet, Operator as _, Record, cancel_pair};
 use crate::error::{Class, Failure};
 use crate::journal::{Entry, FORMAT, Header, Run, Store, Writer};
 use crate::kit::Cluster;
@@ -15,7 +15,7 @@ use crate::plan::{self, Plan};
 use crate::render::{Detail, Output, Renderer, plan_json, plan_text};
 use crate::runbook::Resolved;
 use crate::sandbox::Weather;
-use crate::steps::Mark;
+use crate::steps::{Mark, Question};
 use crate::world::World;
 use crate::world::drill::Drill;
 use crate::world::live::{Live, Options, Tell};
@@ -104,9 +104,21 @@ pub(super) async fn resume(app: &App<'_>, writer: Writer, run: &Run, chosen: &Ch
     driven.to_the_end(app, Way::Forward(&plan, app.flags.safety.fleet()), &consent).await
 }
 
-/// Takes back what stands of a run.
+/// Shows what stands of a run, asks, and takes it back.
 pub(super) async fn undo(app: &App<'_>, writer: Writer, run: &Run, chosen: &Chosen) -> Result<ExitCode, Failure> {
-    let operator = operator(app, Answers::Unattended, None);
+    let stands = run.standing().count();
+    if stands > 0 && app.output == Output::Text {
+        app.screen.err(&super::undo::listing(run));
+    }
+    let answers = if stands == 0 { Answers::Unattended } else { answers(app, Mode::Run)? };
+    let operator = operator(app, answers, None);
+    if stands > 0 {
+        let text = format!("Take back {} of run {}?", crate::words::count(stands, "change"), run.header.run);
+        let question = Question { id: "undo".into(), text, typed: None, unattended: true };
+        if operator.ask(&question).await != Some(true) {
+            return Err(Failure::new(Class::Declined, "the operator said no; nothing was taken back"));
+        }
+    }
     let mark = mark(app, &run.header);
     let driven = Driven::new(app, writer, &chosen.clusters, Mode::Run, mark, operator)?;
     driven.to_the_end(app, Way::Back, &Consent::to_undo(run)).await
@@ -201,7 +213,7 @@ fn answers(app: &App, mode: Mode) -> Result<Answers, Failure> {
         return Ok(Answers::Person);
     }
     let what = "nobody can be asked for consent: standard input and standard error must be a terminal";
-    Err(Failure::new(Class::Declined, what).hint("look at the plan above; `--yes` consents to it"))
+    Err(Failure::new(Class::Declined, what).hint("look at what is shown above; `--yes` consents to it"))
 }
 
 fn header(app: &App, plan: &Plan, chosen: &Chosen, mode: Mode) -> Header {
@@ -219,6 +231,7 @@ fn header(app: &App, plan: &Plan, chosen: &Chosen, mode: Mode) -> Header {
         clusters: plan.clusters.iter().map(|cluster| cluster.name.clone()).collect(),
         kit: chosen.source.clone(),
         plan: plan.digest.clone(),
+        identities: chosen.clusters.iter().map(clusters::identity).collect(),
     }
 }
 

@@ -3,12 +3,14 @@
 use std::process::ExitCode;
 
 use super::{App, clusters, drive, failure};
+use crate::change::Inverse;
 use crate::error::Failure;
-use crate::journal::{self, Store, Writer};
+use crate::journal::{self, Run, Store, Writer};
+use crate::words;
 
 /// Take back what stands of a run, newest first, by the journal alone
 ///
-/// What somebody else has changed since is not forced: it is said, with what to do by hand, and the rest goes on.
+/// Shows what stands, and asks. What somebody else has changed since is not forced: it is said, with what to do by hand, and the rest goes on.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Undo {
@@ -29,5 +31,48 @@ impl Undo {
             let writer = Writer::open(folder, app.process.clock).map_err(failure::journal)?;
             drive::undo(app, writer, &run, &chosen).await
         })
+    }
+}
+
+/// What stands of a run, newest first, and what takes each back.
+pub(super) fn listing(run: &Run) -> String {
+    let mut standing: Vec<_> = run.standing().collect();
+    standing.reverse();
+    let mut lines =
+        vec![format!("run {}: {} to take back, newest first", run.header.run, words::count(standing.len(), "change"))];
+    for record in standing {
+        lines.push(format!("  change {} on {}: {}", record.id, record.target, record.change.op.summary()));
+        lines.push(match &record.change.inverse {
+            Inverse::By(op) => format!("    taken back by: {}", op.summary()),
+            Inverse::NotNeeded(why) => format!("    nothing to take back: {why}"),
+            Inverse::Impossible(why) => format!("    cannot be taken back: {why}"),
+        });
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_is_listed_newest_first_with_its_way_back() {
+        let store = Store::at(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/journals"));
+        let mut stood = journal::read(&store.open("20250101T000000Z-format1").unwrap()).unwrap().run;
+        // As it was before it was undone.
+        for record in stood.changes.values_mut() {
+            record.state = journal::ChangeState::Done;
+        }
+        let text = listing(&stood);
+        let ids: Vec<u32> =
+            text.lines().filter_map(|line| line.strip_prefix("  change ")?.split(' ').next()?.parse().ok()).collect();
+        let mut want: Vec<u32> = stood.changes.keys().copied().collect();
+        want.reverse();
+        assert_eq!(ids, want);
+        assert!(text.contains("    taken back by: DELETE https://pager.test/1"), "{text}");
+        for record in stood.changes.values_mut() {
+            record.change.inverse = Inverse::Impossible("it is sent".into());
+        }
+        assert!(listing(&stood).contains("    cannot be taken back: it is sent"));
     }
 }

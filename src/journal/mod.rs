@@ -66,6 +66,41 @@ pub struct Header {
     pub kit: String,
     /// The digest of the plan that was consented to.
     pub plan: String,
+    /// Which clusters were meant by their names; empty in journals of versions that did not write it down.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identities: Vec<Identity>,
+}
+
+/// What tells a cluster from another of the same name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Its name.
+    pub cluster: String,
+    /// The addresses of its API servers, `IP:PORT`.
+    pub servers: Vec<String>,
+    /// SHA-256 of the certificates that its API servers are verified against, in hexadecimal.
+    pub ca: String,
+}
+
+impl Identity {
+    /// Why a cluster now cannot be the one of then; `None` when it may be.
+    pub fn differs(&self, now: &Self) -> Option<String> {
+        if self.ca != now.ca {
+            return Some(format!(
+                "its API servers were verified against other certificates (sha256 {} then, {} now)",
+                crate::change::short_hash(&self.ca),
+                crate::change::short_hash(&now.ca)
+            ));
+        }
+        let shared = self.servers.is_empty() || self.servers.iter().any(|server| now.servers.contains(server));
+        (!shared).then(|| {
+            format!(
+                "none of its API servers is where it was ({} then, {} now)",
+                self.servers.join(", "),
+                now.servers.join(", ")
+            )
+        })
+    }
 }
 
 /// What can happen in a run.

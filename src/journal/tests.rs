@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Map, json};
 
-use super::{Entry, FORMAT, Header, JournalError, RunFolder, Store, Writer, read, verify};
+use super::{Entry, FORMAT, Header, Identity, JournalError, RunFolder, Store, Writer, read, verify};
 use crate::change::{Blob, Body, KubeCall, Method, Op};
 use crate::process::Clock;
 
@@ -41,6 +41,7 @@ fn header(format: u32) -> Header {
         clusters: vec!["east".into()],
         kit: "a test".into(),
         plan: String::new(),
+        identities: Vec::new(),
     }
 }
 
@@ -204,4 +205,18 @@ fn runs_are_found_by_the_start_or_the_end_of_their_name() {
     }
     assert!(kept.store.open("2024").is_err());
     assert_eq!(kept.store.runs().unwrap().len(), 1);
+}
+
+#[test]
+fn a_cluster_is_another_by_its_ca_or_by_all_of_its_addresses() {
+    let of = |servers: &[&str], ca: &str| Identity {
+        cluster: "prod".into(),
+        servers: servers.iter().map(|&server| server.to_owned()).collect(),
+        ca: ca.repeat(64),
+    };
+    let then = of(&["10.0.0.1:6443", "10.0.0.2:6443"], "a");
+    assert_eq!(then.differs(&of(&["10.0.0.2:6443", "10.0.0.9:6443"], "a")), None);
+    let moved = then.differs(&of(&["10.9.0.1:6443"], "a")).unwrap();
+    assert!(moved.contains("10.0.0.1:6443") && moved.contains("10.9.0.1:6443"), "{moved}");
+    assert!(then.differs(&of(&["10.0.0.1:6443"], "b")).unwrap().contains("certificates"));
 }

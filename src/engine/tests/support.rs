@@ -317,6 +317,7 @@ impl Bench {
                 clusters: self.plan.clusters.iter().map(|c| c.name.clone()).collect(),
                 kit: "a test".into(),
                 plan: self.plan.digest.clone(),
+                identities: Vec::new(),
             };
             Writer::create(self.store.create(RUN).unwrap(), header, clock).unwrap()
         } else {
