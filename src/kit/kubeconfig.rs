@@ -114,7 +114,7 @@ impl Kubeconfig {
         };
         let mut files = Vec::new();
         let mut refusals = Vec::new();
-        for path in paths.iter() {
+        for path in &paths {
             let mut faults = Faults::new(path.display().to_string());
             match read::read(path).map(String::from_utf8) {
                 Ok(Ok(text)) => {

@@ -150,8 +150,14 @@ impl Kind for Exec {
                 What::read("undo", undo.run.clone(), undo.argv.clone()).map(Ok).map_err(|fault| faults.push(fault))
             }
             (None, Some(why)) if !why.trim().is_empty() => Ok(Err(why.clone())),
-            (Some(_), Some(_)) => Err(faults.push("undo: undo and noUndo exclude each other".into())),
-            _ => Err(faults.push("undo: say what takes it back, or in noUndo why nothing does".into())),
+            (Some(_), Some(_)) => {
+                faults.push("undo: undo and noUndo exclude each other".into());
+                Err(())
+            }
+            _ => {
+                faults.push("undo: say what takes it back, or in noUndo why nothing does".into());
+                Err(())
+            }
         };
         if with.local && with.unless.is_some() {
             faults.push("unless: it looks at hosts, so it cannot stand beside local".into());

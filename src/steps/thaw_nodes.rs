@@ -114,7 +114,7 @@ impl Thaw {
             }
             let list = answer.json();
             silent_nodes.extend(silent(&list, look.history.now, self.params.fresh.0));
-            token = list.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or_default().to_owned();
+            list.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or_default().clone_into(&mut token);
             if token.is_empty() {
                 return Ok(silent_nodes);
             }

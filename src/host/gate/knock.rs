@@ -21,7 +21,7 @@ pub enum Knock {
 pub fn knock(to: SocketAddr) -> Script {
     let (addr, port) = (to.ip(), to.port());
     let body = format!(
-        r#"before=$(date +%s)
+        r"before=$(date +%s)
 late() {{ [ $(($(date +%s) - before)) -ge 4 ]; }}
 if have curl; then
   say with curl
@@ -39,7 +39,7 @@ elif have nc; then
 else
   say unable 'none of curl, bash and nc is on this host'
 fi
-"#
+"
     );
     Script::new("gate.knock", body).arg("to", to.to_string())
 }
