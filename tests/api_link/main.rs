@@ -1,5 +1,8 @@
 //! The API link and the live world against API servers on loopback that count, hang, cut and lie.
 
+#![expect(clippy::unwrap_used, reason = "a fake server that cannot be set up fails its test")]
+#![expect(clippy::await_holding_lock, reason = "the tests take turns on purpose, each on a runtime of its own")]
+
 mod fake;
 mod hooks;
 
