@@ -1,5 +1,7 @@
 //! The whole program against the embedded practice cluster: real TLS, SSH and signals, over loopback only.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

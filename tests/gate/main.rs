@@ -1,5 +1,8 @@
 //! The gate through the real program on real hosts: whatever happens to the client, a gate ends.
 
+#![expect(clippy::disallowed_macros, reason = "a test says the figures it measured")]
+#![expect(clippy::disallowed_methods, reason = "a test has no `Process` to ask for the time")]
+
 use std::process::ExitCode;
 
 mod fleet;

@@ -2,6 +2,8 @@
 //!
 //! The shell on the host runs exactly the text that the program sends; what it does is seen with real connections.
 
+#![expect(clippy::disallowed_macros, reason = "a test says the figures it measured on its standard output")]
+
 use std::process::ExitCode;
 
 use libtest_mimic::Trial;

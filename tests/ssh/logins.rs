@@ -42,6 +42,8 @@ fn text(path: &Path) -> &str {
 }
 
 /// An agent that holds these keys, and its socket.
+type Case<'a> = (&'a Path, fn(&KeyFileProblem) -> bool, &'a str);
+
 fn agent(keys: &[&Path]) -> Result<(Killed, PathBuf), Failed> {
     let socket = Lab::shared()?.folder("agent")?.join("socket");
     let child =
@@ -202,7 +204,6 @@ async fn key_files() -> Verdict {
     keygen(&["-t", "rsa", "-m", "PEM", "-N", "a passphrase", "-f", text(&locked_pem)])?;
     let text_file = file("notes", "not a key\n")?;
     std::fs::set_permissions(&text_file, std::fs::Permissions::from_mode(0o600))?;
-    type Case<'a> = (&'a Path, fn(&KeyFileProblem) -> bool, &'a str);
     let cases: &[Case<'_>] = &[
         (&open, |p| *p == KeyFileProblem::OpenPermissions(0o640), "chmod 600"),
         (&locked, |p| *p == KeyFileProblem::Encrypted, "ssh-add"),
