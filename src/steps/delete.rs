@@ -92,8 +92,9 @@ fn save_within() -> HumanDuration {
     HumanDuration::secs(20)
 }
 
+/// Longer than the longest pause of a crash loop: what is sent is guarded, so it may knock until the server is back.
 fn deadline() -> HumanDuration {
-    HumanDuration::secs(60)
+    HumanDuration::secs(330)
 }
 
 struct Deletion {

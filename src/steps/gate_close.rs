@@ -266,7 +266,7 @@ impl Close {
             saw.extend(let_through(look, cluster).await);
             if !self.wish.allow_kubelets {
                 saw.push(
-                    "kubelets are refused, too: before four minutes are over, open it or freeze the node lifecycle (docs/gate.md, ending a cut)"
+                    "kubelets are refused, too: before four minutes are over, open it or freeze the node lifecycle (step freeze-nodes)"
                         .into(),
                 );
             }

@@ -374,7 +374,7 @@ fn stood(mark: &Mark, history: &History) -> Option<String> {
     (first && mark.at > 0 && history.ago(at) > FOUR_MINUTES).then(|| {
         format!(
             "the gate has stood for {}: if it refused the kubelets, too, nodes count as lost by now; freeze the node \
-             lifecycle before they come back one by one (docs/gate.md, ending a cut), and thaw it when they have reported",
+             lifecycle before they come back one by one (step freeze-nodes), and thaw it when they have reported",
             common::words(u64::try_from(history.ago(at).as_millis()).unwrap_or(0))
         )
     })

@@ -141,7 +141,7 @@ fn a_rate_is_summed_over_hosts() {
 fn pods_and_objects_are_waited_for_until_they_are_gone() {
     paused(async {
         let with = json!({"podsGone": {"namespace": "telemetry", "selector": "app=agent"}});
-        let path = "/api/v1/namespaces/telemetry/pods?labelSelector=app%3Dagent&limit=50&resourceVersion=0";
+        let path = "/api/v1/namespaces/telemetry/pods?labelSelector=app%3Dagent&limit=50";
         let (report, took) = wait(with.clone(), |fake| {
             let pods = json!({"metadata": {}, "items": [{"metadata": {}}]}).to_string();
             fake.answer(path, 200, &pods, millis(5));

@@ -132,7 +132,7 @@ impl Kind for WaitFor {
          `clientRequests`: one GET of the priority-and-fairness dump per API server and look, 12 to 50 KB; counts what \
          is queued or under way at a moment, so a client that asks rarely and is answered fast can be missed.\n\
          `absent`: one GET of the object's metadata.\n\
-         `podsGone`: one LIST of metadata from the watch cache, 50 at most, by namespace and label."
+         `podsGone`: one LIST of metadata, one page of at most 50, by namespace and label."
     }
 
     fn scope(&self) -> Scope {

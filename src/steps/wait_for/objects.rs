@@ -86,7 +86,7 @@ impl Condition for Absent {
 impl PodsGone {
     fn path(&self) -> String {
         format!(
-            "/api/v1/namespaces/{}/pods?labelSelector={}&limit={AT_MOST}&resourceVersion=0",
+            "/api/v1/namespaces/{}/pods?labelSelector={}&limit={AT_MOST}",
             self.namespace,
             encode(&self.selector)
         )
@@ -111,7 +111,7 @@ impl Condition for PodsGone {
     }
 
     fn sends(&self, _: &Cluster) -> Vec<(Sends, Duration, String)> {
-        vec![(Sends::Get(self.path()), EVERY, "which pods are left (metadata only, from the watch cache)".into())]
+        vec![(Sends::Get(self.path()), EVERY, "which pods are left (metadata only, one page)".into())]
     }
 
     fn faults(&self) -> Vec<String> {
@@ -168,7 +168,7 @@ mod tests {
         let pods = PodsGone { namespace: "telemetry".into(), selector: "app in (a,b)&limit=9".into(), at_most: 0 };
         assert_eq!(
             pods.path(),
-            "/api/v1/namespaces/telemetry/pods?labelSelector=app%20in%20%28a%2Cb%29%26limit%3D9&limit=50&resourceVersion=0"
+            "/api/v1/namespaces/telemetry/pods?labelSelector=app%20in%20%28a%2Cb%29%26limit%3D9&limit=50"
         );
     }
 }
