@@ -174,7 +174,7 @@ fn another_terminal_works_on_a_practice_cluster_that_is_kept_up() {
     let runs: Vec<Value> = runs.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let first = runs.iter().find(|run| run["name"] == "practice" || run["runbook"] == "practice");
     let id = first.and_then(|run| run["run"].as_str()).unwrap_or_else(|| panic!("{runs:?}"));
-    let _ = with_kit(&["undo", id]).is(0, &["nothing of this run stands"]);
+    let _ = with_kit(&["undo", id, "--yes"]).is(0, &["nothing of this run stands"]);
     practice.end();
 }
 
