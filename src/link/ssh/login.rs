@@ -17,6 +17,10 @@ use super::identity::{self, Identity};
 
 /// libssh2's "try again when the socket is ready".
 pub(super) const EAGAIN: ErrorCode = ErrorCode::Session(raw::LIBSSH2_ERROR_EAGAIN);
+/// What a server accepts that has hung up on the log-in.
+const NO_MORE_TRIES: &str = "no more tries, see MaxAuthTries";
+/// How many failures OpenSSH's server takes by default.
+const MAX_AUTH_TRIES: usize = 6;
 /// The server's "no" to one key.
 const REFUSED: [ErrorCode; 2] = [
     ErrorCode::Session(raw::LIBSSH2_ERROR_AUTHENTICATION_FAILED),
@@ -110,7 +114,18 @@ impl Login<'_> {
             return Err(Fault::KeyFile(fault));
         }
         tried.extend(unusable.map(|fault| fault.to_string()));
+        // libssh2 may tell a hang-up in the middle of the keys as one more no.
+        let accepts = if tried.len() >= MAX_AUTH_TRIES && self.hung_up() { NO_MORE_TRIES.to_owned() } else { accepts };
         Err(Fault::Auth { tried, accepts })
+    }
+
+    /// Whether the server has closed the connection, as it does when MaxAuthTries is used up.
+    fn hung_up(&self) -> bool {
+        let mut polled = [PollFd::new(self.fd, PollFlags::RDHUP)];
+        // Its last word and its close are two packets.
+        let moment = Timespec { tv_sec: 0, tv_nsec: 300_000_000 };
+        rustix::event::poll(&mut polled, Some(&moment)).is_ok()
+            && polled[0].revents().intersects(PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR)
     }
 
     /// Keys that the agent holds: those of the identity files (`named`), or all others.
@@ -180,7 +195,7 @@ impl Login<'_> {
             Err(Stop::Said(e)) if is_broken(&e) && !tried.is_empty() => {
                 // sshd hangs up when MaxAuthTries is used up; what was tried is the message then.
                 tried.push(format!("{label}: the server hung up"));
-                Err(Fault::Auth { tried: std::mem::take(tried), accepts: "no more tries, see MaxAuthTries".into() })
+                Err(Fault::Auth { tried: std::mem::take(tried), accepts: NO_MORE_TRIES.into() })
             }
             Err(Stop::Said(e)) if !is_broken(&e) => {
                 tried.push(format!("{label}: {}", e.message()));
