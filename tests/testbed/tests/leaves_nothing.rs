@@ -6,6 +6,7 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, ExitCode, Stdio},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -20,12 +21,12 @@ fn main() -> ExitCode {
         return testbed::run_isolated(victim);
     }
     testbed::main(vec![
-        test("sigkill_of_the_test_process_leaves_nothing", || killed("KILL")),
-        test("sigterm_of_the_test_process_leaves_nothing", || killed("TERM")),
-        test("the_end_of_the_tests_leaves_nothing", ended),
-        test("the_exit_code_is_that_of_the_tests", exit_code),
-        test("two_labs_do_not_disturb_each_other", two_labs),
-        test("what_the_machine_lacks_is_said_before_anything_starts", lacking),
+        test("sigkill_of_the_test_process_leaves_nothing", || alone(|before| killed(before, "KILL"))),
+        test("sigterm_of_the_test_process_leaves_nothing", || alone(|before| killed(before, "TERM"))),
+        test("the_end_of_the_tests_leaves_nothing", || alone(ended)),
+        test("the_exit_code_is_that_of_the_tests", || alone(exit_code)),
+        test("two_labs_do_not_disturb_each_other", || alone(two_labs)),
+        test("what_the_machine_lacks_is_said_before_anything_starts", || alone(lacking)),
     ])
 }
 
@@ -128,17 +129,24 @@ fn expect_no_trace(before: &Traces) -> Result<()> {
         if now == *before {
             return Ok(());
         }
-        if started.elapsed() > Duration::from_secs(10) {
+        if started.elapsed() > Duration::from_secs(60) {
             bail!("left behind; before: {before:#?}\nafter: {now:#?}");
         }
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
-fn killed(signal: &str) -> Result<()> {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+/// One story at a time, for the traces are those of the whole process; and no trace of it for the next to stumble over.
+fn alone(story: impl FnOnce(&Traces) -> Result<()>) -> Result<()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     Lab::shared()?.cgroup("cpu", "")?;
     let before = traces()?;
+    story(&before)?;
+    expect_no_trace(&before)
+}
+
+fn killed(before: &Traces, signal: &str) -> Result<()> {
     let Victim { mut lab, .. } = Victim::start()?;
     let during = traces()?;
     assert!(during.processes.len() >= before.processes.len() + 8, "the lab that is to be killed does not live");
@@ -149,13 +157,10 @@ fn killed(signal: &str) -> Result<()> {
     // Held open beyond the wait, so that the lab can't have ended by itself for want of an input.
     let _held = lab.stdin.take();
     lab.wait()?;
-    expect_no_trace(&before)
+    Ok(())
 }
 
-fn ended() -> Result<()> {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    Lab::shared()?.cgroup("cpu", "")?;
-    let before = traces()?;
+fn ended(before: &Traces) -> Result<()> {
     let Victim { mut lab, .. } = Victim::start()?;
     drop(lab.stdin.take());
     lab.wait()?;
@@ -163,19 +168,17 @@ fn ended() -> Result<()> {
     let now = traces()?;
     assert_eq!(now.processes, before.processes);
     assert_eq!(now.groups, before.groups);
-    expect_no_trace(&before)
+    Ok(())
 }
 
-fn exit_code() -> Result<()> {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+fn exit_code(_: &Traces) -> Result<()> {
     let Victim { mut lab, .. } = Victim::start()?;
     drop(lab.stdin.take());
     assert_eq!(lab.wait()?.code(), Some(7));
     Ok(())
 }
 
-fn two_labs() -> Result<()> {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+fn two_labs(_: &Traces) -> Result<()> {
     let (mut first, mut second) = (Victim::start()?, Victim::start()?);
     // The same names and the same addresses, each in its own world.
     assert_eq!(first.ready, second.ready);
@@ -187,8 +190,7 @@ fn two_labs() -> Result<()> {
     Ok(())
 }
 
-fn lacking() -> Result<()> {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+fn lacking(_: &Traces) -> Result<()> {
     let run = |command: &mut Command| -> Result<(Option<i32>, String)> {
         let output = command.env("PATH", "/nonexistent").env_remove("BREAKGLASS_TESTS_REQUIRE_ALL").output()?;
         Ok((output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()))
@@ -215,6 +217,3 @@ fn lacking() -> Result<()> {
     assert!(said.contains("needs root: run it again with sudo -E"), "{said}");
     Ok(())
 }
-
-/// The traces are those of the whole process, so one of these tests runs at a time.
-static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());

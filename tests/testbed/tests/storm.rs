@@ -135,6 +135,10 @@ fn storm_oom() -> Result<()> {
         let pod = alice.run(&["get", "pod", "-n", "kube-system", "kube-apiserver-oom-cp1", "-o", "json"])?;
         Ok(pod.stdout.contains(r#""reason": "OOMKilled""#))
     })?;
+    // With the DaemonSet gone nobody makes the pod anew. Its controller would end it, but the controller manager died as
+    // often as the server did, and its kubelet lets it wait for up to five minutes.
+    let pods = ["delete", "pods", "-n", "telemetry", "--all", "--wait=false"];
+    wait_until("the mark of deletion on the pod", PATIENCE, || Ok(alice.run(&pods)?.success()))?;
     // A bigger server, as on that day: else it is dead again before the worker's kubelet has heard of the deletion.
     let before = plane.static_pod("kube-apiserver").map(|process| process.pid);
     hosts[0].sh("cd /etc/kubernetes && sed 's/memory: 600Mi/memory: 4Gi/' manifests/kube-apiserver.yaml >room && mv room manifests/kube-apiserver.yaml")?.ok()?;
