@@ -400,7 +400,7 @@ pub enum Keep {
         lease: String,
         /// How often, in seconds.
         every_secs: u64,
-        /// How; must be idempotent.
+        /// How; must be idempotent. An answer with `lost=WHY` in it means that there is nothing left to renew.
         op: Box<HostCommand>,
     },
     /// Renew no longer.

@@ -18,6 +18,8 @@ const RENEWAL_LIMIT: Duration = Duration::from_secs(15);
 /// A lease that stands.
 #[derive(Debug, Clone)]
 pub(super) struct Lease {
+    /// The change that took it.
+    pub(super) change: u32,
     /// The step that took it.
     pub(super) step: usize,
     /// Where.
@@ -32,31 +34,46 @@ pub(super) struct Lease {
 
 /// Renews what is due, for ever; dropped when the run ends.
 pub(super) async fn renew(engine: Engine<'_>) {
-    let mut due: HashMap<(Target, String), Instant> = HashMap::new();
+    // Nothing stands for a lease that was lost: it is not asked for again.
+    let mut due: HashMap<u32, Option<Instant>> = HashMap::new();
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
         if engine.world.pretends() {
             continue;
         }
-        let leases = engine.record.leases();
         let now = Instant::now();
-        due.retain(|(target, name), _| leases.iter().any(|lease| lease.target == *target && lease.name == *name));
-        let renewals = leases.into_iter().filter_map(|lease| {
-            let at = due.entry((lease.target.clone(), lease.name.clone())).or_insert(now + lease.every);
+        let renewals = engine.record.leases().into_iter().filter_map(|lease| {
+            let at = due.entry(lease.change).or_insert(Some(now + lease.every)).as_mut()?;
             if *at > now {
                 return None;
             }
             *at = now + lease.every;
             Some(renew_one(engine, lease))
         });
-        futures::future::join_all(renewals).await;
+        for lost in futures::future::join_all(renewals).await.into_iter().flatten() {
+            due.insert(lost, None);
+        }
     }
 }
 
-async fn renew_one(engine: Engine<'_>, lease: Lease) {
+/// Renews a lease; the change that took it, if it is lost.
+async fn renew_one(engine: Engine<'_>, lease: Lease) -> Option<u32> {
     let outcome = engine.world.perform(&lease.target, &Op::Host(lease.op), RENEWAL_LIMIT).await;
-    if let Outcome::Failed(why) | Outcome::Unknown(why) = outcome {
-        let what = format!("{} could not be renewed and will run out by itself: {why}", lease.name);
-        engine.events.hear(Event::Trouble { target: lease.target, step: lease.step, what, hint: None, again: true });
+    let tell = |what, hint: Option<&str>, again| {
+        let hint = hint.map(str::to_owned);
+        engine.events.hear(Event::Trouble { target: lease.target.clone(), step: lease.step, what, hint, again });
+    };
+    match outcome {
+        Outcome::Done(said) => {
+            let (_, why) = said.split_once("lost=")?;
+            let what = format!("the {} is no longer this run's to hold: {}", lease.name, why.trim());
+            tell(what, Some("breakglass gate status"), false);
+            Some(lease.change)
+        }
+        Outcome::Failed(why) | Outcome::Unknown(why) => {
+            let what = format!("the {} could not be renewed and will run out by itself: {why}", lease.name);
+            tell(what, None, true);
+            None
+        }
     }
 }

@@ -123,6 +123,7 @@ impl Record {
             leases.retain(|lease| lease.target != record.target || lease.name != *name);
             if let Keep::Renew { every_secs, op, .. } = &record.change.keep {
                 leases.push(Lease {
+                    change: record.id,
                     step: record.step,
                     target: record.target.clone(),
                     name: name.clone(),

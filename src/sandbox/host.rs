@@ -8,7 +8,7 @@ use base64::Engine as _;
 
 use super::world::{Gate, MANIFESTS, SimHost, World};
 use crate::change::sha256_hex;
-use crate::host::gate::{GateSpec, Rung};
+use crate::host::gate::{Driver, GateSpec, Rung};
 use crate::host::script::Head;
 
 /// The exit status of a shell that does not know a command.
@@ -59,7 +59,7 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
     match head.name.as_str() {
         "gate.survey" => Said::ok(survey(host, peer)),
         "gate.close" => close(host, &head),
-        "gate.arm" => arm(host, &head),
+        "gate.arm" | "gate.renew" => arm(host, &head),
         "gate.open" => open(host, &head),
         "gate.cut" => Said::ok(format!("before={}\nafter=0\n", 80 + index)),
         "gate.knock" => Said::ok(knock(host)),
@@ -131,7 +131,15 @@ fn close(host: &mut SimHost, head: &Head) -> Said {
     }
     let gone = now + Duration::from_secs(u64::from(spec.confirm_within));
     let until = vec![gone; spec.rungs().len()];
-    host.gate = Some(Gate { mark: spec.mark(), spec, confirmed: false, armed: gone, until, closed: now });
+    host.gate = Some(Gate {
+        mark: spec.mark(),
+        driver: spec.driver(),
+        spec,
+        confirmed: false,
+        armed: gone,
+        until,
+        closed: now,
+    });
     Said::ok("result=closed\n".into())
 }
 
@@ -155,9 +163,22 @@ fn arm(host: &mut SimHost, head: &Head) -> Said {
         Err(said) => return said,
     };
     let now = Instant::now();
+    let renewal = head.name == "gate.renew";
+    let no = |result: &str, why: &str| {
+        let (status, key) = if renewal { (0, "lost") } else { (1, "failed") };
+        Said { status, stdout: format!("result={result}\n{key}={why}\n"), stderr: String::new() }
+    };
     if gate.armed <= now {
-        return Said { status: 1, stdout: "result=open\nfailed=the gate has run out\n".into(), stderr: String::new() };
+        return no("open", "the gate has run out");
     }
+    let by = head.get("by").and_then(Driver::read).unwrap_or_else(|| gate.driver.clone());
+    if head.get("was") != Some(gate.driver.run.as_str()) && by.run != gate.driver.run {
+        return no("moved", &format!("another run sets its fuses now: {}", gate.driver.comment()));
+    }
+    if renewal && gate.until.first().is_some_and(|until| *until <= now) {
+        return no("moved", "its first stage has come by the kernel's timetable");
+    }
+    gate.driver = by;
     let after = |n: u64| now + Duration::from_secs(hold + step * n);
     let rungs = gate.until.len() as u64;
     gate.until = (0..rungs).map(|k| if k < level { now } else { after(k - level) }).collect();
@@ -190,7 +211,7 @@ fn status(host: &SimHost, began: Instant, pods: u32) -> String {
             if left > 0 { format!(" elements = {{ 6443 timeout 900s expires {left}ms }}") } else { String::new() };
         format!("set.{name}=table inet breakglass {{ set {name} {{ flags timeout{element} }} }}\n")
     };
-    let _ = write!(out, "back_end=nft\nowner={}\n", owner(gate));
+    let _ = write!(out, "back_end=nft\nowner={}\ndriver={}\n", owner(gate), gate.driver.comment());
     out.push_str(&set("armed", gate.armed));
     if gate.confirmed {
         out.push_str("set.confirmed=set confirmed { elements = { 6443 } }\n");
@@ -367,7 +388,18 @@ mod tests {
         assert_eq!(closed.standing, gate::Standing::Closed);
         let other = gate::parse_outcome(&say(&world, &gate::close(&self::spec("r2"), nft)).await.stdout).unwrap();
         assert!(matches!(other.standing, gate::Standing::Held(Some(mark)) if mark.run == "r1"));
-        say(&world, &gate::arm(&spec.mark(), nft, 1, 900)).await;
+        let turn = |level, by: &str| {
+            let by = gate::Driver { run: by.into(), operator: "bob".into() };
+            gate::Turn { level, hold: 900, was: "r1".into(), by }
+        };
+        say(&world, &gate::arm(&spec.mark(), nft, &turn(1, "r2"))).await;
+        let late = say(&world, &gate::renew(&spec.mark(), nft, 900, &spec.driver())).await;
+        assert!(
+            late.status == 0 && late.stdout.contains("lost=another run sets its fuses now: run=r2"),
+            "{}",
+            late.stdout
+        );
+        assert_eq!(say(&world, &gate::arm(&spec.mark(), nft, &turn(0, "r3"))).await.status, 1);
         let state = gate::parse_status(&say(&world, &gate::status()).await.stdout).unwrap().unwrap();
         assert_eq!((state.level(), state.confirmed, state.fuses.len()), (1, true, 2));
         say(&world, &gate::open("r1", nft)).await;

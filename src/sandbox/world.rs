@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Weather;
 use super::storm::{self, Load};
-use crate::host::gate::{GateSpec, Mark, Stage};
+use crate::host::gate::{Driver, GateSpec, Mark, Stage};
 
 /// Where the simulated hosts keep static pods.
 pub(super) const MANIFESTS: &str = "/etc/kubernetes/manifests";
@@ -47,6 +47,7 @@ pub(super) struct SimHost {
 pub(super) struct Gate {
     pub(super) spec: GateSpec,
     pub(super) mark: Mark,
+    pub(super) driver: Driver,
     pub(super) confirmed: bool,
     pub(super) armed: Instant,
     pub(super) until: Vec<Instant>,

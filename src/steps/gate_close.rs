@@ -11,7 +11,7 @@ use super::gate::wish::{Params, Wish};
 use super::gate::{self as common, LEASE, LOOK_LIMIT, ORDER_SECS};
 use super::{Announced, History, Kind, Look, Mark, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Change, Inverse, Keep, Op, Target};
-use crate::host::gate::{self, BackEnd, Found, GateSpec, GateState, Knock, Side};
+use crate::host::gate::{self, BackEnd, Found, GateSpec, GateState, Knock, Side, Turn};
 use crate::journal::ChangeState;
 use crate::kit::{ApiServer, Cluster, Host};
 use crate::world::{Accept, KubeRead};
@@ -90,7 +90,7 @@ impl Step for Close {
                 "by {back_end}, or by what the host has instead; on the ports found there; the operator's address, as \
                  the host sees it, and etcd's peers are added to those let through"
             ),
-            "over a new SSH connection; again every third of `for` while the run lives".into(),
+            "over a new SSH connection".into(),
             "ends the connections of those who are refused, and counts them".into(),
         ];
         sent.extend(self.changes(&spec, back_end).into_iter().zip(whys).map(|(change, why)| Announced {
@@ -99,6 +99,12 @@ impl Step for Close {
             times: Times::Once,
             why,
         }));
+        sent.push(Announced {
+            what: Sends::Op(Box::new(common::op(gate::renew(&spec.mark(), back_end, spec.hold, &spec.driver())))),
+            writes: true,
+            times: Times::Every { interval: self.renewed_every(), until: Duration::from_secs(self.wish.hold.into()) },
+            why: "holds it shut for as long as the run lives, unless another run has taken it over".into(),
+        });
         if !self.wish.on_nodes() {
             sent.push(Announced {
                 what: Sends::Get("/livez".into()),
@@ -197,6 +203,11 @@ impl Close {
         Ok(all.into_iter().filter(|change| wanted(&change.key)).collect())
     }
 
+    /// While the run lives: twice without effect, and there is still time for a third.
+    fn renewed_every(&self) -> Duration {
+        Duration::from_secs(u64::from((self.wish.hold / 3).max(1)))
+    }
+
     /// Everything that closing takes, in this order.
     fn changes(&self, spec: &GateSpec, back_end: BackEnd) -> Vec<Change> {
         let ports: Vec<String> = spec.ports().iter().map(ToString::to_string).collect();
@@ -220,16 +231,17 @@ impl Close {
             format!("keeps all but the operator and the control plane away from port {ports}, so that the API has room"),
             "load the rules that `breakglass gate close --plan` prints",
         );
-        let hold = gate::arm(&mark, back_end, 0, spec.hold);
+        let by = spec.driver();
+        let hold = Turn { level: 0, hold: spec.hold, was: spec.run.clone(), by: by.clone() };
         let confirm = Change {
             keep: Keep::Renew {
                 lease: LEASE.into(),
-                every_secs: u64::from((spec.hold / 3).max(1)),
-                op: Box::new(common::order(hold.clone(), false)),
+                every_secs: self.renewed_every().as_secs(),
+                op: Box::new(common::order(gate::renew(&mark, back_end, spec.hold, &by), false)),
             },
             ..change(
                 CONFIRM,
-                Op::Host(common::order(hold, true)),
+                Op::Host(common::order(gate::arm(&mark, back_end, &hold), true)),
                 Inverse::NotNeeded("it goes with the gate".into()),
                 "this run's gate still stands",
                 format!("a new connection still gets in, so the gate may stand for {} s", spec.hold),

@@ -10,7 +10,7 @@ use super::gate::{self as common, ORDER_SECS, USUAL_PORT, Whose};
 use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Change, Inverse, Keep, Op, Target};
 use crate::duration::HumanDuration;
-use crate::host::gate::{self, BackEnd, GateState, Mark};
+use crate::host::gate::{self, BackEnd, Driver, GateState, Mark, Turn};
 use crate::kit::Cluster;
 
 const CONFIRM: &str = "confirm";
@@ -38,7 +38,7 @@ impl Kind for GateConfirm {
 
     fn doc(&self) -> &'static str {
         "Confirms or extends a gate that stands, over a new SSH connection, at the stage it is at.\n\n\
-         Costs no API request. Nothing to take back: the gate ends by itself, only later. A gate that has run out is not \
+         The run that held it before is told so and renews it no longer. Costs no API request. Nothing to take back: the gate ends by itself, only later. A gate that has run out is not \
          put up again by this."
     }
 
@@ -71,12 +71,13 @@ struct Confirm {
 }
 
 impl Confirm {
-    fn change(&self, mark: &Mark, back_end: BackEnd, level: usize) -> Change {
+    fn change(&self, mark: &Mark, back_end: BackEnd, level: usize, was: String, by: Driver) -> Change {
         let hold = self.hold.unwrap_or(mark.hold);
+        let turn = Turn { level, hold, was, by };
         Change {
             key: CONFIRM.into(),
-            op: Op::Host(common::order(gate::arm(mark, back_end, level, hold), true)),
-            guard: format!("the gate of run {} still stands", mark.run),
+            op: Op::Host(common::order(gate::arm(mark, back_end, &turn), true)),
+            guard: format!("the gate of run {} still stands, and nobody else has set its fuses meanwhile", mark.run),
             inverse: Inverse::NotNeeded("the gate ends by itself".into()),
             because: format!("a new connection gets in, so the gate may stand for {hold} s"),
             by_hand: "ssh in anew; then the fuses, as docs/gate.md shows them".into(),
@@ -101,13 +102,19 @@ pub(super) fn unknown_mark(stages: usize) -> Mark {
     }
 }
 
+/// Who sets the fuses, in what is announced.
+pub(super) fn unknown_driver() -> Driver {
+    Driver { run: "<run>".into(), operator: "<operator>".into() }
+}
+
 impl Step for Confirm {
     fn intent(&self) -> String {
         "confirm the gate over a new connection, and let it stand longer".into()
     }
 
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
-        let change = self.change(&unknown_mark(4), BackEnd::Nft, 0);
+        let mark = unknown_mark(4);
+        let change = self.change(&mark, BackEnd::Nft, 0, mark.run.clone(), unknown_driver());
         vec![
             Announced {
                 what: Sends::Look(gate::status()),
@@ -139,7 +146,8 @@ impl Step for Confirm {
             if look.history.done(CONFIRM) {
                 return Ok(Survey::done().saw(state.to_string()));
             }
-            Ok(Survey::change(self.change(mark, state.back_end, state.level())))
+            let was = state.driven_by().map_or_else(|| mark.run.clone(), |driver| driver.run);
+            Ok(Survey::change(self.change(mark, state.back_end, state.level(), was, common::driver(look))))
         }
         .boxed()
     }

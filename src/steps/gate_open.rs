@@ -11,11 +11,11 @@ use serde_json::Value;
 use super::gate::health::{Limits, SMALL, judge};
 use super::gate::stages::{self, Act, CLOSE_AGAIN, Pace, Standing};
 use super::gate::{self as common, FOUR_MINUTES, LEASE, ORDER_SECS, Whose};
-use super::gate_confirm::unknown_mark;
+use super::gate_confirm::{unknown_driver, unknown_mark};
 use super::{Announced, History, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Change, Inverse, Keep, Op, Target};
 use crate::duration::HumanDuration;
-use crate::host::gate::{self, BackEnd, GateState, Mark};
+use crate::host::gate::{self, BackEnd, Driver, GateState, Mark, Turn};
 use crate::journal::ChangeState;
 use crate::kit::{Cluster, Host, Role};
 
@@ -132,6 +132,14 @@ struct Open {
     each: bool,
 }
 
+/// A gate that stands, and into whose hands its fuses go.
+struct Held<'a> {
+    mark: &'a Mark,
+    back_end: BackEnd,
+    was: String,
+    by: Driver,
+}
+
 impl Step for Open {
     fn intent(&self) -> String {
         if self.at_once {
@@ -142,6 +150,7 @@ impl Step for Open {
 
     fn announce(&self, _: &Target, cluster: &Cluster) -> Vec<Announced> {
         let mark = unknown_mark(4);
+        let held = Held { mark: &mark, back_end: BackEnd::Nft, was: mark.run.clone(), by: unknown_driver() };
         let look = |what, why: &str| Announced {
             what,
             writes: false,
@@ -162,11 +171,11 @@ impl Step for Open {
                 sent.push(look(Sends::Get(SMALL.into()), &times));
             }
             let due = self.pace.fuse(0);
-            let arm = self.arm(&mark, BackEnd::Nft, "stage-1", 1, due, String::new());
+            let arm = self.arm(&held, "stage-1", 1, due, String::new());
             let why = "opens one stage or closes it again, with the gate's own ports, stages and back end";
             sent.push(write(arm, Times::AtMost(64), why));
         }
-        let open = self.open(&mark, BackEnd::Nft, String::new());
+        let open = self.open(&held, String::new());
         sent.push(write(open, Times::Once, "takes the gate away: everybody is in"));
         sent
     }
@@ -190,21 +199,25 @@ impl Step for Open {
                 });
             };
             self.whose.allows(mark, look)?;
+            let by = common::driver(look);
+            let was = state.driven_by().map_or_else(|| mark.run.clone(), |driver| driver.run);
+            let held = Held { mark, back_end: state.back_end, was, by };
             if !state.stands() {
                 let because = "it has run out by itself; this takes its rules away".to_owned();
-                return Ok(Survey::change(self.open(mark, state.back_end, because)));
+                return Ok(Survey::change(self.open(&held, because)));
             }
             if self.at_once {
                 let because = "everybody is let in at once, as asked".to_owned();
-                return Ok(Survey::change(self.open(mark, state.back_end, because)));
+                return Ok(Survey::change(self.open(&held, because)));
             }
+            still_ours(look, &state, &held.by)?;
             if !self.each
                 && let Some((name, leader)) = leader(look, cluster, host, mark).await
             {
-                return self.follow(look, &state, mark, &name, &leader);
+                return self.follow(look, &state, &held, &name, &leader);
             }
             let health = judge(look.reads, cluster, &self.limits).await;
-            let mut survey = self.next(look, &state, mark, &health)?;
+            let mut survey = self.next(look, &state, &held, &health)?;
             survey.saw.extend(stood(mark, look.history));
             survey.saw.extend(health);
             Ok(survey)
@@ -219,7 +232,8 @@ impl Step for Open {
 
 impl Open {
     /// What comes next, by what stands, what was done, and how the API servers are.
-    fn next(&self, look: Look<'_>, state: &GateState, mark: &Mark, bad: &[String]) -> Result<Survey, StepError> {
+    fn next(&self, look: Look<'_>, state: &GateState, held: &Held<'_>, bad: &[String]) -> Result<Survey, StepError> {
+        let mark = held.mark;
         let name = |level: usize| match mark.rungs.get(level.wrapping_sub(1)) {
             Some(rung) => format!("stage {level} of {} ({rung})", mark.rungs.len()),
             None => format!("level {level}"),
@@ -231,7 +245,7 @@ impl Open {
             step: Duration::from_secs(mark.step.into()),
         };
         let arm = |key: String, level, hold, because| {
-            Ok(Survey::change(self.arm(mark, state.back_end, &key, level, hold, because)))
+            Ok(Survey::change(self.arm(held, &key, level, hold, because)))
         };
         let tries = stages::closed_again(look.history);
         match stages::next(&standing, look.history, bad.is_empty(), &self.pace) {
@@ -250,7 +264,7 @@ impl Open {
             }
             Act::Open => {
                 let because = "every stage went well: everybody is in".to_owned();
-                Ok(Survey::change(self.open(mark, state.back_end, because)))
+                Ok(Survey::change(self.open(&held, because)))
             }
             Act::Wait { so_far, of } => {
                 let pause = of > self.pace.window;
@@ -282,7 +296,7 @@ impl Open {
         &self,
         look: Look<'_>,
         state: &GateState,
-        mark: &Mark,
+        held: &Held<'_>,
         name: &str,
         leader: &GateState,
     ) -> Result<Survey, StepError> {
@@ -303,14 +317,15 @@ impl Open {
         let key = format!("follow-{}", look.history.changes.len() + 1);
         let hold = common::secs(Duration::from_millis(left));
         let because = format!("{name}, which leads, is {}", leader.now());
-        Ok(Survey::change(self.arm(mark, state.back_end, &key, leader.level(), hold, because)))
+        Ok(Survey::change(self.arm(held, &key, leader.level(), hold, because)))
     }
 
-    fn arm(&self, mark: &Mark, back_end: BackEnd, key: &str, level: usize, hold: u32, because: String) -> Change {
+    fn arm(&self, held: &Held<'_>, key: &str, level: usize, hold: u32, because: String) -> Change {
+        let turn = Turn { level, hold, was: held.was.clone(), by: held.by.clone() };
         Change {
             key: key.into(),
-            op: common::op(gate::arm(mark, back_end, level, hold)),
-            guard: format!("the gate of run {} still stands", mark.run),
+            op: common::op(gate::arm(held.mark, held.back_end, &turn)),
+            guard: format!("the gate of run {} still stands, and nobody else has set its fuses meanwhile", held.mark.run),
             inverse: Inverse::NotNeeded("opening is not taken back; close it anew with gate-close".into()),
             because,
             by_hand: "set the fuses as docs/gate.md shows them".into(),
@@ -320,15 +335,15 @@ impl Open {
         }
     }
 
-    fn open(&self, mark: &Mark, back_end: BackEnd, because: String) -> Change {
-        let by_hand = match back_end {
+    fn open(&self, held: &Held<'_>, because: String) -> Change {
+        let by_hand = match held.back_end {
             BackEnd::Nft => "nft delete table inet breakglass".to_owned(),
             _ => "ipset flush bg_armed".to_owned(),
         };
         Change {
-            op: Op::Host(common::order(gate::open(&mark.run, back_end), false)),
+            op: Op::Host(common::order(gate::open(&held.mark.run, held.back_end), false)),
             by_hand,
-            ..self.arm(mark, back_end, OPEN, 0, 1, because)
+            ..self.arm(held, OPEN, 0, 1, because)
         }
     }
 
@@ -349,6 +364,18 @@ impl Open {
             why: format!("{}: everybody is let in, and it goes badly: {}", look.target, bad.join("; ")),
             hint: Some("breakglass gate close".into()),
         })
+    }
+}
+
+/// Two that open or close the same gate would undo each other's work: the one that began later goes on.
+fn still_ours(look: Look<'_>, state: &GateState, by: &Driver) -> Result<(), StepError> {
+    let begun = look.history.changes.iter().any(|record| record.state == ChangeState::Done);
+    match &state.driver {
+        Some(driver) if begun && driver.run != by.run => Err(StepError::Refused {
+            why: format!("{}: run {} of {} has taken the gate over", look.target, driver.run, driver.operator),
+            hint: Some("breakglass gate status; breakglass gate open takes it back".into()),
+        }),
+        _ => Ok(()),
     }
 }
 

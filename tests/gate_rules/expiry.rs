@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use breakglass::host::gate::{self, BackEnd, Stage, Standing};
+use breakglass::host::gate::{BackEnd, Stage, Standing};
 use libtest_mimic::Trial;
 use testbed::Probe;
 
@@ -26,7 +26,7 @@ pub(crate) fn tests() -> Vec<Trial> {
 /// The stage lets in this client alone.
 fn only(stand: &Stand) -> Vec<Stage> {
     vec![
-        Stage::Share(1),
+        Stage::Set { name: "others".into(), nets: vec![IpAddr::from([192, 0, 2, 77]).into()] },
         Stage::Set { name: "client".into(), nets: vec![IpAddr::from(stand.client.ip4()).into()] },
         Stage::Share(100),
     ]
@@ -45,7 +45,7 @@ fn unconfirmed_is_gone_in_time(back_end: BackEnd) -> Result<()> {
     let state = stand.status()?;
     ensure!(state.as_ref().is_some_and(|s| !s.stands() && !s.confirmed && s.level() == 3), "{state:?}");
     // Too late to confirm, and no way to shut it by trying.
-    ensure!(stand.outcome(&gate::arm(&spec.mark(), back_end, 0, 60))? == Standing::Open);
+    ensure!(stand.arm(&spec, back_end, 0, 60)? == Standing::Open);
     ensure!(stand.client_meets()? == [Probe::Open; 2]);
     // What is left stands in nobody's way.
     spec.run = "next".into();
@@ -60,7 +60,7 @@ fn confirmed_opens_in_stages(back_end: BackEnd) -> Result<()> {
     spec.step = 3;
     stand.close(&spec, back_end)?;
     let started = Instant::now();
-    ensure!(stand.outcome(&gate::arm(&spec.mark(), back_end, 0, 3))? == Standing::Armed);
+    ensure!(stand.arm(&spec, back_end, 0, 3)? == Standing::Armed);
     let state = stand.status()?;
     ensure!(state.as_ref().is_some_and(|s| s.confirmed && s.level() == 0 && s.next_ms() <= 3000), "{state:?}");
     let limit = Duration::from_secs(20);
@@ -78,7 +78,7 @@ fn confirmed_opens_in_stages(back_end: BackEnd) -> Result<()> {
 fn stages_are_opened_and_closed_again(back_end: BackEnd) -> Result<()> {
     let stand = Stand::new("stg", back_end)?;
     let spec = stand.spec(only(&stand));
-    let arm = |level| stand.outcome(&gate::arm(&spec.mark(), back_end, level, 60));
+    let arm = |level| stand.arm(&spec, back_end, level, 60);
     stand.close(&spec, back_end)?;
     for (level, client) in
         [(0, Probe::Refused), (1, Probe::Refused), (2, Probe::Open), (0, Probe::Refused), (2, Probe::Open)]

@@ -7,7 +7,7 @@ use breakglass::host::gate::{self, BackEnd, GateSpec, Scope, Side, Stage, Standi
 use libtest_mimic::Trial;
 use testbed::{Host, Lab, Probe};
 
-use crate::stand::{LIMIT, PORT, Stand, connect, each, echo, ping, say};
+use crate::stand::{LIMIT, PORT, Stand, connect, each, echo, ping, say, turn};
 
 const SERVICE: &str = "10.96.0.1:443";
 const POD: &str = "10.200.0.2";
@@ -99,7 +99,7 @@ fn node_and_pods_are_met(back_end: BackEnd) -> Result<()> {
     );
     ensure!(meets(&stand.client, true, (v4, 22).into())? == Probe::Open);
     ensure!(stand.operator_meets()? == [Probe::Open; 2]);
-    ensure!(order(&stand, &gate::arm(&spec.mark(), back_end, 0, 60))? == Standing::Armed);
+    ensure!(order(&stand, &gate::arm(&spec.mark(), back_end, &turn(&spec, 0, 60)))? == Standing::Armed);
     all(Probe::Refused)?;
     ensure!(order(&stand, &gate::open(&spec.run, back_end))? == Standing::Open);
     all(Probe::Open)

@@ -1,13 +1,18 @@
 //! What the rules do while they stand.
 
-use std::{thread, time::Instant};
+use std::{
+    net::IpAddr,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, ensure};
-use breakglass::host::gate::{self, BackEnd, GateState, Stage, Standing};
+use breakglass::host::gate::{self, BackEnd, Driver, GateState, Stage, Standing, Turn};
+use breakglass::host::net::Net;
 use libtest_mimic::Trial;
 use testbed::{Lab, Probe};
 
-use crate::stand::{Stand, connect, each, ping};
+use crate::stand::{Stand, connect, each, ping, turn, until};
 
 pub(crate) fn tests() -> Vec<Trial> {
     [
@@ -15,6 +20,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         each("cuts_what_was_open", cuts_what_was_open),
         each("leaves_others_rules_alone", leaves_others_rules_alone),
         each("knows_whose_it_is", knows_whose_it_is),
+        each("who_was_before_does_not_close_it_again", who_was_before_does_not_close_it_again),
         each("goes_by_hand_as_documented", goes_by_hand_as_documented),
     ]
     .into_iter()
@@ -105,7 +111,7 @@ ipset create theirs hash:ip; ipset add theirs 192.0.2.1"#,
     let spec = stand.spec(stages());
     stand.close(&spec, back_end)?;
     ensure!(stand.client_meets()? == [Probe::Refused; 2]);
-    ensure!(stand.outcome(&gate::arm(&spec.mark(), back_end, 1, 60))? == Standing::Armed);
+    ensure!(stand.arm(&spec, back_end, 1, 60)? == Standing::Armed);
     let ours = |line: &&str| !line.contains("BREAKGLASS") && !line.contains("bg_");
     let during: Vec<String> = others(&stand)?.lines().filter(ours).map(str::to_owned).collect();
     let uncounted = |text: &str| text.lines().filter(|l| !l.starts_with(':')).map(str::to_owned).collect::<Vec<_>>();
@@ -133,14 +139,53 @@ fn knows_whose_it_is(back_end: BackEnd) -> Result<()> {
     ensure!([&one, &two].into_iter().filter(|s| **s == Standing::Closed).count() == 1, "{one:?} {two:?}");
     let (winner, loser) = if one == Standing::Closed { (spec, other) } else { (other, spec) };
     ensure!(stand.outcome(&gate::close(&winner, back_end))? == Standing::Already);
-    for script in
-        [gate::close(&loser, back_end), gate::arm(&loser.mark(), back_end, 0, 60), gate::open(&loser.run, back_end)]
-    {
+    for script in [
+        gate::close(&loser, back_end),
+        gate::arm(&loser.mark(), back_end, &turn(&loser, 0, 60)),
+        gate::open(&loser.run, back_end),
+    ] {
         let standing = stand.outcome(&script)?;
         ensure!(standing == Standing::Held(Some(winner.mark())), "{}: {standing:?}", script.name);
     }
     ensure!(stand.outcome(&gate::open(&winner.run, back_end))? == Standing::Open);
     ensure!(stand.outcome(&gate::open(&winner.run, back_end))? == Standing::Open, "again");
+    Ok(())
+}
+
+/// A living run renews what it closed. Once another has opened a stage, or the kernel has, that must not shut it again.
+fn who_was_before_does_not_close_it_again(back_end: BackEnd) -> Result<()> {
+    let stand = Stand::new("two", back_end)?;
+    let nets = [IpAddr::from(stand.client.ip4()), stand.client.ip6().into()].map(Net::from).to_vec();
+    let spec = stand.spec(vec![Stage::Set { name: "client".into(), nets }, Stage::Share(100)]);
+    let (mark, first) = (spec.mark(), spec.driver());
+    let second = Driver { run: "20261122-1350-x7y8".into(), operator: "bob; it's he".into() };
+    let take = |was: &str, level| Turn { level, hold: 60, was: was.into(), by: second.clone() };
+    let renewed = || -> Result<String> {
+        let output = stand.say(&gate::renew(&mark, back_end, 60, &first))?;
+        ensure!(output.success(), "a renewal that is refused is no failure: {output:?}");
+        Ok(output.stdout)
+    };
+    stand.close(&spec, back_end)?;
+    ensure!(stand.arm(&spec, back_end, 0, 60)? == Standing::Armed && renewed()? == "result=armed\n");
+    ensure!(stand.outcome(&gate::arm(&mark, back_end, &take(&first.run, 1)))? == Standing::Armed);
+    let said = renewed()?;
+    ensure!(said.starts_with("result=moved\n") || said.contains("\nresult=moved\n"), "{said}");
+    ensure!(said.contains("lost=another run sets its fuses now: run=20261122-1350-x7y8"), "{said}");
+    ensure!(stand.arm(&spec, back_end, 0, 60)? == Standing::Moved(Some(second.clone())));
+    let state = stand.status()?;
+    ensure!(state.as_ref().is_some_and(|s| s.level() == 1 && s.driver.as_ref() == Some(&second)), "{state:?}");
+    ensure!(stand.client_meets()? == [Probe::Open; 2], "it was closed again");
+    // A reply that was lost is no reason to be refused the second time; and whoever looks may take it back.
+    ensure!(stand.outcome(&gate::arm(&mark, back_end, &take(&first.run, 1)))? == Standing::Armed);
+    let back = Turn { was: second.run.clone(), ..turn(&spec, 0, 2) };
+    ensure!(stand.outcome(&gate::arm(&mark, back_end, &back))? == Standing::Armed);
+    // Two seconds later the kernel lets the first stage in by itself.
+    until(Duration::from_secs(6), || Ok(stand.client_meets()? == [Probe::Open; 2]))?;
+    let said = renewed()?;
+    ensure!(said.contains("lost=its first stage has come by the kernel's timetable"), "{said}");
+    ensure!(stand.status()?.is_some_and(|s| s.level() == 1), "it was closed again");
+    ensure!(stand.outcome(&gate::open(&mark.run, back_end))? == Standing::Open);
+    ensure!(renewed()?.contains("lost=no gate stands here any more"));
     Ok(())
 }
 

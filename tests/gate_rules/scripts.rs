@@ -7,7 +7,7 @@ use breakglass::host::gate::{self, BackEnd, Manager, Refusal, Stage, Survey, ref
 use libtest_mimic::Trial;
 use testbed::{Host, Lab, OPERATOR_IP4, Running};
 
-use crate::stand::{LIMIT, Stand, once, say};
+use crate::stand::{LIMIT, Stand, once, say, turn};
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
@@ -45,7 +45,8 @@ fn every_shell_runs_the_same_text() -> Result<()> {
         for shell in ["dash", "bash", "bash --posix", "busybox ash"] {
             for (script, want) in [
                 (gate::close(&spec, back_end), "result=closed\n"),
-                (gate::arm(&spec.mark(), back_end, 0, 60), "result=armed\n"),
+                (gate::arm(&spec.mark(), back_end, &turn(&spec, 0, 60)), "result=armed\n"),
+                (gate::renew(&spec.mark(), back_end, 60, &spec.driver()), "result=armed\n"),
             ] {
                 let output = say(&stand.api, shell, &script)?;
                 ensure!(output.stdout == want && output.stderr.is_empty(), "{back_end} {shell}: {output:?}");

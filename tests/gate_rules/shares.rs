@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::{Result, ensure};
-use breakglass::host::gate::{self, BackEnd, Stage, Standing};
+use breakglass::host::gate::{BackEnd, Stage, Standing};
 use libtest_mimic::Trial;
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
@@ -39,7 +39,7 @@ fn shares_are_right(back_end: BackEnd) -> Result<()> {
     let spec = stand.spec([1, 5, 25, 50].map(Stage::Share).into());
     stand.close(&spec, back_end)?;
     for (level, percent) in [(1, 1), (2, 5), (3, 25), (4, 50)] {
-        ensure!(stand.outcome(&gate::arm(&spec.mark(), back_end, level, 600))? == Standing::Armed);
+        ensure!(stand.arm(&spec, back_end, level, 600)? == Standing::Armed);
         for (name, count) in [
             ("IPv4", admitted(&stand, v4, stand.api.ip4().into())?),
             ("IPv6", admitted(&stand, v6, stand.api.ip6().into())?),

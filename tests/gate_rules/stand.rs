@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use breakglass::host::{
     Script,
-    gate::{self, Allow, BackEnd, GateSpec, GateState, Reply, Side, Stage, Standing, Why},
+    gate::{self, Allow, BackEnd, GateSpec, GateState, Reply, Side, Stage, Standing, Turn, Why},
 };
 use libtest_mimic::{Failed, Trial};
 use testbed::{Host, Lab, OPERATOR_IP4, OPERATOR_IP6, Output, Probe};
@@ -84,6 +84,11 @@ impl Stand {
         Ok(outcome.with_context(|| format!("no outcome in {output:?}"))?.standing)
     }
 
+    /// Sets the fuses as the run that closed the gate.
+    pub(crate) fn arm(&self, spec: &GateSpec, back_end: BackEnd, level: usize, hold: u32) -> Result<Standing> {
+        self.outcome(&gate::arm(&spec.mark(), back_end, &turn(spec, level, hold)))
+    }
+
     pub(crate) fn close(&self, spec: &GateSpec, back_end: BackEnd) -> Result<()> {
         let output = self.say(&gate::close(spec, back_end))?;
         ensure!(output.stdout == "result=closed\n" && output.success(), "closing said {output:?}");
@@ -107,6 +112,11 @@ impl Stand {
         let lab = Lab::shared()?;
         Ok([lab.probe(v4, PORT, LIMIT)?, lab.probe(v6, PORT, LIMIT)?])
     }
+}
+
+/// A setting of the fuses by the run that closed the gate.
+pub(crate) fn turn(spec: &GateSpec, level: usize, hold: u32) -> Turn {
+    Turn { level, hold, was: spec.run.clone(), by: spec.driver() }
 }
 
 /// Runs a text of ours in a shell of the host.

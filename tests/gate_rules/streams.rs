@@ -102,7 +102,7 @@ fn allowed_streams_lose_nothing(back_end: BackEnd) -> Result<()> {
                 stand.close(&spec, back_end)?;
                 stand.say(&gate::cut(&spec))?;
                 for level in [0, 1, 2, 3, 2, 0] {
-                    ensure!(stand.outcome(&gate::arm(&spec.mark(), back_end, level, 60))? == Standing::Armed);
+                    ensure!(stand.arm(&spec, back_end, level, 60)? == Standing::Armed);
                 }
                 ensure!(stand.outcome(&gate::open(&spec.run, back_end))? == Standing::Open);
             }
@@ -134,7 +134,7 @@ fn rates_are_kept(back_end: BackEnd) -> Result<()> {
     let stand = Stand::new("rate", back_end)?;
     let mut spec = stand.spec(vec![Stage::Rate(10)]);
     stand.close(&spec, back_end)?;
-    ensure!(stand.outcome(&gate::arm(&spec.mark(), back_end, 1, 60))? == Standing::Armed);
+    ensure!(stand.arm(&spec, back_end, 1, 60)? == Standing::Armed);
     // A burst of one second's worth, then ten a second.
     let count = got(&stand, 3)?;
     ensure!((25..=45).contains(&count), "{count} connections in 3 s at 10/s");

@@ -96,6 +96,8 @@ fn row(cluster: &str, word: &str, members: &[&(Target, Said)]) -> Vec<String> {
     };
     let next = states.iter().filter(|state| state.stands()).min_by_key(|state| state.next_ms());
     let whose = states.first().and_then(|state| state.mark.as_ref());
+    let taken = states.first().map(|state| state.taken_over()).filter(|taken| !taken.is_empty());
+    let taken = taken.map(|taken| format!(", {taken}")).unwrap_or_default();
     vec![
         cluster.to_owned(),
         words::fold(&names),
@@ -104,7 +106,7 @@ fn row(cluster: &str, word: &str, members: &[&(Target, Said)]) -> Vec<String> {
         sum(|state| state.counters.attempts),
         sum(|state| state.counters.admitted),
         sum(|state| state.counters.refused),
-        whose.map(|mark| format!("{} of {}", mark.run, mark.operator)).unwrap_or_default(),
+        whose.map(|mark| format!("{} of {}{taken}", mark.run, mark.operator)).unwrap_or_default(),
     ]
 }
 

@@ -11,10 +11,12 @@ use super::support::*;
 use crate::change::{Change, HostCommand, Inverse, Keep, Op, Part, Target};
 use crate::engine::Fleet;
 use crate::error::Class;
+use crate::event::Event;
 use crate::host::Script;
 use crate::kit::Cluster;
 use crate::runbook::{OnFailure, Policy};
 use crate::steps::{Announced, Look, Step, StepError, Survey};
+use crate::world::ScriptOutput;
 use crate::world::fake::{Fault, Sent};
 
 fn marks() -> [Spec; 1] {
@@ -135,6 +137,23 @@ fn leases_are_renewed_while_the_run_lives_and_again_by_resume() {
         assert!((5..=6).contains(&second), "{second} renewals after the resume");
         assert_eq!(bench.undo().await.class, None);
         assert_eq!(renewals(&bench), 0);
+    });
+}
+
+#[test]
+fn a_lease_that_is_lost_is_asked_for_once_and_never_again() {
+    paused(async {
+        let bench = leased(60);
+        bench.fake.on_script(Box::new(|_, script| {
+            let lost = "result=moved lost=another run sets its fuses now".to_owned();
+            let output = ScriptOutput { status: 0, stdout: lost, stderr: String::new() };
+            (script.body == "set lease renewed").then_some(output)
+        }));
+        let how = How::default();
+        assert_eq!(bench.go(Verb::Run, &how).await.unwrap().class, Some(Class::TimedOut));
+        assert_eq!(renewals(&bench), 1);
+        let lost = |event: &&Event| matches!(event, Event::Trouble { what, again: false, .. } if what.contains("another run sets"));
+        assert_eq!(how.ears.heard.lock().unwrap().iter().filter(lost).count(), 1);
     });
 }
 

@@ -4,10 +4,11 @@
 //! the jumps last: whatever breaks off in between opens by itself or was never shut.
 
 use std::fmt::Write;
+use std::net::Ipv4Addr;
 
-use super::mark::run_field;
+use super::mark::{key, run_field};
 use super::share::{End, bytecode};
-use super::{BackEnd, GateSpec, Mark, Net, Reply, Scope, Side, Stage, Times};
+use super::{BackEnd, Driver, GateSpec, Mark, Net, Reply, Scope, Side, Stage, Times};
 use crate::host::script::quote;
 
 const SYN: &str = "-p tcp --syn";
@@ -38,13 +39,22 @@ pub(super) const LIB: &str = r#"ipt_pick() {
 }
 ipt_owner() { "$v4" -w 5 -S BREAKGLASS-OWNER 2>/dev/null | sed -n 's/.*--comment "breakglass\/1 \([^"]*\)".*/\1/p' | tr '\n' ' '; }
 ipt_there() { "$v4" -w 5 -S BREAKGLASS-OWNER >/dev/null 2>&1; }
-ipt_alive() { ipset list bg_armed 2>/dev/null | grep -q '^[0-9][0-9]* timeout'; }
+ipt_driver() { ipset list bg_driver 2>/dev/null | sed -n 's/.* comment "\([^"]*\)".*/\1/p'; }
+ipt_burns() { ipset list "$1" 2>/dev/null | grep -q '^[0-9][0-9]* timeout'; }
+ipt_alive() { ipt_burns bg_armed; }
 ipt_load() { printf '%s\n' "$2" | "$1-restore" -w 5 --noflush 2>&1; }
 ipt_lock() {
   err=$(ipset create bg_claim hash:ip timeout 60 -exist 2>&1) || fail "ipset does not work here: $err"
-  ipset add bg_claim 192.0.2.1 2>/dev/null || { say result held; fail 'another run is at work on the gate of this host right now'; }
+  tries=0
+  until ipset add bg_claim 192.0.2.1 2>/dev/null; do
+    tries=$((tries + 1))
+    [ "$tries" -le 5 ] || { say result held; fail 'another run is at work on the gate of this host right now'; }
+    sleep 1
+    ipset create bg_claim hash:ip timeout 60 -exist 2>/dev/null
+  done
+  locked=yes
 }
-ipt_unlock() { ipset destroy bg_claim 2>/dev/null; }
+ipt_unlock() { [ -z "${locked:-}" ] || ipset destroy bg_claim 2>/dev/null; locked=; }
 ipt_clear() {
   for t in "$v4" "$v6"; do
     [ -n "$t" ] || continue
@@ -92,6 +102,8 @@ pub(super) fn sets(spec: &GateSpec) -> String {
         fuse(&mut lines, &format!("bg_until_{}", k + 1), seconds.unwrap_or(0));
     }
     lines.push(format!("create bg_confirmed bitmap:port range {low}-{high}"));
+    lines.push("create bg_driver hash:ip family inet comment".to_owned());
+    lines.push(driver(&spec.run, &spec.driver()));
     for v6 in [false, true] {
         let (tail, family) = if v6 { ('6', "inet6") } else { ('4', "inet") };
         let nets = |lines: &mut Vec<String>, name: &str, all: &[Net]| {
@@ -263,8 +275,18 @@ fn jumps(t: &mut Table, spec: &GateSpec) {
     }
 }
 
+/// The line that puts the fuses of the gate of `of` into a run's hands: sets hold no numbers, so an address stands for it.
+fn driver(of: &str, by: &Driver) -> String {
+    format!("add bg_driver {} comment \"{}\" -exist", Ipv4Addr::from(by.key(of)), by.comment())
+}
+
+/// The element that stands for a run in `bg_driver`.
+fn hand(mark: &Mark, run: &str) -> Ipv4Addr {
+    key(&mark.run, run).into()
+}
+
 /// The `ipset restore` text that sets the fuses anew: the long ones first, so that no moment is less shut than it should be.
-pub(super) fn rearm(mark: &Mark, times: &Times) -> String {
+pub(super) fn rearm(mark: &Mark, times: &Times, was: &str, by: &Driver) -> String {
     let mut lines = Vec::new();
     let mut fuse = |name: &str, seconds: Option<u32>| match seconds {
         Some(s) => lines.extend(mark.ports.iter().map(|p| format!("add {name} {p} timeout {s} -exist"))),
@@ -275,6 +297,10 @@ pub(super) fn rearm(mark: &Mark, times: &Times) -> String {
         fuse(&format!("bg_until_{}", k + 1), *seconds);
     }
     lines.extend(mark.ports.iter().map(|p| format!("add bg_confirmed {p} -exist")));
+    if was != by.run {
+        lines.push(format!("del bg_driver {} -exist", hand(mark, was)));
+    }
+    lines.push(driver(&mark.run, by));
     lines.join("\n")
 }
 
@@ -312,14 +338,27 @@ say result closed
     )
 }
 
-/// Sets the fuses of a gate that stands.
-pub(super) fn arm_body(mark: &Mark, times: &Times) -> String {
+/// Sets the fuses of a gate that stands, if `was` or `by` itself set them last. With `renewal`, only if no stage is through.
+pub(super) fn arm_body(mark: &Mark, times: &Times, was: &str, by: &Driver, renewal: bool) -> String {
+    let came = if renewal && !mark.rungs.is_empty() {
+        "ipt_burns bg_until_1 || no moved 'its first stage has come by the kernel'\\''s timetable'\n"
+    } else {
+        ""
+    };
     format!(
-        r#"ipt_alive || {{ say result open; fail 'the gate has run out in the meantime: close it again'; }}
-err=$(printf '%s\n' {} | ipset restore 2>&1) || {{ say result failed; fail "ipset did not take the fuses: $err"; }}
+        r#"ipt_lock
+ipt_alive || no open 'the gate has run out in the meantime: close it again'
+ipset test bg_driver {was} 2>/dev/null || ipset test bg_driver {by} 2>/dev/null || {{
+  driver=$(ipt_driver)
+  say driver "$driver"; no moved "another run sets its fuses now: $driver"
+}}
+{came}err=$(printf '%s\n' {text} | ipset restore 2>&1) || {{ ipt_unlock; say result failed; fail "ipset did not take the fuses: $err"; }}
+ipt_unlock
 say result armed
 "#,
-        quote(&rearm(mark, times)),
+        was = hand(mark, was),
+        by = hand(mark, &by.run),
+        text = quote(&rearm(mark, times, was, by)),
     )
 }
 

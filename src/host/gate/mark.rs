@@ -147,12 +147,51 @@ impl Mark {
     }
 }
 
+/// Who set the fuses last: the run that closed the gate, or a later one that extends it or opens it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Driver {
+    /// The run.
+    pub run: String,
+    /// Who started it.
+    pub operator: String,
+}
+
+impl Driver {
+    /// What the host keeps about it, as harmless as the comments of a [`Mark`].
+    pub(crate) fn comment(&self) -> String {
+        let run = field("run", &self.run);
+        let by = limited("by", &self.operator, COMMENT.saturating_sub(run.len() + 1));
+        format!("{run} {by}")
+    }
+
+    /// The same out of a comment; `None` if this is none of ours.
+    pub(crate) fn read(comment: &str) -> Option<Self> {
+        Mark::read(comment).map(|mark| Self { run: mark.run, operator: mark.operator })
+    }
+
+    /// A number that stands for this run at work on the gate of `of`, where a rule set can ask for it (FNV-1a). Never 0.
+    pub(crate) fn key(&self, of: &str) -> u32 {
+        key(of, &self.run)
+    }
+}
+
+/// See [`Driver::key`].
+pub(crate) fn key(gate: &str, driver: &str) -> u32 {
+    let bytes = gate.bytes().chain([b'/']).chain(driver.bytes());
+    bytes.fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)).max(1)
+}
+
 /// The field that tells a run's gate from another run's, as it stands in the first comment.
 pub(crate) fn run_field(run: &str) -> String {
     field("run", run)
 }
 
 fn field(key: &str, value: &str) -> String {
+    limited(key, value, VALUE)
+}
+
+/// A field of at most so many bytes.
+fn limited(key: &str, value: &str, most: usize) -> String {
     let mut text = format!("{key}=");
     for c in value.chars() {
         let mut one = String::new();
@@ -164,7 +203,7 @@ fn field(key: &str, value: &str) -> String {
                 let _ = write!(one, "%{byte:02X}");
             }
         }
-        if text.len() + one.len() > VALUE {
+        if text.len() + one.len() > most {
             break;
         }
         text.push_str(&one);
@@ -208,6 +247,15 @@ mod tests {
         assert!(fields[0].starts_with("run=20261122-134228-k3v9 by=alice@example.com at=1790000000"));
         assert_eq!(Mark::read(&fields.join(" ")), Some(sample()));
         assert_eq!(Mark::read("something else=1"), None);
+    }
+
+    #[test]
+    fn a_driver_is_read_back_and_never_outgrows_its_comment() {
+        let driver = Driver { run: "r2".into(), operator: "bob@example.com".into() };
+        assert_eq!(Driver::read(&driver.comment()), Some(driver.clone()));
+        let long = Driver { run: "r".repeat(60), operator: "\"é".repeat(90) };
+        assert!(long.comment().len() <= COMMENT && long.comment().is_ascii(), "{}", long.comment());
+        assert_ne!(driver.key("r1"), driver.key("r3"));
     }
 
     #[test]

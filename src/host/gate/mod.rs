@@ -31,8 +31,8 @@ mod survey;
 
 pub use cut::{Cut, cut, parse_cut};
 pub use knock::{Knock, knock, parse_knock};
-pub use mark::{Mark, Rung};
-pub use orders::{Outcome, Standing, arm, close, open, parse_outcome, rules};
+pub use mark::{Driver, Mark, Rung};
+pub use orders::{Outcome, Standing, Turn, arm, close, open, parse_outcome, renew, rules};
 pub use refuse::{Refusal, refuse, refuse_spec};
 pub use state::{Counters, Fuse, GateState, Talker, parse_status, status};
 pub use survey::{ApiProcess, Found, Listener, Manager, Survey, Tool, parse_survey, survey, v6_hole};
@@ -252,6 +252,11 @@ impl GateSpec {
         nets.into_iter().collect()
     }
 
+    /// Who sets its fuses at first.
+    pub fn driver(&self) -> Driver {
+        Driver { run: self.run.clone(), operator: self.operator.clone() }
+    }
+
     /// What the host keeps about the gate.
     pub fn mark(&self) -> Mark {
         Mark {
@@ -330,7 +335,9 @@ mod tests {
         let docs = include_str!("../../../docs/gate.md");
         let all = rules(&sample(), BackEnd::Nft).into_iter().chain(rules(&sample(), BackEnd::IptablesNft));
         let (mark, times) = (sample().mark(), Times::confirmed(2, 0, 900, 60));
-        let fuses = [nft::rearm(&mark, &times), iptables::rearm(&mark, &times)].map(|t| ("confirm".to_owned(), t));
+        let (run, by) = (mark.run.as_str(), sample().driver());
+        let fuses = [nft::rearm(&mark, &times, run, &by, false), iptables::rearm(&mark, &times, run, &by)];
+        let fuses = fuses.map(|t| ("confirm".to_owned(), t));
         // The IPv6 rules of iptables differ from the IPv4 ones in nothing worth a page.
         for (command, text) in all.filter(|(command, _)| !command.starts_with("ip6")).chain(fuses) {
             assert!(docs.contains(&format!("```\n{}\n```", text.trim_end())), "docs/gate.md, `{command}`:\n{text}");

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 
-use super::mark::run_field;
-use super::{GateSpec, Mark, NAME, Net, Reply, Scope, Side, Stage, Times};
+use super::mark::{key, run_field};
+use super::{Driver, GateSpec, Mark, NAME, Net, Reply, Scope, Side, Stage, Times};
 use crate::host::script::quote;
 
 /// Before the filter chains of others (priority 0 and later), after connection tracking and address translation (-200, -100):
@@ -18,7 +18,9 @@ const SYN: &str = "tcp flags & (fin | syn | rst | ack) == syn";
 pub(super) const LIB: &str = r#"nft_there() { have nft && nft -t list table inet breakglass >/dev/null 2>&1; }
 nft_handle() { nft -t -a list table inet breakglass 2>/dev/null | sed -n '1s/.*# handle \([0-9][0-9]*\).*/\1/p'; }
 nft_owner() { nft list chain inet breakglass owner 2>/dev/null | sed -n 's/.*comment "breakglass\/1 \([^"]*\)".*/\1/p' | tr '\n' ' '; }
-nft_alive() { nft list set inet breakglass armed 2>/dev/null | grep -q expires; }
+nft_driver() { nft list set inet breakglass driver 2>/dev/null | sed -n 's/.*comment "\([^"]*\)".*/\1/p'; }
+nft_burns() { nft list set inet breakglass "$1" 2>/dev/null | grep -q expires; }
+nft_alive() { nft_burns armed; }
 nft_load() { printf '%s\n' "$1" | nft -f - 2>&1; }
 "#;
 
@@ -140,7 +142,7 @@ fn nets(t: &mut Text, name: &str, all: &[Net]) {
 }
 
 fn sets(t: &mut Text, spec: &GateSpec) {
-    t.line(1, format!("set claim {{ type mark; elements = {{ {} }} }}", claim(&spec.run)));
+    t.line(1, format!("set driver {{ type mark; elements = {{ {} }} }}", driver(&spec.run, &spec.driver())));
     t.line(1, "set confirmed { type inet_service; }");
     fuse(t, "armed");
     for k in 1..=spec.rungs().len() {
@@ -309,10 +311,9 @@ fn client_hooks(t: &mut Text, scope: &Scope) {
     }
 }
 
-/// A number that stands for the run in the `claim` set, where a transaction can ask for it (FNV-1a).
-fn claim(run: &str) -> String {
-    let hash = run.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
-    format!("{hash:#010x}")
+/// The element of the `driver` set that stands for a run at work on the gate of `of`.
+fn driver(of: &str, by: &Driver) -> String {
+    format!("{:#010x} comment \"{}\"", by.key(of), by.comment())
 }
 
 /// The transaction that closes the gate once its table is loaded, to be gone after `confirm_within` seconds.
@@ -322,23 +323,36 @@ fn claim(run: &str) -> String {
 pub(super) fn arming(spec: &GateSpec) -> String {
     let mark = spec.mark();
     let times = Times::unconfirmed(mark.rungs.len(), spec.confirm_within);
-    format!("{}{}", guard(&mark), fuses(&mark, &times))
+    let by = spec.driver();
+    format!("{}{}{}", takes(&mark, &by.run), taken(&mark, &by), fuses(&mark, &times))
 }
 
 /// The transaction that sets the fuses anew and confirms the gate. It fails as a whole if the gate has burnt down in the
-/// meantime or is another run's: an element that has expired or was never there cannot be deleted.
-pub(super) fn rearm(mark: &Mark, times: &Times) -> String {
+/// meantime, if another run than `was` has set the fuses, or, for a renewal, if a stage is through: an element that has
+/// expired or is not there cannot be deleted.
+pub(super) fn rearm(mark: &Mark, times: &Times, was: &str, by: &Driver, renewal: bool) -> String {
     let ports = ports(mark);
+    let untouched = if renewal && !mark.rungs.is_empty() {
+        format!("delete element inet {NAME} until_1 {{ {ports} }}\n")
+    } else {
+        String::new()
+    };
     format!(
-        "{}delete element inet {NAME} armed {{ {ports} }}\n{}add element inet {NAME} confirmed {{ {ports} }}\n",
-        guard(mark),
+        "{}{}{untouched}delete element inet {NAME} armed {{ {ports} }}\n{}add element inet {NAME} confirmed {{ {ports} }}\n",
+        takes(mark, was),
+        taken(mark, by),
         fuses(mark, times)
     )
 }
 
-fn guard(mark: &Mark) -> String {
-    let claim = claim(&mark.run);
-    format!("delete element inet {NAME} claim {{ {claim} }}\nadd element inet {NAME} claim {{ {claim} }}\n")
+/// Takes the fuses out of a run's hands.
+fn takes(mark: &Mark, was: &str) -> String {
+    format!("delete element inet {NAME} driver {{ {:#010x} }}\n", key(&mark.run, was))
+}
+
+/// Puts them into another's, or the same one's.
+fn taken(mark: &Mark, by: &Driver) -> String {
+    format!("add element inet {NAME} driver {{ {} }}\n", driver(&mark.run, by))
 }
 
 fn ports(mark: &Mark) -> String {
@@ -393,16 +407,30 @@ say result closed
     )
 }
 
-/// Sets the fuses of a gate that stands.
-pub(super) fn arm_body(mark: &Mark, times: &Times) -> String {
+/// Sets the fuses of a gate that stands, if `was` or `by` itself set them last. With `renewal`, only if no stage is through.
+pub(super) fn arm_body(mark: &Mark, times: &Times, was: &str, by: &Driver, renewal: bool) -> String {
+    let load = |hands: &str| format!("err=$(nft_load {})", quote(&rearm(mark, times, hands, by, renewal)));
+    // The reply to an earlier sending of this very order may have been lost.
+    let again = if was == by.run { String::new() } else { format!(" || {}", load(&by.run)) };
+    let came = if renewal && !mark.rungs.is_empty() {
+        "  nft_burns until_1 || no moved 'its first stage has come by the kernel'\\''s timetable'\n"
+    } else {
+        ""
+    };
     format!(
-        r#"err=$(nft_load {}) || {{
-  nft_alive || {{ say result open; fail 'the gate has run out in the meantime: close it again'; }}
-  say result failed; fail "nft did not take the fuses: $err"
+        r#"{first}{again} || {{
+  nft_alive || no open 'the gate has run out in the meantime: close it again'
+  driver=$(nft_driver)
+  case "$driver " in
+  '{mine} '*) ;;
+  *) say driver "$driver"; no moved "another run sets its fuses now: $driver" ;;
+  esac
+{came}  say result failed; fail "nft did not take the fuses: $err"
 }}
 say result armed
 "#,
-        quote(&rearm(mark, times)),
+        first = load(was),
+        mine = run_field(&by.run),
     )
 }
 

@@ -1,6 +1,6 @@
 //! The orders to a host: close, arm, open; and what it answers.
 
-use super::{BackEnd, GateSpec, Mark, Times, iptables, mark, nft};
+use super::{BackEnd, Driver, GateSpec, Mark, Times, iptables, mark, nft};
 use crate::host::script::{Answer, Script};
 
 /// The exact rules that closing writes, as labelled texts: what `plan` prints.
@@ -30,25 +30,60 @@ pub fn close(spec: &GateSpec, back_end: BackEnd) -> Script {
     Script::new("gate.close", body).arg("run", &spec.run).arg("back_end", back_end.word()).arg("spec", said)
 }
 
+/// One setting of the fuses, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// How many stages are through.
+    pub level: usize,
+    /// Seconds until the next one comes by itself.
+    pub hold: u32,
+    /// The run that set them last, as far as is known.
+    pub was: String,
+    /// Who sets them now.
+    pub by: Driver,
+}
+
 /// Sets the fuses of a standing gate: `level` stages are through, the next comes by itself after `hold` seconds, the rest
 /// `mark.step` seconds apart.
 ///
 /// Level 0 on a fresh gate is its confirmation; the same level later is an extension; a higher one opens a stage; a lower
-/// one closes stages again. Fails if the gate has run out or is another run's.
-pub fn arm(mark: &Mark, back_end: BackEnd, level: usize, hold: u32) -> Script {
-    let times = Times::confirmed(mark.rungs.len(), level, hold, mark.step);
+/// one closes stages again. Fails if the gate has run out or is another run's, or if another run than `was` (and `by`) has
+/// set its fuses in the meantime.
+pub fn arm(mark: &Mark, back_end: BackEnd, turn: &Turn) -> Script {
+    fuses("gate.arm", mark, back_end, turn, false).arg("level", turn.level.to_string())
+}
+
+/// Holds a closed gate shut for `hold` seconds more, as long as `by` set its fuses last and no stage has come.
+///
+/// Where that is no longer so it changes nothing and succeeds, saying `lost=WHY`: the gate is not this run's to hold.
+pub fn renew(mark: &Mark, back_end: BackEnd, hold: u32, by: &Driver) -> Script {
+    let turn = Turn { level: 0, hold, was: by.run.clone(), by: by.clone() };
+    fuses("gate.renew", mark, back_end, &turn, true)
+}
+
+/// What is done where an order cannot be carried out: `no RESULT WHY`.
+const REFUSE: &str = r#"no() { [ -z "${locked:-}" ] || ipt_unlock; say result "$1"; fail "$2"; }
+"#;
+/// The same for a renewal.
+const LOSE: &str = r#"no() { [ -z "${locked:-}" ] || ipt_unlock; say result "$1"; say lost "$2"; exit 0; }
+"#;
+
+fn fuses(name: &str, mark: &Mark, back_end: BackEnd, turn: &Turn, renewal: bool) -> Script {
+    let times = Times::confirmed(mark.rungs.len(), turn.level, turn.hold, mark.step);
+    let no = if renewal { LOSE } else { REFUSE };
     let body = match back_end {
-        BackEnd::Nft => nft::arm_body(mark, &times),
-        _ => iptables::arm_body(mark, &times),
+        BackEnd::Nft => nft::arm_body(mark, &times, &turn.was, &turn.by, renewal),
+        _ => iptables::arm_body(mark, &times, &turn.was, &turn.by, renewal),
     };
     let gone =
-        "say result open; fail 'no gate stands here any more: the host was restarted, or its rules were flushed'";
-    Script::new("gate.arm", format!("{}{body}", guarded(back_end, &mark.run, gone)))
+        "no open 'no gate stands here any more: it was opened, or the host was restarted, or its rules were flushed'";
+    Script::new(name, format!("{no}{}{body}", guarded(back_end, &mark.run, gone)))
         .arg("run", &mark.run)
         .arg("back_end", back_end.word())
-        .arg("level", level.to_string())
-        .arg("hold", hold.to_string())
+        .arg("hold", turn.hold.to_string())
         .arg("step", mark.step.to_string())
+        .arg("was", &turn.was)
+        .arg("by", turn.by.comment())
 }
 
 /// Takes the gate of this run away, with everything that belongs to it. A host without a gate answers `open` too.
@@ -57,7 +92,7 @@ pub fn open(run: &str, back_end: BackEnd) -> Script {
         BackEnd::Nft => nft::OPEN_BODY,
         _ => iptables::OPEN_BODY,
     };
-    Script::new("gate.open", format!("{}{body}", guarded(back_end, run, "say result open; return 0")))
+    Script::new("gate.open", format!("{REFUSE}{}{body}", guarded(back_end, run, "say result open; return 0")))
         .arg("run", run)
         .arg("back_end", back_end.word())
 }
@@ -75,8 +110,8 @@ fn guarded(back_end: BackEnd, run: &str, gone: &str) -> String {
 owner=$({f}_owner)
 case " $owner" in
 *' {run} '*) ;;
-*' run='*) say result held; say owner "$owner"; fail "the gate of another run stands here: $owner" ;;
-*) say result foreign; fail 'rules with our name that are not ours are there' ;;
+*' run='*) say owner "$owner"; no held "the gate of another run stands here: $owner" ;;
+*) no foreign 'rules with our name that are not ours are there' ;;
 esac
 "#
     )
@@ -95,6 +130,8 @@ pub enum Standing {
     Open,
     /// Another run's gate; its mark if it could be read.
     Held(Option<Mark>),
+    /// This run's gate, whose fuses are another's now (where it could be read whose), or have gone on by themselves.
+    Moved(Option<Driver>),
     /// Rules with our name that carry no mark of ours.
     Foreign,
     /// The host's tools refused.
@@ -120,6 +157,7 @@ pub fn parse_outcome(stdout: &str) -> Option<Outcome> {
         (Some("armed"), _) => Standing::Armed,
         (Some("open"), _) => Standing::Open,
         (Some("held"), _) => Standing::Held(answer.get("owner").and_then(Mark::read)),
+        (Some("moved"), _) => Standing::Moved(answer.get("driver").and_then(Driver::read)),
         (Some("foreign"), _) => Standing::Foreign,
         (Some(_), _) | (None, Some(_)) => Standing::Failed,
         (None, None) => return None,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackEnd, Mark, iptables, nft};
+use super::{BackEnd, Driver, Mark, iptables, nft};
 use crate::duration::HumanDuration;
 use crate::host::script::{Answer, Script};
 
@@ -20,6 +20,8 @@ pub struct GateState {
     pub back_end: BackEnd,
     /// Whose it is; `None` for rules with our name that are not ours.
     pub mark: Option<Mark>,
+    /// Who set its fuses last.
+    pub driver: Option<Driver>,
     /// Whether its closing was confirmed over a new connection.
     pub confirmed: bool,
     /// Milliseconds until it is open for everybody; 0 for one that has run out.
@@ -100,6 +102,22 @@ impl GateState {
         format!("{who} in {}", HumanDuration(Duration::from_secs(self.next_ms() / 1000)))
     }
 
+    /// The run that set the fuses last, or else the one whose gate it is.
+    pub fn driven_by(&self) -> Option<Driver> {
+        let owner = |mark: &Mark| Driver { run: mark.run.clone(), operator: mark.operator.clone() };
+        self.driver.clone().or_else(|| self.mark.as_ref().map(owner))
+    }
+
+    /// Who sets the fuses now, where that is another run than the one that closed it, in words; else empty.
+    pub fn taken_over(&self) -> String {
+        match (&self.driver, &self.mark) {
+            (Some(driver), Some(mark)) if driver.run != mark.run => {
+                format!("in the hands of run {} of {}", driver.run, driver.operator)
+            }
+            _ => String::new(),
+        }
+    }
+
     /// Milliseconds until the next stage (or at last everybody) comes by itself.
     pub fn next_ms(&self) -> u64 {
         self.fuses.iter().map(|f| f.left_ms).find(|ms| *ms > 0).unwrap_or(self.armed_ms)
@@ -109,7 +127,13 @@ impl GateState {
 impl fmt::Display for GateState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.now(), self.back_end)?;
-        if self.stands() { write!(f, ", {} by itself", self.then()) } else { Ok(()) }
+        if self.stands() {
+            write!(f, ", {} by itself", self.then())?;
+            let taken = self.taken_over();
+            if taken.is_empty() { Ok(()) } else { write!(f, ", {taken}") }
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -125,6 +149,7 @@ read -r up rest </proc/uptime; say uptime "$up"
 if nft_there; then
   say back_end nft
   say owner "$(nft_owner)"
+  say driver "$(nft_driver)"
   for set in armed confirmed $(nft -t list table inet breakglass | sed -n 's/^[[:space:]]*set \(until_[0-9]*\) {{$/\1/p'); do
     say "set.$set" "$(nft list set inet breakglass "$set" 2>/dev/null)"
   done
@@ -137,6 +162,7 @@ for flavour in iptables-nft iptables-legacy; do
   ipt_pick "$flavour" && ipt_there || continue
   say back_end "$flavour"
   say owner "$(ipt_owner)"
+  say driver "$(ipt_driver)"
   for set in $(ipset list -n 2>/dev/null | sed -n -e '/^bg_until_/p' -e '/^bg_armed$/p' -e '/^bg_confirmed$/p'); do
     say "set.${{set#bg_}}" "$(ipset list "$set" 2>/dev/null | sed -n '/^[0-9]/p')"
   done
@@ -169,6 +195,7 @@ pub fn parse_status(stdout: &str) -> Option<Option<GateState>> {
     }
     let back_end = BackEnd::from_word(word)?;
     let mark = answer.get("owner").and_then(Mark::read);
+    let driver = answer.get("driver").and_then(Driver::read);
     let fuse = |name: &str| answer.get(&format!("set.{name}")).map_or(0, left_ms);
     let known = (1..).take_while(|k| answer.pairs().any(|(key, _)| key == format!("set.until_{k}")));
     let fuses = known.map(|k| Fuse { left_ms: fuse(&format!("until_{k}")) }).collect();
@@ -183,6 +210,7 @@ pub fn parse_status(stdout: &str) -> Option<Option<GateState>> {
     Some(Some(GateState {
         back_end,
         mark,
+        driver,
         confirmed,
         armed_ms: fuse("armed"),
         fuses,

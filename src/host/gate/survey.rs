@@ -9,8 +9,9 @@ use super::{BackEnd, GateSpec, Mark, Side, iptables, nft};
 use crate::host::script::{Answer, Script, quote};
 
 /// Loads a table of every construct the gate uses into the kernel's checker (`-c`), which throws it away again.
-const NFT_TRY: &str = r"nft_try() { printf '%s\n' 'table inet breakglass_try {
+const NFT_TRY: &str = r#"nft_try() { printf '%s\n' 'table inet breakglass_try {
 set s { type inet_service; flags timeout; elements = { 1 timeout 1s } }
+set d { type mark; elements = { 0x1 comment "run=x" } }
 set t { type ipv4_addr; flags dynamic,timeout; timeout 60s; size 16; counter; }
 chain r { reject with tcp reset
 }
@@ -19,7 +20,7 @@ tcp flags & (fin | syn | rst | ack) == syn update @t { ip saddr }
 tcp dport @s jhash ip6 saddr mod 100 seed 0x1 < 5 goto r
 }
 }' | nft -c -f - 2>&1; }
-";
+"#;
 
 /// Where kubeadm and its kin keep static pods, unless the kit says otherwise.
 const MANIFESTS: &str = "/etc/kubernetes/manifests";

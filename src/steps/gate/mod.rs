@@ -6,7 +6,7 @@ use super::{Look, StepError};
 use crate::change::{HostCommand, Op, Part, Target};
 use crate::duration::HumanDuration;
 use crate::host::Script;
-use crate::host::gate::{self, GateState, Mark, Talker};
+use crate::host::gate::{self, Driver, GateState, Mark, Talker};
 use crate::kit::{Cluster, Host};
 
 pub(super) mod health;
@@ -104,6 +104,11 @@ fn broke_off(target: &Target, what: &str, stderr: &str) -> StepError {
         why: format!("{target}: the gate's {what} broke off: {}", stderr.trim()),
         hint: Some(format!("breakglass gate status --targets {}", target.short())),
     }
+}
+
+/// The run that looks, as the one that sets fuses.
+pub(super) fn driver(look: Look<'_>) -> Driver {
+    Driver { run: look.mark.run.clone(), operator: look.mark.operator.clone() }
 }
 
 /// An order to the host. All of them may be repeated: each sets a state, and looks whose gate it is first.
