@@ -199,6 +199,11 @@ impl OnTarget<'_> {
     ///
     /// A look that only waits says neither: what is under way may still go wrong.
     fn settle(&self, history: &History, survey: &Survey) -> Result<(), JournalLost> {
+        for record in history.changes.iter().filter(|record| survey.arrived.contains(&record.id)) {
+            let said = "it arrived after the look that had not found it made";
+            self.engine.record.append(Entry::Done { id: record.id, said: said.into() })?;
+            self.ended(record.id, &record.change, ChangeEnd::Done, said, Duration::ZERO);
+        }
         if survey.changes.is_empty() && survey.waiting_for.is_some() {
             return Ok(());
         }

@@ -209,6 +209,8 @@ fn legal(from: ChangeState, to: ChangeState) -> bool {
         (from, to),
         (Intended, Done | Failed | Unknown | NotMade)
             | (Unknown, Done | NotMade | Undoing)
+            // It arrived after the look that missed it.
+            | (NotMade, Done)
             | (Intended | Done | Undoing | Stuck, Undoing)
             | (Undoing, Undone | Stuck)
     )
@@ -239,6 +241,7 @@ mod tests {
                 (Unknown, Done),
                 (Unknown, NotMade),
                 (Unknown, Undoing),
+                (NotMade, Done),
                 (Undoing, Undoing),
                 (Undoing, Undone),
                 (Undoing, Stuck),

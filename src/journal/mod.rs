@@ -184,7 +184,7 @@ pub enum Entry {
         /// What was seen of it.
         why: String,
     },
-    /// A new survey found that a change whose reply was lost had not been made.
+    /// A new survey found that a change whose reply was lost had not been made; not yet, if `Done` follows.
     NotMade {
         /// The change.
         id: u32,

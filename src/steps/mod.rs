@@ -108,6 +108,8 @@ pub struct Survey {
     pub ask: Option<Question>,
     /// What was seen and belongs in the report and the journal, one sentence each.
     pub saw: Vec<String>,
+    /// Changes, by number, that an earlier look found not made and this one finds made: they arrived in between.
+    pub arrived: Vec<u32>,
 }
 
 impl Survey {

@@ -9,16 +9,21 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::kube_object::{self, Seen, text};
-use super::{Announced, Kind, Look, ObjectRef, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, History, Kind, Look, ObjectRef, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Body, Change, Holds, Inverse, Keep, KubeCall, Method, Op, Target};
 use crate::duration::HumanDuration;
+use crate::journal::ChangeState;
 use crate::kit::Cluster;
 use crate::world::Accept;
 
 const KEY: &str = "park";
 /// The node label that no node has.
 const PARKED: &str = "breakglass.io/parked";
+/// Where the run's id is left in an object that has no node selector for it.
+const MARK: &str = "/metadata/annotations/breakglass.io~1parked";
+const ANNOTATIONS: &str = "/metadata/annotations";
 const UID: &str = "<uid seen by the GET>";
+const RUN: &str = "<this run>";
 
 /// The kind.
 pub(super) struct Park;
@@ -87,13 +92,39 @@ impl How {
         }
     }
 
-    /// Whether the field says that it is parked already, and by whom.
-    fn parked(self, now: &Value) -> Option<String> {
+    /// Whether the field says that it is parked already, and how.
+    fn parked(self, now: &Value) -> Option<&'static str> {
         match self {
-            Self::Nowhere => now.get(PARKED).map(|run| format!("is parked already, by run {}", run.as_str().unwrap_or("?"))),
-            Self::Zero => (*now == json!(0)).then(|| "is at 0 replicas already".into()),
-            Self::Suspend => (*now == json!(true)).then(|| "is suspended already".into()),
+            Self::Nowhere => now.get(PARKED).map(|_| "is parked already"),
+            Self::Zero => (*now == json!(0)).then_some("is at 0 replicas already"),
+            Self::Suspend => (*now == json!(true)).then_some("is suspended already"),
         }
+    }
+
+    /// The run that parked a parked object, if it was one of ours.
+    fn by(self, object: &Value) -> Option<&str> {
+        match self {
+            Self::Nowhere => object.pointer(self.field())?.get(PARKED)?.as_str(),
+            Self::Zero | Self::Suspend => object.pointer(MARK)?.as_str(),
+        }
+    }
+
+    /// Ops that leave the run's id in an object with these annotations. A node selector has it in its own value.
+    fn mark(self, annotations: &Value, run: &str) -> Vec<Value> {
+        match self {
+            Self::Nowhere => Vec::new(),
+            _ if annotations.is_object() => vec![json!({"op": "add", "path": MARK, "value": run})],
+            _ => vec![
+                json!({"op": "test", "path": ANNOTATIONS, "value": null}),
+                json!({"op": "add", "path": ANNOTATIONS, "value": {PARKED: run}}),
+            ],
+        }
+    }
+
+    /// Ops that take the mark away: the first for before, the second for after the field is put back.
+    fn unmark(self, run: &str) -> Option<(Value, Value)> {
+        let ops = (json!({"op": "test", "path": MARK, "value": run}), json!({"op": "remove", "path": MARK}));
+        (self != Self::Nowhere).then_some(ops)
     }
 
     /// The field's value once parked.
@@ -127,7 +158,8 @@ impl Kind for Park {
         "Takes a workload out of the way without deleting it: a DaemonSet gets a node selector that no node fits, a \
          Deployment, StatefulSet or ReplicaSet 0 replicas, a CronJob or Job is suspended. Two requests: a GET, and a \
          JSON patch that tests the uid and the old value of the one field it changes, so that a busy controller's \
-         status updates do not stand in its way. `undo` puts the old value back, only if the field still has ours. \
+         status updates do not stand in its way. The run's id is left in the object (as the node selector's value, or in \
+         the annotation breakglass.io/parked). `undo` puts the old value back, only if both still are as we left them. \
          Pods go when the controllers work: follow with `wait-for` and `podsGone`."
     }
 
@@ -170,19 +202,24 @@ impl Step for Parking {
         };
         let seen = json!(format!("<{} seen by the GET>", self.how.field()));
         let parked = match self.how {
-            How::Nowhere => json!({"<node selector seen by the GET>": "<its value>", PARKED: "<this run>"}),
+            How::Nowhere => json!({"<node selector seen by the GET>": "<its value>", PARKED: RUN}),
             _ => self.how.value(&Value::Null, ""),
         };
-        vec![
+        let patch = |annotations: &Value, times, why| Announced {
+            what: Sends::Op(Box::new(Op::Kube(self.patch(&self.parking_ops(UID, &seen, &parked, annotations, RUN), None)))),
+            writes: true,
+            times,
+            why,
+        };
+        let mut all = vec![
             get(Times::Once, "sees its uid and the value that undo puts back"),
-            Announced {
-                what: Sends::Op(Box::new(Op::Kube(self.patch(&self.parking_ops(UID, &seen, &parked), None)))),
-                writes: true,
-                times: Times::Once,
-                why: format!("parks it {}", self.how.effect()),
-            },
-            get(Times::AtMost(3), "looks again when the PATCH was refused or its reply was lost"),
-        ]
+            patch(&json!({}), Times::Once, format!("parks it {}", self.how.effect())),
+        ];
+        if self.how != How::Nowhere {
+            all.push(patch(&Value::Null, Times::AtMost(1), "instead, when it has no annotations yet".into()));
+        }
+        all.push(get(Times::AtMost(3), "looks again when the PATCH was refused or its reply was lost"));
+        all
     }
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
@@ -196,9 +233,15 @@ impl Step for Parking {
             };
             let now = object.pointer(self.how.field()).unwrap_or(&Value::Null);
             if let Some(parked) = self.how.parked(now) {
-                return Ok(Survey::done().saw(format!("{} {parked}", self.object)));
+                let by = self.how.by(&object);
+                let who = by.map_or_else(String::new, |run| format!(", by run {run}"));
+                let mut survey = Survey::done().saw(format!("{} {parked}{who}", self.object));
+                if by == Some(&look.mark.run) {
+                    survey.arrived.extend(arrived(look.history));
+                }
+                return Ok(survey);
             }
-            let mut survey = Survey::change(self.change(text(&object, "/metadata/uid"), now, &look.mark.run));
+            let mut survey = Survey::change(self.change(&object, now, &look.mark.run));
             survey.saw.extend(kube_object::comes_back(&self.object, &object));
             Ok(survey)
         }
@@ -206,10 +249,21 @@ impl Step for Parking {
     }
 }
 
+/// The PATCH that must have parked it, when the object has our mark and no look has found one made: the newest that a
+/// look had given up.
+fn arrived(history: &History) -> Option<u32> {
+    let ours = || history.changes.iter().rev().filter(|record| record.change.key == KEY);
+    let told = ours().any(|record| record.state.is_open() || record.state == ChangeState::Done);
+    let missed = ours().find(|record| record.state == ChangeState::NotMade).map(|record| record.id);
+    missed.filter(|_| !told)
+}
+
 impl Parking {
-    fn change(&self, uid: &str, now: &Value, run: &str) -> Change {
+    fn change(&self, object: &Value, now: &Value, run: &str) -> Change {
+        let uid = text(object, "/metadata/uid");
         let parked = self.how.value(now, run);
-        let ops = self.parking_ops(uid, now, &parked);
+        let annotations = object.pointer(ANNOTATIONS).unwrap_or(&Value::Null);
+        let ops = self.parking_ops(uid, now, &parked, annotations, run);
         let by_hand = format!(
             "kubectl patch {} {} {}--type=json -p '{ops}'",
             self.object.resource(),
@@ -220,7 +274,7 @@ impl Parking {
             key: KEY.into(),
             op: Op::Kube(self.patch(&ops, None)),
             guard: format!("{} still has uid {uid}, and {} is still {now}", self.object, self.how.field()),
-            inverse: self.unpark(now, &parked),
+            inverse: self.unpark(now, &parked, run),
             because: format!("{} is to run {}", self.object, self.how.effect()),
             by_hand,
             deadline_secs: self.with.deadline.0.as_secs().max(1),
@@ -228,26 +282,30 @@ impl Parking {
         }
     }
 
-    fn parking_ops(&self, uid: &str, now: &Value, parked: &Value) -> Value {
+    fn parking_ops(&self, uid: &str, now: &Value, parked: &Value, annotations: &Value, run: &str) -> Value {
         let field = self.how.field();
-        json!([
-            {"op": "test", "path": "/metadata/uid", "value": uid},
-            {"op": "test", "path": field, "value": now},
-            {"op": "add", "path": field, "value": parked},
-        ])
+        let mut ops = vec![
+            json!({"op": "test", "path": "/metadata/uid", "value": uid}),
+            json!({"op": "test", "path": field, "value": now}),
+            json!({"op": "add", "path": field, "value": parked}),
+        ];
+        ops.extend(self.how.mark(annotations, run));
+        Value::Array(ops)
     }
 
     /// Puts the old value back, if the field still has ours. No uid: what was deleted and put back meanwhile is parked still.
-    fn unpark(&self, before: &Value, parked: &Value) -> Inverse {
+    fn unpark(&self, before: &Value, parked: &Value, run: &str) -> Inverse {
         let field = self.how.field();
         let test = json!({"op": "test", "path": field, "value": parked});
+        let (ours, unmark) = self.how.unmark(run).unzip();
         let put = if before.is_null() {
             json!({"op": "remove", "path": field})
         } else {
             json!({"op": "replace", "path": field, "value": before})
         };
         let holds = Holds { path: self.object.path(), fields: vec![(field.into(), before.clone())] };
-        Inverse::By(Box::new(Op::Kube(self.patch(&json!([test, put]), Some(holds)))))
+        let ops: Vec<Value> = [Some(test), ours, Some(put), unmark].into_iter().flatten().collect();
+        Inverse::By(Box::new(Op::Kube(self.patch(&Value::Array(ops), Some(holds)))))
     }
 
     fn patch(&self, ops: &Value, holds: Option<Holds>) -> KubeCall {

@@ -1,5 +1,7 @@
 //! One op goes wrong, each in its turn.
 
+use serde_json::json;
+
 use super::support::*;
 use crate::error::Class;
 use crate::runbook::OnFailure;
@@ -43,7 +45,7 @@ fn a_policy_of_undo_takes_back_at_once() {
 fn a_lost_reply_is_looked_into_and_the_run_goes_on() {
     paused(async {
         let Ideal { before, after, ops, .. } = ideal().await;
-        for fault in [Fault::LoseMade, Fault::LoseNotMade, Fault::Hang] {
+        for fault in [Fault::LoseMade, Fault::LoseNotMade, Fault::Hang, Fault::Late] {
             for number in 1..=ops {
                 let bench = Bench::everything();
                 bench.fake.fault(number, fault);
@@ -65,7 +67,7 @@ fn an_unknown_outcome_is_named_and_is_neither_done_nor_failed() {
     paused(async {
         for fault in [Fault::LoseMade, Fault::LoseNotMade] {
             for (kind, with) in [("delete", "ds/telemetry/agent"), ("park", "ds/telemetry/agent")] {
-                let specs = [("one", kind, serde_json::json!({"object": with}))];
+                let specs = [("one", kind, json!({"object": with}))];
                 let bench = Bench::new(world(&["east"]), plan(&["east"], &specs, &policy()));
                 let before = bench.fake.snapshot();
                 bench.fake.fault(1, fault);
@@ -128,7 +130,7 @@ fn a_refused_inverse_is_stuck_and_all_others_are_taken_back() {
 fn looks_are_repeated_as_often_as_the_policy_says() {
     paused(async {
         let patient = crate::runbook::Policy { retries: 2, ..policy() };
-        let specs = [("kill", "delete", serde_json::json!({"object": "ds/telemetry/agent", "whenUnsaved": "stop"}))];
+        let specs = [("kill", "delete", json!({"object": "ds/telemetry/agent", "whenUnsaved": "stop"}))];
         for (denied, class) in [(2, None), (3, Some(Class::NoRoute))] {
             let bench = Bench::new(world(&["east"]), plan(&["east"], &specs, &patient));
             bench.fake.deny_reads(denied);
@@ -142,12 +144,50 @@ fn looks_are_repeated_as_often_as_the_policy_says() {
 #[test]
 fn an_object_that_changed_between_look_and_write_is_looked_at_again() {
     paused(async {
-        let specs = [("park", "park", serde_json::json!({"object": "deploy/telemetry/gateway"}))];
+        let specs = [("park", "park", json!({"object": "deploy/telemetry/gateway"}))];
         let bench = Bench::new(world(&["east"]), plan(&["east"], &specs, &policy()));
         bench.fake.meddle(1, "east", |o| o.edit(DEPLOY, |d| d["spec"]["replicas"] = 5.into()));
         let report = bench.run().await;
         assert_eq!((report.class, bench.fake.ops()), (None, 2), "{}", report.why);
         bench.undo().await;
         bench.fake.objects("east", |o| assert_eq!(o.at(DEPLOY).unwrap()["spec"]["replicas"], 5));
+    });
+}
+
+/// The reply is lost, a look finds nothing, and then it arrives after all: the second one is refused by its own guard.
+#[test]
+fn what_arrives_after_the_look_is_ours_and_is_taken_back() {
+    paused(async {
+        for object in ["ds/telemetry/collector", "deploy/telemetry/gateway", "cj/telemetry/sweep"] {
+            let specs = [("one", "park", json!({ "object": object }))];
+            let bench = Bench::new(world(&["east"]), plan(&["east"], &specs, &policy()));
+            let before = bench.fake.snapshot();
+            bench.fake.fault(1, Fault::Late);
+            let report = bench.run().await;
+            assert_eq!((report.class, report.tally.done), (None, 1), "{object}: {}", report.why);
+            assert_ne!(bench.fake.snapshot(), before, "{object}");
+            assert_eq!(bench.undo().await.class, None, "{object}");
+            assert_eq!(bench.fake.snapshot(), before, "{object}");
+        }
+    });
+}
+
+/// Two of us at the same moment: the other one's comes first, and is not ours to take back.
+#[test]
+fn what_somebody_else_parked_meanwhile_is_not_ours() {
+    paused(async {
+        let specs = [("one", "park", json!({"object": "deploy/telemetry/gateway"}))];
+        let bench = Bench::new(world(&["east"]), plan(&["east"], &specs, &policy()));
+        bench.fake.fault(1, Fault::LoseNotMade);
+        bench.fake.meddle(2, "east", |o| {
+            o.edit(DEPLOY, |d| {
+                d["spec"]["replicas"] = 0.into();
+                d["metadata"]["annotations"] = json!({"breakglass.io/parked": "another run"});
+            });
+        });
+        let report = bench.run().await;
+        assert_eq!((report.class, report.tally.done), (None, 0), "{}", report.why);
+        assert_eq!(bench.undo().await.class, None);
+        bench.fake.objects("east", |o| assert_eq!(o.at(DEPLOY).unwrap()["spec"]["replicas"], 0));
     });
 }

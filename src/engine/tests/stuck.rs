@@ -37,6 +37,11 @@ fn what_somebody_else_put_back_needs_no_taking_back() {
         bench.fake.objects("east", |o| o.edit(DEPLOY, |d| d["spec"]["replicas"] = 3.into()));
         let report = bench.undo().await;
         assert_eq!(report.class, None, "{}", report.why);
+        // What they left of ours is the mark alone.
+        bench.fake.objects("east", |o| {
+            assert!(o.at(DEPLOY).unwrap()["metadata"]["annotations"].is_object());
+            o.edit(DEPLOY, |d| d["metadata"]["annotations"] = json!({}));
+        });
         assert_eq!(bench.fake.snapshot(), before);
     });
 }

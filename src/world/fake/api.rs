@@ -45,6 +45,10 @@ impl Objects {
 
     fn store(&mut self, path: &str, mut object: Value) {
         self.version += 1;
+        // No server keeps an empty map.
+        if object.pointer("/metadata/annotations").is_some_and(|map| *map == json!({})) {
+            object["metadata"].as_object_mut().map(|metadata| metadata.remove("annotations"));
+        }
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         self.by_path.insert(path.to_owned(), object);
     }

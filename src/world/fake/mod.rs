@@ -29,6 +29,8 @@ pub(crate) enum Fault {
     LoseNotMade,
     /// It never arrives, and whoever performs it never returns.
     Hang,
+    /// The reply is lost, and it arrives only just before the next op.
+    Late,
 }
 
 /// Something that was sent.
@@ -62,6 +64,8 @@ struct State {
     /// From which op on, and how often.
     deny_after: Option<(usize, usize)>,
     meddlers: BTreeMap<usize, Meddler>,
+    /// What is still on its way.
+    late: Vec<(Target, Op)>,
     answers: BTreeMap<String, VecDeque<KubeAnswer>>,
     scripts: Option<Answering>,
     ops: usize,
@@ -270,6 +274,9 @@ impl Writes for Fake {
                 state.ops += 1;
                 state.sent.push(Sent::Op(target.clone(), op.clone()));
                 let number = state.ops;
+                for (target, op) in std::mem::take(&mut state.late) {
+                    state.make(&target, &op);
+                }
                 if let Some((cluster, meddle)) = state.meddlers.remove(&number) {
                     meddle(state.clusters.entry(cluster).or_default());
                 }
@@ -293,6 +300,10 @@ impl Writes for Fake {
                     Outcome::Unknown("the connection was reset".into())
                 }
                 Some(Fault::Hang) => std::future::pending().await,
+                Some(Fault::Late) => {
+                    self.state().late.push((target.clone(), op.clone()));
+                    Outcome::Unknown("the connection was reset".into())
+                }
             }
         }
         .boxed()
