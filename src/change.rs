@@ -191,12 +191,20 @@ pub struct Holds {
     pub path: String,
     /// JSON pointers into it, each with the value that must stand there; `Null`: nothing may stand there.
     pub fields: Vec<(String, Value)>,
+    /// The object must also be what the op's own body says, but for what a server sets by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub as_sent: bool,
 }
 
 impl Holds {
-    /// Whether an object is in this state.
-    pub fn seen_in(&self, object: &Value) -> bool {
-        self.fields.iter().all(|(pointer, value)| object.pointer(pointer).unwrap_or(&Value::Null) == value)
+    /// Where an object differs from this state, as JSON pointers; nothing: it is in it. `sent` is the op's body.
+    pub fn differs(&self, object: &Value, sent: Option<&Value>) -> Vec<String> {
+        let differs = |(pointer, value): &&(String, Value)| object.pointer(pointer).unwrap_or(&Value::Null) != value;
+        let mut all: Vec<String> = self.fields.iter().filter(differs).map(|(pointer, _)| pointer.clone()).collect();
+        if self.as_sent {
+            all.extend(sent.into_iter().flat_map(|sent| crate::saved::differs(sent, object)));
+        }
+        all
     }
 }
 

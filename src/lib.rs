@@ -14,8 +14,8 @@
 //! - `host`: what is said to hosts, as pure text
 //! - `kit`: clusters, hosts, credentials
 //! - `sandbox`: the embedded practice cluster
-//! - `change`, `duration`, `event`, `error`, `process`, `refusal`, `words`, `yaml`: small shared values, for
-//!   everybody
+//! - `change`, `duration`, `event`, `error`, `process`, `refusal`, `saved`, `words`, `yaml`: small shared values,
+//!   for everybody
 
 pub mod change;
 pub mod cli;
@@ -33,6 +33,7 @@ pub mod refusal;
 pub mod render;
 pub mod runbook;
 pub mod sandbox;
+pub mod saved;
 pub mod steps;
 pub mod words;
 pub mod world;

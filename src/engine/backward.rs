@@ -181,10 +181,11 @@ async fn by(engine: Engine<'_>, record: &ChangeRecord, mut op: Op) -> Back {
             Outcome::Failed(why) => (why, false),
             Outcome::Unknown(why) => (why, true),
         };
-        match holds(engine, &record.target, &op).await {
-            Some(true) => return Back::Undone(format!("a look found it as it was ({why})")),
-            _ if !lost => return Back::Stuck(why),
-            Some(false) | None => {}
+        match differs(engine, &record.target, &op).await {
+            Some(all) if all.is_empty() => return Back::Undone(format!("a look found it as it was ({why})")),
+            Some(all) if !lost => return Back::Stuck(format!("{why}; what is there differs at {}", all.join(", "))),
+            None if !lost => return Back::Stuck(why),
+            _ => {}
         }
         tries -= 1;
         if tries == 0 || engine.cancel.level() >= Stop::Soon {
@@ -193,9 +194,9 @@ async fn by(engine: Engine<'_>, record: &ChangeRecord, mut op: Op) -> Back {
     }
 }
 
-/// Whether the state that an op wants is there; `None` when that cannot be seen.
-async fn holds(engine: Engine<'_>, target: &Target, op: &Op) -> Option<bool> {
-    let Op::Kube(KubeCall { holds: Some(holds), .. }) = op else { return None };
+/// Where what is there differs from the state that an op wants; `None` when that cannot be seen.
+async fn differs(engine: Engine<'_>, target: &Target, op: &Op) -> Option<Vec<String>> {
+    let Op::Kube(KubeCall { holds: Some(holds), body, .. }) = op else { return None };
     let read = KubeRead { path: holds.path.clone(), accept: Accept::Json, limit: LOOK_LIMIT };
     let answer = tokio::select! {
         answer = engine.world.kube(target, &read) => answer.ok()?,
@@ -203,8 +204,10 @@ async fn holds(engine: Engine<'_>, target: &Target, op: &Op) -> Option<bool> {
         () = engine.cancel.reached(Stop::Now) => return None,
     };
     match answer.code {
-        200 => Some(holds.seen_in(&answer.json())),
-        404 => Some(false),
+        200 => {
+            let sent = body.bytes().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            Some(holds.differs(&answer.json(), sent.as_ref()))
+        }
         _ => None,
     }
 }

@@ -16,6 +16,7 @@ use crate::change::{Blob, Body, Change, Holds, Inverse, Keep, KubeCall, Method, 
 use crate::duration::HumanDuration;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
+use crate::saved;
 use crate::world::Accept;
 
 const KEY: &str = "delete";
@@ -111,7 +112,10 @@ impl Kind for Delete {
         "Deletes one object by its exact name. Two requests: a GET that saves the object beside the journal, and a \
          DELETE with the uid that the GET saw as precondition; one with `save: false`. When the reply to the DELETE is \
          lost, one GET more says what came of it: gone, another uid or a deletion timestamp all mean that it was done. \
-         `undo` creates the saved object again, without what the server had set. What the object owned (pods) goes \
+         `undo` creates the saved object again, without what the server had set and without its owners: an owner that \
+         is gone by then would have it collected as garbage at once, and a controller takes back what its selector fits. \
+         Where an object of that name is there already, `undo` compares spec, labels and data with the saved ones, and \
+         names what differs instead of taking it for the saved one. What the object owned (pods) goes \
          only when the garbage collector works: follow with `wait-for` and `podsGone`."
     }
 
@@ -244,6 +248,7 @@ impl Deletion {
         }
         let mut survey = Survey::change(self.change(Some(uid), self.put_back(object)));
         survey.saw.extend(kube_object::comes_back(&self.object, object));
+        survey.saw.extend(self.without_owner(object));
         Ok(survey)
     }
 
@@ -269,6 +274,12 @@ impl Deletion {
         }
         let inverse = if self.with.save { self.put_back(&object) } else { self.unsaved("save: false") };
         Ok(Survey::change(self.change(Some(uid), inverse)))
+    }
+
+    /// What undo will not restore.
+    fn without_owner(&self, object: &Value) -> Option<String> {
+        let owned = object.pointer("/metadata/ownerReferences").and_then(Value::as_array).is_some_and(|all| !all.is_empty());
+        owned.then(|| format!("undo would put {} back without its owner: nobody can know now whether it will be there", self.object))
     }
 
     fn going(&self, object: &Value, since: &str) -> String {
@@ -333,7 +344,7 @@ impl Deletion {
         if matches!(self.object.plural.as_str(), "namespaces" | "customresourcedefinitions") {
             return Inverse::Impossible(format!("all that was in {} went with it", self.object));
         }
-        let Ok(bytes) = serde_json::to_vec(&cleaned(object)) else {
+        let Ok(bytes) = serde_json::to_vec(&saved::cleaned(object)) else {
             return self.unsaved("it could not be encoded");
         };
         Inverse::By(Box::new(Op::Kube(KubeCall {
@@ -348,6 +359,7 @@ impl Deletion {
             holds: Some(Holds {
                 path: self.object.path(),
                 fields: vec![("/metadata/deletionTimestamp".into(), Value::Null)],
+                as_sent: true,
             }),
         })))
     }
@@ -358,74 +370,5 @@ fn precondition(change: &Change) -> Option<&str> {
     match &change.op {
         Op::Kube(KubeCall { body: Body::Json(options), .. }) => options.pointer("/preconditions/uid")?.as_str(),
         _ => None,
-    }
-}
-
-/// An object without what the server sets, so that it can be created again.
-fn cleaned(object: &Value) -> Value {
-    const SET_BY_SERVER: [&str; 8] = [
-        "uid",
-        "resourceVersion",
-        "creationTimestamp",
-        "generation",
-        "managedFields",
-        "selfLink",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-    ];
-    let mut object = object.clone();
-    if let Some(map) = object.as_object_mut() {
-        map.remove("status");
-    }
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        SET_BY_SERVER.iter().for_each(|field| drop(metadata.remove(*field)));
-    }
-    // A Service keeps its address: others have it in their configuration. A Job's selector names its old uid.
-    if object["kind"] == "Job" && object.pointer("/spec/manualSelector") != Some(&Value::Bool(true)) {
-        drop(object["spec"].as_object_mut().map(|spec| spec.remove("selector")));
-        for labels in ["/metadata/labels", "/spec/template/metadata/labels"] {
-            if let Some(labels) = object.pointer_mut(labels).and_then(Value::as_object_mut) {
-                labels.remove("controller-uid");
-                labels.remove("batch.kubernetes.io/controller-uid");
-            }
-        }
-    }
-    object
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_server_sets_is_taken_out_and_all_else_is_kept() {
-        let object = json!({
-            "kind": "DaemonSet",
-            "metadata": {"name": "agent", "uid": "1", "resourceVersion": "2", "generation": 3, "managedFields": [],
-                "creationTimestamp": "x", "labels": {"app": "agent"}, "finalizers": ["a/b"],
-                "ownerReferences": [{"uid": "9"}]},
-            "spec": {"selector": {"matchLabels": {"app": "agent"}}},
-            "status": {"numberReady": 3},
-        });
-        let expected = json!({
-            "kind": "DaemonSet",
-            "metadata": {"name": "agent", "labels": {"app": "agent"}, "finalizers": ["a/b"],
-                "ownerReferences": [{"uid": "9"}]},
-            "spec": {"selector": {"matchLabels": {"app": "agent"}}},
-        });
-        assert_eq!(cleaned(&object), expected);
-    }
-
-    #[test]
-    fn a_job_is_made_anew_without_the_selector_that_named_its_uid() {
-        let job = json!({
-            "kind": "Job",
-            "metadata": {"name": "x", "labels": {"controller-uid": "1", "app": "x"}},
-            "spec": {"selector": {"matchLabels": {"controller-uid": "1"}},
-                "template": {"metadata": {"labels": {"batch.kubernetes.io/controller-uid": "1"}}}},
-        });
-        let cleaned = cleaned(&job);
-        assert_eq!(cleaned["metadata"]["labels"], json!({"app": "x"}));
-        assert_eq!(cleaned["spec"], json!({"template": {"metadata": {"labels": {}}}}));
     }
 }

@@ -303,7 +303,7 @@ impl Parking {
         } else {
             json!({"op": "replace", "path": field, "value": before})
         };
-        let holds = Holds { path: self.object.path(), fields: vec![(field.into(), before.clone())] };
+        let holds = Holds { path: self.object.path(), fields: vec![(field.into(), before.clone())], as_sent: false };
         let ops: Vec<Value> = [Some(test), ours, Some(put), unmark].into_iter().flatten().collect();
         Inverse::By(Box::new(Op::Kube(self.patch(&Value::Array(ops), Some(holds)))))
     }

@@ -73,3 +73,44 @@ fn what_has_no_inverse_is_said_and_left() {
         assert!(report.why.contains("was not saved"), "{}", report.why);
     });
 }
+
+/// What is there by the name is looked at before it counts as put back.
+#[test]
+fn another_object_of_the_same_name_is_not_taken_for_the_saved_one() {
+    paused(async {
+        let specs = [("kill", "delete", json!({"object": "ds/telemetry/agent"}))];
+        let pod = |image: &str, app: &str| json!({"metadata": {"labels": {"app": app}}, "spec": {"template": {"spec": {"containers": [{"image": image}]}}}});
+        for (other, class, said) in [
+            (pod("new", "x"), Some(Class::Stuck), "/spec/template/spec/containers"),
+            (pod("old", "y"), Some(Class::Stuck), "/metadata/labels/app"),
+            (pod("old", "x"), None, ""),
+        ] {
+            let bench = Bench::new(world(&["east"]), plan(&["east"], &specs, &policy()));
+            bench.fake.objects("east", |o| o.put(DS, pod("old", "x")));
+            assert_eq!(bench.run().await.class, None);
+            bench.fake.objects("east", |o| o.put(DS, other.clone()));
+            let report = bench.undo().await;
+            assert_eq!(report.class, class, "{}", report.why);
+            assert!(report.why.contains(said), "{}", report.why);
+            bench.fake.objects("east", |o| assert_eq!(o.at(DS).unwrap()["spec"], other["spec"], "it is left alone"));
+        }
+    });
+}
+
+/// The collector of garbage removes at once what names an owner that is gone.
+#[test]
+fn what_belonged_to_somebody_is_put_back_without_its_owner_and_that_is_said() {
+    paused(async {
+        let specs = [("kill", "delete", json!({"object": "ds/telemetry/agent"}))];
+        let bench = Bench::new(world(&["east"]), plan(&["east"], &specs, &policy()));
+        let owner = json!([{"kind": "Operator", "name": "telemetry", "uid": "gone"}]);
+        bench.fake.objects("east", |o| o.edit(DS, |ds| ds["metadata"]["ownerReferences"] = owner));
+        assert_eq!(bench.run().await.class, None);
+        let said = bench.journal().lines.iter().any(
+            |line| matches!(&line.entry, crate::journal::Entry::Saw { what, .. } if what.contains("without its owner")),
+        );
+        assert!(said);
+        assert_eq!(bench.undo().await.class, None);
+        bench.fake.objects("east", |o| assert!(o.at(DS).unwrap()["metadata"].get("ownerReferences").is_none()));
+    });
+}

@@ -1,0 +1,155 @@
+//! A Kubernetes object as it is kept to be put back, and whether another one is the same.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+/// An object without what the server sets, so that it can be created again, and without its owners: an owner that is
+/// gone by then (or there again with another uid) would have it collected as garbage at once, and silently.
+pub fn cleaned(object: &Value) -> Value {
+    const TAKEN_OUT: [&str; 9] = [
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+        "generation",
+        "managedFields",
+        "selfLink",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "ownerReferences",
+    ];
+    let mut object = object.clone();
+    if let Some(map) = object.as_object_mut() {
+        map.remove("status");
+    }
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        TAKEN_OUT.iter().for_each(|field| drop(metadata.remove(*field)));
+    }
+    // A Service keeps its address: others have it in their configuration. A Job's selector names its old uid.
+    if object["kind"] == "Job" && object.pointer("/spec/manualSelector") != Some(&Value::Bool(true)) {
+        drop(object["spec"].as_object_mut().map(|spec| spec.remove("selector")));
+        for labels in ["/metadata/labels", "/spec/template/metadata/labels"] {
+            if let Some(labels) = object.pointer_mut(labels).and_then(Value::as_object_mut) {
+                labels.remove("controller-uid");
+                labels.remove("batch.kubernetes.io/controller-uid");
+            }
+        }
+    }
+    object
+}
+
+/// Where an object that is there differs from a saved one in what matters: its labels and everything beside its
+/// metadata. JSON pointers, no values: they may be secrets.
+pub fn differs(saved: &Value, now: &Value) -> Vec<String> {
+    let mut all = Vec::new();
+    let (saved, now) = (&cleaned(saved), &cleaned(now));
+    for field in fields(saved, now).iter().filter(|field| !["apiVersion", "kind", "metadata"].contains(field)) {
+        compare(&format!("/{field}"), &saved[*field], &now[*field], &mut all);
+    }
+    compare("/metadata/labels", &saved["metadata"]["labels"], &now["metadata"]["labels"], &mut all);
+    all
+}
+
+fn fields<'a>(one: &'a Value, other: &'a Value) -> BTreeSet<&'a str> {
+    [one, other].into_iter().filter_map(Value::as_object).flat_map(|map| map.keys().map(String::as_str)).collect()
+}
+
+fn compare(pointer: &str, saved: &Value, now: &Value, all: &mut Vec<String>) {
+    match (saved, now) {
+        (Value::Object(_), Value::Object(_)) => {
+            for field in fields(saved, now) {
+                let below = format!("{pointer}/{}", field.replace('~', "~0").replace('/', "~1"));
+                compare(&below, &saved[field], &now[field], all);
+            }
+        }
+        _ if saved == now || (nothing(saved) && nothing(now)) => {}
+        _ => all.push(pointer.to_owned()),
+    }
+}
+
+/// Servers leave empty things out, or write them, as their version likes.
+fn nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(map) => map.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_the_server_sets_is_taken_out_and_all_else_is_kept() {
+        let object = json!({
+            "kind": "DaemonSet",
+            "metadata": {"name": "agent", "uid": "1", "resourceVersion": "2", "generation": 3, "managedFields": [],
+                "creationTimestamp": "x", "labels": {"app": "agent"}, "finalizers": ["a/b"],
+                "ownerReferences": [{"uid": "9"}]},
+            "spec": {"selector": {"matchLabels": {"app": "agent"}}},
+            "status": {"numberReady": 3},
+        });
+        let expected = json!({
+            "kind": "DaemonSet",
+            "metadata": {"name": "agent", "labels": {"app": "agent"}, "finalizers": ["a/b"]},
+            "spec": {"selector": {"matchLabels": {"app": "agent"}}},
+        });
+        assert_eq!(cleaned(&object), expected);
+    }
+
+    #[test]
+    fn a_job_is_made_anew_without_the_selector_that_named_its_uid() {
+        let job = json!({
+            "kind": "Job",
+            "metadata": {"name": "x", "labels": {"controller-uid": "1", "app": "x"}},
+            "spec": {"selector": {"matchLabels": {"controller-uid": "1"}},
+                "template": {"metadata": {"labels": {"batch.kubernetes.io/controller-uid": "1"}}}},
+        });
+        let cleaned = cleaned(&job);
+        assert_eq!(cleaned["metadata"]["labels"], json!({"app": "x"}));
+        assert_eq!(cleaned["spec"], json!({"template": {"metadata": {"labels": {}}}}));
+    }
+
+    #[track_caller]
+    fn case(change: impl FnOnce(&mut Value), expected: &[&str]) {
+        let saved = json!({
+            "kind": "ConfigMap", "metadata": {"name": "x", "labels": {"app": "x", "tier": "1"}, "annotations": {"a": "b"}},
+            "spec": {"replicas": 3, "containers": [{"image": "one"}], "paused": null}, "data": {"token": "secret"},
+        });
+        let mut now = saved.clone();
+        now["metadata"]["uid"] = json!("another");
+        now["metadata"]["resourceVersion"] = json!("7");
+        now["status"] = json!({"ready": 1});
+        change(&mut now);
+        assert_eq!(differs(&cleaned(&saved), &now), expected);
+    }
+
+    #[test]
+    fn what_matters_is_compared_and_named_without_its_values() {
+        case(|_| {}, &[]);
+        case(|now| now["metadata"]["annotations"] = json!({"other": "one"}), &[]);
+        case(|now| now["metadata"]["ownerReferences"] = json!([{"uid": "9"}]), &[]);
+        case(|now| now["spec"]["volumes"] = json!([]), &[]);
+        case(|now| now["spec"]["replicas"] = json!(5), &["/spec/replicas"]);
+        case(|now| now["spec"]["containers"][0]["image"] = json!("two"), &["/spec/containers"]);
+        case(|now| now["spec"]["paused"] = json!(true), &["/spec/paused"]);
+        case(|now| now["data"] = json!({"token": "other", "more": "1"}), &["/data/more", "/data/token"]);
+        case(|now| drop(now.as_object_mut().unwrap().remove("data")), &["/data"]);
+        case(|now| now["metadata"]["labels"] = json!({"app": "y"}), &["/metadata/labels/app", "/metadata/labels/tier"]);
+    }
+
+    #[test]
+    fn a_job_is_the_same_whatever_uid_its_server_put_into_it() {
+        let job = |uid: &str| {
+            json!({"kind": "Job", "metadata": {"labels": {"controller-uid": uid}}, "spec": {
+                "selector": {"matchLabels": {"controller-uid": uid}},
+                "template": {"metadata": {"labels": {"controller-uid": uid}}},
+            }})
+        };
+        assert_eq!(differs(&cleaned(&job("1")), &job("2")), [] as [&str; 0]);
+    }
+}
