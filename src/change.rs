@@ -426,6 +426,9 @@ pub enum Outcome {
     Done(String),
     /// The far side said no, and nothing was changed.
     Failed(String),
+    /// The far side never took it in: it turned it away unread, or nobody was there. Nothing was changed, and the same
+    /// may be sent again.
+    NotTaken(String),
     /// The reply was lost: it may or may not have been done.
     Unknown(String),
 }

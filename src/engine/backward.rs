@@ -178,7 +178,7 @@ async fn by(engine: Engine<'_>, record: &ChangeRecord, mut op: Op) -> Back {
         };
         let (why, lost) = match outcome {
             Outcome::Done(said) => return Back::Undone(said),
-            Outcome::Failed(why) => (why, false),
+            Outcome::Failed(why) | Outcome::NotTaken(why) => (why, false),
             Outcome::Unknown(why) => (why, true),
         };
         match differs(engine, &record.target, &op).await {

@@ -70,7 +70,7 @@ async fn renew_one(engine: Engine<'_>, lease: Lease) -> Option<u32> {
             tell(what, Some("breakglass gate status"), false);
             Some(lease.change)
         }
-        Outcome::Failed(why) | Outcome::Unknown(why) => {
+        Outcome::Failed(why) | Outcome::NotTaken(why) | Outcome::Unknown(why) => {
             let what = format!("the {} could not be renewed and will run out by itself: {why}", lease.name);
             tell(what, None, true);
             None

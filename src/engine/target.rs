@@ -62,6 +62,8 @@ struct Pass {
     answered: Vec<String>,
     /// What was said already.
     said: Vec<String>,
+    /// Why the far side did not take in what was sent last.
+    not_taken: Option<String>,
 }
 
 impl OnTarget<'_> {
@@ -73,25 +75,32 @@ impl OnTarget<'_> {
             refused: Vec::new(),
             answered: Vec::new(),
             said: Vec::new(),
+            not_taken: None,
         };
         loop {
             if self.engine.cancel.level() >= Stop::Soon {
                 return Ok(self.interrupted());
             }
-            let left = self.planned.policy.timeout.saturating_sub(pass.began.elapsed());
+            let left = self.left(&pass);
             if left.is_zero() {
-                return Ok(self.timed_out("the step's time was used up"));
+                let why = pass.not_taken.map_or_else(String::new, |why| format!(" ({why})"));
+                return Ok(self.timed_out(&format!("the step's time was used up{why}")));
             }
             let history = self.engine.record.history(self.index, self.target);
             let Some(looked) = self.look(&history, left).await else { continue };
             let next = match looked {
-                Ok(survey) => self.act(&history, survey, left, &mut pass).await?,
+                Ok(survey) => self.act(&history, survey, &mut pass).await?,
                 Err(error) => self.look_failed(error, &mut pass).await,
             };
             if let Next::End(end) = next {
                 return Ok(end);
             }
         }
+    }
+
+    /// The time that is left of the step; whatever it does, nothing may take longer.
+    fn left(&self, pass: &Pass) -> Duration {
+        self.planned.policy.timeout.saturating_sub(pass.began.elapsed())
     }
 
     /// One survey; `None` when it was ended by the clock or by the operator, which the loop then finds out.
@@ -120,7 +129,7 @@ impl OnTarget<'_> {
         });
         if again {
             pass.looks_left -= 1;
-            self.pause(LOOK_AGAIN_AFTER).await;
+            self.pause(LOOK_AGAIN_AFTER.min(self.left(pass))).await;
             return Next::Again;
         }
         let (state, class) = match &error {
@@ -131,13 +140,7 @@ impl OnTarget<'_> {
         Next::End(self.end(state, Some(class), error.to_string()))
     }
 
-    async fn act(
-        &self,
-        history: &History,
-        mut survey: Survey,
-        left: Duration,
-        pass: &mut Pass,
-    ) -> Result<Next, JournalLost> {
+    async fn act(&self, history: &History, mut survey: Survey, pass: &mut Pass) -> Result<Next, JournalLost> {
         for what in std::mem::take(&mut survey.saw) {
             // A wait sees the same thing again and again.
             if !pass.said.contains(&what) {
@@ -152,10 +155,10 @@ impl OnTarget<'_> {
         // A pretended write cannot be seen by the next look: what was pretended counts as made.
         survey.changes.retain(|change| !pass.pretended.contains(&change.key));
         if !survey.changes.is_empty() {
-            return self.make_all(&survey.changes, left, pass).await;
+            return self.make_all(&survey.changes, pass).await;
         }
         match survey.waiting_for {
-            Some(what) if !self.engine.world.pretends() => self.wait(what, left).await,
+            Some(what) if !self.engine.world.pretends() => self.wait(what, self.left(pass)).await,
             Some(what) => {
                 self.saw(format!("would wait for: {what}"))?;
                 Ok(Next::End(self.end(StepState::Done, None, "pretended")))
@@ -164,8 +167,12 @@ impl OnTarget<'_> {
         }
     }
 
-    async fn make_all(&self, changes: &[Change], left: Duration, pass: &mut Pass) -> Result<Next, JournalLost> {
+    async fn make_all(&self, changes: &[Change], pass: &mut Pass) -> Result<Next, JournalLost> {
         for change in changes {
+            let left = self.left(pass);
+            if left.is_zero() {
+                break;
+            }
             if let Some((_, why)) = pass.refused.iter().find(|(refused, _)| refused.op == change.op) {
                 return Ok(Next::End(self.end(StepState::Failed, Some(Class::Partial), why.clone())));
             }
@@ -185,8 +192,17 @@ impl OnTarget<'_> {
                     pass.refused.push((change.clone(), why));
                     break;
                 }
+                // Nobody said no: it is sent again for as long as the step lasts.
+                Outcome::NotTaken(why) => {
+                    pass.not_taken = Some(why);
+                    self.pause(LOOK_AGAIN_AFTER.min(self.left(pass))).await;
+                    break;
+                }
                 // Look again, never guess.
-                Outcome::Unknown(_) => break,
+                Outcome::Unknown(_) => {
+                    self.pause(LOOK_AGAIN_AFTER.min(self.left(pass))).await;
+                    break;
+                }
             }
             if self.engine.cancel.level() >= Stop::Soon {
                 break;
@@ -269,7 +285,7 @@ impl OnTarget<'_> {
             what: change.op.summary(),
             because: change.because.clone(),
         });
-        let limit = Duration::from_secs(change.deadline_secs).min(left.max(Duration::from_secs(1)));
+        let limit = Duration::from_secs(change.deadline_secs).min(left);
         let began = Instant::now();
         let outcome = tokio::select! {
             outcome = self.engine.world.perform(self.target, &change.op, limit) => outcome,
@@ -281,7 +297,9 @@ impl OnTarget<'_> {
                 (Entry::Done { id, said: said.clone() }, ChangeEnd::Pretended, said)
             }
             Outcome::Done(said) => (Entry::Done { id, said: said.clone() }, ChangeEnd::Done, said),
-            Outcome::Failed(why) => (Entry::Failed { id, why: why.clone() }, ChangeEnd::Failed, why),
+            Outcome::Failed(why) | Outcome::NotTaken(why) => {
+                (Entry::Failed { id, why: why.clone() }, ChangeEnd::Failed, why)
+            }
             Outcome::Unknown(why) => (Entry::Unknown { id, why: why.clone() }, ChangeEnd::Unknown, why),
         };
         self.engine.record.append(entry)?;

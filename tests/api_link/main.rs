@@ -74,7 +74,7 @@ async fn one(script: &[Does]) -> (FakeServer, Live) {
 
 fn said(outcome: &Outcome) -> &str {
     match outcome {
-        Outcome::Done(said) | Outcome::Failed(said) | Outcome::Unknown(said) => said,
+        Outcome::Done(said) | Outcome::Failed(said) | Outcome::NotTaken(said) | Outcome::Unknown(said) => said,
     }
 }
 
@@ -185,14 +185,14 @@ async fn a_hanging_server_gets_four_overlapping_attempts_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_server_that_cuts_handshakes_got_nothing_so_the_write_failed() {
+async fn a_server_that_cuts_handshakes_took_nothing_in() {
     let authority = Authority::new();
     let server = FakeServer::with(&authority, NAME, Door::Slams, &[Does::Says(200, "{}")]).await;
     let live = live(cluster(&authority, &[server.address]));
     let outcome = perform(&live, &delete(true), 3.0).await;
     let told = "during the TLS handshake";
     assert!(
-        matches!(&outcome, Outcome::Failed(said) if said.starts_with("not done: ") && said.contains(told)),
+        matches!(&outcome, Outcome::NotTaken(said) if said.starts_with("not taken in: ") && said.contains(told)),
         "{outcome:?}"
     );
     let connections = server.seen.connections.load(SeqCst);

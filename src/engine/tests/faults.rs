@@ -1,5 +1,7 @@
 //! One op goes wrong, each in its turn.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::support::*;
@@ -189,5 +191,41 @@ fn what_somebody_else_parked_meanwhile_is_not_ours() {
         assert_eq!((report.class, report.tally.done), (None, 0), "{}", report.why);
         assert_eq!(bench.undo().await.class, None);
         bench.fake.objects("east", |o| assert_eq!(o.at(DEPLOY).unwrap()["spec"]["replicas"], 0));
+    });
+}
+
+#[test]
+fn what_is_never_taken_in_is_sent_again_until_the_step_ends() {
+    paused(async {
+        let specs = [("park", "park", json!({"object": "deploy/telemetry/gateway", "deadline": "60s"}))];
+        for (busy, class) in [(3, None), (99, Some(Class::TimedOut))] {
+            let bench = Bench::new(world(&["east"]), plan(&["east"], &specs, &policy()));
+            (1..=busy).for_each(|number| bench.fake.fault(number, Fault::Busy));
+            let began = tokio::time::Instant::now();
+            let report = bench.run().await;
+            assert_eq!((report.class, report.tally.unknown), (class, 0), "{}", report.why);
+            assert!(class.is_none() || report.why.contains("429"), "{}", report.why);
+            assert!(began.elapsed() < Duration::from_secs(610), "{:?}", began.elapsed());
+            assert_eq!(bench.undo().await.class, None);
+        }
+    });
+}
+
+/// However long the looks took and whatever deadline the op has.
+#[test]
+fn a_step_ends_with_its_time_whatever_it_does() {
+    paused(async {
+        let short = crate::runbook::Policy { timeout: Duration::from_secs(60), ..policy() };
+        for fault in [Fault::Busy, Fault::Hang, Fault::LoseNotMade] {
+            let specs = [("park", "park", json!({"object": "deploy/telemetry/gateway"}))];
+            let bench = Bench::new(world(&["east"]), plan(&["east"], &specs, &short));
+            let object = bench.fake.objects("east", |o| o.at(DEPLOY).unwrap().to_string());
+            bench.fake.answer(DEPLOY, 200, &object, Duration::from_secs(25));
+            (1..=99).for_each(|number| bench.fake.fault(number, fault));
+            let began = tokio::time::Instant::now();
+            let report = bench.run().await;
+            assert!(matches!(report.class, Some(Class::TimedOut | Class::Partial)), "{fault:?}: {}", report.why);
+            assert!(began.elapsed() <= Duration::from_secs(65), "{fault:?}: {:?}", began.elapsed());
+        }
     });
 }

@@ -31,6 +31,8 @@ pub(crate) enum Fault {
     Hang,
     /// The reply is lost, and it arrives only just before the next op.
     Late,
+    /// The far side takes nothing in, for as long as it is tried.
+    Busy,
 }
 
 /// Something that was sent.
@@ -303,6 +305,10 @@ impl Writes for Fake {
                 Some(Fault::Late) => {
                     self.state().late.push((target.clone(), op.clone()));
                     Outcome::Unknown("the connection was reset".into())
+                }
+                Some(Fault::Busy) => {
+                    tokio::time::sleep(limit).await;
+                    Outcome::NotTaken("429, come again in 1 s".into())
                 }
             }
         }

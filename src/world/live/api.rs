@@ -135,14 +135,15 @@ fn outcome(call: &KubeCall, conclusion: Conclusion, name: impl Fn(usize) -> Stri
                 _ => Outcome::Failed(why()),
             }
         }
-        End::GaveUp { last, .. } => {
+        End::GaveUp { last, shut } => {
             let tried = sentences(&tried).join("; ");
             let last =
                 last.map(|reply| format!("; it said: {}", one_line(&reply.answer.message(), 300))).unwrap_or_default();
-            if unanswered {
-                Outcome::Unknown(format!("{tried}{last}"))
-            } else {
-                Outcome::Failed(format!("not done: {tried}{last}"))
+            match shut {
+                _ if unanswered => Outcome::Unknown(format!("{tried}{last}")),
+                // A foreign certificate, a login that is refused: trying again brings the same.
+                Some(_) => Outcome::Failed(format!("not done: {tried}{last}")),
+                None => Outcome::NotTaken(format!("not taken in: {tried}{last}")),
             }
         }
     }

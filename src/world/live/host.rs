@@ -67,7 +67,7 @@ impl Links {
 fn after_loss(second: Outcome, first: &str) -> Outcome {
     match second {
         Outcome::Done(said) => Outcome::Done(said),
-        Outcome::Failed(why) | Outcome::Unknown(why) => {
+        Outcome::Failed(why) | Outcome::NotTaken(why) | Outcome::Unknown(why) => {
             Outcome::Unknown(format!("sent twice; the first time: {first}; the second time: {why}"))
         }
     }
