@@ -22,7 +22,8 @@ const FIND_WITHIN: Duration = Duration::from_secs(60);
 ///   breakglass kit import --kubeconfig admin.conf --tls-server-name kubernetes --replace
 ///
 /// Nothing is connected to; names are looked up now and not in an incident. Certificates and keys of the kubeconfig go
-/// into the file, which only its owner can read; SSH keys stay where they are.
+/// into the file, which only its owner can read, and so do the host keys that known_hosts has; SSH keys stay where they
+/// are.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Import {
@@ -95,7 +96,11 @@ impl Import {
             match names::host(&resolver, &word.name, &overrides, deadline).await {
                 Ok(named) => {
                     notes.extend(named.notes);
-                    hosts.push(Host { roles: word.roles.clone(), ..named.host });
+                    let mut host = Host { roles: word.roles.clone(), ..named.host };
+                    notes.extend(names::copy_host_keys(&mut host).into_iter().map(|name| {
+                        format!("{name}: its host key is not known; compare it once with `ssh {name} true`, then import again")
+                    }));
+                    hosts.push(host);
                 }
                 Err(refusal) => refusals.push(refusal),
             }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::ssh::config::{Overrides, Resolver, Surroundings};
-use super::ssh::{Endpoint, lookup_name};
+use super::ssh::{Endpoint, KnownHosts, lookup_name};
 use crate::kit::{Host, Jump, Role, SshAccess};
 use crate::process::Process;
 use crate::refusal::{Location, Refusal};
@@ -74,11 +74,42 @@ pub async fn host(resolver: &Resolver, name: &str, overrides: &Overrides, deadli
     Ok(Named { host, notes })
 }
 
+/// Copies what the operator's known_hosts files say of a host, and of the jump hosts before it, into its entry, so that
+/// the kit needs none of these files. Returns the names of whom they say nothing; these keep the files.
+pub fn copy_host_keys(host: &mut Host) -> Vec<String> {
+    let jumps = host.ssh.jumps.iter_mut().map(|jump| (&jump.name, jump.address, &mut jump.ssh));
+    let mut unknown: Vec<String> = jumps.filter_map(|(name, address, ssh)| keep_keys(name, address, ssh)).collect();
+    // The host's own jumps are part of its way in, so they are done apart from it.
+    unknown.extend(keep_keys(&host.name, host.address, &mut host.ssh));
+    unknown
+}
+
+/// One of them; its name when nothing is said of it.
+fn keep_keys(name: &str, address: IpAddr, ssh: &mut SshAccess) -> Option<String> {
+    let lines = KnownHosts::from_files(&ssh.known_hosts).lines_of(&key_name(address, ssh));
+    if lines.iter().all(|line| line.starts_with("@revoked ")) {
+        return Some(name.to_owned());
+    }
+    ssh.known_hosts.clear();
+    for line in lines {
+        if !ssh.host_keys.contains(&line) {
+            ssh.host_keys.push(line);
+        }
+    }
+    None
+}
+
+/// The name under which its keys are looked up.
+fn key_name(address: IpAddr, ssh: &SshAccess) -> String {
+    ssh.host_key_alias.clone().unwrap_or_else(|| lookup_name(&address.to_string(), ssh.port))
+}
+
 fn access(endpoint: &Endpoint, jumps: Vec<Jump>) -> SshAccess {
     let keys = &endpoint.host_keys;
     // An alias is looked up as it is, so the name that the configuration uses can stand there with its port.
     let name = keys.host.as_deref().filter(|host| *host != endpoint.address);
     let alias = keys.alias.clone().or_else(|| name.map(|host| lookup_name(host, endpoint.port)));
+    let looked_up = alias.clone().unwrap_or_else(|| lookup_name(&endpoint.address, endpoint.port));
     SshAccess {
         port: endpoint.port,
         user: endpoint.user.clone(),
@@ -86,10 +117,59 @@ fn access(endpoint: &Endpoint, jumps: Vec<Jump>) -> SshAccess {
         identities_only: endpoint.identities_only,
         certificates: endpoint.certificates.clone(),
         agent: endpoint.agent.clone(),
-        host_keys: Vec::new(),
+        // A RevokedHostKeys file is none of the files below.
+        host_keys: keys.known.revoked_of(&looked_up),
         known_hosts: keys.known.sources().iter().map(PathBuf::from).collect(),
         host_key_alias: alias,
         jumps,
         sudo: endpoint.sudo,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPXXLZu1LxKz8JUHOzSUDKTgvJEoxzTNoDsAV5Yjn1S";
+
+    fn ssh(known_hosts: PathBuf, port: u16) -> SshAccess {
+        SshAccess {
+            port,
+            user: "root".into(),
+            identities: Vec::new(),
+            identities_only: false,
+            certificates: Vec::new(),
+            agent: None,
+            host_keys: Vec::new(),
+            known_hosts: vec![known_hosts],
+            host_key_alias: None,
+            jumps: Vec::new(),
+            sudo: false,
+        }
+    }
+
+    #[test]
+    fn host_keys_move_into_the_kit_and_who_has_none_keeps_the_files() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join("known_hosts");
+        std::fs::write(&file, format!("10.0.0.1,[10.0.0.1]:2222 {KEY}\n@revoked * {KEY}\n")).unwrap();
+        let jump = |address: &str, port| Jump {
+            name: format!("{address}:{port}"),
+            address: address.parse().unwrap(),
+            ssh: ssh(file.clone(), port),
+        };
+        let mut host = Host {
+            name: "cp1".into(),
+            address: "10.0.0.1".parse().unwrap(),
+            ssh: SshAccess { jumps: vec![jump("10.0.0.1", 2222), jump("10.0.0.2", 22)], ..ssh(file.clone(), 22) },
+            roles: vec![Role::ControlPlane],
+            manifests: MANIFESTS.into(),
+        };
+        assert_eq!(copy_host_keys(&mut host), ["10.0.0.2:22"]);
+        assert_eq!(host.ssh.host_keys, [format!("10.0.0.1 {KEY}"), format!("@revoked 10.0.0.1 {KEY}")]);
+        assert_eq!(host.ssh.jumps[0].ssh.host_keys[0], format!("[10.0.0.1]:2222 {KEY}"));
+        assert!(host.ssh.known_hosts.is_empty() && host.ssh.jumps[0].ssh.known_hosts.is_empty());
+        let unknown = &host.ssh.jumps[1].ssh;
+        assert!(unknown.host_keys.is_empty() && unknown.known_hosts == [file], "{unknown:?}");
     }
 }

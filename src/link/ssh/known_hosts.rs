@@ -44,6 +44,15 @@ impl Line {
         format!("{}:{}", self.source, self.number)
     }
 
+    fn of(&self, name: &str) -> String {
+        let marker = match self.marker {
+            Marker::Plain => "",
+            Marker::CertAuthority => "@cert-authority ",
+            Marker::Revoked => "@revoked ",
+        };
+        format!("{marker}{name} {} {}", self.key_type, BASE64.encode(&self.key))
+    }
+
     fn fits(&self, name: &str) -> bool {
         match &self.hosts {
             Hosts::Hashed { salt, hash } => {
@@ -152,6 +161,18 @@ impl KnownHosts {
         self.lines.iter().filter(|line| line.fits(&name)).collect()
     }
 
+    /// Every line that speaks of `name`, as a line of a known_hosts file that speaks of `name` alone: what a file holds in
+    /// hashes and patterns, made fit to be kept elsewhere.
+    pub fn lines_of(&self, name: &str) -> Vec<String> {
+        self.matching(name).into_iter().map(|line| line.of(name)).collect()
+    }
+
+    /// Those of [`KnownHosts::lines_of`] that revoke a key.
+    pub fn revoked_of(&self, name: &str) -> Vec<String> {
+        let revoked = self.matching(name).into_iter().filter(|line| line.marker == Marker::Revoked);
+        revoked.map(|line| line.of(name)).collect()
+    }
+
     /// Whether any line, plain or marked, speaks of `name` (a plain name or `[name]:port`).
     pub fn mentions(&self, name: &str) -> bool {
         !self.matching(name).is_empty()
@@ -250,6 +271,19 @@ mod tests {
         all.add("t", &format!("{hosts} {KEY} a comment"));
         assert_eq!(all.damaged(), &[] as &[String]);
         all
+    }
+
+    #[test]
+    fn lines_are_kept_for_one_name_with_what_they_mean() {
+        let mut all = known("cp?,!cp9");
+        all.add("u", &format!("@cert-authority *.example,cp* {KEY}\n@revoked * {KEY}"));
+        let kept = all.lines_of("cp1");
+        assert_eq!(kept, [format!("cp1 {KEY}"), format!("@cert-authority cp1 {KEY}"), format!("@revoked cp1 {KEY}")]);
+        assert_eq!(all.revoked_of("cp9"), [format!("@revoked cp9 {KEY}")]);
+        let mut again = KnownHosts::default();
+        again.add("kit", &kept.join("\n"));
+        assert_eq!(again.lines_of("cp1"), kept);
+        assert!(!again.mentions("cp2"));
     }
 
     #[test]
