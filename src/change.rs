@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::host::Script;
+use crate::host::{Script, gate};
 
 /// What a change is made on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -322,6 +322,15 @@ impl Op {
             Self::File(_) => true,
             Self::Http(call) => call.idempotent,
             Self::Local(command) => command.idempotent,
+        }
+    }
+
+    /// What a command on a host loads into its kernel: text by text, each with the command that reads it. Empty for all
+    /// but the closing of a gate.
+    pub fn loads(&self) -> Vec<(String, String)> {
+        match self {
+            Self::Host(command) => gate::rules_of(&command.script).unwrap_or_default(),
+            _ => Vec::new(),
         }
     }
 

@@ -70,6 +70,9 @@ pub enum Event {
         what: String,
         /// Why.
         because: String,
+        /// In a drill: what it would load into the host's kernel, text by text, each with the command that reads it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        loads: Vec<(String, String)>,
     },
     /// How a change came out.
     ChangeEnded {

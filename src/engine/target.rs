@@ -284,6 +284,7 @@ impl OnTarget<'_> {
             id,
             what: change.op.summary(),
             because: change.because.clone(),
+            loads: if self.engine.world.pretends() { change.op.loads() } else { Vec::new() },
         });
         let limit = Duration::from_secs(change.deadline_secs).min(left);
         let began = Instant::now();

@@ -152,13 +152,28 @@ fn full(sends: &Sends, shown: &mut HashSet<String>) -> Vec<String> {
                 kind.into_iter().chain(body(&call.body)).collect()
             }
             Op::Http(call) => hook(call),
-            Op::Host(command) => script(&command.script, shown),
+            Op::Host(command) => {
+                let loads = loaded(&op.loads());
+                let known = !shown.insert(loads.join("\n"));
+                let rules = if known { Vec::new() } else { loads };
+                rules.into_iter().chain(script(&command.script, shown)).collect()
+            }
             Op::Local(command) => vec![format!("$ {}", shell::line(&command.argv))],
             Op::File(_) => Vec::new(),
         },
         Sends::Look(text) => script(text, shown),
         Sends::Get(_) | Sends::Connect(_) | Sends::Ask(_) => Vec::new(),
     }
+}
+
+/// Rules, as they are read on the host.
+pub(super) fn loaded(loads: &[(String, String)]) -> Vec<String> {
+    let one = |(command, text): &(String, String)| {
+        let head = format!("loads, with `{command}`:");
+        let lines: Vec<String> = text.lines().map(|line| format!("  {line}")).collect();
+        std::iter::once(head).chain(lines).collect::<Vec<String>>()
+    };
+    loads.iter().flat_map(one).collect()
 }
 
 fn hook(call: &HttpCall) -> Vec<String> {
@@ -255,7 +270,7 @@ pub fn json(plan: &Plan) -> Value {
 
 fn send(announced: &Announced) -> Value {
     let (kind, what) = match &announced.what {
-        Sends::Op(op) => ("op", json!({ "op": op, "bytes": bytes(op), "text": script_text(op) })),
+        Sends::Op(op) => ("op", json!({ "op": op, "bytes": bytes(op), "text": script_text(op), "loads": op.loads() })),
         Sends::Get(path) => ("get", json!(path)),
         Sends::Look(script) => ("look", json!({ "command": crate::change::title(script), "text": script.text() })),
         Sends::Connect(address) => ("connect", json!(address)),

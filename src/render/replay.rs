@@ -94,7 +94,14 @@ impl<'a> Teller<'a> {
             Entry::Intended { id, step, target, change } => {
                 self.sent.insert(*id, line.at);
                 let (what, because) = (change.op.summary(), change.because.clone());
-                vec![Event::ChangeSent { target: target.clone(), step: *step, id: *id, what, because }]
+                vec![Event::ChangeSent {
+                    target: target.clone(),
+                    step: *step,
+                    id: *id,
+                    what,
+                    because,
+                    loads: Vec::new(),
+                }]
             }
             Entry::Done { id, said } => self.ended(line, *id, self.done(), said),
             Entry::Failed { id, why } => self.ended(line, *id, ChangeEnd::Failed, why),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::fold::{self, Fold, News};
 use super::paint::Tone;
-use super::{Line, summary};
+use super::{Line, plan, summary};
 use crate::change::Target;
 use crate::event::{ChangeEnd, Event};
 use crate::journal::StepState;
@@ -140,9 +140,10 @@ impl Story {
                 self.waits.insert((target.clone(), *step), (what.clone(), *left_secs));
                 news("waits", Tone::Warn, &self.who(target), format!("for {what}, at most {left_secs} s"))
             }
-            Event::ChangeSent { target, what, because, .. } => {
+            Event::ChangeSent { target, what, because, loads, .. } => {
                 let label = if self.drill { "would" } else { "sends" };
-                news(label, Tone::Plain, &self.who(target), format!("{what}, because {because}"))
+                let below = plan::loaded(loads);
+                News { below, ..news(label, Tone::Plain, &self.who(target), format!("{what}, because {because}")) }
             }
             // The line before said it already.
             Event::ChangeEnded { state: ChangeEnd::Pretended, .. } => return None,

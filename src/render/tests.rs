@@ -66,7 +66,7 @@ fn step() -> Event {
 
 fn sent(id: u32, name: &str) -> Event {
     let (what, because) = ("gate.close port=6443".into(), "the port is open".into());
-    Event::ChangeSent { target: host(name), step: 0, id, what, because }
+    Event::ChangeSent { target: host(name), step: 0, id, what, because, loads: Vec::new() }
 }
 
 fn ended(id: u32, name: &str, state: ChangeEnd, said: &str) -> Event {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 mod fleet;
 mod killed;
+mod printed;
 mod program;
 mod whole;
 
@@ -19,6 +20,9 @@ fn main() -> ExitCode {
         }),
         testbed::test("what_makes_no_sense_is_refused_before_anything_changes", whole::refused),
         testbed::test("a_gate_that_no_new_connection_confirms_is_gone_in_time", whole::unconfirmed),
+        testbed::test("what_is_printed_is_what_is_written::nft", || printed::rules("nft")),
+        testbed::test("what_is_printed_is_what_is_written::iptables_nft", || printed::rules("iptables-nft")),
+        testbed::test("what_is_printed_is_what_is_written::iptables_legacy", || printed::rules("iptables-legacy")),
         testbed::test("killed_clients_leave_no_gate_that_stays::nft", || killed::at_random("nft", 34)),
         testbed::test("killed_clients_leave_no_gate_that_stays::iptables_nft", || {
             killed::at_random("iptables-nft", 33)

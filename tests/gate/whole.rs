@@ -11,7 +11,7 @@ use testbed::{Host, Lab, Probe};
 
 use crate::program::{LIMIT, PORT, Program, listen, status, until};
 
-fn stand(name: &str) -> Result<(Program, Host, Host)> {
+pub(crate) fn stand(name: &str) -> Result<(Program, Host, Host)> {
     let mut hosts = Lab::shared()?.hosts([format!("{name}-a"), format!("{name}-c")])?;
     let (Some(client), Some(api)) = (hosts.pop(), hosts.pop()) else { bail!("two hosts were asked for") };
     listen(&api)?;

@@ -6,11 +6,11 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use breakglass::host::gate::{BackEnd, Stage, Standing};
+use breakglass::host::gate::{BackEnd, Stage};
 use libtest_mimic::Trial;
 use testbed::Probe;
 
-use crate::stand::{Stand, each, until};
+use crate::stand::{Stand, Standing, each, until};
 
 pub(crate) fn tests() -> Vec<Trial> {
     [

@@ -3,11 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Result, bail, ensure};
-use breakglass::host::gate::{self, BackEnd, GateSpec, Scope, Side, Stage, Standing};
+use breakglass::host::gate::{self, BackEnd, GateSpec, Scope, Side, Stage};
 use libtest_mimic::Trial;
 use testbed::{Host, Lab, Probe};
 
-use crate::stand::{LIMIT, PORT, Stand, connect, each, echo, ping, say, turn};
+use crate::stand::{LIMIT, PORT, Stand, Standing, connect, each, echo, ping, say, turn};
 
 const SERVICE: &str = "10.96.0.1:443";
 const POD: &str = "10.200.0.2";
@@ -59,9 +59,9 @@ fn meets(host: &Host, pod: bool, to: SocketAddr) -> Result<Probe> {
 
 fn order(stand: &Stand, script: &breakglass::host::Script) -> Result<Standing> {
     let output = say(&stand.client, "dash", script)?;
-    let Some(outcome) = gate::parse_outcome(&output.stdout) else { bail!("{output:?}") };
-    ensure!(outcome.failed.is_none(), "{output:?}");
-    Ok(outcome.standing)
+    ensure!(output.success(), "{output:?}");
+    let Some(standing) = Standing::read(&output.stdout) else { bail!("{output:?}") };
+    Ok(standing)
 }
 
 fn node_and_pods_are_met(back_end: BackEnd) -> Result<()> {

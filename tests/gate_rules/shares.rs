@@ -3,11 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::{Result, ensure};
-use breakglass::host::gate::{BackEnd, Stage, Standing};
+use breakglass::host::gate::{BackEnd, Stage};
 use libtest_mimic::Trial;
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
-use crate::stand::{PORT, Stand, each};
+use crate::stand::{PORT, Stand, Standing, each};
 
 const SOURCES: u32 = 10_000;
 

@@ -10,7 +10,8 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use breakglass::host::{
     Script,
-    gate::{self, Allow, BackEnd, GateSpec, GateState, Reply, Side, Stage, Standing, Turn, Why},
+    gate::{self, Allow, BackEnd, GateSpec, GateState, Reply, Side, Stage, Turn, Why},
+    script::Answer,
 };
 use libtest_mimic::{Failed, Trial};
 use testbed::{Host, Lab, OPERATOR_IP4, OPERATOR_IP6, Output, Probe};
@@ -80,8 +81,7 @@ impl Stand {
 
     pub(crate) fn outcome(&self, script: &Script) -> Result<Standing> {
         let output = self.say(script)?;
-        let outcome = gate::parse_outcome(&output.stdout);
-        Ok(outcome.with_context(|| format!("no outcome in {output:?}"))?.standing)
+        Standing::read(&output.stdout).with_context(|| format!("no result in {output:?}"))
     }
 
     /// Sets the fuses as the run that closed the gate.
@@ -111,6 +111,37 @@ impl Stand {
         let [v4, v6] = self.addresses();
         let lab = Lab::shared()?;
         Ok([lab.probe(v4, PORT, LIMIT)?, lab.probe(v6, PORT, LIMIT)?])
+    }
+}
+
+/// What a host answers to an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Closed,
+    Already,
+    Armed,
+    Open,
+    /// Another run's gate; what is said of whose.
+    Held(String),
+    /// Our gate in another's hands, or gone on by itself; what is said of whose.
+    Moved(String),
+    Failed(String),
+}
+
+impl Standing {
+    /// `None` where the script broke off before it said anything.
+    pub(crate) fn read(stdout: &str) -> Option<Self> {
+        let answer = Answer::parse(stdout);
+        let said = |key: &str| answer.get(key).unwrap_or_default().to_owned();
+        Some(match answer.get("result")? {
+            "closed" => Self::Closed,
+            "already" => Self::Already,
+            "armed" => Self::Armed,
+            "open" => Self::Open,
+            "held" => Self::Held(said("owner")),
+            "moved" => Self::Moved(said("driver")),
+            _ => Self::Failed(said("failed")),
+        })
     }
 }
 

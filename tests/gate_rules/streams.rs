@@ -9,11 +9,11 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use breakglass::host::gate::{self, Allow, BackEnd, Balancer, Reply, Stage, Standing, Why};
+use breakglass::host::gate::{self, Allow, BackEnd, Balancer, Reply, Stage, Why};
 use libtest_mimic::Trial;
 use testbed::{Host, Probe};
 
-use crate::stand::{LIMIT, PORT, Stand, connect, each, ping, until};
+use crate::stand::{LIMIT, PORT, Stand, Standing, connect, each, ping, until};
 
 pub(crate) fn tests() -> Vec<Trial> {
     [

@@ -195,7 +195,8 @@ fn limited(key: &str, value: &str, most: usize) -> String {
     let mut text = format!("{key}=");
     for c in value.chars() {
         let mut one = String::new();
-        if c.is_ascii_alphanumeric() || "._:@+-,".contains(c) {
+        // Angle brackets stand in plans, for what is not known yet.
+        if c.is_ascii_alphanumeric() || "._:@+-,<>".contains(c) {
             one.push(c);
         } else {
             for byte in c.to_string().bytes() {
@@ -265,7 +266,7 @@ mod tests {
         mark.reason = "é".repeat(500);
         for comment in mark.comments() {
             assert!(comment.len() <= COMMENT, "{comment}");
-            assert!(comment.chars().all(|c| c.is_ascii_alphanumeric() || " ._:@+-,%=/".contains(c)), "{comment}");
+            assert!(comment.chars().all(|c| c.is_ascii_alphanumeric() || " ._:@+-,<>%=/".contains(c)), "{comment}");
         }
     }
 }

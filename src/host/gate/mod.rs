@@ -32,7 +32,7 @@ mod survey;
 pub use cut::{Cut, cut, parse_cut};
 pub use knock::{Knock, knock, parse_knock};
 pub use mark::{Driver, Mark, Rung};
-pub use orders::{Outcome, Standing, Turn, arm, close, open, parse_outcome, renew, rules};
+pub use orders::{Turn, arm, close, open, renew, rules, rules_of};
 pub use refuse::{Refusal, refuse, refuse_spec};
 pub use state::{Counters, Fuse, GateState, Talker, parse_status, status};
 pub use survey::{ApiProcess, Found, Listener, Manager, Survey, Tool, parse_survey, survey, v6_hole};

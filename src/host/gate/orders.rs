@@ -1,9 +1,11 @@
 //! The orders to a host: close, arm, open; and what it answers.
 
 use super::{BackEnd, Driver, GateSpec, Mark, Times, iptables, mark, nft};
-use crate::host::script::{Answer, Script};
+use crate::host::script::Script;
 
-/// The exact rules that closing writes, as labelled texts: what `plan` prints.
+const CLOSE: &str = "gate.close";
+
+/// The exact rules that closing writes: text by text, each with the command that reads it.
 pub fn rules(spec: &GateSpec, back_end: BackEnd) -> Vec<(String, String)> {
     match back_end {
         BackEnd::Nft => {
@@ -17,6 +19,15 @@ pub fn rules(spec: &GateSpec, back_end: BackEnd) -> Vec<(String, String)> {
     }
 }
 
+/// The rules that a script loads, if it is one of [`close`]: by the spec that it was given, which its body was made of, too.
+pub fn rules_of(script: &Script) -> Option<Vec<(String, String)>> {
+    let arg = |key: &str| script.args.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
+    if script.name != CLOSE {
+        return None;
+    }
+    Some(rules(&serde_json::from_str(arg("spec")?).ok()?, BackEnd::from_word(arg("back_end")?)?))
+}
+
 /// Closes the gate: it stands for `confirm_within` seconds unless [`arm`] is said in time.
 ///
 /// Refuses on the host, before writing, if another run's gate stands there or a table of our name is not ours.
@@ -27,7 +38,7 @@ pub fn close(spec: &GateSpec, back_end: BackEnd) -> Script {
     };
     // A GateSpec holds nothing that JSON cannot say.
     let said = serde_json::to_string(spec).unwrap_or_default();
-    Script::new("gate.close", body).arg("run", &spec.run).arg("back_end", back_end.word()).arg("spec", said)
+    Script::new(CLOSE, body).arg("run", &spec.run).arg("back_end", back_end.word()).arg("spec", said)
 }
 
 /// One setting of the fuses, and by whom.
@@ -115,52 +126,4 @@ case " $owner" in
 esac
 "#
     )
-}
-
-/// What stands on a host where a gate of ours was expected.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// The gate was put up.
-    Closed,
-    /// This run's gate stood there already; nothing was written.
-    Already,
-    /// The fuses were set.
-    Armed,
-    /// No gate stands: taken away, run out, or never there.
-    Open,
-    /// Another run's gate; its mark if it could be read.
-    Held(Option<Mark>),
-    /// This run's gate, whose fuses are another's now (where it could be read whose), or have gone on by themselves.
-    Moved(Option<Driver>),
-    /// Rules with our name that carry no mark of ours.
-    Foreign,
-    /// The host's tools refused.
-    Failed,
-}
-
-/// A host's answer to [`close`], [`arm`] or [`open`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// What stands there now.
-    pub standing: Standing,
-    /// The host's sentence if it did not do as told.
-    pub failed: Option<String>,
-}
-
-/// Reads the answer; `None` if the script broke off before it said anything.
-pub fn parse_outcome(stdout: &str) -> Option<Outcome> {
-    let answer = Answer::parse(stdout);
-    let failed = answer.get("failed").map(str::to_owned);
-    let standing = match (answer.get("result"), &failed) {
-        (Some("closed"), _) => Standing::Closed,
-        (Some("already"), _) => Standing::Already,
-        (Some("armed"), _) => Standing::Armed,
-        (Some("open"), _) => Standing::Open,
-        (Some("held"), _) => Standing::Held(answer.get("owner").and_then(Mark::read)),
-        (Some("moved"), _) => Standing::Moved(answer.get("driver").and_then(Driver::read)),
-        (Some("foreign"), _) => Standing::Foreign,
-        (Some(_), _) | (None, Some(_)) => Standing::Failed,
-        (None, None) => return None,
-    };
-    Some(Outcome { standing, failed })
 }
