@@ -470,6 +470,8 @@ Register-ArgumentCompleter -Native -CommandName 'breakglass' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too')
             [CompletionResult]::new('--allow-kubelets', '--allow-kubelets', [CompletionResultType]::ParameterName, 'Leave the kubelets through')
             [CompletionResult]::new('--drop', '--drop', [CompletionResultType]::ParameterName, 'Answer nothing instead of a reset: clients hang until their time-outs, and all come back at once')
+            [CompletionResult]::new('--ssh-only', '--ssh-only', [CompletionResultType]::ParameterName, 'Let it stand even if it cuts this run''s own direct requests to the API: SSH is enough')
+            [CompletionResult]::new('--ipv4-only', '--ipv4-only', [CompletionResultType]::ParameterName, 'Close IPv4 alone where the host''s iptables has no IPv6 side: clients that have IPv6 go round the gate')
             [CompletionResult]::new('--nodes', '--nodes', [CompletionResultType]::ParameterName, 'Stop what hosts send to the API instead: for nodes, named by --targets')
             [CompletionResult]::new('--host-canary', '--host-canary', [CompletionResultType]::ParameterName, 'The first host alone before the others; if it cannot be closed, none is')
             [CompletionResult]::new('--plan', '--plan', [CompletionResultType]::ParameterName, 'Print what would be sent, and stop: contacts nothing')

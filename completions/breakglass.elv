@@ -456,6 +456,8 @@ set edit:completion:arg-completer[breakglass] = {|@words|
             cand --color 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too'
             cand --allow-kubelets 'Leave the kubelets through'
             cand --drop 'Answer nothing instead of a reset: clients hang until their time-outs, and all come back at once'
+            cand --ssh-only 'Let it stand even if it cuts this run''s own direct requests to the API: SSH is enough'
+            cand --ipv4-only 'Close IPv4 alone where the host''s iptables has no IPv6 side: clients that have IPv6 go round the gate'
             cand --nodes 'Stop what hosts send to the API instead: for nodes, named by --targets'
             cand --host-canary 'The first host alone before the others; if it cannot be closed, none is'
             cand --plan 'Print what would be sent, and stop: contacts nothing'

@@ -403,6 +403,8 @@ always\t''
 never\t''"
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l allow-kubelets -d 'Leave the kubelets through'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l drop -d 'Answer nothing instead of a reset: clients hang until their time-outs, and all come back at once'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l ssh-only -d 'Let it stand even if it cuts this run\'s own direct requests to the API: SSH is enough'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l ipv4-only -d 'Close IPv4 alone where the host\'s iptables has no IPv6 side: clients that have IPv6 go round the gate'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l nodes -d 'Stop what hosts send to the API instead: for nodes, named by --targets'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l host-canary -d 'The first host alone before the others; if it cannot be closed, none is'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l plan -d 'Print what would be sent, and stop: contacts nothing'

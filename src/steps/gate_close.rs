@@ -1,26 +1,23 @@
 //! `gate-close`: a network block before the admin API that ends by itself.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
+use super::gate::ways::{self, Shut, WAYS};
 use super::gate::wish::{Params, Wish};
-use super::gate::{self as common, LEASE, LOOK_LIMIT, ORDER_SECS};
+use super::gate::{self as common, LEASE, ORDER_SECS, proof};
 use super::{Announced, History, Kind, Look, Mark, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Change, Inverse, Keep, Op, Target};
-use crate::host::gate::{self, BackEnd, Found, GateSpec, GateState, Knock, Side, Turn};
+use crate::host::gate::{self, BackEnd, Found, GateSpec, GateState, Side, Turn};
 use crate::journal::ChangeState;
-use crate::kit::{ApiServer, Cluster, Host};
-use crate::world::{Accept, KubeRead};
+use crate::kit::{Cluster, Host};
 
 const CLOSE: &str = "close";
 const CONFIRM: &str = "confirm";
 const CUT: &str = "cut";
-/// The longest that the proof through the API may take.
-const API_LIMIT: Duration = Duration::from_secs(10);
 
 /// The step kind.
 pub(super) struct GateClose;
@@ -85,15 +82,25 @@ impl Step for Close {
             look(gate::survey(std::slice::from_ref(&host.manifests)), 3, "back end, ports, who we are to it, who else is there"),
             look(gate::status(), 3, "what stands, and what it has refused"),
         ];
+        if !self.wish.on_nodes() && !self.wish.ssh_only {
+            sent.extend(ways::announced(host, cluster).into_iter().map(|what| Announced {
+                what,
+                writes: false,
+                times: Times::AtMost(3),
+                why: "this run's own way to the API: before the gate is closed, and again before it is confirmed".into(),
+            }));
+        }
         let whys = [
             format!(
-                "by {back_end}, or by what the host has instead; on the ports found there; the operator's address, as \
-                 the host sees it, and etcd's peers are added to those let through"
+                "rules as below, by {back_end}{}; only the host knows: its API servers' ports (here: the kit's), the \
+                 operator's address as it sees it, and etcd's peers, both added to those let through; only the run \
+                 knows: <run>, from which the number in `driver` and the seed follow, <operator> and <reason>",
+                if self.wish.back_end.is_some() { "" } else { ", or the same by the iptables that the host has instead" }
             ),
             "over a new SSH connection".into(),
             "ends the connections of those who are refused, and counts them".into(),
         ];
-        sent.extend(self.changes(&spec, back_end).into_iter().zip(whys).map(|(change, why)| Announced {
+        sent.extend(self.changes(&spec, back_end, &[]).into_iter().zip(whys).map(|(change, why)| Announced {
             what: Sends::Op(Box::new(change.op)),
             writes: true,
             times: Times::Once,
@@ -114,7 +121,7 @@ impl Step for Close {
             });
         }
         for from in &self.wish.probe_from {
-            for to in knocked(host, cluster, &spec) {
+            for to in proof::knocked(host, cluster, &spec) {
                 sent.push(look(gate::knock(to), 1, &format!("from {from}: what a client meets")));
             }
         }
@@ -141,12 +148,12 @@ impl Step for Close {
             let back_end = self.back_end(look.target, &spec, &seen)?;
             let ours = seen.gate.as_ref().is_some_and(|found| found.stands);
             let state = if ours { common::status(look).await?.filter(GateState::stands) } else { None };
-            let changes = self.missing(look.target, &spec, back_end, state.as_ref(), look.history)?;
+            let changes = self.missing(look, (cluster, host), &spec, back_end, state.as_ref()).await?;
             let survey = match state {
                 Some(state) if changes.is_empty() => self.proven(look, cluster, host, &spec, &state).await?,
                 _ => Survey { changes, ..Survey::default() },
             };
-            Ok(notes(&seen, &spec, back_end).into_iter().fold(survey, Survey::saw))
+            Ok(proof::notes(&seen, &spec, back_end, cluster).into_iter().fold(survey, Survey::saw))
         }
         .boxed()
     }
@@ -160,7 +167,11 @@ impl Close {
             whys.push(format!("{back_end} cannot hold a gate here"));
         }
         let standing = seen.gate.as_ref().filter(|found| found.stands).map(|Found { back_end, .. }| *back_end);
-        match standing.or(self.wish.back_end).or(seen.choose()) {
+        let back_end = standing.or(self.wish.back_end).or(seen.choose());
+        if let Some(hole) = back_end.filter(|_| !self.wish.ipv4_only).and_then(|it| gate::v6_hole(spec, seen, it)) {
+            whys.push(format!("{hole}; --ipv4-only closes IPv4 alone"));
+        }
+        match back_end {
             Some(back_end) if whys.is_empty() => Ok(back_end),
             _ => Err(StepError::Refused {
                 why: format!("{target}: no gate is put up: {}", whys.join("; ")),
@@ -175,25 +186,42 @@ impl Close {
     }
 
     /// The changes that are not made yet, by what stands there.
-    fn missing(
+    async fn missing(
         &self,
-        target: &Target,
+        look: Look<'_>,
+        (cluster, host): (&Cluster, &Host),
         spec: &GateSpec,
         back_end: BackEnd,
         state: Option<&GateState>,
-        history: &History,
     ) -> Result<Vec<Change>, StepError> {
-        let all = self.changes(spec, back_end);
+        let history = look.history;
+        let guarded = matches!(spec.side, Side::Server { .. }) && !self.wish.ssh_only;
         let Some(state) = state else {
             let failed = history.last(CONFIRM).filter(|record| record.state == ChangeState::Failed);
-            return match failed {
-                None => Ok(all),
-                Some(record) => Err(StepError::Refused {
-                    why: format!("{target}: the gate was not confirmed, and has opened by itself: {}", record.said),
+            if let Some(record) = failed {
+                return Err(StepError::Refused {
+                    why: format!("{}: the gate was not confirmed, and has opened by itself: {}", look.target, record.said),
                     hint: Some("breakglass gate close --confirm-within 60s".into()),
-                }),
-            };
+                });
+            }
+            if self.closed_just_now(history) {
+                return Ok(self.changes(spec, back_end, &[]).split_off(1));
+            }
+            let ways = if guarded { ways::open(look, cluster, host).await } else { Vec::new() };
+            let mut all = self.changes(spec, back_end, &ways);
+            if !ways.is_empty() {
+                // Before it is confirmed they are tried again.
+                all.truncate(1);
+            }
+            return Ok(all);
         };
+        if guarded && !state.confirmed {
+            let noted = history.last(CLOSE).map(ways::noted).unwrap_or_default();
+            if let Some(shut) = ways::shut(look, cluster, host, &noted, spec.answer).await {
+                return Err(self.cuts_us(look, state, &shut));
+            }
+        }
+        let all = self.changes(spec, back_end, &[]);
         let wanted = |key: &str| match key {
             CLOSE => false,
             // A gate that opens already is closed again by the same act; one that opens under our eyes goes its way.
@@ -208,8 +236,32 @@ impl Close {
         Duration::from_secs(u64::from((self.wish.hold / 3).max(1)))
     }
 
-    /// Everything that closing takes, in this order.
-    fn changes(&self, spec: &GateSpec, back_end: BackEnd) -> Vec<Change> {
+    /// Closed so short a while ago that it stands, whatever was seen: what comes next will say if it does not. A drill, in
+    /// which nothing ever stands, goes on with it.
+    fn closed_just_now(&self, history: &History) -> bool {
+        let last = history.last(CLOSE).filter(|record| record.state == ChangeState::Done);
+        last.is_some_and(|record| history.ago(record.moved_at) < Duration::from_secs(self.wish.confirm_within.into()))
+    }
+
+    /// It lets SSH in and not this run's own requests: it is left to open by itself.
+    fn cuts_us(&self, look: Look<'_>, state: &GateState, shut: &Shut) -> StepError {
+        let allow = shut.allow.map_or_else(|| "ADDRESS".to_owned(), |address| address.to_string());
+        StepError::Refused {
+            why: format!(
+                "{}: the gate cuts this run's own way to the API, so it is not confirmed and opens by itself in {}: {}",
+                look.target,
+                common::words(state.next_ms()),
+                shut.why
+            ),
+            hint: Some(format!(
+                "breakglass gate close --allow {allow} lets it through (beyond a NAT it has another address); --ssh-only \
+                 does without it"
+            )),
+        }
+    }
+
+    /// Everything that closing takes, in this order. `ways`: the run's own that are open now.
+    fn changes(&self, spec: &GateSpec, back_end: BackEnd, ways: &[String]) -> Vec<Change> {
         let ports: Vec<String> = spec.ports().iter().map(ToString::to_string).collect();
         let ports = ports.join(", ");
         let mark = spec.mark();
@@ -225,7 +277,7 @@ impl Close {
         };
         let close = change(
             CLOSE,
-            common::op(gate::close(spec, back_end)),
+            common::op(gate::close(spec, back_end).arg(WAYS, ways.join(" "))),
             Inverse::By(Box::new(common::op(gate::open(&spec.run, back_end)))),
             "no other run's gate and nobody else's rules of this name are there",
             format!("keeps all but the operator and the control plane away from port {ports}, so that the API has room"),
@@ -273,9 +325,9 @@ impl Close {
     ) -> Result<Survey, StepError> {
         let mut saw = vec![state.to_string(), common::counted(state)];
         saw.extend(common::loudest(state, 5));
-        saw.extend(look.history.last(CUT).map(|record| sockets(&record.said)));
+        saw.extend(look.history.last(CUT).and_then(|record| gate::parse_cut(&record.said)).map(|cut| cut.to_string()));
         if let Side::Server { .. } = spec.side {
-            saw.extend(let_through(look, cluster).await);
+            saw.extend(proof::let_through(look, cluster).await);
             if !self.wish.allow_kubelets {
                 saw.push(
                     "kubelets are refused, too: before four minutes are over, open it or freeze the node lifecycle (step freeze-nodes)"
@@ -287,113 +339,10 @@ impl Close {
             saw.push("not proved from outside: no host was named to try it from (probeFrom)".into());
         }
         for from in &self.wish.probe_from {
-            for to in knocked(host, cluster, spec) {
-                saw.push(self.knock(look, cluster, from, to, spec).await?);
+            for to in proof::knocked(host, cluster, spec) {
+                saw.push(proof::knock(look, cluster, from, to, spec).await?);
             }
         }
         Ok(Survey { saw, ..Survey::default() })
-    }
-
-    /// Tries a port from another host. One that gets in although it should not ends the step: the gate does not bite.
-    async fn knock(
-        &self,
-        look: Look<'_>,
-        cluster: &Cluster,
-        from: &str,
-        to: SocketAddr,
-        spec: &GateSpec,
-    ) -> Result<String, StepError> {
-        let vantage = Target::host(&look.target.cluster, from);
-        let met = match look.reads.script(&vantage, &gate::knock(to), LOOK_LIMIT).await {
-            Ok(output) => gate::parse_knock(&output.stdout),
-            Err(error) => Knock::NotKnown(error.to_string()),
-        };
-        let listed = cluster.host(from).is_some_and(|host| spec.allow.iter().any(|a| a.net.contains(host.address)));
-        match (met, listed) {
-            (Knock::Open, false) => Err(StepError::Refused {
-                why: format!("{}: the gate stands, and {from} still connects to {to}: something goes round it", look.target),
-                hint: Some(format!("breakglass gate status --targets {}; look for a balancer on the host", look.target.short())),
-            }),
-            (Knock::Open, true) => Ok(format!("from {from}, which is let through: {to} answers")),
-            (Knock::Refused, false) => Ok(format!("from {from}: {to} is refused")),
-            (Knock::Silent, false) => Ok(format!("from {from}: {to} is silent")),
-            (Knock::Refused | Knock::Silent, true) => {
-                Ok(format!("from {from}, which is let through, {to} does not answer: something else refuses it"))
-            }
-            (Knock::NotKnown(why), _) => Ok(format!("not proved from {from}: {why}")),
-        }
-    }
-}
-
-/// The API server's own answer, over the operator's route.
-async fn let_through(look: Look<'_>, cluster: &Cluster) -> Option<String> {
-    let server = server_on(look.target, cluster)?;
-    let target = Target::api_server(&cluster.name, &server.name);
-    let read = KubeRead { path: "/livez".into(), accept: Accept::Text, limit: API_LIMIT };
-    Some(match look.reads.kube(&target, &read).await {
-        Ok(answer) => {
-            format!("the operator gets through: /livez of {} says {} in {} ms", server.name, answer.code, answer.took.as_millis())
-        }
-        Err(error) => format!("the operator does not get an answer of {} yet: {error}", server.name),
-    })
-}
-
-fn server_on<'a>(target: &Target, cluster: &'a Cluster) -> Option<&'a ApiServer> {
-    cluster.api_servers.iter().find(|server| server.host.as_deref() == Some(target.short()))
-}
-
-/// Where a client would find the API server of a host.
-fn knocked(host: &Host, cluster: &Cluster, spec: &GateSpec) -> Vec<SocketAddr> {
-    match &spec.side {
-        Side::Server { ports } => ports.iter().map(|port| SocketAddr::new(host.address, *port)).collect(),
-        // From a node, or a pod's host: the API servers themselves.
-        Side::Client { .. } => super::gate::wish::endpoints(cluster),
-    }
-}
-
-/// What cutting said, as `before=12 after=0`.
-fn sockets(said: &str) -> String {
-    let of = |key: &str| said.split_whitespace().find_map(|word| word.strip_prefix(key)?.parse::<u64>().ok());
-    match (of("before="), of("after=")) {
-        (Some(before), Some(0)) => format!("{before} open connections cut, none left"),
-        (Some(before), Some(after)) => {
-            format!("{before} open connections, {after} left that the kernel does not close: each is reset as the server next sends")
-        }
-        _ => {
-            let why = said.split_once("unable=").map_or(said, |(_, why)| why);
-            format!("open connections were not cut: {why}")
-        }
-    }
-}
-
-/// What an operator has to know about the host.
-fn notes(seen: &gate::Survey, spec: &GateSpec, back_end: BackEnd) -> Vec<String> {
-    let mut notes: Vec<String> =
-        seen.managers.iter().map(|manager| format!("{} is here: {}", manager.name(), manager.note(back_end))).collect();
-    for balancer in seen.balancers() {
-        let name = balancer.process.as_deref().unwrap_or("a balancer");
-        notes.push(format!(
-            "{name} listens on port {} here: its clients come from this host, which is let through; gate that port too",
-            balancer.port
-        ));
-    }
-    if let Some(hole) = gate::v6_hole(spec, seen, back_end) {
-        notes.push(hole);
-    }
-    if seen.can_destroy == Some(false) {
-        notes.push("this kernel does not let sockets be closed from outside; the gate resets each as the server next sends".into());
-    }
-    notes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_was_counted_is_said_of_open_connections() {
-        assert_eq!(sockets("before=12 after=0"), "12 open connections cut, none left");
-        let skipped = sockets("unable=the gate means only some");
-        assert!(skipped.ends_with("the gate means only some") && !skipped.contains("none left"), "{skipped}");
     }
 }

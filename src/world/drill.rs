@@ -46,6 +46,10 @@ impl<W: World> Reads for Drill<W> {
     fn connect<'a>(&'a self, address: SocketAddr, limit: Duration) -> BoxFuture<'a, Result<Duration, ReadError>> {
         self.inner.connect(address, limit)
     }
+
+    fn source_towards(&self, to: SocketAddr) -> Option<std::net::IpAddr> {
+        self.inner.source_towards(to)
+    }
 }
 
 impl<W: World> Writes for Drill<W> {

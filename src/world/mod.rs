@@ -154,6 +154,12 @@ pub trait Reads: Send + Sync {
         address: std::net::SocketAddr,
         limit: Duration,
     ) -> BoxFuture<'a, Result<Duration, ReadError>>;
+
+    /// The address that the operator's machine sends from to reach another, as it sees itself; beyond a NAT it is
+    /// another. `None` where that cannot be told. Nothing is sent.
+    fn source_towards(&self, _to: std::net::SocketAddr) -> Option<std::net::IpAddr> {
+        None
+    }
 }
 
 /// Performing.

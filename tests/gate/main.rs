@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 mod fleet;
 mod killed;
+mod own_way;
 mod printed;
 mod program;
 mod whole;
@@ -20,6 +21,8 @@ fn main() -> ExitCode {
         }),
         testbed::test("what_makes_no_sense_is_refused_before_anything_changes", whole::refused),
         testbed::test("a_gate_that_no_new_connection_confirms_is_gone_in_time", whole::unconfirmed),
+        testbed::test("a_gate_that_cuts_its_own_operators_requests_is_not_confirmed", own_way::cut),
+        testbed::test("a_host_without_ipv6_rules_is_not_closed_unasked", own_way::half_a_firewall),
         testbed::test("what_is_printed_is_what_is_written::nft", || printed::rules("nft")),
         testbed::test("what_is_printed_is_what_is_written::iptables_nft", || printed::rules("iptables-nft")),
         testbed::test("what_is_printed_is_what_is_written::iptables_legacy", || printed::rules("iptables-legacy")),

@@ -25,7 +25,10 @@ pub(crate) fn rules(back_end: &'static str) -> Result<()> {
     ensure!(said.success(), "{said:?}");
     // Loaded by hand elsewhere, the drill's rules are those of the gate.
     for (command, text) in &drilled {
-        by_hand.command_within(&["sh", "-c", command], text.as_bytes(), LIMIT)?.ok().context(command.clone())?;
+        by_hand
+            .command_within(&["sh", "-c", command], format!("{text}\n").as_bytes(), LIMIT)?
+            .ok()
+            .context(command.clone())?;
     }
     let (closed, loaded) = (listed(&api)?, listed(&by_hand)?);
     let new: Vec<&String> = closed.iter().filter(|line| !before.contains(line)).collect();

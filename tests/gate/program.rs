@@ -41,6 +41,14 @@ impl Program {
         Ok(Self { folder })
     }
 
+    /// Changes the kit's file of the only cluster.
+    pub(crate) fn edit_kit(&self, edit: impl Fn(&str) -> String) -> Result<()> {
+        let path = self.folder.join("kit/east.yaml");
+        let (before, after) = (fs::read_to_string(&path)?, edit(&fs::read_to_string(&path)?));
+        ensure!(before != after, "nothing to change in {before}");
+        Ok(fs::write(path, after)?)
+    }
+
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_breakglass"));
         command.args(words).env_clear().env("HOME", &self.folder).env("PATH", "/usr/bin:/bin");

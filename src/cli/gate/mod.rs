@@ -106,6 +106,14 @@ struct Close {
     #[arg(long)]
     drop: bool,
 
+    /// Let it stand even if it cuts this run's own direct requests to the API: SSH is enough.
+    #[arg(long)]
+    ssh_only: bool,
+
+    /// Close IPv4 alone where the host's iptables has no IPv6 side: clients that have IPv6 go round the gate.
+    #[arg(long)]
+    ipv4_only: bool,
+
     /// nft, iptables-nft or iptables-legacy [default: what the host has].
     #[arg(long, value_name = "BACK-END")]
     back_end: Option<String>,
@@ -183,6 +191,8 @@ impl Close {
         if self.drop {
             put("answer", "drop".into());
         }
+        put("sshOnly", self.ssh_only.into());
+        put("ipv4Only", self.ipv4_only.into());
         put("backEnd", self.back_end.into());
         put("probeFrom", self.probe_from.into());
         if self.nodes {

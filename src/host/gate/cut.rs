@@ -1,9 +1,10 @@
 //! Ending the connections that were there before the gate: rules alone leave the server's own sockets open.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use super::{GateSpec, Net, Scope, Side};
-use crate::host::script::{Answer, Script, quote};
+use crate::host::script::{Script, quote};
 
 const UNTOLD: &str = "the gate means only some clients of this node, and open sockets cannot be told apart";
 
@@ -83,19 +84,43 @@ fn address(net: Net) -> String {
     }
 }
 
-/// Reads the answer of [`cut`]; `None` if it broke off.
-pub fn parse_cut(stdout: &str) -> Option<Cut> {
-    let answer = Answer::parse(stdout);
-    if let Some(why) = answer.get("unable") {
-        return Some(Cut { before: 0, after: 0, unable: Some(why.to_owned()) });
+/// Reads the answer of [`cut`], also where its lines were made one; `None` if it broke off.
+pub fn parse_cut(said: &str) -> Option<Cut> {
+    if let Some((_, why)) = said.split_once("unable=") {
+        return Some(Cut { before: 0, after: 0, unable: Some(why.trim().to_owned()) });
     }
-    Some(Cut { before: answer.number("before")?, after: answer.number("after")?, unable: None })
+    let number = |key: &str| said.split_whitespace().find_map(|word| word.strip_prefix(key)?.parse().ok());
+    Some(Cut { before: number("before=")?, after: number("after=")?, unable: None })
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self { unable: Some(why), .. } => write!(f, "open connections were not cut: {why}"),
+            Self { before, after: 0, .. } => write!(f, "{before} open connections cut, none left"),
+            Self { before, after, .. } => write!(
+                f,
+                "{before} open connections, {after} left that the kernel does not close: each is reset as the server next sends"
+            ),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::host::gate::sample;
+
+    #[test]
+    fn only_what_was_counted_is_said_of_open_connections() {
+        let said = |text: &str| parse_cut(text).map(|cut| cut.to_string());
+        for text in ["before=12 after=0", "before=12\nafter=0\n"] {
+            assert_eq!(said(text).as_deref(), Some("12 open connections cut, none left"));
+        }
+        let skipped = said("unable=the gate means only some\n").unwrap_or_default();
+        assert!(skipped.ends_with("the gate means only some") && !skipped.contains("none left"), "{skipped}");
+        assert_eq!(said("before=12"), None);
+    }
 
     #[test]
     fn where_only_some_are_meant_nobody_is_cut() {

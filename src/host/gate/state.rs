@@ -22,6 +22,8 @@ pub struct GateState {
     pub mark: Option<Mark>,
     /// Who set its fuses last.
     pub driver: Option<Driver>,
+    /// It has no rules for IPv6: the host's iptables has no such side.
+    pub ipv4_only: bool,
     /// Whether its closing was confirmed over a new connection.
     pub confirmed: bool,
     /// Milliseconds until it is open for everybody; 0 for one that has run out.
@@ -83,6 +85,7 @@ impl GateState {
     pub fn now(&self) -> String {
         let rung = |level: usize| self.mark.as_ref()?.rungs.get(level.checked_sub(1)?);
         match self.level() {
+            0 if self.ipv4_only => "closed over IPv4 alone".to_owned(),
             0 => "closed".to_owned(),
             _ if !self.stands() => "open".to_owned(),
             level => match rung(level) {
@@ -163,6 +166,7 @@ for flavour in iptables-nft iptables-legacy; do
   say back_end "$flavour"
   say owner "$(ipt_owner)"
   say driver "$(ipt_driver)"
+  [ -n "$v6" ] || say v6 no
   for set in $(ipset list -n 2>/dev/null | sed -n -e '/^bg_until_/p' -e '/^bg_armed$/p' -e '/^bg_confirmed$/p'); do
     say "set.${{set#bg_}}" "$(ipset list "$set" 2>/dev/null | sed -n '/^[0-9]/p')"
   done
@@ -211,6 +215,7 @@ pub fn parse_status(stdout: &str) -> Option<Option<GateState>> {
         back_end,
         mark,
         driver,
+        ipv4_only: answer.get("v6") == Some("no"),
         confirmed,
         armed_ms: fuse("armed"),
         fuses,

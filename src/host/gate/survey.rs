@@ -185,6 +185,15 @@ impl Survey {
         }
     }
 
+    /// Whether the host has an IPv6 address that another network can reach, as far as it could tell.
+    pub fn reached_by_v6(&self) -> bool {
+        let far = |address: &IpAddr| match address {
+            IpAddr::V6(v6) => !v6.is_loopback() && !v6.is_unicast_link_local(),
+            IpAddr::V4(_) => false,
+        };
+        self.own.is_empty() || self.own.iter().any(far)
+    }
+
     /// Whether a back end can hold a gate here.
     pub fn usable(&self, back_end: BackEnd) -> bool {
         match back_end {
@@ -211,9 +220,9 @@ impl Survey {
     }
 }
 
-/// What an operator has to know about IPv6 when the host's iptables has no IPv6 side: the gate has no rules for it then.
+/// Where clients go round a gate by IPv6, because the host's iptables has no IPv6 side: the gate has no rules for it then.
 pub fn v6_hole(spec: &GateSpec, survey: &Survey, back_end: BackEnd) -> Option<String> {
-    if survey.holds_v6(back_end) {
+    if survey.holds_v6(back_end) || !survey.reached_by_v6() {
         return None;
     }
     let open: Vec<String> = match &spec.side {
@@ -227,8 +236,8 @@ pub fn v6_hole(spec: &GateSpec, survey: &Survey, back_end: BackEnd) -> Option<St
     };
     (!open.is_empty()).then(|| {
         format!(
-            "NOT CLOSED OVER IPv6: {} can be reached by IPv6, and this host has no ip6tables and ip6tables-restore of \
-             {back_end}: install them, or nftables, and close again",
+            "open over IPv6: {} can be reached by IPv6, and this host has no ip6tables and ip6tables-restore of {back_end}; \
+             with them, or with nftables, it would be closed",
             open.join(", ")
         )
     })
@@ -363,6 +372,9 @@ mod tests {
             let half = format!("iptables_nft=yes\nlisten={listens} kube-apiserver");
             let said = hole(&half, BackEnd::IptablesNft).unwrap();
             assert!(said.contains("port 6443") && said.contains("ip6tables"), "{said}");
+            let near = format!("{half}\nown=10.0.0.1/24\nown=::1/128\nown=fe80::7/64");
+            assert_eq!(hole(&near, BackEnd::IptablesNft), None, "nobody reaches it by IPv6");
+            assert!(hole(&format!("{near}\nown=fd90::1/64"), BackEnd::IptablesNft).is_some());
             assert_eq!(hole(&format!("{half}\niptables_nft.v6=yes"), BackEnd::IptablesNft), None);
             assert_eq!(hole(&half, BackEnd::Nft), None);
         }

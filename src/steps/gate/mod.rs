@@ -10,7 +10,9 @@ use crate::host::gate::{self, Driver, GateState, Mark, Talker};
 use crate::kit::{Cluster, Host};
 
 pub(super) mod health;
+pub(super) mod proof;
 pub(super) mod stages;
+pub(super) mod ways;
 pub(super) mod wish;
 
 /// The longest that one look at a host may take.

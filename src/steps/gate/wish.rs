@@ -55,6 +55,12 @@ pub(in crate::steps) struct Params {
     /// What a refused client gets.
     #[serde(default)]
     answer: Answer,
+    /// Confirms the gate even if it cuts the run's own direct way to the API: SSH is enough.
+    #[serde(default)]
+    ssh_only: bool,
+    /// Closes IPv4 alone where the host's iptables has no IPv6 side: clients that have IPv6 go round the gate.
+    #[serde(default)]
+    ipv4_only: bool,
     /// The back end; none: nftables where it works, else the iptables that the host uses.
     back_end: Option<BackEnd>,
     /// Stops what the host sends to the API instead of what comes in for it: for nodes.
@@ -162,6 +168,8 @@ pub(in crate::steps) struct Wish {
     step: u32,
     stages: Vec<Stage>,
     answer: Reply,
+    pub(in crate::steps) ssh_only: bool,
+    pub(in crate::steps) ipv4_only: bool,
     pub(in crate::steps) back_end: Option<BackEnd>,
     nodes: Option<Nodes>,
     pub(in crate::steps) probe_from: Vec<String>,
@@ -213,6 +221,8 @@ impl Params {
                 Answer::Reset => Reply::Reset,
                 Answer::Drop => Reply::Silence,
             },
+            ssh_only: self.ssh_only,
+            ipv4_only: self.ipv4_only,
             back_end: self.back_end,
             nodes,
             probe_from: self.probe_from,
@@ -263,7 +273,7 @@ fn named(stage: Stage, sets: &BTreeMap<String, Vec<Net>>, faults: &mut Vec<Strin
 }
 
 impl Wish {
-    /// The gate on one host. Without a survey: as far as it can be told beforehand, on the usual port.
+    /// The gate on one host. Without a survey: as far as it can be told beforehand, on the ports that the kit knows.
     pub(in crate::steps) fn spec(
         &self,
         mark: &Mark,
@@ -286,8 +296,8 @@ impl Wish {
             operator: mark.operator.clone(),
             reason: mark.reason.clone(),
             at,
-            side: self.side(cluster, seen),
-            allow: self.allowed(cluster, host, seen, &kubelets),
+            side: self.side(cluster, host, seen),
+            allow: self.allowed(cluster, seen, &kubelets),
             balancer: self.balancer.clone(),
             answer: self.answer,
             confirm_within: self.confirm_within,
@@ -310,12 +320,12 @@ impl Wish {
         all.into_iter().collect()
     }
 
-    fn side(&self, cluster: &Cluster, seen: Option<&gate::Survey>) -> Side {
+    fn side(&self, cluster: &Cluster, host: &Host, seen: Option<&gate::Survey>) -> Side {
         let Some(nodes) = &self.nodes else {
             let ports = match seen {
                 _ if !self.ports.is_empty() => self.ports.clone(),
                 Some(seen) => seen.api_ports().into_iter().collect(),
-                None => vec![USUAL_PORT],
+                None => usual_ports(cluster, host),
             };
             return Side::Server { ports };
         };
@@ -328,13 +338,14 @@ impl Wish {
         Side::Client { endpoints: endpoints(cluster), service: nodes.service.clone(), scope }
     }
 
-    fn allowed(&self, cluster: &Cluster, host: &Host, seen: Option<&gate::Survey>, kubelets: &[Net]) -> Vec<Allow> {
+    fn allowed(&self, cluster: &Cluster, seen: Option<&gate::Survey>, kubelets: &[Net]) -> Vec<Allow> {
         let mut all = self.allow.clone();
         let mut add = |net: Net, why| all.insert(Allow { net, why });
         if let Some(address) = seen.and_then(|seen| seen.operator) {
             add(address.into(), Why::Operator);
         }
-        for peer in cluster.api_hosts().filter(|peer| peer.name != host.name) {
+        // The host itself with them: it is let through anyway, and the rules are the same on all of them.
+        for peer in cluster.api_hosts() {
             add(peer.address.into(), Why::Peer);
         }
         for peer in seen.iter().flat_map(|seen| &seen.peers) {
@@ -347,6 +358,13 @@ impl Wish {
         }
         all.into_iter().collect()
     }
+}
+
+/// The ports on which the kit knows API servers of a host, or else the usual one.
+fn usual_ports(cluster: &Cluster, host: &Host) -> Vec<u16> {
+    let here = |server: &&crate::kit::ApiServer| server.host.as_deref() == Some(host.name.as_str());
+    let known: BTreeSet<u16> = cluster.api_servers.iter().filter(here).map(|server| server.address.port()).collect();
+    if known.is_empty() { vec![USUAL_PORT] } else { known.into_iter().collect() }
 }
 
 /// Where the cluster's API servers listen, seen from its nodes.

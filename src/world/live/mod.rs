@@ -4,7 +4,7 @@ mod api;
 mod host;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,6 +114,14 @@ impl Reads for Live {
             Err(ReadError { kind, tried, hint })
         }
         .boxed()
+    }
+
+    fn source_towards(&self, to: SocketAddr) -> Option<IpAddr> {
+        let any: IpAddr = if to.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+        // A datagram socket that is connected sends nothing: the kernel only looks its route up.
+        let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
+        socket.connect(to).ok()?;
+        Some(socket.local_addr().ok()?.ip())
     }
 }
 
