@@ -132,6 +132,18 @@ async fn through_a_host_the_api_server_is_on_its_loopback() {
 }
 
 #[tokio::test]
+async fn a_secret_in_a_file_that_others_can_read_is_said() {
+    let (dir, process) = folder();
+    let config = CONFIG.replace("client-certificate: me.crt, client-key: me.key", "token: word");
+    for (mode, said) in [(0o600, 0), (0o644, 1)] {
+        put(dir.path(), "config", &config, mode);
+        let found = find(context("prod"), &process).await.unwrap();
+        assert_eq!(found.notes.len(), said, "{:?}", found.notes);
+        assert!(found.notes.iter().all(|note| note.contains("can be read by others: chmod 600")), "{:?}", found.notes);
+    }
+}
+
+#[tokio::test]
 async fn a_plugin_runs_once_and_is_said() {
     let (dir, process) = folder();
     let found = find(context("plugin"), &process).await.unwrap();

@@ -276,6 +276,12 @@ impl Context<'_> {
                 let file = if user.get("token").is_some() { None } else { user.get("tokenFile") };
                 place.token(file, user.get("token"), &mut faults)
             });
+        let in_place = user.get("client-key-data").or_else(|| user.get("token")).is_some();
+        if found.is_some() && in_place && read::is_open(&user.file.path) {
+            // A note and no more: kubectl has always read such a file, and the incident is now.
+            let file = &user.file.path;
+            notes.push(format!("{} holds a secret and can be read by others: {}", file.display(), read::chmod(file)));
+        }
         if found.is_some() || !faults.is_empty() {
             return faults.or(found.unwrap_or(Credential::Anonymous));
         }

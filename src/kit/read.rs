@@ -173,6 +173,11 @@ pub(super) fn closed(path: &Path, node: &Node, faults: &mut Faults) -> Option<()
     }
 }
 
+/// Whether others can read it.
+pub(super) fn is_open(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0)
+}
+
 /// The command that closes a file.
 pub(super) fn chmod(path: &Path) -> String {
     format!("chmod 600 {}", path.display())
