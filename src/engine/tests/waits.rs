@@ -8,7 +8,7 @@ use super::support::*;
 use crate::engine::Report;
 use crate::error::Class;
 use crate::world::ScriptOutput;
-use crate::world::fake::Fake;
+use crate::world::fake::{Fake, Sent};
 
 const DUMP: &str = "/debug/api_priority_and_fairness/dump_requests";
 const SMALL: &str = "/api/v1/namespaces/kube-system";
@@ -52,6 +52,26 @@ fn silence_is_waited_through_and_ends_with_the_step() {
         assert_eq!(report.class, Some(Class::TimedOut));
         assert!(report.why.contains("still waiting for api1 to be ready (no route"), "{}", report.why);
         assert!((590..=600).contains(&took), "{took}");
+    });
+}
+
+#[test]
+fn a_silent_server_is_asked_one_question_only() {
+    paused(async {
+        for (silent, asked) in [(0, &["/livez", "/readyz"][..]), (9999, &["/livez"])] {
+            let bench = Bench::new(world(&["east"]), plan(&["east"], &[("look", "probe", json!({}))], &policy()));
+            bench.fake.deny_reads(silent);
+            assert_eq!(bench.run().await.class, None);
+            let mut paths = Vec::new();
+            for sent in bench.fake.take_sent() {
+                if let Sent::Get(target, path) = sent
+                    && target.short() == "api1"
+                {
+                    paths.push(path);
+                }
+            }
+            assert_eq!(paths, asked);
+        }
     });
 }
 
