@@ -127,6 +127,9 @@ pub enum Event {
         state: StepState,
         /// In one sentence.
         why: String,
+        /// What it cost, by API server and host.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        costs: BTreeMap<String, Cost>,
         /// How long it took, in milliseconds.
         took_ms: u64,
     },

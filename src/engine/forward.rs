@@ -1,5 +1,7 @@
 //! Clusters and steps, in order.
 
+use std::collections::BTreeMap;
+
 use futures::FutureExt as _;
 use tokio::time::Instant;
 
@@ -14,6 +16,7 @@ use crate::journal::{Entry, StepState};
 use crate::plan::{Plan, PlannedStep};
 use crate::runbook::OnFailure;
 use crate::steps::Question;
+use crate::world::Cost;
 
 /// How many clusters at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +122,7 @@ async fn lane(engine: Engine<'_>, plan: &Plan, cluster: &str, consent: &Consent)
 
 /// One step on all its targets of one cluster.
 async fn step(engine: Engine<'_>, planned: &PlannedStep, index: usize, cluster: &str) -> Result<End, JournalLost> {
-    let began = Instant::now();
+    let (began, spent) = (Instant::now(), engine.world.costs());
     let targets: Vec<_> = planned.targets_on(cluster).collect();
     engine.record.append(Entry::StepStarted { cluster: cluster.to_owned(), step: index })?;
     engine.events.hear(Event::StepStarted {
@@ -136,12 +139,29 @@ async fn step(engine: Engine<'_>, planned: &PlannedStep, index: usize, cluster: 
         Some(false) => unasked(StepState::Declined, Class::Declined, "the operator said no"),
         Some(true) => on_targets(engine, planned, index, &targets).await?,
     };
-    let (state, why) = (end.state, end.why.clone());
-    engine.record.append(Entry::StepEnded { cluster: cluster.to_owned(), step: index, state, why: why.clone() })?;
-    let name = planned.name.clone();
-    let took_ms = millis(began.elapsed());
-    engine.events.hear(Event::StepEnded { cluster: cluster.to_owned(), step: index, name, state, why, took_ms });
+    let (state, why, cluster) = (end.state, end.why.clone(), cluster.to_owned());
+    let costs = spent_since(engine, &cluster, &spent);
+    engine.record.append(Entry::StepEnded {
+        cluster: cluster.clone(),
+        step: index,
+        state,
+        why: why.clone(),
+        costs: Some(costs.clone()),
+    })?;
+    let (name, took_ms) = (planned.name.clone(), millis(began.elapsed()));
+    engine.events.hear(Event::StepEnded { cluster, step: index, name, state, why, costs, took_ms });
     Ok(end)
+}
+
+/// What was spent on a cluster's API servers and hosts since then: its steps come one after another.
+fn spent_since(engine: Engine<'_>, cluster: &str, then: &BTreeMap<String, Cost>) -> BTreeMap<String, Cost> {
+    let ours = |name: &str| name.strip_prefix(cluster).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let mut costs = engine.world.costs();
+    costs.retain(|name, cost| {
+        *cost = cost.since(then.get(name).copied().unwrap_or_default());
+        ours(name) && *cost != Cost::default()
+    });
+    costs
 }
 
 /// One step on these targets, within the limits of its policy.
@@ -272,7 +292,8 @@ fn gravity(class: Class) -> u8 {
 pub(super) fn finish(engine: Engine<'_>, mut report: Report, began: Instant) -> Report {
     let code = report.class.map_or(0, Class::exit_code);
     if report.class != Some(Class::Journal)
-        && let Err(error) = engine.record.append(Entry::Ended { code, why: report.why.clone() })
+        && let Err(error) =
+            engine.record.append(Entry::Ended { code, why: report.why.clone(), costs: Some(report.costs.clone()) })
     {
         report.class = Some(Class::Journal);
         report.why = error.to_string();

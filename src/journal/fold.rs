@@ -156,7 +156,7 @@ pub(crate) fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
             reopen(run, *id);
         }
         Entry::Stuck { id, why } => step_change(run, line, *id, ChangeState::Stuck, why)?,
-        Entry::Ended { code, why } => run.ended = Some((*code, why.clone())),
+        Entry::Ended { code, why, .. } => run.ended = Some((*code, why.clone())),
     }
     Ok(())
 }

@@ -11,10 +11,13 @@ mod store;
 mod tests;
 mod write;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, Target};
+use crate::world::Cost;
 
 pub use fold::{ChangeRecord, ChangeState, IllegalMove, Run, StepState, fold};
 pub use read::{Journal, JournalError, read, verify};
@@ -131,6 +134,9 @@ pub enum Entry {
         state: StepState,
         /// Why, in one sentence.
         why: String,
+        /// What it cost, by API server and host; `None` in journals of versions that did not write it down.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        costs: Option<BTreeMap<String, Cost>>,
     },
     /// The operator was asked.
     Answered {
@@ -214,5 +220,8 @@ pub enum Entry {
         code: u8,
         /// In one sentence.
         why: String,
+        /// What was spent since the run began, was taken up again or an undo began; `None` as for a step.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        costs: Option<BTreeMap<String, Cost>>,
     },
 }

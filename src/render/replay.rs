@@ -78,11 +78,12 @@ impl<'a> Teller<'a> {
                 let (cluster, name) = (cluster.clone(), self.name(*step));
                 vec![Event::StepStarted { cluster, step: *step, name, intent, targets: 1 }]
             }
-            Entry::StepEnded { cluster, step, state, why } => {
+            Entry::StepEnded { cluster, step, state, why, costs } => {
                 let began = self.began.get(&(cluster.clone(), *step)).copied();
                 let (name, why, cluster) = (self.name(*step), why.clone(), cluster.clone());
                 let took_ms = millis(began.unwrap_or(line.at), line.at);
-                vec![Event::StepEnded { cluster, step: *step, name, state: *state, why, took_ms }]
+                let costs = costs.clone().unwrap_or_default();
+                vec![Event::StepEnded { cluster, step: *step, name, state: *state, why, costs, took_ms }]
             }
             Entry::Saw { target, step, what } => {
                 vec![Event::Saw { target: target.clone(), step: *step, what: what.clone() }]
@@ -110,13 +111,13 @@ impl<'a> Teller<'a> {
             Entry::Undoing { id } => self.undoing(line, *id),
             Entry::Undone { id, said } => self.ended(line, *id, ChangeEnd::Undone, said),
             Entry::Stuck { id, why } => self.ended(line, *id, ChangeEnd::Stuck, why),
-            Entry::Ended { code, why } => {
+            Entry::Ended { code, why, costs } => {
                 self.undoing = false;
                 vec![Event::RunEnded {
                     run: self.header.run.clone(),
                     code: *code,
                     why: why.clone(),
-                    costs: BTreeMap::new(),
+                    costs: costs.clone().unwrap_or_default(),
                     took_ms: millis(self.start, line.at),
                     next: Vec::new(),
                 }]

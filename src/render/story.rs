@@ -55,8 +55,17 @@ impl Story {
                 }
                 lines
             }
-            Event::StepEnded { cluster, step, name, state, why, took_ms } => {
-                self.step_ended(cluster, *step, name, *state, why, *took_ms, now)
+            Event::StepEnded { cluster, step, name, state, why, costs, took_ms } => {
+                let (label, tone) = step_word(*state);
+                let text =
+                    if self.fleet { format!("[{}/{}] {name}: {why}", step + 1, self.steps) } else { why.clone() };
+                let mut ended = news(label, tone, cluster, text);
+                ended.took_ms = Some(*took_ms);
+                if !self.fleet {
+                    ended.below.extend(summary::spent(costs));
+                }
+                self.fold.add(ended, now);
+                if self.fleet { self.fold.due(now) } else { self.fold.all() }
             }
             Event::UndoStarted { run, changes } => {
                 let mut lines = self.fold.all();
@@ -90,30 +99,6 @@ impl Story {
 
     fn who(&self, target: &Target) -> String {
         if self.fleet { target.to_string() } else { target.short().to_owned() }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the fields of one event")]
-    fn step_ended(
-        &mut self,
-        cluster: &str,
-        step: usize,
-        name: &str,
-        state: StepState,
-        why: &str,
-        took_ms: u64,
-        now: Instant,
-    ) -> Vec<Line> {
-        let (label, tone) = match state {
-            StepState::Done => ("ok", Tone::Good),
-            StepState::Failed => ("failed", Tone::Bad),
-            StepState::Declined => ("declined", Tone::Warn),
-            StepState::Interrupted => ("stopped", Tone::Warn),
-        };
-        let text = if self.fleet { format!("[{}/{}] {name}: {why}", step + 1, self.steps) } else { why.to_owned() };
-        let mut ended = news(label, tone, cluster, text);
-        ended.took_ms = Some(took_ms);
-        self.fold.add(ended, now);
-        if self.fleet { self.fold.due(now) } else { self.fold.all() }
     }
 
     fn news(&mut self, event: &Event, now: Instant) -> Option<News> {
@@ -164,6 +149,16 @@ impl Story {
             }
             _ => return None,
         })
+    }
+}
+
+/// The word for how a step came out.
+fn step_word(state: StepState) -> (&'static str, Tone) {
+    match state {
+        StepState::Done => ("ok", Tone::Good),
+        StepState::Failed => ("failed", Tone::Bad),
+        StepState::Declined => ("declined", Tone::Warn),
+        StepState::Interrupted => ("stopped", Tone::Warn),
     }
 }
 

@@ -119,6 +119,21 @@ fn failure(why: &str, next: &[String]) -> Vec<Line> {
     lines
 }
 
+/// What a step cost in all; nothing, when it sent nothing.
+pub(super) fn spent(costs: &BTreeMap<String, Cost>) -> Option<String> {
+    let (mut servers, mut hosts, mut bytes) = (0, 0, (0, 0));
+    for (name, cost) in costs {
+        // As targets are written: `CLUSTER/api/SERVER`, `CLUSTER/HOST`.
+        *(if name.contains("/api/") { &mut servers } else { &mut hosts }) += cost.requests;
+        bytes = (bytes.0 + cost.bytes_out, bytes.1 + cost.bytes_in);
+    }
+    let count = |number: u64, noun| words::count(usize::try_from(number).unwrap_or(usize::MAX), noun);
+    let all = [(servers, "API request"), (hosts, "command")];
+    let sent: Vec<String> = all.iter().filter(|(n, _)| *n > 0).map(|(n, noun)| count(*n, noun)).collect();
+    let (out, back) = (words::bytes(bytes.0), words::bytes(bytes.1));
+    (!sent.is_empty()).then(|| format!("cost: {}, {out} sent, {back} received", sent.join(" and ")))
+}
+
 fn price(cost: &Cost) -> String {
     let requests = words::count(usize::try_from(cost.requests).unwrap_or(usize::MAX), "request");
     format!("{requests}, {} sent, {} received", words::bytes(cost.bytes_out), words::bytes(cost.bytes_in))

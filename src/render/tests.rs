@@ -77,7 +77,11 @@ fn ended(id: u32, name: &str, state: ChangeEnd, said: &str) -> Event {
 
 fn step_ended(state: StepState, why: &str) -> Event {
     let (cluster, name) = ("prod".into(), "close".into());
-    Event::StepEnded { cluster, step: 0, name, state, why: why.into(), took_ms: 1200 }
+    let costs = BTreeMap::from([
+        ("prod/api/cp1".to_owned(), Cost { requests: 1, bytes_out: 256, bytes_in: 1024 }),
+        ("prod/cp1".to_owned(), Cost { requests: 2, bytes_out: 256, bytes_in: 1024 }),
+    ]);
+    Event::StepEnded { cluster, step: 0, name, state, why: why.into(), costs, took_ms: 1200 }
 }
 
 fn run_ended(code: u8, why: &str) -> Event {
@@ -113,7 +117,8 @@ fn a_good_run_ends_in_a_report_of_what_was_done_and_what_it_cost() {
          [1/1] close: close the gate (2 targets)\n\
          \x20 sends    cp[1-2]: gate.close port=6443, because the port is open\n\
          \x20 done     cp[1-2]: closed (30 ms)\n\
-         \x20 ok       prod: 2 changes (1.2 s)\n"
+         \x20 ok       prod: 2 changes (1.2 s)\n\
+         \x20            cost: 1 API request and 2 commands, 512 B sent, 2.0 kB received\n"
     );
     assert_eq!(
         out,

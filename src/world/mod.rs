@@ -179,6 +179,18 @@ pub struct Cost {
     pub bytes_in: u64,
 }
 
+impl Cost {
+    /// What was added since it was `before`.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            requests: self.requests.saturating_sub(before.requests),
+            bytes_out: self.bytes_out.saturating_sub(before.bytes_out),
+            bytes_in: self.bytes_in.saturating_sub(before.bytes_in),
+        }
+    }
+}
+
 /// Both, and what they cost.
 pub trait World: Reads + Writes {
     /// What was spent so far, by API server and host (their display names).

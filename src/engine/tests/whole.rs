@@ -84,3 +84,29 @@ fn a_no_ends_the_run_and_is_asked_again_by_resume() {
         }
     });
 }
+
+#[test]
+fn what_each_step_and_the_run_cost_is_kept() {
+    paused(async {
+        let specs = [
+            ("look", "probe", serde_json::json!({})),
+            ("kill", "delete", serde_json::json!({"object": "ds/telemetry/agent"})),
+        ];
+        let bench = Bench::new(world(&["east"]), plan(&["east"], &specs, &policy()));
+        bench.run().await;
+        let lines: Vec<serde_json::Value> =
+            bench.journal().lines.iter().map(|line| serde_json::to_value(&line.entry).unwrap()).collect();
+        let costs = |of: &str| {
+            lines.iter().filter_map(|entry| entry.get(of)).map(|entry| entry["costs"].clone()).collect::<Vec<_>>()
+        };
+        let requests = |costs: &serde_json::Value, at: &str| costs[at]["requests"].as_u64();
+        let [look, kill] = &costs("step-ended")[..] else { panic!("{lines:#?}") };
+        assert_eq!(
+            (requests(look, "east/api/api1"), requests(look, "east/api/api2"), requests(look, "east")),
+            (Some(2), Some(2), None)
+        );
+        assert_eq!((requests(kill, "east/api/api1"), requests(kill, "east")), (None, Some(1)));
+        assert_eq!(requests(&costs("ended")[0], "east/api/api1"), Some(2));
+        assert_eq!(requests(&costs("ended")[0], "east"), Some(1));
+    });
+}

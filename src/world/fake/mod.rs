@@ -63,6 +63,9 @@ struct State {
     hooks: BTreeMap<String, Value>,
     faults: BTreeMap<usize, Fault>,
     deny_reads: usize,
+    /// API servers and hosts that answer so many more reads, and then never again.
+    dying: BTreeMap<Target, usize>,
+    costs: BTreeMap<String, Cost>,
     /// From which op on, and how often.
     deny_after: Option<(usize, usize)>,
     meddlers: BTreeMap<usize, Meddler>,
@@ -101,6 +104,11 @@ impl Fake {
     /// Every read finds no way from the op with this number on, so many times.
     pub(crate) fn deny_reads_after(&self, number: usize, reads: usize) {
         self.state().deny_after = Some((number, reads));
+    }
+
+    /// This API server or host answers so many more reads, and then never again.
+    pub(crate) fn dies_after(&self, target: Target, reads: usize) {
+        self.state().dying.insert(target, reads);
     }
 
     /// The next so many reads find no way.
@@ -212,11 +220,21 @@ impl State {
         Outcome::Done("200".into())
     }
 
-    fn deny(&mut self) -> Result<(), ReadError> {
-        if self.deny_reads == 0 {
+    fn deny(&mut self, target: &Target) -> Result<(), ReadError> {
+        let dead = match self.dying.get_mut(target) {
+            Some(0) => true,
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+            None => false,
+        };
+        if self.deny_reads == 0 && !dead {
+            let cost = self.costs.entry(target.to_string()).or_default();
+            *cost = Cost { requests: cost.requests + 1, bytes_out: cost.bytes_out + 10, bytes_in: cost.bytes_in + 100 };
             return Ok(());
         }
-        self.deny_reads -= 1;
+        self.deny_reads -= usize::from(!dead);
         let tried = vec!["no way led there".into()];
         Err(ReadError { kind: ReadErrorKind::NoRoute, tried, hint: Some("breakglass probe".into()) })
     }
@@ -231,7 +249,7 @@ impl Reads for Fake {
         let answer = {
             let mut state = self.state();
             state.sent.push(Sent::Get(target.clone(), read.path.clone()));
-            let denied = state.deny();
+            let denied = state.deny(target);
             let queue = state.answers.get_mut(&read.path);
             let told = queue.and_then(|queue| if queue.len() > 1 { queue.pop_front() } else { queue.front().cloned() });
             let objects = state.clusters.entry(target.cluster.clone()).or_default();
@@ -255,7 +273,7 @@ impl Reads for Fake {
         let output = {
             let mut state = self.state();
             state.sent.push(Sent::Look(target.clone(), script.clone()));
-            state.deny().map(|()| state.run(target, script))
+            state.deny(target).map(|()| state.run(target, script))
         };
         async move { output }.boxed()
     }
@@ -263,7 +281,7 @@ impl Reads for Fake {
     fn connect<'a>(&'a self, address: SocketAddr, _: Duration) -> BoxFuture<'a, Result<Duration, ReadError>> {
         let mut state = self.state();
         state.sent.push(Sent::Connect(address));
-        let answer = state.deny().map(|()| Duration::from_millis(1));
+        let answer = state.deny(&Target::local("")).map(|()| Duration::from_millis(1));
         async move { answer }.boxed()
     }
 }
@@ -317,8 +335,11 @@ impl Writes for Fake {
 }
 
 impl World for Fake {
+    /// Of what was read; what a connection costs is nobody's.
     fn costs(&self) -> BTreeMap<String, Cost> {
-        BTreeMap::new()
+        let mut costs = self.state().costs.clone();
+        costs.retain(|name, _| !name.ends_with("/local"));
+        costs
     }
 }
 
