@@ -82,6 +82,7 @@ impl Record {
                 .collect(),
             since: inner.began.iter().find(|(c, s, _)| *c == target.cluster && *s == step).map(|(_, _, at)| *at),
             now: self.clock.now(),
+            answered: inner.run.answered.clone(),
         }
     }
 

@@ -86,7 +86,8 @@ impl OnTarget<'_> {
                 let why = pass.not_taken.map_or_else(String::new, |why| format!(" ({why})"));
                 return Ok(self.timed_out(&format!("the step's time was used up{why}")));
             }
-            let history = self.engine.record.history(self.index, self.target);
+            let mut history = self.engine.record.history(self.index, self.target);
+            history.heard(&self.engine.world.costs());
             let Some(looked) = self.look(&history, left).await else { continue };
             let next = match looked {
                 Ok(survey) => self.act(&history, survey, &mut pass).await?,

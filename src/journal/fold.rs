@@ -1,11 +1,12 @@
 //! Entries to state. The one match that lists every legal move of a change; anything else is damage.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, Header, Line};
 use crate::change::{Change, Target};
+use crate::world::Cost;
 
 /// Where a change stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +83,9 @@ pub struct Run {
     pub steps: BTreeMap<(String, usize), StepState>,
     /// The answers given: (cluster, step, question).
     pub answers: BTreeMap<(String, usize, String), bool>,
+    /// The API servers and hosts that have answered anything, named as in costs; `None`: nobody knows, because the run
+    /// was killed in the middle of a step, or its journal is older than the costs in it.
+    pub answered: Option<BTreeSet<String>>,
     /// How the run last ended: exit code and sentence. `None`: it is under way, or was killed.
     pub ended: Option<(u8, String)>,
     /// When the first and the last line were written.
@@ -121,6 +125,7 @@ pub fn fold(lines: &[Line]) -> Result<Run, IllegalMove> {
         changes: BTreeMap::new(),
         steps: BTreeMap::new(),
         answers: BTreeMap::new(),
+        answered: Some(BTreeSet::new()),
         ended: None,
         span: (first.at, first.at),
     };
@@ -133,14 +138,20 @@ pub fn fold(lines: &[Line]) -> Result<Run, IllegalMove> {
 
 /// Moves the state of a run by one entry.
 pub(crate) fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
-    run.ended = None;
+    let ended = run.ended.take();
     match &line.entry {
         Entry::Started(_) => return Err("a second start".into()),
-        // A no ended the run; whoever takes it up again wants to be asked again.
-        Entry::Resumed { .. } => run.answers.retain(|_, yes| *yes),
+        Entry::Resumed { .. } => {
+            // A no ended the run; whoever takes it up again wants to be asked again.
+            run.answers.retain(|_, yes| *yes);
+            if ended.is_none() {
+                run.answered = None;
+            }
+        }
         Entry::Saw { .. } | Entry::StepStarted { .. } => {}
-        Entry::StepEnded { cluster, step, state, .. } => {
+        Entry::StepEnded { cluster, step, state, costs, .. } => {
             run.steps.insert((cluster.clone(), *step), *state);
+            heard(run, costs.as_ref());
         }
         Entry::Answered { cluster, step, question, yes } => {
             run.answers.insert((cluster.clone(), *step, question.clone()), *yes);
@@ -156,9 +167,22 @@ pub(crate) fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
             reopen(run, *id);
         }
         Entry::Stuck { id, why } => step_change(run, line, *id, ChangeState::Stuck, why)?,
-        Entry::Ended { code, why, .. } => run.ended = Some((*code, why.clone())),
+        Entry::Ended { code, why, costs } => {
+            run.ended = Some((*code, why.clone()));
+            heard(run, costs.as_ref());
+        }
     }
     Ok(())
+}
+
+/// Whoever sent a byte back has answered.
+fn heard(run: &mut Run, costs: Option<&BTreeMap<String, Cost>>) {
+    match (&mut run.answered, costs) {
+        (Some(answered), Some(costs)) => {
+            answered.extend(costs.iter().filter(|(_, cost)| cost.bytes_in > 0).map(|(name, _)| name.clone()));
+        }
+        (answered, _) => *answered = None,
+    }
 }
 
 fn intend(run: &mut Run, line: &Line, id: u32, step: usize, target: &Target, change: &Change) -> Result<(), String> {

@@ -8,11 +8,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::gate::health::{Limits, SMALL, judge};
+use super::gate::health::{Health, Limits, SMALL, judge};
 use super::gate::stages::{self, Act, CLOSE_AGAIN, Pace, Standing};
 use super::gate::{self as common, FOUR_MINUTES, LEASE, ORDER_SECS, Whose};
 use super::gate_confirm::{unknown_driver, unknown_mark};
-use super::{Announced, History, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, History, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of, servers};
 use crate::change::{Change, Inverse, Keep, Op, Target};
 use crate::duration::HumanDuration;
 use crate::host::gate::{self, BackEnd, Driver, GateState, Mark, Turn};
@@ -48,6 +48,9 @@ struct Params {
     /// How often stages are closed again before the step gives up.
     #[serde(default = "max_tries")]
     max_tries: u32,
+    /// API servers (`NAME`, or `CLUSTER/NAME`) that are neither asked nor judged: dead for good, and somebody knows it.
+    #[serde(default)]
+    without: Vec<String>,
     /// Opens for everybody now, and judges nothing.
     #[serde(default)]
     at_once: bool,
@@ -118,6 +121,7 @@ impl Kind for GateOpen {
             whose: Whose::of(given.of),
             pace: Pace { window: given.window.0, most: given.max_tries },
             limits: Limits { slowest: given.p99.0, samples: given.samples.max(1), rejects: given.rejects_per_second },
+            without: given.without,
             at_once: given.at_once,
             each: given.each,
         }))
@@ -128,6 +132,7 @@ struct Open {
     whose: Whose,
     pace: Pace,
     limits: Limits,
+    without: Vec<String>,
     at_once: bool,
     each: bool,
 }
@@ -165,10 +170,13 @@ impl Step for Open {
         };
         let mut sent = vec![look(Sends::Look(gate::status()), "whose gate, at which stage, and when the next one comes; here and on the host that leads")];
         if !self.at_once {
-            for server in &cluster.api_servers {
+            for server in servers::asked(cluster, &self.without).0 {
                 sent.push(look(Sends::Get("/readyz".into()), &format!("{} is ready", server.name)));
                 let times = format!("{} of them: {} answers in time", self.limits.samples, server.name);
                 sent.push(look(Sends::Get(SMALL.into()), &times));
+            }
+            for (what, why) in servers::announced(cluster, &self.without) {
+                sent.push(look(what, &why));
             }
             let due = self.pace.fuse(0);
             let arm = self.arm(&held, "stage-1", 1, due, String::new());
@@ -185,6 +193,7 @@ impl Step for Open {
         if cluster.api_servers.is_empty() && !self.at_once {
             faults.push("stages are judged by the API servers' answers, and the kit names none; atOnce judges nothing".into());
         }
+        faults.extend(servers::refuse(cluster, &self.without));
         faults
     }
 
@@ -216,10 +225,10 @@ impl Step for Open {
             {
                 return self.follow(look, &state, &held, &name, &leader);
             }
-            let health = judge(look.reads, cluster, &self.limits).await;
-            let mut survey = self.next(look, &state, &held, &health)?;
+            let health = judge(look, cluster, &self.without, &self.limits).await;
+            let mut survey = self.next(look, &state, &held, &health.bad)?;
             survey.saw.extend(stood(mark, look.history));
-            survey.saw.extend(health);
+            survey.saw.extend(health.without.into_iter().chain(health.bad));
             Ok(survey)
         }
         .boxed()
@@ -356,9 +365,11 @@ impl Open {
         if self.at_once {
             return Ok(Survey::done().saw("open for everybody"));
         }
-        let bad = judge(look.reads, cluster, &self.limits).await;
+        let Health { bad, without } = judge(look, cluster, &self.without, &self.limits).await;
         if bad.is_empty() {
-            return Ok(Survey::done().saw("open for everybody, and the API servers are in good order"));
+            let mut survey = Survey::done().saw("open for everybody, and the API servers are in good order");
+            survey.saw.extend(without);
+            return Ok(survey);
         }
         Err(StepError::Refused {
             why: format!("{}: everybody is let in, and it goes badly: {}", look.target, bad.join("; ")),

@@ -3,6 +3,7 @@
 //! A step looks, then says what has to change; it never writes. "Done" means nothing left to change and nothing
 //! awaited, so idempotence, skipping, resuming and waiting are one idea.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -12,7 +13,7 @@ use crate::change::{Change, Target};
 use crate::host::Script;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
-use crate::world::{ReadError, Reads};
+use crate::world::{Cost, ReadError, Reads};
 
 /// One step of a runbook, parameters filled in and checked.
 pub trait Step: Send + Sync {
@@ -71,6 +72,8 @@ pub struct History {
     pub since: Option<jiff::Timestamp>,
     /// Now, by the same clock.
     pub now: jiff::Timestamp,
+    /// The API servers and hosts that have answered anything in this run; `None`: nobody knows.
+    pub answered: Option<BTreeSet<String>>,
 }
 
 impl History {
@@ -82,6 +85,18 @@ impl History {
     /// Was a change with this key made?
     pub fn done(&self, key: &str) -> bool {
         self.changes.iter().any(|record| record.change.key == key && record.state == ChangeState::Done)
+    }
+
+    /// Adds those who have answered since.
+    pub fn heard(&mut self, costs: &BTreeMap<String, Cost>) {
+        if let Some(answered) = &mut self.answered {
+            answered.extend(costs.iter().filter(|(_, cost)| cost.bytes_in > 0).map(|(name, _)| name.clone()));
+        }
+    }
+
+    /// Is it certain that this API server or host has not answered once in this run?
+    pub fn silent(&self, target: &Target) -> bool {
+        self.answered.as_ref().is_some_and(|answered| !answered.contains(&target.to_string()))
     }
 
     /// The answer to a question.
@@ -310,6 +325,7 @@ mod again;
 mod gate;
 mod kube_object;
 mod object;
+mod servers;
 mod static_pod;
 #[cfg(test)]
 mod tests;

@@ -5,8 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::support::*;
+use crate::change::Target;
 use crate::engine::Report;
 use crate::error::Class;
+use crate::journal::Entry;
 use crate::world::ScriptOutput;
 use crate::world::fake::{Fake, Sent};
 
@@ -52,6 +54,74 @@ fn silence_is_waited_through_and_ends_with_the_step() {
         assert_eq!(report.class, Some(Class::TimedOut));
         assert!(report.why.contains("still waiting for api1 to be ready (no route"), "{}", report.why);
         assert!((590..=600).contains(&took), "{took}");
+    });
+}
+
+/// A world in which one of two API servers is gone, and perhaps its host; what the run said it saw.
+async fn half(specs: &[Spec], server: usize, host: Option<usize>) -> (Report, u64, String) {
+    let bench = Bench::new(world(&["east"]), plan(&["east"], specs, &policy()));
+    bench.fake.dies_after(Target::api_server("east", "api2"), server);
+    host.into_iter().for_each(|reads| bench.fake.dies_after(Target::host("east", "cp2"), reads));
+    let began = tokio::time::Instant::now();
+    let report = bench.run().await;
+    let saw = |line: &crate::journal::Line| match &line.entry {
+        Entry::Saw { what, .. } => Some(format!("{what}\n")),
+        _ => None,
+    };
+    let took = began.elapsed().as_secs();
+    (report, took, bench.journal().lines.iter().filter_map(saw).collect())
+}
+
+#[test]
+fn a_server_that_was_dead_all_along_holds_nothing_up_and_is_named() {
+    paused(async {
+        let waits = [
+            json!({"health": {"times": 2}}),
+            json!({"latency": {"p99": "500ms", "samples": 2}}),
+            json!({"clientRequests": {"user": "agent", "times": 2}}),
+        ];
+        for with in waits {
+            let dump = "PriorityLevelName, FlowDistingsher\n";
+            let spec = [("wait", "wait-for", with.clone())];
+            let bench = Bench::new(world(&["east"]), plan(&["east"], &spec, &policy()));
+            bench.fake.answer(DUMP, 200, dump, millis(5));
+            bench.fake.answer(SMALL, 200, "{}", millis(5));
+            bench.fake.dies_after(Target::api_server("east", "api2"), 0);
+            bench.fake.dies_after(Target::host("east", "cp2"), 0);
+            let began = tokio::time::Instant::now();
+            let report = bench.run().await;
+            assert_eq!(report.class, None, "{with}: {}", report.why);
+            assert!((30..60).contains(&began.elapsed().as_secs()), "{with}: not before it was asked for a while");
+            let said = bench.journal().lines.iter().any(|line| {
+                matches!(&line.entry, Entry::Saw { what, .. } if what.contains("judged without api2") && what.contains("cp2"))
+            });
+            assert!(said, "{with}");
+        }
+    });
+}
+
+#[test]
+fn a_server_counts_while_its_host_is_there_or_when_it_had_answered() {
+    paused(async {
+        let wait = ("wait", "wait-for", json!({"health": {"times": 2}}));
+        let (report, _, _) = half(&[wait.clone()], 0, None).await;
+        assert_eq!(report.class, Some(Class::TimedOut), "{}", report.why);
+        let (report, _, _) = half(&[("look", "probe", json!({})), wait.clone()], 2, Some(0)).await;
+        assert_eq!(report.class, Some(Class::TimedOut), "{}", report.why);
+        // It answers once in the wait itself, and goes with its host.
+        let (report, _, _) = half(&[wait], 1, Some(0)).await;
+        assert_eq!(report.class, Some(Class::TimedOut), "{}", report.why);
+    });
+}
+
+#[test]
+fn a_server_that_the_runbook_names_is_neither_asked_nor_judged() {
+    paused(async {
+        let with = json!({"health": {"times": 2}, "without": ["api2", "west/api1"]});
+        let (report, took, saw) = half(&[("wait", "wait-for", with)], 0, None).await;
+        assert_eq!(report.class, None, "{}", report.why);
+        assert!(took < 10, "{took}");
+        assert!(saw.contains("judged without api2"), "{saw}");
     });
 }
 

@@ -6,6 +6,7 @@ use futures::future::join_all;
 
 use crate::change::Target;
 use crate::kit::{ApiServer, Cluster};
+use crate::steps::{Look, servers};
 use crate::world::{Accept, KubeRead, Reads};
 
 /// The small request that is timed: one object, which every cluster has.
@@ -24,13 +25,38 @@ pub(in crate::steps) struct Limits {
     pub(in crate::steps) rejects: Option<u32>,
 }
 
-/// Looks at every API server of a cluster; what is bad, one sentence each. Empty: all is well.
-pub(in crate::steps) async fn judge(reads: &dyn Reads, cluster: &Cluster, limits: &Limits) -> Vec<String> {
-    let looks = cluster.api_servers.iter().map(|server| one(reads, cluster, server, limits));
-    join_all(looks).await.into_iter().flatten().collect()
+/// A judgement over the API servers of a cluster, one sentence each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::steps) struct Health {
+    /// What is bad. Empty: all is well.
+    pub(in crate::steps) bad: Vec<String>,
+    /// Who is left out, and why.
+    pub(in crate::steps) without: Vec<String>,
 }
 
-async fn one(reads: &dyn Reads, cluster: &Cluster, server: &ApiServer, limits: &Limits) -> Vec<String> {
+/// Looks at every API server of a cluster but those in `without`. One that was dead all along counts only as long as
+/// none of the others is well without it.
+pub(in crate::steps) async fn judge(look: Look<'_>, cluster: &Cluster, without: &[String], limits: &Limits) -> Health {
+    let (asked, without) = servers::asked(cluster, without);
+    let seen = join_all(asked.iter().map(|server| one(look.reads, cluster, server, limits))).await;
+    let mut health = Health { bad: Vec::new(), without };
+    let mut silent = Vec::new();
+    for (server, (bad, answered)) in asked.iter().zip(seen) {
+        if answered { health.bad.extend(bad) } else { silent.push((*server, bad)) }
+    }
+    // With the others bad it goes badly anyway, and the look would only hold up what follows from that.
+    let others = health.bad.is_empty() && silent.len() < asked.len();
+    for (server, bad) in silent {
+        match if others { servers::dead(look, cluster, server).await } else { None } {
+            Some(why) => health.without.push(why),
+            None => health.bad.extend(bad),
+        }
+    }
+    health
+}
+
+/// What is bad about one API server, and whether it answered anything at all.
+async fn one(reads: &dyn Reads, cluster: &Cluster, server: &ApiServer, limits: &Limits) -> (Vec<String>, bool) {
     let target = Target::api_server(&cluster.name, &server.name);
     // An answer later than that is bad whatever it says.
     let limit = (limits.slowest * 2).max(Duration::from_secs(5));
@@ -52,6 +78,7 @@ async fn one(reads: &dyn Reads, cluster: &Cluster, server: &ApiServer, limits: &
     let after = rejected().await;
     let mut bad = Vec::new();
     let name = &server.name;
+    let heard = before.is_some() || after.is_some() || readyz.is_ok() || samples.iter().any(Result::is_ok);
     match readyz {
         Ok(answer) if answer.code == 200 => {}
         Ok(answer) => bad.push(format!("/readyz of {name} says {}", answer.code)),
@@ -74,7 +101,7 @@ async fn one(reads: &dyn Reads, cluster: &Cluster, server: &ApiServer, limits: &
             bad.push(format!("{name} rejects {rate} requests a second"));
         }
     }
-    bad
+    (bad, heard)
 }
 
 /// The sum of the column `RejectedRequests`.
@@ -87,6 +114,90 @@ fn rejected(dump: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kit::{Credential, Host, Role, SshAccess};
+    use crate::steps::{History, Mark};
+    use crate::world::fake::Fake;
+
+    fn cluster() -> Cluster {
+        let ssh = SshAccess {
+            port: 22,
+            user: "root".into(),
+            identities: Vec::new(),
+            identities_only: false,
+            certificates: Vec::new(),
+            agent: None,
+            host_keys: Vec::new(),
+            known_hosts: Vec::new(),
+            host_key_alias: None,
+            jumps: Vec::new(),
+            sudo: false,
+        };
+        let host = |n: u8| Host {
+            name: format!("cp{n}"),
+            address: [10, 0, 0, n].into(),
+            ssh: ssh.clone(),
+            roles: vec![Role::ControlPlane],
+            manifests: "/etc/kubernetes/manifests".into(),
+        };
+        let server = |n: u8| ApiServer {
+            name: format!("api{n}"),
+            address: ([10, 0, 0, n], 6443).into(),
+            via: None,
+            host: Some(format!("cp{n}")),
+        };
+        Cluster {
+            name: "east".into(),
+            api_servers: (1..=2).map(server).collect(),
+            hosts: (1..=2).map(host).collect(),
+            tls_server_name: None,
+            ca: Vec::new(),
+            credential: Credential::Anonymous,
+            source: "a test".into(),
+        }
+    }
+
+    /// One look, so many seconds after the step began; these are gone, and these had answered before.
+    async fn looked(secs: i64, gone: &[Target], answered: Option<&[&str]>, small: u64) -> Health {
+        let fake = Fake::new(vec![cluster()]);
+        fake.answer(SMALL, 200, "{}", Duration::from_millis(small));
+        gone.iter().for_each(|target| fake.dies_after(target.clone(), 0));
+        let now = jiff::Timestamp::from_second(1_790_000_000).unwrap();
+        let history = History {
+            since: jiff::Timestamp::from_second(1_790_000_000 - secs).ok(),
+            now,
+            answered: answered.map(|all| all.iter().map(|name| (*name).to_owned()).collect()),
+            ..History::default()
+        };
+        let mark = Mark { run: "r".into(), operator: "eve".into(), reason: String::new() };
+        let target = Target::host("east", "cp1");
+        let look = Look { target: &target, reads: &fake, history: &history, mark: &mark };
+        let limits = Limits { slowest: Duration::from_secs(1), samples: 2, rejects: None };
+        judge(look, fake.cluster("east").unwrap(), &[], &limits).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_was_dead_all_along_is_left_out_and_any_other_counts() {
+        let (server, host) = (Target::api_server("east", "api2"), Target::host("east", "cp2"));
+        let both = [server.clone(), host];
+        let health = looked(60, &both, Some(&[]), 5).await;
+        assert_eq!((health.bad.len(), health.without.len()), (0, 1), "{health:?}");
+        assert!(health.without[0].starts_with("judged without api2: it has not answered once"), "{health:?}");
+        // Too early; its host is there; it had answered; nobody knows whether it had.
+        for (secs, gone, answered) in [
+            (29, &both[..], Some(&[][..])),
+            (60, &both[..1], Some(&[][..])),
+            (60, &both[..], Some(&["east/api/api2"][..])),
+            (60, &both[..], None),
+        ] {
+            let health = looked(secs, gone, answered, 5).await;
+            assert_eq!((health.bad.len(), health.without.len()), (2, 0), "{health:?}");
+        }
+        // The other one is slow, or gone as well: then nobody is left out.
+        assert!(looked(60, &both, Some(&[]), 1500).await.without.is_empty());
+        let all = [both[0].clone(), both[1].clone(), Target::api_server("east", "api1"), Target::host("east", "cp1")];
+        let health = looked(60, &all, Some(&[]), 5).await;
+        assert_eq!((health.bad.len(), health.without.len()), (4, 0), "{health:?}");
+    }
 
     #[test]
     fn rejects_are_summed_over_the_levels() {

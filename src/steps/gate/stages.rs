@@ -171,7 +171,7 @@ mod tests {
             let target = Target::host("east", "cp1");
             ChangeRecord { id: 1, step: 0, target, change, state, said: String::new(), intended_at: at, moved_at: at }
         };
-        History { changes: acts.iter().map(record).collect(), answers: Vec::new(), since: Some(now), now }
+        History { changes: acts.iter().map(record).collect(), since: Some(now), now, ..History::default() }
     }
 
     /// Three stages, a minute apart, the next one in `next` seconds.

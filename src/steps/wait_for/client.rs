@@ -7,13 +7,12 @@ use futures::future::{BoxFuture, join_all};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::health::servers;
-use super::{Condition, Found, denied, unanswered};
+use super::{Asked, Condition, Found, denied, unanswered};
 use crate::change::Target;
 use crate::duration::HumanDuration;
 use crate::host::Script;
 use crate::host::script::{Answer, quote};
-use crate::kit::Cluster;
+use crate::kit::{ApiServer, Cluster};
 use crate::steps::{Look, Sends, StepError};
 use crate::world::{Accept, KubeRead};
 
@@ -131,7 +130,7 @@ impl Condition for Rate {
         format!("{} makes at most {} requests a second over {}", self.who(), self.at_most, self.over)
     }
 
-    fn sends(&self, cluster: &Cluster) -> Vec<(Sends, Duration, String)> {
+    fn sends(&self, _: &[&ApiServer], cluster: &Cluster) -> Vec<(Sends, Duration, String)> {
         let one = |host: Target| {
             let why = format!("counts its requests in the audit log of {}; no API request", host.short());
             (Sends::Look(self.script()), self.over.0, why)
@@ -156,7 +155,7 @@ impl Condition for Rate {
         faults
     }
 
-    fn look<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Found, StepError>> {
+    fn look<'a>(&'a self, look: Look<'a>, _: Asked<'a>) -> BoxFuture<'a, Result<Found, StepError>> {
         async move {
             let hosts = look.reads.cluster(&look.target.cluster).map(hosts).unwrap_or_default();
             if hosts.is_empty() {
@@ -180,7 +179,7 @@ impl Condition for Rate {
             let rate = requests as f64 / self.over.0.as_secs_f64();
             let said = format!("{} made {requests} requests in {} ({rate:.1}/s)", self.who(), self.over);
             Ok(if rate <= self.at_most {
-                Found::Holds(said)
+                Found::Holds(vec![said])
             } else {
                 Found::NotYet(format!("at most {}/s ({said})", self.at_most))
             })
@@ -198,15 +197,20 @@ fn no_log(why: &str) -> StepError {
 
 impl Requests {
     /// How many of its requests all API servers hold now; why not, when that cannot be told yet.
-    async fn held(&self, look: Look<'_>) -> Result<Result<usize, String>, StepError> {
+    async fn held(&self, look: Look<'_>, asked: &mut Asked<'_>) -> Result<Result<usize, String>, StepError> {
         let read = KubeRead { path: DUMP.into(), accept: Accept::Text, limit: DUMP_LIMIT };
-        let servers = servers(look);
-        let answers = join_all(servers.iter().map(|server| look.reads.kube(server, &read))).await;
+        let servers = asked.servers.clone();
+        let targets: Vec<Target> = servers.iter().map(|server| asked.target(server)).collect();
+        let answers = join_all(targets.iter().map(|server| look.reads.kube(server, &read))).await;
+        let heard = answers.iter().any(Result::is_ok);
         let mut held = 0;
-        for (server, answer) in servers.iter().zip(answers) {
+        for ((known, server), answer) in servers.iter().zip(&targets).zip(answers) {
             let answer = match answer {
                 Ok(answer) => answer,
-                Err(error) => return unanswered(server, error).map(Err),
+                Err(error) => match unanswered(known, error)? {
+                    _ if heard && asked.leave_out(look, known).await => continue,
+                    why => return Ok(Err(why)),
+                },
             };
             match answer.code {
                 200 => match count(&answer.text, &self.user) {
@@ -241,11 +245,15 @@ impl Condition for Requests {
         format!("the API servers hold at most {} requests of {}, {} times in a row", self.at_most, self.user, self.times)
     }
 
-    fn sends(&self, cluster: &Cluster) -> Vec<(Sends, Duration, String)> {
-        let one = |server: &crate::kit::ApiServer| {
+    fn sends(&self, servers: &[&ApiServer], _: &Cluster) -> Vec<(Sends, Duration, String)> {
+        let one = |server: &&ApiServer| {
             (Sends::Get(DUMP.into()), self.every.0, format!("whose requests does {} hold (12 to 50 KB)", server.name))
         };
-        cluster.api_servers.iter().map(one).collect()
+        servers.iter().map(one).collect()
+    }
+
+    fn judges_servers(&self) -> bool {
+        true
     }
 
     fn faults(&self) -> Vec<String> {
@@ -262,14 +270,14 @@ impl Condition for Requests {
         faults
     }
 
-    fn look<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Found, StepError>> {
+    fn look<'a>(&'a self, look: Look<'a>, mut asked: Asked<'a>) -> BoxFuture<'a, Result<Found, StepError>> {
         async move {
             let mut most = 0;
             for round in 0..self.times {
                 if round > 0 {
                     tokio::time::sleep(self.every.0).await;
                 }
-                let held = match self.held(look).await? {
+                let held = match self.held(look, &mut asked).await? {
                     Ok(held) => held,
                     Err(why) => return Ok(Found::NotYet(format!("a count of requests ({why})"))),
                 };
@@ -279,7 +287,7 @@ impl Condition for Requests {
                 }
                 most = most.max(held);
             }
-            Ok(Found::Holds(format!("the API servers hold at most {most} requests of {}", self.user)))
+            Ok(asked.holds(format!("the API servers hold at most {most} requests of {}", self.user)))
         }
         .boxed()
     }

@@ -7,10 +7,10 @@ use futures::future::{BoxFuture, join_all};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Condition, Found, denied, unanswered};
+use super::{Asked, Condition, Found, denied, unanswered};
 use crate::change::Target;
 use crate::duration::HumanDuration;
-use crate::kit::Cluster;
+use crate::kit::{ApiServer, Cluster};
 use crate::steps::{Look, Sends, StepError};
 use crate::world::{Accept, KubeRead, ReadErrorKind};
 
@@ -67,62 +67,75 @@ fn small() -> String {
     "/api/v1/namespaces/kube-system".into()
 }
 
-/// The API servers of the cluster that is looked at.
-pub(super) fn servers(look: Look<'_>) -> Vec<Target> {
-    let cluster = look.reads.cluster(&look.target.cluster);
-    let servers = cluster.into_iter().flat_map(|cluster| &cluster.api_servers);
-    servers.map(|server| Target::api_server(&look.target.cluster, &server.name)).collect()
-}
-
 impl Condition for Health {
     fn intent(&self) -> String {
         format!("every API server is ready {} times in a row", self.times)
     }
 
-    fn sends(&self, cluster: &Cluster) -> Vec<(Sends, Duration, String)> {
-        let one = |server: &crate::kit::ApiServer| {
+    fn sends(&self, servers: &[&ApiServer], _: &Cluster) -> Vec<(Sends, Duration, String)> {
+        let one = |server: &&ApiServer| {
             (Sends::Get(READYZ.into()), self.every.0, format!("is {} ready", server.name))
         };
-        cluster.api_servers.iter().map(one).collect()
+        servers.iter().map(one).collect()
+    }
+
+    fn judges_servers(&self) -> bool {
+        true
     }
 
     fn faults(&self) -> Vec<String> {
         if self.times == 0 { vec!["times: it must be at least 1".into()] } else { Vec::new() }
     }
 
-    fn look<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Found, StepError>> {
+    fn look<'a>(&'a self, look: Look<'a>, mut asked: Asked<'a>) -> BoxFuture<'a, Result<Found, StepError>> {
         async move {
-            let servers = servers(look);
             let read = KubeRead { path: READYZ.into(), accept: Accept::Text, limit: LIMIT };
             let mut slowest = Duration::ZERO;
             for round in 0..self.times {
                 if round > 0 {
                     tokio::time::sleep(self.every.0).await;
                 }
-                let answers = join_all(servers.iter().map(|server| look.reads.kube(server, &read))).await;
-                for (server, answer) in servers.iter().zip(answers) {
+                let servers = asked.servers.clone();
+                let targets: Vec<Target> = servers.iter().map(|server| asked.target(server)).collect();
+                let answers = join_all(targets.iter().map(|server| look.reads.kube(server, &read))).await;
+                let heard = answers.iter().any(Result::is_ok);
+                for ((known, server), answer) in servers.iter().zip(&targets).zip(answers) {
                     match answer {
                         Ok(answer) if answer.code == 200 => slowest = slowest.max(answer.took),
                         Ok(answer) => {
                             denied(server, &answer)?;
-                            let what = format!("{} to be ready ({}: {})", server.short(), answer.code, answer.message());
+                            let what = format!("{} to be ready ({}: {})", known.name, answer.code, answer.message());
                             return Ok(Found::NotYet(what));
                         }
                         Err(error) if error.kind == ReadErrorKind::Refused => return Err(error.into()),
-                        Err(error) => return Ok(Found::NotYet(format!("{} to be ready ({error})", server.short()))),
+                        Err(_) if heard && asked.leave_out(look, known).await => {}
+                        Err(error) => return Ok(Found::NotYet(format!("{} to be ready ({error})", known.name))),
                     }
                 }
             }
-            let (servers, times) = (crate::words::count(servers.len(), "API server"), self.times);
-            Ok(Found::Holds(format!("{servers} ready {times} times in a row, in at most {} ms", slowest.as_millis())))
+            let (servers, times) = (crate::words::count(asked.servers.len(), "API server"), self.times);
+            Ok(asked.holds(format!("{servers} ready {times} times in a row, in at most {} ms", slowest.as_millis())))
         }
         .boxed()
     }
 }
 
+/// Why the samples of a server are no good.
+struct Bad {
+    why: String,
+    /// It answered nothing at all.
+    silent: bool,
+}
+
 impl Latency {
-    /// The samples of one server, the fastest first; why not, when one was no good.
-    async fn sample(&self, look: Look<'_>, server: &Target) -> Result<Result<Vec<Duration>, String>, StepError> {
+    /// The samples of one server, the fastest first.
+    async fn sample(
+        &self,
+        look: Look<'_>,
+        asked: &Asked<'_>,
+        known: &ApiServer,
+    ) -> Result<Result<Vec<Duration>, Bad>, StepError> {
+        let server = &asked.target(known);
         // Waiting longer than what is wanted proves nothing more, but tells how far away it is.
         let limit = LIMIT.max(self.p99.0 * 2);
         let read = KubeRead { path: self.path.clone(), accept: Accept::Metadata, limit };
@@ -135,9 +148,12 @@ impl Latency {
                 Ok(answer) if answer.code == 200 => samples.push(answer.took),
                 Ok(answer) => {
                     denied(server, &answer)?;
-                    return Ok(Err(format!("{}: {} {}", server.short(), answer.code, answer.message())));
+                    let why = format!("{}: {} {}", known.name, answer.code, answer.message());
+                    return Ok(Err(Bad { why, silent: false }));
                 }
-                Err(error) => return unanswered(server, error).map(Err),
+                Err(error) => {
+                    return Ok(Err(Bad { why: unanswered(known, error)?, silent: samples.is_empty() }));
+                }
             }
         }
         samples.sort_unstable();
@@ -156,11 +172,15 @@ impl Condition for Latency {
         format!("every API server answers within {} (p99 of {} samples)", self.p99, self.samples)
     }
 
-    fn sends(&self, cluster: &Cluster) -> Vec<(Sends, Duration, String)> {
-        let one = |server: &crate::kit::ApiServer| {
+    fn sends(&self, servers: &[&ApiServer], _: &Cluster) -> Vec<(Sends, Duration, String)> {
+        let one = |server: &&ApiServer| {
             (Sends::Get(self.path.clone()), self.every.0, format!("how fast is {}", server.name))
         };
-        cluster.api_servers.iter().map(one).collect()
+        servers.iter().map(one).collect()
+    }
+
+    fn judges_servers(&self) -> bool {
+        true
     }
 
     fn faults(&self) -> Vec<String> {
@@ -177,25 +197,27 @@ impl Condition for Latency {
         faults
     }
 
-    fn look<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Found, StepError>> {
+    fn look<'a>(&'a self, look: Look<'a>, mut asked: Asked<'a>) -> BoxFuture<'a, Result<Found, StepError>> {
         async move {
-            let servers = servers(look);
-            let sampled = join_all(servers.iter().map(|server| self.sample(look, server))).await;
+            let servers = asked.servers.clone();
+            let sampled = join_all(servers.iter().map(|server| self.sample(look, &asked, server))).await;
+            let heard = sampled.iter().any(|samples| !matches!(samples, Ok(Err(Bad { silent: true, .. }))));
             let mut worst = Duration::ZERO;
             for (server, samples) in servers.iter().zip(sampled) {
                 let found = match samples? {
                     Ok(samples) => p99(&samples),
-                    Err(why) => return Ok(Found::NotYet(format!("answers within {} ({why})", self.p99))),
+                    Err(bad) if heard && bad.silent && asked.leave_out(look, server).await => continue,
+                    Err(bad) => return Ok(Found::NotYet(format!("answers within {} ({})", self.p99, bad.why))),
                 };
                 if found > self.p99.0 {
-                    let (name, wanted) = (server.short(), self.p99);
+                    let (name, wanted) = (&server.name, self.p99);
                     let what = format!("{name} to answer within {wanted} (p99 is {} ms)", found.as_millis());
                     return Ok(Found::NotYet(what));
                 }
                 worst = worst.max(found);
             }
             let samples = self.samples;
-            Ok(Found::Holds(format!("p99 of {samples} samples is {} ms on the slowest API server", worst.as_millis())))
+            Ok(asked.holds(format!("p99 of {samples} samples is {} ms on the slowest API server", worst.as_millis())))
         }
         .boxed()
     }

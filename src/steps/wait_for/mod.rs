@@ -15,10 +15,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of, servers};
 use crate::change::Target;
 use crate::duration::HumanDuration;
-use crate::kit::Cluster;
+use crate::kit::{ApiServer, Cluster};
 use crate::world::{KubeAnswer, ReadError, ReadErrorKind};
 
 /// The kind.
@@ -46,6 +46,9 @@ struct Params {
     /// Pods are gone.
     #[serde(default)]
     pods_gone: Option<objects::PodsGone>,
+    /// API servers (`NAME`, or `CLUSTER/NAME`) that are neither asked nor judged: dead for good, and somebody knows it.
+    #[serde(default)]
+    without: Vec<String>,
     /// How long to pause after a look that found the conditions not to hold.
     #[serde(default = "interval")]
     interval: HumanDuration,
@@ -57,8 +60,8 @@ fn interval() -> HumanDuration {
 
 /// What a condition was found to be.
 enum Found {
-    /// It holds, and this was seen.
-    Holds(String),
+    /// It holds, and this was seen, one sentence each.
+    Holds(Vec<String>),
     /// Not yet, because of this.
     NotYet(String),
 }
@@ -77,10 +80,44 @@ fn denied(server: &Target, answer: &KubeAnswer) -> Result<(), StepError> {
 }
 
 /// Why a server gave no answer, in words, if that can change; else the end of the wait.
-fn unanswered(server: &Target, error: ReadError) -> Result<String, StepError> {
+fn unanswered(server: &ApiServer, error: ReadError) -> Result<String, StepError> {
     match error.kind {
         ReadErrorKind::Refused => Err(error.into()),
-        _ => Ok(format!("{}: {error}", server.short())),
+        _ => Ok(format!("{}: {error}", server.name)),
+    }
+}
+
+/// The API servers of one look.
+struct Asked<'a> {
+    cluster: &'a Cluster,
+    servers: Vec<&'a ApiServer>,
+    /// One sentence for each that is left out.
+    without: Vec<String>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(look: Look<'a>, without: &[String]) -> Result<Self, StepError> {
+        let cluster = look.reads.cluster(&look.target.cluster);
+        let cluster = cluster.ok_or_else(|| StepError::refused(format!("the kit has no {}", look.target)))?;
+        let (servers, without) = servers::asked(cluster, without);
+        Ok(Self { cluster, servers, without })
+    }
+
+    fn target(&self, server: &ApiServer) -> Target {
+        Target::api_server(&self.cluster.name, &server.name)
+    }
+
+    /// Leaves a silent server out if it was dead all along. To be asked only when another one has answered.
+    async fn leave_out(&mut self, look: Look<'_>, server: &ApiServer) -> bool {
+        let Some(why) = servers::dead(look, self.cluster, server).await else { return false };
+        self.servers.retain(|other| other.name != server.name);
+        self.without.push(why);
+        true
+    }
+
+    /// What was seen, with who was left out.
+    fn holds(self, what: String) -> Found {
+        Found::Holds(std::iter::once(what).chain(self.without).collect())
     }
 }
 
@@ -90,13 +127,18 @@ trait Condition: Send + Sync {
     fn intent(&self) -> String;
 
     /// What each look sends: what, how many at a time over its window, and what for.
-    fn sends(&self, cluster: &Cluster) -> Vec<(Sends, Duration, String)>;
+    fn sends(&self, servers: &[&ApiServer], cluster: &Cluster) -> Vec<(Sends, Duration, String)>;
+
+    /// Whether it judges API servers one by one.
+    fn judges_servers(&self) -> bool {
+        false
+    }
 
     /// What the schema cannot say.
     fn faults(&self) -> Vec<String>;
 
     /// Looks over the whole window.
-    fn look<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Found, StepError>>;
+    fn look<'a>(&'a self, look: Look<'a>, asked: Asked<'a>) -> BoxFuture<'a, Result<Found, StepError>>;
 }
 
 impl Params {
@@ -132,7 +174,10 @@ impl Kind for WaitFor {
          `clientRequests`: one GET of the priority-and-fairness dump per API server and look, 12 to 50 KB; counts what \
          is queued or under way at a moment, so a client that asks rarely and is answered fast can be missed.\n\
          `absent`: one GET of the object's metadata.\n\
-         `podsGone`: one LIST of metadata, one page of at most 50, by namespace and label."
+         `podsGone`: one LIST of metadata, one page of at most 50, by namespace and label.\n\n\
+         `health`, `latency` and `clientRequests` judge every API server of the kit but those in `without`, and those \
+         that were dead all along: not one answer in this run, none for 30 s of this step, and a host that cannot be \
+         reached either. Who is left out is said each time; one that has answered in this run always counts."
     }
 
     fn scope(&self) -> Scope {
@@ -175,7 +220,18 @@ impl Step for Params {
             times: Times::Every { interval, until: Duration::MAX },
             why,
         };
-        self.conditions().iter().flat_map(|(_, condition)| condition.sends(cluster)).map(every).collect()
+        let (servers, _) = servers::asked(cluster, &self.without);
+        let mut sends: Vec<_> =
+            self.conditions().iter().flat_map(|(_, condition)| condition.sends(&servers, cluster)).collect();
+        if self.conditions().iter().any(|(_, condition)| condition.judges_servers()) && servers.len() > 1 {
+            let hosts = servers::announced(cluster, &self.without);
+            sends.extend(hosts.into_iter().map(|(what, why)| (what, self.interval.0, why)));
+        }
+        sends.into_iter().map(every).collect()
+    }
+
+    fn refuse(&self, _: &Target, cluster: &Cluster) -> Vec<String> {
+        servers::refuse(cluster, &self.without)
     }
 
     fn interval(&self) -> Duration {
@@ -186,8 +242,8 @@ impl Step for Params {
         async move {
             let mut saw = Vec::new();
             for (_, condition) in self.conditions() {
-                match condition.look(look).await {
-                    Ok(Found::Holds(what)) => saw.push(what),
+                match condition.look(look, Asked::of(look, &self.without)?).await {
+                    Ok(Found::Holds(what)) => saw.extend(what),
                     Ok(Found::NotYet(what)) => return Ok(Survey::waiting(what)),
                     // Nobody answers: that is what one waits through. Who is not let in stays outside.
                     Err(StepError::Read(error)) if error.kind != ReadErrorKind::Refused => {

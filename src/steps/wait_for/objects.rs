@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Condition, Found, denied};
-use crate::kit::Cluster;
+use super::{Asked, Condition, Found, denied};
+use crate::kit::{ApiServer, Cluster};
 use crate::steps::kube_object::{self, Seen, text};
 use crate::steps::{Look, ObjectRef, Sends, StepError};
 use crate::world::{Accept, KubeRead};
@@ -56,7 +56,7 @@ impl Condition for Absent {
         format!("{} is gone", self.object)
     }
 
-    fn sends(&self, _: &Cluster) -> Vec<(Sends, Duration, String)> {
+    fn sends(&self, _: &[&ApiServer], _: &Cluster) -> Vec<(Sends, Duration, String)> {
         let path = self.object().map(|object| object.path());
         path.into_iter().map(|path| (Sends::Get(path), EVERY, "is it gone (metadata only)".into())).collect()
     }
@@ -65,11 +65,11 @@ impl Condition for Absent {
         self.object().err().into_iter().collect()
     }
 
-    fn look<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Found, StepError>> {
+    fn look<'a>(&'a self, look: Look<'a>, _: Asked<'a>) -> BoxFuture<'a, Result<Found, StepError>> {
         async move {
             let object = self.object().map_err(StepError::refused)?;
             Ok(match kube_object::get(look, &object, Accept::Metadata, LIMIT).await? {
-                Seen::Absent => Found::Holds(format!("{object} is gone")),
+                Seen::Absent => Found::Holds(vec![format!("{object} is gone")]),
                 Seen::There(seen) => {
                     let state = match text(&seen, "/metadata/deletionTimestamp") {
                         "" => "it is not being deleted".to_owned(),
@@ -110,7 +110,7 @@ impl Condition for PodsGone {
         }
     }
 
-    fn sends(&self, _: &Cluster) -> Vec<(Sends, Duration, String)> {
+    fn sends(&self, _: &[&ApiServer], _: &Cluster) -> Vec<(Sends, Duration, String)> {
         vec![(Sends::Get(self.path()), EVERY, "which pods are left (metadata only, one page)".into())]
     }
 
@@ -128,7 +128,7 @@ impl Condition for PodsGone {
         faults
     }
 
-    fn look<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Found, StepError>> {
+    fn look<'a>(&'a self, look: Look<'a>, _: Asked<'a>) -> BoxFuture<'a, Result<Found, StepError>> {
         async move {
             let read = KubeRead { path: self.path(), accept: Accept::MetadataList, limit: LIMIT };
             let answer = look.reads.kube(look.target, &read).await?;
@@ -145,7 +145,8 @@ impl Condition for PodsGone {
             };
             let left = items.len();
             if left <= self.at_most as usize {
-                return Ok(Found::Holds(format!("{left} pods with {} are left in {}", self.selector, self.namespace)));
+                let what = format!("{left} pods with {} are left in {}", self.selector, self.namespace);
+                return Ok(Found::Holds(vec![what]));
             }
             let going = items.iter().filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_some()).count();
             let more = list.pointer("/metadata/continue").and_then(Value::as_str).is_some_and(|token| !token.is_empty());
