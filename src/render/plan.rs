@@ -111,6 +111,7 @@ fn one(out: &mut String, announced: &Announced, detail: Detail, paint: Paint, sh
 fn often(times: Times) -> String {
     match times {
         Times::Once => "once".into(),
+        Times::AtMost(1) => "at most once".into(),
         Times::AtMost(number) => format!("at most {}", words::count(number as usize, "time")),
         Times::Every { interval, until } => {
             format!("every {}, for at most {}", HumanDuration(interval), HumanDuration(until))
