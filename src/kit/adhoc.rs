@@ -119,6 +119,7 @@ pub async fn cluster(flags: &Flags, process: &Process, deadline: Instant) -> Res
         tls_server_name,
         ca,
         credential: credential.unwrap_or(Credential::Anonymous),
+        sets: std::collections::BTreeMap::new(),
         source: context.as_ref().map_or_else(|| "flags".into(), |c| format!("kubeconfig, context {}", c.name)),
     };
     Ok(Found { cluster, notes })

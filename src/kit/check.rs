@@ -98,6 +98,7 @@ mod tests {
             tls_server_name: None,
             ca: pair("ca", 2020, 2026).0.into_bytes(),
             credential: Credential::Certificate { cert: cert.into_bytes(), key: key.into_bytes() },
+            sets: std::collections::BTreeMap::new(),
             source: String::new(),
         };
         let now = NOW.parse().unwrap();

@@ -1,5 +1,6 @@
 //! The kit's file: one cluster, as people write it. Paths are relative to the file; `~/` is the operator's home.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use schemars::JsonSchema;
@@ -72,6 +73,9 @@ pub(super) struct ClusterSpec {
     /// How SSH gets into every host; a host says what is different there.
     #[serde(default, skip_serializing_if = "SshFile::is_empty")]
     pub(super) ssh: SshFile,
+    /// Named addresses and prefixes, for the stages of a gate: a node pool, the egress addresses of a namespace.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) sets: BTreeMap<String, Vec<String>>,
     /// Hosts on the way to others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) jumps: Vec<JumpFile>,

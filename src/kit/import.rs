@@ -181,6 +181,11 @@ fn file(name: &str, cluster: &Cluster) -> ClusterFile {
         kind: FileKind::Cluster,
         metadata: Metadata { name: name.to_owned() },
         spec: ClusterSpec {
+            sets: cluster
+                .sets
+                .iter()
+                .map(|(name, nets)| (name.clone(), nets.iter().map(ToString::to_string).collect()))
+                .collect(),
             tls_server_name: cluster.tls_server_name.clone(),
             certificate_authority: None,
             certificate_authority_data: (!cluster.ca.is_empty()).then(|| base64(&cluster.ca)),
@@ -282,6 +287,7 @@ mod tests {
             tls_server_name: Some("kubernetes".into()),
             ca: pair("ca", 2020, 2030).0.into_bytes(),
             credential: Credential::Certificate { cert: cert.into_bytes(), key: key.into_bytes() },
+            sets: std::collections::BTreeMap::new(),
             source: String::new(),
         };
         let folder = dir.path().join("kit");

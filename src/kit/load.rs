@@ -9,6 +9,7 @@ use serde::Deserialize as _;
 use super::file::{ClusterFile, ClusterSpec, MANIFESTS, SshFile, schema};
 use super::read::{self, Either, Place};
 use super::{ApiServer, Cluster, Credential, Host, Jump, Role, SshAccess};
+use crate::host::net::Net;
 use crate::process::Process;
 use crate::refusal::{Location, Refusal};
 use crate::words;
@@ -113,6 +114,7 @@ pub fn parse(text: &str, path: &Path, process: &Process) -> Result<Cluster, Vec<
     let jumps = loader.jumps();
     let hosts = loader.hosts(&jumps);
     let api_servers = loader.api_servers();
+    let sets = loader.sets();
     let faults = loader.faults;
     faults.or(Cluster {
         name: file.metadata.name.clone(),
@@ -121,6 +123,7 @@ pub fn parse(text: &str, path: &Path, process: &Process) -> Result<Cluster, Vec<
         tls_server_name: file.spec.tls_server_name.clone(),
         ca: ca.unwrap_or_default(),
         credential,
+        sets,
         source: path.display().to_string(),
     })
 }
@@ -230,6 +233,24 @@ impl<'a> Loader<'a> {
             }
         }
         servers
+    }
+
+    fn sets(&mut self) -> BTreeMap<String, Vec<Net>> {
+        let mut sets = BTreeMap::new();
+        for (name, words) in &self.spec.sets {
+            let mut nets = Vec::new();
+            for word in words {
+                match word.parse() {
+                    Ok(net) => nets.push(net),
+                    Err(error) => {
+                        let node = self.spec_node("sets").and_then(|sets| sets.get(name)).unwrap_or(self.root);
+                        self.faults.refuse(node, format!("sets: {name}: {error}"), None);
+                    }
+                }
+            }
+            sets.insert(name.clone(), nets);
+        }
+        sets
     }
 
     fn twice(&mut self, list: &str, at: usize, name: &str) {

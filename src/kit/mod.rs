@@ -15,10 +15,13 @@ pub mod select;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+use crate::host::net::Net;
 
 pub use file::schema;
 
@@ -37,6 +40,8 @@ pub struct Cluster {
     pub ca: Vec<u8>,
     /// Who we are to the API.
     pub credential: Credential,
+    /// Named addresses, for the stages of a gate.
+    pub sets: BTreeMap<String, Vec<Net>>,
     /// Where this was read: a file of the kit, or the flags that replaced it.
     pub source: String,
 }

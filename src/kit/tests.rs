@@ -175,6 +175,19 @@ fn each_fault_is_found() {
 }
 
 #[test]
+fn named_addresses_are_read_and_a_bad_one_is_said_with_its_place() {
+    let dir = folder();
+    let with = |sets: &str| {
+        put(dir.path(), "prod.yaml", &format!("{GOOD}  sets: {sets}\n"), 0o600);
+        load(&dir)
+    };
+    let sets = with("{pool-a: [10.9.0.0/16, 'fd91::/64']}").unwrap().sets;
+    assert_eq!(sets["pool-a"].iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.9.0.0/16", "fd91::/64"]);
+    let said = with("{pool-a: [10.9.0.0/33]}").unwrap_err();
+    assert!(said.iter().any(|line| line.contains("sets: pool-a: `10.9.0.0/33`")), "{said:?}");
+}
+
+#[test]
 fn a_file_that_holds_a_secret_must_be_closed() {
     let dir = folder();
     let text = GOOD.replace("{clientCertificate: me.crt, clientKey: me.key}", "{token: secret}");

@@ -63,6 +63,7 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
         "gate.open" => open(host, &head),
         "gate.cut" => Said::ok(format!("before={}\nafter=0\n", 80 + index)),
         "gate.knock" => Said::ok(knock(host)),
+        "gate.memory" => Said::ok("total=16384000\navailable=9000000\napi=2500000 \nend=yes\n".into()),
         "audit.count" => Said::ok(count(host, pods, servers, &head)),
         "gate.status" => Said::ok(status(host, began, pods)),
         "manifest.look" => Said::ok(look(host, &head)),

@@ -92,6 +92,7 @@ impl Sandbox {
             tls_server_name: Some(pki::SERVER_NAME.into()),
             ca: pki.ca().into_bytes(),
             credential: Credential::Certificate { cert: cert.into_bytes(), key: key.into_bytes() },
+            sets: std::collections::BTreeMap::new(),
             source: "the embedded sandbox".into(),
         };
         Ok(Self { cluster, folder, _servers: servers })

@@ -11,7 +11,7 @@ use super::gate::wish::{Params, Wish};
 use super::gate::{self as common, LEASE, ORDER_SECS, proof};
 use super::{Announced, History, Kind, Look, Mark, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Change, Inverse, Keep, Op, Target};
-use crate::host::gate::{self, BackEnd, Found, GateSpec, GateState, Side, Turn};
+use crate::host::gate::{self, BackEnd, Found, GateSpec, GateState, Refusal, Side, Turn};
 use crate::journal::ChangeState;
 use crate::kit::{Cluster, Host};
 
@@ -132,7 +132,12 @@ impl Step for Close {
         let Some(host) = common::host_of(target, cluster) else { return common::refuse(target, cluster) };
         let mark = Mark { run: String::new(), operator: String::new(), reason: String::new() };
         let spec = self.wish.spec(&mark, 0, cluster, host, None);
-        let mut faults: Vec<String> = gate::refuse_spec(&spec).iter().map(ToString::to_string).collect();
+        let mut faults = self.wish.unknown_sets(cluster);
+        // An unknown set has no addresses, either: once is enough.
+        let said_already = |refusal: &&Refusal| !faults.is_empty() && matches!(refusal, Refusal::EmptySet(_));
+        let refusals: Vec<Refusal> = gate::refuse_spec(&spec);
+        let more: Vec<String> = refusals.iter().filter(|it| !said_already(it)).map(ToString::to_string).collect();
+        faults.extend(more);
         let stranger = |name: &&String| cluster.host(name).is_none();
         faults.extend(self.wish.probe_from.iter().filter(stranger).map(|n| format!("probeFrom: no host {n:?} in the kit")));
         faults

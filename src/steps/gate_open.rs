@@ -45,6 +45,11 @@ struct Params {
     samples: u8,
     /// The most requests a second that priority and fairness may reject on one API server; none: not looked at.
     rejects_per_second: Option<u32>,
+    /// The most memory, in percent, that an API server may hold of its control group's limit or of its host's memory, and
+    /// all processes of the host together of the latter; 100: not looked at.
+    #[serde(default = "memory_percent")]
+    #[schemars(range(min = 1, max = 100))]
+    memory_percent: u8,
     /// How often stages are closed again before the step gives up.
     #[serde(default = "max_tries")]
     max_tries: u32,
@@ -71,6 +76,10 @@ fn samples() -> u8 {
     3
 }
 
+fn memory_percent() -> u8 {
+    90
+}
+
 fn max_tries() -> u32 {
     4
 }
@@ -84,9 +93,9 @@ impl Kind for GateOpen {
         "Opens a gate stage by stage, on all hosts of a cluster together, and takes it away after the last one.\n\n\
          The stages are those that the gate was closed with. Each is armed in the kernel before it is due, so that a gate \
          whose operator is gone goes on opening. After each one, every API server must be ready and answer small GETs in \
-         time for a whole window; one bad look closes the last stage again at once, says why, and doubles the wait \
+         time, and its host must have memory to spare, for a whole window; one bad look closes the last stage again at once, says why, and doubles the wait \
          before the next try. The first host leads, the others follow it. Costs, per look (a quarter of the window, at \
-         most 5 s): one GET /readyz and `samples` small GETs to each API server, and one or two scripts to each host. Nothing to take back: close it anew with gate-close. With atOnce, \
+         most 5 s): one GET /readyz and `samples` small GETs to each API server, and two or three scripts to each host. Nothing to take back: close it anew with gate-close. With atOnce, \
          everybody comes back at the same moment: what drowned the API may drown it again."
     }
 
@@ -111,6 +120,9 @@ impl Kind for GateOpen {
         if given.p99.0.is_zero() {
             faults.push("p99: it must be longer than 0s".to_owned());
         }
+        if !(1..=100).contains(&given.memory_percent) {
+            faults.push("memoryPercent: 1 to 100".to_owned());
+        }
         if given.max_tries == 0 {
             faults.push("maxTries: at least 1".to_owned());
         }
@@ -120,7 +132,12 @@ impl Kind for GateOpen {
         Ok(Box::new(Open {
             whose: Whose::of(given.of),
             pace: Pace { window: given.window.0, most: given.max_tries },
-            limits: Limits { slowest: given.p99.0, samples: given.samples.max(1), rejects: given.rejects_per_second },
+            limits: Limits {
+                slowest: given.p99.0,
+                samples: given.samples.max(1),
+                rejects: given.rejects_per_second,
+                memory: given.memory_percent,
+            },
             without: given.without,
             at_once: given.at_once,
             each: given.each,
@@ -177,6 +194,9 @@ impl Step for Open {
             }
             for (what, why) in servers::announced(cluster, &self.without) {
                 sent.push(look(what, &why));
+            }
+            if self.limits.memory_counts() {
+                sent.push(look(Sends::Look(gate::memory()), "on each API host: memory in use"));
             }
             let due = self.pace.fuse(0);
             let arm = self.arm(&held, "stage-1", 1, due, String::new());

@@ -35,6 +35,7 @@ fn cluster(authority: &Authority, servers: &[std::net::SocketAddr]) -> Cluster {
         tls_server_name: Some(NAME.into()),
         ca: authority.pem(),
         credential: Credential::Anonymous,
+        sets: std::collections::BTreeMap::new(),
         source: "the test".into(),
     }
 }

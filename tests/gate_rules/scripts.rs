@@ -7,13 +7,14 @@ use breakglass::host::gate::{self, BackEnd, Manager, Refusal, Stage, Survey, ref
 use libtest_mimic::Trial;
 use testbed::{Host, Lab, OPERATOR_IP4, Running};
 
-use crate::stand::{LIMIT, Stand, once, say, turn};
+use crate::stand::{LIMIT, Stand, once, say, turn, until};
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
         once("a_torn_transfer_runs_nothing", a_torn_transfer_runs_nothing),
         once("every_shell_runs_the_same_text", every_shell_runs_the_same_text),
         once("a_survey_sees_the_host", a_survey_sees_the_host),
+        once("memory_of_api_servers_is_seen", memory_of_api_servers_is_seen),
         once("the_operator_is_seen_through_sudo", the_operator_is_seen_through_sudo),
     ]
 }
@@ -98,6 +99,29 @@ fn a_survey_sees_the_host() -> Result<()> {
     ensure!(foreign.contains(&Refusal::Foreign(BackEnd::Nft)), "{foreign:?}");
     let said = stand.say(&gate::close(&spec, BackEnd::Nft))?;
     ensure!(said.stdout.starts_with("result=foreign\n") && !said.success(), "{said:?}");
+    Ok(())
+}
+
+/// A process of that name that holds 60 MB, and one of another name that holds as much.
+fn memory_of_api_servers_is_seen() -> Result<()> {
+    let host = Lab::shared()?.host("mem")?;
+    let hold = |name: &str| {
+        let line = format!("exec -a {name} sh -c 'x=$(head -c 60000000 /dev/zero | tr \\\\0 a); sleep 1000; :'");
+        host.spawn(&["bash", "-c", &line])
+    };
+    let _holders = (hold("/usr/local/bin/kube-apiserver")?, hold("kube-scheduler")?);
+    let seen = || -> Result<bool> {
+        let mut all = true;
+        for shell in ["dash", "bash --posix", "busybox ash"] {
+            let output = say(&host, shell, &gate::memory())?;
+            let memory = gate::parse_memory(&output.stdout).with_context(|| format!("{shell}: {output:?}"))?;
+            ensure!(memory.total > memory.available && memory.available > 0 && output.stderr.is_empty(), "{output:?}");
+            // It takes a moment until the process has taken its memory, and has helpers until then.
+            all &= matches!(memory.servers.as_slice(), [(60_000..300_000, _)]);
+        }
+        Ok(all)
+    };
+    until(LIMIT, seen)?;
     Ok(())
 }
 

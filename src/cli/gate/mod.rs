@@ -226,6 +226,11 @@ struct Open {
     #[arg(long, value_name = "N")]
     rejects: Option<u32>,
 
+    /// The most memory an API server may hold of what it may, and all processes of its host; 100: not looked at
+    /// [default: 90].
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
+    memory: Option<u8>,
+
     /// How often stages are closed again before giving up [default: 4].
     #[arg(long, value_name = "N")]
     max_tries: Option<u32>,
@@ -256,6 +261,7 @@ impl Open {
         for (key, value) in [("rejectsPerSecond", self.rejects), ("maxTries", self.max_tries)] {
             with.extend(value.map(|value| (key.to_owned(), value.into())));
         }
+        with.extend(self.memory.map(|percent| ("memoryPercent".to_owned(), percent.into())));
         if self.at_once {
             with.insert("atOnce".into(), true.into());
         }

@@ -64,6 +64,7 @@ pub(super) fn cluster(name: &str) -> Cluster {
         tls_server_name: None,
         ca: Vec::new(),
         credential: Credential::Anonymous,
+        sets: std::collections::BTreeMap::new(),
         source: "a test".into(),
     }
 }

@@ -1,11 +1,12 @@
-//! How the API servers are: ready, quick, and not turning requests away.
+//! How the API servers are: ready, quick, not turning requests away, and not about to die of their memory.
 
 use std::time::Duration;
 
 use futures::future::join_all;
 
 use crate::change::Target;
-use crate::kit::{ApiServer, Cluster};
+use crate::host::gate;
+use crate::kit::{ApiServer, Cluster, Host};
 use crate::steps::{Look, servers};
 use crate::world::{Accept, KubeRead, Reads};
 
@@ -13,6 +14,9 @@ use crate::world::{Accept, KubeRead, Reads};
 pub(in crate::steps) const SMALL: &str = "/api/v1/namespaces/kube-system";
 /// Says, per priority level, how many requests were rejected so far.
 const LEVELS: &str = "/debug/api_priority_and_fairness/dump_priority_levels";
+
+/// The longest that a host may take to say how much memory is in use.
+const HOST_LIMIT: Duration = Duration::from_secs(5);
 
 /// What counts as good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +27,16 @@ pub(in crate::steps) struct Limits {
     pub(in crate::steps) samples: u8,
     /// Rejected requests a second.
     pub(in crate::steps) rejects: Option<u32>,
+    /// The most memory that an API server may hold of its control group's limit or of its host's, and all processes
+    /// together of the latter, in percent; 100: not looked at.
+    pub(in crate::steps) memory: u8,
+}
+
+impl Limits {
+    /// Whether hosts are asked for their memory.
+    pub(in crate::steps) fn memory_counts(&self) -> bool {
+        self.memory < 100
+    }
 }
 
 /// A judgement over the API servers of a cluster, one sentence each.
@@ -30,15 +44,31 @@ pub(in crate::steps) struct Limits {
 pub(in crate::steps) struct Health {
     /// What is bad. Empty: all is well.
     pub(in crate::steps) bad: Vec<String>,
-    /// Who is left out, and why.
+    /// Who or what is left out, and why.
     pub(in crate::steps) without: Vec<String>,
 }
 
-/// Looks at every API server of a cluster but those in `without`. One that was dead all along counts only as long as
+/// What is wrong with the memory of a host, or why that is not known: a host that cannot be reached says nothing about it.
+async fn room(reads: &dyn Reads, cluster: &Cluster, host: &str, most: u8) -> Result<Option<String>, String> {
+    let target = Target::host(&cluster.name, host);
+    let unseen = |why: String| format!("the memory of {host} is not judged: {why}");
+    let output = reads.script(&target, &gate::memory(), HOST_LIMIT).await.map_err(|error| unseen(error.to_string()))?;
+    let memory = gate::parse_memory(&output.stdout).ok_or_else(|| unseen("the look broke off".into()))?;
+    Ok(memory.heavy(most).map(|heavy| format!("on {host} {heavy}")))
+}
+
+/// Looks at every API server of a cluster but those in `without`, and for their memory at the hosts. One that was dead all along counts only as long as
 /// none of the others is well without it.
 pub(in crate::steps) async fn judge(look: Look<'_>, cluster: &Cluster, without: &[String], limits: &Limits) -> Health {
     let (asked, without) = servers::asked(cluster, without);
-    let seen = join_all(asked.iter().map(|server| one(look.reads, cluster, server, limits))).await;
+    let seen = join_all(asked.iter().map(|server| one(look.reads, cluster, server, limits)));
+    let left_out = |host: &&Host| {
+        let here = |server: &&ApiServer| server.host.as_deref() == Some(host.name.as_str());
+        cluster.api_servers.iter().any(|server| here(&server)) && !asked.iter().any(|server| here(server))
+    };
+    let hosts = cluster.api_hosts().filter(|host| limits.memory_counts() && !left_out(host));
+    let rooms = join_all(hosts.map(|host| room(look.reads, cluster, &host.name, limits.memory)));
+    let (seen, rooms) = futures::join!(seen, rooms);
     let mut health = Health { bad: Vec::new(), without };
     let mut silent = Vec::new();
     for (server, (bad, answered)) in asked.iter().zip(seen) {
@@ -50,6 +80,12 @@ pub(in crate::steps) async fn judge(look: Look<'_>, cluster: &Cluster, without: 
         match if others { servers::dead(look, cluster, server).await } else { None } {
             Some(why) => health.without.push(why),
             None => health.bad.extend(bad),
+        }
+    }
+    for room in rooms {
+        match room {
+            Ok(heavy) => health.bad.extend(heavy),
+            Err(why) => health.without.push(why),
         }
     }
     health
@@ -152,6 +188,7 @@ mod tests {
             tls_server_name: None,
             ca: Vec::new(),
             credential: Credential::Anonymous,
+            sets: std::collections::BTreeMap::new(),
             source: "a test".into(),
         }
     }
@@ -171,7 +208,7 @@ mod tests {
         let mark = Mark { run: "r".into(), operator: "eve".into(), reason: String::new() };
         let target = Target::host("east", "cp1");
         let look = Look { target: &target, reads: &fake, history: &history, mark: &mark };
-        let limits = Limits { slowest: Duration::from_secs(1), samples: 2, rejects: None };
+        let limits = Limits { slowest: Duration::from_secs(1), samples: 2, rejects: None, memory: 100 };
         judge(look, fake.cluster("east").unwrap(), &[], &limits).await
     }
 

@@ -49,7 +49,7 @@ pub(in crate::steps) struct Params {
     /// The stages of the re-opening: `5` or `"5%"` of the sources, `"50/s"` new connections, or the name of a set.
     #[serde(default = "stages")]
     stages: Vec<StageWord>,
-    /// Named addresses and prefixes, for stages.
+    /// Named addresses and prefixes, for stages; one of the same name in the kit does not count then.
     #[serde(default)]
     sets: BTreeMap<String, Vec<String>>,
     /// What a refused client gets.
@@ -167,6 +167,7 @@ pub(in crate::steps) struct Wish {
     pub(in crate::steps) hold: u32,
     step: u32,
     stages: Vec<Stage>,
+    sets: BTreeMap<String, Vec<Net>>,
     answer: Reply,
     pub(in crate::steps) ssh_only: bool,
     pub(in crate::steps) ipv4_only: bool,
@@ -201,22 +202,24 @@ impl Params {
             nets: nets("balancer.addresses", &balancer.addresses, &mut faults),
             per_second: balancer.per_second,
         });
-        let stages = self.stages.into_iter().map(|StageWord(stage)| named(stage, &sets, &mut faults)).collect();
+        let stages = self.stages.into_iter().map(|StageWord(stage)| stage).collect();
         let nodes = self.nodes.map(|nodes| read_nodes(nodes, &mut faults));
         if nodes.is_some() && !self.ports.is_empty() {
             faults
                 .push("ports: a gate on nodes goes by addresses and their ports; put them under nodes.service".into());
         }
+        let kubelets = sets.remove(KUBELETS).unwrap_or_default();
         let wish = Wish {
             ports: self.ports,
             allow,
-            kubelets: sets.remove(KUBELETS).unwrap_or_default(),
+            kubelets,
             allow_kubelets: self.allow_kubelets,
             balancer,
             confirm_within: time(self.confirm_within),
             hold: time(self.hold),
             step: time(self.step),
             stages,
+            sets,
             answer: match self.answer {
                 Answer::Reset => Reply::Reset,
                 Answer::Drop => Reply::Silence,
@@ -261,17 +264,6 @@ fn nets(name: &str, words: &[String], faults: &mut Vec<String>) -> Vec<Net> {
     nets
 }
 
-/// A stage with the addresses of its set.
-fn named(stage: Stage, sets: &BTreeMap<String, Vec<Net>>, faults: &mut Vec<String>) -> Stage {
-    let Stage::Set { name, .. } = stage else { return stage };
-    let nets = sets.get(&name).cloned();
-    if nets.is_none() && name != KUBELETS {
-        let known: Vec<&str> = sets.keys().map(String::as_str).filter(|n| *n != KUBELETS).chain([KUBELETS]).collect();
-        faults.push(format!("stages: there is no set {name:?}; there are: {}", known.join(", ")));
-    }
-    Stage::Set { name, nets: nets.unwrap_or_default() }
-}
-
 impl Wish {
     /// The gate on one host. Without a survey: as far as it can be told beforehand, on the ports that the kit knows.
     pub(in crate::steps) fn spec(
@@ -285,10 +277,8 @@ impl Wish {
         let kubelets = self.kubelets_of(cluster);
         let mut stages = self.stages.clone();
         for stage in &mut stages {
-            if let Stage::Set { name, nets } = stage
-                && name == KUBELETS
-            {
-                nets.clone_from(&kubelets);
+            if let Stage::Set { name, nets } = stage {
+                *nets = self.named(name, cluster, &kubelets).unwrap_or_default();
             }
         }
         GateSpec {
@@ -306,6 +296,25 @@ impl Wish {
             stages,
             seed: seed(&mark.run),
         }
+    }
+
+    /// The addresses of a set: the step's, the kit's, or the kit's nodes.
+    fn named(&self, name: &str, cluster: &Cluster, kubelets: &[Net]) -> Option<Vec<Net>> {
+        if name == KUBELETS {
+            return Some(kubelets.to_vec());
+        }
+        self.sets.get(name).or_else(|| cluster.sets.get(name)).cloned()
+    }
+
+    /// Stages that name a set which neither the step nor the kit knows, one sentence each.
+    pub(in crate::steps) fn unknown_sets(&self, cluster: &Cluster) -> Vec<String> {
+        let unknown = self.stages.iter().filter_map(|stage| match stage {
+            Stage::Set { name, .. } if self.named(name, cluster, &[]).is_none() => Some(name),
+            _ => None,
+        });
+        let known: BTreeSet<&str> = self.sets.keys().chain(cluster.sets.keys()).map(String::as_str).collect();
+        let known: Vec<&str> = known.into_iter().filter(|name| *name != KUBELETS).chain([KUBELETS]).collect();
+        unknown.map(|name| format!("stages: there is no set {name:?}; there are: {}", known.join(", "))).collect()
     }
 
     /// Whether the gate is on a node.
@@ -391,10 +400,32 @@ mod tests {
 
     #[test]
     fn stages_are_read_as_people_write_them() {
-        let with = json!({ "stages": ["web", 5, "25%", "50/s"], "sets": { "web": ["10.1.0.0/16"] } });
+        let with = json!({ "stages": ["web", 5, "25%", "50/s"] });
         let stages = read(with).unwrap().stages;
-        let web = Stage::Set { name: "web".into(), nets: vec!["10.1.0.0/16".parse().unwrap()] };
+        let web = Stage::Set { name: "web".into(), nets: Vec::new() };
         assert_eq!(stages, [web, Stage::Share(5), Stage::Share(25), Stage::Rate(50)]);
+    }
+
+    #[test]
+    fn a_set_is_the_step_s_or_the_kit_s() {
+        let net = |text: &str| vec![text.parse::<Net>().unwrap()];
+        let sets = [("pool", "10.9.0.0/16"), ("web", "10.8.0.0/16")];
+        let cluster = Cluster {
+            name: "east".into(),
+            api_servers: Vec::new(),
+            hosts: Vec::new(),
+            tls_server_name: None,
+            ca: Vec::new(),
+            credential: crate::kit::Credential::Anonymous,
+            sets: sets.map(|(name, text)| (name.to_owned(), net(text))).into(),
+            source: String::new(),
+        };
+        let wish = read(json!({ "stages": ["pool", "web", "kubelets"], "sets": { "web": ["10.1.0.0/16"] } })).unwrap();
+        assert_eq!(wish.unknown_sets(&cluster), Vec::<String>::new());
+        let known = |name: &str| wish.named(name, &cluster, &[]);
+        assert_eq!((known("pool"), known("web")), (Some(net("10.9.0.0/16")), Some(net("10.1.0.0/16"))));
+        let wish = read(json!({ "stages": ["wbe", 5] })).unwrap();
+        assert_eq!(wish.unknown_sets(&cluster), ["stages: there is no set \"wbe\"; there are: pool, web, kubelets"]);
     }
 
     #[track_caller]
@@ -406,7 +437,6 @@ mod tests {
     #[test]
     fn bad_parameters_are_refused_by_name() {
         refused(json!({ "allow": ["10.0.0.300"] }), "allow: `10.0.0.300`");
-        refused(json!({ "stages": ["wbe"], "sets": { "web": [] } }), "no set \"wbe\"; there are: web, kubelets");
         refused(json!({ "stages": ["x/s"] }), "no rate");
         refused(json!({ "nodes": { "service": ["10.96.0.1"] } }), "nodes.service");
         refused(json!({ "nodes": {}, "ports": [6443] }), "ports:");

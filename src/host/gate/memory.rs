@@ -1,0 +1,115 @@
+//! How much memory the API servers of a host take, against what they may.
+
+use std::fmt;
+
+use crate::host::script::{Answer, Script};
+
+/// Looks at the API servers' processes on a host. Writes nothing, and asks the API nothing: `/proc` and the control group
+/// answer in milliseconds where `/metrics` of a drowning server is megabytes late.
+pub fn memory() -> Script {
+    let body = r#"here=$(readlink "/proc/$$/ns/net")
+kb() { sed -n "s/^$2:[^0-9]*\([0-9][0-9]*\) kB.*/\1/p" "$1" 2>/dev/null; }
+# The lowest limit of a control group and those around it, in bytes; nothing where there is none.
+limit() {
+  v1=$(sed -n 's/^[0-9]*:\([^:]*,\)\{0,1\}memory\(,[^:]*\)\{0,1\}:\(.*\)$/\3/p' "/proc/$1/cgroup" 2>/dev/null)
+  if [ -n "$v1" ]; then
+    sed -n 's/^hierarchical_memory_limit //p' "/sys/fs/cgroup/memory$v1/memory.stat" 2>/dev/null
+    return 0
+  fi
+  dir=/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$1/cgroup" 2>/dev/null)
+  while [ "${dir#/sys/fs/cgroup/}" != "$dir" ]; do
+    sed -n '/^[0-9][0-9]*$/p' "$dir/memory.max" 2>/dev/null
+    dir=${dir%/*}
+  done
+}
+say total "$(kb /proc/meminfo MemTotal)"
+say available "$(kb /proc/meminfo MemAvailable)"
+for file in $(grep -l -e kube-apiserver -e k3s /proc/[0-9]*/cmdline 2>/dev/null); do
+  p=${file#/proc/}; p=${p%/cmdline}
+  [ "$(readlink "/proc/$p/ns/net" 2>/dev/null)" = "$here" ] || continue
+  case $(tr '\0' '\n' <"$file" 2>/dev/null | sed -n -e '1s/ .*//' -e '1s/^.*\///' -e 1p) in
+  kube-apiserver | k3s | k3s-server) say api "$(kb "/proc/$p/status" VmRSS) $(limit "$p" | sort -n | sed -n 1p)" ;;
+  esac
+done
+say end yes
+"#;
+    Script::new("gate.memory", body)
+}
+
+/// What a host said of memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// The host's, in kB.
+    pub total: u64,
+    /// What the host could still hand out, in kB.
+    pub available: u64,
+    /// Each API server's resident memory and the lowest limit of its control groups, both in kB.
+    pub servers: Vec<(u64, Option<u64>)>,
+}
+
+/// Reads the answer of [`memory`]; `None` if it broke off.
+pub fn parse_memory(stdout: &str) -> Option<Memory> {
+    let answer = Answer::parse(stdout);
+    if !answer.yes("end") {
+        return None;
+    }
+    let servers = answer.all("api").filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let resident = words.next()?.parse().ok()?;
+        Some((resident, words.next().and_then(|bytes| bytes.parse::<u64>().ok()).map(|bytes| bytes / 1024)))
+    });
+    Some(Memory { total: answer.number("total")?, available: answer.number("available")?, servers: servers.collect() })
+}
+
+/// Somebody's memory that is nearly used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heavy {
+    /// An API server's own: percent, and of how many MB.
+    Server(u64, u64),
+    /// The host's, whoever took it: likewise.
+    Host(u64, u64),
+}
+
+impl Memory {
+    /// What takes more than this share of what it may, in percent: an API server of its limit or of the host's memory, or
+    /// all processes together of the latter.
+    pub fn heavy(&self, percent: u8) -> Option<Heavy> {
+        let share = |part: u64, of: u64| (part * 100).checked_div(of).unwrap_or(0);
+        let over = |share: u64| share > u64::from(percent);
+        let of_server = self.servers.iter().map(|(resident, limit)| {
+            let most = limit.unwrap_or(self.total).min(self.total);
+            (share(*resident, most), most / 1024)
+        });
+        let worst = of_server.max().filter(|(share, _)| over(*share)).map(|(share, most)| Heavy::Server(share, most));
+        let used = share(self.total.saturating_sub(self.available), self.total);
+        worst.or_else(|| over(used).then_some(Heavy::Host(used, self.total / 1024)))
+    }
+}
+
+impl fmt::Display for Heavy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(percent, most) => write!(f, "the API server holds {percent} % of the {most} MB that it may"),
+            Self::Host(percent, most) => write!(f, "{percent} % of the host's {most} MB are in use"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lower_of_the_two_limits_counts_and_the_host_as_a_whole() {
+        let read = |api: &str| parse_memory(&format!("total=8000000\navailable=4000000\n{api}end=yes\n")).unwrap();
+        assert_eq!(read("").heavy(90), None);
+        assert_eq!(read("api=4000000\n").heavy(90), None);
+        assert_eq!(read("api=4000000 4294967296\n").heavy(90), Some(Heavy::Server(95, 4096)));
+        // A control group without a limit says a number beyond all memory.
+        assert_eq!(read("api=4000000 9223372036854771712\n").heavy(90), None);
+        assert_eq!(read("api=4000000\n").heavy(49), Some(Heavy::Server(50, 7812)));
+        let full = Memory { available: 100_000, ..read("api=1000\n") };
+        assert_eq!(full.heavy(90).unwrap().to_string(), "98 % of the host's 7812 MB are in use");
+        assert_eq!(parse_memory("total=1\navailable=1\n"), None);
+    }
+}
