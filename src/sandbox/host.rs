@@ -172,7 +172,8 @@ fn arm(host: &mut SimHost, head: &Head) -> Said {
     if gate.armed <= now {
         return no("open", "the gate has run out");
     }
-    let by = head.get("by").and_then(Driver::read).unwrap_or_else(|| gate.driver.clone());
+    let word = |key: &str| head.get(key).unwrap_or_default().to_owned();
+    let by = Driver { run: word("by"), operator: word("operator") };
     if head.get("was") != Some(gate.driver.run.as_str()) && by.run != gate.driver.run {
         return no("moved", &format!("another run sets its fuses now: {}", gate.driver.comment()));
     }

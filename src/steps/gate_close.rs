@@ -92,7 +92,7 @@ impl Step for Close {
         }
         let whys = [
             format!(
-                "rules as below, by {back_end}{}; only the host knows: its API servers' ports (here: the kit's), the \
+                "by {back_end}{} (--plan prints the rules); only the host knows: its API servers' ports (here: the kit's), the \
                  operator's address as it sees it, and etcd's peers, both added to those let through; only the run \
                  knows: <run>, from which the number in `driver` and the seed follow, <operator> and <reason>",
                 if self.wish.back_end.is_some() { "" } else { ", or the same by the iptables that the host has instead" }
@@ -280,9 +280,10 @@ impl Close {
             deadline_secs: ORDER_SECS,
             keep: Keep::Nothing,
         };
+        let order = gate::close(spec, back_end);
         let close = change(
             CLOSE,
-            common::op(gate::close(spec, back_end).arg(WAYS, ways.join(" "))),
+            common::op(if ways.is_empty() { order } else { order.arg(WAYS, ways.join(" ")) }),
             Inverse::By(Box::new(common::op(gate::open(&spec.run, back_end)))),
             "no other run's gate and nobody else's rules of this name are there",
             format!("keeps all but the operator and the control plane away from port {ports}, so that the API has room"),

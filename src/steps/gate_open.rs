@@ -176,7 +176,11 @@ impl Step for Open {
         let look = |what, why: &str| Announced {
             what,
             writes: false,
-            times: Times::Every { interval: self.interval(), until: self.pace.window * 64 },
+            times: if self.at_once {
+                Times::AtMost(3)
+            } else {
+                Times::Every { interval: self.interval(), until: self.pace.window * 64 }
+            },
             why: why.into(),
         };
         let write = |change: Change, times, why: &str| Announced {

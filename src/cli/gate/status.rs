@@ -71,7 +71,7 @@ fn word(said: &Said) -> String {
 fn text(all: &[(Target, Said)]) -> String {
     let mut groups: Vec<((&str, String, String), Vec<&(Target, Said)>)> = Vec::new();
     for one in all {
-        let run = state(&one.1).and_then(|gate| gate.mark.as_ref()).map_or_else(String::new, |mark| mark.run.clone());
+        let run = state(&one.1).map_or_else(String::new, whose);
         let key = (one.0.cluster.as_str(), word(&one.1), run);
         match groups.iter_mut().find(|(known, _)| *known == key) {
             Some((_, members)) => members.push(one),
@@ -95,9 +95,6 @@ fn row(cluster: &str, word: &str, members: &[&(Target, Said)]) -> Vec<String> {
         states => states.iter().map(|state| of(state)).sum::<u64>().to_string(),
     };
     let next = states.iter().filter(|state| state.stands()).min_by_key(|state| state.next_ms());
-    let whose = states.first().and_then(|state| state.mark.as_ref());
-    let taken = states.first().map(|state| state.taken_over()).filter(|taken| !taken.is_empty());
-    let taken = taken.map(|taken| format!(", {taken}")).unwrap_or_default();
     vec![
         cluster.to_owned(),
         words::fold(&names),
@@ -106,8 +103,16 @@ fn row(cluster: &str, word: &str, members: &[&(Target, Said)]) -> Vec<String> {
         sum(|state| state.counters.attempts),
         sum(|state| state.counters.admitted),
         sum(|state| state.counters.refused),
-        whose.map(|mark| format!("{} of {}{taken}", mark.run, mark.operator)).unwrap_or_default(),
+        states.first().map(|state| whose(state)).unwrap_or_default(),
     ]
+}
+
+/// Whose gate it is, why, and who drives it by now.
+fn whose(state: &GateState) -> String {
+    let Some(mark) = &state.mark else { return String::new() };
+    let why = if mark.reason.is_empty() { String::new() } else { format!(" ({})", mark.reason) };
+    let taken = if state.taken_over().is_empty() { String::new() } else { format!(", {}", state.taken_over()) };
+    format!("{} of {}{why}{taken}", mark.run, mark.operator)
 }
 
 /// Control planes with some hosts closed and some not: behind a balancer, the open ones get everything.
@@ -135,10 +140,10 @@ fn half_closed(all: &[(Target, Said)]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::gate::parse_status;
+    use crate::host::gate::{Driver, parse_status};
 
     fn closed(name: &str) -> (Target, Said) {
-        let text = "uptime=1.00\nback_end=nft\nowner=run=r1 by=alice at=7 ports=6443 hold=900 step=60 stage=share:5\n\
+        let text = "uptime=1.00\nback_end=nft\nowner=run=r1 by=alice at=7 ports=6443 hold=900 step=60 stage=share:5 why=it%20drowns\n\
             set.armed={ 6443 expires 960s }\nset.confirmed=elements = { 6443 }\nset.until_1={ 6443 expires 900s }\n\
             counters=counter attempts { packets 7 bytes 1 }\n";
         (Target::host("east", name), Ok(parse_status(text).unwrap()))
@@ -155,6 +160,18 @@ mod tests {
         assert!(lines[2].contains("cp3") && lines[2].contains("open: no gate"), "{text}");
         assert!(lines[3].contains("cannot be asked: no answer in time"), "{text}");
         assert!(text.contains("east is half closed: 2 of 4 hosts; what is refused there goes to cp[3-4]"), "{text}");
+    }
+
+    #[test]
+    fn hosts_that_another_run_has_taken_over_are_a_line_of_their_own() {
+        let (target, mut said) = closed("cp2");
+        if let Ok(Some(state)) = &mut said {
+            state.driver = Some(Driver { run: "r2".into(), operator: "bob".into() });
+        }
+        let text = text(&[closed("cp1"), (target, said)]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[1].contains("cp1") && lines[1].ends_with("r1 of alice (it drowns)"), "{text}");
+        assert!(lines[2].contains("cp2") && lines[2].ends_with("in the hands of run r2 of bob"), "{text}");
     }
 
     #[test]

@@ -15,7 +15,10 @@ use crate::duration::HumanDuration;
 use crate::error::{Class, Failure};
 use crate::host::gate::GateState;
 use crate::render::{Output, VERSION};
+use crate::words;
 
+/// The second look comes this soon, or sooner.
+const FIRST: Duration = Duration::from_secs(1);
 /// Looks come no faster than this.
 const FASTEST: Duration = Duration::from_millis(200);
 
@@ -59,11 +62,13 @@ impl Watch {
 
     /// Shows what two looks differ by, at least once, until the time is over.
     async fn show(&self, app: &App<'_>, hosts: &Hosts) {
-        let mut ticks = tokio::time::interval(self.every.0.max(FASTEST));
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let every = self.every.0.max(FASTEST);
         let began = tokio::time::Instant::now();
-        let mut before: Vec<(Target, Said)> = Vec::new();
-        while before.is_empty() || self.length.is_none_or(|length| began.elapsed() < length.0) {
+        let mut before = hosts.ask().await;
+        // The second look comes soon: there are no rates before it.
+        let mut ticks = tokio::time::interval_at(began + every.min(FIRST), every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
             ticks.tick().await;
             let now = hosts.ask().await;
             let frame = frame(&before, &now);
@@ -72,20 +77,34 @@ impl Watch {
                 Output::Text => frame.text(self.top),
             });
             before = now;
+            if self.length.is_some_and(|length| began.elapsed() >= length.0) {
+                break;
+            }
         }
     }
 }
 
 /// What changed between two looks.
 struct Frame {
-    /// Per host: its name, and what it does.
-    hosts: Vec<(String, String)>,
+    /// Per host: where, in which state, and what it does.
+    hosts: Vec<Line>,
     /// New connections tried, a second, over all hosts.
     tried: f64,
     /// Let in, likewise.
     admitted: f64,
     /// Attempts a second of each source, over all hosts, the most first.
     sources: Vec<(IpAddr, f64)>,
+}
+
+/// One host, or what many of them have in common.
+struct Line {
+    target: Target,
+    /// Its state in words, the same on hosts in the same one.
+    state: String,
+    /// Its rates in words; empty where there are none.
+    rates: String,
+    /// What comes by itself, and in how many milliseconds.
+    then: Option<(u64, String)>,
 }
 
 fn state(said: &Said) -> Option<&GateState> {
@@ -105,10 +124,10 @@ fn frame(before: &[(Target, Said)], now: &[(Target, Said)]) -> Frame {
     let mut sources: BTreeMap<IpAddr, f64> = BTreeMap::new();
     for (target, said) in now {
         let earlier = before.iter().find(|(known, _)| known == target).and_then(|(_, said)| state(said));
-        let line = match (said, earlier) {
-            (Err(why), _) => format!("cannot be asked: {why}"),
-            (Ok(None), _) => "open: no gate".into(),
-            (Ok(Some(gate)), None) => gate.to_string(),
+        let (state, rates) = match (said, earlier) {
+            (Err(why), _) => (format!("cannot be asked: {why}"), String::new()),
+            (Ok(None), _) => ("open: no gate".into(), String::new()),
+            (Ok(Some(gate)), None) => (gate.now(), String::new()),
             (Ok(Some(gate)), Some(earlier)) => {
                 let millis = gate.uptime_ms.saturating_sub(earlier.uptime_ms);
                 let tried = rate(earlier.counters.attempts, gate.counters.attempts, millis);
@@ -121,21 +140,54 @@ fn frame(before: &[(Target, Said)], now: &[(Target, Said)]) -> Frame {
                         *sources.entry(talker.addr).or_default() += rate(known.attempts, talker.attempts, millis);
                     }
                 }
-                format!("{gate}; {tried:.1}/s tried, {admitted:.1}/s let in, {} sources", gate.sources)
+                let number = usize::try_from(gate.sources).unwrap_or(usize::MAX);
+                let from = words::count(number, "source");
+                (gate.now(), format!("{tried:.1}/s tried, {admitted:.1}/s let in, {from} within a minute"))
             }
         };
-        frame.hosts.push((target.to_string(), line));
+        let standing = self::state(said).filter(|gate| gate.stands());
+        let then = standing.map(|gate| (gate.next_ms(), gate.then()));
+        frame.hosts.push(Line { target: target.clone(), state, rates, then });
     }
     frame.sources = sources.into_iter().filter(|(_, rate)| *rate > 0.0).collect();
     frame.sources.sort_by(|a, b| b.1.total_cmp(&a.1));
     frame
 }
 
+impl Line {
+    fn text(&self) -> String {
+        let then = self.then.as_ref().map(|(_, then)| format!(", {then} by itself")).unwrap_or_default();
+        let rates = if self.rates.is_empty() { String::new() } else { format!("; {}", self.rates) };
+        format!("{}{then}{rates}", self.state)
+    }
+}
+
 impl Frame {
+    /// Hosts of a cluster in the same state that do the same, as one line; with the soonest of what comes by itself.
+    fn folded(&self) -> Vec<(String, String)> {
+        let mut groups: Vec<(&Line, Vec<String>)> = Vec::new();
+        for line in &self.hosts {
+            let key = |line: &Line| (line.target.cluster.clone(), line.state.clone(), line.rates.clone());
+            match groups.iter_mut().find(|(first, _)| key(first) == key(line)) {
+                Some((first, members)) => {
+                    members.push(line.target.short().to_owned());
+                    if line.then < first.then {
+                        *first = line;
+                    }
+                }
+                None => groups.push((line, vec![line.target.short().to_owned()])),
+            }
+        }
+        let named = |(line, members): (&Line, Vec<String>)| {
+            (format!("{}/{}", line.target.cluster, words::fold(&members)), line.text())
+        };
+        groups.into_iter().map(named).collect()
+    }
+
     fn text(&self, top: usize) -> String {
         let mut text = String::new();
-        for (host, line) in &self.hosts {
-            let _ = writeln!(text, "{host}: {line}");
+        for (members, line) in self.folded() {
+            let _ = writeln!(text, "{members}: {line}");
         }
         let _ = writeln!(text, "all: {:.1}/s tried, {:.1}/s let in", self.tried, self.admitted);
         for (addr, rate) in self.sources.iter().take(top) {
@@ -147,7 +199,7 @@ impl Frame {
 
     fn json(&self, top: usize) -> serde_json::Value {
         let hosts: serde_json::Map<String, serde_json::Value> =
-            self.hosts.iter().map(|(host, line)| (host.clone(), line.as_str().into())).collect();
+            self.hosts.iter().map(|line| (line.target.to_string(), line.text().into())).collect();
         let sources: Vec<_> =
             self.sources.iter().take(top).map(|(addr, rate)| json!({ "address": addr, "perSecond": rate })).collect();
         json!({ "v": VERSION, "hosts": hosts, "tried": self.tried, "admitted": self.admitted, "sources": sources })
@@ -173,6 +225,22 @@ mod tests {
         let frame = frame(&[look("cp1", 10, 100), look("cp2", 50, 40)], &[look("cp1", 12, 120), look("cp2", 54, 60)]);
         assert_eq!(frame.sources, [(IpAddr::from([10, 0, 0, 9]), 15.0)]);
         assert!(frame.text(5).contains("all: 15.0/s tried"), "{}", frame.text(5));
+    }
+
+    #[test]
+    fn quiet_hosts_are_one_line_and_a_loud_one_is_its_own() {
+        let quiet = |at: u64| ["cp1", "cp2"].map(|host| look(host, at, 5)).to_vec();
+        let (mut before, mut now) = (quiet(10), quiet(12));
+        before.push(look("cp3", 10, 5));
+        now.push(look("cp3", 12, 9));
+        let text = frame(&before, &now).text(5);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].starts_with("east/cp[1-2]: closed, everybody in 15m by itself; 0.0/s tried"), "{text}");
+        assert!(
+            lines[1].starts_with("east/cp3: ") && lines[1].contains("2.0/s tried") && lines[1].contains("1 source "),
+            "{text}"
+        );
+        assert!(lines[2].starts_with("all: 2.0/s tried"), "{text}");
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub struct Turn {
 /// one closes stages again. Fails if the gate has run out or is another run's, or if another run than `was` (and `by`) has
 /// set its fuses in the meantime.
 pub fn arm(mark: &Mark, back_end: BackEnd, turn: &Turn) -> Script {
-    fuses("gate.arm", mark, back_end, turn, false).arg("level", turn.level.to_string())
+    fuses("gate.arm", mark, back_end, turn, false)
 }
 
 /// Holds a closed gate shut for `hold` seconds more, as long as `by` set its fuses last and no stage has come.
@@ -91,10 +91,12 @@ fn fuses(name: &str, mark: &Mark, back_end: BackEnd, turn: &Turn, renewal: bool)
     Script::new(name, format!("{no}{}{body}", guarded(back_end, &mark.run, gone)))
         .arg("run", &mark.run)
         .arg("back_end", back_end.word())
+        .arg("level", turn.level.to_string())
         .arg("hold", turn.hold.to_string())
         .arg("step", mark.step.to_string())
         .arg("was", &turn.was)
-        .arg("by", turn.by.comment())
+        .arg("by", &turn.by.run)
+        .arg("operator", &turn.by.operator)
 }
 
 /// Takes the gate of this run away, with everything that belongs to it. A host without a gate answers `open` too.
