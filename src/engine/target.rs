@@ -8,7 +8,7 @@ use super::{Engine, Stop};
 use crate::change::{Change, Outcome, Target};
 use crate::error::Class;
 use crate::event::{ChangeEnd, Event};
-use crate::journal::{ChangeState, Entry, JournalError, StepState};
+use crate::journal::{ChangeRecord, ChangeState, Entry, JournalError, StepState};
 use crate::plan::PlannedStep;
 use crate::steps::{History, Look, Question, StepError, Survey};
 
@@ -64,6 +64,8 @@ struct Pass {
     said: Vec<String>,
     /// Why the far side did not take in what was sent last.
     not_taken: Option<String>,
+    /// How often something was sent again that cannot be looked for.
+    repeated: usize,
 }
 
 impl OnTarget<'_> {
@@ -76,6 +78,7 @@ impl OnTarget<'_> {
             answered: Vec::new(),
             said: Vec::new(),
             not_taken: None,
+            repeated: 0,
         };
         loop {
             if self.engine.cancel.level() >= Stop::Soon {
@@ -156,7 +159,7 @@ impl OnTarget<'_> {
         // A pretended write cannot be seen by the next look: what was pretended counts as made.
         survey.changes.retain(|change| !pass.pretended.contains(&change.key));
         if !survey.changes.is_empty() {
-            return self.make_all(&survey.changes, pass).await;
+            return self.make_all(history, &survey, pass).await;
         }
         match survey.waiting_for {
             Some(what) if !self.engine.world.pretends() => self.wait(what, self.left(pass)).await,
@@ -168,8 +171,8 @@ impl OnTarget<'_> {
         }
     }
 
-    async fn make_all(&self, changes: &[Change], pass: &mut Pass) -> Result<Next, JournalLost> {
-        for change in changes {
+    async fn make_all(&self, history: &History, survey: &Survey, pass: &mut Pass) -> Result<Next, JournalLost> {
+        for change in &survey.changes {
             let left = self.left(pass);
             if left.is_zero() {
                 break;
@@ -184,7 +187,15 @@ impl OnTarget<'_> {
                 );
                 return Ok(Next::End(self.end(StepState::Failed, Some(Class::Partial), why)));
             }
-            match self.make(change, left).await? {
+            let open = history.last(&change.key).filter(|record| survey.blind && record.state.is_open());
+            if open.is_some() {
+                pass.repeated += 1;
+                if pass.repeated >= SAME_CHANGE_AT_MOST {
+                    let why = format!("{} was sent {SAME_CHANGE_AT_MOST} times without a reply", change.op.summary());
+                    return Ok(Next::End(self.end(StepState::Failed, Some(Class::Partial), why)));
+                }
+            }
+            match self.make(open, change, left).await? {
                 Outcome::Done(_) if self.engine.world.pretends() => pass.pretended.push(change.key.clone()),
                 Outcome::Done(_) => pass.answered.push(change.key.clone()),
                 // What was seen may be out of date: look again. If the same op is wanted still, the no was meant.
@@ -214,14 +225,14 @@ impl OnTarget<'_> {
 
     /// Outcomes that are not known, after a new look: what the step still wants was not made, what it no longer wants was.
     ///
-    /// A look that only waits says neither: what is under way may still go wrong.
+    /// A look that only waits says neither: what is under way may still go wrong. Nor does a step that cannot look.
     fn settle(&self, history: &History, survey: &Survey) -> Result<(), JournalLost> {
         for record in history.changes.iter().filter(|record| survey.arrived.contains(&record.id)) {
             let said = "it arrived after the look that had not found it made";
             self.engine.record.append(Entry::Done { id: record.id, said: said.into() })?;
             self.ended(record.id, &record.change, ChangeEnd::Done, said, Duration::ZERO);
         }
-        if survey.changes.is_empty() && survey.waiting_for.is_some() {
+        if survey.blind || (survey.changes.is_empty() && survey.waiting_for.is_some()) {
             return Ok(());
         }
         for record in &history.changes {
@@ -277,8 +288,12 @@ impl OnTarget<'_> {
         Ok(Next::Again)
     }
 
-    async fn make(&self, change: &Change, left: Duration) -> Result<Outcome, JournalLost> {
-        let id = self.engine.record.intend(self.index, self.target, change)?;
+    /// Performs a change; one whose outcome is `open` still, again under its own number.
+    async fn make(&self, open: Option<&ChangeRecord>, change: &Change, left: Duration) -> Result<Outcome, JournalLost> {
+        let id = match open {
+            Some(record) => record.id,
+            None => self.engine.record.intend(self.index, self.target, change)?,
+        };
         self.engine.events.hear(Event::ChangeSent {
             target: self.target.clone(),
             step: self.index,
@@ -304,7 +319,16 @@ impl OnTarget<'_> {
             }
             Outcome::Unknown(why) => (Entry::Unknown { id, why: why.clone() }, ChangeEnd::Unknown, why),
         };
-        self.engine.record.append(entry)?;
+        let (said, end) = match open {
+            // That this one was not made says nothing about the one before.
+            Some(_) if end != ChangeEnd::Done => {
+                (&format!("{said}, after one whose reply was lost"), ChangeEnd::Unknown)
+            }
+            _ => {
+                self.engine.record.append(entry)?;
+                (said, end)
+            }
+        };
         self.ended(id, change, end, said, began.elapsed());
         Ok(outcome)
     }

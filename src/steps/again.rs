@@ -7,8 +7,10 @@ use crate::journal::ChangeState;
 pub(super) enum Before {
     /// Nothing: it was made.
     Made,
-    /// It was not made, or may be made again.
+    /// It was not made.
     NotMade,
+    /// Nobody knows, and it may be made again.
+    Repeat,
     /// Only a person can tell.
     Ask(Question),
 }
@@ -21,7 +23,8 @@ pub(super) fn before(history: &History, key: &str, idempotent: bool, what: &str)
     let Some(record) = history.last(key) else { return Ok(Before::NotMade) };
     match record.state {
         ChangeState::Done => return Ok(Before::Made),
-        ChangeState::Intended | ChangeState::Unknown if !idempotent => {}
+        ChangeState::Intended | ChangeState::Unknown if idempotent => return Ok(Before::Repeat),
+        ChangeState::Intended | ChangeState::Unknown => {}
         _ => return Ok(Before::NotMade),
     }
     let id = format!("again after change {}", record.id);

@@ -200,6 +200,7 @@ impl Step for Execution {
                 Before::Made => Survey::done(),
                 Before::Ask(question) => Survey { ask: Some(question), ..Survey::default() },
                 Before::NotMade => Survey::change(self.change()),
+                Before::Repeat => Survey::blind(self.change()),
             })
         }
         .boxed()

@@ -207,6 +207,7 @@ impl Step for Params {
             Before::Made => Survey::done(),
             Before::Ask(question) => Survey { ask: Some(question), ..Survey::default() },
             Before::NotMade => Survey::change(self.change()),
+            Before::Repeat => Survey::blind(self.change()),
         });
         async move { found }.boxed()
     }

@@ -125,6 +125,9 @@ pub struct Survey {
     pub saw: Vec<String>,
     /// Changes, by number, that an earlier look found not made and this one finds made: they arrived in between.
     pub arrived: Vec<u32>,
+    /// The changes could not be looked for: one whose outcome is not known is sent again under its own number, and stays
+    /// unknown until the far side says that it did it.
+    pub blind: bool,
 }
 
 impl Survey {
@@ -136,6 +139,11 @@ impl Survey {
     /// One change.
     pub fn change(change: Change) -> Self {
         Self { changes: vec![change], ..Self::default() }
+    }
+
+    /// One change that cannot be looked for.
+    pub fn blind(change: Change) -> Self {
+        Self { blind: true, ..Self::change(change) }
     }
 
     /// Waiting.

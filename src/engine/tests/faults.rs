@@ -229,3 +229,45 @@ fn a_step_ends_with_its_time_whatever_it_does() {
         }
     });
 }
+
+/// It cannot be looked at: that a second call was refused says nothing about the first.
+#[test]
+fn a_hook_that_may_have_been_called_is_taken_back_although_a_repetition_was_refused() {
+    paused(async {
+        for (kind, with) in [
+            (
+                "http",
+                json!({"method": "PUT", "url": "https://pager.test/1", "body": {"on": true},
+                "undo": {"method": "DELETE", "url": "https://pager.test/1"}}),
+            ),
+            (
+                "exec",
+                json!({"argv": ["set", "here", "yes"], "local": true, "idempotent": true,
+                "undo": {"argv": ["unset", "here"]}}),
+            ),
+        ] {
+            let bench = Bench::new(world(&["east"]), plan(&["east"], &[("one", kind, with)], &policy()));
+            let before = bench.fake.snapshot();
+            bench.fake.fault(1, Fault::LoseMade);
+            bench.fake.fault(2, Fault::Refuse);
+            let report = bench.run().await;
+            assert_eq!(report.class, Some(Class::Partial), "{kind}: {}", report.why);
+            assert!(report.why.contains("not known whether change 1"), "{kind}: {}", report.why);
+            assert_eq!((report.tally.unknown, bench.fake.ops()), (1, 2), "{kind}");
+            assert_eq!(bench.undo().await.class, None, "{kind}");
+            assert_eq!(bench.fake.snapshot(), before, "{kind}");
+        }
+    });
+}
+
+#[test]
+fn what_may_be_repeated_is_not_repeated_without_end() {
+    paused(async {
+        let with = json!({"method": "PUT", "url": "https://pager.test/1", "noUndo": "it is a page"});
+        let bench = Bench::new(world(&["east"]), plan(&["east"], &[("one", "http", with)], &policy()));
+        (1..=99).for_each(|number| bench.fake.fault(number, Fault::Late));
+        let report = bench.run().await;
+        assert_eq!((report.class, report.tally.unknown), (Some(Class::Partial), 1), "{}", report.why);
+        assert_eq!(bench.fake.ops(), 3);
+    });
+}
