@@ -217,6 +217,9 @@ pub struct HostCommand {
     pub fresh_connection: bool,
     /// May be repeated when the reply was lost.
     pub idempotent: bool,
+    /// What it prints is its author's, and may be a secret: only its exit status and how much it printed are kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quiet: bool,
 }
 
 /// A file put on a host: written beside its folder, fsynced, and renamed in.
@@ -270,6 +273,9 @@ pub struct LocalCommand {
     pub argv: Vec<String>,
     /// May be repeated when its outcome is not known.
     pub idempotent: bool,
+    /// As of a command on a host.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quiet: bool,
 }
 
 /// The closed set of writes.

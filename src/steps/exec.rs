@@ -44,6 +44,10 @@ struct Params {
     /// Running it twice does no harm: it is repeated when its outcome is not known.
     #[serde(default)]
     idempotent: bool,
+    /// Tell the last words of what it prints, and keep them in the journal. Without it only the exit status and how much
+    /// it printed are told and kept: it may print secrets.
+    #[serde(default)]
+    keep_output: bool,
     /// How long it may take.
     #[serde(default = "deadline")]
     deadline: HumanDuration,
@@ -98,16 +102,17 @@ impl What {
         }
     }
 
-    fn op(&self, name: &str, local: bool, idempotent: bool) -> Op {
-        if !local {
+    fn op(&self, name: &str, with: &Params) -> Op {
+        let (idempotent, quiet) = (with.idempotent, !with.keep_output);
+        if !with.local {
             let script = Script::new(name, self.text()).arg("run", self.text());
-            return Op::Host(HostCommand { script, fresh_connection: false, idempotent });
+            return Op::Host(HostCommand { script, fresh_connection: false, idempotent, quiet });
         }
         let argv = match self {
             Self::Shell(text) => vec!["/bin/sh".into(), "-c".into(), text.clone()],
             Self::Argv(argv) => argv.clone(),
         };
-        Op::Local(LocalCommand { argv, idempotent })
+        Op::Local(LocalCommand { argv, idempotent, quiet })
     }
 }
 
@@ -125,8 +130,9 @@ impl Kind for Exec {
         "Runs a command on hosts, or on the operator's machine with `local: true`. What takes it back is given in \
          `undo`, or the reason why nothing does in `noUndo`: one of them must be there. With `unless`, a text that only \
          looks, the step does nothing where that succeeds, and looks again afterwards whether it took. Without it, \
-         what was done once in a run is not done again, and an outcome that is not known is asked about, unless the \
-         command is `idempotent`. No API request."
+         what was done once in a run is not done again. An outcome that is not known (the command may be running still) \
+         is asked about, unless the command is `idempotent`. The command itself stands in the plan and in the journal; \
+         of what it prints only the amount does, and its exit status, unless `keepOutput` says otherwise. No API request."
     }
 
     fn scope(&self) -> Scope {
@@ -194,7 +200,14 @@ impl Step for Execution {
         async move {
             if let Some(script) = self.unless() {
                 let output = look.reads.script(look.target, &script, self.with.deadline.0).await?;
-                return Ok(if output.status == 0 { Survey::done() } else { Survey::change(self.change()) });
+                if output.status == 0 {
+                    return Ok(Survey::done());
+                }
+                // A command that was cut off by its deadline may be running still.
+                let open = look.history.last(KEY).is_some_and(|record| record.state.is_open());
+                if self.with.idempotent || !open {
+                    return Ok(Survey::change(self.change()));
+                }
             }
             Ok(match again::before(look.history, KEY, self.with.idempotent, &self.intent())? {
                 Before::Made => Survey::done(),
@@ -214,12 +227,12 @@ impl Execution {
     }
 
     fn op(&self) -> Op {
-        self.command.op("exec.run", self.with.local, self.with.idempotent)
+        self.command.op("exec.run", &self.with)
     }
 
     fn change(&self) -> Change {
         let inverse = match &self.undo {
-            Ok(undo) => Inverse::By(Box::new(undo.op("exec.undo", self.with.local, self.with.idempotent))),
+            Ok(undo) => Inverse::By(Box::new(undo.op("exec.undo", &self.with))),
             Err(why) => Inverse::Impossible(why.clone()),
         };
         Change {
@@ -232,5 +245,34 @@ impl Execution {
             deadline_secs: self.with.deadline.0.as_secs().max(1),
             keep: Keep::Nothing,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn quiet(with: Value) -> Vec<bool> {
+        let with: Params = serde_json::from_value(with).unwrap();
+        let what = What::Shell("cat /etc/token".into());
+        ["exec.run", "exec.undo"]
+            .iter()
+            .map(|name| match what.op(name, &with) {
+                Op::Host(command) => command.quiet,
+                Op::Local(command) => command.quiet,
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_a_command_prints_is_kept_only_where_the_runbook_says_so() {
+        assert_eq!(quiet(json!({"run": "true"})), [true, true]);
+        assert_eq!(quiet(json!({"run": "true", "local": true})), [true, true]);
+        assert_eq!(quiet(json!({"run": "true", "keepOutput": true})), [false, false]);
+        assert_eq!(quiet(json!({"run": "true", "local": true, "keepOutput": true})), [false, false]);
     }
 }

@@ -241,7 +241,7 @@ fn mend(place: &Place) -> Change {
 }
 
 fn command(script: crate::host::Script) -> Op {
-    Op::Host(HostCommand { script, fresh_connection: false, idempotent: true })
+    Op::Host(HostCommand { script, fresh_connection: false, idempotent: true, quiet: false })
 }
 
 /// The port a component listens on, when its manifest says it.

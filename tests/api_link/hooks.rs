@@ -117,11 +117,23 @@ async fn a_hook_that_hangs_is_unknown_and_one_that_is_not_there_has_failed() {
 async fn local_commands_end_in_time_and_say_how() {
     let command = |line: &str| {
         let argv = ["sh", "-c", line].map(str::to_owned).to_vec();
-        Op::Local(LocalCommand { argv, idempotent: false })
+        Op::Local(LocalCommand { argv, idempotent: false, quiet: false })
     };
     assert_eq!(perform(command("echo all is well"), LONG).await, Outcome::Done("all is well".into()));
     let outcome = perform(command("echo no such pool >&2; exit 4"), LONG).await;
     assert_eq!(outcome, Outcome::Failed("exit status 4: no such pool".into()));
     let outcome = perform(command("exec tail -f /dev/null"), Duration::from_secs(1)).await;
     assert_eq!(outcome, Outcome::Unknown("killed after 1 s".into()));
+}
+
+#[tokio::test]
+async fn of_a_quiet_command_only_the_end_and_the_amount_are_told() {
+    let command = |line: &str| {
+        let argv = ["sh", "-c", line].map(str::to_owned).to_vec();
+        Op::Local(LocalCommand { argv, idempotent: false, quiet: true })
+    };
+    assert_eq!(perform(command("true"), LONG).await, Outcome::Done("exit status 0".into()));
+    let outcome = perform(command("echo hush; echo hush >&2; exit 4"), LONG).await;
+    let told = "exit status 4, 5 B on standard output, 5 B on standard error; not kept: it may hold secrets";
+    assert_eq!(outcome, Outcome::Failed(told.into()));
 }

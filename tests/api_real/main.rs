@@ -242,14 +242,19 @@ fn sessions() -> Result<()> {
     ensure!(second.status == 0 && second.stdout != first.stdout, "{second:?}");
 
     let command = |body: &str, idempotent| {
-        Op::Host(HostCommand { script: Script::new("test.op", body), fresh_connection: false, idempotent })
+        Op::Host(HostCommand {
+            script: Script::new("test.op", body),
+            fresh_connection: false,
+            idempotent,
+            quiet: false,
+        })
     };
     let failed = world.perform(&target, &command("fail 'no such rule'", true));
     ensure!(failed == Outcome::Failed("no such rule".into()), "{failed:?}");
     let lost = world.perform(&target, &command("echo x >>/tmp/once; kill -9 $(pgrep -f '[s]shd: root@notty')", false));
     ensure!(matches!(lost, Outcome::Unknown(_)), "{lost:?}");
     ensure!(hosts[0].sh("wc -l </tmp/once")?.ok()?.trim() == "1", "it was not sent twice");
-    let fresh = Op::Host(HostCommand { script: who, fresh_connection: true, idempotent: true });
+    let fresh = Op::Host(HostCommand { script: who, fresh_connection: true, idempotent: true, quiet: false });
     let outcome = world.perform(&target, &fresh);
     ensure!(matches!(&outcome, Outcome::Done(said) if said.contains("who=root")), "{outcome:?}");
     Ok(())

@@ -271,3 +271,17 @@ fn what_may_be_repeated_is_not_repeated_without_end() {
         assert_eq!(bench.fake.ops(), 3);
     });
 }
+
+/// A command that is cut off by its deadline may still be running.
+#[test]
+fn a_command_that_may_still_run_is_not_started_again_unasked() {
+    paused(async {
+        let with = json!({"run": "set gate closed", "unless": "has gate", "undo": {"run": "unset gate"}});
+        for (says, ops, class) in [(Some(false), 1, Some(Class::Declined)), (Some(true), 4, None)] {
+            let bench = Bench::new(world(&["east"]), plan(&["east"], &[("mark", "exec", with.clone())], &policy()));
+            bench.fake.fault(1, Fault::LoseNotMade);
+            let report = bench.go(Verb::Run, &How { says, ..How::default() }).await.unwrap();
+            assert_eq!((bench.fake.ops(), report.class), (ops, class), "{}", report.why);
+        }
+    });
+}

@@ -86,8 +86,12 @@ impl Step for Leased {
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
         self.looks.fetch_add(1, Ordering::SeqCst);
-        let command =
-            |body: &str| HostCommand { script: Script::new("lease", body), fresh_connection: false, idempotent: true };
+        let command = |body: &str| HostCommand {
+            script: Script::new("lease", body),
+            fresh_connection: false,
+            idempotent: true,
+            quiet: false,
+        };
         let survey = if !self.renew {
             Survey::waiting("what never comes")
         } else if look.history.done("lease") {

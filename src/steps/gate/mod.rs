@@ -115,7 +115,7 @@ pub(super) fn driver(look: Look<'_>) -> Driver {
 
 /// An order to the host. All of them may be repeated: each sets a state, and looks whose gate it is first.
 pub(super) fn order(script: Script, fresh_connection: bool) -> HostCommand {
-    HostCommand { script, fresh_connection, idempotent: true }
+    HostCommand { script, fresh_connection, idempotent: true, quiet: false }
 }
 
 /// The same as an op.

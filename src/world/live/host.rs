@@ -29,12 +29,13 @@ impl Links {
 
     pub(super) async fn command(&self, host: &str, command: &HostCommand, limit: Duration) -> Outcome {
         let connection = if command.fresh_connection { Connection::Fresh } else { Connection::Kept };
-        self.change(host, &command.script, connection, command.idempotent, limit).await
+        let tell = if command.quiet { amount_only } else { outcome };
+        self.change(host, &command.script, connection, command.idempotent, limit, tell).await
     }
 
     pub(super) async fn put(&self, host: &str, put: &FilePut, limit: Duration) -> Outcome {
         match file::put(put) {
-            Ok(script) => self.change(host, &script, Connection::Kept, true, limit).await,
+            Ok(script) => self.change(host, &script, Connection::Kept, true, limit, outcome).await,
             Err(why) => Outcome::Failed(format!("not sent: {why}")),
         }
     }
@@ -46,12 +47,13 @@ impl Links {
         connection: Connection,
         repeatable: bool,
         limit: Duration,
+        tell: impl Fn(&Output) -> Outcome,
     ) -> Outcome {
         let Some(Ran { result, lost }) = self.hosts.run(host, script, connection, repeatable, limit).await else {
             return Outcome::Failed(format!("not sent: the kit has no host {host:?}"));
         };
         let said = match result {
-            Ok(output) => outcome(&output),
+            Ok(output) => tell(&output),
             Err(error) if error.outcome_unknown() => Outcome::Unknown(format!("{error}; look: {}", error.hint())),
             Err(error) => Outcome::Failed(format!("not sent: {error}; look: {}", error.hint())),
         };
@@ -70,6 +72,16 @@ fn after_loss(second: Outcome, first: &str) -> Outcome {
         Outcome::Failed(why) | Outcome::NotTaken(why) | Outcome::Unknown(why) => {
             Outcome::Unknown(format!("sent twice; the first time: {first}; the second time: {why}"))
         }
+    }
+}
+
+/// Of a command whose output may be a secret.
+fn amount_only(output: &Output) -> Outcome {
+    let said = |status| super::amount(status, output.stdout.len(), output.stderr.len());
+    match &output.exit {
+        Exit::Status(0) => Outcome::Done(said(0)),
+        Exit::Status(_) => Outcome::Failed(said(status(&output.exit))),
+        Exit::Signal(name) => Outcome::Unknown(format!("ended by SIG{name}")),
     }
 }
 
@@ -113,6 +125,22 @@ fn kind(error: &SshError) -> ReadErrorKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_quiet_command_printed_is_told_nobody() {
+        for (exit, expected) in [
+            (Exit::Status(0), "exit status 0, 4 B on standard output; not kept: it may hold secrets"),
+            (Exit::Status(3), "exit status 3, 4 B on standard output; not kept: it may hold secrets"),
+            (Exit::Signal("KILL".into()), "ended by SIGKILL"),
+        ] {
+            let output =
+                Output { exit, stdout: b"hush".to_vec(), stderr: Vec::new(), bytes_sent: 0, bytes_received: 0 };
+            let (Outcome::Done(said) | Outcome::Failed(said) | Outcome::Unknown(said)) = amount_only(&output) else {
+                panic!("not taken in")
+            };
+            assert_eq!(said, expected);
+        }
+    }
 
     #[test]
     fn after_a_lost_first_sending_only_success_is_believed() {

@@ -21,6 +21,7 @@ use crate::link::api::{Api, Dial, Direct};
 use crate::link::hosts::Hosts;
 use crate::link::meter::Reading;
 use crate::link::{hook, local};
+use crate::words;
 
 pub use crate::link::api::Tell;
 
@@ -177,6 +178,18 @@ fn one_line(text: &str, chars: usize) -> String {
     }
 }
 
+/// What is told of a command whose output is kept nowhere.
+fn amount(status: i32, stdout: usize, stderr: usize) -> String {
+    let streams = [(stdout, "standard output"), (stderr, "standard error")];
+    let printed: String = streams
+        .iter()
+        .filter(|(bytes, _)| *bytes > 0)
+        .map(|(bytes, stream)| format!(", {} on {stream}", words::bytes(u64::try_from(*bytes).unwrap_or(u64::MAX))))
+        .collect();
+    let kept = if printed.is_empty() { "" } else { "; not kept: it may hold secrets" };
+    format!("exit status {status}{printed}{kept}")
+}
+
 async fn hook(call: &HttpCall, limit: Duration) -> Outcome {
     let Some(body) = call.body.bytes() else {
         return Outcome::Failed("not sent: the body kept beside the journal is not at hand".into());
@@ -208,6 +221,10 @@ async fn hook(call: &HttpCall, limit: Duration) -> Outcome {
 
 async fn local(command: &LocalCommand, limit: Duration) -> Outcome {
     match local::run(&command.argv, limit).await {
+        local::Ran::Exited { status, stdout, stderr } if command.quiet => {
+            let said = amount(status, stdout.len(), stderr.len());
+            if status == 0 { Outcome::Done(said) } else { Outcome::Failed(said) }
+        }
         local::Ran::Exited { status: 0, stdout, .. } => Outcome::Done(one_line(&stdout, 200)),
         local::Ran::Exited { status, stdout, stderr } => {
             let words = if stderr.trim().is_empty() { &stdout } else { &stderr };
