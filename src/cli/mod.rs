@@ -29,6 +29,8 @@ mod show;
 mod signals;
 mod single;
 mod steps;
+#[cfg(test)]
+mod typed;
 mod undo;
 
 use std::ffi::OsString;

@@ -26,8 +26,9 @@ pub(super) async fn watch(canceller: Canceller, screen: Arc<Screen>) -> std::io:
                 canceller.raise()
             }
             (Stop::Soon, true) => {
-                screen
-                    .err("stopping now: the outcome of what is in flight is unknown; `breakglass resume` looks again");
+                screen.err(
+                    "stopping now: the outcome of what is in flight is unknown; `breakglass resume last` looks again",
+                );
                 canceller.raise()
             }
             (Stop::Now, true) => return Ok(()),

@@ -108,7 +108,8 @@ pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consen
         why.push(format!("could not take back {}", stuck.join("; ")));
     }
     if !open.is_empty() {
-        why.push(format!("not known whether taken back: {}; `breakglass undo` looks again", open.join("; ")));
+        let run = &engine.mark.run;
+        why.push(format!("not known whether taken back: {}; `breakglass undo {run}` looks again", open.join("; ")));
     }
     if kept > 0 {
         why.push(format!("{} of the same steps left for the next try", words::count(kept, "change")));

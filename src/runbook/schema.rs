@@ -54,7 +54,7 @@ pub fn schema() -> Value {
     step["properties"]["kind"] = json!({ "description": "What is done.", "enum": names });
     step["allOf"] = cases.into();
     let mut root = schema_of::<RunbookFile>();
-    root["title"] = "breakglass runbook".into();
+    root["title"] = "A runbook of breakglass".into();
     root["properties"]["spec"]["properties"]["steps"]["items"] = step;
     root
 }

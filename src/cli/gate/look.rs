@@ -35,7 +35,7 @@ impl Hosts {
         let mut targets = Vec::new();
         for cluster in &chosen.clusters {
             let found = select::targets(cluster, Scope::ApiHosts, words).map_err(|fault| {
-                inputs::refuse(format!("--targets: {fault}"), "breakglass kit show names the hosts")
+                inputs::refuse(format!("--targets: {fault}"), "breakglass kit list names the hosts")
             })?;
             targets.extend(found);
         }
