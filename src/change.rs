@@ -258,8 +258,14 @@ pub struct HttpCall {
     pub headers: Vec<(String, String)>,
     /// Headers whose value is read from a file when the call is made: (name, path). The value stands nowhere else.
     pub secret_headers: Vec<(String, String)>,
+    /// A file whose text follows the URL, read when the call is made: for hooks whose address is the secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_path: Option<String>,
     /// The body.
     pub body: Body,
+    /// A file that is sent as the body instead, read when the call is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_body: Option<String>,
     /// Status codes that mean success; empty means any 2xx.
     pub expect: Vec<u16>,
     /// May be repeated when the reply was lost.

@@ -25,8 +25,12 @@ pub struct Call<'a> {
     pub headers: &'a [(String, String)],
     /// Headers whose value is read from a file now.
     pub secret_headers: &'a [(String, String)],
+    /// A file whose text follows the URL.
+    pub secret_path: Option<&'a str>,
     /// The body; JSON, unless a header says otherwise.
     pub body: Vec<u8>,
+    /// A file that is sent instead of the body.
+    pub secret_body: Option<&'a str>,
     /// The longest that it may take.
     pub limit: Duration,
 }
@@ -47,8 +51,20 @@ pub enum NoAnswer {
 ///
 /// # Errors
 /// See [`NoAnswer`].
-pub async fn call(call: Call<'_>) -> Result<(u16, usize), NoAnswer> {
-    let url: Url = call.url.parse().map_err(|error| not_sent(call.url, &error))?;
+pub async fn call(mut call: Call<'_>) -> Result<(u16, usize), NoAnswer> {
+    if let Some(path) = call.secret_body {
+        call.body = tokio::fs::read(path).await.map_err(|error| not_sent(path, &error))?;
+    }
+    let rest = match call.secret_path {
+        Some(path) => tokio::fs::read_to_string(path).await.map_err(|error| not_sent(path, &error))?,
+        None => String::new(),
+    };
+    let url: Url = format!("{}{}", call.url, rest.trim()).parse().map_err(|error| not_sent(call.url, &error))?;
+    // What is in a file decides on the path alone, never on where the call goes.
+    let planned: Url = call.url.parse().map_err(|error| not_sent(call.url, &error))?;
+    if url.origin() != planned.origin() {
+        return Err(not_sent(call.secret_path.unwrap_or_default(), &"leads to another host than the URL says"));
+    }
     let headers = headers(&call).await?;
     let client = client(&url, call.dial, call.limit).map_err(|error| not_sent("no HTTP client", &error))?;
     let method = Method::from_bytes(call.method.as_bytes()).map_err(|error| not_sent(call.method, &error))?;
@@ -132,6 +148,8 @@ mod tests {
             dial: &[],
             headers,
             secret_headers: &[],
+            secret_path: None,
+            secret_body: None,
             body: body.into(),
             limit: CONNECT,
         };

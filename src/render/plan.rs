@@ -181,7 +181,9 @@ fn hook(call: &HttpCall) -> Vec<String> {
     let dial = call.dial.iter().map(|address| format!("dials {address}, looks no name up"));
     let headers = call.headers.iter().map(|(name, value)| format!("{name}: {value}"));
     let secret = call.secret_headers.iter().map(|(name, path)| format!("{name}: <from {path}>"));
-    dial.chain(headers).chain(secret).chain(body(&call.body)).collect()
+    let path = call.secret_path.iter().map(|path| format!("the URL goes on as {path} says"));
+    let secret_body = call.secret_body.iter().map(|path| format!("<body from {path}>"));
+    dial.chain(headers).chain(secret).chain(path).chain(body(&call.body)).chain(secret_body).collect()
 }
 
 fn body(body: &Body) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! `http`: a call to a traffic manager, a pager, a load balancer.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -57,6 +57,12 @@ struct Call {
     /// Headers whose value is read from a file when the call is made.
     #[serde(default)]
     secret_headers: BTreeMap<String, String>,
+    /// A file whose text follows the URL when the call is made: for hooks whose address is the secret.
+    #[serde(default)]
+    secret_path: Option<String>,
+    /// A file that is sent as the body when the call is made, instead of `body`.
+    #[serde(default)]
+    secret_body: Option<String>,
     /// The body, sent as JSON (`Content-Type: application/json`, unless a header says otherwise).
     #[serde(default)]
     body: Option<Value>,
@@ -102,6 +108,8 @@ impl Call {
             dial: self.dial.clone(),
             headers: pairs(&self.headers),
             secret_headers: pairs(&self.secret_headers),
+            secret_path: self.secret_path.clone(),
+            secret_body: self.secret_body.clone(),
             body: self.body.clone().map_or(Body::Empty, Body::Json),
             expect: self.expect.clone(),
             idempotent: self.idempotent(),
@@ -119,17 +127,43 @@ impl Call {
             }
             Some(_) => {}
         }
-        let secret = |header: &&String| {
-            let header = header.to_ascii_lowercase();
-            ["authorization", "cookie", "token", "secret", "api-key"].iter().any(|word| header.contains(word))
-        };
-        for header in self.headers.keys().filter(secret) {
+        for header in self.headers.keys().filter(|header| secret(header)) {
             faults.push(format!("{name}: {header} looks like a secret and would stand in the journal: use secretHeaders"));
+        }
+        let query = self.url.split_once('?').map(|(_, query)| query).unwrap_or_default();
+        for (key, _) in query.split('&').filter_map(|pair| pair.split_once('=')).filter(|(key, _)| secret(key)) {
+            faults.push(format!("{name}: {key} in the URL looks like a secret and would stand in the journal: use secretPath"));
+        }
+        if let Some(host) = self.host().filter(|host| address_is_secret(host, &self.url)) {
+            faults.push(format!("{name}: an address at {host} is a secret as a whole: put what follows the host into the file of secretPath"));
+        }
+        let mut keys = Vec::new();
+        self.body.iter().for_each(|body| secrets(body, &mut keys));
+        for key in keys {
+            faults.push(format!("{name}: {key} in the body looks like a secret and would stand in the journal: use secretBody"));
+        }
+        if self.body.is_some() && self.secret_body.is_some() {
+            faults.push(format!("{name}: body and secretBody exclude each other"));
         }
         for code in self.expect.iter().filter(|code| !(100..600).contains(*code)) {
             faults.push(format!("{name}: {code} in expect is no status code"));
         }
         faults
+    }
+
+    /// The URL's host, without a port.
+    fn host(&self) -> Option<&str> {
+        let rest = self.url.split_once("://")?.1;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        match authority.strip_prefix('[') {
+            Some(v6) => v6.split(']').next(),
+            None => authority.split(':').next(),
+        }
+    }
+
+    /// The name that has to be looked up for it.
+    fn looks_up(&self) -> Option<&str> {
+        self.host().filter(|host| self.dial.is_empty() && host.parse::<IpAddr>().is_err())
     }
 
     fn by_hand(&self) -> String {
@@ -149,9 +183,45 @@ impl Call {
         } else {
             " -H 'content-type: application/json'"
         };
-        let body = self.body.as_ref().map_or_else(String::new, |b| format!("{json} -d {}", quote(&b.to_string())));
-        format!("curl -sS -X {method}{headers}{body} {}", quote(&self.url))
+        let body = match (&self.body, &self.secret_body) {
+            (_, Some(path)) => format!("{json} --data-binary {}", quote(&format!("@{path}"))),
+            (Some(body), None) => format!("{json} -d {}", quote(&body.to_string())),
+            (None, None) => String::new(),
+        };
+        let rest = self.secret_path.as_ref().map_or_else(String::new, |path| format!("\"$(cat {})\"", quote(path)));
+        format!("curl -sS -X {method}{headers}{body} {}{rest}", quote(&self.url))
     }
+}
+
+/// Whether something by this name is no business of a journal.
+fn secret(name: &str) -> bool {
+    let name: String = name.to_ascii_lowercase().replace(['-', '_'], "");
+    let whole = ["key", "sig", "auth", "pw", "pwd", "pass"];
+    let parts = ["authorization", "cookie", "token", "secret", "password", "passwd", "apikey", "credential", "privatekey"];
+    let more = ["routingkey", "integrationkey", "accesskey", "signature"];
+    whole.contains(&name.as_str()) || parts.iter().chain(&more).any(|part| name.contains(part))
+}
+
+/// The keys of texts in a body that look like secrets.
+fn secrets<'a>(body: &'a Value, found: &mut Vec<&'a str>) {
+    match body {
+        Value::Object(map) => {
+            let text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
+            found.extend(map.iter().filter(|(key, value)| secret(key) && text(value)).map(|(key, _)| key.as_str()));
+            map.values().for_each(|value| secrets(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| secrets(item, found)),
+        _ => {}
+    }
+}
+
+/// Hooks that let in whoever knows their address.
+fn address_is_secret(host: &str, url: &str) -> bool {
+    let path = url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| path).unwrap_or_default();
+    let known = host == "hooks.slack.com" || host.ends_with(".webhook.office.com");
+    let discord = matches!(host, "discord.com" | "discordapp.com") && path.starts_with("api/webhooks/");
+    let after = |prefix: &str| path.strip_prefix(prefix).unwrap_or(path);
+    (known && !after("services/").is_empty()) || (discord && path != "api/webhooks/")
 }
 
 impl Kind for Http {
@@ -162,7 +232,9 @@ impl Kind for Http {
     fn doc(&self) -> &'static str {
         "Calls a hook: a traffic manager, a pager, a load balancer. One request, from the operator's machine. What \
          takes it back is another call in `undo`, or the reason why nothing does in `noUndo`: one of them must be \
-         there. With `dial` no name is looked up. When the reply is lost, PUT, DELETE and what is said to be \
+         there. With `dial` no name is looked up; without it the plan says which one is. What is secret is read from files when \
+         the call is made (`secretHeaders`, `secretPath`, `secretBody`) and stands in no plan and no journal; what looks \
+         like a secret elsewhere is refused. When the reply is lost, PUT, DELETE and what is said to be \
          `idempotent` are repeated; anything else is asked about."
     }
 
@@ -198,7 +270,7 @@ impl Step for Params {
             what: Sends::Op(Box::new(self.call.op())),
             writes: true,
             times: Times::Once,
-            why: "the hook".into(),
+            why: self.why(),
         }]
     }
 
@@ -214,6 +286,16 @@ impl Step for Params {
 }
 
 impl Params {
+    /// With a warning: no name is looked up on the way out of an incident, but where a runbook does without `dial`.
+    fn why(&self) -> String {
+        let looks = |what: &str, call: &Call| {
+            call.looks_up().map(|name| format!("{what} looks the name {name} up, and fails without DNS: `dial` needs none"))
+        };
+        let undo = self.undo.as_ref().and_then(|undo| looks("its undo", undo));
+        let warnings = [looks("it", &self.call), undo].into_iter().flatten().map(|warning| format!("; {warning}"));
+        format!("the hook{}", warnings.collect::<String>())
+    }
+
     fn change(&self) -> Change {
         let inverse = match (&self.undo, &self.no_undo) {
             (Some(undo), _) => Inverse::By(Box::new(undo.op())),
@@ -259,5 +341,36 @@ mod tests {
             "https://hook.test/a?b='$(id)'&c=1",
         ];
         assert_eq!(said.lines().collect::<Vec<_>>(), want);
+    }
+
+    #[track_caller]
+    fn looks_up(with: Value, expected: &[&str]) {
+        let step = Http.build(with).map_err(|faults| faults.join("; ")).unwrap();
+        let cluster = Cluster {
+            name: "prod".into(),
+            api_servers: Vec::new(),
+            hosts: Vec::new(),
+            tls_server_name: None,
+            ca: Vec::new(),
+            credential: crate::kit::Credential::Anonymous,
+            sets: std::collections::BTreeMap::default(),
+            source: "a test".into(),
+        };
+        let announced = step.announce(&Target::local("prod"), &cluster);
+        let all: Vec<String> = announced.iter().map(|one| one.why.clone()).collect();
+        assert_eq!(all.join("; ").matches("looks the name").count(), expected.len(), "{all:?}");
+        for name in expected {
+            assert!(all.iter().any(|why| why.contains(&format!("looks the name {name} up"))), "{all:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_looked_up_is_announced() {
+        let undo = json!({"url": "https://back.test/1", "method": "DELETE"});
+        looks_up(json!({"url": "https://pager.test:8443/1?x=y", "noUndo": "x"}), &["pager.test"]);
+        looks_up(json!({"url": "https://pager.test/1", "dial": ["10.0.0.9:443"], "undo": undo}), &["back.test"]);
+        looks_up(json!({"url": "https://pager.test/1", "undo": undo}), &["pager.test", "back.test"]);
+        looks_up(json!({"url": "https://10.0.0.9/1", "noUndo": "x"}), &[]);
+        looks_up(json!({"url": "http://[::1]:80/1", "noUndo": "x"}), &[]);
     }
 }

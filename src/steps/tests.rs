@@ -47,5 +47,22 @@ fn what_makes_no_sense_is_refused() {
     refused("http", json!({"url": "https://me:pw@x", "noUndo": "x"}), "credential");
     refused("http", json!({"url": "https://x", "noUndo": "x", "headers": {"Authorization": "x"}}), "secretHeaders");
     refused("http", json!({"url": "https://x", "undo": {"url": "https://x", "methd": "PUT"}}), "methd");
+    refused(
+        "http",
+        json!({"url": "https://x/a?b=1&access_token=hush", "noUndo": "x"}),
+        "access_token in the URL looks like a secret",
+    );
+    refused(
+        "http",
+        json!({"url": "https://x", "noUndo": "x", "undo": {"url": "https://x?sig=hush"}}),
+        "sig in the URL",
+    );
+    refused(
+        "http",
+        json!({"url": "https://x", "noUndo": "x", "body": {"a": [{"routing_key": "hush"}]}}),
+        "routing_key in the body looks like a secret",
+    );
+    refused("http", json!({"url": "https://hooks.slack.com/services/T0/B0/hush", "noUndo": "x"}), "secretPath");
+    refused("http", json!({"url": "https://x", "noUndo": "x", "body": {}, "secretBody": "/f"}), "exclude each other");
     refused("http", json!({"url": "https://x", "noUndo": "x", "methd": "PUT"}), "methd");
 }

@@ -44,6 +44,8 @@ fn call(address: SocketAddr) -> HttpCall {
         dial: vec![address],
         headers: vec![("X-Who".into(), "oncall".into())],
         secret_headers: Vec::new(),
+        secret_path: None,
+        secret_body: None,
         body: Body::Json(serde_json::json!({"drain": true})),
         expect: Vec::new(),
         idempotent: false,
@@ -136,4 +138,35 @@ async fn of_a_quiet_command_only_the_end_and_the_amount_are_told() {
     let outcome = perform(command("echo hush; echo hush >&2; exit 4"), LONG).await;
     let told = "exit status 4, 5 B on standard output, 5 B on standard error; not kept: it may hold secrets";
     assert_eq!(outcome, Outcome::Failed(told.into()));
+}
+
+#[tokio::test]
+async fn a_secret_path_and_a_secret_body_come_from_files_and_stand_nowhere_else() {
+    let (address, mut hears) = hook(Some("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        Some(path.to_str().unwrap().to_owned())
+    };
+    let url = format!("http://traffic.invalid:{}/services/", address.port());
+    let call = HttpCall {
+        url: url.clone(),
+        secret_path: file("path", "T0/hush-path\n"),
+        secret_body: file("body", "{\"routing_key\": \"hush-body\"}"),
+        body: Body::Empty,
+        ..call(address)
+    };
+    assert!(!serde_json::to_string(&call).unwrap().contains("hush"));
+    assert_eq!(perform(Op::Http(call.clone()), LONG).await, Outcome::Done("200".into()));
+    let heard = hears.recv().await.unwrap();
+    assert!(heard.starts_with("POST /services/T0/hush-path HTTP/1.1\r\n"), "{heard}");
+    assert!(heard.ends_with("{\"routing_key\": \"hush-body\"}"), "{heard}");
+    // A file cannot lead the call elsewhere.
+    let astray = HttpCall { url: "http://traffic.invalid".into(), secret_path: file("path", ".evil.test/x"), ..call };
+    let outcome = perform(Op::Http(astray), LONG).await;
+    assert!(
+        matches!(&outcome, Outcome::Failed(said) if said.contains("another host") && !said.contains("evil")),
+        "{outcome:?}"
+    );
 }

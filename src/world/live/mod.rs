@@ -200,7 +200,9 @@ async fn hook(call: &HttpCall, limit: Duration) -> Outcome {
         dial: &call.dial,
         headers: &call.headers,
         secret_headers: &call.secret_headers,
+        secret_path: call.secret_path.as_deref(),
         body,
+        secret_body: call.secret_body.as_deref(),
         limit,
     });
     match called.await {
