@@ -50,7 +50,7 @@ struct Params {
     #[serde(default = "memory_percent")]
     #[schemars(range(min = 1, max = 100))]
     memory_percent: u8,
-    /// How often stages are closed again before the step gives up.
+    /// How often stages are closed again without getting any further before the step gives up.
     #[serde(default = "max_tries")]
     max_tries: u32,
     /// API servers (`NAME`, or `CLUSTER/NAME`) that are neither asked nor judged: dead for good, and somebody knows it.
@@ -93,10 +93,12 @@ impl Kind for GateOpen {
         "Opens a gate stage by stage, on all hosts of a cluster together, and takes it away after the last one.\n\n\
          The stages are those that the gate was closed with. Each is armed in the kernel before it is due, so that a gate \
          whose operator is gone goes on opening. After each one, every API server must be ready and answer small GETs in \
-         time, and its host must have memory to spare, for a whole window; one bad look closes the last stage again at once, says why, and doubles the wait \
-         before the next try. The first host leads, the others follow it. Costs, per look (a quarter of the window, at \
-         most 5 s): one GET /readyz and `samples` small GETs to each API server, and two or three scripts to each host. Nothing to take back: close it anew with gate-close. With atOnce, \
-         everybody comes back at the same moment: what drowned the API may drown it again."
+         time, and its host must have memory to spare, for a whole window; a bad look closes the last stage again, says why, \
+         and doubles the wait before the next try: at once where something is not answered, after a second bad answer a \
+         second later otherwise. The first host leads, the others follow it. Costs, per look (a quarter of the window, at \
+         most 5 s): one GET /readyz and `samples` small GETs to each API server, twice that where an answer was bad, and \
+         two or three scripts to each host. Nothing to take back: close it anew with gate-close. With atOnce, everybody \
+         comes back at the same moment: what drowned the API may drown it again."
     }
 
     fn scope(&self) -> Scope {
@@ -193,7 +195,7 @@ impl Step for Open {
         if !self.at_once {
             for server in servers::asked(cluster, &self.without).0 {
                 sent.push(look(Sends::Get("/readyz".into()), &format!("{} is ready", server.name)));
-                let times = format!("{} of them: {} answers in time", self.limits.samples, server.name);
+                let times = format!("{} of them, as many again after a bad answer: {} answers in time", self.limits.samples, server.name);
                 sent.push(look(Sends::Get(SMALL.into()), &times));
             }
             for (what, why) in servers::announced(cluster, &self.without) {
@@ -280,16 +282,17 @@ impl Open {
         let arm = |key: String, level, hold, because| {
             Ok(Survey::change(self.arm(held, &key, level, hold, because)))
         };
-        let tries = stages::closed_again(look.history);
+        // Over all, not since the last stage that went well: a key is given once.
+        let closed = stages::closed_again(look.history);
         match stages::next(&standing, look.history, bad.is_empty(), &self.pace) {
             Act::Stage { level, hold } => {
-                let key = if tries == 0 { format!("stage-{level}") } else { format!("stage-{level}-try-{}", tries + 1) };
+                let key = if closed == 0 { format!("stage-{level}") } else { format!("stage-{level}-try-{}", closed + 1) };
                 let because = format!("lets in {}; without us the next comes in {hold} s", name(level));
                 arm(key, level, hold, because)
             }
             Act::CloseAgain { level, hold } => {
                 let because = format!("closes {} again: {}", name(level + 1), bad.join("; "));
-                arm(format!("{CLOSE_AGAIN}{}", tries + 1), level, hold, because)
+                arm(format!("{CLOSE_AGAIN}{}", closed + 1), level, hold, because)
             }
             Act::HoldOn { level, hold } => {
                 let because = format!("holds it where it is: {}", bad.join("; "));
@@ -312,9 +315,10 @@ impl Open {
             }
             Act::GiveUp => Err(StepError::Refused {
                 why: format!(
-                    "{}: stages were closed again {tries} times, and it still goes badly: {}; the gate stands at level {}, \
-                     and goes on by itself in {}",
+                    "{}: stages were closed again {} times without getting any further, and it still goes badly: {}; \
+                     the gate stands at level {}, and goes on by itself in {}",
                     look.target,
+                    stages::tries(look.history),
                     bad.join("; "),
                     standing.level,
                     common::words(state.next_ms())

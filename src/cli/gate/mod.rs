@@ -231,7 +231,7 @@ struct Open {
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
     memory: Option<u8>,
 
-    /// How often stages are closed again before giving up [default: 4].
+    /// How often stages are closed again without getting any further before giving up [default: 4].
     #[arg(long, value_name = "N")]
     max_tries: Option<u32>,
 

@@ -18,7 +18,7 @@ pub(in crate::steps) const CLOSE_AGAIN: &str = "close-again-";
 pub(in crate::steps) struct Pace {
     /// How long all must be well after a stage.
     pub(in crate::steps) window: Duration,
-    /// How often a stage is closed again before giving up.
+    /// How often stages are closed again without getting any further before giving up.
     pub(in crate::steps) most: u32,
 }
 
@@ -101,6 +101,21 @@ pub(in crate::steps) fn closed_again(history: &History) -> u32 {
     u32::try_from(again).unwrap_or(u32::MAX)
 }
 
+/// How often stages were closed again since it came further than ever before: a stage that went well has shown that the
+/// pace is right, and the next one begins without the waits that this one needed.
+pub(in crate::steps) fn tries(history: &History) -> u32 {
+    let (mut furthest, mut tries) = (0, 0);
+    for (_, level, key) in made(history) {
+        let again = key.starts_with(CLOSE_AGAIN);
+        let reached = if again { level + 1 } else { level };
+        if reached > furthest {
+            (furthest, tries) = (reached, 0);
+        }
+        tries += u32::from(again);
+    }
+    tries
+}
+
 /// What was made here, oldest first: the record, its level, its key.
 fn made(history: &History) -> impl DoubleEndedIterator<Item = (&ChangeRecord, usize, &str)> {
     history.changes.iter().filter(|record| record.state == ChangeState::Done).filter_map(|record| {
@@ -112,7 +127,7 @@ fn made(history: &History) -> impl DoubleEndedIterator<Item = (&ChangeRecord, us
 
 /// What comes next. `well`: every API server is in good order right now.
 pub(in crate::steps) fn next(now: &Standing, history: &History, well: bool, pace: &Pace) -> Act {
-    let tries = closed_again(history);
+    let tries = tries(history);
     let last = made(history).next_back();
     let by_itself = now.step.saturating_sub(now.next);
     let (ours, since) = match last {
@@ -217,6 +232,17 @@ mod tests {
     fn too_many_tries_end_it() {
         let twice = [("close-again-1", 1, 90), ("stage-2-try-2", 2, 40), ("close-again-2", 1, 30)];
         case(at(1, 60), &twice, false, Act::GiveUp);
+    }
+
+    #[test]
+    fn a_stage_that_went_well_takes_the_tries_of_the_one_before_with_it() {
+        let (opened, closed) = (("stage-1", 1, 500), ("close-again-1", 0, 490));
+        let second = [opened, closed, ("stage-1-try-2", 1, 400), ("stage-2-try-2", 2, 5)];
+        assert_eq!((tries(&history(&second)), closed_again(&history(&second))), (0, 1));
+        case(at(2, 60), &second, false, Act::CloseAgain { level: 1, hold: 110 });
+        // A stage below that is closed, too, and comes back, is no way forward.
+        let back = [("stage-2", 2, 500), ("close-again-1", 1, 490), ("close-again-2", 0, 400), ("stage-1-try-3", 1, 5)];
+        assert_eq!(tries(&history(&back)), 2);
     }
 
     #[test]
