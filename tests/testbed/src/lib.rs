@@ -74,4 +74,6 @@ pub use process::Process;
 pub use snapshot::{Change, Changes, Snapshot};
 pub use socket::Socket;
 pub use ssh::Identity;
-pub use storm::{Agents, OFFENDER, OomSettings, STORM, STORM_APF, STORM_OOM, Settings, Storm, start_storm_oom};
+pub use storm::{
+    Agents, OFFENDER, OomSettings, STORM, STORM_APF, STORM_OOM, STORM_RHYTHM, Settings, Storm, start_storm_oom,
+};

@@ -32,8 +32,12 @@ pub struct Settings {
     pub cpu_percent: u32,
     /// Hollow nodes; each runs one pod of the telemetry service.
     pub nodes: u8,
-    /// Collectors of one pod; they speak from their node's address, and each has a connection of its own and lists without a pause.
+    /// Collectors of one pod; they speak from their node's address, and each has a connection of its own.
     pub collectors: u64,
+    /// From one answered list of a collector to its next; zero: as soon as it can.
+    pub every: Duration,
+    /// After a list that was not answered, or with a 429.
+    pub pause: Duration,
     /// What the collectors list, in turn.
     pub lists: &'static [&'static str],
     /// Objects that make the lists long: pods of 10 KB, configmaps of 4 KB, daemonsets that run nowhere.
@@ -49,9 +53,21 @@ pub const STORM: Settings = Settings {
     cpu_percent: 15,
     nodes: 25,
     collectors: 8,
+    every: Duration::ZERO,
+    pause: Duration::from_millis(100),
     lists: &["/api/v1/pods", "/api/v1/pods?resourceVersion=0", "/api/v1/configmaps"],
     ballast: [2000, 500, 300],
     slow: Duration::from_secs(5),
+};
+
+/// The same server under collectors that keep a rhythm, and shorter lists: what all of them ask for drowns a server of five
+/// times that size, too, and a few of them are no burden to it.
+pub const STORM_RHYTHM: Settings = Settings {
+    name: "storm-rhythm",
+    every: Duration::from_secs(6),
+    pause: Duration::from_secs(3),
+    ballast: [100, 50, 100],
+    ..STORM
 };
 
 /// The same server with priority and fairness, which queues or sheds most of 80 collectors: slow, but open.
@@ -239,6 +255,8 @@ fn start_agents(plane: &ControlPlane, nodes: &Host, settings: &Settings, token: 
         format!("--ca={}", file("ca.crt")),
         format!("--token={}", file("token")),
         format!("--per-pod={}", settings.collectors),
+        format!("--every={}ms", settings.every.as_millis()),
+        format!("--pause={}ms", settings.pause.as_millis()),
         format!("--nodes={}", addresses.join(",")),
         format!("--paths={}", settings.lists.join(" ")),
         format!("--etcd={}", etcds.join(",")),

@@ -30,6 +30,7 @@ type agents struct {
 	paths   []string
 	newEach bool
 	pause   time.Duration
+	every   time.Duration
 	timeout time.Duration
 	seen    counts
 	started int
@@ -43,6 +44,7 @@ func storm(arguments []string) error {
 	paths := set.String("paths", "/api/v1/pods", "lists that a collector loops over, separated by spaces")
 	newEach := set.Bool("new-connection-each", false, "HTTP/1.1 and a new connection for each request")
 	pause := set.Duration("pause", 100*time.Millisecond, "pause after an error or a 429; none after an answer")
+	every := set.Duration("every", 0, "time from one answered list of a collector to its next; 0: as soon as it can")
 	timeout := set.Duration("timeout", 60*time.Second, "time limit of one request")
 	pods := pods{}
 	set.StringVar(&pods.endpoints, "etcd", "", "etcd members asked which pods exist: the API may be drowning; none: one pod, for ever")
@@ -57,7 +59,7 @@ func storm(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	run := &agents{who: user, perPod: *perPod, paths: strings.Fields(*paths), newEach: *newEach, pause: *pause, timeout: *timeout}
+	run := &agents{who: user, perPod: *perPod, paths: strings.Fields(*paths), newEach: *newEach, pause: *pause, every: *every, timeout: *timeout}
 	if pods.endpoints == "" {
 		run.start(nil, nil)
 		select {}
@@ -112,7 +114,7 @@ func (a *agents) start(source net.IP, stop <-chan struct{}) {
 	}
 }
 
-// loop is one collector: it lists, reads the answer to its end and lists again, until its pod is gone.
+// loop is one collector: it lists, reads the answer to its end and lists again, at once or in its rhythm, until its pod is gone.
 func (a *agents) loop(client *http.Client, server string, number int, stop <-chan struct{}) {
 	a.seen.agents.Add(1)
 	defer a.seen.agents.Add(-1)
@@ -123,9 +125,11 @@ func (a *agents) loop(client *http.Client, server string, number int, stop <-cha
 			return
 		default:
 		}
+		next := time.Now().Add(a.every)
 		if a.list(client, server, a.paths[turn%len(a.paths)]) != nil {
-			time.Sleep(a.pause)
+			next = time.Now().Add(a.pause)
 		}
+		time.Sleep(time.Until(next))
 	}
 }
 
