@@ -1,0 +1,48 @@
+//! The program as an engineer runs it, with a kit of one API host.
+
+use std::{path::PathBuf, process::Command};
+
+use anyhow::{Context as _, Result};
+use breakglass::host::gate;
+use testbed::{Host, Kit, Lab, Running, Storm, User};
+
+use crate::LONG;
+
+/// One engineer: a kit, and folders for runs.
+pub(crate) struct Engineer {
+    folder: PathBuf,
+}
+
+impl Engineer {
+    pub(crate) fn new(storm: &Storm, api: &Host, nodes: &Host) -> Result<Self> {
+        let lab = Lab::shared()?;
+        let folder = lab.folder("engineer")?;
+        Kit::direct(std::slice::from_ref(api))
+            .and_nodes(std::slice::from_ref(nodes))
+            .with_credentials(&storm.plane().access().credential_files(User::Alice)?)
+            .write(lab, &folder.join("kit"), "lab")?;
+        Ok(Self { folder })
+    }
+
+    /// Starts a command; its run is kept under `name`.
+    pub(crate) fn start(&self, name: &str, words: &[&str]) -> Result<Running> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_breakglass"));
+        command.args(words).env_clear().env("HOME", &self.folder).env("PATH", "/usr/bin:/bin").env("USER", "alice");
+        command
+            .env("BREAKGLASS_KIT", self.folder.join("kit"))
+            .env("BREAKGLASS_STATE", self.folder.join("runs").join(name));
+        Running::start(&mut command, b"")
+    }
+
+    /// Runs a command that has to succeed.
+    pub(crate) fn run(&self, name: &str, words: &[&str]) -> Result<()> {
+        self.start(name, words)?.wait(LONG)?.ok().map(|_| ())
+    }
+}
+
+/// How many stages are through, seen on the host itself; `None` without a gate.
+pub(crate) fn level(host: &Host) -> Result<Option<usize>> {
+    let output = host.command_within(&["sh", "-s"], gate::status().text().as_bytes(), LONG)?;
+    let state = gate::parse_status(&output.stdout).with_context(|| format!("no status in {output:?}"))?;
+    Ok(state.map(|state| state.level()))
+}
