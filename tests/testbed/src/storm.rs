@@ -3,7 +3,12 @@
 //! The pods are a real DaemonSet on hollow nodes. Hollow pods run nothing, so one process on the nodes' host plays the
 //! agents of exactly those pods that etcd holds: an agent lives until its node's kubelet has seen its pod deleted.
 
-use std::{fmt, fs, process::Command, time::Duration};
+use std::{
+    fmt,
+    fs::{self, File},
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
@@ -136,6 +141,7 @@ pub struct Storm {
     nodes: Host,
     agents: Component,
     cpu: CpuLimit,
+    _turn: File,
 }
 
 /// What the agents have seen so far; `agents` is how many collectors run now.
@@ -161,9 +167,12 @@ impl fmt::Display for Agents {
 }
 
 impl Storm {
-    /// Builds a control plane on `host` and a fleet of hollow nodes on `nodes`, fills it with ballast, deploys the
-    /// telemetry service and waits until the storm has risen.
+    /// Waits until no other storm blows on this machine, builds a control plane on `host` and a fleet of hollow nodes on
+    /// `nodes`, fills it with ballast, deploys the telemetry service and waits until the storm has risen.
     pub fn start(lab: &Lab, host: &Host, nodes: &Host, settings: &Settings) -> Result<Self> {
+        // Storms of other test binaries wait for this one's end: each needs what processor time there is.
+        let turn = File::open(binaries::telemetry_agent()?)?;
+        turn.lock()?;
         let api = ApiFlags { priority_and_fairness: settings.priority_and_fairness, ..ApiFlags::default() };
         let mut plane = ControlPlane::start(lab, &[host], &Options { api, ..Options::default() })?;
         plane.add_hollow_nodes(nodes, settings.nodes)?;
@@ -181,7 +190,7 @@ impl Storm {
         let token = masters.run(&["create", "token", "agent", "-n", "telemetry", "--duration=24h"])?.ok()?;
         let cpu = CpuLimit::new(settings.name, &plane.servers()[0].component().process()?, settings.cpu_percent)?;
         let agents = start_agents(&plane, nodes, settings, &token)?;
-        let storm = Self { plane, nodes: nodes.clone(), agents, cpu };
+        let storm = Self { plane, nodes: nodes.clone(), agents, cpu, _turn: turn };
         let collectors = u64::from(settings.nodes) * settings.collectors;
         storm.agents.wait(UP, || Ok(storm.agents()?.agents == collectors))?;
         storm.wait_slow(settings.slow)?;
