@@ -364,8 +364,11 @@ impl Op {
 /// The longest value that is shown whole in a [`title`]: the path of a manifest still is.
 const SHOWN: usize = 60;
 
-/// A host script in one line: its name and what it was given, long values cut short.
+/// A host script in one line: its name and its words; without any, what it was given, long values cut short.
 pub fn title(script: &Script) -> String {
+    if !script.words.is_empty() {
+        return format!("{} {}", script.name, script.words);
+    }
     script.args.iter().fold(script.name.clone(), |line, (key, value)| format!("{line} {key}={}", shown(value)))
 }
 

@@ -26,6 +26,9 @@ pub struct Script {
     pub name: String,
     /// What it does it with, in order.
     pub args: Vec<(String, String)>,
+    /// The same for a person, where name and arguments are hard to read: `stage 2 of 5 is in`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub words: String,
     /// The statements; they run inside a function.
     pub body: String,
 }
@@ -33,13 +36,20 @@ pub struct Script {
 impl Script {
     /// A script by name and body, with no arguments yet.
     pub fn new(name: &str, body: impl Into<String>) -> Self {
-        Self { name: name.to_owned(), args: Vec::new(), body: body.into() }
+        Self { name: name.to_owned(), args: Vec::new(), words: String::new(), body: body.into() }
     }
 
     /// Adds one argument.
     #[must_use]
     pub fn arg(mut self, key: &str, value: impl Into<String>) -> Self {
         self.args.push((key.to_owned(), value.into()));
+        self
+    }
+
+    /// Says it in words, which stand in plans and reports in place of the arguments.
+    #[must_use]
+    pub fn words(mut self, words: impl Into<String>) -> Self {
+        self.words = words.into();
         self
     }
 

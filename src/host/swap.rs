@@ -333,6 +333,7 @@ esac
         .arg("program", &place.program)
         .arg("port", swap.port.to_string())
         .arg("beside", place.beside())
+        .words(format!("{} out, its process gone, the new one in, its process ready", swap.file))
 }
 
 /// The longest an exchange and its reversal can take, in seconds.

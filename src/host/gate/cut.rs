@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::{GateSpec, Net, Scope, Side};
+use super::{GateSpec, Net, Scope, Side, orders};
 use crate::host::script::{Script, quote};
 
 const UNTOLD: &str = "the gate means only some clients of this node, and open sockets cannot be told apart";
@@ -71,7 +71,8 @@ say after $((after))
         filter = quote(&filter),
     );
     let ports: Vec<String> = spec.ports().iter().map(ToString::to_string).collect();
-    Script::new("gate.cut", body).arg("run", &spec.run).arg("ports", ports.join(",")).arg("filter", filter)
+    let words = format!("connections with {} of those who are refused", orders::ports(&spec.ports()));
+    Script::new("gate.cut", body).arg("run", &spec.run).arg("ports", ports.join(",")).arg("filter", filter).words(words)
 }
 
 /// An address or prefix as the filters of `ss` want it.

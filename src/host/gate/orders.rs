@@ -2,6 +2,7 @@
 
 use super::{BackEnd, Driver, GateSpec, Mark, Times, iptables, mark, nft};
 use crate::host::script::Script;
+use crate::words;
 
 const CLOSE: &str = "gate.close";
 
@@ -38,7 +39,11 @@ pub fn close(spec: &GateSpec, back_end: BackEnd) -> Script {
     };
     // A GateSpec holds nothing that JSON cannot say.
     let said = serde_json::to_string(spec).unwrap_or_default();
-    Script::new(CLOSE, body).arg("run", &spec.run).arg("back_end", back_end.word()).arg("spec", said)
+    Script::new(CLOSE, body).arg("run", &spec.run).arg("back_end", back_end.word()).arg("spec", said).words(format!(
+        "{} by {back_end}, for {} s unless confirmed",
+        ports(&spec.ports()),
+        spec.confirm_within
+    ))
 }
 
 /// One setting of the fuses, and by whom.
@@ -61,7 +66,13 @@ pub struct Turn {
 /// one closes stages again. Fails if the gate has run out or is another run's, or if another run than `was` (and `by`) has
 /// set its fuses in the meantime.
 pub fn arm(mark: &Mark, back_end: BackEnd, turn: &Turn) -> Script {
-    fuses("gate.arm", mark, back_end, turn, false)
+    let (level, last, hold) = (turn.level, mark.rungs.len(), turn.hold);
+    let words = match level {
+        0 => format!("confirmed by {back_end}: shut for {hold} s, then open in {} by itself", stages(last)),
+        _ if level >= last => format!("the last of {} is in", stages(last)),
+        _ => format!("stage {level} of {last} is in, the next in {hold} s by itself"),
+    };
+    fuses("gate.arm", mark, back_end, turn, false).words(words)
 }
 
 /// Holds a closed gate shut for `hold` seconds more, as long as `by` set its fuses last and no stage has come.
@@ -69,7 +80,7 @@ pub fn arm(mark: &Mark, back_end: BackEnd, turn: &Turn) -> Script {
 /// Where that is no longer so it changes nothing and succeeds, saying `lost=WHY`: the gate is not this run's to hold.
 pub fn renew(mark: &Mark, back_end: BackEnd, hold: u32, by: &Driver) -> Script {
     let turn = Turn { level: 0, hold, was: by.run.clone(), by: by.clone() };
-    fuses("gate.renew", mark, back_end, &turn, true)
+    fuses("gate.renew", mark, back_end, &turn, true).words(format!("shut for {hold} s more"))
 }
 
 /// What is done where an order cannot be carried out: `no RESULT WHY`.
@@ -108,6 +119,17 @@ pub fn open(run: &str, back_end: BackEnd) -> Script {
     Script::new("gate.open", format!("{REFUSE}{}{body}", guarded(back_end, run, "say result open; return 0")))
         .arg("run", run)
         .arg("back_end", back_end.word())
+        .words(format!("for everybody, by {back_end}"))
+}
+
+fn stages(count: usize) -> String {
+    words::count(count, "stage")
+}
+
+/// `port 6443`, `ports 6443, 6444`.
+pub(super) fn ports(ports: &[u16]) -> String {
+    let numbers: Vec<String> = ports.iter().map(ToString::to_string).collect();
+    format!("{} {}", if ports.len() == 1 { "port" } else { "ports" }, numbers.join(", "))
 }
 
 /// Everything before an order that needs our own gate to stand there: it says who is there instead, and ends.
