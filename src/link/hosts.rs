@@ -8,7 +8,8 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::api::{Dial, Fault, FaultKind, Stage, Stream};
+use super::dial::{Dial, Stream};
+use super::fault::{Fault, FaultKind, Stage};
 use super::meter::{Meter, Reading};
 use super::ssh::{self, Endpoint, Exit, HostKeys, KnownHosts, Output, Session, SshError};
 use crate::host::Script;

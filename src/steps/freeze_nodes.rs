@@ -1,22 +1,18 @@
 //! `freeze-nodes` and its counterpart: the controllers that mark nodes as lost and evict their pods are switched off
 //! before a cut, and on again once the nodes report.
 
-use std::collections::BTreeMap;
-
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::static_pod::{Patience, Progress, StaticPod};
+use super::controllers::{CONTROLLERS, controller_manager, controllers, wanted};
+use super::static_pod::Progress;
 use super::{Announced, Kind, Look, Scope, Step, StepError, Survey, params, schema_of};
 use crate::change::Target;
 use crate::host::manifest::Edit;
 use crate::kit::Cluster;
-
-/// The controllers that act on nodes that do not report.
-pub(super) const CONTROLLERS: [&str; 2] = ["node-lifecycle-controller", "taint-eviction-controller"];
 
 /// The step kind.
 pub(super) struct FreezeNodes;
@@ -54,29 +50,6 @@ impl Kind for FreezeNodes {
         let Params {} = params(with)?;
         Ok(Box::new(Freeze))
     }
-}
-
-/// The controller manager as a static pod.
-pub(super) fn controller_manager(tag: &'static str) -> StaticPod {
-    StaticPod {
-        program: "kube-controller-manager",
-        tag,
-        health: "/healthz",
-        port: 10257,
-        patience: Patience { exit: 40, ready: 60 },
-    }
-}
-
-/// The value of `--controllers` in a manifest; `*` when it is not said.
-pub(super) fn controllers(manifest: &str) -> Vec<String> {
-    let said = manifest.lines().find_map(|line| line.split_once("--controllers=").map(|(_, value)| value));
-    let said = said.map_or("*", |value| value.trim().trim_matches(['"', '\'', ',']));
-    said.split(',').map(str::to_owned).collect()
-}
-
-/// The edit that makes `--controllers` this list.
-pub(super) fn wanted(controllers: &[String]) -> Edit {
-    Edit { flags: BTreeMap::from([("controllers".to_owned(), Some(controllers.join(",")))]), ..Edit::default() }
 }
 
 struct Freeze;

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::gate::{self as common, ORDER_SECS, USUAL_PORT, Whose};
+use super::gate::{self as common, ORDER_SECS, Whose};
 use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Change, Inverse, Keep, Op, Target};
 use crate::duration::HumanDuration;
@@ -87,34 +87,14 @@ impl Confirm {
     }
 }
 
-/// The mark in what is announced.
-pub(super) fn unknown_mark(stages: usize) -> Mark {
-    let unknown = |what: &str| format!("<{what} of the gate>");
-    Mark {
-        run: unknown("run"),
-        operator: unknown("operator"),
-        reason: unknown("reason"),
-        at: 0,
-        ports: vec![USUAL_PORT],
-        hold: 900,
-        step: 60,
-        rungs: vec![gate::Rung::Share(1); stages],
-    }
-}
-
-/// Who sets the fuses, in what is announced.
-pub(super) fn unknown_driver() -> Driver {
-    Driver { run: "<run>".into(), operator: "<operator>".into() }
-}
-
 impl Step for Confirm {
     fn intent(&self) -> String {
         "confirm the gate over a new connection, and let it stand longer".into()
     }
 
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
-        let mark = unknown_mark(4);
-        let change = self.change(&mark, BackEnd::Nft, 0, mark.run.clone(), unknown_driver());
+        let mark = common::unknown_mark(4);
+        let change = self.change(&mark, BackEnd::Nft, 0, mark.run.clone(), common::unknown_driver());
         vec![
             Announced {
                 what: Sends::Look(gate::status()),

@@ -11,7 +11,6 @@ use serde_json::Value;
 use super::gate::health::{Health, Limits, SMALL, judge};
 use super::gate::stages::{self, Act, CLOSE_AGAIN, Pace, Standing};
 use super::gate::{self as common, FOUR_MINUTES, LEASE, ORDER_SECS, Whose};
-use super::gate_confirm::{unknown_driver, unknown_mark};
 use super::{Announced, History, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of, servers};
 use crate::change::{Change, Inverse, Keep, Op, Target};
 use crate::duration::HumanDuration;
@@ -173,8 +172,8 @@ impl Step for Open {
     }
 
     fn announce(&self, _: &Target, cluster: &Cluster) -> Vec<Announced> {
-        let mark = unknown_mark(4);
-        let held = Held { mark: &mark, back_end: BackEnd::Nft, was: mark.run.clone(), by: unknown_driver() };
+        let mark = common::unknown_mark(4);
+        let held = Held { mark: &mark, back_end: BackEnd::Nft, was: mark.run.clone(), by: common::unknown_driver() };
         let look = |what, why: &str| Announced {
             what,
             writes: false,

@@ -330,6 +330,7 @@ macro_rules! kinds {
 }
 
 mod again;
+mod controllers;
 mod gate;
 mod kube_object;
 mod object;

@@ -66,3 +66,20 @@ fn what_makes_no_sense_is_refused() {
     refused("http", json!({"url": "https://x", "noUndo": "x", "body": {}, "secretBody": "/f"}), "exclude each other");
     refused("http", json!({"url": "https://x", "noUndo": "x", "methd": "PUT"}), "methd");
 }
+
+/// What two kinds share stands in a file of its own.
+#[test]
+fn no_kind_uses_another() {
+    let room = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/steps");
+    let modules: Vec<String> = KINDS.iter().map(|kind| kind.name().replace('-', "_")).collect();
+    for module in &modules {
+        let file = room.join(format!("{module}.rs"));
+        let Ok(text) = std::fs::read_to_string(&file) else { continue };
+        for other in modules.iter().filter(|other| *other != module) {
+            let used =
+                [format!("super::{other}::"), format!("steps::{other}::")].iter().any(|path| text.contains(path));
+            assert!(!used, "{module} uses {other}");
+        }
+    }
+    assert!(room.join("gate_open.rs").is_file());
+}

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::freeze_nodes::{CONTROLLERS, controller_manager, controllers, wanted};
+use super::controllers::{CONTROLLERS, controller_manager, controllers, wanted};
 use super::static_pod::Progress;
 use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::Target;

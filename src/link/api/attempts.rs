@@ -16,8 +16,8 @@ use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep_until};
 
 use super::Answer;
-use super::fault::{Fault, FaultKind};
 use super::standing::Standing;
+use crate::link::fault::{Fault, FaultKind};
 
 /// Between the starts of two overlapping attempts.
 const STAGGER: Duration = Duration::from_millis(1500);

@@ -4,8 +4,8 @@ use std::sync::Mutex;
 
 use futures::FutureExt as _;
 
-use super::super::fault::Stage;
 use super::*;
+use crate::link::fault::Stage;
 
 /// What a server does to an attempt.
 #[derive(Clone)]

@@ -22,10 +22,11 @@ use tokio_rustls::TlsConnector;
 use tower::ServiceBuilder;
 
 use super::attempts::View;
-use super::connect::{Connector, Dial, TCP};
-use super::fault::{Fault, FaultKind, Stage};
+use super::connect::Connector;
 use super::{Answer, ApiRequest};
 use crate::kit::{ApiServer, Cluster, Credential};
+use crate::link::dial::{Dial, TCP};
+use crate::link::fault::{Fault, FaultKind, Stage};
 use crate::link::meter::Meter;
 
 /// More than any answer that a step asks for; keeps a runaway LIST out of memory.

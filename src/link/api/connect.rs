@@ -1,7 +1,6 @@
-//! From an address to a TLS stream: dial directly or through a tunnel, verify, count what flows.
+//! From a way to a TLS stream: dial, verify, count what flows.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -13,51 +12,16 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::fault::{Fault, FaultKind, Stage};
+use crate::link::dial::{Dial, Stream};
+use crate::link::fault::{Fault, FaultKind, Stage};
 use crate::link::meter::Meter;
 
-/// Three SYNs (at 0, 1 and 3 s) and a little: what is not reached by then is dead or drops us.
-pub(super) const TCP: Duration = Duration::from_secs(5);
 /// A drowning server was seen to take 10 to 45 s for its half of the handshake, so this is not meant to be short.
 const TLS: Duration = Duration::from_secs(25);
-
-/// One way to one API server.
-pub trait Dial: Send + Sync {
-    /// Opens a byte stream to it. Has a deadline of its own.
-    fn dial(&self) -> BoxFuture<'_, Result<Stream, Fault>>;
-}
-
-/// A byte stream, before TLS.
-#[derive(Debug)]
-pub enum Stream {
-    /// Straight to the address.
-    Tcp(TcpStream),
-    /// Our end of an SSH tunnel.
-    Tunnel(UnixStream),
-}
-
-/// Straight to an address.
-#[derive(Debug)]
-pub struct Direct(pub SocketAddr);
-
-impl Dial for Direct {
-    fn dial(&self) -> BoxFuture<'_, Result<Stream, Fault>> {
-        async move {
-            let stream = timeout(TCP, TcpStream::connect(self.0))
-                .await
-                .map_err(|_| Fault::timed_out(Stage::Connect, TCP))?
-                .map_err(|error| Fault::from_io(&error))?;
-            stream.set_nodelay(true).map_err(|error| Fault::from_io(&error))?;
-            Ok(Stream::Tcp(stream))
-        }
-        .boxed()
-    }
-}
 
 /// Makes the streams that the HTTP client asks for.
 #[derive(Clone)]
@@ -135,37 +99,5 @@ impl AsyncWrite for Metered {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Tunnel(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Tunnel(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tunnel(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tunnel(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
     }
 }

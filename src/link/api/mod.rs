@@ -7,7 +7,6 @@
 mod attempts;
 mod client;
 mod connect;
-mod fault;
 mod standing;
 
 use std::collections::BTreeMap;
@@ -20,11 +19,10 @@ use serde_json::Value;
 
 pub use attempts::{Conclusion, End, Kind, Reply, Tried};
 use client::Server;
-pub use connect::{Dial, Direct, Stream};
-pub use fault::{Fault, FaultKind, Stage};
 use standing::Standing;
 
 use crate::kit::{ApiServer, Cluster};
+use crate::link::dial::Dial;
 use crate::link::meter::Reading;
 
 /// One request as it is sent, to whichever server.

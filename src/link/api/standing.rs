@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::fault::Fault;
+use crate::link::fault::Fault;
 
 /// After a refused or cut connection a starting server says 403 and "no such resource" for about this long.
 const STARTING: Duration = Duration::from_secs(15);

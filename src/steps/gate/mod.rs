@@ -113,6 +113,26 @@ pub(super) fn driver(look: Look<'_>) -> Driver {
     Driver { run: look.mark.run.clone(), operator: look.mark.operator.clone() }
 }
 
+/// The mark in what is announced.
+pub(super) fn unknown_mark(stages: usize) -> Mark {
+    let unknown = |what: &str| format!("<{what} of the gate>");
+    Mark {
+        run: unknown("run"),
+        operator: unknown("operator"),
+        reason: unknown("reason"),
+        at: 0,
+        ports: vec![USUAL_PORT],
+        hold: 900,
+        step: 60,
+        rungs: vec![gate::Rung::Share(1); stages],
+    }
+}
+
+/// Who sets the fuses, in what is announced.
+pub(super) fn unknown_driver() -> Driver {
+    Driver { run: "<run>".into(), operator: "<operator>".into() }
+}
+
 /// An order to the host. All of them may be repeated: each sets a state, and looks whose gate it is first.
 pub(super) fn order(script: Script, fresh_connection: bool) -> HostCommand {
     HostCommand { script, fresh_connection, idempotent: true, quiet: false }

@@ -7,7 +7,8 @@ use super::{Links, one_line};
 use crate::change::{KubeCall, Outcome, Part, Target};
 use crate::host::script::quote;
 use crate::kit::{ApiServer, Host};
-use crate::link::api::{ApiRequest, Conclusion, End, FaultKind, Kind, Reply, Tried};
+use crate::link::api::{ApiRequest, Conclusion, End, Kind, Reply, Tried};
+use crate::link::fault::FaultKind;
 use crate::world::{Accept, KubeAnswer, KubeRead, ReadError, ReadErrorKind};
 
 impl Links {

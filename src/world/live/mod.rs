@@ -17,7 +17,8 @@ use super::{Cost, KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads, ScriptO
 use crate::change::{HttpCall, LocalCommand, Op, Outcome, Part, Target};
 use crate::host::Script;
 use crate::kit::{ApiServer, Cluster};
-use crate::link::api::{Api, Dial, Direct};
+use crate::link::api::Api;
+use crate::link::dial::{Dial, Direct};
 use crate::link::hosts::Hosts;
 use crate::link::meter::Reading;
 use crate::link::{hook, local};

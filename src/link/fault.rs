@@ -81,7 +81,7 @@ impl Fault {
     }
 
     /// Sorts an error of the socket, or of TLS on it.
-    pub(super) fn from_io(error: &std::io::Error) -> Self {
+    pub(in crate::link) fn from_io(error: &std::io::Error) -> Self {
         if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             return Self::from_tls(tls);
         }
@@ -105,7 +105,7 @@ impl Fault {
     }
 
     /// Sorts what the HTTP client gave up with: our own fault from the connector, or what happened on the connection.
-    pub(super) fn from_client(error: &(dyn StdError + 'static)) -> Self {
+    pub(in crate::link) fn from_client(error: &(dyn StdError + 'static)) -> Self {
         let mut next = Some(error);
         while let Some(cause) = next {
             if let Some(fault) = cause.downcast_ref::<Self>() {
