@@ -12,7 +12,8 @@ use super::gate::{self as common, LEASE, ORDER_SECS, proof};
 use super::{Announced, History, Kind, Look, Mark, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Change, Inverse, Keep, Op, Target};
 use crate::host::gate::{self, BackEnd, Found, GateSpec, GateState, Refusal, Side, Turn};
-use crate::journal::ChangeState;
+use crate::duration::HumanDuration;
+use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::{Cluster, Host};
 
 const CLOSE: &str = "close";
@@ -146,6 +147,9 @@ impl Step for Close {
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
         async move {
             let (cluster, host) = common::host(look)?;
+            if let Some(close) = self.to_confirm(look.history) {
+                return self.confirming(look, (cluster, host), close).await;
+            }
             let seen = common::survey(look, host).await?;
             let since = look.history.since.unwrap_or(look.history.now).as_second();
             let at = u64::try_from(since).unwrap_or(0);
@@ -223,7 +227,7 @@ impl Close {
         if guarded && !state.confirmed {
             let noted = history.last(CLOSE).map(ways::noted).unwrap_or_default();
             if let Some(shut) = ways::shut(look, cluster, host, &noted, spec.answer).await {
-                return Err(self.cuts_us(look, state, &shut));
+                return Err(cuts_us(look, Duration::from_millis(state.next_ms()), &shut));
             }
         }
         let all = self.changes(spec, back_end, &[]);
@@ -241,28 +245,37 @@ impl Close {
         Duration::from_secs(u64::from((self.wish.hold / 3).max(1)))
     }
 
+    /// The closing that nothing has followed yet. It is confirmed without another look at the host: seconds count, and the
+    /// order itself says if the gate does not stand.
+    fn to_confirm<'a>(&self, history: &'a History) -> Option<&'a ChangeRecord> {
+        let close = history.last(CLOSE).filter(|_| self.closed_just_now(history))?;
+        history.last(CONFIRM).is_none_or(|confirm| confirm.id < close.id).then_some(close)
+    }
+
+    /// What comes after it, unless it cuts our own way in.
+    async fn confirming(
+        &self,
+        look: Look<'_>,
+        (cluster, host): (&Cluster, &Host),
+        close: &ChangeRecord,
+    ) -> Result<Survey, StepError> {
+        let Op::Host(command) = &close.change.op else { return Err(StepError::refused("no gate was closed here")) };
+        let Some((spec, back_end)) = gate::spec_of(&command.script) else {
+            return Err(StepError::refused("the gate that was closed here is not one of this program's"));
+        };
+        if let Some(shut) = ways::shut(look, cluster, host, &ways::noted(close), spec.answer).await {
+            let within = Duration::from_secs(spec.confirm_within.into());
+            let gone = u64::try_from(look.history.ago(close.moved_at).as_secs()).unwrap_or(0);
+            return Err(cuts_us(look, within.saturating_sub(Duration::from_secs(gone)), &shut));
+        }
+        Ok(Survey { changes: self.changes(&spec, back_end, &[]).split_off(1), ..Survey::default() })
+    }
+
     /// Closed so short a while ago that it stands, whatever was seen: what comes next will say if it does not. A drill, in
     /// which nothing ever stands, goes on with it.
     fn closed_just_now(&self, history: &History) -> bool {
         let last = history.last(CLOSE).filter(|record| record.state == ChangeState::Done);
         last.is_some_and(|record| history.ago(record.moved_at) < Duration::from_secs(self.wish.confirm_within.into()))
-    }
-
-    /// It lets SSH in and not this run's own requests: it is left to open by itself.
-    fn cuts_us(&self, look: Look<'_>, state: &GateState, shut: &Shut) -> StepError {
-        let allow = shut.allow.map_or_else(|| "ADDRESS".to_owned(), |address| address.to_string());
-        StepError::Refused {
-            why: format!(
-                "{}: the gate cuts this run's own way to the API, so it is not confirmed and opens by itself in {}: {}",
-                look.target,
-                common::words(state.next_ms()),
-                shut.why
-            ),
-            hint: Some(format!(
-                "breakglass gate close --allow {allow} lets it through (beyond a NAT it has another address); --ssh-only \
-                 does without it"
-            )),
-        }
     }
 
     /// Everything that closing takes, in this order. `ways`: the run's own that are open now.
@@ -352,3 +365,21 @@ impl Close {
         Ok(Survey { saw, ..Survey::default() })
     }
 }
+
+/// It lets SSH in and not this run's own requests: it is left to open by itself.
+fn cuts_us(look: Look<'_>, left: Duration, shut: &Shut) -> StepError {
+    let allow = shut.allow.map_or_else(|| "ADDRESS".to_owned(), |address| address.to_string());
+    StepError::Refused {
+        why: format!(
+            "{}: the gate cuts this run's own way to the API, so it is not confirmed and opens by itself in {}: {}",
+            look.target,
+            HumanDuration(Duration::from_secs(left.as_secs())),
+            shut.why
+        ),
+        hint: Some(format!(
+            "breakglass gate close --allow {allow} lets it through (beyond a NAT it has another address); --ssh-only \
+             does without it"
+        )),
+    }
+}
+

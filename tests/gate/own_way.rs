@@ -15,8 +15,8 @@ pub(crate) fn cut() -> Result<()> {
     let (program, api, client) = stand("own-way")?;
     let (v4, v6) = (api.ip4(), IpAddr::from(api.ip6()));
     program.edit_kit(|text| text.replace(&format!("'{v4}:{PORT}'"), &format!("'[{v6}]:{PORT}'")))?;
-    let close = ["gate", "close", "--port", "6443", "--confirm-within", "4s", "--yes", "--request-timeout", "30s"];
-    let said = program.run(&close)?;
+    let close = ["gate", "close", "--port", "6443", "--yes", "--request-timeout", "60s"];
+    let said = program.run(&[&close[..], &["--confirm-within", "4s"]].concat())?;
     ensure!(!said.success(), "it stands, and we are shut out: {said:?}");
     for part in ["cuts this run's own way to the API", &format!("gate close --allow {OPERATOR_IP6}"), "--ssh-only"] {
         ensure!(said.stderr.contains(part), "{part:?} is not said: {said:?}");
@@ -26,7 +26,7 @@ pub(crate) fn cut() -> Result<()> {
     ensure!(!state.confirmed && !state.stands(), "{state:?}");
     let address = OPERATOR_IP6.to_string();
     for (more, met) in [(&["--allow", &address][..], Probe::Open), (&["--ssh-only"], Probe::Refused)] {
-        let said = program.run(&[&close, more].concat())?;
+        let said = program.run(&[&close[..], more].concat())?;
         ensure!(said.success(), "{more:?}: {said:?}");
         ensure!(status(&api)?.is_some_and(|state| state.stands() && state.confirmed), "{more:?}");
         let meets = Lab::shared()?.probe(v6, PORT, LIMIT)?;

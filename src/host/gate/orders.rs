@@ -20,13 +20,18 @@ pub fn rules(spec: &GateSpec, back_end: BackEnd) -> Vec<(String, String)> {
     }
 }
 
-/// The rules that a script loads, if it is one of [`close`]: by the spec that it was given, which its body was made of, too.
+/// The rules that a script loads, if it is one of [`close`].
 pub fn rules_of(script: &Script) -> Option<Vec<(String, String)>> {
+    spec_of(script).map(|(spec, back_end)| rules(&spec, back_end))
+}
+
+/// What a script of [`close`] was given, which its body was made of, too.
+pub fn spec_of(script: &Script) -> Option<(GateSpec, BackEnd)> {
     let arg = |key: &str| script.args.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
     if script.name != CLOSE {
         return None;
     }
-    Some(rules(&serde_json::from_str(arg("spec")?).ok()?, BackEnd::from_word(arg("back_end")?)?))
+    Some((serde_json::from_str(arg("spec")?).ok()?, BackEnd::from_word(arg("back_end")?)?))
 }
 
 /// Closes the gate: it stands for `confirm_within` seconds unless [`arm`] is said in time.
