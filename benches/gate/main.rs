@@ -1,0 +1,86 @@
+//! What closing a gate costs, and how soon it helps.
+//!
+//!     cargo bench --bench gate                     one host and 50, against a prepared shell script, 9 rounds
+//!     cargo bench --bench gate -- ROUNDS           another number of rounds
+//!     cargo bench --bench gate -- storm            from the command to small GETs that are quick again, on a storm
+//!     … -- --program FILE …                        measures that build of the program
+//!
+//! Needs root and Linux, as the testbed does. What is counted how is in `docs/figures.md`.
+
+#![expect(clippy::disallowed_macros, reason = "a benchmark prints its result")]
+
+mod close;
+#[path = "../verbs/figures.rs"]
+mod figures;
+mod storm;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+
+fn main() -> ExitCode {
+    // Kubernetes is built before the isolation, while there is still a way to the Go modules.
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let asked = match Asked::read(words.into_iter()) {
+        Ok(asked) => asked,
+        Err(error) => return failed(&error),
+    };
+    if asked.storm
+        && let Err(error) = testbed::prepare()
+    {
+        return failed(&error);
+    }
+    testbed::run_isolated(|| run(&asked).map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS))
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("gate: {error:?}");
+    ExitCode::FAILURE
+}
+
+fn run(asked: &Asked) -> Result<()> {
+    println!("{}; {}", asked.program.display(), figures::machine()?);
+    if asked.storm { storm::run(&asked.program) } else { close::run(&asked.program, asked.rounds) }
+}
+
+/// What was typed.
+struct Asked {
+    storm: bool,
+    rounds: usize,
+    program: PathBuf,
+}
+
+impl Asked {
+    fn read(mut words: impl Iterator<Item = String>) -> Result<Self> {
+        let mut asked = Self { storm: false, rounds: 9, program: env!("CARGO_BIN_EXE_breakglass").into() };
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                // Cargo adds this one.
+                "--bench" => {}
+                "storm" => asked.storm = true,
+                "--program" => asked.program = words.next().context("--program takes a file")?.into(),
+                number => {
+                    asked.rounds = number.parse().with_context(|| format!("`{number}` is no number of rounds"))?;
+                    ensure!(asked.rounds > 0, "give at least one round");
+                }
+            }
+        }
+        asked.program = asked.program.canonicalize().with_context(|| asked.program.display().to_string())?;
+        Ok(asked)
+    }
+}
+
+/// The program with an environment of its own; `folder` holds its kit and becomes its home.
+fn program(program: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("HOME", folder)
+        .env("USER", "alice")
+        .env("BREAKGLASS_KIT", folder.join("kit"))
+        .env("BREAKGLASS_STATE", folder.join("state"))
+        .stdin(Stdio::null());
+    command
+}
