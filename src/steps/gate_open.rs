@@ -299,7 +299,7 @@ impl Open {
             }
             Act::Open => {
                 let because = "every stage went well: everybody is in".to_owned();
-                Ok(Survey::change(self.open(&held, because)))
+                Ok(Survey::change(self.open(held, because)))
             }
             Act::Wait { so_far, of } => {
                 let pause = of > self.pace.window;

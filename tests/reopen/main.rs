@@ -1,7 +1,6 @@
 //! The real program against a real storm: everybody let back at once drowns the server again, in stages they do not.
 
 #![expect(clippy::disallowed_macros, reason = "a test says the figures it measured")]
-#![expect(clippy::disallowed_methods, reason = "a test has no `Process` to ask for the time")]
 
 use std::{
     process::ExitCode,

@@ -67,7 +67,7 @@ pub(in crate::steps) async fn judge(look: Look<'_>, cluster: &Cluster, without: 
     let seen = join_all(asked.iter().map(|server| settled(look.reads, cluster, server, limits)));
     let left_out = |host: &&Host| {
         let here = |server: &&ApiServer| server.host.as_deref() == Some(host.name.as_str());
-        cluster.api_servers.iter().any(|server| here(&server)) && !asked.iter().any(|server| here(server))
+        cluster.api_servers.iter().any(|server| here(&server)) && !asked.iter().any(here)
     };
     let hosts = cluster.api_hosts().filter(|host| limits.memory_counts() && !left_out(host));
     let rooms = join_all(hosts.map(|host| room(look.reads, cluster, &host.name, limits.memory)));
