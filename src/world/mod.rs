@@ -65,7 +65,7 @@ pub struct KubeAnswer {
     pub text: String,
     /// The API server that answered, by its name in the kit.
     pub server: String,
-    /// How long the attempt that was answered took.
+    /// From the question to the answer, all attempts and pauses on the way included.
     pub took: Duration,
 }
 

@@ -141,6 +141,13 @@ async fn a_429_is_obeyed_and_nothing_retries_behind_our_back() {
 }
 
 #[tokio::test]
+async fn the_time_of_an_answer_is_that_since_the_question() {
+    let (_server, live) = one(&[Does::With(429, ("retry-after", "1")), Does::Says(200, "{}")]).await;
+    let answer = read(&live, PATH, 20.0).await.unwrap();
+    assert!(answer.code == 200 && answer.took >= Duration::from_secs(1), "{answer:?}");
+}
+
+#[tokio::test]
 async fn what_may_be_done_once_only_is_sent_once_when_its_answer_is_lost() {
     for lost in [Does::Says(503, "{}"), Does::Says(504, "{}"), Does::Closes, Does::Resets] {
         let (server, live) = one(&[lost.clone(), Does::Says(200, "{}")]).await;

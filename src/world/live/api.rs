@@ -1,7 +1,7 @@
 //! Reads and writes through the Kubernetes API: what an answer, or the lack of one, means.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Links, one_line};
 use crate::change::{KubeCall, Outcome, Part, Target};
@@ -21,6 +21,7 @@ impl Links {
             body: Arc::default(),
             writes: false,
         };
+        let began = Instant::now();
         let conclusion = self.api.send(only(target), &request, kind_of_read(&read.path), read.limit).await;
         let Some(conclusion) = conclusion else { return Err(super::no_route(no_server(target))) };
         let Conclusion { end, tried, .. } = conclusion;
@@ -41,7 +42,7 @@ impl Links {
             }
         };
         let server = self.api.server(reply.server).name.clone();
-        Ok(KubeAnswer { code: reply.answer.code, text: reply.answer.text, server, took: reply.took })
+        Ok(KubeAnswer { code: reply.answer.code, text: reply.answer.text, server, took: began.elapsed() })
     }
 
     pub(super) async fn write(&self, target: &Target, call: &KubeCall, limit: Duration) -> Outcome {
