@@ -493,7 +493,7 @@ Register-ArgumentCompleter -Native -CommandName 'breakglass' -ScriptBlock {
             [CompletionResult]::new('--p99', '--p99', [CompletionResultType]::ParameterName, 'The slowest small GET that still counts as good [default: 1s]')
             [CompletionResult]::new('--rejects', '--rejects', [CompletionResultType]::ParameterName, 'The most requests a second that priority and fairness may reject on one API server')
             [CompletionResult]::new('--memory', '--memory', [CompletionResultType]::ParameterName, 'The most memory an API server may hold of what it may, and all processes of its host; 100: not looked at [default: 90]')
-            [CompletionResult]::new('--max-tries', '--max-tries', [CompletionResultType]::ParameterName, 'How often stages are closed again before giving up [default: 4]')
+            [CompletionResult]::new('--max-tries', '--max-tries', [CompletionResultType]::ParameterName, 'How often stages are closed again without getting any further before giving up [default: 4]')
             [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Only these hosts, by their names in the kit, each judged for itself')
             [CompletionResult]::new('--kit', '--kit', [CompletionResultType]::ParameterName, 'The kit''s folder [default: ~/.config/breakglass/kit]')
             [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster')
