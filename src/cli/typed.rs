@@ -156,8 +156,8 @@ fn fault(typed: &Typed) -> Option<String> {
     let fine = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     let what = error.to_string();
     let line = || what.lines().take(3).collect::<Vec<_>>().join(" ");
-    (!fine && !(about && typed.form == Form::Named))
-        .then(|| format!("{}: {}: {}", typed.at, typed.words.join(" "), line()))
+    let passes = fine || about && typed.form == Form::Named;
+    (!passes).then(|| format!("{}: {}: {}", typed.at, typed.words.join(" "), line()))
 }
 
 #[test]

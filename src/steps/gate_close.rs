@@ -265,8 +265,8 @@ impl Close {
         };
         if let Some(shut) = ways::shut(look, cluster, host, &ways::noted(close), spec.answer).await {
             let within = Duration::from_secs(spec.confirm_within.into());
-            let gone = u64::try_from(look.history.ago(close.moved_at).as_secs()).unwrap_or(0);
-            return Err(cuts_us(look, within.saturating_sub(Duration::from_secs(gone)), &shut));
+            let gone = Duration::from_secs(look.history.ago(close.moved_at).as_secs());
+            return Err(cuts_us(look, within.saturating_sub(gone), &shut));
         }
         Ok(Survey { changes: self.changes(&spec, back_end, &[]).split_off(1), ..Survey::default() })
     }

@@ -104,7 +104,7 @@ fn a_server_that_was_dead_all_along_holds_nothing_up_and_is_named() {
 fn a_server_counts_while_its_host_is_there_or_when_it_had_answered() {
     paused(async {
         let wait = ("wait", "wait-for", json!({"health": {"times": 2}}));
-        let (report, _, _) = half(&[wait.clone()], 0, None).await;
+        let (report, _, _) = half(std::slice::from_ref(&wait), 0, None).await;
         assert_eq!(report.class, Some(Class::TimedOut), "{}", report.why);
         let (report, _, _) = half(&[("look", "probe", json!({})), wait.clone()], 2, Some(0)).await;
         assert_eq!(report.class, Some(Class::TimedOut), "{}", report.why);
