@@ -148,6 +148,17 @@ fn ctrl_c_in_the_middle_lets_the_change_in_flight_finish_and_says_what_stands() 
     assert!(!shown.out.contains("unknown"), "{}", shown.out);
 }
 
+#[test]
+fn closing_a_gate_takes_five_scripts_on_a_host() {
+    let home = Home::new();
+    let close = ["gate", "close", "--sandbox", "--yes", "--reason", "practice", "-o", "json"];
+    let closed = home.run(&close).is(0, &["none left"]);
+    let last: Value = serde_json::from_str(closed.out.lines().last().unwrap()).unwrap();
+    let scripts = |host: &str| last["costs"][format!("sandbox/{host}")]["requests"].clone();
+    // A look, the closing, its confirmation, the cut, a look.
+    assert_eq!(["cp1", "cp2", "cp3"].map(scripts), [json!(5), json!(5), json!(5)], "{last}");
+}
+
 const DELETE_BEHIND_THE_GATE: &str = "\
 apiVersion: breakglass/v1
 kind: Runbook

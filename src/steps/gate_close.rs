@@ -150,6 +150,13 @@ impl Step for Close {
             if let Some(close) = self.to_confirm(look.history) {
                 return self.confirming(look, (cluster, host), close).await;
             }
+            if let Some(spec) = self.cut_just_now(look.history) {
+                let ours = |state: &GateState| state.mark.as_ref().is_some_and(|mark| mark.run == spec.run);
+                let closed = |state: &GateState| ours(state) && state.confirmed && state.level() == 0;
+                if let Some(state) = common::status(look).await?.filter(closed) {
+                    return self.proven(look, cluster, host, &spec, &state).await;
+                }
+            }
             let seen = common::survey(look, host).await?;
             let since = look.history.since.unwrap_or(look.history.now).as_second();
             let at = u64::try_from(since).unwrap_or(0);
@@ -250,6 +257,16 @@ impl Close {
     fn to_confirm<'a>(&self, history: &'a History) -> Option<&'a ChangeRecord> {
         let close = history.last(CLOSE).filter(|_| self.closed_just_now(history))?;
         history.last(CONFIRM).is_none_or(|confirm| confirm.id < close.id).then_some(close)
+    }
+
+    /// What was closed, once everything that closing takes is made: what the host is has been said, and only what stands
+    /// there now is news.
+    fn cut_just_now(&self, history: &History) -> Option<GateSpec> {
+        let close = history.last(CLOSE).filter(|_| self.closed_just_now(history))?;
+        let after = |key| history.last(key).is_some_and(|it| it.state == ChangeState::Done && it.id > close.id);
+        let Op::Host(command) = &close.change.op else { return None };
+        let (spec, _) = gate::spec_of(&command.script)?;
+        (after(CONFIRM) && after(CUT)).then_some(spec)
     }
 
     /// What comes after it, unless it cuts our own way in.
