@@ -494,6 +494,7 @@ Register-ArgumentCompleter -Native -CommandName 'breakglass' -ScriptBlock {
             [CompletionResult]::new('--rejects', '--rejects', [CompletionResultType]::ParameterName, 'The most requests a second that priority and fairness may reject on one API server')
             [CompletionResult]::new('--memory', '--memory', [CompletionResultType]::ParameterName, 'The most memory an API server may hold of what it may, and all processes of its host; 100: not looked at [default: 90]')
             [CompletionResult]::new('--max-tries', '--max-tries', [CompletionResultType]::ParameterName, 'How often stages are closed again without getting any further before giving up [default: 4]')
+            [CompletionResult]::new('--without', '--without', [CompletionResultType]::ParameterName, 'An API server that is dead for good: neither asked nor judged; may be given several times')
             [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Only these hosts, by their names in the kit, each judged for itself')
             [CompletionResult]::new('--kit', '--kit', [CompletionResultType]::ParameterName, 'The kit''s folder [default: ~/.config/breakglass/kit]')
             [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster')

@@ -479,6 +479,7 @@ set edit:completion:arg-completer[breakglass] = {|@words|
             cand --rejects 'The most requests a second that priority and fairness may reject on one API server'
             cand --memory 'The most memory an API server may hold of what it may, and all processes of its host; 100: not looked at [default: 90]'
             cand --max-tries 'How often stages are closed again without getting any further before giving up [default: 4]'
+            cand --without 'An API server that is dead for good: neither asked nor judged; may be given several times'
             cand --targets 'Only these hosts, by their names in the kit, each judged for itself'
             cand --kit 'The kit''s folder [default: ~/.config/breakglass/kit]'
             cand --cluster 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster'

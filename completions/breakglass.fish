@@ -421,6 +421,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l rejects -d 'The most requests a second that priority and fairness may reject on one API server' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l memory -d 'The most memory an API server may hold of what it may, and all processes of its host; 100: not looked at [default: 90]' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l max-tries -d 'How often stages are closed again without getting any further before giving up [default: 4]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l without -d 'An API server that is dead for good: neither asked nor judged; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l targets -d 'Only these hosts, by their names in the kit, each judged for itself' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r

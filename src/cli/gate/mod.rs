@@ -235,6 +235,10 @@ struct Open {
     #[arg(long, value_name = "N")]
     max_tries: Option<u32>,
 
+    /// An API server that is dead for good: neither asked nor judged; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    without: Vec<String>,
+
     /// Let everybody in now, judging nothing.
     #[arg(long)]
     at_once: bool,
@@ -262,6 +266,9 @@ impl Open {
             with.extend(value.map(|value| (key.to_owned(), value.into())));
         }
         with.extend(self.memory.map(|percent| ("memoryPercent".to_owned(), percent.into())));
+        if !self.without.is_empty() {
+            with.insert("without".into(), self.without.into());
+        }
         if self.at_once {
             with.insert("atOnce".into(), true.into());
         }
