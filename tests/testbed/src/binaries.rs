@@ -30,6 +30,7 @@ pub fn prepare() -> Result<()> {
     if isolate::is_outside() {
         component("kube-apiserver")?;
         telemetry_agent()?;
+        name_server()?;
     }
     Ok(())
 }
@@ -47,6 +48,12 @@ pub(crate) fn component(name: &str) -> Result<PathBuf> {
 pub(crate) fn telemetry_agent() -> Result<PathBuf> {
     static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     program(&FOLDER, "telemetry-agent", "telemetry-agent")
+}
+
+/// The full path of CoreDNS.
+pub(crate) fn name_server() -> Result<PathBuf> {
+    static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    program(&FOLDER, "coredns", "coredns")
 }
 
 /// The folder of all components, for static pods.

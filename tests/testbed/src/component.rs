@@ -21,6 +21,7 @@ const TAIL: usize = 25;
 #[derive(Debug)]
 pub struct Component {
     name: String,
+    program: String,
     host: Host,
     running: Mutex<Running>,
 }
@@ -28,16 +29,15 @@ pub struct Component {
 impl Component {
     /// Starts `argv` on `host`; its first word names one of the programs of [`binaries`].
     pub(crate) fn start(host: &Host, argv: &[String]) -> Result<Self> {
-        let name = argv.first().context("a component has a name")?.clone();
-        let program = binaries::component(&name)?.display().to_string();
-        let running = spawn(host, &name, &program, &argv[1..])?;
-        Ok(Self { name, host: host.clone(), running: Mutex::new(running) })
+        let name = argv.first().context("a component has a name")?;
+        Self::start_program(host, name, &binaries::component(name)?.display().to_string(), &argv[1..])
     }
 
-    /// The same for a program of the machine.
+    /// The same for another program than those.
     pub(crate) fn start_program(host: &Host, name: &str, program: &str, arguments: &[String]) -> Result<Self> {
         let running = spawn(host, name, program, arguments)?;
-        Ok(Self { name: name.to_owned(), host: host.clone(), running: Mutex::new(running) })
+        let (name, program) = (name.to_owned(), program.to_owned());
+        Ok(Self { name, program, host: host.clone(), running: Mutex::new(running) })
     }
 
     pub fn name(&self) -> &str {
@@ -71,9 +71,8 @@ impl Component {
     }
 
     /// Starts it again, with other arguments than before, after [`Component::kill`] or its own end.
-    pub(crate) fn start_again(&self, argv: &[String]) -> Result<()> {
-        let program = binaries::component(&self.name)?.display().to_string();
-        *self.lock()? = spawn(&self.host, &self.name, &program, &argv[1..])?;
+    pub(crate) fn start_again(&self, arguments: &[String]) -> Result<()> {
+        *self.lock()? = spawn(&self.host, &self.name, &self.program, arguments)?;
         Ok(())
     }
 

@@ -194,7 +194,7 @@ impl ApiServer {
 
     fn restart_with(&self, flags: &ApiFlags) -> Result<()> {
         self.component.kill()?;
-        self.component.start_again(&components::api_server(&self.member, flags))?;
+        self.component.start_again(&components::api_server(&self.member, flags)[1..])?;
         self.wait_ready(UP)
     }
 

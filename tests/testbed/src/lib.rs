@@ -10,6 +10,7 @@
 //! | `fault` | what can be broken on a host, and is mended when its guard is dropped |
 //! | `snapshot`, `process`, `socket`, `probe` | what really happened, seen from outside the program under test |
 //! | `control_plane` | etcd, API servers, controllers, users, hollow nodes and a load balancer |
+//! | `name_server` | CoreDNS, whose names come from the API servers |
 //! | `components`, `component`, `binaries` | each server's flags, its process, and how its program gets built |
 //! | `access`, `pki`, `kubectl` | users with their certificates, and their clients |
 //! | `audit`, `meter` | what an API server wrote down, and what really went to it over the wire |
@@ -43,6 +44,7 @@ mod limits;
 mod machine;
 mod manifests;
 mod meter;
+mod name_server;
 mod net;
 pub mod pki;
 mod probe;
@@ -68,6 +70,7 @@ pub use kubelet::{KubeletPlane, pod_process, watch_restarts};
 pub use lab::{Lab, OPERATOR_IP4, OPERATOR_IP6};
 pub use limits::CpuLimit;
 pub use meter::{Meter, Traffic};
+pub use name_server::{CONTROL_PLANE, NameServer};
 pub use pki::User;
 pub use probe::Probe;
 pub use process::Process;

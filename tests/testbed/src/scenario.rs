@@ -48,6 +48,12 @@ pub const SCENARIOS: &[Scenario] = &[
         start: clusters::ha,
     },
     Scenario {
+        name: "dns",
+        about: "one control plane, cp1, found by a name that CoreDNS on dns learns from it; kubectl is on bastion",
+        prepare: binaries::prepare,
+        start: clusters::dns,
+    },
+    Scenario {
         name: "kubelet",
         about: "a control plane of static pods on cp1, with kubelet and containerd, and worker1, which runs real pods",
         prepare: binaries::prepare,

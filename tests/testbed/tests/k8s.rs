@@ -1,6 +1,7 @@
 //! Control planes: every component is the real one, and does what a real one does.
 
 use std::{
+    fs,
     process::ExitCode,
     sync::OnceLock,
     time::{Duration, Instant},
@@ -8,10 +9,12 @@ use std::{
 
 use anyhow::{Result, anyhow, bail};
 use rustix::process::Signal;
-use testbed::{API_PORT, ControlPlane, Curl, Host, Lab, Meter, Options, Probe, User, test, wait_until};
+use testbed::{
+    API_PORT, CONTROL_PLANE, ControlPlane, Curl, Host, Lab, Meter, NameServer, Options, Probe, User, test, wait_until,
+};
 
-const SHORT: Duration = Duration::from_secs(3);
-const LONG: Duration = Duration::from_mins(1);
+const SHORT: Duration = Duration::from_secs(10);
+const LONG: Duration = Duration::from_mins(2);
 const NODES: u8 = 24;
 
 fn main() -> ExitCode {
@@ -22,6 +25,7 @@ fn main() -> ExitCode {
         test("meter_counts_what_went_to_a_server", meter),
         test("daemonset_runs_on_every_hollow_node_and_goes", hollow_nodes),
         test("one_of_three_servers_killed_paused_or_forged", faults_of_one_in_three),
+        test("a_name_server_knows_what_the_api_server_told_it_and_forgets_it_with_its_process", names),
     ])
 }
 
@@ -166,5 +170,43 @@ fn faults_of_one_in_three() -> Result<()> {
     assert_eq!(output.code, 60, "curl must not trust it: {output:?}");
     drop(forged);
     assert!(direct.get(&format!("{}/readyz", first.url()), SHORT)?.success());
+    Ok(())
+}
+
+fn names() -> Result<()> {
+    let lab = Lab::shared()?;
+    let hosts = lab.hosts(["cp-named", "dns", "bastion"])?;
+    let [cp, dns, bastion] = &hosts[..] else { bail!("three hosts were asked for") };
+    let plane = ControlPlane::start(lab, &[cp], &Options::default())?;
+    let coredns = NameServer::start(dns, plane.access(), cp)?;
+    assert!(
+        fs::read_to_string(coredns.component().log())?.contains("CoreDNS-1.13.1"),
+        "{}",
+        coredns.component().tail()
+    );
+    coredns.serve_bastion(bastion, plane.access())?;
+
+    let found = |name: &str| -> Result<Option<String>> {
+        let said = bastion.command(&["getent", "ahostsv4", name])?;
+        Ok(said.stdout.split_whitespace().next().map(str::to_owned))
+    };
+    let by_name = || -> Result<bool> {
+        Ok(bastion.sh("kubectl get --raw /api/v1/namespaces/default --request-timeout 5s")?.success())
+    };
+    assert_eq!(found(CONTROL_PLANE)?, Some(cp.ip4().to_string()));
+    assert_eq!(found("later.default.svc.cluster.local")?, None);
+    assert!(by_name()?);
+    plane.kubectl(User::Alice)?.run(&["create", "service", "clusterip", "later", "--tcp", "80"])?.ok()?;
+    wait_until("the name of a new service", LONG, || Ok(found("later.default.svc.cluster.local")?.is_some()))?;
+
+    // What it knows it goes on telling, until it is started anew.
+    let api = plane.servers()[0].component().process()?;
+    api.signal(Signal::STOP);
+    assert_eq!(found(CONTROL_PLANE)?, Some(cp.ip4().to_string()));
+    coredns.restart()?;
+    assert_eq!(found(CONTROL_PLANE)?, None);
+    assert!(!by_name()?);
+    api.signal(Signal::CONT);
+    wait_until("the names, told once more", LONG, || Ok(found(CONTROL_PLANE)?.is_some()))?;
     Ok(())
 }

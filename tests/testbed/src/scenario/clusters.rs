@@ -12,6 +12,7 @@ use crate::{
     control_plane::{ControlPlane, Options},
     kit::Kit,
     kubelet::KubeletPlane,
+    name_server::NameServer,
     storm::{STORM_OOM, Settings, Storm, start_storm_oom},
 };
 
@@ -40,6 +41,20 @@ pub(super) fn ha(lab: &'static Lab) -> Result<Scene> {
     ];
     let furnishing = Furnishing::new(plane.access(), &servers, &nodes)?;
     Ok(furnishing.scene(hints, ((plane, options), servers, nodes)))
+}
+
+pub(super) fn dns(lab: &'static Lab) -> Result<Scene> {
+    let (servers, others) = (lab.hosts(["cp1"])?, lab.hosts(["dns", "bastion"])?);
+    let plane = ControlPlane::start(lab, &[&servers[0]], &Options::default())?;
+    let names = NameServer::start(&others[0], plane.access(), &servers[0])?;
+    names.serve_bastion(&others[1], plane.access())?;
+    let hints = [
+        "ssh bastion kubectl get namespaces     (finds cp1 by a name that cp1 has told)",
+        "ssh dns pkill coredns                  (and again: there is no way to cp1 any more)",
+        "breakglass probe --cluster testbed     (asks nobody for a name)",
+    ];
+    let furnishing = Furnishing::new(plane.access(), &servers, &others)?;
+    Ok(furnishing.scene(hints, ((plane, names), servers, others)))
 }
 
 pub(super) fn kubelet(lab: &'static Lab) -> Result<Scene> {
