@@ -1,10 +1,6 @@
 //! What the rules do while they stand.
 
-use std::{
-    net::IpAddr,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{net::IpAddr, thread, time::Instant};
 
 use anyhow::{Result, ensure};
 use breakglass::host::gate::{self, BackEnd, Driver, GateState, Stage, Turn};
@@ -183,7 +179,7 @@ fn who_was_before_does_not_close_it_again(back_end: BackEnd) -> Result<()> {
     let back = Turn { was: second.run.clone(), ..turn(&spec, 0, 2) };
     ensure!(stand.outcome(&gate::arm(&mark, back_end, &back))? == Standing::Armed);
     // Two seconds later the kernel lets the first stage in by itself.
-    until(Duration::from_secs(6), || Ok(stand.client_meets()? == [Probe::Open; 2]))?;
+    until(|| Ok(stand.client_meets()? == [Probe::Open; 2]))?;
     let said = renewed()?;
     ensure!(said.contains("lost=its first stage has come by the kernel's timetable"), "{said}");
     ensure!(stand.status()?.is_some_and(|s| s.level() == 1), "it was closed again");

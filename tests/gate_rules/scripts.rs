@@ -121,7 +121,7 @@ fn memory_of_api_servers_is_seen() -> Result<()> {
         }
         Ok(all)
     };
-    until(LIMIT, seen)?;
+    until(seen)?;
     Ok(())
 }
 

@@ -179,7 +179,7 @@ fn serve(mut stream: TcpStream) {
 /// A connection that has already worked.
 pub(crate) fn connect(from: &Host, to: IpAddr) -> Result<TcpStream> {
     let mut stream = from.in_network(|| Ok(TcpStream::connect_timeout(&(to, PORT).into(), LIMIT)?))?;
-    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    stream.set_read_timeout(Some(LIMIT))?;
     stream.set_nodelay(true)?;
     ping(&mut stream).context("a fresh connection does not answer")?;
     Ok(stream)
@@ -191,12 +191,37 @@ pub(crate) fn ping(stream: &mut TcpStream) -> std::io::Result<()> {
     stream.read_exact(&mut [0])
 }
 
-/// Looks again every 20 ms until `done`, and says how long that took.
-pub(crate) fn until(limit: Duration, mut done: impl FnMut() -> Result<bool>) -> Result<Duration> {
+/// Looks again every 20 ms until `done`: it came after the beginning of the last look that had not seen it, and before the
+/// end of the first that had, however slow the machine is with either.
+pub(crate) fn until(mut done: impl FnMut() -> Result<bool>) -> Result<Came> {
     let started = Instant::now();
-    while !done()? {
-        ensure!(started.elapsed() < limit, "not so within {limit:?}");
+    let mut after = started;
+    loop {
+        let looked = Instant::now();
+        if done()? {
+            return Ok(Came { after, before: Instant::now() });
+        }
+        after = looked;
+        ensure!(started.elapsed() < LIMIT, "not so within {LIMIT:?}");
         thread::sleep(Duration::from_millis(20));
     }
-    Ok(started.elapsed())
+}
+
+/// When something came that is only seen by looking.
+#[derive(Debug)]
+pub(crate) struct Came {
+    pub(crate) after: Instant,
+    pub(crate) before: Instant,
+}
+
+impl Came {
+    /// Not before so many seconds were over since `from`, and within two more since `to`: what it is counted from lies
+    /// between these.
+    pub(crate) fn in_time(&self, from: Instant, to: Instant, secs: u64) -> Result<()> {
+        let (early, late) = (self.before.duration_since(from), self.after.saturating_duration_since(to));
+        let due = Duration::from_secs(secs);
+        ensure!(early + Duration::from_millis(100) > due, "after {early:?}, before its {due:?}");
+        ensure!(late < due + Duration::from_secs(2), "not yet after {late:?}, and due after {due:?}");
+        Ok(())
+    }
 }

@@ -61,10 +61,12 @@ fn servers_sockets_end_without_ss(back_end: BackEnd) -> Result<()> {
         };
         let clients = stand.addresses().map(open);
         let kept = std::net::TcpStream::connect((stand.api.ip4(), watched))?;
-        until(LIMIT, || Ok(established(&stand.api, watched)? == 3))?;
+        until(|| Ok(established(&stand.api, watched)? == 3))?;
         stand.close(&spec, back_end)?;
-        let took = until(Duration::from_secs(2), || Ok(established(&stand.api, watched)? == 1))?;
-        ensure!(took < Duration::from_secs(1), "the server's sockets ended after {took:?}");
+        let closed = Instant::now();
+        let ended = until(|| Ok(established(&stand.api, watched)? == 1))?;
+        let stayed = ended.after.saturating_duration_since(closed);
+        ensure!(stayed < Duration::from_secs(1), "the server's sockets were still there after {stayed:?}");
         let counters = stand.status()?.map(|s| s.counters);
         ensure!(counters.is_some_and(|c| c.returned + c.refused >= 2), "{counters:?}");
         ensure!(answer == Reply::Reset || counters.is_some_and(|c| c.returned >= 2), "{counters:?}");
@@ -120,14 +122,16 @@ fn allowed_streams_lose_nothing(back_end: BackEnd) -> Result<()> {
     Ok(())
 }
 
-/// Connections that a client gets within some seconds of trying without pause.
-fn got(stand: &Stand, seconds: u64) -> Result<u64> {
-    let started = Instant::now();
-    let mut count = 0;
-    while started.elapsed() < Duration::from_secs(seconds) {
-        count += u64::from(stand.client.probe(stand.api.ip4(), PORT, LIMIT)? == Probe::Open);
+/// Tries without pause for three seconds: the connections must be a burst of one second's worth and so many a second.
+fn gets(stand: &Stand, per_second: f64) -> Result<()> {
+    let (started, mut count) = (Instant::now(), 0.0);
+    while started.elapsed() < Duration::from_secs(3) {
+        count += f64::from(u8::from(stand.client.probe(stand.api.ip4(), PORT, LIMIT)? == Probe::Open));
     }
-    Ok(count)
+    // A busy machine may take longer over the last one.
+    let due = per_second * (started.elapsed().as_secs_f64() + 1.0);
+    ensure!((due * 0.6..due * 1.2).contains(&count), "{count} connections where {per_second}/s make {due}");
+    Ok(())
 }
 
 fn rates_are_kept(back_end: BackEnd) -> Result<()> {
@@ -135,15 +139,12 @@ fn rates_are_kept(back_end: BackEnd) -> Result<()> {
     let mut spec = stand.spec(vec![Stage::Rate(10)]);
     stand.close(&spec, back_end)?;
     ensure!(stand.arm(&spec, back_end, 1, 60)? == Standing::Armed);
-    // A burst of one second's worth, then ten a second.
-    let count = got(&stand, 3)?;
-    ensure!((25..=45).contains(&count), "{count} connections in 3 s at 10/s");
+    gets(&stand, 10.0)?;
     ensure!(stand.outcome(&gate::open(&spec.run, back_end))? == Standing::Open);
     spec.stages.clear();
     spec.balancer = Some(Balancer { nets: vec![IpAddr::from(stand.client.ip4()).into()], per_second: 5 });
     stand.close(&spec, back_end)?;
-    let count = got(&stand, 3)?;
-    ensure!((12..=25).contains(&count), "{count} health checks in 3 s at 5/s");
+    gets(&stand, 5.0)?;
     ensure!(stand.client.probe(stand.api.ip6(), PORT, LIMIT)? == Probe::Refused);
     Ok(())
 }

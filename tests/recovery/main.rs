@@ -120,9 +120,18 @@ impl Scene {
     }
 
     /// Folders that runs of ours left beside the manifests.
-    fn left_beside(&self) -> Result<Vec<PathBuf>> {
+    fn left_beside(&self) -> Result<BTreeSet<PathBuf>> {
         let all = std::fs::read_dir(self.host().etc_kubernetes())?.filter_map(Result::ok).map(|entry| entry.path());
         Ok(all.filter(|path| path.to_string_lossy().contains("breakglass")).collect())
+    }
+
+    /// The manifests to the byte, and beside them only what was there before: a test that takes nothing back keeps its
+    /// copies.
+    fn is_as_it_was(&self, manifests: &[(String, Vec<u8>)], beside: &BTreeSet<PathBuf>) -> Result<()> {
+        ensure!(self.manifests()? == manifests, "the manifests are not what they were, to the byte");
+        let left = self.left_beside()?;
+        ensure!(left == *beside, "left beside the manifests: {:?}", left.difference(beside).collect::<Vec<_>>());
+        Ok(())
     }
 
     fn gate_stands(&self) -> Result<bool> {
@@ -210,7 +219,8 @@ fn recovered_and_undone() -> Result<()> {
     let _turn = turn();
     let scene = shared()?;
     scene.offender_runs()?;
-    let (manifests, spec) = (scene.manifests()?, scene.daemonset()?.context("no offender")?["spec"].clone());
+    let (manifests, beside) = (scene.manifests()?, scene.left_beside()?);
+    let spec = scene.daemonset()?.context("no offender")?["spec"].clone();
     let before = scene.plane.static_pod("kube-apiserver").context("no API server")?;
 
     let mut plan = recovery("plan");
@@ -241,8 +251,7 @@ fn recovered_and_undone() -> Result<()> {
 
     println!("{}", scene.run("first", &["undo", "last", "--yes"])?);
     wait_until("a ready API server", LONG, || scene.plane.is_ready())?;
-    ensure!(scene.manifests()? == manifests, "the manifests are not what they were, to the byte");
-    ensure!(scene.left_beside()?.is_empty(), "left beside the manifests: {:?}", scene.left_beside()?);
+    scene.is_as_it_was(&manifests, &beside)?;
     let back = scene.daemonset()?.with_context(|| format!("{OFFENDER} did not come back"))?;
     ensure!(back["spec"] == spec, "the offender came back different: {}", back["spec"]);
     wait_until("its pods again", LONG, || Ok(scene.pods()?.contains("Running")))
@@ -252,7 +261,7 @@ fn killed_and_resumed() -> Result<()> {
     let _turn = turn();
     let scene = shared()?;
     scene.offender_runs()?;
-    let manifests = scene.manifests()?;
+    let (manifests, beside) = (scene.manifests()?, scene.left_beside()?);
     let mut arguments = recovery("run");
     arguments.push("--yes");
     let mut child = scene.program("second", &arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
@@ -264,14 +273,13 @@ fn killed_and_resumed() -> Result<()> {
     scene.recovered(&manifests)?;
     scene.run("second", &["journal", "verify", "last"])?;
     scene.run("second", &["undo", "last", "--yes"])?;
-    ensure!(scene.manifests()? == manifests, "the manifests are not what they were, to the byte");
-    Ok(())
+    scene.is_as_it_was(&manifests, &beside)
 }
 
 fn frozen_and_thawed() -> Result<()> {
     let _turn = turn();
     let scene = shared()?;
-    let manifests = scene.manifests()?;
+    let (manifests, beside) = (scene.manifests()?, scene.left_beside()?);
     let lifecycle_is_off = || -> Result<bool> {
         let manager = scene.plane.static_pod("kube-controller-manager").context("no controller manager")?;
         let arguments = std::fs::read_to_string(format!("/proc/{}/cmdline", manager.pid))?;
@@ -290,9 +298,7 @@ fn frozen_and_thawed() -> Result<()> {
     for kind in ["thaw-nodes", "freeze-nodes"] {
         scene.run(kind, &["undo", "last", "--yes"])?;
     }
-    ensure!(scene.manifests()? == manifests, "the manifests are not what they were, to the byte");
-    ensure!(scene.left_beside()?.is_empty(), "left beside the manifests: {:?}", scene.left_beside()?);
-    Ok(())
+    scene.is_as_it_was(&manifests, &beside)
 }
 
 /// Whether the journal of the only run says that the exchange is intended.

@@ -8,12 +8,12 @@ use breakglass::link::ssh::{Endpoint, Fault, HostKeys, KnownHosts, Session};
 use libtest_mimic::Trial;
 use testbed::Lab;
 
-use crate::support::{Verdict, endpoint, seconds, sshd, trial};
+use crate::support::{Verdict, crowd, endpoint, plenty, seconds, sshd};
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
-        trial("two_hundred_hosts_at_once_and_a_few_dead_among_them", two_hundred),
-        trial("sixty_hosts_behind_one_bastion_share_a_few_logins", behind_a_bastion),
+        crowd("two_hundred_hosts_at_once_and_a_few_dead_among_them", two_hundred),
+        crowd("sixty_hosts_behind_one_bastion_share_a_few_logins", behind_a_bastion),
     ]
 }
 
@@ -25,7 +25,7 @@ pub(crate) fn addresses(net: &str, count: u8) -> String {
 async fn two_hundred() -> Verdict {
     let host = Lab::shared()?.host("fan-many")?;
     let batch = addresses("10.91.0", 200);
-    host.command_within(&["ip", "-batch", "-"], batch.as_bytes(), Duration::from_secs(20))?.ok()?;
+    host.command_within(&["ip", "-batch", "-"], batch.as_bytes(), Duration::from_secs(60))?.ok()?;
     assert!(Command::new("ip").args(["route", "add", "10.91.0.0/24", "dev", "br0"]).status()?.success());
     host.sh("nft add table inet t; nft 'add chain inet t i { type filter hook input priority 0; }'; nft add rule inet t i ip daddr 10.91.0.191-10.91.0.200 drop")?.ok()?;
     let _server = sshd(&host, 2222, &["MaxStartups=1000"])?;
@@ -38,8 +38,8 @@ async fn two_hundred() -> Verdict {
     let all = (1..=200).map(|n| {
         let endpoint = Endpoint { address: format!("10.91.0.{n}"), ..base.clone() };
         async move {
-            let session = Session::connect(&endpoint, seconds(30)).await?;
-            let out = session.exec("echo $SSH_CONNECTION", Vec::new(), seconds(60)).await?;
+            let session = Session::connect(&endpoint, seconds(45)).await?;
+            let out = session.exec("echo $SSH_CONNECTION", Vec::new(), plenty()).await?;
             Ok::<_, breakglass::link::ssh::SshError>((String::from_utf8_lossy(&out.stdout).into_owned(), session))
         }
     });
@@ -60,7 +60,7 @@ async fn behind_a_bastion() -> Verdict {
     let hosts = Lab::shared()?.hosts(["fan-bastion", "fan-inner"])?;
     let [bastion, inner] = &hosts[..] else { return Err("two hosts".into()) };
     let batch = addresses("10.92.0", 70);
-    inner.command_within(&["ip", "-batch", "-"], batch.as_bytes(), Duration::from_secs(20))?.ok()?;
+    inner.command_within(&["ip", "-batch", "-"], batch.as_bytes(), Duration::from_secs(60))?.ok()?;
     bastion.command(&["ip", "route", "add", "10.92.0.0/24", "dev", "eth0"])?.ok()?;
     // Packets to these vanish, so that the bastion's server waits for minutes.
     inner.sh("nft add table inet t; nft 'add chain inet t i { type filter hook input priority 0; }'; nft add rule inet t i ip daddr 10.92.0.61-10.92.0.70 drop")?.ok()?;
@@ -77,7 +77,7 @@ async fn behind_a_bastion() -> Verdict {
         let endpoint = Endpoint { address: format!("10.92.0.{n}"), ..base.clone() };
         async move {
             let session = Session::connect(&endpoint, seconds(40)).await?;
-            let out = session.exec("echo $SSH_CONNECTION", Vec::new(), seconds(40)).await?;
+            let out = session.exec("echo $SSH_CONNECTION", Vec::new(), plenty()).await?;
             assert!(String::from_utf8_lossy(&out.stdout).contains(&format!(" 10.92.0.{n} 22")));
             Ok::<_, breakglass::link::ssh::SshError>(session)
         }

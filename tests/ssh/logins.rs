@@ -10,7 +10,7 @@ use breakglass::link::ssh::{Endpoint, Fault, HostKeyProblem, HostKeys, KeyFilePr
 use libtest_mimic::{Failed, Trial};
 use testbed::{Host, Lab, Running};
 
-use crate::support::{Verdict, endpoint, file, refused, seconds, sshd, trial, unexpected};
+use crate::support::{Verdict, endpoint, file, plenty, refused, sshd, trial, unexpected};
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
@@ -26,8 +26,8 @@ pub(crate) fn tests() -> Vec<Trial> {
 }
 
 async fn gets_in(endpoint: &Endpoint) -> Verdict {
-    let session = Session::connect(endpoint, seconds(20)).await?;
-    assert!(session.exec("true", Vec::new(), seconds(10)).await?.success());
+    let session = Session::connect(endpoint, plenty()).await?;
+    assert!(session.exec("true", Vec::new(), plenty()).await?.success());
     session.close().await;
     Ok(())
 }
@@ -86,7 +86,7 @@ async fn ways_in() -> Verdict {
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600))?;
     std::fs::copy(lab.certified_identity().certificate(), &certificate)?;
     let apart = Endpoint { identities: vec![key.clone()], ..by_key.clone() };
-    refused(&apart, seconds(10)).await?;
+    refused(&apart, plenty()).await?;
     gets_in(&Endpoint { certificates: vec![certificate], ..apart }).await?;
 
     // The agent holds strangers first; with `identities_only` they are not even offered.
@@ -98,7 +98,7 @@ async fn ways_in() -> Verdict {
     gets_in(&Endpoint { identities: vec![public_only], identities_only: true, ..by_agent.clone() }).await?;
     let error = refused(
         &Endpoint { identities: vec![lab.stranger().key().to_owned()], identities_only: true, ..by_agent },
-        seconds(10),
+        plenty(),
     )
     .await?;
     match &*error.fault {
@@ -165,7 +165,7 @@ async fn stranger() -> Verdict {
     let host = lab.host("login-stranger")?;
     let path = lab.stranger().key().to_owned();
     let error =
-        refused(&Endpoint { identities: vec![path.clone(), "/nowhere/id".into()], ..endpoint(&host)? }, seconds(10))
+        refused(&Endpoint { identities: vec![path.clone(), "/nowhere/id".into()], ..endpoint(&host)? }, plenty())
             .await?;
     match &*error.fault {
         Fault::Auth { tried, accepts } => {
@@ -174,7 +174,7 @@ async fn stranger() -> Verdict {
         }
         other => return Err(unexpected(other)),
     }
-    let error = refused(&Endpoint { user: "nobody-here".into(), ..endpoint(&host)? }, seconds(10)).await?;
+    let error = refused(&Endpoint { user: "nobody-here".into(), ..endpoint(&host)? }, plenty()).await?;
     assert!(matches!(*error.fault, Fault::Auth { .. }), "{error}");
     // More keys than MaxAuthTries: the server hangs up, and what was tried is still said.
     let folder = lab.folder("many")?;
@@ -184,7 +184,7 @@ async fn stranger() -> Verdict {
         keygen(&["-t", "ed25519", "-N", "", "-f", text(&path)])?;
         many.push(path);
     }
-    let error = refused(&Endpoint { identities: many, ..endpoint(&host)? }, seconds(10)).await?;
+    let error = refused(&Endpoint { identities: many, ..endpoint(&host)? }, plenty()).await?;
     match &*error.fault {
         Fault::Auth { tried, accepts } => assert!(tried.len() >= 6 && accepts.contains("MaxAuthTries"), "{error}"),
         other => return Err(unexpected(other)),
@@ -211,8 +211,7 @@ async fn key_files() -> Verdict {
         (&text_file, |p| matches!(p, KeyFileProblem::Unreadable(_)), "ssh-keygen"),
     ];
     for (path, fits, hint) in cases {
-        let error =
-            refused(&Endpoint { identities: vec![path.to_path_buf()], ..endpoint(&host)? }, seconds(10)).await?;
+        let error = refused(&Endpoint { identities: vec![path.to_path_buf()], ..endpoint(&host)? }, plenty()).await?;
         match &*error.fault {
             Fault::KeyFile(fault) => assert!(fits(&fault.problem) && fault.path == *path, "{error}"),
             other => return Err(unexpected(other)),
@@ -267,7 +266,7 @@ async fn bad_host_keys() -> Verdict {
         (format!("@cert-authority {ip} {key}"), HostKeyProblem::Unknown, None),
     ];
     for (text, problem, line) in cases {
-        let error = refused(&Endpoint { host_keys: lines(text), ..base.clone() }, seconds(10)).await?;
+        let error = refused(&Endpoint { host_keys: lines(text), ..base.clone() }, plenty()).await?;
         match &*error.fault {
             Fault::HostKey(fault) => {
                 assert_eq!((&fault.problem, fault.line.as_deref()), (problem, *line), "{text}");
@@ -343,8 +342,7 @@ async fn host_certificates() -> Verdict {
         (2201, ours.replace("10.90.*", "10.91.*"), "not known"),
     ];
     for (port, known, says) in bad {
-        let error =
-            refused(&Endpoint { port: *port, host_keys: lines(known), ..endpoint(&host)? }, seconds(10)).await?;
+        let error = refused(&Endpoint { port: *port, host_keys: lines(known), ..endpoint(&host)? }, plenty()).await?;
         assert!(
             matches!(*error.fault, Fault::HostKey(_)) && error.to_string().contains(says),
             "{port} {says}: {error}"

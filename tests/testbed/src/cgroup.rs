@@ -16,7 +16,7 @@ use crate::isolate::ROLE;
 /// Tells the processes inside which name they may use.
 const NAME: &str = "BREAKGLASS_TESTBED_CGROUP";
 /// How long the groups' last processes may take to be gone after the lab's end.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The name of this lab's group at the top of every hierarchy of control groups, without a slash. Whatever makes groups
 /// for the lab makes them below; what is elsewhere stays on the machine for ever.

@@ -30,7 +30,7 @@ use crate::{
 /// How long a command on a host may take unless its caller says otherwise.
 const LIMIT: Duration = Duration::from_secs(60);
 /// How long a host's sshd may take to listen; hundreds of hosts start at once on two cores.
-const UP: Duration = Duration::from_secs(30);
+const UP: Duration = Duration::from_secs(90);
 /// Size of a host's disk: a tmpfs of its own, so that it can be full or read-only alone.
 pub(crate) const DISK: &str = "4g";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

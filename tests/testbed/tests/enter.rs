@@ -19,7 +19,7 @@ fn main() -> ExitCode {
 }
 
 fn enter(words: &[&str]) -> Result<Output> {
-    Running::start(Command::new(env!("CARGO_BIN_EXE_enter")).args(words), b"")?.wait(Duration::from_secs(120))
+    Running::start(Command::new(env!("CARGO_BIN_EXE_enter")).args(words), b"")?.wait(Duration::from_mins(5))
 }
 
 /// A script in the scenario `hosts`, which had to succeed.

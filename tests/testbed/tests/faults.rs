@@ -12,6 +12,8 @@ use anyhow::{Result, bail};
 use testbed::{Fault, Host, Lab, Probe, test};
 
 const SHORT: Duration = Duration::from_secs(1);
+/// Longer than a busy machine keeps anything waiting.
+const LATE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
     testbed::main(vec![
@@ -53,7 +55,7 @@ fn link_down() -> Result<()> {
     // The operator may still remember that nobody was there.
     let started = Instant::now();
     while lab.probe(host.ip6(), 22, SHORT)? != Probe::Open {
-        assert!(started.elapsed() < Duration::from_secs(10), "no IPv6 over the mended wire");
+        assert!(started.elapsed() < LATE, "no IPv6 over the mended wire");
     }
     Ok(())
 }
@@ -67,19 +69,20 @@ fn loss() -> Result<()> {
             let _ = echo.send_to(&packet, from);
         }
     });
-    let received = || -> Result<usize> {
+    let received = |within: Duration| -> Result<usize> {
         let socket = UdpSocket::bind("0.0.0.0:0")?;
         socket.connect((host.ip4(), 7))?;
-        socket.set_read_timeout(Some(Duration::from_millis(100)))?;
+        socket.set_read_timeout(Some(within))?;
         Ok((0..200u32).filter(|n| socket.send(&n.to_be_bytes()).and_then(|_| socket.recv(&mut [0; 4])).is_ok()).count())
     };
-    assert_eq!(received()?, 200);
+    // None is lost, however late.
+    assert_eq!(received(LATE)?, 200);
     let fault = Fault::Loss { percent: 30 }.inject(&host)?;
     // 0.7 x 0.7 of 200 come back: 98, and in all but one of 10,000 runs between 70 and 126.
-    let back = received()?;
+    let back = received(Duration::from_millis(100))?;
     assert!((70..=126).contains(&back), "{back} of 200 came back");
     fault.mend()?;
-    assert_eq!(received()?, 200);
+    assert_eq!(received(LATE)?, 200);
     Ok(())
 }
 
@@ -141,7 +144,7 @@ fn trickle() -> Result<()> {
     client.read_exact(&mut three)?;
     assert_eq!(&three, b"SSH");
     let took = started.elapsed();
-    assert!((Duration::from_millis(1900)..Duration::from_secs(6)).contains(&took), "three bytes took {took:?}");
+    assert!((Duration::from_millis(1900)..LATE).contains(&took), "three bytes took {took:?}");
     let said = ssh(&host, &["-o", "ConnectTimeout=3"], "true").expect_err("the whole exchange came in 3 s").to_string();
     assert!(said.contains("timed out"), "{said}");
     fault.mend()?;
@@ -170,7 +173,7 @@ fn killed() -> Result<()> {
     Fault::Killed { program: "sshd".to_owned() }.inject(&host)?.mend()?;
     let started = Instant::now();
     while lab.probe(host.ip4(), 22, SHORT)? != Probe::Refused {
-        assert!(started.elapsed() < Duration::from_secs(5), "a killed sshd still listens");
+        assert!(started.elapsed() < LATE, "a killed sshd still listens");
     }
     host.start_sshd(&[])?;
     assert_eq!(ssh(&host, &[], "hostname")?, "killed");

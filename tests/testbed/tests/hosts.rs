@@ -12,6 +12,8 @@ use anyhow::{Result, bail};
 use testbed::{Host, Lab, OPERATOR_IP4, OPERATOR_IP6, Probe, test};
 
 const SHORT: Duration = Duration::from_secs(2);
+/// Longer than a busy machine keeps anything waiting.
+const LATE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
     testbed::main(vec![
@@ -170,10 +172,7 @@ fn firewalls() -> Result<()> {
             "iptables-legacy -F INPUT; ip6tables-legacy -F INPUT; ipset destroy bad; ipset destroy bad6",
         ),
     ] {
-        let both = || -> Result<_> {
-            let limit = Duration::from_millis(300);
-            Ok([lab.probe(host.ip4(), 6443, limit)?, lab.probe(host.ip6(), 6443, limit)?])
-        };
+        let both = || -> Result<_> { Ok([lab.probe(host.ip4(), 6443, SHORT)?, lab.probe(host.ip6(), 6443, SHORT)?]) };
         let _listener = host.in_network(|| Ok(TcpListener::bind("[::]:6443")?))?;
         assert_eq!(both()?, [Probe::Open; 2], "before `{add}`");
         host.sh(add)?.ok()?;
@@ -247,14 +246,16 @@ fn limits() -> Result<()> {
     let host = Lab::shared()?.host("limits")?;
     let started = Instant::now();
     let script = ["sh", "-c", "echo so far; sleep 321 & sleep 321"];
-    let error = host.command_within(&script, b"", Duration::from_millis(500)).expect_err("it ended");
-    assert!(format!("{error:#}").contains("did not end within 500ms and was killed: so far"), "{error:#}");
-    assert!(started.elapsed() < Duration::from_secs(5));
+    let error = host.command_within(&script, b"", Duration::from_secs(3)).expect_err("it ended");
+    assert!(format!("{error:#}").contains("did not end within 3s and was killed: so far"), "{error:#}");
+    assert!(started.elapsed() < LATE);
     let mut running = host.spawn(&["sh", "-c", "sleep 322; true"])?;
     assert!(running.is_running());
     drop(running);
-    let sleeping = host.processes()?.into_iter().filter(|process| process.name() == "sleep" && process.state != 'Z');
-    assert_eq!(sleeping.count(), 0, "a child was left");
+    let started = Instant::now();
+    while host.processes()?.iter().any(|process| process.name() == "sleep" && process.state != 'Z') {
+        assert!(started.elapsed() < LATE, "a child was left");
+    }
     Ok(())
 }
 
@@ -269,7 +270,7 @@ fn dropped() -> Result<()> {
     assert!(!Path::new(&format!("/proc/{init}")).exists());
     // The kernel takes a dead namespace's wires away a moment later.
     while lab.probe(ip, 22, SHORT).is_ok_and(|probe| matches!(probe, Probe::Open | Probe::Refused)) {
-        assert!(started.elapsed() < Duration::from_secs(10), "{ip} still answers");
+        assert!(started.elapsed() < LATE, "{ip} still answers");
     }
     lab.host("dropped").expect_err("a name was given twice");
     Ok(())
@@ -280,7 +281,7 @@ fn two_hundred() -> Result<()> {
     let started = Instant::now();
     let hosts = lab.hosts((0..200).map(|number| format!("many-{number}")))?;
     let up = started.elapsed();
-    assert!(up < Duration::from_secs(90), "200 hosts took {up:?}");
+    assert!(up < Duration::from_mins(3), "200 hosts took {up:?}");
     for number in [0, 99, 199] {
         let name = format!("many-{number}");
         assert_eq!(ssh(lab.ssh_config(), &[&name, "hostname"])?, name);

@@ -9,7 +9,7 @@ use super::Undo;
 use crate::{host::Host, process::Process};
 
 /// A process that is deep in the kernel stops when it comes back from there.
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(30);
 
 pub(super) fn stop(host: &Host, program: &str) -> Result<Undo> {
     let stopped = signal_all(host, program, Signal::STOP)?;

@@ -54,7 +54,7 @@ fn hold_a_place(host: &Host) -> Result<TcpStream> {
         if client.read_exact(&mut greeting).is_ok() && &greeting == b"SSH-" {
             return Ok(client);
         }
-        ensure!(started.elapsed() < Duration::from_secs(20), "sshd greeted nobody for 20 s");
+        ensure!(started.elapsed() < Duration::from_secs(60), "sshd greeted nobody for 60 s");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
