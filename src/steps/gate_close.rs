@@ -83,7 +83,7 @@ impl Step for Close {
             look(gate::survey(std::slice::from_ref(&host.manifests)), 3, "back end, ports, who we are to it, who else is there"),
             look(gate::status(), 3, "what stands, and what it has refused"),
         ];
-        if !self.wish.on_nodes() && !self.wish.ssh_only {
+        if self.guards_ways() {
             sent.extend(ways::announced(host, cluster).into_iter().map(|what| Announced {
                 what,
                 writes: false,
@@ -157,14 +157,23 @@ impl Step for Close {
                     return self.proven(look, cluster, host, &spec, &state).await;
                 }
             }
-            let seen = common::survey(look, host).await?;
+            // At once with the look at the host: on a drowning server both take their time.
+            let ways = async {
+                let asked = self.guards_ways() && !self.closed_just_now(look.history);
+                if asked { ways::open(look, cluster, host).await } else { Vec::new() }
+            };
+            let (seen, ways) = futures::join!(common::survey(look, host), ways);
+            let seen = seen?;
             let since = look.history.since.unwrap_or(look.history.now).as_second();
             let at = u64::try_from(since).unwrap_or(0);
             let spec = self.wish.spec(look.mark, at, cluster, host, Some(&seen));
             let back_end = self.back_end(look.target, &spec, &seen)?;
             let ours = seen.gate.as_ref().is_some_and(|found| found.stands);
             let state = if ours { common::status(look).await?.filter(GateState::stands) } else { None };
-            let changes = self.missing(look, (cluster, host), &spec, back_end, state.as_ref()).await?;
+            let changes = match &state {
+                Some(state) => self.unfinished(look, (cluster, host), &spec, back_end, state).await?,
+                None => self.to_close(look, &spec, back_end, &ways)?,
+            };
             let survey = match state {
                 Some(state) if changes.is_empty() => self.proven(look, cluster, host, &spec, &state).await?,
                 _ => Survey { changes, ..Survey::default() },
@@ -176,6 +185,11 @@ impl Step for Close {
 }
 
 impl Close {
+    /// Whether the gate must leave this run's own ways to the API open.
+    fn guards_ways(&self) -> bool {
+        !self.wish.on_nodes() && !self.wish.ssh_only
+    }
+
     /// What will hold the gate, or every reason not to put it up.
     fn back_end(&self, target: &Target, spec: &GateSpec, seen: &gate::Survey) -> Result<BackEnd, StepError> {
         let mut whys: Vec<String> = gate::refuse(spec, seen).iter().map(ToString::to_string).collect();
@@ -201,37 +215,43 @@ impl Close {
         }
     }
 
-    /// The changes that are not made yet, by what stands there.
-    async fn missing(
+    /// The changes where nothing stands.
+    fn to_close(
+        &self,
+        look: Look<'_>,
+        spec: &GateSpec,
+        back_end: BackEnd,
+        ways: &[String],
+    ) -> Result<Vec<Change>, StepError> {
+        let failed = look.history.last(CONFIRM).filter(|record| record.state == ChangeState::Failed);
+        if let Some(record) = failed {
+            return Err(StepError::Refused {
+                why: format!("{}: the gate was not confirmed, and has opened by itself: {}", look.target, record.said),
+                hint: Some("breakglass gate close --confirm-within 60s".into()),
+            });
+        }
+        if self.closed_just_now(look.history) {
+            return Ok(self.changes(spec, back_end, &[]).split_off(1));
+        }
+        let mut all = self.changes(spec, back_end, ways);
+        if !ways.is_empty() {
+            // Before it is confirmed they are tried again.
+            all.truncate(1);
+        }
+        Ok(all)
+    }
+
+    /// The changes that are not made yet where this run's gate stands.
+    async fn unfinished(
         &self,
         look: Look<'_>,
         (cluster, host): (&Cluster, &Host),
         spec: &GateSpec,
         back_end: BackEnd,
-        state: Option<&GateState>,
+        state: &GateState,
     ) -> Result<Vec<Change>, StepError> {
         let history = look.history;
-        let guarded = matches!(spec.side, Side::Server { .. }) && !self.wish.ssh_only;
-        let Some(state) = state else {
-            let failed = history.last(CONFIRM).filter(|record| record.state == ChangeState::Failed);
-            if let Some(record) = failed {
-                return Err(StepError::Refused {
-                    why: format!("{}: the gate was not confirmed, and has opened by itself: {}", look.target, record.said),
-                    hint: Some("breakglass gate close --confirm-within 60s".into()),
-                });
-            }
-            if self.closed_just_now(history) {
-                return Ok(self.changes(spec, back_end, &[]).split_off(1));
-            }
-            let ways = if guarded { ways::open(look, cluster, host).await } else { Vec::new() };
-            let mut all = self.changes(spec, back_end, &ways);
-            if !ways.is_empty() {
-                // Before it is confirmed they are tried again.
-                all.truncate(1);
-            }
-            return Ok(all);
-        };
-        if guarded && !state.confirmed {
+        if self.guards_ways() && !state.confirmed {
             let noted = history.last(CLOSE).map(ways::noted).unwrap_or_default();
             if let Some(shut) = ways::shut(look, cluster, host, &noted, spec.answer).await {
                 return Err(cuts_us(look, Duration::from_millis(state.next_ms()), &shut));

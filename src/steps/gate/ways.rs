@@ -14,10 +14,12 @@ use crate::world::{Accept, KubeRead};
 
 /// What tells in the journal which ways were open when the gate was closed.
 pub(in crate::steps) const WAYS: &str = "ways";
-/// The longest that one way may take to be tried.
-const LIMIT: Duration = Duration::from_secs(5);
-/// What a gate refuses is refused sooner than that; what takes longer is slow for another reason.
-const AT_ONCE: Duration = Duration::from_secs(4);
+/// The longest that a connection may take. A reset is there within a round trip, or two when a packet is lost; who waits
+/// longer for a drowning server's full queue only keeps the gate from being closed, or what was open before from being cut.
+const CONNECTED: Duration = Duration::from_millis(1500);
+/// The longest that a request through another host may take, its login included; and a connection where silence is the
+/// gate's answer.
+const ANSWERED: Duration = Duration::from_secs(5);
 
 /// The API servers behind the gate of a host that the kit reaches by a way which meets that gate. What goes through SSH
 /// to the host itself arrives over its loopback device, which no gate looks at.
@@ -46,24 +48,26 @@ enum Way {
 
 /// A TCP connection is enough where nothing stands between: a gate refuses its very first packet, and a drowning server
 /// still takes it. From another host it takes a request to see.
-async fn attempt(look: Look<'_>, server: &ApiServer) -> Way {
+async fn attempt(look: Look<'_>, server: &ApiServer, answer: Reply) -> Way {
     let began = tokio::time::Instant::now();
+    let limit = if server.via.is_none() && answer == Reply::Reset { CONNECTED } else { ANSWERED };
     let met = if server.via.is_none() {
-        look.reads.connect(server.address, LIMIT).await.map(|_| ())
+        look.reads.connect(server.address, limit).await.map(|_| ())
     } else {
-        let read = KubeRead { path: "/livez".into(), accept: Accept::Text, limit: LIMIT };
+        let read = KubeRead { path: "/livez".into(), accept: Accept::Text, limit };
         look.reads.kube(&Target::api_server(&look.target.cluster, &server.name), &read).await.map(|_| ())
     };
     match met {
         Ok(()) => Way::Open,
-        Err(error) if began.elapsed() < AT_ONCE => Way::Refused(error.to_string()),
+        // What a gate refuses is refused sooner; what takes longer is slow for another reason.
+        Err(error) if began.elapsed() < limit * 4 / 5 => Way::Refused(error.to_string()),
         Err(_) => Way::Slow,
     }
 }
 
 /// The names of the API servers whose way is open now, before the gate is closed.
 pub(in crate::steps) async fn open(look: Look<'_>, cluster: &Cluster, host: &Host) -> Vec<String> {
-    let tries = met(host, cluster).map(async |server| match attempt(look, server).await {
+    let tries = met(host, cluster).map(async |server| match attempt(look, server, Reply::Reset).await {
         Way::Open => Some(server.name.clone()),
         Way::Refused(_) | Way::Slow => None,
     });
@@ -95,14 +99,14 @@ pub(in crate::steps) async fn shut(
     answer: Reply,
 ) -> Option<Shut> {
     for server in met(host, cluster).filter(|server| names.contains(&server.name)) {
-        let mut way = attempt(look, server).await;
-        if !matches!(way, Way::Open) {
-            // A connection that was kept from before may just have been cut.
-            way = attempt(look, server).await;
+        let mut way = attempt(look, server, answer).await;
+        if matches!(way, Way::Refused(_)) || answer == Reply::Silence && matches!(way, Way::Slow) {
+            // A connection that was kept from before may just have been cut, and one packet may be lost.
+            way = attempt(look, server, answer).await;
         }
         let why = match (way, answer) {
             (Way::Open, _) | (Way::Slow, Reply::Reset) => continue,
-            (Way::Slow, Reply::Silence) => format!("nothing within {} s", LIMIT.as_secs()),
+            (Way::Slow, Reply::Silence) => format!("nothing within {} s", ANSWERED.as_secs()),
             (Way::Refused(why), _) => why,
         };
         let from = match &server.via {
