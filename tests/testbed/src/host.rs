@@ -255,6 +255,9 @@ fn furnish(plot: &Plot, ssh: &Ssh, folder: &Path) -> Result<()> {
     let hosts = format!("127.0.0.1 localhost\n::1 localhost\n{ip4} {name}\n{ip6} {name}\n");
     fs::write(folder.join("upper/etc/hosts"), hosts)?;
     fs::write(folder.join("upper/etc/hostname"), format!("{name}\n"))?;
+    // The machine's owner may have a shell that takes half a second to start; each command over ssh would wait for it.
+    fs::create_dir_all(folder.join("upper/root"))?;
+    fs::write(folder.join("upper/root/.bashrc"), "")?;
     let network =
         format!("link set lo up\naddr add {ip4}/16 dev eth0\naddr add {ip6}/64 dev eth0 nodad\nlink set eth0 up\n");
     fs::write(folder.join("network"), network)?;
