@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use testbed::{Host, Lab, Running, STORM_RHYTHM, Storm, User, hollow_nodes, test, wait_until};
 
 mod engineer;
@@ -23,10 +23,10 @@ const LONG: Duration = Duration::from_mins(2);
 const OPENING: Duration = Duration::from_mins(8);
 /// As long as a hurried engineer would wait for one command.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// What the server may use of one processor once the door is closed, however it is opened then: five times as much.
-const ROOM: u32 = 75;
+/// What the server may use of one processor once the door is closed, however it is opened then: four times as much.
+const ROOM: u32 = 60;
 /// How many nodes make a pool, which is a stage of the re-opening.
-const POOL: usize = 5;
+const POOL: usize = 3;
 /// Unanswered requests in a row that make a drowned server.
 const DROWNED: usize = 3;
 
@@ -55,7 +55,7 @@ fn side_by_side() -> Result<()> {
 
     let pulse = Pulse::start(&storm)?;
     let opened = Instant::now();
-    let opening = alice.start("gate", &["gate", "open", "--window", "20s", "--p99", "2s", "--yes"])?;
+    let opening = alice.start("gate", &["gate", "open", "--window", "15s", "--p99", "2s", "--yes"])?;
     let levels = levels_until_its_end(api, opening)?;
     let beats = pulse.take();
     println!("in stages: open after {:.0} s, by way of {levels:?}: {beats}", opened.elapsed().as_secs_f32());
@@ -77,7 +77,8 @@ fn side_by_side() -> Result<()> {
     pulse.take();
     alice.run("gate", &["gate", "open", "--at-once", "--yes"])?;
     let opened = Instant::now();
-    wait_until("a server that drowns again", LONG, || Ok(pulse.unanswered_in_a_row() >= DROWNED))?;
+    wait_until("a server that drowns again", LONG, || Ok(pulse.unanswered_in_a_row() >= DROWNED))
+        .map_err(|error| anyhow!("{error:#}: {}", pulse.take()))?;
     let (took, left) = (opened.elapsed().as_secs_f32(), storm.agents()?);
     println!("at once: drowned after {took:.0} s: {}; {left}", pulse.take());
     Ok(())

@@ -65,13 +65,13 @@ pub const STORM: Settings = Settings {
     slow: Duration::from_secs(5),
 };
 
-/// The same server under collectors that keep a rhythm, and shorter lists: what all of them ask for drowns a server of five
-/// times that size, too, and a few of them are no burden to it.
+/// The same server under collectors that keep a rhythm, and shorter lists: what all of them ask for drowns a server of four
+/// times that size, too (a round of theirs takes it longer than the pause between two), and a few of them are no burden.
 pub const STORM_RHYTHM: Settings = Settings {
     name: "storm-rhythm",
     every: Duration::from_secs(6),
     pause: Duration::from_secs(3),
-    ballast: [100, 50, 100],
+    ballast: [250, 50, 100],
     ..STORM
 };
 
