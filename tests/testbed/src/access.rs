@@ -76,9 +76,14 @@ impl Access {
 
     /// Makes alice and kubeadm's administrators cluster-admin, and waits until it acts.
     pub(crate) fn give_rights(&self) -> Result<()> {
-        self.kubectl(User::Masters)?.apply(RIGHTS)?;
+        // A server that has just said that it is ready may yet be started anew by its kubelet.
+        let masters = self.kubectl(User::Masters)?;
+        let apply = || masters.run_within(&["apply", "--request-timeout=10s", "-f", "-"], RIGHTS.as_bytes(), UP);
+        wait_until("a server that takes its rights", UP, || Ok(apply()?.success()))?;
         let alice = self.kubectl(User::Alice)?;
-        wait_until("alice's rights", UP, || Ok(alice.run(&["auth", "can-i", "delete", "nodes"])?.success()))
+        wait_until("alice's rights", UP, || {
+            Ok(alice.run(&["auth", "can-i", "delete", "nodes", "--request-timeout=10s"])?.success())
+        })
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How long a component may take to be ready; alone it takes 4 seconds, beside a build many times that.
-pub(crate) const UP: Duration = Duration::from_mins(2);
+pub(crate) const UP: Duration = Duration::from_mins(5);
 
 /// Loopback port of the first hollow node's proxy.
 const PROXIES: u16 = 12000;
@@ -241,7 +241,7 @@ fn start_all(hosts: &[&Host], argv: impl Fn(usize) -> Vec<String>) -> Result<Vec
 
 /// How many nodes whose name starts with `prefix` are Ready.
 pub(crate) fn ready_nodes(kubectl: &Kubectl, prefix: &str) -> Result<usize> {
-    let nodes = kubectl.run(&["get", "nodes", "--no-headers"])?;
+    let nodes = kubectl.run(&["get", "nodes", "--no-headers", "--request-timeout=10s"])?;
     let ready = |line: &&str| line.starts_with(prefix) && line.split_whitespace().nth(1) == Some("Ready");
     Ok(nodes.stdout.lines().filter(ready).count())
 }

@@ -30,6 +30,9 @@ pub(crate) const WORK: &str = "/run/testbed";
 /// The operator's addresses: the tests and the program under test connect from these.
 pub const OPERATOR_IP4: Ipv4Addr = Ipv4Addr::new(10, 90, 0, 1);
 pub const OPERATOR_IP6: Ipv6Addr = Ipv6Addr::new(0xfd90, 0, 0, 0, 0, 0, 0, 1);
+/// Of the bridge. One that is not told its address takes the lowest of its ports', so a new host could change it; what
+/// another host sent at that moment went to the old one and was lost, and a connection hung for two minutes.
+const OPERATOR_MAC: &str = "02:00:0a:5a:00:01";
 /// How many hosts are furnished at once; more only makes each slower.
 const BUILDERS: usize = 8;
 
@@ -60,7 +63,7 @@ impl Lab {
         ip_batch(
             &[],
             &format!(
-                "link set lo up\nlink add br0 type bridge mcast_snooping 0\naddr add {OPERATOR_IP4}/16 dev br0\n\
+                "link set lo up\nlink add br0 address {OPERATOR_MAC} type bridge mcast_snooping 0\naddr add {OPERATOR_IP4}/16 dev br0\n\
                  addr add {OPERATOR_IP6}/64 dev br0 nodad\nlink set br0 up\n"
             ),
         )?;

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use testbed::{Host, Lab, OPERATOR_IP4, OPERATOR_IP6, Probe, test};
 
 const SHORT: Duration = Duration::from_secs(2);
@@ -278,6 +278,14 @@ fn dropped() -> Result<()> {
 
 fn two_hundred() -> Result<()> {
     let lab = Lab::shared()?;
+    // What the hosts have learned of the operator's machine stays true when more of them come.
+    let hardware_address = || -> Result<String> {
+        let link = Command::new("ip").args(["-br", "link", "show", "br0"]).output()?.stdout;
+        let link = String::from_utf8(link)?;
+        Ok(link.split_whitespace().nth(2).context("no address")?.to_owned())
+    };
+    let _first = lab.host("many-before")?;
+    let before = hardware_address()?;
     let started = Instant::now();
     let hosts = lab.hosts((0..200).map(|number| format!("many-{number}")))?;
     let up = started.elapsed();
@@ -288,6 +296,7 @@ fn two_hundred() -> Result<()> {
     }
     let open = hosts.iter().filter(|host| matches!(lab.probe(host.ip4(), 22, SHORT), Ok(Probe::Open))).count();
     assert_eq!(open, 200);
+    assert_eq!(hardware_address()?, before);
     let started = Instant::now();
     drop(hosts);
     eprintln!("200 hosts with sshd were up after {up:.1?} and gone after {:.1?}", started.elapsed());

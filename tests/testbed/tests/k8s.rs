@@ -14,7 +14,7 @@ use testbed::{
 };
 
 const SHORT: Duration = Duration::from_secs(10);
-const LONG: Duration = Duration::from_mins(2);
+const LONG: Duration = Duration::from_mins(5);
 const NODES: u8 = 24;
 
 fn main() -> ExitCode {
@@ -82,12 +82,14 @@ fn audit() -> Result<()> {
     let audit = plane.servers()[0].audit();
     let mark = audit.mark()?;
     plane.kubectl(User::Nobody)?.run(&["delete", "--raw", "/api/v1/namespaces/default/pods/none"])?;
-    let requests = audit.by("nobody", mark)?;
-    let [request] = &requests[..] else { bail!("one request, not {requests:?}") };
+    let mut requests = audit.by("nobody", mark)?;
+    // Another test asks as the same user, and only asks.
+    requests.retain(testbed::audit::Request::is_write);
+    let [request] = &requests[..] else { bail!("one write, not {requests:?}") };
     assert_eq!((request.verb.as_str(), request.code()), ("delete", Some(403)), "{request}");
     assert_eq!(request.uri, "/api/v1/namespaces/default/pods/none");
     assert_eq!(request.source_ips, [testbed::OPERATOR_IP4.to_string()]);
-    assert!(request.user_agent.starts_with("kubectl/v1.34.4") && request.is_write(), "{request}");
+    assert!(request.user_agent.starts_with("kubectl/v1.34.4"), "{request}");
     Ok(())
 }
 
@@ -179,11 +181,9 @@ fn names() -> Result<()> {
     let [cp, dns, bastion] = &hosts[..] else { bail!("three hosts were asked for") };
     let plane = ControlPlane::start(lab, &[cp], &Options::default())?;
     let coredns = NameServer::start(dns, plane.access(), cp)?;
-    assert!(
-        fs::read_to_string(coredns.component().log())?.contains("CoreDNS-1.13.1"),
-        "{}",
-        coredns.component().tail()
-    );
+    // It listens before it says who it is.
+    let said = || Ok(fs::read_to_string(coredns.component().log())?.contains("CoreDNS-1.13.1"));
+    wait_until("CoreDNS to say its version", LONG, said)?;
     coredns.serve_bastion(bastion, plane.access())?;
 
     let found = |name: &str| -> Result<Option<String>> {

@@ -5,7 +5,7 @@ use std::{process::ExitCode, sync::OnceLock, time::Duration};
 use anyhow::{Context, Result, anyhow};
 use testbed::{KubeletPlane, Lab, User, test, wait_until};
 
-const LONG: Duration = Duration::from_mins(2);
+const LONG: Duration = Duration::from_mins(5);
 
 fn main() -> ExitCode {
     testbed::main_with_kubernetes(vec![
