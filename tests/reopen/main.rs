@@ -23,8 +23,8 @@ const LONG: Duration = Duration::from_mins(2);
 const OPENING: Duration = Duration::from_mins(8);
 /// As long as a hurried engineer would wait for one command.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// What the server may use of one processor once the door is closed, however it is opened then: four times as much.
-const ROOM: u32 = 60;
+/// What the server may use of one processor once the door is closed, however it is opened then: five times as much.
+const ROOM: u32 = 80;
 /// How many nodes make a pool, which is a stage of the re-opening.
 const POOL: usize = 3;
 /// Unanswered requests in a row that make a drowned server.

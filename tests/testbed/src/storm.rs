@@ -65,7 +65,7 @@ pub const STORM: Settings = Settings {
     slow: Duration::from_secs(5),
 };
 
-/// The same server under collectors that keep a rhythm, and shorter lists: what all of them ask for drowns a server of four
+/// The same server under collectors that keep a rhythm, and shorter lists: what all of them ask for drowns a server of five
 /// times that size, too (a round of theirs takes it longer than the pause between two), and a few of them are no burden.
 pub const STORM_RHYTHM: Settings = Settings {
     name: "storm-rhythm",
