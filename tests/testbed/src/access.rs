@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::{
     Lab,
-    component::wait_until,
+    component::wait_until_ok,
     components::Member,
     control_plane::UP,
     kubectl::Kubectl,
@@ -78,12 +78,10 @@ impl Access {
     pub(crate) fn give_rights(&self) -> Result<()> {
         // A server that has just said that it is ready may yet be started anew by its kubelet.
         let masters = self.kubectl(User::Masters)?;
-        let apply = || masters.run_within(&["apply", "--request-timeout=10s", "-f", "-"], RIGHTS.as_bytes(), UP);
-        wait_until("a server that takes its rights", UP, || Ok(apply()?.success()))?;
+        wait_until_ok("a server that takes its rights", UP, || masters.apply(RIGHTS))?;
         let alice = self.kubectl(User::Alice)?;
-        wait_until("alice's rights", UP, || {
-            Ok(alice.run(&["auth", "can-i", "delete", "nodes", "--request-timeout=10s"])?.success())
-        })
+        let may = ["auth", "can-i", "delete", "nodes", "--request-timeout=10s"];
+        wait_until_ok("alice's rights", UP, || alice.run(&may)?.ok())
     }
 }
 

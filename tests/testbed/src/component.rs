@@ -140,3 +140,16 @@ pub fn wait_until(what: &str, limit: Duration, mut done: impl FnMut() -> Result<
     }
     Ok(())
 }
+
+/// Does `step` again and again until it succeeds.
+///
+/// # Errors
+/// If `limit` passed: what was waited for, how long, and how the last try failed.
+pub(crate) fn wait_until_ok<T>(what: &str, limit: Duration, mut step: impl FnMut() -> Result<T>) -> Result<()> {
+    let mut last = None;
+    let waited = wait_until(what, limit, || {
+        last = step().err();
+        Ok(last.is_none())
+    });
+    waited.map_err(|error| anyhow!("{error:#}; the last try: {:#}", last.unwrap_or_else(|| anyhow!("none"))))
+}

@@ -63,8 +63,8 @@ impl Lab {
         ip_batch(
             &[],
             &format!(
-                "link set lo up\nlink add br0 address {OPERATOR_MAC} type bridge mcast_snooping 0\naddr add {OPERATOR_IP4}/16 dev br0\n\
-                 addr add {OPERATOR_IP6}/64 dev br0 nodad\nlink set br0 up\n"
+                "link set lo up\nlink add br0 address {OPERATOR_MAC} type bridge mcast_snooping 0\n\
+                 addr add {OPERATOR_IP4}/16 dev br0\naddr add {OPERATOR_IP6}/64 dev br0 nodad\nlink set br0 up\n"
             ),
         )?;
         let shared = Path::new(WORK).join("shared");
