@@ -25,6 +25,8 @@ const OPENING: Duration = Duration::from_mins(8);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What the server may use of one processor once the door is closed, however it is opened then: five times as much.
 const ROOM: u32 = 80;
+/// What lets a storm come back to its full strength.
+const PLENTY: u32 = 200;
 /// How many nodes make a pool, which is a stage of the re-opening.
 const POOL: usize = 3;
 /// Unanswered requests in a row that make a drowned server.
@@ -69,10 +71,13 @@ fn side_by_side() -> Result<()> {
         Ok(ready == usize::from(STORM_RHYTHM.nodes))
     })?;
 
-    // The same storm once more, before the same server: the program puts back what it deleted, and deletes it again.
-    alice.run("gate", &close)?;
+    // The same storm once more, before the same server: the program puts back what it deleted, and deletes it again. The
+    // nodes' kubelets have to hear of the new pods and to fetch their tokens, so they come back while there is room.
+    storm.cpu().set(PLENTY)?;
     alice.run("delete", &["undo", "last", "--yes"])?;
     wait_until("the same collectors again", LONG, || Ok(storm.agents()?.agents == collectors))?;
+    storm.cpu().set(ROOM)?;
+    alice.run("gate", &close)?;
     delete_the_offender(&storm, &alice)?;
     pulse.take();
     alice.run("gate", &["gate", "open", "--at-once", "--yes"])?;

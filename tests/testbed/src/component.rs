@@ -33,6 +33,17 @@ impl Component {
         Self::start_program(host, name, &binaries::component(name)?.display().to_string(), &argv[1..])
     }
 
+    /// The same for one that ends itself, as a controller does that has lost its lease: it is started again, as its
+    /// kubelet would do. After [`Component::kill`] it stays dead.
+    pub(crate) fn start_for_good(host: &Host, argv: &[String]) -> Result<Self> {
+        let name = argv.first().context("a component has a name")?;
+        let program = binaries::component(name)?.display().to_string();
+        let killed = 128 + Signal::KILL.as_raw();
+        let again = format!("until \"$@\"; [ $? = {killed} ]; do sleep 2; done");
+        let words = ["-c".to_owned(), again, "sh".to_owned(), program].into_iter().chain(argv[1..].iter().cloned());
+        Self::start_program(host, name, "sh", &words.collect::<Vec<_>>())
+    }
+
     /// The same for another program than those.
     pub(crate) fn start_program(host: &Host, name: &str, program: &str, arguments: &[String]) -> Result<Self> {
         let running = spawn(host, name, program, arguments)?;

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// The API server's secure port on every host.
 pub const API_PORT: u16 = 6443;
 
+/// The address of the service `kubernetes`: whichever API server.
+pub(crate) const SERVICE: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 1);
+
 /// One host of a control plane.
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
@@ -25,13 +28,7 @@ impl Member {
 
     /// Every address under which this host's servers are reached.
     pub(crate) fn addresses(&self) -> Vec<IpAddr> {
-        vec![
-            self.ip4.into(),
-            self.ip6.into(),
-            Ipv4Addr::LOCALHOST.into(),
-            Ipv6Addr::LOCALHOST.into(),
-            Ipv4Addr::new(10, 96, 0, 1).into(),
-        ]
+        vec![self.ip4.into(), self.ip6.into(), Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into(), SERVICE.into()]
     }
 
     pub(crate) fn audit_log(&self) -> PathBuf {
@@ -135,7 +132,11 @@ pub(crate) fn scheduler(several: bool) -> Vec<String> {
     ]
 }
 
-/// Many hollow nodes in one process, one for each kubeconfig in `folder`.
+/// The port of the first hollow node's kubelet, which speaks plain HTTP with everybody on its host.
+pub(crate) const KUBELETS: u16 = 11000;
+
+/// Many hollow nodes in one process, one for each kubeconfig in `folder`; in the order of the files' names they get the
+/// ports from [`KUBELETS`] on.
 pub(crate) fn hollow_nodes(folder: &Path) -> Vec<String> {
-    vec!["hollow-nodes".to_owned(), folder.display().to_string(), "11000".to_owned()]
+    vec!["hollow-nodes".to_owned(), folder.display().to_string(), KUBELETS.to_string()]
 }

@@ -16,7 +16,7 @@ use crate::{
     audit::AuditLog,
     binaries,
     component::Component,
-    components::{self, API_PORT, ApiFlags, Member},
+    components::{self, API_PORT, ApiFlags, Member, SERVICE},
     kubectl::Kubectl,
     pki::{Pki, User, put},
 };
@@ -82,8 +82,13 @@ impl ControlPlane {
             server.wait_ready(UP)?;
         }
         let several = hosts.len() > 1;
-        let mut others = start_all(hosts, |_| components::controller_manager(several))?;
-        others.extend(start_all(hosts, |_| components::scheduler(several))?);
+        // One that has lost its lease ends itself, and its kubelet starts it again.
+        let mut others: Vec<Component> = Vec::new();
+        for argv in [components::controller_manager(several), components::scheduler(several)] {
+            for host in hosts {
+                others.push(Component::start_for_good(host, &argv)?);
+            }
+        }
         others.extend(etcds);
         let balancer = options.balancer.as_ref().map(|host| balance(host, &servers)).transpose()?;
         let access = Access::new(lab, pki, endpoint, servers.iter().map(|one| &one.member))?;
@@ -125,10 +130,14 @@ impl ControlPlane {
         let folder = host.dir().join("nodes");
         fs::create_dir_all(&folder)?;
         let nodes = hollow_nodes(host, count);
+        // Without a balancer in front, each node has one of its own, as with kube-proxy or a proxy on the node.
+        let service = format!("{SERVICE}:{API_PORT}");
+        let own_balancer = self.servers.len() > 1 && self.balancer.is_none();
+        let server = if own_balancer { format!("https://{service}") } else { self.access.endpoint().to_owned() };
         let (mut wires, mut names) = (String::new(), String::new());
         for (port, (name, address)) in (PROXIES..).zip(&nodes) {
             let file = folder.join(format!("{name}.kubeconfig"));
-            self.access.pki().node_kubeconfig(&file, name, self.access.endpoint())?;
+            self.access.pki().node_kubeconfig(&file, name, &server)?;
             let text = fs::read_to_string(&file)?;
             let proxied = text.replace("    server:", &format!("    proxy-url: http://127.0.0.1:{port}\n    server:"));
             fs::write(&file, proxied)?;
@@ -139,7 +148,11 @@ impl ControlPlane {
         // A kubelet takes the address that its name has for the node's.
         host.command_within(&["tee", "-a", "/etc/hosts"], names.as_bytes(), UP)?.ok()?;
         let addresses: Vec<String> = nodes.iter().map(|(_, address)| address.to_string()).collect();
-        let arguments = ["addresses", "--first-port", &PROXIES.to_string(), "--sources", &addresses.join(",")];
+        let servers: Vec<String> =
+            self.servers.iter().map(|server| format!("{}:{API_PORT}", server.member.ip4)).collect();
+        let (first, sources, servers) = (PROXIES.to_string(), addresses.join(","), servers.join(","));
+        let arguments =
+            ["addresses", "--first-port", &first, "--sources", &sources, "--service", &service, "--servers", &servers];
         let agent = binaries::telemetry_agent()?.display().to_string();
         let proxies = Component::start_program(host, "hollow-addresses", &agent, &arguments.map(str::to_owned))?;
         proxies.wait(UP, || Ok(host.wait_for_port(PROXIES, Duration::from_secs(1)).is_ok()))?;
@@ -158,6 +171,13 @@ pub fn hollow_nodes(host: &Host, count: u8) -> Vec<(String, Ipv4Addr)> {
     let [.., number] = host.ip4().octets();
     let node = |at: u8| (format!("{}-{at}", host.name()), Ipv4Addr::new(10, 90, 100 + number, at + 1));
     (0..count).map(node).collect()
+}
+
+/// The address of each hollow node on `host`, and the port of its kubelet on the host's loopback.
+pub(crate) fn hollow_kubelets(host: &Host, count: u8) -> Vec<(Ipv4Addr, u16)> {
+    let mut nodes = hollow_nodes(host, count);
+    nodes.sort();
+    nodes.into_iter().map(|(_, address)| address).zip(components::KUBELETS..).collect()
 }
 
 impl ApiServer {

@@ -78,5 +78,6 @@ pub use snapshot::{Change, Changes, Snapshot};
 pub use socket::Socket;
 pub use ssh::Identity;
 pub use storm::{
-    Agents, OFFENDER, OomSettings, STORM, STORM_APF, STORM_OOM, STORM_RHYTHM, Settings, Storm, start_storm_oom,
+    Agents, OFFENDER, OomSettings, STORM, STORM_APF, STORM_HA, STORM_OOM, STORM_RHYTHM, STORM_UNBOUND, Settings, Storm,
+    Tokens, start_storm_oom,
 };

@@ -12,7 +12,7 @@ use crate::{
     kit::Kit,
     lab::Lab,
     machine::find_program,
-    storm::{STORM, STORM_APF},
+    storm::{STORM, STORM_APF, STORM_UNBOUND},
 };
 
 mod clusters;
@@ -64,6 +64,18 @@ pub const SCENARIOS: &[Scenario] = &[
         about: "200 telemetry collectors on 25 hollow nodes drown the API server of cp1: kubectl hardly gets in",
         prepare: binaries::prepare,
         start: |lab| clusters::storm(lab, &STORM),
+    },
+    Scenario {
+        name: "storm-unbound",
+        about: "the same, but the collectors' token outlives their pods",
+        prepare: binaries::prepare,
+        start: |lab| clusters::storm(lab, &STORM_UNBOUND),
+    },
+    Scenario {
+        name: "storm-ha",
+        about: "three API servers, cp1 to cp3, without a load balancer, drown under the collectors of 24 nodes",
+        prepare: binaries::prepare,
+        start: clusters::storm_ha,
     },
     Scenario {
         name: "storm-apf",

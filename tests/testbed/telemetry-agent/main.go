@@ -17,7 +17,7 @@ import (
 )
 
 const usage = `usage: telemetry-agent storm|ballast|addresses FLAGS
-  storm      runs the agents of all pods of a DaemonSet until its pods are gone
+  storm      runs the agents of every pod that its node's kubelet runs
   ballast    creates the objects that make a list expensive
   addresses  gives each hollow node an address of its own
 `
@@ -27,7 +27,7 @@ type access struct {
 	servers   []string
 	roots     *x509.CertPool
 	pair      []tls.Certificate
-	token     string
+	token     *token
 	userAgent string
 }
 
@@ -36,20 +36,18 @@ func accessFlags(set *flag.FlagSet) func() (*access, error) {
 	ca := set.String("ca", "", "file with the API's CA certificate")
 	cert := set.String("cert", "", "file with a client certificate")
 	key := set.String("key", "", "file with the client certificate's key")
-	token := set.String("token", "", "file with a bearer token")
+	tokenFile := set.String("token", "", "file with a bearer token")
 	agent := set.String("user-agent", "telemetry-agent/v1.2", "user agent of each request")
 	return func() (*access, error) {
 		roots, pair, err := trust(*ca, *cert, *key)
 		if err != nil {
 			return nil, err
 		}
-		who := &access{strings.Split(*servers, ","), roots, pair, "", *agent}
-		if *token != "" {
-			text, err := os.ReadFile(*token)
-			if err != nil {
+		who := &access{strings.Split(*servers, ","), roots, pair, nil, *agent}
+		if *tokenFile != "" {
+			if who.token, err = readToken(*tokenFile); err != nil {
 				return nil, err
 			}
-			who.token = strings.TrimSpace(string(text))
 		}
 		return who, nil
 	}
@@ -97,8 +95,8 @@ func (a *access) request(method, server, path string, body string) (*http.Reques
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	if a.token != "" {
-		request.Header.Set("Authorization", "Bearer "+a.token)
+	if a.token != nil {
+		request.Header.Set("Authorization", "Bearer "+a.token.text())
 	}
 	return request, nil
 }

@@ -1,18 +1,13 @@
 package main
 
 import (
-	"bytes"
-	"crypto/tls"
-	"encoding/base64"
-	"encoding/json"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -20,7 +15,7 @@ import (
 
 // counts is what the agents have seen so far; it goes to stdout once a second as one JSON line.
 type counts struct {
-	agents, ok, throttled, failed, bytes atomic.Int64
+	pods, agents, ok, throttled, unauthorized, failed, bytes atomic.Int64
 }
 
 // agents is what one pod of the DaemonSet does: how many collectors, over which lists.
@@ -33,25 +28,21 @@ type agents struct {
 	every   time.Duration
 	timeout time.Duration
 	seen    counts
-	started int
+	started atomic.Int64
 }
 
 func storm(arguments []string) error {
 	set := flag.NewFlagSet("storm", flag.ContinueOnError)
 	who := accessFlags(set)
 	perPod := set.Int("per-pod", 1, "collectors that one pod runs, each with a connection of its own")
-	sources := set.String("nodes", "", "NAME=ADDRESS of each node, comma separated: its pod's agents speak from there")
+	nodes := set.String("nodes", "", "ADDRESS=KUBELET of each hollow node, comma separated; none: one pod, for ever, with --token")
+	namespace := set.String("namespace", "telemetry", "namespace of the DaemonSet's pods")
+	volumes := set.String("tokens", "", "where a pod's token lies on its node, with {pod} for its unique id and * for what is not known")
 	paths := set.String("paths", "/api/v1/pods", "lists that a collector loops over, separated by spaces")
 	newEach := set.Bool("new-connection-each", false, "HTTP/1.1 and a new connection for each request")
-	pause := set.Duration("pause", 100*time.Millisecond, "pause after an error or a 429; none after an answer")
+	pause := set.Duration("pause", 100*time.Millisecond, "pause after an error, a 401 or a 429; none after an answer")
 	every := set.Duration("every", 0, "time from one answered list of a collector to its next; 0: as soon as it can")
 	timeout := set.Duration("timeout", 60*time.Second, "time limit of one request")
-	pods := pods{}
-	set.StringVar(&pods.endpoints, "etcd", "", "etcd members asked which pods exist: the API may be drowning; none: one pod, for ever")
-	set.StringVar(&pods.prefix, "pods", "", "etcd key prefix of the DaemonSet's pods")
-	etcdCA := set.String("etcd-ca", "", "file with etcd's CA certificate")
-	etcdCert := set.String("etcd-cert", "", "file with a client certificate for etcd")
-	etcdKey := set.String("etcd-key", "", "file with that certificate's key")
 	if err := set.Parse(arguments); err != nil {
 		return err
 	}
@@ -60,88 +51,66 @@ func storm(arguments []string) error {
 		return err
 	}
 	run := &agents{who: user, perPod: *perPod, paths: strings.Fields(*paths), newEach: *newEach, pause: *pause, every: *every, timeout: *timeout}
-	if pods.endpoints == "" {
-		run.start(nil, nil)
+	if *nodes == "" {
+		run.start(context.Background(), user, nil)
 		select {}
 	}
-	roots, pair, err := trust(*etcdCA, *etcdCert, *etcdKey)
+	all, err := parseNodes(*nodes)
 	if err != nil {
 		return err
 	}
-	pods.client = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: pair}}}
-	pods.nodes = map[string]net.IP{}
-	for _, node := range strings.Split(*sources, ",") {
-		name, address, _ := strings.Cut(node, "=")
-		pods.nodes[name] = net.ParseIP(address)
+	for _, one := range all {
+		go run.follow(one, *namespace, *volumes)
 	}
-	return run.follow(&pods)
-}
-
-// follow keeps the agents of exactly those pods running that exist, as the kubelet of a real node would.
-func (a *agents) follow(pods *pods) error {
-	running := map[string]chan struct{}{}
 	for ; ; time.Sleep(time.Second) {
-		names, err := pods.list()
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "telemetry-agent: etcd:", err)
-			continue
-		}
-		for name, source := range names {
-			if _, there := running[name]; !there {
-				running[name] = make(chan struct{})
-				a.start(source, running[name])
-			}
-		}
-		for name, stop := range running {
-			if _, there := names[name]; !there {
-				close(stop)
-				delete(running, name)
-			}
-		}
-		fmt.Printf(`{"pods":%d,"agents":%d,"ok":%d,"throttled":%d,"failed":%d,"bytes":%d}`+"\n", len(running),
-			a.seen.agents.Load(), a.seen.ok.Load(), a.seen.throttled.Load(), a.seen.failed.Load(), a.seen.bytes.Load())
+		seen := &run.seen
+		fmt.Printf(`{"pods":%d,"agents":%d,"ok":%d,"throttled":%d,"unauthorized":%d,"failed":%d,"bytes":%d}`+"\n", seen.pods.Load(),
+			seen.agents.Load(), seen.ok.Load(), seen.throttled.Load(), seen.unauthorized.Load(), seen.failed.Load(), seen.bytes.Load())
 	}
 }
 
-func (a *agents) start(source net.IP, stop <-chan struct{}) {
+// start runs the collectors of one pod, until it is no longer alive.
+func (a *agents) start(alive context.Context, who *access, source net.IP) {
 	for range a.perPod {
-		number := a.started
-		a.started++
-		client := a.who.client(source, a.newEach, a.timeout)
-		server := a.who.servers[number%len(a.who.servers)]
-		go a.loop(client, server, number, stop)
+		number := int(a.started.Add(1)) - 1
+		client := who.client(source, a.newEach, a.timeout)
+		a.seen.agents.Add(1)
+		go a.loop(alive, who, client, number)
 	}
 }
 
-// loop is one collector: it lists, reads the answer to its end and lists again, at once or in its rhythm, until its pod is gone.
-func (a *agents) loop(client *http.Client, server string, number int, stop <-chan struct{}) {
-	a.seen.agents.Add(1)
+// loop is one collector: it lists, reads the answer to its end and lists again, at once or in its rhythm, until its pod
+// ends, which ends the list under way, too. Of several servers it stays with one as long as that answers.
+func (a *agents) loop(alive context.Context, who *access, client *http.Client, number int) {
 	defer a.seen.agents.Add(-1)
-	for turn := number; ; turn++ {
-		select {
-		case <-stop:
-			client.CloseIdleConnections()
-			return
-		default:
-		}
+	defer client.CloseIdleConnections()
+	server := number
+	for turn := number; alive.Err() == nil; turn++ {
 		next := time.Now().Add(a.every)
-		if a.list(client, server, a.paths[turn%len(a.paths)]) != nil {
+		answered, err := a.list(alive, who, client, who.servers[server%len(who.servers)], a.paths[turn%len(a.paths)])
+		if err != nil {
 			next = time.Now().Add(a.pause)
 		}
-		time.Sleep(time.Until(next))
+		if !answered {
+			server++
+		}
+		select {
+		case <-alive.Done():
+		case <-time.After(time.Until(next)):
+		}
 	}
 }
 
-func (a *agents) list(client *http.Client, server, path string) error {
-	request, err := a.who.request(http.MethodGet, server, path, "")
+// list is one list; whether the server answered at all, and what was wrong.
+func (a *agents) list(alive context.Context, who *access, client *http.Client, server, path string) (bool, error) {
+	request, err := who.request(http.MethodGet, server, path, "")
 	if err != nil {
-		return err
+		return false, err
 	}
-	answer, err := client.Do(request)
+	answer, err := client.Do(request.WithContext(alive))
 	if err != nil {
 		a.seen.failed.Add(1)
-		return err
+		return false, err
 	}
 	defer answer.Body.Close()
 	read, err := io.Copy(io.Discard, answer.Body)
@@ -149,71 +118,15 @@ func (a *agents) list(client *http.Client, server, path string) error {
 	switch {
 	case answer.StatusCode == http.StatusTooManyRequests:
 		a.seen.throttled.Add(1)
-		return errors.New(answer.Status)
+		return true, errors.New(answer.Status)
+	case answer.StatusCode == http.StatusUnauthorized:
+		a.seen.unauthorized.Add(1)
+		who.token.refused()
+		return true, errors.New(answer.Status)
 	case err != nil || answer.StatusCode != http.StatusOK:
 		a.seen.failed.Add(1)
-		return errors.New(answer.Status)
+		return true, errors.New(answer.Status)
 	}
 	a.seen.ok.Add(1)
-	return nil
-}
-
-// pods asks etcd, not the API, which pods there are, and on which node.
-type pods struct {
-	endpoints, prefix string
-	client            *http.Client
-	nodes             map[string]net.IP
-}
-
-// list gives the address of each pod's node, by the pod's key.
-func (p *pods) list() (map[string]net.IP, error) {
-	end := []byte(p.prefix)
-	end[len(end)-1]++
-	body, err := json.Marshal(map[string]any{
-		"key":          base64.StdEncoding.EncodeToString([]byte(p.prefix)),
-		"range_end":    base64.StdEncoding.EncodeToString(end),
-		"serializable": true,
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, endpoint := range strings.Split(p.endpoints, ",") {
-		var names map[string]net.IP
-		if names, err = p.ask(endpoint, body); err == nil {
-			return names, nil
-		}
-	}
-	return nil, err
-}
-
-func (p *pods) ask(endpoint string, body []byte) (map[string]net.IP, error) {
-	answer, err := p.client.Post(endpoint+"/v3/kv/range", "application/json", bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return nil, errors.New(answer.Status)
-	}
-	var found struct{ Kvs []struct{ Key, Value []byte } }
-	if err := json.NewDecoder(answer.Body).Decode(&found); err != nil {
-		return nil, err
-	}
-	names := map[string]net.IP{}
-	for _, pair := range found.Kvs {
-		names[string(pair.Key)] = p.address(pair.Value)
-	}
-	return names, nil
-}
-
-// nodeName is how a DaemonSet's pod names its node in etcd's protobuf: as a string between bytes that are no part of a name.
-var nodeName = regexp.MustCompile(`[a-z0-9][a-z0-9-]*-[0-9]+`)
-
-func (p *pods) address(pod []byte) net.IP {
-	for _, name := range nodeName.FindAll(pod, -1) {
-		if address, known := p.nodes[string(name)]; known {
-			return address
-		}
-	}
-	return nil
+	return true, nil
 }

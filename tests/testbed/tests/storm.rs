@@ -1,6 +1,7 @@
 //! Storms: what a lone engineer with kubectl meets, in numbers, and what makes room in them.
 
 use std::{
+    fs,
     process::ExitCode,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
@@ -8,8 +9,8 @@ use std::{
 
 use anyhow::Result;
 use testbed::{
-    API_PORT, Curl, Lab, OPERATOR_IP4, STORM, STORM_APF, STORM_OOM, Storm, User, pod_process, start_storm_oom, test,
-    wait_until, watch_restarts,
+    API_PORT, Curl, Lab, OFFENDER, OPERATOR_IP4, STORM, STORM_APF, STORM_OOM, Storm, User, pod_process,
+    start_storm_oom, test, wait_until, watch_restarts,
 };
 
 /// As long as a patient engineer would wait for one command.
@@ -71,12 +72,15 @@ fn storm() -> Result<()> {
     println!("storm: behind a closed door the same kubectl took {:.1} s", gated.took.as_secs_f32());
     gated.ok()?;
     let closed = storm.agents()?;
-    assert!(closed.agents > 0, "the agents' kubelets can't have heard of it: {closed}");
+    assert_eq!(closed.agents, storm.collectors(), "the agents' kubelets can't have heard of it: {closed}");
     // The garbage collector marks the pods; only their kubelets can end them.
     let marks = ["get", "pods", "-n", "telemetry", "-o", "jsonpath={.items[*].metadata.deletionTimestamp}"];
     wait_until("a mark of deletion on every pod", PATIENCE, || {
         Ok(alice.run(&marks)?.stdout.split_whitespace().count() == usize::from(STORM.nodes))
-    })
+    })?;
+    let marked = storm.agents()?;
+    assert_eq!(marked.agents, storm.collectors(), "the agents' kubelets can't have heard of it: {marked}");
+    Ok(())
 }
 
 fn storm_apf() -> Result<()> {
@@ -98,6 +102,11 @@ fn storm_oom() -> Result<()> {
     let plane = start_storm_oom(lab, &hosts[0], &hosts[1], &STORM_OOM)?;
     let started = Instant::now();
     let ids = watch_restarts(&plane, 2, PATIENCE * 3)?;
+    let audit = fs::read_to_string(hosts[0].dir().join("data/audit.log"))?;
+    let by_agent = audit.lines().find(|line| line.contains(OFFENDER) && line.contains("/api/v1/pods"));
+    let bound =
+        by_agent.is_some_and(|line| line.contains(r#""authentication.kubernetes.io/pod-name":["telemetry-agent-"#));
+    assert!(bound, "the agent's token is its pod's own: {by_agent:?}");
     println!("storm-oom: two restarts in {:.0} s: processes {ids:?}", started.elapsed().as_secs_f32());
     let (server, worker) = (hosts[0].ip4(), hosts[1].ip4());
     let door = format!(

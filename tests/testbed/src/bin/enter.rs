@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     let (name, command) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--list"] => {
             for scenario in scenario::SCENARIOS {
-                println!("{:<12} {}", scenario.name, scenario.about);
+                println!("{:<13} {}", scenario.name, scenario.about);
             }
             return ExitCode::SUCCESS;
         }

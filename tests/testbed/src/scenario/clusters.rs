@@ -13,7 +13,7 @@ use crate::{
     kit::Kit,
     kubelet::KubeletPlane,
     name_server::NameServer,
-    storm::{STORM_OOM, Settings, Storm, start_storm_oom},
+    storm::{STORM_HA, STORM_OOM, Settings, Storm, start_storm_oom},
 };
 
 /// Hollow nodes of a scene without a storm.
@@ -76,6 +76,18 @@ pub(super) fn storm(lab: &'static Lab, settings: &Settings) -> Result<Scene> {
     let hints = [
         "time kubectl delete daemonset bystander-0 --wait=false",
         "ssh cp1 ss -Htn state established sport = :6443",
+        "breakglass --help               (the offender: daemonset telemetry-agent in telemetry)",
+    ];
+    let furnishing = Furnishing::new(storm.plane().access(), &servers, &nodes)?;
+    Ok(furnishing.scene(hints, (storm, servers, nodes)))
+}
+
+pub(super) fn storm_ha(lab: &'static Lab) -> Result<Scene> {
+    let (servers, nodes) = (lab.hosts(["cp1", "cp2", "cp3"])?, lab.hosts(["nodes"])?);
+    let storm = Storm::start_on(lab, &servers.iter().collect::<Vec<_>>(), &nodes[0], &STORM_HA)?;
+    let hints = [
+        "time kubectl delete daemonset bystander-0 --wait=false",
+        "ssh cp2 pkill kube-apiserver    (it stays dead; its collectors and nodes turn to cp1 and cp3)",
         "breakglass --help               (the offender: daemonset telemetry-agent in telemetry)",
     ];
     let furnishing = Furnishing::new(storm.plane().access(), &servers, &nodes)?;
