@@ -54,9 +54,10 @@ pub const STORM: Settings = Settings {
 /// The same storm of an older kind of service, whose right to list does not end with its pods.
 pub const STORM_UNBOUND: Settings = Settings { name: "storm-unbound", tokens: Tokens::Secret, ..STORM };
 
-/// Three such servers, with a third of the collectors each: when one dies, the two others have its share, too.
+/// Three such servers with half as much of a processor each, and 96 collectors: when one dies, the two others have its share,
+/// too.
 pub const STORM_HA: Settings =
-    Settings { name: "storm-ha", cpu_percent: 12, nodes: 24, ballast: [1500, 300, 100], ..STORM };
+    Settings { name: "storm-ha", cpu_percent: 8, nodes: 24, collectors: 12, ballast: [1500, 300, 100], ..STORM };
 
 /// The same server under collectors that keep a rhythm, and shorter lists: what all of them ask for drowns a server of five
 /// times that size, too (a round of theirs takes it longer than the pause between two), and a few of them are no burden.
