@@ -105,6 +105,7 @@ fn owner(gate: &Gate) -> String {
             Rung::Share(percent) => format!(" stage=share:{percent}"),
             Rung::Set(name) => format!(" stage=set:{}", word(name)),
             Rung::Rate(rate) => format!(" stage=rate:{rate}"),
+            Rung::Count(sources) => format!(" stage=count:{sources}"),
         })
         .collect();
     format!(

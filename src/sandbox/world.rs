@@ -61,12 +61,15 @@ impl Gate {
             return 1.0;
         }
         let through = self.until.iter().take_while(|until| **until <= now).count();
-        let share = self.spec.stages.iter().take(through).fold(0_u8, |share, stage| match stage {
-            Stage::Share(percent) => share.max(*percent),
-            // A named set or a rate is worth a tenth here: the sandbox's sources have no addresses.
-            Stage::Set { .. } | Stage::Rate(_) => share.max(10),
-        });
-        f64::from(share) / 100.0
+        self.spec.stages.iter().take(through).fold(0.0, |share, stage| {
+            share.max(match stage {
+                Stage::Share(percent) => f64::from(*percent) / 100.0,
+                // A source is one of the nodes.
+                Stage::Count(sources) => (f64::from(*sources) / f64::from(storm::NODES)).min(1.0),
+                // A named set or a rate is worth a tenth here: the sandbox's sources have no addresses.
+                Stage::Set { .. } | Stage::Rate(_) => 0.1,
+            })
+        })
     }
 }
 
@@ -191,4 +194,27 @@ fn offender() -> Value {
         },
         "status": { "desiredNumberScheduled": storm::NODES, "currentNumberScheduled": storm::NODES, "numberReady": storm::NODES }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::gate::{self, sample};
+
+    #[test]
+    fn a_source_is_one_of_the_nodes() {
+        let stages = vec![Stage::Count(6), Stage::Count(1000), Stage::Share(100)];
+        let spec = GateSpec { stages, ..sample() };
+        let now = Instant::now();
+        let later = now + Duration::from_secs(9);
+        let gate = |until| gate_of(&spec, later, until).admitted(now);
+        assert!((gate(vec![later, later]) - 0.0).abs() < 1e-9);
+        assert!((gate(vec![now, later]) - 6.0 / 240.0).abs() < 1e-9);
+        assert!((gate(vec![now, now]) - 1.0).abs() < 1e-9, "no more than all of them");
+    }
+
+    fn gate_of(spec: &gate::GateSpec, armed: Instant, until: Vec<Instant>) -> Gate {
+        let (mark, driver) = (spec.mark(), spec.driver());
+        Gate { spec: spec.clone(), mark, driver, confirmed: true, armed, until, closed: armed }
+    }
 }

@@ -94,7 +94,8 @@ struct Close {
     #[arg(long, value_name = "TIME")]
     step: Option<HumanDuration>,
 
-    /// The stages of the re-opening: percent of the sources, connections as 50/s, names of sets [default: 1,5,25,50,100].
+    /// The stages of the re-opening: percent of the sources, a number of sources as 5n, connections as 50/s, names of sets
+    /// [default: 1,5,25,50,100].
     #[arg(long, value_name = "STAGES", value_delimiter = ',')]
     stages: Vec<String>,
 

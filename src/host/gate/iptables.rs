@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 
 use super::mark::{key, run_field};
 use super::share::{End, bytecode};
-use super::{BackEnd, Driver, GateSpec, Mark, Net, Reply, Scope, Side, Stage, Times};
+use super::{BackEnd, Driver, GateSpec, Mark, Net, Reply, Scope, Side, Stage, Times, count};
 use crate::host::script::quote;
 
 const SYN: &str = "-p tcp --syn";
@@ -116,6 +116,12 @@ pub(super) fn sets(spec: &GateSpec) -> String {
                 nets(&mut lines, &format!("bg_stage_{}_", k + 1), all);
             }
         }
+        for (k, places) in spec.places() {
+            let end = format!("{}_{tail}", k + 1);
+            lines.push(format!("create bg_stage_{end} hash:ip family {family} maxelem {places}"));
+            lines.push(format!("create bg_knocks_{end} bitmap:port range {low}-{high} counters"));
+            lines.extend(ports.iter().map(|p| format!("add bg_knocks_{end} {p}")));
+        }
         if let Some(balancer) = &spec.balancer {
             nets(&mut lines, "bg_balancer", &balancer.nets);
         }
@@ -192,17 +198,24 @@ fn verdicts(t: &mut Table, spec: &GateSpec) {
 }
 
 fn levels(t: &mut Table, spec: &GateSpec, way: Way) {
+    let places = spec.places();
     for level in 0..=spec.rungs().len() {
         let who = spec.admission(level);
         let chain = format!("{}{level}", way.level);
         t.chain(&chain);
-        for k in &who.sets {
+        for k in who.sets.iter().chain(&who.counts) {
             let set = format!("bg_stage_{}_{}", k + 1, t.tail());
             t.rule(&chain, &format!("-m set --match-set {set} {} -g BREAKGLASS-YES", way.end));
         }
         if who.percent > 0 {
             let program = bytecode(t.v6, way.hashed, spec.seed, who.percent);
             t.rule(&chain, &format!("-m bpf --bytecode \"{program}\" -g BREAKGLASS-YES"));
+        }
+        for (k, places) in places.iter().filter(|(k, _)| way.end == "src" && who.counts.contains(k)) {
+            let (end, knocks) = (format!("{}_{}", k + 1, t.tail()), count::knocks(*places));
+            let few = format!("{SYN} -m set --match-set bg_knocks_{end} {} --packets-lt {knocks}", way.api);
+            t.rule(&chain, &format!("{few} -j SET --add-set bg_stage_{end} src"));
+            t.rule(&chain, &format!("{SYN} -m set --match-set bg_stage_{end} src -g BREAKGLASS-YES"));
         }
         match who.rate {
             Some(rate) if way.end == "src" => {
@@ -295,6 +308,10 @@ pub(super) fn rearm(mark: &Mark, times: &Times, was: &str, by: &Driver) -> Strin
     fuse("bg_armed", Some(times.armed));
     for (k, seconds) in times.until.iter().enumerate().rev() {
         fuse(&format!("bg_until_{}", k + 1), *seconds);
+    }
+    for set in count::emptied(mark, times) {
+        lines.push(format!("flush bg_stage_{set}"));
+        lines.extend(mark.ports.iter().map(|p| format!("add bg_knocks_{set} {p} packets 0 bytes 0 -exist")));
     }
     lines.extend(mark.ports.iter().map(|p| format!("add bg_confirmed {p} -exist")));
     if was != by.run {

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use serde::{Deserialize, Serialize};
 
 use super::Stage;
+use crate::words;
 
 /// First word of every comment of ours; the number is the format's.
 pub(crate) const MARK: &str = "breakglass/1";
@@ -47,6 +48,8 @@ pub enum Rung {
     Set(String),
     /// New connections a second.
     Rate(u32),
+    /// So many source addresses of each family.
+    Count(u32),
 }
 
 impl From<&Stage> for Rung {
@@ -55,6 +58,7 @@ impl From<&Stage> for Rung {
             Stage::Share(percent) => Self::Share(*percent),
             Stage::Set { name, .. } => Self::Set(name.clone()),
             Stage::Rate(rate) => Self::Rate(*rate),
+            Stage::Count(count) => Self::Count(*count),
         }
     }
 }
@@ -65,6 +69,7 @@ impl fmt::Display for Rung {
             Self::Share(percent) => write!(f, "{percent} %"),
             Self::Set(name) => f.write_str(name),
             Self::Rate(rate) => write!(f, "{rate}/s"),
+            Self::Count(count) => f.write_str(&words::count(usize::try_from(*count).unwrap_or(usize::MAX), "source")),
         }
     }
 }
@@ -75,6 +80,7 @@ impl Rung {
             Self::Share(percent) => format!("share:{percent}"),
             Self::Set(name) => format!("set:{name}"),
             Self::Rate(rate) => format!("rate:{rate}"),
+            Self::Count(count) => format!("count:{count}"),
         }
     }
 
@@ -84,6 +90,7 @@ impl Rung {
             "share" => Self::Share(value.parse().ok()?),
             "set" => Self::Set(value.to_owned()),
             "rate" => Self::Rate(value.parse().ok()?),
+            "count" => Self::Count(value.parse().ok()?),
             _ => return None,
         })
     }
@@ -237,7 +244,7 @@ mod tests {
             ports: vec![6443, 8443],
             hold: 900,
             step: 60,
-            rungs: vec![Rung::Set("kubelets".into()), Rung::Share(1), Rung::Share(25), Rung::Rate(50)],
+            rungs: vec![Rung::Set("kubelets".into()), Rung::Share(1), Rung::Count(5), Rung::Share(25), Rung::Rate(50)],
         }
     }
 
@@ -248,6 +255,15 @@ mod tests {
         assert!(fields[0].starts_with("run=20261122-134228-k3v9 by=alice@example.com at=1790000000"));
         assert_eq!(Mark::read(&fields.join(" ")), Some(sample()));
         assert_eq!(Mark::read("something else=1"), None);
+    }
+
+    #[test]
+    fn marks_from_before_there_were_numbers_of_sources_are_read_as_ever() {
+        let old = "run=r1 by=alice at=7 ports=6443 hold=900 step=60 stage=set:web stage=share:25 stage=rate:50 why=x";
+        let rungs = Mark::read(old).unwrap().rungs;
+        assert_eq!(rungs, [Rung::Set("web".into()), Rung::Share(25), Rung::Rate(50)]);
+        let words = [Rung::Count(1), Rung::Count(5)].map(|rung| rung.to_string());
+        assert_eq!(words, ["1 source", "5 sources"]);
     }
 
     #[test]

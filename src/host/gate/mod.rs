@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::net::Net;
 
+mod count;
 mod cut;
 mod iptables;
 mod knock;
@@ -166,6 +167,8 @@ pub enum Stage {
     },
     /// Everybody, at so many new connections a second.
     Rate(u32),
+    /// So many source addresses of each family, in all: whoever knocks first from then on, for as long as the gate stands.
+    Count(u32),
 }
 
 /// What enforces a gate on a host.
@@ -211,6 +214,8 @@ impl fmt::Display for BackEnd {
 pub(crate) struct Admission {
     /// Indices into the stages that are named sets.
     pub(crate) sets: Vec<usize>,
+    /// Indices into the stages that are a number of sources.
+    pub(crate) counts: Vec<usize>,
     /// Percent of the sources.
     pub(crate) percent: u8,
     /// New connections a second for all the others; they are refused if there is none.
@@ -243,6 +248,7 @@ impl GateSpec {
                 Stage::Share(percent) => sum.percent = *percent,
                 Stage::Set { .. } => sum.sets.push(i),
                 Stage::Rate(rate) => sum.rate = Some(*rate),
+                Stage::Count(_) => sum.counts.push(i),
             }
         }
         sum

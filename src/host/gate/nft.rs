@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 use super::mark::{key, run_field};
-use super::{Driver, GateSpec, Mark, NAME, Net, Reply, Scope, Side, Stage, Times};
+use super::{Driver, GateSpec, Mark, NAME, Net, Reply, Scope, Side, Stage, Times, count};
 use crate::host::script::quote;
 
 /// Before the filter chains of others (priority 0 and later), after connection tracking and address translation (-200, -100):
@@ -155,6 +155,11 @@ fn sets(t: &mut Text, spec: &GateSpec) {
             nets(t, &format!("stage_{}_", k + 1), all);
         }
     }
+    for (k, places) in spec.places() {
+        for f in FAMILIES {
+            t.line(1, format!("set stage_{}_{} {{ type {}; flags dynamic; size {places}; }}", k + 1, f.tail, f.kind));
+        }
+    }
     if let Some(balancer) = &spec.balancer {
         nets(t, "balancer", &balancer.nets);
     }
@@ -211,7 +216,7 @@ fn levels(t: &mut Text, spec: &GateSpec, way: Way) {
     for level in 0..=spec.rungs().len() {
         let who = spec.admission(level);
         t.open(format!("chain {chain}level_{level}"));
-        for k in &who.sets {
+        for k in who.sets.iter().chain(&who.counts) {
             for f in FAMILIES {
                 t.line(2, format!("{} {addr} @stage_{}_{} {yes}", f.word, k + 1, f.tail));
             }
@@ -220,6 +225,14 @@ fn levels(t: &mut Text, spec: &GateSpec, way: Way) {
             for f in FAMILIES {
                 let hash = format!("jhash {} {addr} mod 100 seed {:#x}", f.word, spec.seed);
                 t.line(2, format!("{hash} < {} {yes}", who.percent));
+            }
+        }
+        if matches!(way, Way::From) {
+            // A full set makes the rule end here, and the packet goes on to the next one.
+            for k in &who.counts {
+                for f in FAMILIES {
+                    t.line(2, format!("{SYN} add @stage_{}_{} {{ {} {addr} }} {yes}", k + 1, f.tail, f.word));
+                }
             }
         }
         match (who.rate, way) {
@@ -337,8 +350,11 @@ pub(super) fn rearm(mark: &Mark, times: &Times, was: &str, by: &Driver, renewal:
     } else {
         String::new()
     };
+    let emptied: String =
+        count::emptied(mark, times).iter().map(|set| format!("flush set inet {NAME} stage_{set}\n")).collect();
     format!(
-        "{}{}{untouched}delete element inet {NAME} armed {{ {ports} }}\n{}add element inet {NAME} confirmed {{ {ports} }}\n",
+        "{}{}{untouched}delete element inet {NAME} armed {{ {ports} }}\n{}{emptied}add element inet {NAME} confirmed \
+         {{ {ports} }}\n",
         takes(mark, was),
         taken(mark, by),
         fuses(mark, times)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{BackEnd, Found, GateSpec, Mark, Net, Scope, Side, Stage, Survey, Why};
+use super::{BackEnd, Found, GateSpec, Mark, Net, Rung, Scope, Side, Stage, Survey, Why, count};
 
 /// A day: nobody means to shut an API for longer than that by a timer.
 const LONGEST: u32 = 86_400;
@@ -24,6 +24,10 @@ pub enum Refusal {
     Everything(Net),
     /// A stage lets in less than the one before.
     GoesDown(u8, u8),
+    /// A number of sources that is no greater than the one before.
+    NoMoreSources(u32, u32),
+    /// No source at all, or more than what every back end can count.
+    NotACount(u32),
     /// A share of nothing, or of more than everybody.
     NotAShare(u8),
     /// A rate of zero, or above what every back end can count.
@@ -96,7 +100,7 @@ pub fn refuse_spec(spec: &GateSpec) -> Vec<Refusal> {
     let balancer = spec.balancer.iter().flat_map(|b| b.nets.iter().copied());
     let named = spec.stages.iter().filter_map(|s| match s {
         Stage::Set { nets, .. } => Some(nets.iter().copied()),
-        _ => None,
+        Stage::Share(_) | Stage::Rate(_) | Stage::Count(_) => None,
     });
     let scope = match &spec.side {
         Side::Client { scope: Scope::Sources(nets), .. } => nets.as_slice(),
@@ -106,13 +110,16 @@ pub fn refuse_spec(spec: &GateSpec) -> Vec<Refusal> {
     all.extend(nets.filter(|n| n.is_everything()).map(Refusal::Everything));
     let times = [("--confirm-within", spec.confirm_within), ("--for", spec.hold), ("--step", spec.step)];
     all.extend(times.into_iter().filter(|(_, t)| !(1..=LONGEST).contains(t)).map(|(n, t)| Refusal::BadTime(n, t)));
-    let mut highest = 0;
+    let (mut highest, mut most) = (0, 0);
     for stage in &spec.stages {
         match stage {
             Stage::Share(percent) if !(1..=100).contains(percent) => all.push(Refusal::NotAShare(*percent)),
             Stage::Share(percent) if *percent <= highest => all.push(Refusal::GoesDown(highest, *percent)),
             Stage::Share(percent) => highest = *percent,
             Stage::Rate(rate) if !(1..=10_000).contains(rate) => all.push(Refusal::NotARate(*rate)),
+            Stage::Count(sources) if !(1..=count::MOST).contains(sources) => all.push(Refusal::NotACount(*sources)),
+            Stage::Count(sources) if *sources <= most => all.push(Refusal::NoMoreSources(most, *sources)),
+            Stage::Count(sources) => most = *sources,
             Stage::Set { name, nets } if nets.is_empty() => all.push(Refusal::EmptySet(name.clone())),
             Stage::Rate(_) | Stage::Set { .. } => {}
         }
@@ -171,6 +178,13 @@ impl fmt::Display for Refusal {
             }
             Self::Everything(net) => write!(f, "{net} is the whole internet; name the addresses that are meant"),
             Self::GoesDown(before, after) => write!(f, "stage {after} % lets in no more than the one before, {before} %"),
+            Self::NoMoreSources(before, after) => {
+                let after = Rung::Count(*after);
+                write!(f, "stage {after} lets in no more than the one before, {}", Rung::Count(*before))
+            }
+            Self::NotACount(sources) => {
+                write!(f, "{sources} is no number of sources; take 1 to {}, beyond that a share", count::MOST)
+            }
             Self::NotAShare(percent) => write!(f, "{percent} % is no share of the sources; take 1 to 100"),
             Self::NotARate(rate) => write!(f, "{rate} connections a second is no rate; take 1 to 10000"),
             Self::EmptySet(name) => write!(f, "the set `{name}` has no addresses"),
@@ -240,6 +254,7 @@ mod tests {
         spec.allow[0].net = "0.0.0.0/0".parse().unwrap();
         (spec.hold, spec.confirm_within, spec.step) = (0, 86_401, 60);
         spec.stages = vec![Stage::Share(25), Stage::Share(5), Stage::Share(101), Stage::Rate(0)];
+        spec.stages.extend([Stage::Count(5), Stage::Count(1), Stage::Count(0), Stage::Count(1001)]);
         spec.stages.push(Stage::Set { name: "kubelets".into(), nets: Vec::new() });
         let everything = spec.allow[0].net;
         let want = [
@@ -249,6 +264,9 @@ mod tests {
             Refusal::GoesDown(25, 5),
             Refusal::NotAShare(101),
             Refusal::NotARate(0),
+            Refusal::NoMoreSources(5, 1),
+            Refusal::NotACount(0),
+            Refusal::NotACount(1001),
             Refusal::EmptySet("kubelets".into()),
             Refusal::CutsSsh(22),
             Refusal::NobodyListens(7777, vec![6443]),

@@ -205,7 +205,7 @@ pub fn parse_status(stdout: &str) -> Option<Option<GateState>> {
     let fuses = known.map(|k| Fuse { left_ms: fuse(&format!("until_{k}")) }).collect();
     let confirmed = answer.get("set.confirmed").is_some_and(|s| match back_end {
         BackEnd::Nft => s.contains("elements"),
-        _ => true,
+        BackEnd::IptablesNft | BackEnd::IptablesLegacy => true,
     });
     let talkers = answer.all("talker").filter_map(|line| {
         let (attempts, addr) = line.split_once(' ')?;
@@ -311,5 +311,19 @@ mod tests {
         assert_eq!((state.counters.attempts, state.counters.refused, state.counters.admitted), (7, 5, 0));
         assert_eq!(state.talkers[1].addr.to_string(), "fd90::9");
         assert_eq!(state.mark.unwrap().rungs.len(), 2);
+    }
+
+    #[test]
+    fn a_number_of_sources_is_said_as_one() {
+        let at = |first: &str| {
+            let text = format!(
+                "back_end=nft\nowner=run=r1 by=a at=7 ports=6443 hold=900 step=60 stage=count:1 stage=count:5 stage=share:25\n\
+                 set.armed=6443 expires 14m\nset.until_1={first}\nset.until_2={first}\nset.until_3=6443 expires 13m\n"
+            );
+            let state = parse_status(&text).unwrap().unwrap();
+            (state.now(), state.then())
+        };
+        assert_eq!(at("6443 expires 12m"), ("closed".into(), "1 source in 12m".into()));
+        assert_eq!(at(""), ("open for 5 sources (stage 2)".into(), "25 % in 13m".into()));
     }
 }

@@ -13,10 +13,12 @@ const NFT_TRY: &str = r#"nft_try() { printf '%s\n' 'table inet breakglass_try {
 set s { type inet_service; flags timeout; elements = { 1 timeout 1s } }
 set d { type mark; elements = { 0x1 comment "run=x" } }
 set t { type ipv4_addr; flags dynamic,timeout; timeout 60s; size 16; counter; }
+set n { type ipv4_addr; flags dynamic; size 1; }
 chain r { reject with tcp reset
 }
 chain c { type filter hook input priority filter - 10; policy accept;
 tcp flags & (fin | syn | rst | ack) == syn update @t { ip saddr }
+tcp flags & (fin | syn | rst | ack) == syn add @n { ip saddr } goto r
 tcp dport @s jhash ip6 saddr mod 100 seed 0x1 < 5 goto r
 }
 }' | nft -c -f - 2>&1; }

@@ -46,7 +46,8 @@ pub(in crate::steps) struct Params {
     /// The time between two stages when it opens by itself.
     #[serde(default = "step")]
     step: HumanDuration,
-    /// The stages of the re-opening: `5` or `"5%"` of the sources, `"50/s"` new connections, or the name of a set.
+    /// The stages of the re-opening: `5` or `"5%"` of the sources, `"5n"` or `"5 sources"` for so many of them, `"50/s"` new
+    /// connections, or the name of a set.
     #[serde(default = "stages")]
     stages: Vec<StageWord>,
     /// Named addresses and prefixes, for stages; one of the same name in the kit does not count then.
@@ -116,15 +117,23 @@ impl TryFrom<Value> for StageWord {
 
     fn try_from(value: Value) -> Result<Self, String> {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let text = text.trim();
         let number = |digits: &str| digits.trim().parse::<u32>().ok();
+        // A set may end in n, too: it is a number that nothing but a number stands before.
+        let sources = ["n", " source", " sources"].iter().find_map(|word| text.strip_suffix(word)).filter(|digits| {
+            digits.contains(|c: char| c.is_ascii_digit())
+                && digits.chars().all(|c| c.is_ascii_digit() || "+-., ".contains(c))
+        });
         let percent =
             |n: u32| u8::try_from(n).map(Stage::Share).map_err(|_| format!("{n} % is no share of the sources"));
-        Ok(Self(if let Some(n) = number(text.strip_suffix('%').unwrap_or(&text)) {
+        Ok(Self(if let Some(n) = number(text.strip_suffix('%').unwrap_or(text)) {
             percent(n)?
         } else if let Some(rate) = text.strip_suffix("/s") {
             Stage::Rate(number(rate).ok_or_else(|| format!("{text:?} is no rate such as 50/s"))?)
+        } else if let Some(digits) = sources {
+            Stage::Count(number(digits).ok_or_else(|| format!("{text:?} is no number of sources such as 5n"))?)
         } else {
-            Stage::Set { name: text, nets: Vec::new() }
+            Stage::Set { name: text.to_owned(), nets: Vec::new() }
         }))
     }
 }
@@ -135,7 +144,7 @@ impl JsonSchema for StageWord {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": ["integer", "string"], "examples": [5, "5%", "50/s", "kubelets"] })
+        schemars::json_schema!({ "type": ["integer", "string"], "examples": [5, "5%", "5n", "5 sources", "50/s", "kubelets"] })
     }
 }
 
@@ -309,8 +318,8 @@ impl Wish {
     /// Stages that name a set which neither the step nor the kit knows, one sentence each.
     pub(in crate::steps) fn unknown_sets(&self, cluster: &Cluster) -> Vec<String> {
         let unknown = self.stages.iter().filter_map(|stage| match stage {
-            Stage::Set { name, .. } if self.named(name, cluster, &[]).is_none() => Some(name),
-            _ => None,
+            Stage::Set { name, .. } => self.named(name, cluster, &[]).is_none().then_some(name),
+            Stage::Share(_) | Stage::Rate(_) | Stage::Count(_) => None,
         });
         let known: BTreeSet<&str> = self.sets.keys().chain(cluster.sets.keys()).map(String::as_str).collect();
         let known: Vec<&str> = known.into_iter().filter(|name| *name != KUBELETS).chain([KUBELETS]).collect();
@@ -407,6 +416,17 @@ mod tests {
     }
 
     #[test]
+    fn a_number_of_sources_is_told_from_a_share_and_from_a_set() {
+        let stages = read(json!({ "stages": ["1n", "5 n", "1 source", "5 sources", "25", " 7n"] })).unwrap().stages;
+        let counts = [1, 5, 1, 5].map(Stage::Count);
+        assert_eq!(stages, [&counts[..], &[Stage::Share(25), Stage::Count(7)]].concat());
+        let named = ["n", "lan", "3rd-gen", "10.0-lan", "sources", "open sources"];
+        for stage in read(json!({ "stages": named })).unwrap().stages {
+            assert!(matches!(&stage, Stage::Set { name, .. } if named.contains(&name.as_str())), "{stage:?}");
+        }
+    }
+
+    #[test]
     fn a_set_is_the_step_s_or_the_kit_s() {
         let net = |text: &str| vec![text.parse::<Net>().unwrap()];
         let sets = [("pool", "10.9.0.0/16"), ("web", "10.8.0.0/16")];
@@ -438,6 +458,9 @@ mod tests {
     fn bad_parameters_are_refused_by_name() {
         refused(json!({ "allow": ["10.0.0.300"] }), "allow: `10.0.0.300`");
         refused(json!({ "stages": ["x/s"] }), "no rate");
+        for word in ["99999999999n", "-5n", "1.5n", "1-5 sources", "5,000 sources"] {
+            refused(json!({ "stages": [word] }), &format!("{word:?} is no number of sources"));
+        }
         refused(json!({ "nodes": { "service": ["10.96.0.1"] } }), "nodes.service");
         refused(json!({ "nodes": {}, "ports": [6443] }), "ports:");
         refused(json!({ "backEnd": "pf" }), "pf");
