@@ -74,6 +74,11 @@ pub(crate) fn refused() -> Result<()> {
         (&["--port", "6443", "--allow", "0.0.0.0/0"], "whole internet"),
         (&["--port", "6443", "--allow", "cp1"], "cp1"),
         (&["--port", "6443", "--stages", "25,5"], "no more than the one before"),
+        (
+            &["--port", "6443", "--stages", "5n,1 source"],
+            "stage 1 source lets in no more than the one before, 5 sources",
+        ),
+        (&["--port", "6443", "--stages", "0n"], "0 is no number of sources"),
         (&["--port", "6443", "--stages", "nodes"], "no set \"nodes\""),
         (&["--port", "6443", "--for", "0s"], "--for"),
         (&["--port", "6443", "--for", "25h"], "1 day"),

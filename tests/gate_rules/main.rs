@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::Trial;
 
+mod counts;
 mod expiry;
 mod nodes;
 mod rules;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     tests.extend(streams::tests());
     tests.extend(nodes::tests());
     tests.extend(shares::tests());
+    tests.extend(counts::tests());
     tests.extend(scripts::tests());
     testbed::main(tests)
 }

@@ -40,7 +40,7 @@ for chain in pre out; do nft add rule ip svc $chain ip daddr 10.96.0.1 tcp dport
 
 fn spec(stand: &Stand, scope: Scope) -> Result<GateSpec> {
     let endpoints = stand.addresses().map(|a| SocketAddr::new(a, PORT)).to_vec();
-    let mut spec = stand.spec(vec![Stage::Share(50)]);
+    let mut spec = stand.spec(vec![Stage::Count(1), Stage::Share(50)]);
     spec.side = Side::Client { endpoints, service: vec![SERVICE.parse()?], scope };
     Ok(spec)
 }
@@ -101,6 +101,11 @@ fn node_and_pods_are_met(back_end: BackEnd) -> Result<()> {
     ensure!(stand.operator_meets()? == [Probe::Open; 2]);
     ensure!(order(&stand, &gate::arm(&spec.mark(), back_end, &turn(&spec, 0, 60)))? == Standing::Armed);
     all(Probe::Refused)?;
+    // The first of the node's sources that asks is let in.
+    ensure!(order(&stand, &gate::arm(&spec.mark(), back_end, &turn(&spec, 1, 60)))? == Standing::Armed);
+    for (pod, want) in [(true, Probe::Open), (false, Probe::Refused), (true, Probe::Open)] {
+        ensure!(meets(&stand.client, pod, (v4, PORT).into())? == want, "pod {pod}");
+    }
     ensure!(order(&stand, &gate::open(&spec.run, back_end))? == Standing::Open);
     all(Probe::Open)
 }

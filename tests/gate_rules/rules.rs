@@ -27,6 +27,7 @@ pub(crate) fn tests() -> Vec<Trial> {
 fn stages() -> Vec<Stage> {
     vec![
         Stage::Set { name: "kubelets".into(), nets: vec!["10.1.0.0/16".parse().expect("a prefix")] },
+        Stage::Count(3),
         Stage::Share(5),
         Stage::Rate(50),
     ]

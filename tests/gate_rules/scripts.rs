@@ -42,7 +42,7 @@ fn a_torn_transfer_runs_nothing() -> Result<()> {
 fn every_shell_runs_the_same_text() -> Result<()> {
     for back_end in BackEnd::ALL {
         let stand = Stand::new("sh", back_end)?;
-        let spec = stand.spec(vec![Stage::Share(5)]);
+        let spec = stand.spec(vec![Stage::Count(1), Stage::Share(5)]);
         for shell in ["dash", "bash", "bash --posix", "busybox ash"] {
             for (script, want) in [
                 (gate::close(&spec, back_end), "result=closed\n"),
