@@ -8,6 +8,7 @@ mod completions;
 mod delete;
 mod drill;
 mod drive;
+mod end_pods;
 mod failure;
 mod flags;
 mod gate;
@@ -78,6 +79,7 @@ enum Verb {
     Gate(gate::Gate),
     Delete(delete::Delete),
     Park(park::Park),
+    EndPods(end_pods::EndPods),
     Probe(probe::Probe),
     ScaleApiserver(scale_apiserver::ScaleApiserver),
     Kit(kit::Kit),
@@ -127,6 +129,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Gate(verb) => verb.run(app),
         Verb::Delete(verb) => verb.run(app),
         Verb::Park(verb) => verb.run(app),
+        Verb::EndPods(verb) => verb.run(app),
         Verb::Probe(verb) => verb.run(app),
         Verb::ScaleApiserver(verb) => verb.run(app),
         Verb::Kit(verb) => verb.run(app),

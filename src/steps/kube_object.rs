@@ -41,6 +41,23 @@ pub(super) async fn get(
     }
 }
 
+/// One GET of one page of a list, as the metadata of its items.
+///
+/// # Errors
+/// When nothing answered within `limit`, or the answer is no list.
+pub(super) async fn list(look: Look<'_>, path: &str, limit: Duration) -> Result<Value, StepError> {
+    let read = KubeRead { path: path.to_owned(), accept: Accept::MetadataList, limit };
+    let answer = look.reads.kube(look.target, &read).await?;
+    match answer.code {
+        200 => match answer.json() {
+            list if text(&list, "/kind").ends_with("List") || list["items"].is_array() => Ok(list),
+            _ => Err(odd(&answer, path, "its body is no list").into()),
+        },
+        401 | 403 => Err(refused(&answer, path).into()),
+        _ => Err(odd(&answer, path, "no answer to build on").into()),
+    }
+}
+
 /// Whether a 404 is about the object, not about its whole resource.
 fn names(answer: &KubeAnswer, object: &ObjectRef) -> bool {
     answer.json().pointer("/details/name").and_then(Value::as_str) == Some(object.name.as_str())

@@ -334,15 +334,19 @@ mod controllers;
 mod gate;
 mod kube_object;
 mod object;
+mod owners;
+mod pods;
 mod servers;
 mod static_pod;
 #[cfg(test)]
 mod tests;
+mod workload;
 
 kinds! {
     probe::Probe,
     confirm::Confirm,
     park::Park,
+    end_pods::EndPods,
     delete::Delete,
     http::Http,
     exec::Exec,

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::kube_object::{self, Seen, text};
+use super::workload::PARKED;
 use super::{Announced, History, Kind, Look, ObjectRef, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Body, Change, Holds, Inverse, Keep, KubeCall, Method, Op, Target};
 use crate::duration::HumanDuration;
@@ -17,8 +18,6 @@ use crate::kit::Cluster;
 use crate::world::Accept;
 
 const KEY: &str = "park";
-/// The node label that no node has.
-const PARKED: &str = "breakglass.io/parked";
 /// Where the run's id is left in an object that has no node selector for it.
 const MARK: &str = "/metadata/annotations/breakglass.io~1parked";
 const ANNOTATIONS: &str = "/metadata/annotations";

@@ -91,9 +91,9 @@ fn an_unknown_outcome_is_named_and_is_neither_done_nor_failed() {
 #[test]
 fn an_inverse_whose_reply_is_lost_is_looked_into() {
     paused(async {
-        let Ideal { before, ops, .. } = ideal().await;
+        let Ideal { before, ops, inverses, .. } = ideal().await;
         for fault in [Fault::LoseMade, Fault::LoseNotMade, Fault::Hang] {
-            for number in 1..=ops {
+            for number in 1..=inverses {
                 let bench = Bench::everything();
                 bench.run().await;
                 bench.fake.fault(ops + number, fault);
@@ -114,8 +114,8 @@ fn an_inverse_whose_reply_is_lost_is_looked_into() {
 #[test]
 fn a_refused_inverse_is_stuck_and_all_others_are_taken_back() {
     paused(async {
-        let Ideal { before, ops, .. } = ideal().await;
-        for number in 1..=ops {
+        let Ideal { before, ops, inverses, .. } = ideal().await;
+        for number in 1..=inverses {
             let bench = Bench::everything();
             bench.run().await;
             bench.fake.fault(ops + number, Fault::Refuse);

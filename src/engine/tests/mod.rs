@@ -2,6 +2,7 @@
 
 mod announced;
 mod cancel;
+mod end_pods;
 mod faults;
 mod formats;
 mod kills;

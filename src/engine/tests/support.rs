@@ -11,10 +11,10 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
-use crate::change::Target;
+use crate::change::{Inverse, Target};
 use crate::engine::{Cancel, Canceller, Consent, Engine, Fleet, Operator, Record, Report, cancel_pair, forward, undo};
 use crate::event::{Event, Listener};
-use crate::journal::{Disk, Entry, Header, Journal, RunFolder, Store, Writer, read};
+use crate::journal::{ChangeRecord, Disk, Entry, Header, Journal, RunFolder, Store, Writer, read};
 use crate::kit::{ApiServer, Cluster, Credential, Host, Role, SshAccess};
 use crate::plan::{self, Plan};
 use crate::process::Clock;
@@ -76,13 +76,27 @@ pub(super) fn world(names: &[&str]) -> Fake {
         fake.objects(name, |objects| {
             let pod = |spec: Value| json!({"metadata": {"labels": {"app": "x"}}, "spec": {"template": {"spec": spec}}});
             objects.put(DS, pod(json!({"containers": []})));
-            objects.put(DS_PARKED, pod(json!({"nodeSelector": {"disk": "ssd"}})));
+            let mut collector = pod(json!({"nodeSelector": {"disk": "ssd"}}));
+            collector["spec"]["selector"] = json!({"matchLabels": {"app": "collector"}});
+            objects.put(DS_PARKED, collector);
+            objects.run(DS_PARKED, (1..=3).map(|n| (pod_path("collector", n), pod_of("DaemonSet", "collector"))));
             objects.put(DEPLOY, json!({"metadata": {}, "spec": {"replicas": 3}}));
             objects.put(CRON, json!({"metadata": {}, "spec": {"schedule": "* * * * *"}}));
-            objects.put("/api/v1/namespaces/telemetry/pods/agent-1", json!({"metadata": {}, "spec": {}}));
+            objects.put(&pod_path("agent", 1), pod_of("DaemonSet", "agent"));
         });
     }
     fake
+}
+
+/// Where a pod stands.
+pub(super) fn pod_path(name: &str, number: usize) -> String {
+    format!("/api/v1/namespaces/telemetry/pods/{name}-{number}")
+}
+
+/// A pod of a controller of that name, labelled with it.
+pub(super) fn pod_of(kind: &str, owner: &str) -> Value {
+    let reference = json!({"apiVersion": "apps/v1", "kind": kind, "name": owner, "controller": true});
+    json!({"metadata": {"labels": {"app": owner}, "ownerReferences": [reference]}, "spec": {}})
 }
 
 pub(super) fn policy() -> Policy {
@@ -120,6 +134,7 @@ pub(super) fn everything() -> Vec<Spec> {
         ),
         ("sure", "confirm", json!({"question": "Does it look right?"})),
         ("park", "park", json!({"object": "ds/telemetry/collector"})),
+        ("end", "end-pods", json!({"workload": "ds/telemetry/collector", "force": true})),
         ("scale", "park", json!({"object": "deploy/gateway", "namespace": "telemetry"})),
         ("hold", "park", json!({"object": "cj/telemetry/sweep"})),
         ("kill", "delete", json!({"object": "daemonsets.apps/telemetry/agent"})),
@@ -219,11 +234,12 @@ impl Listener for Ears {
     }
 }
 
-/// Answers everything the same.
-pub(super) struct Says(pub(super) Option<bool>);
+/// Answers everything the same, and keeps what it was asked.
+struct Says<'a>(Option<bool>, &'a Mutex<Vec<Question>>);
 
-impl Operator for Says {
-    fn ask<'a>(&'a self, _: &'a Question) -> BoxFuture<'a, Option<bool>> {
+impl Operator for Says<'_> {
+    fn ask<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Option<bool>> {
+        self.1.lock().unwrap().push(question.clone());
         let answer = self.0;
         async move { answer }.boxed()
     }
@@ -268,6 +284,7 @@ pub(super) enum Verb {
 pub(super) struct Bench {
     pub(super) fake: Fake,
     pub(super) plan: Plan,
+    pub(super) asked: Mutex<Vec<Question>>,
     store: Store,
     _dir: tempfile::TempDir,
 }
@@ -275,7 +292,7 @@ pub(super) struct Bench {
 impl Bench {
     pub(super) fn new(fake: Fake, plan: Plan) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self { fake, plan, store: Store::at(dir.path().join("runs")), _dir: dir }
+        Self { fake, plan, asked: Mutex::default(), store: Store::at(dir.path().join("runs")), _dir: dir }
     }
 
     /// One cluster, every kind.
@@ -340,7 +357,7 @@ impl Bench {
             let drill = Drill::new(&self.fake);
             let world: &dyn World = if how.drill { &drill } else { &self.fake };
             let mark = Mark { run: RUN.into(), operator: "eve".into(), reason: String::new() };
-            let operator = Says(how.says);
+            let operator = Says(how.says, &self.asked);
             let engine = Engine {
                 world,
                 record: &record,
@@ -380,6 +397,8 @@ pub(super) struct Ideal {
     pub(super) before: Value,
     pub(super) after: Value,
     pub(super) ops: usize,
+    /// Of these, those that an op takes back.
+    pub(super) inverses: usize,
     pub(super) lines: usize,
 }
 
@@ -390,7 +409,10 @@ pub(super) async fn ideal() -> Ideal {
     assert_eq!(report.class, None, "{}", report.why);
     let after = bench.fake.snapshot();
     assert_ne!(before, after);
-    Ideal { before, after, ops: bench.fake.ops(), lines: bench.journal().lines.len() }
+    let journal = bench.journal();
+    let by_op = |record: &&ChangeRecord| matches!(record.change.inverse, Inverse::By(_));
+    let inverses = journal.run.changes.values().filter(by_op).count();
+    Ideal { before, after, ops: bench.fake.ops(), inverses, lines: journal.lines.len() }
 }
 
 /// Runs a test on a clock that jumps to the next timer.

@@ -1,6 +1,7 @@
 //! Runs that nothing disturbs.
 
 use super::support::*;
+use crate::change::Target;
 use crate::error::Class;
 
 #[test]
@@ -51,6 +52,16 @@ fn what_was_taken_back_can_be_resumed_from_the_start() {
     });
 }
 
+/// The API's revision moves with what is written there, and so not in a drill.
+fn but_for_revisions(mut sent: Vec<(Target, String)>) -> Vec<(Target, String)> {
+    for (_, what) in &mut sent {
+        if let Some((before, after)) = what.clone().split_once("&resourceVersion=") {
+            *what = format!("{before}{}", after.trim_start_matches(|c: char| c.is_ascii_digit()));
+        }
+    }
+    sent
+}
+
 #[test]
 fn a_drill_sends_the_same_and_changes_nothing() {
     paused(async {
@@ -60,7 +71,7 @@ fn a_drill_sends_the_same_and_changes_nothing() {
         let before = pretended.fake.snapshot();
         let report = pretended.go(Verb::Run, &quiet).await.unwrap();
         assert_eq!(report.class, None, "{}", report.why);
-        assert_eq!(sent(&loud.ears), sent(&quiet.ears));
+        assert_eq!(but_for_revisions(sent(&loud.ears)), but_for_revisions(sent(&quiet.ears)));
         assert_eq!((pretended.fake.snapshot(), pretended.fake.ops()), (before, 0));
 
         // Its journal is no licence to write.

@@ -6,20 +6,20 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::{Asked, Condition, Found, denied};
+use super::{Asked, Condition, Found};
 use crate::kit::{ApiServer, Cluster};
 use crate::steps::kube_object::{self, Seen, text};
+use crate::steps::pods::{self, Left};
 use crate::steps::{Look, ObjectRef, Sends, StepError};
-use crate::world::{Accept, KubeRead};
+use crate::world::{Accept, ReadErrorKind};
 
 /// The longest one look may take.
 const LIMIT: Duration = Duration::from_secs(30);
 /// How often a look is repeated at most, for the plan.
 const EVERY: Duration = Duration::from_secs(5);
 /// More pods than this are not counted.
-const AT_MOST: usize = 50;
+const AT_MOST: u32 = 50;
 
 /// An object is gone.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -85,21 +85,8 @@ impl Condition for Absent {
 
 impl PodsGone {
     fn path(&self) -> String {
-        format!(
-            "/api/v1/namespaces/{}/pods?labelSelector={}&limit={AT_MOST}",
-            self.namespace,
-            encode(&self.selector)
-        )
+        pods::path(&pods::collection(&self.namespace), &self.selector, AT_MOST)
     }
-}
-
-/// Percent-encodes all that may not stand in the value of a query.
-fn encode(text: &str) -> String {
-    let one = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(one).collect()
 }
 
 impl Condition for PodsGone {
@@ -122,7 +109,7 @@ impl Condition for PodsGone {
         if self.selector.trim().is_empty() {
             faults.push("selector: it is empty; all pods of a namespace are never listed".into());
         }
-        if self.at_most as usize >= AT_MOST {
+        if self.at_most >= AT_MOST {
             faults.push(format!("atMost: more than {} cannot be told apart", AT_MOST - 1));
         }
         faults
@@ -130,46 +117,25 @@ impl Condition for PodsGone {
 
     fn look<'a>(&'a self, look: Look<'a>, _: Asked<'a>) -> BoxFuture<'a, Result<Found, StepError>> {
         async move {
-            let read = KubeRead { path: self.path(), accept: Accept::MetadataList, limit: LIMIT };
-            let answer = look.reads.kube(look.target, &read).await?;
-            let list = answer.json();
-            let items = match &list["items"] {
-                Value::Array(items) if answer.code == 200 => items.as_slice(),
-                // An empty list of metadata comes as `"items": null`.
-                Value::Null if answer.code == 200 && text(&list, "/kind").ends_with("List") => &[],
-                _ => {
-                    denied(look.target, &answer)?;
-                    let why = format!("{}: {}", answer.code, answer.message());
-                    return Ok(Found::NotYet(format!("an answer to which pods are left ({why})")));
-                }
-            };
-            let left = items.len();
-            if left <= self.at_most as usize {
-                let what = format!("{left} pods with {} are left in {}", self.selector, self.namespace);
+            let Left { pods, going, more } =
+                match pods::pods_left(look, &self.namespace, &self.selector, AT_MOST, LIMIT).await {
+                    Ok(left) => left,
+                    // Too busy to answer, or half an answer: that may change.
+                    Err(StepError::Read(error)) if error.kind == ReadErrorKind::Nonsense => {
+                        return Ok(Found::NotYet(format!("an answer to which pods are left ({error})")));
+                    }
+                    Err(error) => return Err(error),
+                };
+            if pods <= self.at_most as usize {
+                let what = format!("{pods} pods with {} are left in {}", self.selector, self.namespace);
                 return Ok(Found::Holds(vec![what]));
             }
-            let going = items.iter().filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_some()).count();
-            let more = list.pointer("/metadata/continue").and_then(Value::as_str).is_some_and(|token| !token.is_empty());
             let more = if more { " or more" } else { "" };
             let (selector, namespace) = (&self.selector, &self.namespace);
             Ok(Found::NotYet(format!(
-                "pods with {selector} in {namespace} to be gone ({left}{more} left, {going} of them being deleted)"
+                "pods with {selector} in {namespace} to be gone ({pods}{more} left, {going} of them being deleted)"
             )))
         }
         .boxed()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_selector_cannot_leave_its_place_in_the_query() {
-        let pods = PodsGone { namespace: "telemetry".into(), selector: "app in (a,b)&limit=9".into(), at_most: 0 };
-        assert_eq!(
-            pods.path(),
-            "/api/v1/namespaces/telemetry/pods?labelSelector=app%20in%20%28a%2Cb%29%26limit%3D9&limit=50"
-        );
     }
 }

@@ -6,16 +6,20 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::change::{KubeCall, Method, Outcome};
-use crate::world::KubeAnswer;
+use crate::world::{Accept, KubeAnswer};
 
 /// What a server sets by itself.
 const SET_BY_SERVER: [&str; 4] = ["uid", "resourceVersion", "creationTimestamp", "generation"];
 
 #[derive(Debug, Default)]
 pub(crate) struct Objects {
-    by_path: BTreeMap<String, Value>,
+    pub(super) by_path: BTreeMap<String, Value>,
+    /// The version at which an object was made.
+    pub(super) born: BTreeMap<String, u64>,
+    /// What the controller of a workload makes again while that is not parked.
+    controlled: BTreeMap<String, Vec<(String, Value)>>,
     made: u64,
-    version: u64,
+    pub(super) version: u64,
 }
 
 impl Objects {
@@ -25,7 +29,31 @@ impl Objects {
         object["metadata"]["uid"] = json!(format!("uid-{}", self.made));
         object["metadata"]["creationTimestamp"] = json!("2025-01-01T00:00:00Z");
         object["metadata"]["name"] = json!(path.rsplit('/').next());
+        self.born.insert(path.to_owned(), self.version + 1);
         self.store(path, object);
+    }
+
+    /// Gives a workload pods, and a controller that makes them again whenever it is not parked. What it should take away
+    /// it never does: it hears nothing.
+    pub(crate) fn run(&mut self, workload: &str, pods: impl IntoIterator<Item = (String, Value)>) {
+        let uid = self.by_path[workload]["metadata"]["uid"].clone();
+        let owned = |(path, mut pod): (String, Value)| {
+            pod["metadata"]["ownerReferences"][0]["uid"] = uid.clone();
+            (path, pod)
+        };
+        self.controlled.insert(workload.to_owned(), pods.into_iter().map(owned).collect());
+        self.control(workload);
+    }
+
+    fn control(&mut self, workload: &str) {
+        let parked = self.by_path[workload]["spec"]["template"]["spec"]["nodeSelector"].get("breakglass.io/parked");
+        if parked.is_none() {
+            for (path, pod) in self.controlled.get(workload).cloned().into_iter().flatten() {
+                if !self.by_path.contains_key(&path) {
+                    self.put(&path, pod);
+                }
+            }
+        }
     }
 
     /// Changes an object as a third party would.
@@ -51,6 +79,7 @@ impl Objects {
         }
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         self.by_path.insert(path.to_owned(), object);
+        self.control(path);
     }
 
     pub(crate) fn snapshot(&self) -> Value {
@@ -63,7 +92,7 @@ impl Objects {
         self.by_path.iter().map(|(path, object)| json!([path, strip(object)])).collect()
     }
 
-    pub(crate) fn get(&self, path: &str) -> KubeAnswer {
+    pub(crate) fn get(&self, path: &str, accept: Accept) -> KubeAnswer {
         let answer =
             |code, text: String| KubeAnswer { code, text, server: String::new(), took: Duration::from_millis(2) };
         if matches!(path, "/livez" | "/readyz") {
@@ -72,15 +101,8 @@ impl Objects {
         if let Some(object) = self.by_path.get(path) {
             return answer(200, object.to_string());
         }
-        if let Some((list, _)) = path.split_once('?') {
-            let inside = format!("{list}/");
-            let items: Vec<&Value> = self
-                .by_path
-                .range(inside.clone()..)
-                .take_while(|(p, _)| p.starts_with(&inside))
-                .map(|(_, o)| o)
-                .collect();
-            return answer(200, json!({"kind": "List", "metadata": {}, "items": items}).to_string());
+        if let Some((collection, query)) = path.split_once('?') {
+            return self.list(collection, query, accept);
         }
         answer(404, not_found(path).to_string())
     }
@@ -89,7 +111,10 @@ impl Objects {
         let body: Value = call.body.bytes().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or(Value::Null);
         let (code, said) = match call.method {
             Method::Get => (405, "reads are no ops".into()),
-            Method::Delete => self.delete(&call.path, &body),
+            Method::Delete => match call.path.split_once('?') {
+                Some((collection, query)) => self.delete_collection(collection, query, &body),
+                None => self.delete(&call.path, &body),
+            },
             Method::Post => self.create(&call.path, body),
             Method::Put => (501, "nothing here is replaced".into()),
             Method::Patch => self.patch(call, &body),
@@ -101,14 +126,17 @@ impl Objects {
         }
     }
 
-    fn delete(&mut self, path: &str, options: &Value) -> (u16, String) {
+    pub(super) fn delete(&mut self, path: &str, options: &Value) -> (u16, String) {
         let Some(object) = self.by_path.get(path) else { return (404, not_found(path).to_string()) };
         let wanted = options.pointer("/preconditions/uid");
         if wanted.is_some_and(|uid| *uid != object["metadata"]["uid"]) {
             return (409, "the uid in the precondition is another".into());
         }
         if object["metadata"]["finalizers"].as_array().is_some_and(|all| !all.is_empty()) {
-            self.edit(path, |object| object["metadata"]["deletionTimestamp"] = json!("2025-01-02T00:00:00Z"));
+            self.edit(path, |object| {
+                object["metadata"]["deletionTimestamp"] = json!("2025-01-02T00:00:00Z");
+                object["metadata"]["deletionGracePeriodSeconds"] = json!(0);
+            });
         } else {
             self.by_path.remove(path);
         }

@@ -2,6 +2,7 @@
 //! hosts with files and flags, hooks that remember what they were told.
 
 mod api;
+mod list;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -253,7 +254,7 @@ impl Reads for Fake {
             let queue = state.answers.get_mut(&read.path);
             let told = queue.and_then(|queue| if queue.len() > 1 { queue.pop_front() } else { queue.front().cloned() });
             let objects = state.clusters.entry(target.cluster.clone()).or_default();
-            denied.map(|()| told.unwrap_or_else(|| objects.get(&read.path)))
+            denied.map(|()| told.unwrap_or_else(|| objects.get(&read.path, read.accept)))
         };
         async move {
             let mut answer = answer?;

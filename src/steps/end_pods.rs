@@ -1,0 +1,484 @@
+//! `end-pods`: the pods of one workload, ended through the API in bounded requests.
+
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::kube_object::{self, Seen, text};
+use super::owners::{Owners, between, common_labels};
+use super::pods::{self, Page};
+use super::workload::{self, Workload, exclusive};
+use super::{
+    Announced, History, Kind, Look, ObjectRef, Question, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
+};
+use crate::change::{Body, Change, Inverse, Keep, KubeCall, Method, Op, Target};
+use crate::duration::HumanDuration;
+use crate::journal::ChangeState;
+use crate::kit::Cluster;
+use crate::words;
+use crate::world::Accept;
+
+/// Every page's DELETE has a key of its own: this, and how many pages were left to be sent.
+const KEY: &str = "end-pods";
+const FORCE: &str = "force";
+/// How long pods that only their finalizers hold are waited for.
+const HELD: Duration = Duration::from_secs(30);
+/// Stand in the plan for what only a look can know.
+const SELECTOR: &str = "<selector of the workload>";
+const REVISION: &str = "<revision of the list>";
+const POD: &str = "<one of its pods>";
+
+/// What by force means for a node that hears nothing.
+const BY_FORCE: &str = "the API forgets them at once, their containers run on until their kubelets hear of it, and tokens \
+                        that are bound to them are refused from then on";
+
+/// The kind.
+pub(super) struct EndPods;
+
+/// Ends the pods of one workload.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Params {
+    /// The workload: `ds/NAMESPACE/NAME`, `deploy/NAMESPACE/NAME`, `sts/…`, `rs/…`, `rc/…`, `job/…` or `cj/…`.
+    workload: String,
+    /// Its namespace, when the name does not say it.
+    #[serde(default)]
+    namespace: Option<String>,
+    /// Labels that its pods have and no others, as kubectl takes them: `app=agent,tier in (a,b)`. Only for a workload that
+    /// is gone already; one that is there says itself which pods are its own.
+    #[serde(default)]
+    selector: Option<String>,
+    /// By force: the API forgets the pods at once, whatever their kubelets hear. Not for what must never run twice,
+    /// unless somebody types the workload's name.
+    #[serde(default)]
+    force: bool,
+    /// Seconds that the pods get to end by themselves; each pod's own value when it is not said.
+    #[serde(default)]
+    grace: Option<u32>,
+    /// How many pods one request ends.
+    #[serde(default = "page")]
+    page: u32,
+    /// How long one look at the workload or at a page of its pods may take.
+    #[serde(default = "look_within")]
+    look_within: HumanDuration,
+    /// How long one DELETE may stay unanswered before the outcome is looked at.
+    #[serde(default = "deadline")]
+    deadline: HumanDuration,
+}
+
+fn page() -> u32 {
+    pods::PAGE
+}
+
+fn look_within() -> HumanDuration {
+    HumanDuration::secs(30)
+}
+
+/// Longer than an API server works on a request before its own 504. Where nobody listens it is sent again for as long as
+/// the step lasts.
+fn deadline() -> HumanDuration {
+    HumanDuration::secs(90)
+}
+
+struct Ending {
+    object: ObjectRef,
+    namespace: String,
+    with: Params,
+}
+
+impl Kind for EndPods {
+    fn name(&self) -> &'static str {
+        "end-pods"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Ends the pods of one workload through the API, and none but those. One GET of the workload (its uid and its \
+         selector), for a Deployment or CronJob one list of what it made, a list of the pods in pages of 500, metadata \
+         only, and for each page one DELETE of the collection, one after the other. Every pod that the selector fits must \
+         belong to the workload by its controller's uid; where one does not, nothing is sent. Each DELETE is made at the \
+         revision of the list, so that pods that came later are not hit, whoever made them. Done, gracefully: every pod \
+         that was there is marked as ending; that their kubelets hear of it is not waited for. Done, by force: none of \
+         them is in the API any more; what finalizers hold is waited for, 30 s at most, and named. By force the API \
+         forgets the pods at once: on a node that hears nothing their containers run on until its kubelet hears of it, \
+         and tokens that are bound to the pods are refused from then on. For a StatefulSet, and where pods use a volume \
+         that may not be mounted twice (any claim), force needs the workload's name typed; without it, and with --yes, \
+         the pods get their own grace. Park the workload first: pods that its controller makes meanwhile are said, not \
+         chased. A workload that is gone already: its pods are found by the name of their controller in a list of the \
+         whole namespace (40 pages at most; beyond, give `selector`), and ended by the labels they have in common, when \
+         no other pod has them; one of the pods is read for its volumes. Nothing has to be undone: the pods come back \
+         with their workload."
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Cluster
+    }
+
+    fn schema(&self) -> Value {
+        schema_of::<Params>()
+    }
+
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+        let with: Params = params(with)?;
+        let object =
+            ObjectRef::parse(&with.workload, with.namespace.as_deref()).map_err(|f| vec![format!("workload: {f}")])?;
+        let (Some(_), Some(namespace)) = (workload::owner(&object), object.namespace.clone()) else {
+            return Err(vec![format!(
+                "workload: {} make no pods; what does: daemonsets, deployments, statefulsets, replicasets, \
+                 replicationcontrollers, jobs, cronjobs",
+                object.resource()
+            )]);
+        };
+        let mut faults = Vec::new();
+        if let Some(why) = with.selector.as_deref().and_then(|selector| workload::narrow(selector).err()) {
+            faults.push(format!("selector: {why}"));
+        }
+        if with.grace == Some(0) {
+            faults.push("grace: 0 is by force: say `force: true`".into());
+        }
+        if with.force && with.grace.is_some() {
+            faults.push("grace: it and `force` exclude each other".into());
+        }
+        if !(1..=pods::PAGE).contains(&with.page) {
+            faults.push(format!("page: from 1 to {}", pods::PAGE));
+        }
+        if with.deadline.0 < Duration::from_secs(1) {
+            faults.push("deadline: it must be at least 1s; a drowning server needs 30s and more".into());
+        }
+        if faults.is_empty() { Ok(Box::new(Ending { object, namespace, with })) } else { Err(faults) }
+    }
+}
+
+impl Step for Ending {
+    fn intent(&self) -> String {
+        let how = match (self.with.force, self.with.grace) {
+            (true, _) => format!("by force: {BY_FORCE}"),
+            (false, Some(seconds)) => format!("each within {seconds} s"),
+            (false, None) => "each within its own grace".into(),
+        };
+        format!("end the pods of {}, {how}", self.object)
+    }
+
+    fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
+        let get = |path: String, times, why: &str| Announced {
+            what: Sends::Get(path),
+            writes: false,
+            times,
+            why: why.into(),
+        };
+        let many = Times::AtMost(pods::PAGES);
+        let pages = |all: &mut Vec<Announced>, path: String, why: &str| {
+            all.push(get(path.clone(), many, why));
+            all.push(get(format!("{path}&continue={}", pods::TOKEN), many, "the pages after the first"));
+        };
+        let namespace = pods::collection(&self.namespace);
+        let mut all = vec![get(self.object.path(), Times::AtMost(3), "sees whose pods it has: its uid and its selector")];
+        if let Some(collection) = between(&self.object) {
+            let selector = if collection.ends_with("jobs") { "" } else { SELECTOR };
+            pages(&mut all, pods::path(&collection, selector, pods::PAGE), "what it made to make its pods (metadata only)");
+        }
+        let own = pods::path(&namespace, SELECTOR, self.with.page);
+        pages(&mut all, own.clone(), "its pods, and that they are its own (metadata only)");
+        if self.with.selector.is_none() {
+            let why = "instead, when it is gone: finds its pods by their controller's name (metadata only)";
+            pages(&mut all, pods::path(&namespace, "", pods::PAGE), why);
+        }
+        if self.with.force {
+            let why = "when it is gone: which volumes its pods use";
+            all.push(get(format!("{namespace}/{POD}"), Times::AtMost(3), why));
+            all.push(Announced {
+                what: Sends::Ask(self.question("it must not run twice").text),
+                writes: false,
+                times: Times::AtMost(1),
+                why: "only for what must not run twice; without a yes its pods get their own grace".into(),
+            });
+        }
+        let mut delete = |force, why: &str| {
+            for path in [pods::at(&own, REVISION), format!("{own}&continue={}", pods::TOKEN)] {
+                all.push(Announced {
+                    what: Sends::Op(Box::new(Op::Kube(self.call(path, force)))),
+                    writes: true,
+                    times: many,
+                    why: why.into(),
+                });
+            }
+        };
+        delete(self.with.force, "ends one page of them");
+        if self.with.force {
+            delete(false, "instead, when force was not wanted after all");
+        }
+        all
+    }
+
+    fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
+        self.look(look).boxed()
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+}
+
+/// What a look at the workload told.
+struct Known {
+    owners: Owners,
+    selector: String,
+    /// What was seen of the workload; `None`: it is gone.
+    workload: Option<Workload>,
+}
+
+impl Ending {
+    async fn look(&self, look: Look<'_>) -> Result<Survey, StepError> {
+        let within = self.with.look_within.0;
+        let known = match kube_object::get(look, &self.object, Accept::Json, within).await? {
+            Seen::There(seen) => {
+                let seen = Workload::read(&self.object, &seen).map_err(StepError::refused)?;
+                let owners = Owners::of(look, &self.object, &seen.uid, &seen.selector, within).await?;
+                Known { owners, selector: seen.selector.clone(), workload: Some(seen) }
+            }
+            Seen::Absent => {
+                let owners = Owners::Named(self.object.clone());
+                let Some(selector) = self.labels_of(look, &owners).await? else {
+                    let what = format!("{} is not there, and no pod of it is left", self.object);
+                    return Ok(Survey::done().saw(what));
+                };
+                Known { owners, selector, workload: None }
+            }
+        };
+        let collection = pods::collection(&self.namespace);
+        let pages = pods::pages(look, &collection, &known.selector, self.with.page, within).await?;
+        if let Some(strangers) = known.owners.strangers(pages.iter().flat_map(|page| &page.items)) {
+            return Err(StepError::Refused {
+                why: format!(
+                    "the selector {} of {} also fits {strangers}: a DELETE by it would end that, too",
+                    known.selector, self.object
+                ),
+                hint: Some(match known.workload {
+                    Some(_) => format!("kubectl get pods -n {} -l '{}' --show-labels", self.namespace, known.selector),
+                    None => "give `selector`, with labels that only the workload's pods have".into(),
+                }),
+            });
+        }
+        self.judge(look, &known, &pages).await
+    }
+
+    /// By which labels the pods of a workload that is gone are found; `None`: none is left.
+    async fn labels_of(&self, look: Look<'_>, owners: &Owners) -> Result<Option<String>, StepError> {
+        if let Some(selector) = &self.with.selector {
+            return Ok(Some(selector.clone()));
+        }
+        let namespace = pods::collection(&self.namespace);
+        let pages = pods::pages(look, &namespace, "", pods::PAGE, self.with.look_within.0).await?;
+        let mut own = pages.iter().flat_map(|page| &page.items).filter(|pod| owners.have(pod)).peekable();
+        if own.peek().is_none() {
+            return Ok(None);
+        }
+        match common_labels(own) {
+            common if common.is_empty() => Err(StepError::Refused {
+                why: format!("{} is gone, and its pods have no label in common by which they could be ended", self.object),
+                hint: Some("give `selector`, or delete the pods by their names".into()),
+            }),
+            common => Ok(Some(workload::labels_text(Some(&json!(common))))),
+        }
+    }
+
+    async fn judge(&self, look: Look<'_>, known: &Known, pages: &[Page]) -> Result<Survey, StepError> {
+        let force = self.with.force && look.history.answer(FORCE) != Some(false);
+        let begun = ended_at(look.history);
+        let new = |pod: &Value| begun.is_some_and(|at| revision(pod).is_some_and(|made| made > at));
+        let left = |pod: &&Value| !ended(pod, force) && !new(pod);
+        let open: Vec<&Page> = pages.iter().filter(|page| page.items.iter().any(|pod| left(&pod))).collect();
+        if open.is_empty() {
+            let pods = pages.iter().flat_map(|page| &page.items);
+            return Ok(self.over(look.history, known, pods.filter(|pod| ended(pod, force) || new(pod)), force));
+        }
+        let count = pages.iter().flat_map(|page| &page.items).filter(left).count();
+        let mut survey = Survey::default();
+        if force && look.history.answer(FORCE).is_none() {
+            let why = match &known.workload {
+                Some(workload) => workload.exclusive.clone(),
+                None => self.exclusive_pods(look, open[0]).await?,
+            };
+            if let Some(why) = why {
+                survey.ask = Some(self.question(&why));
+                return Ok(survey);
+            }
+        }
+        survey.saw.extend(self.warnings(known, count, force));
+        let all = open.len();
+        for (index, page) in open.iter().enumerate() {
+            let of = if all == 1 { String::new() } else { format!(", page {} of {all}", index + 1) };
+            survey.changes.push(self.change(known, &page.again, all - index, &format!("{count} pods{of}"), force));
+        }
+        Ok(survey)
+    }
+
+    /// What has to be said before pods are ended.
+    fn warnings(&self, known: &Known, count: usize, force: bool) -> Vec<String> {
+        let pods = words::count(count, "pod");
+        let how = match (force, self.with.force, self.with.grace) {
+            (true, ..) => format!("by force: {BY_FORCE}"),
+            (false, true, _) => "with their own grace, not by force: that was not agreed to".into(),
+            (false, false, Some(seconds)) => format!("within {seconds} s each"),
+            (false, false, None) => "with their own grace".into(),
+        };
+        let mut all = vec![format!("{pods} of {} with {} are ended {how}", self.object, known.selector)];
+        match &known.workload {
+            Some(_) if workload::owner(&self.object) == Some("CronJob") => all.push(format!(
+                "the Jobs of {} may make new pods in place of those that end, up to their backoffLimit: park or delete them",
+                self.object
+            )),
+            Some(workload) if !workload.at_rest => all.push(format!(
+                "{} is not parked: its controller makes new pods in place of those that end; park it first",
+                self.object
+            )),
+            _ => {}
+        }
+        if let Some(workload) = known.workload.as_ref().filter(|_| force) {
+            all.push(format!("its pods run as the service account {}", workload.service_account));
+        }
+        all
+    }
+
+    /// Nothing is left to send: what may still be said of those that are there.
+    fn over<'a>(
+        &self,
+        history: &History,
+        known: &Known,
+        there: impl Iterator<Item = &'a Value>,
+        force: bool,
+    ) -> Survey {
+        let (ended, new): (Vec<&Value>, Vec<&Value>) = there.partition(|pod| ended(pod, force));
+        let mut survey = Survey::done();
+        if !new.is_empty() {
+            let pods = words::count(new.len(), "pod");
+            survey.saw.push(format!(
+                "{pods} of {} came since and were not ended: park it first, then end its pods again",
+                self.object
+            ));
+        }
+        if !force {
+            if !ended.is_empty() {
+                let pods = words::count(ended.len(), "pod");
+                survey.saw.push(format!("{pods} with {} are ending; their kubelets have not said so yet", known.selector));
+            }
+            return survey;
+        }
+        let Some(first) = ended.first() else { return survey };
+        let finalizers: Vec<&str> =
+            first["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let held = format!(
+            "{} of {} are held in the API by finalizers ({} by {})",
+            words::count(ended.len(), "pod"),
+            self.object,
+            text(first, "/metadata/name"),
+            finalizers.join(", ")
+        );
+        let last = history.changes.iter().filter(|record| record.state == ChangeState::Done).map(|record| record.moved_at);
+        if last.max().is_some_and(|at| history.ago(at) < HELD) {
+            survey.waiting_for = Some(format!("the end of pods: {held}"));
+        } else {
+            survey.saw.push(format!("{held}; all that is left to do is to take these away"));
+        }
+        survey
+    }
+
+    /// Why pods of a workload that is gone must not be forgotten: one of them is read.
+    async fn exclusive_pods(&self, look: Look<'_>, page: &Page) -> Result<Option<String>, StepError> {
+        let unseen = "it is gone, and what its pods need could not be seen".to_owned();
+        let Some(name) = page.items.first().map(|pod| text(pod, "/metadata/name")) else { return Ok(Some(unseen)) };
+        let pod = ObjectRef {
+            group: String::new(),
+            version: "v1".into(),
+            plural: "pods".into(),
+            namespace: Some(self.namespace.clone()),
+            name: name.to_owned(),
+        };
+        Ok(match kube_object::get(look, &pod, Accept::Json, self.with.look_within.0).await? {
+            Seen::There(seen) => exclusive(&self.object, &seen["spec"]),
+            Seen::Absent => Some(unseen),
+        })
+    }
+
+    fn question(&self, why: &str) -> Question {
+        Question {
+            id: FORCE.into(),
+            text: format!(
+                "{}: {why}. By force {BY_FORCE}. End its pods by force all the same? If not, they get their own grace.",
+                self.object
+            ),
+            typed: Some(self.object.name.clone()),
+            unattended: false,
+        }
+    }
+
+    fn call(&self, path: String, force: bool) -> KubeCall {
+        let mut options = json!({"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"});
+        if let Some(seconds) = if force { Some(0) } else { self.with.grace } {
+            options["gracePeriodSeconds"] = json!(seconds);
+        }
+        KubeCall {
+            method: Method::Delete,
+            path,
+            content_type: "application/json".into(),
+            body: Body::Json(options),
+            // A second one does no harm, but it is dear: never two of them at a time.
+            idempotent: false,
+            already: Vec::new(),
+            holds: None,
+        }
+    }
+
+    fn change(&self, known: &Known, path: &str, left: usize, which: &str, force: bool) -> Change {
+        let grace = match (force, self.with.grace) {
+            (true, _) => " --grace-period=0 --force".to_owned(),
+            (false, Some(seconds)) => format!(" --grace-period={seconds}"),
+            (false, None) => String::new(),
+        };
+        Change {
+            // The same page has the same key at every look, and what is done has none.
+            key: format!("{KEY}-{left}"),
+            op: Op::Kube(self.call(path.to_owned(), force)),
+            guard: format!(
+                "only pods that the list saw: it is sent at the list's revision, where all pods with {} belonged to {}; \
+                 a later pod of the same name (a StatefulSet's) is not told from the one before",
+                known.selector, self.object
+            ),
+            inverse: Inverse::NotNeeded(format!(
+                "pods come back with their workload: what parked or deleted {} puts it back by its own undo",
+                self.object
+            )),
+            because: format!("the pods of {} are to end ({which})", self.object),
+            by_hand: format!(
+                "kubectl delete pods -n {} -l '{}' --wait=false{grace}",
+                self.namespace, known.selector
+            ),
+            deadline_secs: self.with.deadline.0.as_secs().max(1),
+            keep: Keep::Nothing,
+        }
+    }
+}
+
+/// Nothing more can be done about it: it is ending, and by force nothing but a finalizer holds it.
+fn ended(pod: &Value, force: bool) -> bool {
+    pods::going(pod) && (!force || pod.pointer("/metadata/deletionGracePeriodSeconds") == Some(&json!(0)))
+}
+
+fn revision(object: &Value) -> Option<u64> {
+    text(object, "/metadata/resourceVersion").parse().ok()
+}
+
+/// The revision of the list whose pages were all ended: what is there and was made or changed since was not there then,
+/// because all that was there is ending now.
+fn ended_at(history: &History) -> Option<u64> {
+    let path = |record: &crate::journal::ChangeRecord| match &record.change.op {
+        Op::Kube(call) => pods::revision_of(&call.path),
+        _ => None,
+    };
+    let (first, at) = history.changes.iter().rev().find_map(|record| Some((record.id, path(record)?)))?;
+    let last = history.last(&format!("{KEY}-1"))?;
+    (last.state == ChangeState::Done && last.id >= first).then_some(at)
+}

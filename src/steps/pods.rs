@@ -1,0 +1,172 @@
+//! Looking at the pods that have some labels: how many there are, and whose.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::kube_object::{self, text};
+use super::{Look, StepError};
+
+/// Pods of one page of a list.
+pub(super) const PAGE: u32 = 500;
+/// Pages that one look reads at most.
+pub(super) const PAGES: u32 = 40;
+/// Stands in the plan for the token that leads to the next page.
+pub(super) const TOKEN: &str = "<token of the page before>";
+
+/// How many pods of a selector are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Left {
+    /// So many, on the one page that was read.
+    pub(super) pods: usize,
+    /// So many of them are being deleted.
+    pub(super) going: usize,
+    /// There are more than fit on the page.
+    pub(super) more: bool,
+}
+
+impl Left {
+    fn read(list: &Value) -> Self {
+        let going = items(list).iter().filter(|pod| going(pod)).count();
+        Self { pods: items(list).len(), going, more: next(list).is_some() }
+    }
+}
+
+/// How many pods of a selector are left: one list of one page of metadata.
+///
+/// # Errors
+/// When nothing answered `within` that time, or the answer is no list.
+pub(super) async fn pods_left(
+    look: Look<'_>,
+    namespace: &str,
+    selector: &str,
+    limit: u32,
+    within: Duration,
+) -> Result<Left, StepError> {
+    let path = path(&collection(namespace), selector, limit);
+    let list = kube_object::list(look, &path, within).await?;
+    Ok(Left::read(&list))
+}
+
+/// One page of a list, as metadata.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Page {
+    /// What stands on it.
+    pub(super) items: Vec<Value>,
+    /// The path and query that lead to the very same objects again, whatever came since: at the revision of the list.
+    pub(super) again: String,
+}
+
+/// All pages of a list, at one revision.
+///
+/// # Errors
+/// When one of them could not be read, or there are too many.
+pub(super) async fn pages(
+    look: Look<'_>,
+    collection: &str,
+    selector: &str,
+    limit: u32,
+    within: Duration,
+) -> Result<Vec<Page>, StepError> {
+    let base = path(collection, selector, limit);
+    let (mut pages, mut token): (Vec<Page>, Option<String>) = (Vec::new(), None);
+    loop {
+        if pages.len() >= PAGES as usize {
+            let most = u64::from(limit) * u64::from(PAGES);
+            let what = if selector.is_empty() { String::new() } else { format!(" with {selector}") };
+            return Err(StepError::Refused {
+                why: format!("there are more than {most} objects{what} in {collection}: they are not looked through"),
+                hint: Some("give `selector`, with labels that only the workload's pods have".into()),
+            });
+        }
+        let path = token.map_or_else(|| base.clone(), |token| format!("{base}&continue={}", encode(&token)));
+        let list = kube_object::list(look, &path, within).await?;
+        let again = if pages.is_empty() { at(&base, text(&list, "/metadata/resourceVersion")) } else { path };
+        pages.push(Page { items: items(&list).to_vec(), again });
+        token = next(&list).map(str::to_owned);
+        if token.is_none() {
+            return Ok(pages);
+        }
+    }
+}
+
+/// The path of a namespace's pods.
+pub(super) fn collection(namespace: &str) -> String {
+    format!("/api/v1/namespaces/{namespace}/pods")
+}
+
+/// The path and query of a list; with an empty selector all of it.
+pub(super) fn path(collection: &str, selector: &str, limit: u32) -> String {
+    let selector = match selector {
+        "" => String::new(),
+        // As the plan shows what only a look can know.
+        shown if shown.starts_with('<') => format!("labelSelector={shown}&"),
+        selector => format!("labelSelector={}&", encode(selector)),
+    };
+    format!("{collection}?{selector}limit={limit}")
+}
+
+/// A path and query at one revision of everything.
+pub(super) fn at(path: &str, revision: &str) -> String {
+    format!("{path}&resourceVersion={revision}&resourceVersionMatch=Exact")
+}
+
+/// The revision that a path was read at, when it says it.
+pub(super) fn revision_of(path: &str) -> Option<u64> {
+    path.split(['?', '&']).find_map(|one| one.strip_prefix("resourceVersion="))?.parse().ok()
+}
+
+/// Is it being deleted?
+pub(super) fn going(object: &Value) -> bool {
+    object.pointer("/metadata/deletionTimestamp").is_some()
+}
+
+/// An empty list of metadata comes as `"items": null`.
+fn items(list: &Value) -> &[Value] {
+    list["items"].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn next(list: &Value) -> Option<&str> {
+    list.pointer("/metadata/continue").and_then(Value::as_str).filter(|token| !token.is_empty())
+}
+
+/// Percent-encodes all that may not stand in the value of a query.
+fn encode(text: &str) -> String {
+    let one = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_selector_cannot_leave_its_place_in_the_query() {
+        assert_eq!(
+            path(&collection("telemetry"), "app in (a,b)&limit=9", 50),
+            "/api/v1/namespaces/telemetry/pods?labelSelector=app%20in%20%28a%2Cb%29%26limit%3D9&limit=50"
+        );
+    }
+
+    #[test]
+    fn the_revision_of_a_page_is_read_from_its_path() {
+        let page = path(&collection("telemetry"), "app=a", 50);
+        assert_eq!(revision_of(&at(&page, "117")), Some(117));
+        assert_eq!(revision_of(&format!("{page}&continue=x")), None);
+    }
+
+    #[test]
+    fn pods_are_counted_with_those_that_are_going() {
+        let pod = json!({"metadata": {}});
+        let going = json!({"metadata": {"deletionTimestamp": "2025-01-01T00:00:00Z"}});
+        let list = json!({"metadata": {"continue": "x"}, "items": [pod, going]});
+        assert_eq!(Left::read(&list), Left { pods: 2, going: 1, more: true });
+        let none = json!({"kind": "PartialObjectMetadataList", "metadata": {}, "items": null});
+        assert_eq!(Left::read(&none), Left { pods: 0, going: 0, more: false });
+    }
+}
