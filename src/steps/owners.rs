@@ -34,9 +34,10 @@ impl Owners {
         // What a CronJob says of its pods' labels need not be true of its Jobs.
         let selector = if owner(object) == Some("CronJob") { "" } else { selector };
         let pages = pods::pages(look, &collection, selector, pods::PAGE, within).await?;
-        let made = pages.iter().flat_map(|page| &page.items).filter(|one| {
-            controller(one).is_some_and(|reference| text(reference, "/uid") == uid)
-        });
+        let made = pages
+            .iter()
+            .flat_map(|page| &page.items)
+            .filter(|one| controller(one).is_some_and(|reference| text(reference, "/uid") == uid));
         Ok(Self::Uids(made.map(|one| text(one, "/metadata/uid").to_owned()).collect()))
     }
 

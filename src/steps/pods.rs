@@ -10,7 +10,7 @@ use super::{Look, StepError};
 /// Pods of one page of a list.
 pub(super) const PAGE: u32 = 500;
 /// Pages that one look reads at most.
-pub(super) const PAGES: u32 = 40;
+pub(super) const PAGES: u32 = 20;
 /// Stands in the plan for the token that leads to the next page.
 pub(super) const TOKEN: &str = "<token of the page before>";
 
@@ -76,7 +76,9 @@ pub(super) async fn pages(
             let what = if selector.is_empty() { String::new() } else { format!(" with {selector}") };
             return Err(StepError::Refused {
                 why: format!("there are more than {most} objects{what} in {collection}: they are not looked through"),
-                hint: Some("give `selector`, with labels that only the workload's pods have".into()),
+                hint: Some(
+                    "give `selector`, with labels that only the workload's pods have, or a larger `page`".into(),
+                ),
             });
         }
         let path = token.map_or_else(|| base.clone(), |token| format!("{base}&continue={}", encode(&token)));

@@ -35,6 +35,12 @@ fn what_makes_no_sense_is_refused() {
     refused("delete", json!({"object": "ds/a/b", "deadline": "0s"}), "deadline");
     refused("delete", json!({"object": "ds/a/b", "froce": true}), "froce");
     refused("park", json!({"object": "cm/a/b"}), "configmaps cannot be parked");
+    refused("end-pods", json!({"workload": "cm/a/b"}), "configmaps make no pods");
+    refused("end-pods", json!({"workload": "ds/a"}), "workload: \"ds/a\" needs a namespace");
+    refused("end-pods", json!({"workload": "ds/a/b", "selector": "!x"}), "selector: \"!x\" asks for no label");
+    refused("end-pods", json!({"workload": "ds/a/b", "grace": 0}), "say `force: true`");
+    refused("end-pods", json!({"workload": "ds/a/b", "grace": 1, "force": true}), "exclude each other");
+    refused("end-pods", json!({"workload": "ds/a/b", "page": 501}), "page: from 1 to 500");
     refused("confirm", json!({"question": ""}), "question");
     refused("confirm", json!({"question": "?", "typed": "yes "}), "typed");
     refused("probe", json!({"within": "0s"}), "within");

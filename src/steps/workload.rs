@@ -56,7 +56,8 @@ impl Workload {
             Some("ReplicationController") => ("/spec/template", labels_text(seen.pointer("/spec/selector"))),
             Some(_) => ("/spec/template", selector_text(&seen["spec"]["selector"])?),
         };
-        narrow(&selector).map_err(|why| format!("the pods of {object} cannot be told from others by their labels: {why}"))?;
+        narrow(&selector)
+            .map_err(|why| format!("the pods of {object} cannot be told from others by their labels: {why}"))?;
         let template = seen.pointer(template).unwrap_or(&Value::Null);
         let account = text(template, "/spec/serviceAccountName");
         Ok(Self {
@@ -88,7 +89,8 @@ pub(super) fn exclusive(object: &ObjectRef, spec: &Value) -> Option<String> {
     if owner(object) == Some("StatefulSet") {
         return Some("it is a StatefulSet: two pods of one identity must never run at a time".into());
     }
-    let kinds = |volume: &Value| -> Vec<String> { volume.as_object().into_iter().flat_map(Map::keys).cloned().collect() };
+    let kinds =
+        |volume: &Value| -> Vec<String> { volume.as_object().into_iter().flat_map(Map::keys).cloned().collect() };
     let volumes = spec["volumes"].as_array().into_iter().flatten();
     let mut alone = volumes.flat_map(|volume| kinds(volume).into_iter().map(move |kind| (kind, text(volume, "/name"))));
     let (kind, name) = alone.find(|(kind, _)| kind != "name" && !SHARED_VOLUMES.contains(&kind.as_str()))?;
@@ -112,7 +114,8 @@ fn selector_text(selector: &Value) -> Result<String, String> {
     let mut all: Vec<String> = if labels.is_empty() { Vec::new() } else { vec![labels] };
     for expression in selector["matchExpressions"].as_array().into_iter().flatten() {
         let key = text(expression, "/key");
-        let values: Vec<&str> = expression["values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let values: Vec<&str> =
+            expression["values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let values = values.join(",");
         all.push(match text(expression, "/operator") {
             "In" => format!("{key} in ({values})"),

@@ -1,5 +1,7 @@
 //! The live world against a real control plane: what the API server's own audit log says that we sent.
 
+mod end_pods;
+
 use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,6 +26,9 @@ fn main() -> ExitCode {
         test("a_server_with_a_foreign_certificate_gets_no_request", foreign_server),
         test("a_server_that_restarts_is_written_to_once_it_is_back", restart),
         test("with_its_only_name_server_dead_no_name_is_asked_for", without_names),
+        test("the_pods_of_one_workload_are_ended_in_one_request_and_their_tokens_with_them", end_pods::ended),
+        test("pods_are_ended_page_by_page_at_the_revision_of_the_list", end_pods::paged),
+        test("pods_of_others_are_told_apart_and_pods_of_what_is_gone_are_found", end_pods::told_apart),
         test("a_dead_session_is_replaced_for_looks_and_lost_writes_are_unknown", sessions),
     ])
 }

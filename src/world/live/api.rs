@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Links, one_line};
-use crate::change::{KubeCall, Outcome, Part, Target};
+use crate::change::{KubeCall, Method, Outcome, Part, Target};
 use crate::host::script::quote;
 use crate::kit::{ApiServer, Host};
 use crate::link::api::{ApiRequest, Conclusion, End, Kind, Reply, Tried};
@@ -49,10 +49,12 @@ impl Links {
         let Some(body) = call.body.bytes() else {
             return Outcome::Failed("not sent: the body kept beside the journal is not at hand".into());
         };
+        // The DELETE of a collection answers with everything that it deleted; its metadata is long enough.
+        let collection = call.method == Method::Delete && call.path.contains('?');
         let request = ApiRequest {
             method: call.method.as_str(),
             path: call.path.clone(),
-            accept: Accept::Json.header(),
+            accept: if collection { Accept::MetadataList } else { Accept::Json }.header(),
             content_type: call.content_type.clone(),
             body: body.into(),
             writes: true,

@@ -1,5 +1,7 @@
 //! `end-pods`: the pods of one workload, ended through the API in bounded requests.
 
+mod ending;
+
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -8,33 +10,24 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use self::ending::{BY_FORCE, FORCE, KEY, ended};
 use super::kube_object::{self, Seen, text};
 use super::owners::{Owners, between, common_labels};
 use super::pods::{self, Page};
 use super::workload::{self, Workload, exclusive};
 use super::{
-    Announced, History, Kind, Look, ObjectRef, Question, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
+    Announced, History, Kind, Look, ObjectRef, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
 };
-use crate::change::{Body, Change, Inverse, Keep, KubeCall, Method, Op, Target};
+use crate::change::{Op, Target};
 use crate::duration::HumanDuration;
-use crate::journal::ChangeState;
+use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
-use crate::words;
 use crate::world::Accept;
 
-/// Every page's DELETE has a key of its own: this, and how many pages were left to be sent.
-const KEY: &str = "end-pods";
-const FORCE: &str = "force";
-/// How long pods that only their finalizers hold are waited for.
-const HELD: Duration = Duration::from_secs(30);
 /// Stand in the plan for what only a look can know.
 const SELECTOR: &str = "<selector of the workload>";
 const REVISION: &str = "<revision of the list>";
 const POD: &str = "<one of its pods>";
-
-/// What by force means for a node that hears nothing.
-const BY_FORCE: &str = "the API forgets them at once, their containers run on until their kubelets hear of it, and tokens \
-                        that are bound to them are refused from then on";
 
 /// The kind.
 pub(super) struct EndPods;
@@ -108,7 +101,7 @@ impl Kind for EndPods {
          that may not be mounted twice (any claim), force needs the workload's name typed; without it, and with --yes, \
          the pods get their own grace. Park the workload first: pods that its controller makes meanwhile are said, not \
          chased. A workload that is gone already: its pods are found by the name of their controller in a list of the \
-         whole namespace (40 pages at most; beyond, give `selector`), and ended by the labels they have in common, when \
+         whole namespace (20 pages at most; beyond, give `selector`), and ended by the labels they have in common, when \
          no other pod has them; one of the pods is read for its volumes. Nothing has to be undone: the pods come back \
          with their workload."
     }
@@ -169,16 +162,21 @@ impl Step for Ending {
             times,
             why: why.into(),
         };
-        let many = Times::AtMost(pods::PAGES);
+        let (looks, rest) = (Times::AtMost(10), pods::PAGES - 1);
         let pages = |all: &mut Vec<Announced>, path: String, why: &str| {
-            all.push(get(path.clone(), many, why));
-            all.push(get(format!("{path}&continue={}", pods::TOKEN), many, "the pages after the first"));
+            all.push(get(path.clone(), looks, why));
+            let path = format!("{path}&continue={}", pods::TOKEN);
+            all.push(get(path, Times::AtMost(2 * rest), "the pages after the first, at each look"));
         };
         let namespace = pods::collection(&self.namespace);
-        let mut all = vec![get(self.object.path(), Times::AtMost(3), "sees whose pods it has: its uid and its selector")];
+        let mut all = vec![get(self.object.path(), looks, "sees whose pods it has: its uid and its selector")];
         if let Some(collection) = between(&self.object) {
             let selector = if collection.ends_with("jobs") { "" } else { SELECTOR };
-            pages(&mut all, pods::path(&collection, selector, pods::PAGE), "what it made to make its pods (metadata only)");
+            pages(
+                &mut all,
+                pods::path(&collection, selector, pods::PAGE),
+                "what it made to make its pods (metadata only)",
+            );
         }
         let own = pods::path(&namespace, SELECTOR, self.with.page);
         pages(&mut all, own.clone(), "its pods, and that they are its own (metadata only)");
@@ -197,11 +195,14 @@ impl Step for Ending {
             });
         }
         let mut delete = |force, why: &str| {
-            for path in [pods::at(&own, REVISION), format!("{own}&continue={}", pods::TOKEN)] {
+            for (path, times) in [
+                (pods::at(&own, REVISION), Times::AtMost(3)),
+                (format!("{own}&continue={}", pods::TOKEN), Times::AtMost(rest)),
+            ] {
                 all.push(Announced {
                     what: Sends::Op(Box::new(Op::Kube(self.call(path, force)))),
                     writes: true,
-                    times: many,
+                    times,
                     why: why.into(),
                 });
             }
@@ -278,7 +279,10 @@ impl Ending {
         }
         match common_labels(own) {
             common if common.is_empty() => Err(StepError::Refused {
-                why: format!("{} is gone, and its pods have no label in common by which they could be ended", self.object),
+                why: format!(
+                    "{} is gone, and its pods have no label in common by which they could be ended",
+                    self.object
+                ),
                 hint: Some("give `selector`, or delete the pods by their names".into()),
             }),
             common => Ok(Some(workload::labels_text(Some(&json!(common))))),
@@ -316,76 +320,6 @@ impl Ending {
         Ok(survey)
     }
 
-    /// What has to be said before pods are ended.
-    fn warnings(&self, known: &Known, count: usize, force: bool) -> Vec<String> {
-        let pods = words::count(count, "pod");
-        let how = match (force, self.with.force, self.with.grace) {
-            (true, ..) => format!("by force: {BY_FORCE}"),
-            (false, true, _) => "with their own grace, not by force: that was not agreed to".into(),
-            (false, false, Some(seconds)) => format!("within {seconds} s each"),
-            (false, false, None) => "with their own grace".into(),
-        };
-        let mut all = vec![format!("{pods} of {} with {} are ended {how}", self.object, known.selector)];
-        match &known.workload {
-            Some(_) if workload::owner(&self.object) == Some("CronJob") => all.push(format!(
-                "the Jobs of {} may make new pods in place of those that end, up to their backoffLimit: park or delete them",
-                self.object
-            )),
-            Some(workload) if !workload.at_rest => all.push(format!(
-                "{} is not parked: its controller makes new pods in place of those that end; park it first",
-                self.object
-            )),
-            _ => {}
-        }
-        if let Some(workload) = known.workload.as_ref().filter(|_| force) {
-            all.push(format!("its pods run as the service account {}", workload.service_account));
-        }
-        all
-    }
-
-    /// Nothing is left to send: what may still be said of those that are there.
-    fn over<'a>(
-        &self,
-        history: &History,
-        known: &Known,
-        there: impl Iterator<Item = &'a Value>,
-        force: bool,
-    ) -> Survey {
-        let (ended, new): (Vec<&Value>, Vec<&Value>) = there.partition(|pod| ended(pod, force));
-        let mut survey = Survey::done();
-        if !new.is_empty() {
-            let pods = words::count(new.len(), "pod");
-            survey.saw.push(format!(
-                "{pods} of {} came since and were not ended: park it first, then end its pods again",
-                self.object
-            ));
-        }
-        if !force {
-            if !ended.is_empty() {
-                let pods = words::count(ended.len(), "pod");
-                survey.saw.push(format!("{pods} with {} are ending; their kubelets have not said so yet", known.selector));
-            }
-            return survey;
-        }
-        let Some(first) = ended.first() else { return survey };
-        let finalizers: Vec<&str> =
-            first["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let held = format!(
-            "{} of {} are held in the API by finalizers ({} by {})",
-            words::count(ended.len(), "pod"),
-            self.object,
-            text(first, "/metadata/name"),
-            finalizers.join(", ")
-        );
-        let last = history.changes.iter().filter(|record| record.state == ChangeState::Done).map(|record| record.moved_at);
-        if last.max().is_some_and(|at| history.ago(at) < HELD) {
-            survey.waiting_for = Some(format!("the end of pods: {held}"));
-        } else {
-            survey.saw.push(format!("{held}; all that is left to do is to take these away"));
-        }
-        survey
-    }
-
     /// Why pods of a workload that is gone must not be forgotten: one of them is read.
     async fn exclusive_pods(&self, look: Look<'_>, page: &Page) -> Result<Option<String>, StepError> {
         let unseen = "it is gone, and what its pods need could not be seen".to_owned();
@@ -402,69 +336,6 @@ impl Ending {
             Seen::Absent => Some(unseen),
         })
     }
-
-    fn question(&self, why: &str) -> Question {
-        Question {
-            id: FORCE.into(),
-            text: format!(
-                "{}: {why}. By force {BY_FORCE}. End its pods by force all the same? If not, they get their own grace.",
-                self.object
-            ),
-            typed: Some(self.object.name.clone()),
-            unattended: false,
-        }
-    }
-
-    fn call(&self, path: String, force: bool) -> KubeCall {
-        let mut options = json!({"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"});
-        if let Some(seconds) = if force { Some(0) } else { self.with.grace } {
-            options["gracePeriodSeconds"] = json!(seconds);
-        }
-        KubeCall {
-            method: Method::Delete,
-            path,
-            content_type: "application/json".into(),
-            body: Body::Json(options),
-            // A second one does no harm, but it is dear: never two of them at a time.
-            idempotent: false,
-            already: Vec::new(),
-            holds: None,
-        }
-    }
-
-    fn change(&self, known: &Known, path: &str, left: usize, which: &str, force: bool) -> Change {
-        let grace = match (force, self.with.grace) {
-            (true, _) => " --grace-period=0 --force".to_owned(),
-            (false, Some(seconds)) => format!(" --grace-period={seconds}"),
-            (false, None) => String::new(),
-        };
-        Change {
-            // The same page has the same key at every look, and what is done has none.
-            key: format!("{KEY}-{left}"),
-            op: Op::Kube(self.call(path.to_owned(), force)),
-            guard: format!(
-                "only pods that the list saw: it is sent at the list's revision, where all pods with {} belonged to {}; \
-                 a later pod of the same name (a StatefulSet's) is not told from the one before",
-                known.selector, self.object
-            ),
-            inverse: Inverse::NotNeeded(format!(
-                "pods come back with their workload: what parked or deleted {} puts it back by its own undo",
-                self.object
-            )),
-            because: format!("the pods of {} are to end ({which})", self.object),
-            by_hand: format!(
-                "kubectl delete pods -n {} -l '{}' --wait=false{grace}",
-                self.namespace, known.selector
-            ),
-            deadline_secs: self.with.deadline.0.as_secs().max(1),
-            keep: Keep::Nothing,
-        }
-    }
-}
-
-/// Nothing more can be done about it: it is ending, and by force nothing but a finalizer holds it.
-fn ended(pod: &Value, force: bool) -> bool {
-    pods::going(pod) && (!force || pod.pointer("/metadata/deletionGracePeriodSeconds") == Some(&json!(0)))
 }
 
 fn revision(object: &Value) -> Option<u64> {
@@ -474,7 +345,7 @@ fn revision(object: &Value) -> Option<u64> {
 /// The revision of the list whose pages were all ended: what is there and was made or changed since was not there then,
 /// because all that was there is ending now.
 fn ended_at(history: &History) -> Option<u64> {
-    let path = |record: &crate::journal::ChangeRecord| match &record.change.op {
+    let path = |record: &ChangeRecord| match &record.change.op {
         Op::Kube(call) => pods::revision_of(&call.path),
         _ => None,
     };
