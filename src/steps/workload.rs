@@ -140,10 +140,10 @@ pub(super) fn narrow(selector: &str) -> Result<(), String> {
         let one = one.trim();
         !one.is_empty() && !one.starts_with('!') && !one.contains("!=") && !one.contains(" notin")
     };
-    match requirements(selector).iter().any(|one| asks(&one.as_str())) {
-        true => Ok(()),
-        false => Err(format!("{selector:?} asks for no label and would fit nearly every pod of the namespace")),
+    if requirements(selector).iter().any(|one| asks(&one.as_str())) {
+        return Ok(());
     }
+    Err(format!("{selector:?} asks for no label and would fit nearly every pod of the namespace"))
 }
 
 /// A selector's requirements: cut at the commas that stand in no parentheses.

@@ -304,7 +304,9 @@ fn the_pods_of_a_workload_that_is_gone_are_found_by_its_name() {
         for (more, gets) in [(json!({}), 3), (json!({"selector": "app in (collector),!x"}), 2)] {
             let bench = bench(with(COLLECTOR, more));
             bench.fake.objects("east", |o| {
-                o.edit(&pod_path("collector", 2), |pod| pod["metadata"]["labels"]["hash"] = json!("2"));
+                for (n, hash) in [(1, "a"), (2, "b")] {
+                    o.edit(&pod_path("collector", n), |pod| pod["metadata"]["labels"]["hash"] = json!(hash));
+                }
                 o.remove(DS_PARKED);
             });
             let report = bench.run().await;
