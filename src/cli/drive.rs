@@ -114,7 +114,7 @@ pub(super) async fn undo(app: &App<'_>, writer: Writer, run: &Run, chosen: &Chos
     let operator = operator(app, answers, None);
     if stands > 0 {
         let text = format!("Take back {} of run {}?", crate::words::count(stands, "change"), run.header.run);
-        let question = Question { id: "undo".into(), text, typed: None, unattended: true };
+        let question = Question { id: "undo".into(), text, typed: None, unattended: true, otherwise: None };
         if operator.ask(&question).await != Some(true) {
             return Err(Failure::new(Class::Declined, "the operator said no; nothing was taken back"));
         }

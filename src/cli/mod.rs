@@ -21,6 +21,7 @@ mod park;
 mod plan;
 mod probe;
 mod resume;
+mod revoke;
 mod run;
 mod runbook;
 mod runs;
@@ -80,6 +81,7 @@ enum Verb {
     Delete(delete::Delete),
     Park(park::Park),
     EndPods(end_pods::EndPods),
+    Revoke(revoke::Revoke),
     Probe(probe::Probe),
     ScaleApiserver(scale_apiserver::ScaleApiserver),
     Kit(kit::Kit),
@@ -130,6 +132,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Delete(verb) => verb.run(app),
         Verb::Park(verb) => verb.run(app),
         Verb::EndPods(verb) => verb.run(app),
+        Verb::Revoke(verb) => verb.run(app),
         Verb::Probe(verb) => verb.run(app),
         Verb::ScaleApiserver(verb) => verb.run(app),
         Verb::Kit(verb) => verb.run(app),

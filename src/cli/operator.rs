@@ -55,7 +55,9 @@ impl AtTerminal {
         let explain = self.explained.as_ref().filter(|_| question.id == "plan");
         loop {
             let choice = match (&question.typed, explain) {
-                (Some(word), None) => format!("type {word} to go on, no to stop"),
+                (Some(word), None) => {
+                    format!("type {word} to go on, no {}", question.otherwise.as_deref().unwrap_or("to stop"))
+                }
                 (Some(word), Some(_)) => format!("type {word} to go on, no, explain"),
                 (None, None) => "yes/no".into(),
                 (None, Some(_)) => "yes/no/explain".into(),

@@ -71,7 +71,8 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
 }
 
 /// Takes back what stands on one cluster. Goes on past what is stuck, and says so at the end; but what the same step did
-/// there before stays, because a second try may need it (the kept copy of a manifest that is still in place).
+/// there before stays, because a second try may need it (the kept copy of a manifest that is still in place). Objects of
+/// the API do not need one another.
 pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consent) -> Result<UndoEnd, JournalLost> {
     if !consent.covers(&engine.record.run().header.plan) {
         return Ok(UndoEnd { class: Some(Class::Bug), why: "the consent was given to another plan".into() });
@@ -80,13 +81,13 @@ pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consen
     let run = engine.mark.run.clone();
     engine.events.hear(Event::UndoStarted { run, changes: standing.len() });
     let (mut undone, mut stuck, mut open, mut left) = (0, Vec::new(), Vec::new(), 0);
-    let (mut held, mut kept) = (Vec::new(), 0);
+    let (mut held, mut kept): (Vec<&ChangeRecord>, usize) = (Vec::new(), 0);
     for (position, record) in standing.iter().enumerate() {
         if engine.cancel.level() >= Stop::Soon {
             left = standing.len() - position;
             break;
         }
-        if held.contains(&(record.step, &record.target)) {
+        if held.iter().any(|held| needs(held, record)) {
             kept += 1;
             continue;
         }
@@ -94,11 +95,11 @@ pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consen
         match take_back(engine, record).await? {
             Back::Undone(_) => undone += 1,
             Back::Stuck(why) => {
-                held.push((record.step, &record.target));
+                held.push(record);
                 stuck.push(format!("{what}: {why}"));
             }
             Back::Unknown(why) => {
-                held.push((record.step, &record.target));
+                held.push(record);
                 open.push(format!("{what}: {why}"));
             }
         }
@@ -124,6 +125,23 @@ pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consen
         _ => Some(Class::Interrupted),
     };
     Ok(UndoEnd { class, why: why.join("; ") })
+}
+
+/// Whether taking back the one that is stuck may need what the other left.
+fn needs(stuck: &ChangeRecord, other: &ChangeRecord) -> bool {
+    let apart = matches!((object(stuck), object(other)), (Some(one), Some(other)) if one != other);
+    stuck.step == other.step && stuck.target == other.target && !apart
+}
+
+/// The object of the API that an inverse is about.
+fn object(record: &ChangeRecord) -> Option<&str> {
+    match &record.change.inverse {
+        Inverse::By(op) => match &**op {
+            Op::Kube(KubeCall { holds: Some(holds), .. }) => Some(&holds.path),
+            _ => None,
+        },
+        Inverse::NotNeeded(_) | Inverse::Impossible(_) => None,
+    }
 }
 
 /// Takes one change back, and writes down what came of it. An unknown outcome stays `Undoing` in the journal, which

@@ -25,6 +25,7 @@ impl Consent {
             text: format!("Run this plan ({})?", crate::change::short_hash(&plan.digest)),
             typed: plan.runbook.typed_consent.clone(),
             unattended: true,
+            otherwise: None,
         };
         let yes = operator.ask(&question).await?;
         yes.then(|| Self { digest: plan.digest.clone() })

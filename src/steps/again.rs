@@ -39,6 +39,7 @@ pub(super) fn before(history: &History, key: &str, idempotent: bool, what: &str)
             id,
             typed: None,
             unattended: false,
+            otherwise: None,
         })),
     }
 }

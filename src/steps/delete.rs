@@ -12,11 +12,10 @@ use super::kube_object::{self, Seen, text};
 use super::{
     Announced, Kind, Look, ObjectRef, Question, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
 };
-use crate::change::{Blob, Body, Change, Holds, Inverse, Keep, KubeCall, Method, Op, Target};
+use crate::change::{Body, Change, Inverse, Keep, KubeCall, Method, Op, Target};
 use crate::duration::HumanDuration;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
-use crate::saved;
 use crate::world::Accept;
 
 const KEY: &str = "delete";
@@ -130,7 +129,8 @@ impl Kind for Delete {
     fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
         let with: Params = params(with)?;
         let object = ObjectRef::parse(&with.object, with.namespace.as_deref());
-        let mut faults: Vec<String> = object.as_ref().err().map(|fault| format!("object: {fault}")).into_iter().collect();
+        let mut faults: Vec<String> =
+            object.as_ref().err().map(|fault| format!("object: {fault}")).into_iter().collect();
         if with.deadline.0 < Duration::from_secs(1) {
             faults.push("deadline: it must be at least 1s; a drowning server needs 30s and more".into());
         }
@@ -231,6 +231,7 @@ impl Deletion {
             ),
             typed: None,
             unattended: false,
+            otherwise: None,
         }
     }
 
@@ -248,7 +249,7 @@ impl Deletion {
         }
         let mut survey = Survey::change(self.change(Some(uid), self.put_back(object)));
         survey.saw.extend(kube_object::comes_back(&self.object, object));
-        survey.saw.extend(self.without_owner(object));
+        survey.saw.extend(kube_object::without_owner(&self.object, object));
         Ok(survey)
     }
 
@@ -274,12 +275,6 @@ impl Deletion {
         }
         let inverse = if self.with.save { self.put_back(&object) } else { self.unsaved("save: false") };
         Ok(Survey::change(self.change(Some(uid), inverse)))
-    }
-
-    /// What undo will not restore.
-    fn without_owner(&self, object: &Value) -> Option<String> {
-        let owned = object.pointer("/metadata/ownerReferences").and_then(Value::as_array).is_some_and(|all| !all.is_empty());
-        owned.then(|| format!("undo would put {} back without its owner: nobody can know now whether it will be there", self.object))
     }
 
     fn going(&self, object: &Value, since: &str) -> String {
@@ -323,10 +318,8 @@ impl Deletion {
         Change {
             key: KEY.into(),
             op: Op::Kube(call),
-            guard: uid.map_or_else(
-                || "none: by name only".into(),
-                |uid| format!("{} still has uid {uid}", self.object),
-            ),
+            guard: uid
+                .map_or_else(|| "none: by name only".into(), |uid| format!("{} still has uid {uid}", self.object)),
             inverse,
             because: format!("{} is to be gone", self.object),
             by_hand,
@@ -344,24 +337,7 @@ impl Deletion {
         if matches!(self.object.plural.as_str(), "namespaces" | "customresourcedefinitions") {
             return Inverse::Impossible(format!("all that was in {} went with it", self.object));
         }
-        let Ok(bytes) = serde_json::to_vec(&saved::cleaned(object)) else {
-            return self.unsaved("it could not be encoded");
-        };
-        Inverse::By(Box::new(Op::Kube(KubeCall {
-            method: Method::Post,
-            path: self.object.collection(),
-            content_type: "application/json".into(),
-            body: Body::Saved(Blob::new(bytes)),
-            // There is one object by a name: a second POST is refused.
-            idempotent: true,
-            // A 409 can also mean that the old one is still going: the engine looks.
-            already: Vec::new(),
-            holds: Some(Holds {
-                path: self.object.path(),
-                fields: vec![("/metadata/deletionTimestamp".into(), Value::Null)],
-                as_sent: true,
-            }),
-        })))
+        kube_object::created_again(&self.object, object)
     }
 }
 

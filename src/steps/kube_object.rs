@@ -1,10 +1,12 @@
-//! Looking at one object, and what several kinds read out of it.
+//! Looking at objects, what several kinds read out of them, and putting one back.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{Look, ObjectRef, StepError};
+use crate::change::{Blob, Body, Holds, Inverse, KubeCall, Method, Op};
+use crate::saved;
 use crate::world::{Accept, KubeAnswer, KubeRead, ReadError, ReadErrorKind};
 
 /// What a GET of one object came to.
@@ -56,6 +58,69 @@ pub(super) async fn list(look: Look<'_>, path: &str, limit: Duration) -> Result<
         401 | 403 => Err(refused(&answer, path).into()),
         _ => Err(odd(&answer, path, "no answer to build on").into()),
     }
+}
+
+/// One page of a list, of whole objects, and where the next one begins.
+///
+/// # Errors
+/// When nothing answered within `limit`, or what answered is no list.
+pub(super) async fn page(
+    look: Look<'_>,
+    path: String,
+    limit: Duration,
+) -> Result<(Vec<Value>, Option<String>), StepError> {
+    let read = KubeRead { path, accept: Accept::Json, limit };
+    let answer = look.reads.kube(look.target, &read).await?;
+    let mut list = answer.json();
+    match (answer.code, list["items"].take()) {
+        (200, Value::Array(items)) => {
+            let next = text(&list, "/metadata/continue");
+            Ok((items, Some(next.to_owned()).filter(|next| !next.is_empty())))
+        }
+        // An empty list may come as `"items": null`.
+        (200, Value::Null) if text(&list, "/kind").ends_with("List") => Ok((Vec::new(), None)),
+        (401 | 403, _) => Err(refused(&answer, &read.path).into()),
+        _ => Err(odd(&answer, &read.path, "no list to build on").into()),
+    }
+}
+
+/// Percent-encodes all that may not stand in the value of a query.
+pub(super) fn encode(text: &str) -> String {
+    let one = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(one).collect()
+}
+
+/// Creates an object again as it was seen: kept beside the journal, without what a server sets and without its owners.
+pub(super) fn created_again(at: &ObjectRef, seen: &Value) -> Inverse {
+    let Ok(bytes) = serde_json::to_vec(&saved::cleaned(seen)) else {
+        return Inverse::Impossible(format!("{at} was not saved (it could not be encoded)"));
+    };
+    Inverse::By(Box::new(Op::Kube(KubeCall {
+        method: Method::Post,
+        path: at.collection(),
+        content_type: "application/json".into(),
+        body: Body::Saved(Blob::new(bytes)),
+        // There is one object by a name: a second POST is refused.
+        idempotent: true,
+        // A 409 can also mean that the old one is still going: the engine looks.
+        already: Vec::new(),
+        holds: Some(Holds {
+            path: at.path(),
+            fields: vec![("/metadata/deletionTimestamp".into(), Value::Null)],
+            as_sent: true,
+        }),
+    })))
+}
+
+/// What `created_again` will not restore.
+pub(super) fn without_owner(object: &ObjectRef, seen: &Value) -> Option<String> {
+    let owners = seen.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    owners.is_some_and(|all| !all.is_empty()).then(|| {
+        format!("undo would put {object} back without its owner: nobody can know now whether it will be there")
+    })
 }
 
 /// Whether a 404 is about the object, not about its whole resource.

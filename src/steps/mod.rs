@@ -87,6 +87,15 @@ impl History {
         self.changes.iter().any(|record| record.change.key == key && record.state == ChangeState::Done)
     }
 
+    /// The change with this key that must have arrived after a look, when its mark is there and no look has found it made:
+    /// the newest that a look had given up.
+    pub fn missed(&self, key: &str) -> Option<u32> {
+        let all = || self.changes.iter().rev().filter(|record| record.change.key == key);
+        let told = all().any(|record| record.state.is_open() || record.state == ChangeState::Done);
+        let missed = all().find(|record| record.state == ChangeState::NotMade).map(|record| record.id);
+        missed.filter(|_| !told)
+    }
+
     /// Adds those who have answered since.
     pub fn heard(&mut self, costs: &BTreeMap<String, Cost>) {
         if let Some(answered) = &mut self.answered {
@@ -170,6 +179,8 @@ pub struct Question {
     pub typed: Option<String>,
     /// What `--yes` answers.
     pub unattended: bool,
+    /// What a no leads to, where that is not the end: `and they get their own grace`.
+    pub otherwise: Option<String>,
 }
 
 /// Why a step cannot go on.
@@ -336,6 +347,7 @@ mod kube_object;
 mod object;
 mod owners;
 mod pods;
+mod rbac;
 mod servers;
 mod static_pod;
 #[cfg(test)]
@@ -348,6 +360,7 @@ kinds! {
     park::Park,
     end_pods::EndPods,
     delete::Delete,
+    revoke::Revoke,
     http::Http,
     exec::Exec,
     wait_for::WaitFor,

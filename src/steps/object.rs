@@ -160,7 +160,7 @@ impl ObjectRef {
 
     /// The path of the object itself.
     pub fn path(&self) -> String {
-        format!("{}/{}", self.collection(), self.name)
+        format!("{}/{}", self.collection(), segment(&self.name))
     }
 
     /// `RESOURCE.GROUP`, as kubectl writes it.
@@ -209,9 +209,17 @@ fn lookup(resource: &str) -> Result<&'static Known, String> {
     }
 }
 
+/// A name as it stands in a path: some resources let any sign but `/` and `%` be in their names. A placeholder of a plan
+/// stays whole.
+fn segment(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:@+".contains(&byte) || name.starts_with('<');
+    let one = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    name.bytes().map(one).collect()
+}
+
 /// Whether a text can stand in a path as it is, and cannot lead out of its place.
 fn word(part: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-._:@".contains(c);
     !part.is_empty() && part.len() <= 253 && part.chars().all(fits) && part.chars().any(|c| c.is_ascii_alphanumeric())
 }
 
@@ -240,6 +248,17 @@ mod tests {
         );
         path("stable.example.com/v1/crontabs/a/b", None, "/apis/stable.example.com/v1/namespaces/a/crontabs/b");
         path("stable.example.com/v1/crontabs/b", None, "/apis/stable.example.com/v1/crontabs/b");
+    }
+
+    #[test]
+    fn a_name_that_a_server_gave_leads_to_that_name_alone() {
+        let named = |name: &str| {
+            let at = ObjectRef::parse("clusterrolebinding/x", None).unwrap();
+            ObjectRef { name: name.into(), ..at }.path()
+        };
+        let at = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+        assert_eq!(named("oidc:jane@example.com"), format!("{at}/oidc:jane@example.com"));
+        assert_eq!(named("a b?c#d"), format!("{at}/a%20b%3Fc%23d"));
     }
 
     #[track_caller]

@@ -10,10 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::kube_object::{self, Seen, text};
 use super::workload::PARKED;
-use super::{Announced, History, Kind, Look, ObjectRef, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, Kind, Look, ObjectRef, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Body, Change, Holds, Inverse, Keep, KubeCall, Method, Op, Target};
 use crate::duration::HumanDuration;
-use crate::journal::ChangeState;
 use crate::kit::Cluster;
 use crate::world::Accept;
 
@@ -236,7 +235,7 @@ impl Step for Parking {
                 let who = by.map_or_else(String::new, |run| format!(", by run {run}"));
                 let mut survey = Survey::done().saw(format!("{} {parked}{who}", self.object));
                 if by == Some(&look.mark.run) {
-                    survey.arrived.extend(arrived(look.history));
+                    survey.arrived.extend(look.history.missed(KEY));
                 }
                 return Ok(survey);
             }
@@ -246,15 +245,6 @@ impl Step for Parking {
         }
         .boxed()
     }
-}
-
-/// The PATCH that must have parked it, when the object has our mark and no look has found one made: the newest that a
-/// look had given up.
-fn arrived(history: &History) -> Option<u32> {
-    let ours = || history.changes.iter().rev().filter(|record| record.change.key == KEY);
-    let told = ours().any(|record| record.state.is_open() || record.state == ChangeState::Done);
-    let missed = ours().find(|record| record.state == ChangeState::NotMade).map(|record| record.id);
-    missed.filter(|_| !told)
 }
 
 impl Parking {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::kube_object::{self, text};
+use super::kube_object::{self, encode, text};
 use super::{Look, StepError};
 
 /// Pods of one page of a list.
@@ -130,15 +130,6 @@ fn items(list: &Value) -> &[Value] {
 
 fn next(list: &Value) -> Option<&str> {
     list.pointer("/metadata/continue").and_then(Value::as_str).filter(|token| !token.is_empty())
-}
-
-/// Percent-encodes all that may not stand in the value of a query.
-fn encode(text: &str) -> String {
-    let one = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(one).collect()
 }
 
 #[cfg(test)]

@@ -41,6 +41,18 @@ fn what_makes_no_sense_is_refused() {
     refused("end-pods", json!({"workload": "ds/a/b", "grace": 0}), "say `force: true`");
     refused("end-pods", json!({"workload": "ds/a/b", "grace": 1, "force": true}), "exclude each other");
     refused("end-pods", json!({"workload": "ds/a/b", "page": 501}), "page: from 1 to 500");
+    refused("revoke", json!({}), "subject: say whose rights");
+    refused("revoke", json!({"subject": "jane", "workload": "ds/a/b"}), "exclude each other");
+    refused("revoke", json!({"subject": "group/system:masters"}), "before any binding is asked");
+    refused("revoke", json!({"subject": "system:node:worker-1"}), "node authoriser");
+    refused("revoke", json!({"subject": "ds/a/b"}), "`workload`");
+    refused("revoke", json!({"workload": "cm/a/b"}), "configmaps run as no service account");
+    refused("revoke", json!({"subject": "jane", "bindings": ["clusterrole/view"]}), "is no binding");
+    refused(
+        "revoke",
+        json!({"subject": "jane", "bindings": ["rolebinding/a/b", "rolebindings/a/b"]}),
+        "is named twice",
+    );
     refused("confirm", json!({"question": ""}), "question");
     refused("confirm", json!({"question": "?", "typed": "yes "}), "typed");
     refused("probe", json!({"within": "0s"}), "within");

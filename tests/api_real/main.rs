@@ -1,6 +1,7 @@
 //! The live world against a real control plane: what the API server's own audit log says that we sent.
 
 mod end_pods;
+mod revoke;
 
 use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -29,6 +30,11 @@ fn main() -> ExitCode {
         test("the_pods_of_one_workload_are_ended_in_one_request_and_their_tokens_with_them", end_pods::ended),
         test("pods_are_ended_page_by_page_at_the_revision_of_the_list", end_pods::paged),
         test("pods_of_others_are_told_apart_and_pods_of_what_is_gone_are_found", end_pods::told_apart),
+        test("revoked_rights_are_gone_at_once_and_come_back_to_the_byte", revoke::rights_are_gone_and_come_back),
+        test(
+            "what_others_hold_or_change_after_a_revoke_is_not_forced",
+            revoke::what_others_hold_or_change_is_not_forced,
+        ),
         test("a_dead_session_is_replaced_for_looks_and_lost_writes_are_unknown", sessions),
     ])
 }

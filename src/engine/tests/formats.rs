@@ -9,7 +9,9 @@ use super::support::*;
 fn a_journal_of_format_1_is_read_and_taken_back() {
     paused(async {
         let names = ["east", "west"];
-        let ran = Bench::new(world(&names), plan(&names, &everything(), &policy()));
+        // Kinds that came later stand in no such journal.
+        let known: Vec<Spec> = everything().into_iter().filter(|(_, kind, _)| *kind != "revoke").collect();
+        let ran = Bench::new(world(&names), plan(&names, &known, &policy()));
         let before = ran.fake.snapshot();
         ran.run().await;
         assert_ne!(ran.fake.snapshot(), before);
@@ -39,7 +41,7 @@ fn a_damaged_copy_is_stuck_and_the_rest_is_taken_back() {
         let report = bench.undo().await;
         assert_eq!(report.class, Some(crate::error::Class::Stuck), "{}", report.why);
         assert!(report.why.contains("does not have the content its name promises"), "{}", report.why);
-        assert_eq!(report.tally.stuck, 1);
+        assert_eq!(report.tally.stuck, blobs.len());
         bench.fake.objects("east", |o| assert_eq!(o.at(DEPLOY).unwrap()["spec"]["replicas"], 3));
     });
 }

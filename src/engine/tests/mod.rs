@@ -8,6 +8,7 @@ mod formats;
 mod kills;
 mod limits;
 mod requests;
+mod revoke;
 mod stuck;
 mod support;
 mod waits;

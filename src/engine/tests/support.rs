@@ -27,6 +27,9 @@ use crate::world::fake::Fake;
 pub(super) const DS: &str = "/apis/apps/v1/namespaces/telemetry/daemonsets/agent";
 pub(super) const DS_PARKED: &str = "/apis/apps/v1/namespaces/telemetry/daemonsets/collector";
 pub(super) const DEPLOY: &str = "/apis/apps/v1/namespaces/telemetry/deployments/gateway";
+/// A binding of the agent's own, and one that it shares.
+pub(super) const OWN: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/agent";
+pub(super) const SHARED: &str = "/apis/rbac.authorization.k8s.io/v1/namespaces/telemetry/rolebindings/readers";
 pub(super) const CRON: &str = "/apis/batch/v1/namespaces/telemetry/cronjobs/sweep";
 const RUN: &str = "20250101T000000Z-test";
 
@@ -83,6 +86,11 @@ pub(super) fn world(names: &[&str]) -> Fake {
             objects.put(DEPLOY, json!({"metadata": {}, "spec": {"replicas": 3}}));
             objects.put(CRON, json!({"metadata": {}, "spec": {"schedule": "* * * * *"}}));
             objects.put(&pod_path("agent", 1), pod_of("DaemonSet", "agent"));
+            let bound = |subjects: Value| json!({"metadata": {"labels": {"app": "x"}}, "roleRef": {"kind": "ClusterRole", "name": "view"}, "subjects": subjects});
+            let agent = json!({"kind": "ServiceAccount", "namespace": "telemetry", "name": "agent"});
+            let jane = json!({"kind": "User", "name": "jane"});
+            objects.put(OWN, bound(json!([agent])));
+            objects.put(SHARED, bound(json!([agent, jane])));
         });
     }
     fake
@@ -137,6 +145,12 @@ pub(super) fn everything() -> Vec<Spec> {
         ("end", "end-pods", json!({"workload": "ds/telemetry/collector", "force": true})),
         ("scale", "park", json!({"object": "deploy/gateway", "namespace": "telemetry"})),
         ("hold", "park", json!({"object": "cj/telemetry/sweep"})),
+        (
+            "revoke",
+            "revoke",
+            json!({"subject": "sa/telemetry/agent",
+            "bindings": ["clusterrolebinding/agent", "rolebinding/telemetry/readers"]}),
+        ),
         ("kill", "delete", json!({"object": "daemonsets.apps/telemetry/agent"})),
         ("effect", "wait-for", json!({"health": {}, "absent": {"object": "ds/telemetry/agent"}})),
     ]
@@ -148,6 +162,7 @@ pub(super) fn resolved(specs: &[Spec], policy: &Policy) -> Resolved {
         .map(|(name, kind, with)| StepDecl {
             name: (*name).into(),
             kind: steps::kind(kind).unwrap(),
+            why: String::new(),
             with: with.clone(),
             targets: None,
             policy: policy.clone(),

@@ -21,6 +21,11 @@ const HELD: Duration = Duration::from_secs(30);
 pub(super) const BY_FORCE: &str = "the API forgets them at once, their containers run on until their kubelets hear of \
                                    it, and tokens that are bound to them are refused from then on";
 
+/// The key of a page's DELETE, with so many pages left to be sent.
+pub(super) fn key(left: usize) -> String {
+    format!("{KEY}-{left}")
+}
+
 impl Ending {
     /// What has to be said before pods are ended.
     pub(super) fn warnings(&self, known: &Known, count: usize, force: bool) -> Vec<String> {
@@ -61,10 +66,9 @@ impl Ending {
         let mut survey = Survey::done();
         if !new.is_empty() {
             let pods = words::count(new.len(), "pod");
-            survey.saw.push(format!(
-                "{pods} of {} came since and were not ended: park it first, then end its pods again",
-                self.object
-            ));
+            let rests = known.workload.as_ref().is_none_or(|workload| workload.at_rest);
+            let what = if rests { "end its pods again" } else { "park it first, then end its pods again" };
+            survey.saw.push(format!("{pods} of {} came since and were not ended: {what}", self.object));
         }
         if !force {
             if !ended.is_empty() {
@@ -98,12 +102,10 @@ impl Ending {
     pub(super) fn question(&self, why: &str) -> Question {
         Question {
             id: FORCE.into(),
-            text: format!(
-                "{}: {why}. By force {BY_FORCE}. End its pods by force all the same? If not, they get their own grace.",
-                self.object
-            ),
+            text: format!("{}: {why}. By force {BY_FORCE}. End its pods by force all the same?", self.object),
             typed: Some(self.object.name.clone()),
             unattended: false,
+            otherwise: Some("to let them end within their own grace".into()),
         }
     }
 
@@ -132,7 +134,7 @@ impl Ending {
         };
         Change {
             // The same page has the same key at every look, and what is done has none.
-            key: format!("{KEY}-{left}"),
+            key: key(left),
             op: Op::Kube(self.call(path.to_owned(), force)),
             guard: format!(
                 "only pods that the list saw: it is sent at the list's revision, where all pods with {} belonged to {}; \

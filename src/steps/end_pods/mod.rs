@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use self::ending::{BY_FORCE, FORCE, KEY, ended};
+use self::ending::{BY_FORCE, FORCE, ended};
 use super::kube_object::{self, Seen, text};
 use super::owners::{Owners, between, common_labels};
 use super::pods::{self, Page};
@@ -76,6 +76,9 @@ fn look_within() -> HumanDuration {
 fn deadline() -> HumanDuration {
     HumanDuration::secs(90)
 }
+
+/// So many DELETEs of a page without their reply, and it does not take: each is dear for a server that drowns.
+const IN_VAIN: usize = 3;
 
 struct Ending {
     object: ObjectRef,
@@ -313,11 +316,28 @@ impl Ending {
         }
         survey.saw.extend(self.warnings(known, count, force));
         let all = open.len();
+        if let Some(why) = (1..=all).find_map(|left| self.in_vain(look.history, left)) {
+            return Err(why);
+        }
         for (index, page) in open.iter().enumerate() {
             let of = if all == 1 { String::new() } else { format!(", page {} of {all}", index + 1) };
             survey.changes.push(self.change(known, &page.again, all - index, &format!("{count} pods{of}"), force));
         }
         Ok(survey)
+    }
+
+    /// A page whose DELETE was sent again and again without its reply, and still has pods.
+    fn in_vain(&self, history: &History, left: usize) -> Option<StepError> {
+        let key = ending::key(left);
+        let lost =
+            history.changes.iter().filter(|record| record.change.key == key && record.state != ChangeState::Done);
+        (lost.count() >= IN_VAIN).then(|| StepError::Refused {
+            why: format!("{}: a DELETE of its pods was sent {IN_VAIN} times without effect", self.object),
+            hint: Some(format!(
+                "kubectl delete pods -n {} -l LABELS --wait=false; or a smaller `page`",
+                self.namespace
+            )),
+        })
     }
 
     /// Why pods of a workload that is gone must not be forgotten: one of them is read.
@@ -350,6 +370,6 @@ fn ended_at(history: &History) -> Option<u64> {
         _ => None,
     };
     let (first, at) = history.changes.iter().rev().find_map(|record| Some((record.id, path(record)?)))?;
-    let last = history.last(&format!("{KEY}-1"))?;
+    let last = history.last(&ending::key(1))?;
     (last.state == ChangeState::Done && last.id >= first).then_some(at)
 }

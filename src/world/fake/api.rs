@@ -132,6 +132,10 @@ impl Objects {
         if wanted.is_some_and(|uid| *uid != object["metadata"]["uid"]) {
             return (409, "the uid in the precondition is another".into());
         }
+        let wanted = options.pointer("/preconditions/resourceVersion");
+        if wanted.is_some_and(|version| *version != object["metadata"]["resourceVersion"]) {
+            return (409, "the resourceVersion in the precondition is another".into());
+        }
         if object["metadata"]["finalizers"].as_array().is_some_and(|all| !all.is_empty()) {
             self.edit(path, |object| {
                 object["metadata"]["deletionTimestamp"] = json!("2025-01-02T00:00:00Z");

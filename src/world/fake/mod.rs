@@ -64,6 +64,9 @@ struct State {
     hooks: BTreeMap<String, Value>,
     faults: BTreeMap<usize, Fault>,
     deny_reads: usize,
+    refuse_connections: usize,
+    /// API servers that let a read wait for as long as it may.
+    hanging: Vec<Target>,
     /// API servers and hosts that answer so many more reads, and then never again.
     dying: BTreeMap<Target, usize>,
     costs: BTreeMap<String, Cost>,
@@ -115,6 +118,16 @@ impl Fake {
     /// The next so many reads find no way.
     pub(crate) fn deny_reads(&self, reads: usize) {
         self.state().deny_reads = reads;
+    }
+
+    /// This API server answers no read before its time is used up.
+    pub(crate) fn hangs(&self, target: Target) {
+        self.state().hanging.push(target);
+    }
+
+    /// The next so many connections are refused.
+    pub(crate) fn refuse_connections(&self, connections: usize) {
+        self.state().refuse_connections = connections;
     }
 
     /// What a path answers next, instead of what the objects say; the last one stays.
@@ -250,6 +263,15 @@ impl Reads for Fake {
         let answer = {
             let mut state = self.state();
             state.sent.push(Sent::Get(target.clone(), read.path.clone()));
+            if state.hanging.contains(target) {
+                let limit = read.limit;
+                let tried = vec!["no answer".into()];
+                return async move {
+                    tokio::time::sleep(limit).await;
+                    Err(ReadError { kind: ReadErrorKind::TimedOut, tried, hint: None })
+                }
+                .boxed();
+            }
             let denied = state.deny(target);
             let queue = state.answers.get_mut(&read.path);
             let told = queue.and_then(|queue| if queue.len() > 1 { queue.pop_front() } else { queue.front().cloned() });
@@ -282,6 +304,11 @@ impl Reads for Fake {
     fn connect<'a>(&'a self, address: SocketAddr, _: Duration) -> BoxFuture<'a, Result<Duration, ReadError>> {
         let mut state = self.state();
         state.sent.push(Sent::Connect(address));
+        if state.refuse_connections > 0 {
+            state.refuse_connections -= 1;
+            let tried = vec![format!("{address}: connection refused")];
+            return async move { Err(ReadError { kind: ReadErrorKind::NoRoute, tried, hint: None }) }.boxed();
+        }
         let answer = state.deny(&Target::local("")).map(|()| Duration::from_millis(1));
         async move { answer }.boxed()
     }
