@@ -3,10 +3,12 @@
 //! A host is spoken to in one form only, a [`Script`]: a named POSIX sh text that arrives on a shell's standard input
 //! and answers with `key=value` lines, which a parser beside the script's text reads into a typed value.
 
+pub mod apiserver;
 pub mod file;
 pub mod gate;
 pub mod manifest;
 pub mod net;
+pub mod offender;
 pub mod script;
 pub mod swap;
 

@@ -7,12 +7,12 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::gate::ways::{self, Shut, WAYS};
-use super::gate::wish::{Params, Wish};
+use super::gate::wish::{Params, Wish, known_ports};
 use super::gate::{self as common, LEASE, ORDER_SECS, proof};
 use super::{Announced, History, Kind, Look, Mark, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Change, Inverse, Keep, Op, Target};
-use crate::host::gate::{self, BackEnd, Found, GateSpec, GateState, Refusal, Side, Turn};
 use crate::duration::HumanDuration;
+use crate::host::gate::{self, BackEnd, Found, GateSpec, GateState, Refusal, Side, Turn};
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::{Cluster, Host};
 
@@ -80,15 +80,20 @@ impl Step for Close {
             why: why.into(),
         };
         let mut sent = vec![
-            look(gate::survey(std::slice::from_ref(&host.manifests)), 3, "back end, ports, who we are to it, who else is there"),
-            look(gate::status(), 3, "what stands, and what it has refused"),
+            look(
+                gate::survey(std::slice::from_ref(&host.manifests)),
+                3,
+                "back end, ports, who we are to it, who else is there",
+            ),
+            look(gate::status(), 7, "what stands, what it has refused, and whether anybody listens behind it"),
         ];
         if self.guards_ways() {
             sent.extend(ways::announced(host, cluster).into_iter().map(|what| Announced {
                 what,
                 writes: false,
                 times: Times::AtMost(3),
-                why: "this run's own way to the API: before the gate is closed, and again before it is confirmed".into(),
+                why:
+                    "this run's own way to the API: before the gate is closed, and again before it is confirmed".into(),
             }));
         }
         let whys = [
@@ -96,7 +101,11 @@ impl Step for Close {
                 "by {back_end}{} (--plan prints the rules); only the host knows: its API servers' ports (here: the kit's), the \
                  operator's address as it sees it, and etcd's peers, both added to those let through; only the run \
                  knows: <run>, from which the number in `driver` and the seed follow, <operator> and <reason>",
-                if self.wish.back_end.is_some() { "" } else { ", or the same by the iptables that the host has instead" }
+                if self.wish.back_end.is_some() {
+                    ""
+                } else {
+                    ", or the same by the iptables that the host has instead"
+                }
             ),
             "over a new SSH connection".into(),
             "ends the connections of those who are refused, and counts them".into(),
@@ -140,7 +149,9 @@ impl Step for Close {
         let more: Vec<String> = refusals.iter().filter(|it| !said_already(it)).map(ToString::to_string).collect();
         faults.extend(more);
         let stranger = |name: &&String| cluster.host(name).is_none();
-        faults.extend(self.wish.probe_from.iter().filter(stranger).map(|n| format!("probeFrom: no host {n:?} in the kit")));
+        faults.extend(
+            self.wish.probe_from.iter().filter(stranger).map(|n| format!("probeFrom: no host {n:?} in the kit")),
+        );
         faults
     }
 
@@ -167,7 +178,7 @@ impl Step for Close {
             let since = look.history.since.unwrap_or(look.history.now).as_second();
             let at = u64::try_from(since).unwrap_or(0);
             let spec = self.wish.spec(look.mark, at, cluster, host, Some(&seen));
-            let back_end = self.back_end(look.target, &spec, &seen)?;
+            let back_end = self.back_end((cluster, host), look.target, &spec, &seen)?;
             let ours = seen.gate.as_ref().is_some_and(|found| found.stands);
             let state = if ours { common::status(look).await?.filter(GateState::stands) } else { None };
             let changes = match &state {
@@ -191,8 +202,15 @@ impl Close {
     }
 
     /// What will hold the gate, or every reason not to put it up.
-    fn back_end(&self, target: &Target, spec: &GateSpec, seen: &gate::Survey) -> Result<BackEnd, StepError> {
-        let mut whys: Vec<String> = gate::refuse(spec, seen).iter().map(ToString::to_string).collect();
+    fn back_end(
+        &self,
+        (cluster, host): (&Cluster, &Host),
+        target: &Target,
+        spec: &GateSpec,
+        seen: &gate::Survey,
+    ) -> Result<BackEnd, StepError> {
+        let known = known_ports(cluster, host);
+        let mut whys: Vec<String> = gate::refuse(spec, seen, &known).iter().map(ToString::to_string).collect();
         if let Some(back_end) = self.wish.back_end.filter(|back_end| !seen.usable(*back_end)) {
             whys.push(format!("{back_end} cannot hold a gate here"));
         }
@@ -253,7 +271,7 @@ impl Close {
         let history = look.history;
         if self.guards_ways() && !state.confirmed {
             let noted = history.last(CLOSE).map(ways::noted).unwrap_or_default();
-            if let Some(shut) = ways::shut(look, cluster, host, &noted, spec.answer).await {
+            if let Some(shut) = ways::again(look, cluster, host, &noted, spec.answer).await.shut {
                 return Err(cuts_us(look, Duration::from_millis(state.next_ms()), &shut));
             }
         }
@@ -300,12 +318,14 @@ impl Close {
         let Some((spec, back_end)) = gate::spec_of(&command.script) else {
             return Err(StepError::refused("the gate that was closed here is not one of this program's"));
         };
-        if let Some(shut) = ways::shut(look, cluster, host, &ways::noted(close), spec.answer).await {
+        let tried = ways::again(look, cluster, host, &ways::noted(close), spec.answer).await;
+        if let Some(shut) = tried.shut {
             let within = Duration::from_secs(spec.confirm_within.into());
             let gone = Duration::from_secs(look.history.ago(close.moved_at).as_secs());
             return Err(cuts_us(look, within.saturating_sub(gone), &shut));
         }
-        Ok(Survey { changes: self.changes(&spec, back_end, &[]).split_off(1), ..Survey::default() })
+        let changes = self.changes(&spec, back_end, &[]).split_off(1);
+        Ok(Survey { changes, saw: tried.away, ..Survey::default() })
     }
 
     /// Closed so short a while ago that it stands, whatever was seen: what comes next will say if it does not. A drill, in
@@ -336,7 +356,9 @@ impl Close {
             common::op(if ways.is_empty() { order } else { order.arg(WAYS, ways.join(" ")) }),
             Inverse::By(Box::new(common::op(gate::open(&spec.run, back_end)))),
             "no other run's gate and nobody else's rules of this name are there",
-            format!("keeps all but the operator and the control plane away from port {ports}, so that the API has room"),
+            format!(
+                "keeps all but the operator and the control plane away from port {ports}, so that the API has room"
+            ),
             "load the rules that `breakglass gate close --plan` prints",
         );
         let by = spec.driver();
@@ -419,4 +441,3 @@ fn cuts_us(look: Look<'_>, left: Duration, shut: &Shut) -> StepError {
         )),
     }
 }
-

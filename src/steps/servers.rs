@@ -3,21 +3,19 @@
 
 use std::time::Duration;
 
+use futures::join;
+
 use super::{Look, Sends};
 use crate::change::Target;
-use crate::host::Script;
+use crate::host::apiserver::{Presence, parse_presence, presence};
+use crate::host::gate::{self, GateState};
 use crate::kit::{ApiServer, Cluster};
-use crate::world::ReadErrorKind;
+use crate::world::{ReadError, ReadErrorKind};
 
 /// For how long a step has asked a server in vain before it may count as dead.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest that the look whether its host is there may take.
 const HOST_LIMIT: Duration = Duration::from_secs(10);
-
-/// Does nothing: that it was run says that the host is there.
-fn hello() -> Script {
-    Script::new("host.there", ":\n")
-}
 
 /// The API servers of a cluster that are asked, and a sentence for each that `without` leaves out.
 pub(super) fn asked<'a>(cluster: &'a Cluster, without: &[String]) -> (Vec<&'a ApiServer>, Vec<String>) {
@@ -45,36 +43,82 @@ fn names(word: &str, cluster: &Cluster, server: &ApiServer) -> bool {
     word == server.name || word.split_once('/') == Some((&cluster.name, &server.name))
 }
 
-/// The look at a silent server's host, as it is announced.
+/// The looks at a silent server's host, as they are announced.
 pub(super) fn announced(cluster: &Cluster, without: &[String]) -> Vec<(Sends, String)> {
     let one = |server: &ApiServer| {
         let host = host(server)?;
-        Some((Sends::Look(hello()), format!("when {} gives no answer for {PATIENCE:?}: is {host} there", server.name)))
+        let why =
+            format!("when {} gives no answer for {PATIENCE:?}: is {host} there, and what runs on it", server.name);
+        let gate = format!("likewise: does a gate keep everybody from {} until it is back", server.name);
+        Some([(Sends::Look(presence()), why), (Sends::Look(gate::status()), gate)])
     };
-    asked(cluster, without).0.into_iter().filter_map(one).collect()
+    asked(cluster, without).0.into_iter().filter_map(one).flatten().collect()
 }
 
 fn host(server: &ApiServer) -> Option<&str> {
     server.host.as_deref().or(server.via.as_deref())
 }
 
-/// Why a server that gives no answer counts as dead, as a sentence; `None`: it may live, and is waited for.
+/// Why a server that gives no answer is left out, as a sentence; `None`: it may live, and is waited for.
 ///
-/// It has not answered once in this run, it was asked for a while, and its host cannot be reached either. One that has
-/// answered and went silent may have been drowned by what the run did: it always counts.
+/// Either its host is gone with it: it has not answered once in this run, it was asked for a while, and its host cannot be
+/// reached. One that has answered and went silent may have been drowned by what the run did: there it counts.
+///
+/// Or its process is away on a living host behind a closed gate: see [`away`].
 pub(super) async fn dead(look: Look<'_>, cluster: &Cluster, server: &ApiServer) -> Option<String> {
-    let target = Target::api_server(&cluster.name, &server.name);
     let asked_for = look.history.since.map(|since| look.history.ago(since)).unwrap_or_default();
-    if !look.history.silent(&target) || asked_for < PATIENCE {
+    if asked_for < PATIENCE {
         return None;
     }
+    let name = &server.name;
     let host = host(server)?;
-    let error = look.reads.script(&Target::host(&cluster.name, host), &hello(), HOST_LIMIT).await.err()?;
+    let error = match away(look, cluster, server, true).await {
+        Ok(why) => return why,
+        Err(error) => error,
+    };
+    let silent = look.history.silent(&Target::api_server(&cluster.name, name));
     // A login that is refused says that somebody is there.
-    matches!(error.kind, ReadErrorKind::NoRoute | ReadErrorKind::TimedOut).then(|| {
-        format!(
-            "judged without {}: it has not answered once in this run, and its host {host} cannot be reached ({error})",
-            server.name
-        )
+    let gone = matches!(error.kind, ReadErrorKind::NoRoute | ReadErrorKind::TimedOut);
+    (silent && gone).then(|| {
+        format!("judged without {name}: it has not answered once in this run, and its host {host} cannot be reached ({error})")
     })
+}
+
+/// Why a server whose process is away on a living host is left out, as a sentence: a gate stands closed before it, so that
+/// whenever it is back, nobody gets to it before that gate opens, which is the last of all. `None`: it may live. `loops`: one
+/// that is started again and again is away even while it listens; whoever asks has waited for it long enough to know.
+///
+/// # Errors
+/// When its host cannot be asked.
+pub(super) async fn away(
+    look: Look<'_>,
+    cluster: &Cluster,
+    server: &ApiServer,
+    loops: bool,
+) -> Result<Option<String>, ReadError> {
+    let Some(host) = host(server) else { return Ok(None) };
+    let target = Target::host(&cluster.name, host);
+    let (presence, gate) = (presence(), gate::status());
+    let (there, gate) =
+        join!(look.reads.script(&target, &presence, HOST_LIMIT), look.reads.script(&target, &gate, HOST_LIMIT));
+    let Some(there) = parse_presence(&there?.stdout) else { return Ok(None) };
+    let gate = gate::parse_status(&gate?.stdout).flatten().filter(GateState::stands);
+    let closed = gate.filter(|gate| gate.level() == 0 && (gate.nobody_listens() || loops && there.crash_loops()));
+    let name = &server.name;
+    Ok(closed
+        .map(|_| format!("judged without {name}: it {there}; its gate stays closed until it answers, and opens last")))
+}
+
+/// What a host says of its API server's process, as the end of a sentence.
+pub(super) async fn presence_on(look: Look<'_>, host: &Target) -> Option<String> {
+    let output = look.reads.script(host, &presence(), HOST_LIMIT).await.ok()?;
+    parse_presence(&output.stdout).map(|there| there.to_string())
+}
+
+/// That a server crash-loops, where its host says so, as a fragment for a sentence; else nothing.
+pub(super) async fn crash_loop(look: Look<'_>, cluster: &Cluster, server: &ApiServer) -> String {
+    let Some(host) = host(server) else { return String::new() };
+    let output = look.reads.script(&Target::host(&cluster.name, host), &presence(), HOST_LIMIT).await;
+    let there = output.ok().and_then(|output| parse_presence(&output.stdout)).filter(Presence::crash_loops);
+    there.map_or_else(String::new, |there| format!("; it {there}"))
 }

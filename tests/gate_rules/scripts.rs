@@ -87,15 +87,15 @@ fn a_survey_sees_the_host() -> Result<()> {
     ensure!(survey.own.contains(&IpAddr::from(stand.api.ip4())) && survey.ssh_ports.contains(&22), "{survey:#?}");
     ensure!(survey.gate.is_none() && survey.choose() == Some(BackEnd::Nft));
     let mut spec = stand.spec(vec![Stage::Share(5)]);
-    ensure!(refuse(&spec, &survey).is_empty(), "{:?}", refuse(&spec, &survey));
+    ensure!(refuse(&spec, &survey, &[]).is_empty(), "{:?}", refuse(&spec, &survey, &[]));
     spec.side = gate::Side::Server { ports: vec![22, 7777] };
     spec.allow.clear();
-    let all = refuse(&spec, &survey);
+    let all = refuse(&spec, &survey, &[]);
     ensure!(all.contains(&Refusal::CutsSsh(22)) && all.contains(&Refusal::OperatorUnknown), "{all:?}");
     ensure!(all.iter().any(|r| matches!(r, Refusal::NobodyListens(7777, _))), "{all:?}");
     // A table of our name that somebody else made.
     stand.api.sh("nft add table inet breakglass")?.ok()?;
-    let foreign = refuse(&spec, &looked(&stand.api, "dash")?);
+    let foreign = refuse(&spec, &looked(&stand.api, "dash")?, &[]);
     ensure!(foreign.contains(&Refusal::Foreign(BackEnd::Nft)), "{foreign:?}");
     let said = stand.say(&gate::close(&spec, BackEnd::Nft))?;
     ensure!(said.stdout.starts_with("result=foreign\n") && !said.success(), "{said:?}");

@@ -236,6 +236,15 @@ struct Open {
     #[arg(long, value_name = "N")]
     max_tries: Option<u32>,
 
+    /// Who drowned the API, as `park` takes it: what is left of it is counted at each look, and a stage in which that gets
+    /// less is left to go on.
+    #[arg(long, value_name = "OBJECT")]
+    offender: Option<String>,
+
+    /// The user whose requests are counted [default: the service account of --offender].
+    #[arg(long, value_name = "USER")]
+    offender_user: Option<String>,
+
     /// An API server that is dead for good: neither asked nor judged; may be given several times.
     #[arg(long, value_name = "NAME")]
     without: Vec<String>,
@@ -267,6 +276,13 @@ impl Open {
             with.extend(value.map(|value| (key.to_owned(), value.into())));
         }
         with.extend(self.memory.map(|percent| ("memoryPercent".to_owned(), percent.into())));
+        let namespace = app.flags.connection.namespace.clone().filter(|_| self.offender.is_some());
+        let offender = [("workload", self.offender), ("namespace", namespace), ("user", self.offender_user)];
+        let offender: Map<String, Value> =
+            offender.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.into()))).collect();
+        if !offender.is_empty() {
+            with.insert("offender".into(), offender.into());
+        }
         if !self.without.is_empty() {
             with.insert("without".into(), self.without.into());
         }

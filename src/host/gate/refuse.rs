@@ -50,15 +50,16 @@ pub enum Refusal {
     NotRoot,
 }
 
-/// Every reason not to put this gate up on this host.
-pub fn refuse(spec: &GateSpec, survey: &Survey) -> Vec<Refusal> {
+/// Every reason not to put this gate up on this host. `known`: ports on which the operator's kit knows API servers here,
+/// which nobody may listen on just now.
+pub fn refuse(spec: &GateSpec, survey: &Survey, known: &[u16]) -> Vec<Refusal> {
     let mut all = refuse_spec(spec);
     if let Side::Server { ports } = &spec.side {
         let found: Vec<u16> = survey.api_ports().into_iter().collect();
         for port in ports {
             if survey.ssh_ports.contains(port) {
                 all.push(Refusal::CutsSsh(*port));
-            } else if !survey.listens(*port) && !found.contains(port) {
+            } else if !survey.listens(*port) && !found.contains(port) && !known.contains(port) {
                 all.push(Refusal::NobodyListens(*port, found.clone()));
             }
         }
@@ -235,15 +236,19 @@ mod tests {
 
     #[test]
     fn a_sound_gate_on_a_sound_host_is_not_refused() {
-        assert_eq!(refuse(&sample(), &host()), []);
+        assert_eq!(refuse(&sample(), &host(), &[]), []);
         // A crash-looping API server does not listen, and that is when it needs a gate.
         let survey = Survey { listeners: Vec::new(), ..host() };
-        assert_eq!(refuse(&sample(), &survey), []);
+        assert_eq!(refuse(&sample(), &survey, &[]), []);
+        // One that was just killed leaves nothing but the kit's word.
+        let survey = Survey { api: Vec::new(), ..survey };
+        assert_eq!(refuse(&sample(), &survey, &[6443]), []);
+        assert_eq!(refuse(&sample(), &survey, &[]), [Refusal::NobodyListens(6443, Vec::new())]);
         // A gate of this very run, and one that has run out, are in nobody's way.
         for (run, stands) in [("20261122-1342-k3v9", true), ("another", false)] {
             let mark = Mark { run: run.into(), ..sample().mark() };
             let gate = Some(Found { back_end: BackEnd::Nft, mark: Some(mark), stands });
-            assert_eq!(refuse(&sample(), &Survey { gate, ..host() }), []);
+            assert_eq!(refuse(&sample(), &Survey { gate, ..host() }, &[]), []);
         }
     }
 
@@ -271,14 +276,14 @@ mod tests {
             Refusal::CutsSsh(22),
             Refusal::NobodyListens(7777, vec![6443]),
         ];
-        assert_eq!(refuse(&spec, &host()), want);
+        assert_eq!(refuse(&spec, &host(), &[]), want);
         assert!(want.iter().all(|r| !r.to_string().is_empty() && !r.to_string().contains('\n')));
     }
 
     #[test]
     fn what_the_host_is_or_holds_is_reason_enough() {
         let one = |survey: Survey| {
-            let all = refuse(&sample(), &survey);
+            let all = refuse(&sample(), &survey, &[]);
             assert_eq!(all.len(), 1, "{all:?}");
             all[0].to_string()
         };

@@ -1,5 +1,6 @@
 //! What stands on a host right now: fuses, counters, and who knocks.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -38,6 +39,9 @@ pub struct GateState {
     pub sources: u64,
     /// The host's uptime at this look, in milliseconds: two looks make a rate.
     pub uptime_ms: u64,
+    /// Every TCP port that somebody listens on; `None` where the host did not say.
+    #[serde(default)]
+    pub listening: Option<BTreeSet<u16>>,
 }
 
 /// One stage's fuse.
@@ -73,6 +77,12 @@ impl GateState {
     /// Whether the gate refuses anybody at all.
     pub fn stands(&self) -> bool {
         self.armed_ms > 0
+    }
+
+    /// Whether it is certain that nobody listens on any of the gate's ports: its API server is away.
+    pub fn nobody_listens(&self) -> bool {
+        let Some((mark, listening)) = self.mark.as_ref().zip(self.listening.as_ref()) else { return false };
+        mark.ports.iter().all(|port| !listening.contains(port))
     }
 
     /// How many stages are through; past the last one when the gate has run out.
@@ -149,6 +159,7 @@ talkers() {{
   [ -z "$all" ] || {{ say talkers "$(printf '%s\n' "$all" | wc -l)"; printf '%s\n' "$all" | sed -n '1,{TALKERS}s/^/talker=/p'; }}
 }}
 read -r up rest </proc/uptime; say uptime "$up"
+say listen "$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | sed -n 's/^ *[0-9]*: [0-9A-F]*:\([0-9A-F]*\) [0-9A-F]*:[0-9A-F]* 0A .*/\1/p' | sort -u | tr '\n' ' ')"
 if nft_there; then
   say back_end nft
   say owner "$(nft_owner)"
@@ -223,7 +234,13 @@ pub fn parse_status(stdout: &str) -> Option<Option<GateState>> {
         talkers: talkers.collect(),
         sources: answer.number("talkers").unwrap_or(0),
         uptime_ms: answer.get("uptime").map_or(0, uptime_ms),
+        listening: answer.get("listen").map(ports_of),
     }))
+}
+
+/// Ports as the kernel lists them: in hexadecimal.
+fn ports_of(text: &str) -> BTreeSet<u16> {
+    text.split_whitespace().filter_map(|port| u16::from_str_radix(port, 16).ok()).collect()
 }
 
 /// nft lists its counters as `counter NAME { packets N bytes N }`; iptables gave one line per family.
@@ -310,7 +327,21 @@ mod tests {
         assert_eq!((state.level(), state.next_ms(), state.armed_ms, state.confirmed), (1, 780_000, 840_000, true));
         assert_eq!((state.counters.attempts, state.counters.refused, state.counters.admitted), (7, 5, 0));
         assert_eq!(state.talkers[1].addr.to_string(), "fd90::9");
-        assert_eq!(state.mark.unwrap().rungs.len(), 2);
+        assert_eq!(state.mark.as_ref().unwrap().rungs.len(), 2);
+        assert!(!state.nobody_listens(), "the host did not say who listens");
+    }
+
+    #[test]
+    fn whether_anybody_listens_behind_the_gate_is_the_host_s_word() {
+        let owner = "owner=run=r1 by=alice at=7 ports=6443,8443 hold=900 step=60 why=x \n";
+        let nobody = |listen: &str| {
+            let text = format!("back_end=nft\n{owner}set.armed=x\n{listen}\n");
+            parse_status(&text).unwrap().unwrap().nobody_listens()
+        };
+        assert!(nobody("listen=0016 094B"));
+        assert!(!nobody("listen=0016 192B"));
+        assert!(!nobody("listen=20FB"));
+        assert!(!nobody(""));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! How the API servers are: ready, quick, not turning requests away, and not about to die of their memory.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::time::Instant;
 
+use super::progress::Order;
 use crate::change::Target;
 use crate::host::gate;
 use crate::kit::{ApiServer, Cluster, Host};
@@ -18,6 +20,8 @@ const LEVELS: &str = "/debug/api_priority_and_fairness/dump_priority_levels";
 /// A bad answer is given this long before it is asked for once more.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
+/// A server that has not answered by then has its host asked what became of it.
+const KEPT_WAITING: Duration = Duration::from_millis(700);
 /// The longest that a host may take to say how much memory is in use.
 const HOST_LIMIT: Duration = Duration::from_secs(5);
 
@@ -49,6 +53,17 @@ pub(in crate::steps) struct Health {
     pub(in crate::steps) bad: Vec<String>,
     /// Who or what is left out, and why.
     pub(in crate::steps) without: Vec<String>,
+    /// Something was not answered at all.
+    pub(in crate::steps) lost: bool,
+    /// The slowest small GET that was answered.
+    pub(in crate::steps) slowest: Option<Duration>,
+}
+
+impl Health {
+    /// The same for a judge that compares looks.
+    pub(in crate::steps) fn order(&self) -> Order {
+        Order { good: self.bad.is_empty(), lost: self.lost, slowest: self.slowest }
+    }
 }
 
 /// What is wrong with the memory of a host, or why that is not known: a host that cannot be reached says nothing about it.
@@ -62,9 +77,22 @@ async fn room(reads: &dyn Reads, cluster: &Cluster, host: &str, most: u8) -> Res
 
 /// Looks at every API server of a cluster but those in `without`, and for their memory at the hosts. One that was dead all
 /// along counts only as long as none of the others is well without it.
-pub(in crate::steps) async fn judge(look: Look<'_>, cluster: &Cluster, without: &[String], limits: &Limits) -> Health {
-    let (asked, without) = servers::asked(cluster, without);
-    let seen = join_all(asked.iter().map(|server| settled(look.reads, cluster, server, limits)));
+/// The servers of the hosts in `late` are left out, too: their gates open last.
+pub(in crate::steps) async fn judge(
+    look: Look<'_>,
+    cluster: &Cluster,
+    (without, late): (&[String], &BTreeSet<String>),
+    limits: &Limits,
+) -> Health {
+    let (mut asked, mut without) = servers::asked(cluster, without);
+    asked.retain(|server| {
+        let waits = server.host.as_ref().is_some_and(|host| late.contains(host));
+        if waits {
+            without.push(format!("judged without {}: it was away, and its gate opens last", server.name));
+        }
+        !waits
+    });
+    let seen = join_all(asked.iter().map(|server| judged(look, cluster, server, limits)));
     let left_out = |host: &&Host| {
         let here = |server: &&ApiServer| server.host.as_deref() == Some(host.name.as_str());
         cluster.api_servers.iter().any(|server| here(&server)) && !asked.iter().any(here)
@@ -72,17 +100,45 @@ pub(in crate::steps) async fn judge(look: Look<'_>, cluster: &Cluster, without: 
     let hosts = cluster.api_hosts().filter(|host| limits.memory_counts() && !left_out(host));
     let rooms = join_all(hosts.map(|host| room(look.reads, cluster, &host.name, limits.memory)));
     let (seen, rooms) = futures::join!(seen, rooms);
-    let mut health = Health { bad: Vec::new(), without };
+    let mut health = Health { without, ..Health::default() };
     let mut silent = Vec::new();
-    for (server, Seen { bad, heard, .. }) in asked.iter().zip(seen) {
-        if heard { health.bad.extend(bad) } else { silent.push((*server, bad)) }
+    let mut away = 0;
+    for (server, judged) in asked.iter().zip(seen) {
+        let Seen { bad, heard, whole, slowest } = match judged {
+            Judged::Seen(seen) => seen,
+            Judged::Away(why) => {
+                away += 1;
+                health.without.push(why);
+                continue;
+            }
+        };
+        health.slowest = health.slowest.max(slowest);
+        if heard {
+            health.lost |= !whole;
+            health.bad.extend(bad);
+        } else {
+            silent.push((*server, bad));
+        }
+    }
+    if away == asked.len() {
+        health.lost = true;
+        health.bad.push("no API server is left to be judged".to_owned());
     }
     // With the others bad it goes badly anyway, and the look would only hold up what follows from that.
-    let others = health.bad.is_empty() && silent.len() < asked.len();
+    let others = health.bad.is_empty() && silent.len() + away < asked.len();
     for (server, bad) in silent {
-        match if others { servers::dead(look, cluster, server).await } else { None } {
+        let left_out = async {
+            match servers::away(look, cluster, server, false).await {
+                Ok(why) => why,
+                Err(_) => servers::dead(look, cluster, server).await,
+            }
+        };
+        match if others { left_out.await } else { None } {
             Some(why) => health.without.push(why),
-            None => health.bad.extend(bad),
+            None => {
+                health.lost = true;
+                health.bad.extend(bad);
+            }
         }
     }
     for room in rooms {
@@ -102,6 +158,31 @@ struct Seen {
     heard: bool,
     /// It answered everything.
     whole: bool,
+    /// The slowest small GET that it answered.
+    slowest: Option<Duration>,
+}
+
+/// What a look at one API server came to.
+enum Judged {
+    Seen(Seen),
+    /// It is left out, for this reason.
+    Away(String),
+}
+
+/// Asks one server; its host is asked as soon as the server keeps one waiting, so that a dead process does not hold up each
+/// look for as long as a drowning one may take to answer.
+async fn judged(look: Look<'_>, cluster: &Cluster, server: &ApiServer, limits: &Limits) -> Judged {
+    let away = async {
+        tokio::time::sleep(KEPT_WAITING).await;
+        match servers::away(look, cluster, server, false).await {
+            Ok(Some(why)) => why,
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        seen = settled(look.reads, cluster, server, limits) => Judged::Seen(seen),
+        why = away => Judged::Away(why),
+    }
 }
 
 /// Whoever was just let in comes with all of its connections in one second. So what was answered badly is asked once more
@@ -151,7 +232,8 @@ async fn one(reads: &dyn Reads, cluster: &Cluster, server: &ApiServer, limits: &
     if let Some(answer) = answered.iter().find(|answer| answer.code == 429 || answer.code >= 500) {
         bad.push(format!("a small GET to {name} came back with {}", answer.code));
     }
-    if let Some(slowest) = answered.iter().map(|answer| answer.took).max().filter(|took| *took > limits.slowest) {
+    let slowest = answered.iter().map(|answer| answer.took).max();
+    if let Some(slowest) = slowest.filter(|took| *took > limits.slowest) {
         bad.push(format!("a small GET to {name} took {} ms", slowest.as_millis()));
     }
     if let (Some(before), Some(after), Some(most)) = (before, after, limits.rejects) {
@@ -161,7 +243,7 @@ async fn one(reads: &dyn Reads, cluster: &Cluster, server: &ApiServer, limits: &
             bad.push(format!("{name} rejects {rate} requests a second"));
         }
     }
-    Seen { bad, heard, whole }
+    Seen { bad, heard, whole, slowest }
 }
 
 /// The sum of the column `RejectedRequests`.
@@ -173,55 +255,24 @@ fn rejected(dump: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{cluster, gate_on};
     use super::*;
-    use crate::kit::{Credential, Host, Role, SshAccess};
     use crate::steps::{History, Mark};
     use crate::world::fake::Fake;
-
-    fn cluster() -> Cluster {
-        let ssh = SshAccess {
-            port: 22,
-            user: "root".into(),
-            identities: Vec::new(),
-            identities_only: false,
-            certificates: Vec::new(),
-            agent: None,
-            host_keys: Vec::new(),
-            known_hosts: Vec::new(),
-            host_key_alias: None,
-            jumps: Vec::new(),
-            sudo: false,
-        };
-        let host = |n: u8| Host {
-            name: format!("cp{n}"),
-            address: [10, 0, 0, n].into(),
-            ssh: ssh.clone(),
-            roles: vec![Role::ControlPlane],
-            manifests: "/etc/kubernetes/manifests".into(),
-        };
-        let server = |n: u8| ApiServer {
-            name: format!("api{n}"),
-            address: ([10, 0, 0, n], 6443).into(),
-            via: None,
-            host: Some(format!("cp{n}")),
-        };
-        Cluster {
-            name: "east".into(),
-            api_servers: (1..=2).map(server).collect(),
-            hosts: (1..=2).map(host).collect(),
-            tls_server_name: None,
-            ca: Vec::new(),
-            credential: Credential::Anonymous,
-            sets: std::collections::BTreeMap::new(),
-            source: "a test".into(),
-        }
-    }
 
     /// One look, so many seconds after the step began; these are gone, and these had answered before.
     async fn looked(secs: i64, gone: &[Target], answered: Option<&[&str]>, small: u64) -> Health {
         let fake = Fake::new(vec![cluster()]);
         fake.answer(SMALL, 200, "{}", Duration::from_millis(small));
         gone.iter().for_each(|target| fake.dies_after(target.clone(), 0));
+        judged(&fake, secs, answered).await
+    }
+
+    async fn judged_at(fake: &Fake, secs: i64) -> Health {
+        judged(fake, secs, Some(&[])).await
+    }
+
+    async fn judged(fake: &Fake, secs: i64, answered: Option<&[&str]>) -> Health {
         let now = jiff::Timestamp::from_second(1_790_000_000).unwrap();
         let history = History {
             since: jiff::Timestamp::from_second(1_790_000_000 - secs).ok(),
@@ -231,9 +282,9 @@ mod tests {
         };
         let mark = Mark { run: "r".into(), operator: "eve".into(), reason: String::new() };
         let target = Target::host("east", "cp1");
-        let look = Look { target: &target, reads: &fake, history: &history, mark: &mark };
+        let look = Look { target: &target, reads: fake, history: &history, mark: &mark };
         let limits = Limits { slowest: Duration::from_secs(1), samples: 2, rejects: None, memory: 100 };
-        judge(look, fake.cluster("east").unwrap(), &[], &limits).await
+        judge(look, fake.cluster("east").unwrap(), (&[], &BTreeSet::new()), &limits).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -258,6 +309,47 @@ mod tests {
         let all = [both[0].clone(), both[1].clone(), Target::api_server("east", "api1"), Target::host("east", "cp1")];
         let health = looked(60, &all, Some(&[]), 5).await;
         assert_eq!((health.bad.len(), health.without.len()), (4, 0), "{health:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dead_process_is_left_out_at_once_where_a_closed_gate_keeps_everybody_from_its_next_start() {
+        let case = async |level: u32, listening: &'static [u16], restarts: u32| {
+            let fake = Fake::new(vec![cluster()]);
+            fake.answer(SMALL, 200, "{}", Duration::from_millis(5));
+            // It had answered before: what it does now is the host's word.
+            fake.dies_after(Target::api_server("east", "api2"), 0);
+            fake.on_script(gate_on("cp2", level, listening, restarts));
+            let health = judged(&fake, 1, Some(&["east/api/api2"])).await;
+            (health.bad.len(), health.without)
+        };
+        let (bad, without) = case(0, &[22], 0).await;
+        assert_eq!((bad, without.len()), (0, 1), "{without:?}");
+        assert!(without[0].contains("api2: it has no process") && without[0].contains("opens last"), "{without:?}");
+        let (_, without) = case(0, &[22], 7).await;
+        assert!(without[0].contains("crash-loops (started 8 times)"), "{without:?}");
+        // Somebody listens; a stage is open; no gate stands there.
+        for (level, listening) in [(0, &[22, 6443][..]), (1, &[22][..]), (u32::MAX, &[22][..])] {
+            assert_eq!(case(level, listening, 0).await, (2, Vec::new()), "{level} {listening:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_away_keeps_no_look_waiting_and_where_all_are_nobody_is_well() {
+        let fake = Fake::new(vec![cluster()]);
+        fake.answer(SMALL, 200, "{}", Duration::from_millis(5));
+        fake.hangs(Target::api_server("east", "api2"));
+        fake.on_script(gate_on("cp2", 0, &[22], 0));
+        let began = Instant::now();
+        let health = judged_at(&fake, 1).await;
+        assert!(health.bad.is_empty() && health.without.len() == 1 && !health.lost, "{health:?}");
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        // The other one as well.
+        let fake = Fake::new(vec![cluster()]);
+        [1, 2].iter().for_each(|n| fake.hangs(Target::api_server("east", format!("api{n}"))));
+        let (one, two) = (gate_on("cp1", 0, &[22], 0), gate_on("cp2", 0, &[22], 0));
+        fake.on_script(Box::new(move |target, script| one(target, script).or_else(|| two(target, script))));
+        let health = judged_at(&fake, 1).await;
+        assert!(health.lost && health.bad == ["no API server is left to be judged"], "{health:?}");
     }
 
     const LIMITS: Limits = Limits { slowest: Duration::from_secs(1), samples: 2, rejects: None, memory: 100 };

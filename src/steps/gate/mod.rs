@@ -9,7 +9,12 @@ use crate::host::Script;
 use crate::host::gate::{self, Driver, GateState, Mark, Talker};
 use crate::kit::{Cluster, Host};
 
+mod ending;
 pub(super) mod health;
+mod leader;
+pub(super) mod offender;
+pub(super) mod opening;
+pub(super) mod progress;
 pub(super) mod proof;
 pub(super) mod stages;
 pub(super) mod ways;
@@ -180,6 +185,83 @@ pub(super) fn loudest(state: &GateState, most: usize) -> Option<String> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::host::Script;
+    use crate::kit::{ApiServer, Credential, Role, SshAccess};
+    use crate::world::ScriptOutput;
+    use crate::world::fake::Answering;
+
+    /// Two API servers on two hosts.
+    pub(in crate::steps) fn cluster() -> Cluster {
+        let ssh = SshAccess {
+            port: 22,
+            user: "root".into(),
+            identities: Vec::new(),
+            identities_only: false,
+            certificates: Vec::new(),
+            agent: None,
+            host_keys: Vec::new(),
+            known_hosts: Vec::new(),
+            host_key_alias: None,
+            jumps: Vec::new(),
+            sudo: false,
+        };
+        let host = |n: u8| Host {
+            name: format!("cp{n}"),
+            address: [10, 0, 0, n].into(),
+            ssh: ssh.clone(),
+            roles: vec![Role::ControlPlane],
+            manifests: "/etc/kubernetes/manifests".into(),
+        };
+        let server = |n: u8| ApiServer {
+            name: format!("api{n}"),
+            address: ([10, 0, 0, n], 6443).into(),
+            via: None,
+            host: Some(format!("cp{n}")),
+        };
+        Cluster {
+            name: "east".into(),
+            api_servers: (1..=2).map(server).collect(),
+            hosts: (1..=2).map(host).collect(),
+            tls_server_name: None,
+            ca: Vec::new(),
+            credential: Credential::Anonymous,
+            sets: std::collections::BTreeMap::new(),
+            source: "a test".into(),
+        }
+    }
+
+    /// What one host answers: a gate of run `r` at this level (beyond the last: none) with two stages, who listens, and how
+    /// often its API server's process, which is young or gone, was started anew. Other hosts answer nothing of it.
+    pub(in crate::steps) fn gate_on(
+        name: &'static str,
+        level: u32,
+        listening: &'static [u16],
+        restarts: u32,
+    ) -> Answering {
+        Box::new(move |target: &Target, script: &Script| {
+            if *target != Target::host("east", name) {
+                return None;
+            }
+            let ports: Vec<String> = listening.iter().map(|port| format!("{port:04X}")).collect();
+            let fuse = |stage: u32| if stage > level { " elements = { 6443 timeout 15m expires 14m }" } else { "" };
+            let stdout = match script.name.as_str() {
+                "gate.status" if level > 2 => format!("listen={}\nback_end=none\n", ports.join(" ")),
+                "gate.status" => format!(
+                    "listen={}\nback_end=nft\nowner=run=r by=eve at=7 ports=6443 hold=900 step=60 stage=share:5 stage=share:25 why=x\n\
+                     set.armed=elements = {{ 6443 timeout 15m expires 14m }}\nset.until_1={}\nset.until_2={}\n",
+                    ports.join(" "),
+                    fuse(1),
+                    fuse(2)
+                ),
+                "apiserver.presence" if listening.contains(&6443) => {
+                    format!("process=7 9\nstarted={restarts}\nend=yes\n")
+                }
+                "apiserver.presence" => format!("started={restarts}\nend=yes\n"),
+                _ => return None,
+            };
+            Some(ScriptOutput { status: 0, stdout, stderr: String::new() })
+        })
+    }
 
     #[test]
     fn the_seed_is_the_run_s() {

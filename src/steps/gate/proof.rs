@@ -99,6 +99,12 @@ pub(in crate::steps) fn notes(
     if let Some(hole) = gate::v6_hole(spec, seen, back_end) {
         notes.push(format!("NOT CLOSED: {hole}"));
     }
+    if let Side::Server { ports } = &spec.side {
+        let away = ports.iter().filter(|port| !seen.listens(**port));
+        notes.extend(away.map(|port| {
+            format!("nothing listens on port {port} here just now: it is closed before its API server's next start")
+        }));
+    }
     notes.extend(elsewhere(cluster, spec));
     if seen.can_destroy == Some(false) {
         notes.push(

@@ -10,6 +10,10 @@ const LONGEST_WAIT: Duration = Duration::from_mins(10);
 /// The time that looks and orders take on a bad line; a fuse is always longer than the wait by this.
 const SLACK: Duration = Duration::from_secs(30);
 
+/// A living client that must hold on does so this long before the fuse has burned down: longer than two looks may take.
+/// Every fuse is longer than that by at least ten seconds.
+const HOLD_ON: Duration = Duration::from_secs(20);
+
 /// The first part of the key of a stage that was closed again.
 pub(in crate::steps) const CLOSE_AGAIN: &str = "close-again-";
 
@@ -36,7 +40,7 @@ impl Pace {
 
     /// The time left of a fuse at which a living client that must hold on does so.
     fn hold_on(&self) -> Duration {
-        SLACK.min(self.window)
+        HOLD_ON
     }
 
     /// Whether nobody can be left who drives a gate with so much time to its next stage.
@@ -56,6 +60,21 @@ pub(in crate::steps) struct Standing {
     pub(in crate::steps) next: Duration,
     /// Between two that come by themselves.
     pub(in crate::steps) step: Duration,
+}
+
+/// How it goes at a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::steps) enum Going {
+    /// Every API server is in good order. `settled`: it has been for long enough to know that whoever was let in by the
+    /// last stage is no burden, so that the rest of the window need not be waited for.
+    Well {
+        /// See above.
+        settled: bool,
+    },
+    /// Not in good order, but what is wrong gets less: the offender's pods, connections or requests.
+    Better,
+    /// Not in good order, and nothing shows that it gets better.
+    Badly,
 }
 
 /// What to do.
@@ -125,8 +144,9 @@ fn made(history: &History) -> impl DoubleEndedIterator<Item = (&ChangeRecord, us
     })
 }
 
-/// What comes next. `well`: every API server is in good order right now.
-pub(in crate::steps) fn next(now: &Standing, history: &History, well: bool, pace: &Pace) -> Act {
+/// What comes next. `gone`: nothing is left of what drowned the API servers, so that a stage that was closed again needs
+/// no longer wait than the others.
+pub(in crate::steps) fn next(now: &Standing, history: &History, going: Going, gone: bool, pace: &Pace) -> Act {
     let tries = tries(history);
     let last = made(history).next_back();
     let by_itself = now.step.saturating_sub(now.next);
@@ -139,22 +159,22 @@ pub(in crate::steps) fn next(now: &Standing, history: &History, well: bool, pace
         None => (false, if now.level == 0 { Duration::MAX } else { by_itself }),
     };
     let recovering = ours && last.is_some_and(|(_, _, key)| key.starts_with(CLOSE_AGAIN));
-    let wait = if recovering { pace.wait(tries) } else { pace.window };
-    if well && since < wait {
-        Act::Wait { so_far: since, of: wait }
-    } else if well && now.level >= now.stages {
-        Act::Open
-    } else if well {
-        Act::Stage { level: now.level + 1, hold: pace.fuse(tries) }
-    } else if tries >= pace.most {
-        Act::GiveUp
-    } else if now.level > 0 && !(recovering && since < pace.window) {
-        Act::CloseAgain { level: now.level - 1, hold: pace.fuse(tries + 1) }
-    } else if now.next < pace.hold_on() {
-        // What was just closed again needs a moment to be better for it, and the kernel must not open it meanwhile.
-        Act::HoldOn { level: now.level, hold: pace.fuse(tries) }
-    } else {
-        Act::Wait { so_far: Duration::ZERO, of: wait }
+    let wait = if recovering && !gone { pace.wait(tries) } else { pace.window };
+    match going {
+        Going::Well { settled } if since < wait && !(settled && (gone || !recovering)) => {
+            Act::Wait { so_far: since, of: wait }
+        }
+        Going::Well { .. } if now.level >= now.stages => Act::Open,
+        Going::Well { .. } => Act::Stage { level: now.level + 1, hold: pace.fuse(tries) },
+        Going::Badly if tries >= pace.most => Act::GiveUp,
+        Going::Badly if now.level > 0 && !(recovering && since < pace.window) => {
+            Act::CloseAgain { level: now.level - 1, hold: pace.fuse(tries + 1) }
+        }
+        // What gets better, or was just closed again, needs a moment, and the kernel must not open the next meanwhile.
+        Going::Better | Going::Badly if now.next < pace.hold_on() => {
+            Act::HoldOn { level: now.level, hold: pace.fuse(tries) }
+        }
+        Going::Better | Going::Badly => Act::Wait { so_far: Duration::ZERO, of: wait },
     }
 }
 
@@ -196,7 +216,32 @@ mod tests {
 
     #[track_caller]
     fn case(now: Standing, acts: &[(&str, usize, i64)], well: bool, expected: Act) {
-        assert_eq!(next(&now, &history(acts), well, &PACE), expected, "{now:?} {acts:?} {well}");
+        let going = if well { Going::Well { settled: false } } else { Going::Badly };
+        assert_eq!(next(&now, &history(acts), going, false, &PACE), expected, "{now:?} {acts:?} {well}");
+    }
+
+    #[track_caller]
+    fn goes(now: Standing, acts: &[(&str, usize, i64)], going: Going, gone: bool, expected: Act) {
+        assert_eq!(next(&now, &history(acts), going, gone, &PACE), expected, "{now:?} {acts:?} {going:?} {gone}");
+    }
+
+    #[test]
+    fn what_has_settled_is_not_waited_for_any_longer() {
+        let settled = Going::Well { settled: true };
+        goes(at(1, 60), &[("stage-1", 1, 3)], settled, false, Act::Stage { level: 2, hold: 70 });
+        goes(at(3, 60), &[("stage-3", 3, 3)], settled, false, Act::Open);
+        // A stage that was closed again waits its time, unless nothing is left of what closed it.
+        let closed = [("stage-2", 2, 100), ("close-again-1", 1, 3)];
+        goes(at(1, 60), &closed, settled, false, wait(3, 40));
+        goes(at(1, 60), &closed, settled, true, Act::Stage { level: 2, hold: 110 });
+        goes(at(1, 60), &closed, Going::Well { settled: false }, true, wait(3, 20));
+    }
+
+    #[test]
+    fn what_gets_better_is_left_to_go_on_and_held_where_it_is() {
+        goes(at(2, 60), &[("stage-2", 2, 30)], Going::Better, false, wait(0, 20));
+        goes(at(2, 15), &[("stage-2", 2, 55)], Going::Better, false, Act::HoldOn { level: 2, hold: 70 });
+        goes(at(2, 60), &[("stage-2", 2, 30)], Going::Badly, true, Act::CloseAgain { level: 1, hold: 110 });
     }
 
     fn wait(so_far: u64, of: u64) -> Act {

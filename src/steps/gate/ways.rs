@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
+use super::LOOK_LIMIT;
 use crate::change::{Op, Target};
-use crate::host::gate::Reply;
+use crate::host::gate::{self, Reply};
 use crate::journal::ChangeRecord;
 use crate::kit::{ApiServer, Cluster, Host};
 use crate::steps::{Look, Sends};
@@ -90,33 +91,102 @@ pub(in crate::steps) struct Shut {
     pub(in crate::steps) allow: Option<IpAddr>,
 }
 
-/// Of the ways that were open, the first that the gate cuts.
-pub(in crate::steps) async fn shut(
+/// What trying the ways again came to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::steps) struct Tried {
+    /// The first that the gate cuts.
+    pub(in crate::steps) shut: Option<Shut>,
+    /// A sentence for each that could not be tried, because its API server is away.
+    pub(in crate::steps) away: Vec<String>,
+}
+
+/// Tries the ways that were open before the gate was closed, until one is found that the gate cuts.
+///
+/// A connection that is refused says something about the gate only while somebody listens behind it: a server that was
+/// killed for its memory refuses, too. So the host is asked, before and after a second try.
+pub(in crate::steps) async fn again(
     look: Look<'_>,
     cluster: &Cluster,
     host: &Host,
     names: &[String],
     answer: Reply,
-) -> Option<Shut> {
+) -> Tried {
+    let mut tried = Tried::default();
     for server in met(host, cluster).filter(|server| names.contains(&server.name)) {
-        let mut way = attempt(look, server, answer).await;
-        if matches!(way, Way::Refused(_)) || answer == Reply::Silence && matches!(way, Way::Slow) {
-            // A connection that was kept from before may just have been cut, and one packet may be lost.
-            way = attempt(look, server, answer).await;
+        let first = attempt(look, server, answer).await;
+        if refusal(&first, answer).is_none() {
+            continue;
         }
-        let why = match (way, answer) {
-            (Way::Open, _) | (Way::Slow, Reply::Reset) => continue,
-            (Way::Slow, Reply::Silence) => format!("nothing within {} s", ANSWERED.as_secs()),
-            (Way::Refused(why), _) => why,
-        };
+        let before = listens(look, server).await;
+        // A connection that was kept from before may just have been cut, and one packet may be lost.
+        let second = attempt(look, server, answer).await;
+        let Some(why) = refusal(&second, answer) else { continue };
+        let (name, address) = (&server.name, server.address);
+        if !(before && listens(look, server).await) {
+            let what = "was reached before the gate was closed, and nobody listens there now";
+            tried.away.push(format!(
+                "{name} at {address} {what}: whether the gate lets this run through is not known ({why})"
+            ));
+            continue;
+        }
         let from = match &server.via {
             Some(via) => cluster.host(via).map(|via| via.address),
-            None => look.reads.source_towards(server.address),
+            None => look.reads.source_towards(address),
         };
-        return Some(Shut {
-            why: format!("{} at {} was reached before it was closed, and now: {why}", server.name, server.address),
+        tried.shut = Some(Shut {
+            why: format!(
+                "{name} at {address} was reached before it was closed, somebody listens there, and now: {why}"
+            ),
             allow: from,
         });
+        break;
     }
-    None
+    tried
+}
+
+/// Why an attempt looks as if the gate had cut it.
+fn refusal(way: &Way, answer: Reply) -> Option<String> {
+    match (way, answer) {
+        (Way::Open, _) | (Way::Slow, Reply::Reset) => None,
+        (Way::Slow, Reply::Silence) => Some(format!("nothing within {} s", ANSWERED.as_secs())),
+        (Way::Refused(why), _) => Some(why.clone()),
+    }
+}
+
+/// Whether somebody listens on the API server's port, by its host's own word; a host that does not say leaves it at that.
+async fn listens(look: Look<'_>, server: &ApiServer) -> bool {
+    let Ok(output) = look.reads.script(look.target, &gate::status(), LOOK_LIMIT).await else { return true };
+    let listening = gate::parse_status(&output.stdout).flatten().and_then(|state| state.listening);
+    listening.is_none_or(|ports| ports.contains(&server.address.port()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{cluster, gate_on};
+    use super::*;
+    use crate::steps::{History, Mark};
+    use crate::world::fake::Fake;
+
+    /// The ways of cp1 tried again, when so many connections are refused and this is who listens on the host.
+    async fn tried(refused: usize, listening: &'static [u16]) -> Tried {
+        let fake = Fake::new(vec![cluster()]);
+        fake.on_script(gate_on("cp1", 0, listening, 0));
+        fake.refuse_connections(refused);
+        let mark = Mark { run: "r".into(), operator: "eve".into(), reason: String::new() };
+        let (target, history) = (Target::host("east", "cp1"), History::default());
+        let look = Look { target: &target, reads: &fake, history: &history, mark: &mark };
+        let cluster = crate::world::Reads::cluster(&fake, "east").unwrap();
+        again(look, cluster, cluster.host("cp1").unwrap(), &["api1".into()], Reply::Reset).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_is_the_gate_s_only_while_somebody_listens_behind_it() {
+        let cut = tried(2, &[22, 6443]).await;
+        assert!(cut.shut.is_some_and(|shut| shut.why.contains("somebody listens there")) && cut.away.is_empty());
+        let away = tried(2, &[22]).await;
+        assert!(away.shut.is_none() && away.away[0].contains("nobody listens there now"), "{away:?}");
+        // One packet that was lost.
+        assert_eq!(tried(1, &[22, 6443]).await, Tried::default());
+        assert_eq!(tried(0, &[22]).await, Tried::default());
+    }
 }

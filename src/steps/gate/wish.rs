@@ -342,6 +342,8 @@ impl Wish {
         let Some(nodes) = &self.nodes else {
             let ports = match seen {
                 _ if !self.ports.is_empty() => self.ports.clone(),
+                // A server that was just killed leaves no process, and one that is no static pod no manifest either.
+                Some(seen) if seen.api_ports().is_empty() => known_ports(cluster, host),
                 Some(seen) => seen.api_ports().into_iter().collect(),
                 None => usual_ports(cluster, host),
             };
@@ -378,11 +380,17 @@ impl Wish {
     }
 }
 
-/// The ports on which the kit knows API servers of a host, or else the usual one.
-fn usual_ports(cluster: &Cluster, host: &Host) -> Vec<u16> {
+/// The ports on which the kit knows API servers of a host.
+pub(in crate::steps) fn known_ports(cluster: &Cluster, host: &Host) -> Vec<u16> {
     let here = |server: &&crate::kit::ApiServer| server.host.as_deref() == Some(host.name.as_str());
     let known: BTreeSet<u16> = cluster.api_servers.iter().filter(here).map(|server| server.address.port()).collect();
-    if known.is_empty() { vec![USUAL_PORT] } else { known.into_iter().collect() }
+    known.into_iter().collect()
+}
+
+/// The same, or else the usual one.
+fn usual_ports(cluster: &Cluster, host: &Host) -> Vec<u16> {
+    let known = known_ports(cluster, host);
+    if known.is_empty() { vec![USUAL_PORT] } else { known }
 }
 
 /// Where the cluster's API servers listen, seen from its nodes.

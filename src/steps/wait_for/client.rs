@@ -11,6 +11,7 @@ use super::{Asked, Condition, Found, denied, unanswered};
 use crate::change::Target;
 use crate::duration::HumanDuration;
 use crate::host::Script;
+use crate::host::offender::AUDIT_LOG;
 use crate::host::script::{Answer, quote};
 use crate::kit::{ApiServer, Cluster};
 use crate::steps::{Look, Sends, StepError};
@@ -90,7 +91,7 @@ impl Rate {
     fn script(&self) -> Script {
         let seconds = self.over.0.as_secs().max(1);
         let log = self.audit_log.clone().unwrap_or_default();
-        let body = format!("log={}\nneedle={}\nseconds={seconds}\n{COUNT}", quote(&log), quote(&self.needle()));
+        let body = format!("log={}\nneedle={}\nseconds={seconds}\n{AUDIT_LOG}{COUNT}", quote(&log), quote(&self.needle()));
         Script::new("audit.count", body)
             .arg("log", log)
             .arg("user", self.user.clone().unwrap_or_default())
@@ -100,13 +101,7 @@ impl Rate {
 }
 
 /// Counts lines added to an audit log. Its size is asked, not its text read; only what was added is searched.
-const COUNT: &str = r#"if [ -z "$log" ]; then
-  for p in /proc/[0-9]*; do
-    [ "$(cat "$p/comm" 2>/dev/null)" = kube-apiserver ] || continue
-    path=$(tr '\000' '\n' <"$p/cmdline" 2>/dev/null | sed -n 's/^--audit-log-path=//p' | head -n 1)
-    case $path in /*) log=$p/root$path; break ;; esac
-  done
-fi
+const COUNT: &str = r#"
 if [ -z "$log" ] || [ ! -r "$log" ]; then say log none; exit 0; fi
 from=$(wc -c <"$log")
 sleep "$seconds"

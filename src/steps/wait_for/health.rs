@@ -11,7 +11,7 @@ use super::{Asked, Condition, Found, denied, unanswered};
 use crate::change::Target;
 use crate::duration::HumanDuration;
 use crate::kit::{ApiServer, Cluster};
-use crate::steps::{Look, Sends, StepError};
+use crate::steps::{Look, Sends, StepError, servers};
 use crate::world::{Accept, KubeRead, ReadErrorKind};
 
 const READYZ: &str = "/readyz";
@@ -109,7 +109,10 @@ impl Condition for Health {
                         }
                         Err(error) if error.kind == ReadErrorKind::Refused => return Err(error.into()),
                         Err(_) if heard && asked.leave_out(look, known).await => {}
-                        Err(error) => return Ok(Found::NotYet(format!("{} to be ready ({error})", known.name))),
+                        Err(error) => {
+                            let loops = servers::crash_loop(look, asked.cluster, known).await;
+                            return Ok(Found::NotYet(format!("{} to be ready ({error}{loops})", known.name)));
+                        }
                     }
                 }
             }

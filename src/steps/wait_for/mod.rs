@@ -176,8 +176,9 @@ impl Kind for WaitFor {
          `absent`: one GET of the object's metadata.\n\
          `podsGone`: one LIST of metadata, one page of at most 50, by namespace and label.\n\n\
          `health`, `latency` and `clientRequests` judge every API server of the kit but those in `without`, and those \
-         that were dead all along: not one answer in this run, none for 30 s of this step, and a host that cannot be \
-         reached either. Who is left out is said each time; one that has answered in this run always counts."
+         that are away, after 30 s of this step: either not one answer in this run and a host that cannot be reached, \
+         or no listening process on a host whose gate stands closed (it opens last, when the server answers). Who is left \
+         out is said each time, and asked again at each look."
     }
 
     fn scope(&self) -> Scope {
@@ -223,7 +224,7 @@ impl Step for Params {
         let (servers, _) = servers::asked(cluster, &self.without);
         let mut sends: Vec<_> =
             self.conditions().iter().flat_map(|(_, condition)| condition.sends(&servers, cluster)).collect();
-        if self.conditions().iter().any(|(_, condition)| condition.judges_servers()) && servers.len() > 1 {
+        if self.conditions().iter().any(|(_, condition)| condition.judges_servers()) {
             let hosts = servers::announced(cluster, &self.without);
             sends.extend(hosts.into_iter().map(|(what, why)| (what, self.interval.0, why)));
         }
