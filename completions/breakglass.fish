@@ -64,6 +64,8 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "journal" -d '
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "gate" -d 'Block the admin API\'s ports for all but the operator and the control plane, and let everybody back in stages'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "delete" -d 'Delete one object by its exact name: two API requests, saved first so that `undo` can put it back'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "park" -d 'Take a workload out of the way without deleting it; `undo` puts it back as it was'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "end-pods" -d 'End the pods of one workload through the API, and none but those'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "revoke" -d 'Take away what RBAC allows a service account, user or group; `undo` puts the bindings back'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "probe" -d 'Look at each API server and say which layer is broken: network, TLS, credential, overload, process, etcd'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "scale-apiserver" -d 'Give API servers more room by their static-pod manifests, one host at a time; `undo` puts the old text back'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "kit" -d 'Look after the kit: what was prepared in peace'
@@ -372,7 +374,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l confirm-within -d 'How long it stands unconfirmed [default: 30s]' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l for -d 'How long it stands confirmed before it opens by itself, stage by stage [default: 15m]' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l step -d 'Between two stages when it opens by itself [default: 1m]' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l stages -d 'The stages of the re-opening: percent of the sources, connections as 50/s, names of sets [default: 1,5,25,50,100]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l stages -d 'The stages of the re-opening: percent of the sources, a number of sources as 5n, connections as 50/s, names of sets [default: 1,5,25,50,100]' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l set -d 'A named set of addresses for a stage; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l back-end -d 'nft, iptables-nft or iptables-legacy [default: what the host has]' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l service -d 'With --nodes: an address and port of the API beside those of the kit; may be given several times' -r
@@ -421,6 +423,8 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l rejects -d 'The most requests a second that priority and fairness may reject on one API server' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l memory -d 'The most memory an API server may hold of what it may, and all processes of its host; 100: not looked at [default: 90]' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l max-tries -d 'How often stages are closed again without getting any further before giving up [default: 4]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l offender -d 'Who drowned the API, as `park` takes it: what is left of it is counted at each look, and a stage in which that gets less is left to go on' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l offender-user -d 'The user whose requests are counted [default: the service account of --offender]' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l without -d 'An API server that is dead for good: neither asked nor judged; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l targets -d 'Only these hosts, by their names in the kit, each judged for itself' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
@@ -610,6 +614,72 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l canary -d
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l no-canary -d 'All clusters from the beginning'
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -s v -l verbose -d 'Say every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l grace -d 'Seconds that the pods get to end by themselves; each pod\'s own value when it is not said' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -s l -l selector -d 'Labels that its pods have and no others, as kubectl takes them; for a workload that is gone already' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l force -d 'By force: the API forgets the pods at once, while their containers run on until their kubelets hear of it'
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l plan -d 'Print what would be sent, and stop: contacts nothing'
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l drill -d 'Look for real, pretend the writes'
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l workload -d 'Instead: what the pods of this workload run as (TYPE/NAME with -n, or TYPE/NAMESPACE/NAME)' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l binding -d 'Look at this binding only: clusterrolebinding/NAME or rolebinding/NAMESPACE/NAME; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l at-most -d 'When more bindings than this name it, change nothing [default: 10]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l plan -d 'Print what would be sent, and stop: contacts nothing'
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l drill -d 'Look for real, pretend the writes'
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l require -d 'What must be found; otherwise it ends with an exit code' -r -f -a "nothing\t''
 answers\t''
 healthy\t''"

@@ -35,6 +35,9 @@ pub enum Event {
         name: String,
         /// What it is about to do, in one sentence.
         intent: String,
+        /// Why the runbook has it; may be empty.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
         /// How many targets.
         targets: usize,
     },

@@ -31,6 +31,8 @@ pub struct PlannedStep {
     pub name: String,
     /// Its kind's name.
     pub kind: &'static str,
+    /// Why the runbook has it; may be empty.
+    pub why: String,
     /// The step itself.
     pub step: Box<dyn Step>,
     /// Its targets, over all clusters, in the order they are worked on.
@@ -111,7 +113,8 @@ pub fn build(runbook: Resolved, clusters: Vec<Cluster>) -> Result<Plan, Vec<Refu
             let all = targets.len().max(1);
             policy = Policy { fanout: all, canary: false, batch: 0, max_failures: all, ..policy };
         }
-        steps.push(PlannedStep { name: decl.name.clone(), kind: decl.kind.name(), step, targets, policy });
+        let (name, kind, why) = (decl.name.clone(), decl.kind.name(), decl.why.clone());
+        steps.push(PlannedStep { name, kind, why, step, targets, policy });
     }
     if !refusals.is_empty() {
         return Err(refusals);

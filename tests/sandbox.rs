@@ -112,10 +112,10 @@ fn the_first_command_recovers_the_practice_cluster() {
     let home = Home::new();
     let run = home.run(&["run", "--sandbox", "api-overload", "--yes", "--reason", "practice"]);
     // A script that the sandbox does not simulate would fail its step.
-    let run = run.is(0, &["[8/8] look-again", "every step is done", "requests"]);
+    let run = run.is(0, &["[10/10] look-again", "every step is done", "requests"]);
     assert!(!run.err.contains("does not simulate"), "{}", run.err);
     let _ = home.run(&["journal", "verify", "last"]).is(0, &[]);
-    let _ = home.run(&["show", "last"]).is(0, &["api-overload on sandbox, 8 steps"]);
+    let _ = home.run(&["show", "last"]).is(0, &["api-overload on sandbox, 10 steps"]);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn ctrl_c_in_the_middle_lets_the_change_in_flight_finish_and_says_what_stands() 
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     // The plan comes first, and names every step too.
     assert!(lines.any(|line| line.starts_with("run ")), "the run never began");
-    assert!(lines.any(|line| line.contains("[3/8] park-offender")), "the third step never began");
+    assert!(lines.any(|line| line.contains("[3/10] park-offender")), "the third step never began");
     signal(&child, Signal::INT);
     let rest: Vec<String> = lines.collect();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");

@@ -130,6 +130,7 @@ async fn step(engine: Engine<'_>, planned: &PlannedStep, index: usize, cluster: 
         step: index,
         name: planned.name.clone(),
         intent: planned.step.intent(),
+        why: planned.why.clone(),
         targets: targets.len(),
     });
     let asked = if planned.policy.confirm { confirmed(engine, planned, index, cluster).await? } else { Some(true) };
@@ -207,6 +208,7 @@ async fn confirmed(
         text: format!("{cluster}: {} — go on?", planned.step.intent()),
         typed: None,
         unattended: true,
+        otherwise: None,
     };
     let yes = tokio::select! {
         answer = engine.operator.ask(&question) => answer.unwrap_or(false),

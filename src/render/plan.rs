@@ -38,6 +38,9 @@ pub fn text(plan: &Plan, detail: Detail, paint: Paint) -> String {
     for (index, planned) in plan.steps.iter().enumerate() {
         let head = format!("[{}/{}] {}: {}", index + 1, plan.steps.len(), planned.name, planned.step.intent());
         let _ = writeln!(out, "\n{}", paint.tone(Tone::Head, &head));
+        if !planned.why.is_empty() {
+            let _ = writeln!(out, "  {}", planned.why);
+        }
         let _ = writeln!(out, "  {}", policy(planned.kind, &planned.policy));
         if planned.targets.is_empty() {
             let _ = writeln!(out, "  no target fits: nothing is sent");
@@ -255,6 +258,7 @@ pub fn json(plan: &Plan) -> Value {
                 "name": planned.name,
                 "kind": planned.kind,
                 "intent": planned.step.intent(),
+                "why": planned.why,
                 "policy": planned.policy,
                 "targets": targets,
             })

@@ -76,7 +76,7 @@ impl<'a> Teller<'a> {
                 self.began.insert((cluster.clone(), *step), line.at);
                 let intent = format!("at {}", line.at.strftime("%Y-%m-%d %H:%M:%S UTC"));
                 let (cluster, name) = (cluster.clone(), self.name(*step));
-                vec![Event::StepStarted { cluster, step: *step, name, intent, targets: 1 }]
+                vec![Event::StepStarted { cluster, step: *step, name, intent, why: String::new(), targets: 1 }]
             }
             Entry::StepEnded { cluster, step, state, why, costs } => {
                 let began = self.began.get(&(cluster.clone(), *step)).copied();

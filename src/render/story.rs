@@ -44,7 +44,7 @@ impl Story {
                 let steps = words::count(*steps, "step");
                 vec![Line::head(format!("{what} {run}: {runbook} on {on}, {steps}{honest}"))]
             }
-            Event::StepStarted { cluster, step, name, intent, targets } => {
+            Event::StepStarted { cluster, step, name, intent, why, targets } => {
                 let mut lines = if self.fleet { self.fold.due(now) } else { self.fold.all() };
                 let text = format!("[{}/{}] {name}: {intent}", step + 1, self.steps.max(step + 1));
                 if self.fleet {
@@ -52,6 +52,9 @@ impl Story {
                 } else {
                     let many = if *targets > 1 { format!(" ({targets} targets)") } else { String::new() };
                     lines.push(Line::head(text + &many));
+                    if !why.is_empty() {
+                        lines.push(Line::plain(format!("  {why}")));
+                    }
                 }
                 lines
             }

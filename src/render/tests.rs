@@ -60,6 +60,7 @@ fn step() -> Event {
         step: 0,
         name: "close".into(),
         intent: "close the gate".into(),
+        why: String::new(),
         targets: 2,
     }
 }

@@ -102,6 +102,9 @@ pub(super) struct StepFile {
     pub(super) name: Option<String>,
     /// Its kind.
     pub(super) kind: String,
+    /// Why it is there, in one sentence: shown with the step in the plan and on the screen.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) why: String,
     /// Whether the step is there at all. A parameter that is false, empty, or has no value takes the step out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) when: Option<Value>,
@@ -177,6 +180,7 @@ impl StepFile {
         Self {
             name: None,
             kind: kind.to_owned(),
+            why: String::new(),
             when: None,
             with,
             targets,

@@ -63,6 +63,8 @@ pub struct StepDecl {
     pub name: String,
     /// Its kind.
     pub kind: &'static dyn Kind,
+    /// Why it is there, in one sentence; may be empty.
+    pub why: String,
     /// The kind's parameters.
     pub with: Value,
     /// Which targets, in the words of `kit::select`; `None`: the kind's own scope.

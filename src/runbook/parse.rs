@@ -159,6 +159,7 @@ impl Runbook {
             steps.push(StepDecl {
                 name,
                 kind: found,
+                why: file.why.clone(),
                 with: Value::Object(file.with.clone()),
                 targets: file.targets.clone(),
                 policy: file.policy(),

@@ -13,7 +13,10 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::storm;
-use super::world::{State, World};
+use super::world::{OFFENDER, OFFENDER_UID, State, World};
+
+const PODS: &str = "/api/v1/namespaces/telemetry/pods";
+const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1/";
 
 /// Pressure beyond which a handshake is not finished in any useful time.
 const NO_HANDSHAKE: f64 = 2.0;
@@ -65,10 +68,13 @@ async fn answer(
         return Ok(status(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized"));
     }
     let mut state = world.state();
+    state.advance();
     Ok(match (parts.method, path.as_str()) {
         (Method::GET, "/version") => json_ok(&json!({ "major": "1", "minor": "34", "gitVersion": "v1.34.4-sandbox" })),
-        (Method::GET, "/debug/api_priority_and_fairness/dump_requests") => text(StatusCode::OK, &requests(&state)),
-        (Method::GET, "/api/v1/namespaces/telemetry/pods") => json_ok(&pods(&state, &query)),
+        (Method::GET, "/debug/api_priority_and_fairness/dump_requests") => text(StatusCode::OK, &requests(&mut state)),
+        (Method::GET, PODS) => json_ok(&pods(&mut state, &query)),
+        (Method::DELETE, PODS) => delete_pods(&mut state, &body),
+        (Method::GET, path) if path.starts_with(RBAC) && path.ends_with("bindings") => list(&state, path),
         (Method::GET, _) => get(&state, &path),
         (Method::DELETE, _) => delete(&mut state, &path, &body),
         (Method::PATCH, _) => patch(&mut state, &path, &parts.headers, &body),
@@ -124,7 +130,6 @@ fn delete(state: &mut State, path: &str, body: &[u8]) -> Response<Full<Bytes>> {
     }
     let name = object.pointer("/metadata/name").cloned().unwrap_or_default();
     state.objects.remove(path);
-    state.changed();
     json_ok(&json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
         "details": { "name": name, "uid": uid },
@@ -148,7 +153,6 @@ fn create(state: &mut State, path: &str, body: &[u8]) -> Response<Full<Bytes>> {
         metadata.insert("resourceVersion".into(), json!(version));
     }
     state.objects.insert(path, object.clone());
-    state.changed();
     let mut response = json_ok(&object);
     *response.status_mut() = StatusCode::CREATED;
     response
@@ -177,24 +181,61 @@ fn patch(state: &mut State, path: &str, headers: &http::HeaderMap, body: &[u8]) 
         metadata.insert("resourceVersion".into(), json!(version));
     }
     state.objects.insert(path.to_owned(), patched.clone());
-    state.changed();
     json_ok(&patched)
 }
 
-fn pods(state: &State, query: &str) -> Value {
-    let count = state.pods();
+/// What ends pods: a delete of their collection.
+fn delete_pods(state: &mut State, body: &[u8]) -> Response<Full<Bytes>> {
+    let options: Value = serde_json::from_slice(body).unwrap_or_default();
+    let list = pods(state, "");
+    if options["gracePeriodSeconds"] == 0 {
+        state.forget_pods();
+    }
+    // With a grace they are marked, and stay until their kubelets say that it is over.
+    json_ok(&list)
+}
+
+/// The offender's pods, as metadata.
+fn pods(state: &mut State, query: &str) -> Value {
+    let (count, ending, version) = (state.pods(), state.ending(), state.next_version());
+    let owner = state.objects.get(OFFENDER).and_then(|object| object.pointer("/metadata/uid")).cloned();
+    let owner = json!([{
+        "apiVersion": "apps/v1", "kind": "DaemonSet", "name": "agent", "controller": true,
+        "uid": owner.unwrap_or_else(|| json!(OFFENDER_UID)),
+    }]);
     let limit = query.split('&').find_map(|pair| pair.strip_prefix("limit=")?.parse::<u32>().ok()).unwrap_or(count);
     let items: Vec<Value> = (0..count.min(limit))
-        .map(|n| json!({ "metadata": { "name": format!("agent-{n:05}"), "namespace": "telemetry" } }))
+        .map(|n| {
+            let mut pod = json!({ "metadata": {
+                "name": format!("agent-{n:05}"), "namespace": "telemetry", "uid": format!("5a3d0c1e-0000-4000-8001-{n:0>12}"),
+                "resourceVersion": "4800", "labels": { "app": "telemetry-agent" }, "ownerReferences": owner,
+            } });
+            if ending {
+                pod["metadata"]["deletionTimestamp"] = json!("2024-12-11T23:30:00Z");
+            }
+            pod
+        })
         .collect();
     json!({
         "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
-        "metadata": { "remainingItemCount": count.saturating_sub(limit) }, "items": items,
+        "metadata": { "resourceVersion": version, "remainingItemCount": count.saturating_sub(limit) }, "items": items,
     })
 }
 
+/// The objects of a collection, over all namespaces where the path names none.
+fn list(state: &State, path: &str) -> Response<Full<Bytes>> {
+    let (base, plural) = path.rsplit_once('/').unwrap_or_default();
+    let namespaced = format!("{base}/namespaces/");
+    let inside = |key: &str| {
+        let Some((parent, _)) = key.rsplit_once('/') else { return false };
+        parent == path || (parent.starts_with(&namespaced) && parent.ends_with(&format!("/{plural}")))
+    };
+    let items: Vec<&Value> = state.objects.iter().filter(|(key, _)| inside(key)).map(|(_, object)| object).collect();
+    json_ok(&json!({ "kind": "List", "apiVersion": "v1", "metadata": { "resourceVersion": "5000" }, "items": items }))
+}
+
 /// The form of the real dump: comma-separated, padded text.
-fn requests(state: &State) -> String {
+fn requests(state: &mut State) -> String {
     let mut lines = String::from(
         "PriorityLevelName, FlowSchemaName,   QueueIndex, RequestIndexInQueue, FlowDistingsher,                        ArriveTime\n",
     );

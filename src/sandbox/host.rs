@@ -54,7 +54,7 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
         _ => {}
     }
     let mut state = world.state();
-    let (began, pods, servers) = (state.began, state.pods(), state.hosts.len());
+    let (began, pods, servers, refused) = (state.began, state.running(), state.hosts.len(), state.refused());
     let Some(host) = state.hosts.get_mut(index) else { return Said::failed(1, "no such host") };
     match head.name.as_str() {
         "gate.survey" => Said::ok(survey(host, peer)),
@@ -65,6 +65,8 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
         "gate.knock" => Said::ok(knock(host)),
         "gate.memory" => Said::ok("total=16384000\navailable=9000000\napi=2500000 \nend=yes\n".into()),
         "audit.count" => Said::ok(count(host, pods, servers, &head)),
+        "offender.look" => Said::ok(offender(host, began, (pods, servers, refused), &head)),
+        "apiserver.presence" => Said::ok(format!("process={} 3600\nstarted=0\nend=yes\n", host.pid)),
         "gate.status" => Said::ok(status(host, began, pods)),
         "manifest.look" => Said::ok(look(host, &head)),
         "manifest.swap" => swap(host, &head),
@@ -202,7 +204,7 @@ fn open(host: &mut SimHost, head: &Head) -> Said {
 }
 
 fn status(host: &SimHost, began: Instant, pods: u32) -> String {
-    let mut out = format!("uptime={:.2}\n", 86_400.0 + began.elapsed().as_secs_f64());
+    let mut out = format!("uptime={:.2}\nlisten=0016 094B 192B\n", 86_400.0 + began.elapsed().as_secs_f64());
     let Some(gate) = &host.gate else {
         out.push_str("back_end=none\n");
         return out;
@@ -261,6 +263,32 @@ fn count(host: &SimHost, pods: u32, servers: usize, head: &Head) -> String {
     let requests = if offender { share.round() as u64 } else { 0 };
     let log = head.get("log").filter(|log| !log.is_empty()).unwrap_or("/var/log/kubernetes/audit.log");
     format!("log={log}\nbytes={}\nrequests={requests}\n", requests * LINE)
+}
+
+/// What an API host sees of the offender. The length of its audit log is the time, in milliseconds, so that where the last
+/// look ended says how long ago that was.
+fn offender(host: &SimHost, began: Instant, (pods, servers, refused): (u32, usize, bool), head: &Head) -> String {
+    let admitted = host.gate.as_ref().map_or(1.0, |gate| gate.admitted(Instant::now()));
+    let servers = f64::from(u32::try_from(servers).unwrap_or(1));
+    let now = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "thousands at most")]
+    let whole = |number: f64| number.round() as u64;
+    let connections = whole(f64::from(pods) * admitted / servers);
+    let mut out = format!("connections={connections}\nsources={connections}\n");
+    for n in 0..connections.min(10) {
+        let _ = writeln!(out, "source=1 10.64.0.{}", n + 1);
+    }
+    if head.get("user") == Some(CLIENT) {
+        let _ = writeln!(out, "log=/var/log/kubernetes/audit.log\nsize={now}");
+        if let Some(from) = head.get("from").and_then(|from| from.parse::<u64>().ok()) {
+            let seconds = Duration::from_millis(now.saturating_sub(from)).as_secs_f64();
+            let asked = whole(TRIES * f64::from(pods) * admitted * seconds / servers);
+            let (served, turned_away) = if refused { (0, asked) } else { (asked, 0) };
+            let _ = writeln!(out, "served={served}\nrefused={turned_away}\nunknown=0");
+        }
+    }
+    out.push_str("end=yes\n");
+    out
 }
 
 /// The folder beside the manifests that a step keeps its copies in.

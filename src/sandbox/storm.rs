@@ -19,6 +19,8 @@ const WAVE: f64 = 4.0;
 const OFFENDER: f64 = 2.5;
 /// ... and of what was there before the version that drowns it was rolled out.
 const OFFENDER_IN_PEACE: f64 = 0.2;
+/// What a request of the offender costs that is refused, beside a list that is served.
+pub(super) const REFUSED: f64 = 0.02;
 /// Load of everybody else.
 const EVERYBODY: f64 = 0.25;
 

@@ -12,8 +12,11 @@ use crate::host::gate::{Driver, GateSpec, Mark, Stage};
 
 /// Where the simulated hosts keep static pods.
 pub(super) const MANIFESTS: &str = "/etc/kubernetes/manifests";
+/// Path of the binding that gives the offender its rights.
+pub(super) const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/telemetry-agent";
 /// Path of the offender in the API.
 pub(super) const OFFENDER: &str = "/apis/apps/v1/namespaces/telemetry/daemonsets/agent";
+pub(super) const OFFENDER_UID: &str = "5a3d0c1e-0000-4000-8000-20241211f00d";
 /// How long the offender's pods take to go, or to come back.
 const PODS_MOVE_IN: Duration = Duration::from_secs(5);
 /// Memory of the API servers' manifests at the start; their capacity grows with it.
@@ -28,11 +31,20 @@ pub(super) struct World {
 pub(super) struct State {
     /// Objects by path.
     pub(super) objects: BTreeMap<String, Value>,
-    /// Since when the offender is wanted, or is not.
-    offender_since: (bool, Instant),
+    offender: Offender,
     pub(super) hosts: Vec<SimHost>,
     pub(super) began: Instant,
     version: u64,
+}
+
+/// What there is of the offender beside its object.
+struct Offender {
+    /// The share of the nodes on which its containers run, from 0 to 1. A node starts or ends them only while its kubelet
+    /// is let in: behind a closed gate it hears nothing.
+    running: f64,
+    /// The API has forgotten its pods by force; what runs on has tokens that are void.
+    forgotten: bool,
+    at: Instant,
 }
 
 pub(super) struct SimHost {
@@ -87,8 +99,8 @@ impl World {
             },
         };
         let state = State {
-            objects: BTreeMap::from([(OFFENDER.to_owned(), offender())]),
-            offender_since: (true, now.checked_sub(PODS_MOVE_IN).unwrap_or(now)),
+            objects: BTreeMap::from([(OFFENDER.to_owned(), offender()), (BINDING.to_owned(), binding())]),
+            offender: Offender { running: 1.0, forgotten: false, at: now },
             hosts: hosts.iter().enumerate().map(host).collect(),
             began: now,
             version: 5000,
@@ -108,32 +120,65 @@ impl State {
         self.version.to_string()
     }
 
-    /// Takes note that an object came, went or changed.
-    pub(super) fn changed(&mut self) {
-        let wanted = self.objects.get(OFFENDER).is_some_and(|object| {
+    /// Whether the offender's controller wants its pods.
+    fn wanted(&self) -> bool {
+        self.objects.get(OFFENDER).is_some_and(|object| {
             let selector = object.pointer("/spec/template/spec/nodeSelector").and_then(Value::as_object);
             selector.is_none_or(serde_json::Map::is_empty)
-        });
-        if wanted != self.offender_since.0 {
-            self.offender_since = (wanted, Instant::now());
+        })
+    }
+
+    /// Moves the offender's pods to now, before anything else is changed or asked.
+    pub(super) fn advance(&mut self) {
+        let now = Instant::now();
+        let moved = (now - self.offender.at).as_secs_f64() / PODS_MOVE_IN.as_secs_f64();
+        self.offender.at = now;
+        // A kubelet takes whichever API server lets it in.
+        let gates = self.hosts.iter().map(|host| host.gate.as_ref().map_or(1.0, |gate| gate.admitted(now)));
+        let heard = gates.fold(0.0, f64::max);
+        let running = self.offender.running;
+        if self.wanted() {
+            self.offender.forgotten = false;
+            self.offender.running = (running + moved).min(heard.max(running));
+        } else {
+            self.offender.running = (running - moved).max((1.0 - heard).min(running));
         }
     }
 
-    /// The offender's pods that run now.
-    pub(super) fn pods(&self) -> u32 {
-        let (wanted, since) = self.offender_since;
-        let moved = (since.elapsed().as_secs_f64() / PODS_MOVE_IN.as_secs_f64()).min(1.0);
-        let share = if wanted { moved } else { 1.0 - moved };
-        // A share of NODES, which fits.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to NODES")]
-        let pods = (f64::from(storm::NODES) * share).round() as u32;
-        pods
+    /// Forgets the offender's pods by force, as a delete of the collection without grace does.
+    pub(super) fn forget_pods(&mut self) {
+        self.advance();
+        self.offender.forgotten = !self.wanted();
+    }
+
+    /// The nodes on which the offender's containers run now.
+    pub(super) fn running(&mut self) -> u32 {
+        self.advance();
+        share_of_nodes(self.offender.running)
+    }
+
+    /// The offender's pods in the API: what is marked to be deleted stays until its kubelet says that it is over.
+    pub(super) fn pods(&mut self) -> u32 {
+        if self.offender.forgotten { 0 } else { self.running() }
+    }
+
+    /// Whether its pods are marked to be deleted.
+    pub(super) fn ending(&self) -> bool {
+        !self.wanted()
+    }
+
+    /// Whether what it still asks is refused: its rights are taken away, or its tokens are void.
+    pub(super) fn refused(&self) -> bool {
+        let subjects = self.objects.get(BINDING).and_then(|binding| binding["subjects"].as_array());
+        let named = subjects.into_iter().flatten().any(|subject| subject["name"] == "agent");
+        self.offender.forgotten || !named
     }
 
     /// How hard a host's API server is pressed now; `None` while it restarts.
     pub(super) fn pressure(&mut self, index: usize) -> Option<f64> {
         let now = Instant::now();
-        let offenders = f64::from(self.pods()) / f64::from(storm::NODES);
+        let cost = if self.refused() { storm::REFUSED } else { 1.0 };
+        let offenders = f64::from(self.running()) / f64::from(storm::NODES) * cost;
         let host = self.hosts.get_mut(index)?;
         if host.restarted.is_some_and(|at| at.elapsed() < RESTART) {
             return None;
@@ -168,6 +213,28 @@ fn manifest(host: &str) -> String {
     )
 }
 
+fn share_of_nodes(share: f64) -> u32 {
+    // A share of NODES, which fits.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to NODES")]
+    let nodes = (f64::from(storm::NODES) * share).round() as u32;
+    nodes
+}
+
+fn binding() -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {
+            "name": "telemetry-agent",
+            "uid": "5a3d0c1e-0000-4000-8000-20241211b1d0",
+            "resourceVersion": "4712",
+            "creationTimestamp": "2024-12-11T23:12:00Z"
+        },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin" },
+        "subjects": [{ "kind": "ServiceAccount", "name": "agent", "namespace": "telemetry" }]
+    })
+}
+
 fn offender() -> Value {
     json!({
         "apiVersion": "apps/v1",
@@ -175,7 +242,7 @@ fn offender() -> Value {
         "metadata": {
             "name": "agent",
             "namespace": "telemetry",
-            "uid": "5a3d0c1e-0000-4000-8000-20241211f00d",
+            "uid": OFFENDER_UID,
             "resourceVersion": "4711",
             "generation": 1,
             "creationTimestamp": "2024-12-11T23:12:00Z",

@@ -210,6 +210,7 @@ fn request(verb: &str, path: &str) -> String {
     let verb = match verb {
         "list" => "get",
         "create" => "post",
+        "deletecollection" => "delete",
         other => other,
     };
     format!("{verb} {}", path.split('?').next().unwrap_or_default())
