@@ -1,10 +1,10 @@
-//! The program as an engineer runs it, with a kit of one API host.
+//! The program as an engineer runs it, with a kit of API hosts and the host of all nodes.
 
 use std::{path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result};
 use breakglass::host::gate;
-use testbed::{Host, Kit, Lab, Running, Storm, User};
+use testbed::{Host, Kit, Lab, Running};
 
 use crate::LONG;
 
@@ -14,13 +14,14 @@ pub(crate) struct Engineer {
 }
 
 impl Engineer {
-    pub(crate) fn new(storm: &Storm, api: &Host, nodes: &Host) -> Result<Self> {
+    pub(crate) fn new(name: &str, credentials: &[PathBuf; 3], servers: &[Host], nodes: &Host) -> Result<Self> {
         let lab = Lab::shared()?;
-        let folder = lab.folder("engineer")?;
-        Kit::direct(std::slice::from_ref(api))
-            .and_nodes(std::slice::from_ref(nodes))
-            .with_credentials(&storm.plane().access().credential_files(User::Alice)?)
-            .write(lab, &folder.join("kit"), "lab")?;
+        let folder = lab.folder(&format!("engineer-{name}"))?;
+        Kit::direct(servers).and_nodes(std::slice::from_ref(nodes)).with_credentials(credentials).write(
+            lab,
+            &folder.join("kit"),
+            "lab",
+        )?;
         Ok(Self { folder })
     }
 

@@ -31,6 +31,9 @@ use crate::{
     pki::User,
 };
 
+/// What an API server may use of the processors while a storm is made ready again.
+const ROOM: u32 = 150;
+
 /// A storm that blows.
 pub struct Storm {
     plane: ControlPlane,
@@ -134,6 +137,16 @@ impl Storm {
         }
         all.retain(|socket| nodes.contains(&socket.peer.ip()));
         Ok(all)
+    }
+
+    /// Lets the same storm blow again after it has ended, or in place of one that goes on: the servers get room for as long
+    /// as the telemetry service is deployed anew.
+    pub fn blow_again(&self) -> Result<()> {
+        self.cpu.set(ROOM)?;
+        service::deploy(&self.plane, &self.settings)?;
+        self.agents.wait(UP, || Ok(self.agents()?.agents == self.collectors()))?;
+        self.cpu.set(self.settings.cpu_percent)?;
+        self.plane.servers().iter().try_for_each(|server| self.wait_slow(server))
     }
 
     fn wait_slow(&self, server: &ApiServer) -> Result<()> {
