@@ -128,7 +128,7 @@ fn cluster(name: &str, hosts: &[Host]) -> Result<String> {
 }
 
 /// The script's: they end by themselves unless confirmed, and leave the operator and the host itself alone.
-fn rules() -> String {
+pub(crate) fn rules() -> String {
     format!(
         "table inet byhand {{\nset armed {{ type inet_service; flags timeout; elements = {{ {API_PORT} timeout 30s }} }}\n\
          chain input {{\ntype filter hook input priority -10\niif lo accept\nip saddr {OPERATOR_IP4} accept\n\

@@ -3,6 +3,7 @@
 //!     cargo bench --bench gate                     one host and 50, against a prepared shell script, 9 rounds
 //!     cargo bench --bench gate -- ROUNDS           another number of rounds
 //!     cargo bench --bench gate -- storm            from the command to small GETs that are quick again, on a storm
+//!     cargo bench --bench gate -- ends [ROUNDS]    from the command to the end of a storm, against prepared scripts
 //!     … -- --program FILE …                        measures that build of the program
 //!
 //! Needs root and Linux, as the testbed does. What is counted how is in `docs/figures.md`.
@@ -10,6 +11,7 @@
 #![expect(clippy::disallowed_macros, reason = "a benchmark prints its result")]
 
 mod close;
+mod ends;
 #[path = "../verbs/figures.rs"]
 mod figures;
 mod storm;
@@ -26,7 +28,7 @@ fn main() -> ExitCode {
         Ok(asked) => asked,
         Err(error) => return failed(&error),
     };
-    if asked.storm
+    if asked.what != What::Close
         && let Err(error) = testbed::prepare()
     {
         return failed(&error);
@@ -41,28 +43,42 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 
 fn run(asked: &Asked) -> Result<()> {
     println!("{}; {}", asked.program.display(), figures::machine()?);
-    if asked.storm { storm::run(&asked.program) } else { close::run(&asked.program, asked.rounds) }
+    match asked.what {
+        What::Close => close::run(&asked.program, asked.rounds.unwrap_or(9)),
+        What::Storm => storm::run(&asked.program),
+        What::Ends => ends::run(&asked.program, asked.rounds.unwrap_or(5)),
+    }
+}
+
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Close,
+    Storm,
+    Ends,
 }
 
 /// What was typed.
 struct Asked {
-    storm: bool,
-    rounds: usize,
+    what: What,
+    rounds: Option<usize>,
     program: PathBuf,
 }
 
 impl Asked {
     fn read(mut words: impl Iterator<Item = String>) -> Result<Self> {
-        let mut asked = Self { storm: false, rounds: 9, program: env!("CARGO_BIN_EXE_breakglass").into() };
+        let mut asked = Self { what: What::Close, rounds: None, program: env!("CARGO_BIN_EXE_breakglass").into() };
         while let Some(word) = words.next() {
             match word.as_str() {
                 // Cargo adds this one.
                 "--bench" => {}
-                "storm" => asked.storm = true,
+                "storm" => asked.what = What::Storm,
+                "ends" => asked.what = What::Ends,
                 "--program" => asked.program = words.next().context("--program takes a file")?.into(),
                 number => {
-                    asked.rounds = number.parse().with_context(|| format!("`{number}` is no number of rounds"))?;
-                    ensure!(asked.rounds > 0, "give at least one round");
+                    let rounds = number.parse().with_context(|| format!("`{number}` is no number of rounds"))?;
+                    ensure!(rounds > 0, "give at least one round");
+                    asked.rounds = Some(rounds);
                 }
             }
         }
