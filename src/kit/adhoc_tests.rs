@@ -105,23 +105,10 @@ async fn with_everything_by_flags_no_file_is_read() {
 #[tokio::test]
 async fn through_a_host_the_api_server_is_on_its_loopback() {
     let (_dir, process) = folder();
-    let ssh = SshAccess {
-        port: 22,
-        user: "root".into(),
-        identities: Vec::new(),
-        identities_only: false,
-        certificates: Vec::new(),
-        agent: None,
-        host_keys: Vec::new(),
-        known_hosts: Vec::new(),
-        host_key_alias: None,
-        jumps: Vec::new(),
-        sudo: false,
-    };
     let host = Host {
         name: "cp1".into(),
         address: "10.0.0.1".parse().unwrap(),
-        ssh,
+        ssh: sample::ssh(),
         roles: vec![Role::ControlPlane],
         manifests: "/m".into(),
     };

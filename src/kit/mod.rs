@@ -11,6 +11,8 @@ pub mod kubeconfig;
 pub mod load;
 pub mod pem;
 mod read;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod select;
 #[cfg(test)]
 mod tests;

@@ -129,23 +129,12 @@ fn access(endpoint: &Endpoint, jumps: Vec<Jump>) -> SshAccess {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kit::sample;
 
     const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPXXLZu1LxKz8JUHOzSUDKTgvJEoxzTNoDsAV5Yjn1S";
 
     fn ssh(known_hosts: PathBuf, port: u16) -> SshAccess {
-        SshAccess {
-            port,
-            user: "root".into(),
-            identities: Vec::new(),
-            identities_only: false,
-            certificates: Vec::new(),
-            agent: None,
-            host_keys: Vec::new(),
-            known_hosts: vec![known_hosts],
-            host_key_alias: None,
-            jumps: Vec::new(),
-            sudo: false,
-        }
+        SshAccess { port, known_hosts: vec![known_hosts], ..sample::ssh() }
     }
 
     #[test]

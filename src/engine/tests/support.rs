@@ -15,7 +15,7 @@ use crate::change::{Inverse, Target};
 use crate::engine::{Cancel, Canceller, Consent, Engine, Fleet, Operator, Record, Report, cancel_pair, forward, undo};
 use crate::event::{Event, Listener};
 use crate::journal::{ChangeRecord, Disk, Entry, Header, Journal, RunFolder, Store, Writer, read};
-use crate::kit::{ApiServer, Cluster, Credential, Host, Role, SshAccess};
+use crate::kit::{Cluster, sample};
 use crate::plan::{self, Plan};
 use crate::process::Clock;
 use crate::runbook::{Location, OnFailure, Policy, Resolved, StepDecl};
@@ -34,42 +34,9 @@ pub(super) const CRON: &str = "/apis/batch/v1/namespaces/telemetry/cronjobs/swee
 const RUN: &str = "20250101T000000Z-test";
 
 pub(super) fn cluster(name: &str) -> Cluster {
-    let ssh = || SshAccess {
-        port: 22,
-        user: "root".into(),
-        identities: Vec::new(),
-        identities_only: false,
-        certificates: Vec::new(),
-        agent: None,
-        host_keys: Vec::new(),
-        known_hosts: Vec::new(),
-        host_key_alias: None,
-        jumps: Vec::new(),
-        sudo: false,
-    };
-    let host = |n: u8| Host {
-        name: format!("cp{n}"),
-        address: [10, 0, 0, n].into(),
-        ssh: ssh(),
-        roles: vec![Role::ControlPlane],
-        manifests: "/etc/kubernetes/manifests".into(),
-    };
-    let server = |n: u8| ApiServer {
-        name: format!("api{n}"),
-        address: ([10, 0, 0, n], 6443).into(),
-        via: (n == 2).then(|| "cp2".into()),
-        host: Some(format!("cp{n}")),
-    };
-    Cluster {
-        name: name.into(),
-        api_servers: (1..=2).map(server).collect(),
-        hosts: (1..=3).map(host).collect(),
-        tls_server_name: None,
-        ca: Vec::new(),
-        credential: Credential::Anonymous,
-        sets: std::collections::BTreeMap::new(),
-        source: "a test".into(),
-    }
+    let mut cluster = sample::cluster(name, 3);
+    cluster.api_servers[1].via = Some("cp2".into());
+    cluster
 }
 
 /// A world with something to break in it.

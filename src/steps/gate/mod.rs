@@ -186,48 +186,12 @@ pub(super) fn loudest(state: &GateState, most: usize) -> Option<String> {
 pub(super) mod tests {
     use super::*;
     use crate::host::Script;
-    use crate::kit::{ApiServer, Credential, Role, SshAccess};
     use crate::world::ScriptOutput;
     use crate::world::fake::Answering;
 
     /// Two API servers on two hosts.
     pub(in crate::steps) fn cluster() -> Cluster {
-        let ssh = SshAccess {
-            port: 22,
-            user: "root".into(),
-            identities: Vec::new(),
-            identities_only: false,
-            certificates: Vec::new(),
-            agent: None,
-            host_keys: Vec::new(),
-            known_hosts: Vec::new(),
-            host_key_alias: None,
-            jumps: Vec::new(),
-            sudo: false,
-        };
-        let host = |n: u8| Host {
-            name: format!("cp{n}"),
-            address: [10, 0, 0, n].into(),
-            ssh: ssh.clone(),
-            roles: vec![Role::ControlPlane],
-            manifests: "/etc/kubernetes/manifests".into(),
-        };
-        let server = |n: u8| ApiServer {
-            name: format!("api{n}"),
-            address: ([10, 0, 0, n], 6443).into(),
-            via: None,
-            host: Some(format!("cp{n}")),
-        };
-        Cluster {
-            name: "east".into(),
-            api_servers: (1..=2).map(server).collect(),
-            hosts: (1..=2).map(host).collect(),
-            tls_server_name: None,
-            ca: Vec::new(),
-            credential: Credential::Anonymous,
-            sets: std::collections::BTreeMap::new(),
-            source: "a test".into(),
-        }
+        crate::kit::sample::cluster("east", 2)
     }
 
     /// What one host answers: a gate of run `r` at this level (beyond the last: none) with two stages, who listens, and how
