@@ -137,9 +137,10 @@ fn killed() -> Result<()> {
     let killed = Instant::now();
     wait_until("all collectors and kubelets at the two others", LONG, || Ok(on(one)? + on(three)? >= 6 + 3))?;
     let before = storm.agents()?;
-    thread::sleep(Duration::from_secs(5));
-    let after = storm.agents()?;
-    ensure!(after.agents == storm.collectors() && after.ok > before.ok, "they do not go on: {before}; {after}");
+    wait_until("lists that are answered, and every collector there", LONG, || {
+        let after = storm.agents()?;
+        Ok(after.agents == storm.collectors() && after.ok > before.ok)
+    })?;
     end_by_force(&storm)?;
     storm.wait_calm(LONG)?;
     println!("all over {:.0} s after the death of one of three", killed.elapsed().as_secs_f32());
