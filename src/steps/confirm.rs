@@ -90,7 +90,8 @@ impl Step for Params {
                     id: QUESTION.into(),
                     text: format!("{}: {}", look.target, self.question),
                     typed: self.typed.clone(),
-                    unattended: self.unattended == Answer::Yes, otherwise: None,
+                    unattended: self.unattended == Answer::Yes,
+                    otherwise: None,
                 }),
                 ..Survey::default()
             }),

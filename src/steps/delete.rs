@@ -1,7 +1,5 @@
 //! `delete`: one named object, saved first.
 
-use std::time::Duration;
-
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use schemars::JsonSchema;
@@ -54,7 +52,7 @@ struct Params {
     #[serde(default)]
     grace_period_seconds: Option<u32>,
     /// How long the DELETE may stay unanswered, all attempts together, before the outcome is looked at.
-    #[serde(default = "deadline")]
+    #[serde(default = "kube_object::write_deadline")]
     deadline: HumanDuration,
 }
 
@@ -92,11 +90,6 @@ fn save_within() -> HumanDuration {
     HumanDuration::secs(20)
 }
 
-/// Longer than the longest pause of a crash loop: what is sent is guarded, so it may knock until the server is back.
-fn deadline() -> HumanDuration {
-    HumanDuration::secs(330)
-}
-
 struct Deletion {
     object: ObjectRef,
     with: Params,
@@ -131,9 +124,7 @@ impl Kind for Delete {
         let object = ObjectRef::parse(&with.object, with.namespace.as_deref());
         let mut faults: Vec<String> =
             object.as_ref().err().map(|fault| format!("object: {fault}")).into_iter().collect();
-        if with.deadline.0 < Duration::from_secs(1) {
-            faults.push("deadline: it must be at least 1s; a drowning server needs 30s and more".into());
-        }
+        faults.extend(kube_object::too_short(with.deadline));
         match object {
             Ok(object) if faults.is_empty() => Ok(Box::new(Deletion { object, with })),
             _ => Err(faults),

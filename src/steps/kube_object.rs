@@ -6,8 +6,26 @@ use serde_json::Value;
 
 use super::{Look, ObjectRef, StepError};
 use crate::change::{Blob, Body, Holds, Inverse, KubeCall, Method, Op};
+use crate::duration::HumanDuration;
 use crate::saved;
 use crate::world::{Accept, KubeAnswer, KubeRead, ReadError, ReadErrorKind};
+
+/// How long one look may take, unless a runbook says another time.
+pub(super) fn look_within() -> HumanDuration {
+    HumanDuration::secs(30)
+}
+
+/// How long a write may knock, unless a runbook says another time. Longer than the longest pause of a crash loop: what is
+/// sent is guarded, so it may knock until the server is back.
+pub(super) fn write_deadline() -> HumanDuration {
+    HumanDuration::secs(330)
+}
+
+/// What is wrong with a deadline.
+pub(super) fn too_short(deadline: HumanDuration) -> Option<String> {
+    let short = deadline.0 < Duration::from_secs(1);
+    short.then(|| "deadline: it must be at least 1s; a drowning server needs 30s and more".to_owned())
+}
 
 /// What a GET of one object came to.
 pub(super) enum Seen {
@@ -43,12 +61,12 @@ pub(super) async fn get(
     }
 }
 
-/// One GET of one page of a list, as the metadata of its items.
+/// One GET of one page of a list.
 ///
 /// # Errors
 /// When nothing answered within `limit`, or the answer is no list.
-pub(super) async fn list(look: Look<'_>, path: &str, limit: Duration) -> Result<Value, StepError> {
-    let read = KubeRead { path: path.to_owned(), accept: Accept::MetadataList, limit };
+pub(super) async fn list(look: Look<'_>, path: &str, accept: Accept, limit: Duration) -> Result<Value, StepError> {
+    let read = KubeRead { path: path.to_owned(), accept, limit };
     let answer = look.reads.kube(look.target, &read).await?;
     match answer.code {
         200 => match answer.json() {
@@ -60,28 +78,14 @@ pub(super) async fn list(look: Look<'_>, path: &str, limit: Duration) -> Result<
     }
 }
 
-/// One page of a list, of whole objects, and where the next one begins.
-///
-/// # Errors
-/// When nothing answered within `limit`, or what answered is no list.
-pub(super) async fn page(
-    look: Look<'_>,
-    path: String,
-    limit: Duration,
-) -> Result<(Vec<Value>, Option<String>), StepError> {
-    let read = KubeRead { path, accept: Accept::Json, limit };
-    let answer = look.reads.kube(look.target, &read).await?;
-    let mut list = answer.json();
-    match (answer.code, list["items"].take()) {
-        (200, Value::Array(items)) => {
-            let next = text(&list, "/metadata/continue");
-            Ok((items, Some(next.to_owned()).filter(|next| !next.is_empty())))
-        }
-        // An empty list may come as `"items": null`.
-        (200, Value::Null) if text(&list, "/kind").ends_with("List") => Ok((Vec::new(), None)),
-        (401 | 403, _) => Err(refused(&answer, &read.path).into()),
-        _ => Err(odd(&answer, &read.path, "no list to build on").into()),
-    }
+/// What stands on a page of a list; an empty one may come as `"items": null`.
+pub(super) fn items(list: &Value) -> &[Value] {
+    list["items"].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// The token that leads from a page of a list to the next one.
+pub(super) fn next_page(list: &Value) -> Option<&str> {
+    list.pointer("/metadata/continue").and_then(Value::as_str).filter(|token| !token.is_empty())
 }
 
 /// Percent-encodes all that may not stand in the value of a query.

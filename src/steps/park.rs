@@ -1,7 +1,5 @@
 //! `park`: a workload taken out of the way, and put back by `undo` as it was.
 
-use std::time::Duration;
-
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use schemars::JsonSchema;
@@ -36,20 +34,11 @@ struct Params {
     #[serde(default)]
     namespace: Option<String>,
     /// How long looking at it may take.
-    #[serde(default = "look_within")]
+    #[serde(default = "kube_object::look_within")]
     look_within: HumanDuration,
     /// How long the PATCH may stay unanswered, all attempts together, before the outcome is looked at.
-    #[serde(default = "deadline")]
+    #[serde(default = "kube_object::write_deadline")]
     deadline: HumanDuration,
-}
-
-fn look_within() -> HumanDuration {
-    HumanDuration::secs(30)
-}
-
-/// Longer than the longest pause of a crash loop: what is sent is guarded, so it may knock until the server is back.
-fn deadline() -> HumanDuration {
-    HumanDuration::secs(330)
 }
 
 struct Parking {
@@ -179,8 +168,8 @@ impl Kind for Park {
                 object.resource()
             )]);
         };
-        if with.deadline.0 < Duration::from_secs(1) {
-            return Err(vec!["deadline: it must be at least 1s; a drowning server needs 30s and more".into()]);
+        if let Some(fault) = kube_object::too_short(with.deadline) {
+            return Err(vec![fault]);
         }
         Ok(Box::new(Parking { object, how, with }))
     }

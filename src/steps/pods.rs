@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::kube_object::{self, encode, text};
+use super::kube_object::{self, encode, items, next_page, text};
 use super::{Look, StepError};
+use crate::world::Accept;
 
 /// Pods of one page of a list.
 pub(super) const PAGE: u32 = 500;
@@ -28,7 +29,7 @@ pub(super) struct Left {
 impl Left {
     fn read(list: &Value) -> Self {
         let going = items(list).iter().filter(|pod| going(pod)).count();
-        Self { pods: items(list).len(), going, more: next(list).is_some() }
+        Self { pods: items(list).len(), going, more: next_page(list).is_some() }
     }
 }
 
@@ -44,7 +45,7 @@ pub(super) async fn pods_left(
     within: Duration,
 ) -> Result<Left, StepError> {
     let path = path(&collection(namespace), selector, limit);
-    let list = kube_object::list(look, &path, within).await?;
+    let list = kube_object::list(look, &path, Accept::MetadataList, within).await?;
     Ok(Left::read(&list))
 }
 
@@ -82,10 +83,10 @@ pub(super) async fn pages(
             });
         }
         let path = token.map_or_else(|| base.clone(), |token| format!("{base}&continue={}", encode(&token)));
-        let list = kube_object::list(look, &path, within).await?;
+        let list = kube_object::list(look, &path, Accept::MetadataList, within).await?;
         let again = if pages.is_empty() { at(&base, text(&list, "/metadata/resourceVersion")) } else { path };
         pages.push(Page { items: items(&list).to_vec(), again });
-        token = next(&list).map(str::to_owned);
+        token = next_page(&list).map(str::to_owned);
         if token.is_none() {
             return Ok(pages);
         }
@@ -121,15 +122,6 @@ pub(super) fn revision_of(path: &str) -> Option<u64> {
 /// Is it being deleted?
 pub(super) fn going(object: &Value) -> bool {
     object.pointer("/metadata/deletionTimestamp").is_some()
-}
-
-/// An empty list of metadata comes as `"items": null`.
-fn items(list: &Value) -> &[Value] {
-    list["items"].as_array().map(Vec::as_slice).unwrap_or_default()
-}
-
-fn next(list: &Value) -> Option<&str> {
-    list.pointer("/metadata/continue").and_then(Value::as_str).filter(|token| !token.is_empty())
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -12,8 +11,9 @@ use serde_json::Value;
 
 use super::kube_object::{self, Seen};
 use super::rbac::binding::{self, Binding, CLUSTER, NAMESPACED, short};
-use super::rbac::subject::{Subject, pod_spec};
+use super::rbac::subject::Subject;
 use super::rbac::{seek, taking};
+use super::workload::pod_spec;
 use super::{
     Announced, History, Kind, Look, ObjectRef, Question, Scope, Sends, Step, StepError, Survey, Times, params,
     schema_of,
@@ -55,24 +55,15 @@ struct Params {
     #[serde(default = "at_most")]
     at_most: u32,
     /// How long each request that looks may take.
-    #[serde(default = "look_within")]
+    #[serde(default = "kube_object::look_within")]
     look_within: HumanDuration,
     /// How long each write may stay unanswered, all attempts together, before the outcome is looked at.
-    #[serde(default = "deadline")]
+    #[serde(default = "kube_object::write_deadline")]
     deadline: HumanDuration,
 }
 
 fn at_most() -> u32 {
     10
-}
-
-fn look_within() -> HumanDuration {
-    HumanDuration::secs(30)
-}
-
-/// Longer than the longest pause of a crash loop: what is sent is guarded, so it may knock until the server is back.
-fn deadline() -> HumanDuration {
-    HumanDuration::secs(330)
 }
 
 /// Whose rights, as the runbook says it.
@@ -165,9 +156,7 @@ impl Kind for Revoke {
                 Err(fault) => faults.push(format!("bindings: {fault}")),
             }
         }
-        if with.deadline.0 < Duration::from_secs(1) {
-            faults.push("deadline: it must be at least 1s; a drowning server needs 30s and more".into());
-        }
+        faults.extend(kube_object::too_short(with.deadline));
         match Whose::read(&with) {
             Ok(whose) if faults.is_empty() => {
                 let bindings = with.bindings.is_some().then_some(bindings);

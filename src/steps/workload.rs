@@ -46,25 +46,23 @@ impl Workload {
     /// # Errors
     /// One sentence: why its pods cannot be told from others.
     pub(super) fn read(object: &ObjectRef, seen: &Value) -> Result<Self, String> {
-        let (template, selector) = match owner(object) {
-            None => return Err(format!("{object} is no workload that makes pods")),
+        let (Some(owner), Some(pod_spec)) = (owner(object), pod_spec(object)) else {
+            return Err(format!("{object} is no workload that makes pods"));
+        };
+        let selector = match owner {
             // It has no selector: its Jobs have, each one that fits its own pods only.
-            Some("CronJob") => {
-                let template = "/spec/jobTemplate/spec/template";
-                (template, labels_text(seen.pointer(&format!("{template}/metadata/labels"))))
-            }
-            Some("ReplicationController") => ("/spec/template", labels_text(seen.pointer("/spec/selector"))),
-            Some(_) => ("/spec/template", selector_text(&seen["spec"]["selector"])?),
+            "CronJob" => labels_text(seen.pointer("/spec/jobTemplate/spec/template/metadata/labels")),
+            "ReplicationController" => labels_text(seen.pointer("/spec/selector")),
+            _ => selector_text(&seen["spec"]["selector"])?,
         };
         narrow(&selector)
             .map_err(|why| format!("the pods of {object} cannot be told from others by their labels: {why}"))?;
-        let template = seen.pointer(template).unwrap_or(&Value::Null);
-        let account = text(template, "/spec/serviceAccountName");
+        let spec = seen.pointer(pod_spec).unwrap_or(&Value::Null);
         Ok(Self {
             uid: text(seen, "/metadata/uid").to_owned(),
             selector,
-            service_account: if account.is_empty() { "default" } else { account }.to_owned(),
-            exclusive: exclusive(object, &template["spec"]),
+            service_account: service_account(spec).to_owned(),
+            exclusive: exclusive(object, spec),
             at_rest: at_rest(&seen["spec"]),
         })
     }
@@ -82,6 +80,21 @@ pub(super) fn owner(object: &ObjectRef) -> Option<&'static str> {
         ("batch", "cronjobs") => Some("CronJob"),
         _ => None,
     }
+}
+
+/// Where what runs pods says how; `None` for what runs none.
+pub(super) fn pod_spec(object: &ObjectRef) -> Option<&'static str> {
+    match (object.group.as_str(), object.plural.as_str()) {
+        ("", "pods") => Some("/spec"),
+        ("batch", "cronjobs") => Some("/spec/jobTemplate/spec/template/spec"),
+        _ => owner(object).map(|_| "/spec/template/spec"),
+    }
+}
+
+/// The service account that pods of this spec run as; `serviceAccount` is its name of old.
+pub(super) fn service_account(spec: &Value) -> &str {
+    let names = ["/serviceAccountName", "/serviceAccount"].map(|path| text(spec, path));
+    names.into_iter().find(|name| !name.is_empty()).unwrap_or("default")
 }
 
 /// Why the API must not forget pods of this workload with this spec while their containers may still run.

@@ -56,7 +56,7 @@ struct Params {
     #[serde(default = "page")]
     page: u32,
     /// How long one look at the workload or at a page of its pods may take.
-    #[serde(default = "look_within")]
+    #[serde(default = "kube_object::look_within")]
     look_within: HumanDuration,
     /// How long one DELETE may stay unanswered before the outcome is looked at.
     #[serde(default = "deadline")]
@@ -65,10 +65,6 @@ struct Params {
 
 fn page() -> u32 {
     pods::PAGE
-}
-
-fn look_within() -> HumanDuration {
-    HumanDuration::secs(30)
 }
 
 /// Longer than an API server works on a request before its own 504. Where nobody listens it is sent again for as long as
@@ -141,9 +137,7 @@ impl Kind for EndPods {
         if !(1..=pods::PAGE).contains(&with.page) {
             faults.push(format!("page: from 1 to {}", pods::PAGE));
         }
-        if with.deadline.0 < Duration::from_secs(1) {
-            faults.push("deadline: it must be at least 1s; a drowning server needs 30s and more".into());
-        }
+        faults.extend(kube_object::too_short(with.deadline));
         if faults.is_empty() { Ok(Box::new(Ending { object, namespace, with })) } else { Err(faults) }
     }
 }
@@ -316,7 +310,7 @@ impl Ending {
         }
         survey.saw.extend(self.warnings(known, count, force));
         let all = open.len();
-        if let Some(why) = (1..=all).find_map(|left| self.in_vain(look.history, left)) {
+        if let Some(why) = (1..=all).find_map(|left| self.in_vain(look.history, known, left)) {
             return Err(why);
         }
         for (index, page) in open.iter().enumerate() {
@@ -327,15 +321,15 @@ impl Ending {
     }
 
     /// A page whose DELETE was sent again and again without its reply, and still has pods.
-    fn in_vain(&self, history: &History, left: usize) -> Option<StepError> {
+    fn in_vain(&self, history: &History, known: &Known, left: usize) -> Option<StepError> {
         let key = ending::key(left);
         let lost =
             history.changes.iter().filter(|record| record.change.key == key && record.state != ChangeState::Done);
         (lost.count() >= IN_VAIN).then(|| StepError::Refused {
             why: format!("{}: a DELETE of its pods was sent {IN_VAIN} times without effect", self.object),
             hint: Some(format!(
-                "kubectl delete pods -n {} -l LABELS --wait=false; or a smaller `page`",
-                self.namespace
+                "kubectl delete pods -n {} -l '{}' --wait=false; or a smaller `page`",
+                self.namespace, known.selector
             )),
         })
     }

@@ -52,22 +52,23 @@ pub(in crate::steps) async fn all(
     for plural in [CLUSTER, NAMESPACED] {
         let (mut path, mut seen) = (first_page(plural), 0);
         for page in 1..=PAGES {
-            let (items, next) = kube_object::page(look, path, limit).await?;
+            let list = kube_object::list(look, &path, Accept::Json, limit).await?;
+            let items = kube_object::items(&list);
             seen += items.len();
-            for binding in items.into_iter().map(|item| Binding::item(plural, item)) {
+            for binding in items.iter().map(|item| Binding::item(plural, item.clone())) {
                 left.extend(binding.still_allows(subject));
                 if binding.names(subject) || taking::is_marked(&binding, &look.mark.run, subject) {
                     all.push(binding);
                 }
             }
-            let Some(next) = next else { break };
+            let Some(next) = kube_object::next_page(&list) else { break };
             if page == PAGES {
                 saw.push(format!(
                     "there are more than {seen} {plural}, and the others were not looked at: name those that matter as \
                      `bindings`"
                 ));
             }
-            path = format!("{}&continue={}", first_page(plural), kube_object::encode(&next));
+            path = format!("{}&continue={}", first_page(plural), kube_object::encode(next));
         }
     }
     let more = left.len().saturating_sub(TOLD);

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::steps::ObjectRef;
 use crate::steps::kube_object::text;
+use crate::steps::{ObjectRef, workload};
 
 /// What a service account is called as a user.
 const ACCOUNT: &str = "system:serviceaccount:";
@@ -89,12 +89,7 @@ impl Subject {
 
     /// The service account that pods of this template run as.
     pub(in crate::steps) fn of_pod(namespace: &str, spec: &Value) -> Self {
-        let name = match text(spec, "/serviceAccountName") {
-            "" => text(spec, "/serviceAccount"),
-            name => name,
-        };
-        let name = if name.is_empty() { "default" } else { name };
-        Self::Account { namespace: namespace.to_owned(), name: name.to_owned() }
+        Self::Account { namespace: namespace.to_owned(), name: workload::service_account(spec).to_owned() }
     }
 
     /// Whether a binding's entry means this one. A service account without a namespace is one of the binding's own, and
@@ -166,18 +161,6 @@ impl Subject {
                 name.starts_with("system:").then_some("a part of Kubernetes is called so")
             }
         }
-    }
-}
-
-/// Where what runs pods says how; `None` for what runs none.
-pub(in crate::steps) fn pod_spec(object: &ObjectRef) -> Option<&'static str> {
-    match (object.group.as_str(), object.plural.as_str()) {
-        ("apps", "daemonsets" | "deployments" | "statefulsets" | "replicasets")
-        | ("", "replicationcontrollers")
-        | ("batch", "jobs") => Some("/spec/template/spec"),
-        ("batch", "cronjobs") => Some("/spec/jobTemplate/spec/template/spec"),
-        ("", "pods") => Some("/spec"),
-        _ => None,
     }
 }
 
