@@ -203,6 +203,19 @@ mod tests {
     }
 
     #[test]
+    fn what_runs_pods_says_how_in_a_place_of_its_own() {
+        for (object, path) in [
+            ("pod/agent", Some("/spec")),
+            ("ds/agent", Some("/spec/template/spec")),
+            ("rc/agent", Some("/spec/template/spec")),
+            ("cj/agent", Some("/spec/jobTemplate/spec/template/spec")),
+            ("cm/agent", None),
+        ] {
+            assert_eq!(pod_spec(&ObjectRef::parse(object, Some("telemetry")).unwrap()), path, "{object}");
+        }
+    }
+
+    #[test]
     fn a_selector_that_fits_everything_is_refused() {
         for (object, selector) in [
             ("ds/agent", json!({})),
