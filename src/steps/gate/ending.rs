@@ -8,22 +8,32 @@ use super::opening::{Held, Looked, OPEN, Open};
 use super::stages::Going;
 use crate::duration::HumanDuration;
 use crate::host::gate::GateState;
-use crate::journal::ChangeState;
 use crate::kit::{Cluster, Host};
 use crate::steps::{Look, StepError, Survey, servers};
 
 /// Milliseconds left of a fuse at which a gate that waits for its API server is held shut.
 const HELD_BEFORE: u64 = 30_000;
-/// How long the last of an offender is watched once everybody is in.
+/// How long it is watched once everybody is in: until the API servers are in good order and the last of an offender is gone.
 const LAST_LOOKS: Duration = Duration::from_mins(1);
 /// How long a host whose API server is away is waited for once the others are open.
 const LATE: Duration = Duration::from_secs(10);
 
-fn open_and_bad(look: Look<'_>, bad: &[String]) -> StepError {
-    StepError::Refused {
-        why: format!("{}: everybody is let in, and it goes badly: {}", look.target, bad.join("; ")),
-        hint: Some("breakglass gate close".into()),
+/// Bad order with everybody in. There is nothing left to be closed again, and one slow answer is no verdict over a run: it
+/// gets its time, whoever led.
+fn in_bad_order(look: Look<'_>, watched: Duration, better: bool, bad: &[String]) -> Result<Survey, StepError> {
+    let bad = bad.join("; ");
+    if watched < LAST_LOOKS {
+        let what = if better { "it gets better" } else { "the API servers to be in good order" };
+        return Ok(Survey::waiting(format!("everybody is in, and {what}: {bad}")));
     }
+    Err(StepError::Refused {
+        why: format!(
+            "{}: everybody has been let in for {}, and it still goes badly: {bad}",
+            look.target,
+            HumanDuration(Duration::from_secs(watched.as_secs()))
+        ),
+        hint: Some("breakglass gate close".into()),
+    })
 }
 
 impl Open {
@@ -62,13 +72,13 @@ impl Open {
 
     /// No gate stands: was it we who opened it, and did that go well?
     pub(super) async fn after(&self, look: Look<'_>, cluster: &Cluster) -> Result<Survey, StepError> {
-        let opened = look.history.changes.iter().find(|r| r.change.key == OPEN && r.state == ChangeState::Done);
-        let Some(opened) = opened else {
+        if !look.history.done(OPEN) {
             return Ok(Survey::done().saw("no gate stands here: it is open already"));
-        };
+        }
         if self.at_once {
             return Ok(Survey::done().saw("open for everybody"));
         }
+        let watched = self.progress.open_for(look.target);
         if !self.progress.knows(look.target) {
             // It followed: the one that led watches the last of the offender.
             let health = judge(look, cluster, (&self.without, &self.late.on(cluster)), &self.limits).await;
@@ -76,16 +86,15 @@ impl Open {
                 let survey = Survey::done().saw("open for everybody, and the API servers are in good order");
                 Ok(health.without.into_iter().fold(survey, Survey::saw))
             } else {
-                Err(open_and_bad(look, &health.bad))
+                in_bad_order(look, watched, false, &health.bad)
             };
         }
         let looked = self.look(look, cluster, usize::MAX, 1).await;
-        let since = look.history.ago(opened.moved_at);
         match (looked.verdict.going, &looked.sample) {
-            (Going::Well { settled: false }, Some(_)) if since < LAST_LOOKS => {
+            (Going::Well { settled: false }, Some(_)) if watched < LAST_LOOKS => {
                 Ok(Survey::waiting("everybody is in: three good looks in a row"))
             }
-            (Going::Well { .. }, Some(sample)) if sample.is_silent() == Some(false) && since < LAST_LOOKS => {
+            (Going::Well { .. }, Some(sample)) if sample.is_silent() == Some(false) && watched < LAST_LOOKS => {
                 let left = self.left(&looked, usize::MAX).unwrap_or_default();
                 Ok(Survey::waiting(format!("the last of the offender: {left}")))
             }
@@ -107,16 +116,7 @@ impl Open {
                 survey.saw.extend(looked.health.without);
                 Ok(survey)
             }
-            // There is nothing left to be closed again: what only asks in vain gets its time.
-            (Going::Better | Going::Badly, Some(_)) if looked.verdict.gone && since < LAST_LOOKS => {
-                let bad = looked.health.bad.join("; ");
-                Ok(Survey::waiting(format!("everybody is in, and the API servers to be in good order: {bad}")))
-            }
-            (Going::Better, _) if since < LAST_LOOKS => {
-                let bad = looked.health.bad.join("; ");
-                Ok(Survey::waiting(format!("everybody is in, and it gets better: {bad}")))
-            }
-            (Going::Better | Going::Badly, _) => Err(open_and_bad(look, &looked.health.bad)),
+            (going, _) => in_bad_order(look, watched, going == Going::Better, &looked.health.bad),
         }
     }
 
@@ -160,5 +160,68 @@ impl Open {
             state.then(),
             host.name
         ))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::health::{Health, Limits, SMALL};
+    use super::super::opening::Late;
+    use super::super::progress::Progress;
+    use super::super::stages::{Pace, tests::history};
+    use super::super::tests::cluster;
+    use super::*;
+    use crate::change::Target;
+    use crate::steps::Mark;
+    use crate::steps::gate::Whose;
+    use crate::world::Reads as _;
+    use crate::world::fake::Fake;
+
+    fn open() -> Open {
+        Open {
+            whose: Whose::of(None),
+            pace: Pace { window: Duration::from_secs(20), most: 4 },
+            limits: Limits { slowest: Duration::from_secs(1), samples: 1, rejects: None, memory: 100 },
+            without: Vec::new(),
+            at_once: false,
+            each: false,
+            offender: None,
+            progress: Progress::default(),
+            late: Late::default(),
+        }
+    }
+
+    /// What the look after the opening says on this host, with small GETs that take so many milliseconds.
+    async fn seen(open: &Open, host: &str, millis: u64) -> Result<Survey, StepError> {
+        let fake = Fake::new(vec![cluster()]);
+        fake.answer(SMALL, 200, "{}", Duration::from_millis(millis));
+        let mark = Mark { run: "r".into(), operator: "eve".into(), reason: String::new() };
+        // As in a run that was resumed an hour later: what counts is how long somebody has looked.
+        let (target, history) = (Target::host("east", host), history(&[(OPEN, 0, 3600)]));
+        let look = Look { target: &target, reads: &fake, history: &history, mark: &mark };
+        open.after(look, fake.cluster("east").unwrap()).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_everybody_in_a_slow_answer_is_given_a_minute_whoever_led() {
+        let waiting = "everybody is in, and the API servers to be in good order: a small GET to api1 took 2700 ms; \
+                       a small GET to api2 took 2700 ms";
+        for leads in [false, true] {
+            let open = open();
+            if leads {
+                open.progress.judge(&Target::host("east", "cp1"), (2, 9), Health::default().order(), None);
+            }
+            let slow = seen(&open, "cp1", 2700).await.unwrap();
+            assert_eq!(slow.waiting_for.as_deref(), Some(waiting), "{leads}");
+            tokio::time::advance(Duration::from_secs(40)).await;
+            assert_eq!(seen(&open, "cp1", 2700).await.unwrap().waiting_for.as_deref(), Some(waiting), "{leads}");
+            let well = seen(&open, "cp1", 5).await.unwrap();
+            assert!(well.waiting_for.is_none() && well.saw[0].contains("in good order"), "{leads}: {well:?}");
+            tokio::time::advance(Duration::from_secs(20)).await;
+            let error = seen(&open, "cp1", 2700).await.unwrap_err().to_string();
+            assert!(error.contains("let in for 1m") && error.contains("still goes badly"), "{leads}: {error}");
+            // Another host has its own minute.
+            assert!(seen(&open, "cp2", 2700).await.unwrap().waiting_for.is_some(), "{leads}");
+        }
     }
 }

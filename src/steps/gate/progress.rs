@@ -89,12 +89,22 @@ impl Measures {
 
 /// Remembers the looks of each host that leads, and judges by them.
 #[derive(Debug, Default)]
-pub(in crate::steps) struct Progress(Mutex<BTreeMap<Target, Memory>>);
+pub(in crate::steps) struct Progress {
+    led: Mutex<BTreeMap<Target, Memory>>,
+    /// Since when each host has been seen open for everybody.
+    open: Mutex<BTreeMap<Target, Instant>>,
+}
 
 impl Progress {
     fn memory(&self) -> MutexGuard<'_, BTreeMap<Target, Memory>> {
         // Numbers of looks: a panic elsewhere leaves none of them half written.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.led.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long this host has been watched with everybody let in.
+    pub(super) fn open_for(&self, host: &Target) -> Duration {
+        let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(host.clone()).or_insert_with(Instant::now).elapsed()
     }
 
     /// Whether this host has led.

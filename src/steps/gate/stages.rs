@@ -179,7 +179,7 @@ pub(in crate::steps) fn next(now: &Standing, history: &History, going: Going, go
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::change::{Change, Inverse, Keep, Target};
     use crate::host::Script;
@@ -188,7 +188,7 @@ mod tests {
     const PACE: Pace = Pace { window: Duration::from_secs(20), most: 2 };
 
     /// Acts of ours, each so many seconds ago: key, level, age.
-    fn history(acts: &[(&str, usize, i64)]) -> History {
+    pub(in super::super) fn history(acts: &[(&str, usize, i64)]) -> History {
         let now = jiff::Timestamp::from_second(1_790_000_000).unwrap();
         let record = |(key, level, age): &(&str, usize, i64)| {
             let at = jiff::Timestamp::from_second(1_790_000_000 - age).unwrap();
