@@ -23,8 +23,8 @@ const LATE: Duration = Duration::from_secs(10);
 fn in_bad_order(look: Look<'_>, watched: Duration, better: bool, bad: &[String]) -> Result<Survey, StepError> {
     let bad = bad.join("; ");
     if watched < LAST_LOOKS {
-        let what = if better { "it gets better" } else { "the API servers to be in good order" };
-        return Ok(Survey::waiting(format!("everybody is in, and {what}: {bad}")));
+        let better = if better { ", it gets better" } else { "" };
+        return Ok(Survey::waiting(format!("the API servers to be in good order with everybody in{better}: {bad}")));
     }
     Err(StepError::Refused {
         why: format!(
@@ -92,7 +92,7 @@ impl Open {
         let looked = self.look(look, cluster, usize::MAX, 1).await;
         match (looked.verdict.going, &looked.sample) {
             (Going::Well { settled: false }, Some(_)) if watched < LAST_LOOKS => {
-                Ok(Survey::waiting("everybody is in: three good looks in a row"))
+                Ok(Survey::waiting("three good looks in a row with everybody in"))
             }
             (Going::Well { .. }, Some(sample)) if sample.is_silent() == Some(false) && watched < LAST_LOOKS => {
                 let left = self.left(&looked, usize::MAX).unwrap_or_default();
@@ -204,7 +204,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn with_everybody_in_a_slow_answer_is_given_a_minute_whoever_led() {
-        let waiting = "everybody is in, and the API servers to be in good order: a small GET to api1 took 2700 ms; \
+        let waiting = "the API servers to be in good order with everybody in: a small GET to api1 took 2700 ms; \
                        a small GET to api2 took 2700 ms";
         for leads in [false, true] {
             let open = open();
