@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use tokio::time::{Instant, sleep_until};
 
 use super::Answer;
@@ -65,8 +65,8 @@ impl Kind {
     }
 
     /// What may be sent once only is not given up before the time is used up: nothing else could be tried after.
-    fn life(self) -> Duration {
-        if matches!(self, Self::Single) { Duration::MAX } else { LIFE }
+    fn life(self) -> Option<Duration> {
+        (self != Self::Single).then_some(LIFE)
     }
 }
 
@@ -301,8 +301,8 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
         (lost && self.kind == Kind::Single).then(|| End::GaveUp { last: self.last.take(), shut: None })
     }
 
-    /// Takes off with the next attempt if one may start now: where to and how long it lives.
-    fn start(&mut self, now: Instant) -> Option<(Flight, usize, Duration)> {
+    /// Takes off with the next attempt if one may start now: where to and until when it lives.
+    fn start(&mut self, now: Instant) -> Option<(Flight, usize, Instant)> {
         if self.open.len() >= self.kind.at_once() || now < self.next_start {
             return None;
         }
@@ -313,7 +313,8 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
         self.next_start = now + STAGGER;
         let flight = Flight { lane: index, began: now, received: Arc::default() };
         self.open.push(flight.clone());
-        Some((flight, self.lanes[index].server, self.kind.life().min(self.deadline - now)))
+        let end = self.kind.life().and_then(|life| now.checked_add(life));
+        Some((flight, self.lanes[index].server, end.map_or(self.deadline, |end| end.min(self.deadline))))
     }
 
     /// Nothing is in flight and nothing may start any more.
@@ -354,7 +355,7 @@ pub(super) async fn drive<'a, F>(
     tell: impl Fn(&Tried),
 ) -> Conclusion
 where
-    F: Fn(usize, Duration, Arc<AtomicBool>) -> BoxFuture<'a, Result<Answer, Fault>>,
+    F: Fn(usize, Instant, Arc<AtomicBool>) -> BoxFuture<'a, Result<Answer, Fault>>,
 {
     let begin = Instant::now();
     let lane = |server: &usize| Lane {
@@ -383,10 +384,20 @@ where
     loop {
         let now = Instant::now();
         if now >= drive.deadline || drive.stranded(now) {
+            // An answer that is there by now counts, also where this machine was too busy to take it in before.
+            tokio::task::yield_now().await;
+            while let Some(ended) = flying.next().now_or_never() {
+                let Some((flight, result)): Option<(Flight, Result<Answer, Fault>)> = ended else { break };
+                if result.is_ok()
+                    && let Some(end) = drive.ended(&flight, result)
+                {
+                    return drive.conclude(end);
+                }
+            }
             return drive.give_up();
         }
-        if let Some((flight, server, life)) = drive.start(now) {
-            let sending = attempt(server, life, Arc::clone(&flight.received));
+        if let Some((flight, server, until)) = drive.start(now) {
+            let sending = attempt(server, until, Arc::clone(&flight.received));
             flying.push(async move { (flight, sending.await) });
             continue;
         }

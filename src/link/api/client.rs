@@ -33,6 +33,8 @@ use crate::link::meter::Meter;
 const BODY_LIMIT: usize = 128 << 20;
 /// An SSH login and a tunnel, with jump hosts on the way.
 const LOGIN: Duration = Duration::from_secs(20);
+/// How long the body of a write that was made is waited for.
+const WORDS: Duration = Duration::from_secs(5);
 /// A kept connection is used again within this time; a server or a balancer may close it after.
 const KEPT: Duration = Duration::from_secs(30);
 
@@ -65,19 +67,19 @@ impl Server {
         View { label: &self.label, patience }
     }
 
-    /// Sends a request once and waits at most `life` for the whole answer.
+    /// Sends a request once and waits for the whole answer until `deadline`.
     ///
     /// `received` is set before the first byte of the request goes out: from then on the server may have got it.
     pub(super) async fn send(
         &self,
         asked: &ApiRequest,
-        life: Duration,
+        deadline: Instant,
         received: &AtomicBool,
     ) -> Result<Answer, Fault> {
         let client = self.client.get_or_init(|| self.build()).clone()?;
         let mut request = self.request(asked)?;
         let mut connection = capture_connection(&mut request);
-        let deadline = Instant::now() + life;
+        let life = deadline.saturating_duration_since(Instant::now());
         let note = || {
             if !received.swap(true, Ordering::Relaxed) {
                 self.meter.request();
@@ -111,9 +113,11 @@ impl Server {
             retry_after: retry_after(&parts.headers),
             flow_schema: text_of(&parts.headers, "x-kubernetes-pf-flowschema-uid"),
         };
-        match timeout_at(deadline, Limited::new(body, BODY_LIMIT).collect()).await {
+        // The status line says what became of a write; the body is only words about it, and a failure's are worth a wait.
+        let made = asked.writes && parts.status.is_success();
+        let words = if made { deadline.min(Instant::now() + WORDS) } else { deadline };
+        match timeout_at(words, Limited::new(body, BODY_LIMIT).collect()).await {
             Ok(Ok(bytes)) => answer.text = String::from_utf8_lossy(&bytes.to_bytes()).into_owned(),
-            // The status line says what became of a write; its body is only words about it.
             _ if asked.writes => {}
             Ok(Err(error)) => return Err(Fault::from_client(error.as_ref())),
             Err(_) => return Err(Fault::timed_out(Stage::Body, life)),

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use serde_json::Value;
+use tokio::time::Instant;
 
 pub use attempts::{Conclusion, End, Kind, Reply, Tried};
 use client::Server;
@@ -112,9 +113,9 @@ impl Api {
         if servers.is_empty() {
             return None;
         }
-        let attempt = |index: usize, life: Duration, received: Arc<AtomicBool>| {
+        let attempt = |index: usize, until: Instant, received: Arc<AtomicBool>| {
             let server = &self.servers[index];
-            async move { server.send(request, life, &received).await }.boxed()
+            async move { server.send(request, until, &received).await }.boxed()
         };
         let tell = |tried: &Tried| {
             if let Some(tell) = &self.tell {
