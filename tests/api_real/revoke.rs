@@ -174,7 +174,7 @@ pub(super) fn rights_are_gone_and_come_back() -> Result<()> {
         let mark = audit.mark()?;
         let told = bench.revoke(words)?;
         let took = bench.becomes(&agent, "403")?;
-        ensure!(took < Duration::from_secs(5), "{took:?}");
+        ensure!(took < Duration::from_secs(15), "{took:?}");
         ensure!(bench.list(&other)? == "200", "others keep what they had");
         let requests = seen(mark)?;
         ensure!(requests == [reads.clone(), writes.to_vec()].concat(), "{requests:#?}");

@@ -1,6 +1,6 @@
 //! What the rules do while they stand.
 
-use std::{net::IpAddr, thread, time::Instant};
+use std::{io, net::IpAddr, thread};
 
 use anyhow::{Result, ensure};
 use breakglass::host::gate::{self, BackEnd, Driver, GateState, Stage, Turn};
@@ -37,9 +37,7 @@ fn refuses_and_lets_in(back_end: BackEnd) -> Result<()> {
     let stand = Stand::new("in", back_end)?;
     ensure!(stand.client_meets()? == [Probe::Open; 2]);
     stand.close(&stand.spec(stages()), back_end)?;
-    let started = Instant::now();
     ensure!(stand.client_meets()? == [Probe::Refused; 2]);
-    ensure!(started.elapsed().as_secs_f64() < 1.0, "refused only after {:?}", started.elapsed());
     ensure!(stand.operator_meets()? == [Probe::Open; 2]);
     ensure!(stand.api.probe(stand.api.ip4(), 6443, crate::stand::LIMIT)? == Probe::Open, "from itself");
     ensure!(Lab::shared()?.probe(stand.api.ip4(), 22, crate::stand::LIMIT)? == Probe::Open, "ssh");
@@ -49,6 +47,7 @@ fn refuses_and_lets_in(back_end: BackEnd) -> Result<()> {
         anyhow::bail!("{state:?}")
     };
     ensure!(*mark == stand.spec(stages()).mark());
+    // One packet of each client: the first was refused, not the second after a silence.
     ensure!((counters.attempts, counters.refused, counters.admitted) == (2, 2, 2), "{counters:?}");
     ensure!(
         talkers.iter().all(|t| t.attempts >= 1
@@ -73,11 +72,11 @@ fn cuts_what_was_open(back_end: BackEnd) -> Result<()> {
     let said = stand.say(&gate::cut(&spec))?;
     let cut = gate::parse_cut(&said.stdout);
     ensure!(cut.as_ref().is_some_and(|c| c.before == 3 && c.after == 0 && c.unable.is_none()), "{cut:?} {said:?}");
-    let started = Instant::now();
     for stream in blocked.iter_mut().chain([&mut idle]) {
-        ensure!(ping(stream).is_err());
+        let silent = |error: &io::Error| matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+        let cut = ping(stream);
+        ensure!(cut.as_ref().is_err_and(|error| !silent(error)), "{cut:?}");
     }
-    ensure!(started.elapsed().as_secs_f64() < 1.0, "{:?}", started.elapsed());
     for stream in allowed.iter_mut().chain([&mut own]) {
         ping(stream)?;
     }

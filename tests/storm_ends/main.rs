@@ -13,7 +13,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use testbed::{Curl, Host, Lab, STORM, STORM_APF, STORM_HA, STORM_UNBOUND, Settings, Storm, User, test, wait_until};
+use testbed::{
+    Access, Curl, Host, Lab, STORM, STORM_APF, STORM_HA, STORM_UNBOUND, Settings, Storm, User, test, wait_until,
+};
 
 #[path = "../reopen/engineer.rs"]
 mod engineer;
@@ -90,9 +92,7 @@ impl Scene {
         self.workload_is_gone()?;
         // They count themselves once a second.
         self.storm.wait_calm(LAG)?;
-        let slowest = self.small_gets()?;
-        ensure!(slowest < QUICK, "a small GET takes {slowest:?}");
-        Ok(())
+        small_gets_are_quick(self.storm.plane().access())
     }
 
     fn workload_is_gone(&self) -> Result<()> {
@@ -107,20 +107,6 @@ impl Scene {
         let bindings = masters.run(&["get", "clusterrolebindings", "-o", "name"])?.ok()?;
         ensure!(!bindings.contains("telemetry-agent"), "the rights were not taken away");
         Ok(())
-    }
-
-    /// The p99 of small GETs, each over a new connection; with fewer than a hundred, the slowest.
-    fn small_gets(&self) -> Result<Duration> {
-        let curl = Curl::new(self.storm.plane().access(), User::Alice)?;
-        let url = format!("{}/api/v1/namespaces/kube-system", self.storm.plane().access().endpoint());
-        let mut slowest = Duration::ZERO;
-        for _ in 0..25 {
-            let answer = curl.get(&url, LONG)?;
-            slowest = slowest.max(answer.took);
-            answer.ok()?;
-            thread::sleep(Duration::from_millis(100));
-        }
-        Ok(slowest)
     }
 
     /// What undo has to bring back: the binding's role, subjects and labels, and the workload's spec. The server gets
@@ -161,6 +147,31 @@ impl Scene {
         ensure!(now == *before, "it came back different: {now:?}");
         self.has_risen()
     }
+}
+
+/// Small GETs come back under a second, 25 in a row, each over a new connection; what else this machine does may hold up
+/// single ones.
+fn small_gets_are_quick(access: &Access) -> Result<()> {
+    let curl = Curl::new(access, User::Alice)?;
+    let url = format!("{}/api/v1/namespaces/kube-system", access.endpoint());
+    let mut slow = Vec::new();
+    let mut in_a_row = 0;
+    wait_until("25 quick small GETs in a row", LAG, || {
+        while in_a_row < 25 {
+            let answer = curl.get(&url, LONG)?;
+            let took = answer.took;
+            answer.ok()?;
+            if took >= QUICK {
+                slow.push(took);
+                in_a_row = 0;
+                return Ok(false);
+            }
+            in_a_row += 1;
+            thread::sleep(Duration::from_millis(100));
+        }
+        Ok(true)
+    })
+    .with_context(|| format!("slow ones: {slow:?}"))
 }
 
 /// Waits for a recovery that has to come to its end well, and in time.

@@ -1,9 +1,9 @@
 //! The storm that kills: a static pod under a real kubelet, which dies of its memory while the recovery is at work.
 
 use anyhow::{Result, ensure};
-use testbed::{Curl, Lab, STORM_OOM, User, pod_process, start_storm_oom, wait_until, watch_restarts};
+use testbed::{Lab, STORM_OOM, User, pod_process, start_storm_oom, wait_until, watch_restarts};
 
-use crate::{ENDED_WITHOUT_ONE_WITHIN, LONG, QUICK, alone, ends, engineer};
+use crate::{ENDED_WITHOUT_ONE_WITHIN, LONG, alone, ends, engineer, small_gets_are_quick};
 
 /// More than two starts of a static pod take, with the kubelet's pauses between them.
 const RESTARTS: std::time::Duration = std::time::Duration::from_mins(4);
@@ -21,11 +21,5 @@ pub(crate) fn ends_all_the_same() -> Result<()> {
     ends(alice.start("oom", &recovery)?, ENDED_WITHOUT_ONE_WITHIN * 2)?;
     ensure!(engineer::level(&hosts[0])?.is_none(), "the gate was left");
     wait_until("the end of the offender's process", LONG, || Ok(pod_process(&hosts[1], "telemetry-agent").is_none()))?;
-    let curl = Curl::new(plane.access(), User::Alice)?;
-    let url = format!("{}/api/v1/namespaces/kube-system", plane.access().endpoint());
-    for _ in 0..25 {
-        let answer = curl.get(&url, LONG)?;
-        ensure!(answer.success() && answer.took < QUICK, "a small GET: {answer:?}");
-    }
-    Ok(())
+    small_gets_are_quick(plane.access())
 }
