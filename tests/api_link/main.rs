@@ -156,7 +156,7 @@ async fn what_may_be_done_once_only_is_sent_once_when_its_answer_is_lost() {
         assert_eq!(server.seen.requests().len(), 1, "{lost:?}");
     }
     let (server, live) = one(&[Does::Hangs]).await;
-    let outcome = perform(&live, &delete(false), 2.0).await;
+    let outcome = perform(&live, &delete(false), 5.0).await;
     assert!(matches!(&outcome, Outcome::Unknown(said) if said.contains("no answer")), "{outcome:?}");
     assert_eq!(server.seen.requests().len(), 1);
 }
