@@ -260,6 +260,8 @@ mod tests {
     use crate::steps::{History, Mark};
     use crate::world::fake::Fake;
 
+    const LIMITS: Limits = Limits { slowest: Duration::from_secs(1), samples: 2, rejects: None, memory: 100 };
+
     /// One look, so many seconds after the step began; these are gone, and these had answered before.
     async fn looked(secs: i64, gone: &[Target], answered: Option<&[&str]>, small: u64) -> Health {
         let fake = Fake::new(vec![cluster()]);
@@ -283,8 +285,7 @@ mod tests {
         let mark = Mark { run: "r".into(), operator: "eve".into(), reason: String::new() };
         let target = Target::host("east", "cp1");
         let look = Look { target: &target, reads: fake, history: &history, mark: &mark };
-        let limits = Limits { slowest: Duration::from_secs(1), samples: 2, rejects: None, memory: 100 };
-        judge(look, fake.cluster("east").unwrap(), (&[], &BTreeSet::new()), &limits).await
+        judge(look, fake.cluster("east").unwrap(), (&[], &BTreeSet::new()), &LIMITS).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -351,8 +352,6 @@ mod tests {
         let health = judged_at(&fake, 1).await;
         assert!(health.lost && health.bad == ["no API server is left to be judged"], "{health:?}");
     }
-
-    const LIMITS: Limits = Limits { slowest: Duration::from_secs(1), samples: 2, rejects: None, memory: 100 };
 
     /// What `settled` finds bad when the four questions of two looks are answered with these codes after these milliseconds.
     async fn found(small: [(u16, u64); 4]) -> Vec<String> {

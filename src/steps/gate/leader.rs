@@ -93,35 +93,29 @@ async fn standing(look: Look<'_>, cluster: &Cluster, host: &Host, mark: &Mark) -
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{cluster, gate_on};
+    use super::super::tests::{Seat, gate_on};
     use super::*;
-    use crate::steps::{History, Mark as Run};
-    use crate::world::fake::Fake;
+    use crate::steps::History;
+
+    /// cp2, when this is what cp1 says, and the hosts that open last.
+    fn seat(cp1: (u32, &'static [u16]), late: &[&str]) -> (Seat, BTreeSet<String>) {
+        let seat = Seat::at("cp2", History::default());
+        seat.fake.on_script(gate_on("cp1", cp1.0, cp1.1, 0));
+        (seat, late.iter().map(|name| (*name).to_owned()).collect())
+    }
 
     /// Who leads cp2, which stands at this level, when this is what cp1 says and these open last.
     async fn led(level: usize, cp1: (u32, &'static [u16]), late: &[&str]) -> Option<String> {
-        let fake = Fake::new(vec![cluster()]);
-        fake.on_script(gate_on("cp1", cp1.0, cp1.1, 0));
-        let run = Run { run: "r".into(), operator: "eve".into(), reason: String::new() };
+        let (cp2, late) = seat(cp1, late);
         let mark = Mark { run: "r".into(), ..super::super::unknown_mark(2) };
-        let (target, history) = (Target::host("east", "cp2"), History::default());
-        let look = Look { target: &target, reads: &fake, history: &history, mark: &run };
-        let cluster = crate::world::Reads::cluster(&fake, "east").unwrap();
-        let late = late.iter().map(|name| (*name).to_owned()).collect();
-        leader(look, cluster, (cluster.host("cp2").unwrap(), &mark, level), &late).await.map(|(name, _)| name)
+        leader(cp2.look(), cp2.cluster(), (cp2.host(), &mark, level), &late).await.map(|(name, _)| name)
     }
 
     #[tokio::test]
     async fn whoever_followed_opens_with_the_one_that_led() {
         let opened = async |cp1: (u32, &'static [u16]), late: &[&str]| {
-            let fake = Fake::new(vec![cluster()]);
-            fake.on_script(gate_on("cp1", cp1.0, cp1.1, 0));
-            let run = Run { run: "r".into(), operator: "eve".into(), reason: String::new() };
-            let (target, history) = (Target::host("east", "cp2"), History::default());
-            let look = Look { target: &target, reads: &fake, history: &history, mark: &run };
-            let cluster = crate::world::Reads::cluster(&fake, "east").unwrap();
-            let late = late.iter().map(|name| (*name).to_owned()).collect();
-            open_before(look, cluster, cluster.host("cp2").unwrap(), &late).await
+            let (cp2, late) = seat(cp1, late);
+            open_before(cp2.look(), cp2.cluster(), cp2.host(), &late).await
         };
         assert_eq!(opened((9, &[6443]), &[]).await.as_deref(), Some("cp1"));
         assert_eq!(opened((2, &[6443]), &[]).await, None);

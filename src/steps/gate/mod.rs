@@ -185,13 +185,40 @@ pub(super) fn loudest(state: &GateState, most: usize) -> Option<String> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::host::Script;
-    use crate::world::ScriptOutput;
-    use crate::world::fake::Answering;
+    use crate::steps::{History, Mark as Run};
+    use crate::world::fake::{Answering, Fake};
+    use crate::world::{Reads as _, ScriptOutput};
 
     /// Two API servers on two hosts.
     pub(in crate::steps) fn cluster() -> Cluster {
         crate::kit::sample::cluster("east", 2)
+    }
+
+    /// Everything that a look of run `r` at a host is made of.
+    pub(in crate::steps) struct Seat {
+        pub(in crate::steps) fake: Fake,
+        pub(in crate::steps) history: History,
+        target: Target,
+        mark: Run,
+    }
+
+    impl Seat {
+        pub(in crate::steps) fn at(host: &str, history: History) -> Self {
+            let mark = Run { run: "r".into(), operator: "eve".into(), reason: String::new() };
+            Self { fake: Fake::new(vec![cluster()]), history, target: Target::host("east", host), mark }
+        }
+
+        pub(in crate::steps) fn look(&self) -> Look<'_> {
+            Look { target: &self.target, reads: &self.fake, history: &self.history, mark: &self.mark }
+        }
+
+        pub(in crate::steps) fn cluster(&self) -> &Cluster {
+            self.fake.cluster("east").unwrap()
+        }
+
+        pub(in crate::steps) fn host(&self) -> &Host {
+            self.cluster().host(self.target.short()).unwrap()
+        }
     }
 
     /// What one host answers: a gate of run `r` at this level (beyond the last: none) with two stages, who listens, and how

@@ -2,7 +2,7 @@
 //!
 //! What is remembered from look to look stands in memory only: a run that was killed and resumed measures anew.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::change::Target;
 const SETTLED_LOOKS: u32 = 3;
 /// No stage settles sooner: whoever is let in has to have come.
 const SETTLED_AFTER: Duration = Duration::from_millis(1500);
-/// So many looks are compared: the newer half with the older one, because single ones are noise.
+/// So many looks are compared: the two newest with the older half, because single ones are noise.
 const COMPARED: usize = 8;
 /// How long a stage may be in bad order although it gets better.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -69,7 +69,7 @@ struct Measures {
     connections: Option<f64>,
     requests: Option<f64>,
     slowest: Option<f64>,
-    told_by: std::collections::BTreeSet<String>,
+    told_by: BTreeSet<String>,
 }
 
 impl Measures {

@@ -162,21 +162,16 @@ async fn listens(look: Look<'_>, server: &ApiServer) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{cluster, gate_on};
+    use super::super::tests::{Seat, gate_on};
     use super::*;
-    use crate::steps::{History, Mark};
-    use crate::world::fake::Fake;
+    use crate::steps::History;
 
     /// The ways of cp1 tried again, when so many connections are refused and this is who listens on the host.
     async fn tried(refused: usize, listening: &'static [u16]) -> Tried {
-        let fake = Fake::new(vec![cluster()]);
-        fake.on_script(gate_on("cp1", 0, listening, 0));
-        fake.refuse_connections(refused);
-        let mark = Mark { run: "r".into(), operator: "eve".into(), reason: String::new() };
-        let (target, history) = (Target::host("east", "cp1"), History::default());
-        let look = Look { target: &target, reads: &fake, history: &history, mark: &mark };
-        let cluster = crate::world::Reads::cluster(&fake, "east").unwrap();
-        again(look, cluster, cluster.host("cp1").unwrap(), &["api1".into()], Reply::Reset).await
+        let cp1 = Seat::at("cp1", History::default());
+        cp1.fake.on_script(gate_on("cp1", 0, listening, 0));
+        cp1.fake.refuse_connections(refused);
+        again(cp1.look(), cp1.cluster(), cp1.host(), &["api1".into()], Reply::Reset).await
     }
 
     #[tokio::test(start_paused = true)]
