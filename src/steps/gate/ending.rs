@@ -13,8 +13,11 @@ use crate::steps::{Look, StepError, Survey, servers};
 
 /// Milliseconds left of a fuse at which a gate that waits for its API server is held shut.
 const HELD_BEFORE: u64 = 30_000;
-/// How long it is watched once everybody is in: until the API servers are in good order and the last of an offender is gone.
+/// How long it is watched once everybody is in, until the API servers are in good order.
 const LAST_LOOKS: Duration = Duration::from_mins(1);
+/// How long of that the last of an offender is waited for: what is left of it ends no run, and bad order at that moment has
+/// to have time to pass.
+const LAST_OF_IT: Duration = Duration::from_secs(45);
 /// How long a host whose API server is away is waited for once the others are open.
 const LATE: Duration = Duration::from_secs(10);
 
@@ -91,10 +94,10 @@ impl Open {
         }
         let looked = self.look(look, cluster, usize::MAX, 1).await;
         match (looked.verdict.going, &looked.sample) {
-            (Going::Well { settled: false }, Some(_)) if watched < LAST_LOOKS => {
+            (Going::Well { settled: false }, Some(_)) if watched < LAST_OF_IT => {
                 Ok(Survey::waiting("three good looks in a row with everybody in"))
             }
-            (Going::Well { .. }, Some(sample)) if sample.is_silent() == Some(false) && watched < LAST_LOOKS => {
+            (Going::Well { .. }, Some(sample)) if sample.is_silent() == Some(false) && watched < LAST_OF_IT => {
                 let left = self.left(&looked, usize::MAX).unwrap_or_default();
                 Ok(Survey::waiting(format!("the last of the offender: {left}")))
             }
@@ -172,7 +175,9 @@ mod tests {
     use super::super::tests::Seat;
     use super::*;
     use crate::change::Target;
-    use crate::steps::gate::Whose;
+    use crate::host::Script;
+    use crate::steps::gate::{Whose, offender};
+    use crate::world::ScriptOutput;
 
     fn open() -> Open {
         Open {
@@ -188,10 +193,17 @@ mod tests {
         }
     }
 
+    /// What a host tells of an offender that is served as ever.
+    fn still_served(_: &Target, script: &Script) -> Option<ScriptOutput> {
+        let stdout = "connections=9\nsources=1\nlog=/a\nsize=9\nserved=900\nrefused=0\nunknown=0\nend=yes\n".to_owned();
+        (script.name == "offender.look").then_some(ScriptOutput { status: 0, stdout, stderr: String::new() })
+    }
+
     /// What the look after the opening says on this host, with small GETs that take so many milliseconds.
     async fn seen(open: &Open, host: &str, millis: u64) -> Result<Survey, StepError> {
         // As in a run that was resumed an hour later: what counts is how long somebody has looked.
         let seat = Seat::at(host, history(&[(OPEN, 0, 3600)]));
+        seat.fake.on_script(Box::new(still_served));
         seat.fake.answer(SMALL, 200, "{}", Duration::from_millis(millis));
         open.after(seat.look(), seat.cluster()).await
     }
@@ -217,5 +229,20 @@ mod tests {
             // Another host has its own minute.
             assert!(seen(&open, "cp2", 2700).await.unwrap().waiting_for.is_some(), "{leads}");
         }
+    }
+    #[tokio::test(start_paused = true)]
+    async fn the_last_of_an_offender_is_waited_for_and_leaves_bad_order_its_time() {
+        let user: offender::Params = serde_json::from_value(serde_json::json!({"user": "agent"})).unwrap();
+        let open = Open { offender: Some(user.read().unwrap()), ..open() };
+        open.progress.judge(&Target::host("east", "cp1"), (2, 9), Health::default().order(), None);
+        assert!(seen(&open, "cp1", 5).await.unwrap().waiting_for.is_some());
+        tokio::time::advance(Duration::from_secs(40)).await;
+        assert!(seen(&open, "cp1", 5).await.unwrap().waiting_for.is_some());
+        // It would end here, but for one slow look.
+        tokio::time::advance(Duration::from_secs(6)).await;
+        let slow = seen(&open, "cp1", 2700).await.unwrap().waiting_for;
+        assert!(slow.as_deref().is_some_and(|what| what.contains("in good order")), "{slow:?}");
+        let end = seen(&open, "cp1", 5).await.unwrap();
+        assert!(end.waiting_for.is_none() && end.saw[1].contains("borne, but not over"), "{end:?}");
     }
 }
