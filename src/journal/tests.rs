@@ -166,6 +166,21 @@ fn two_processes_cannot_write_one_journal() {
     Writer::open(folder, clock()).unwrap();
 }
 
+/// A child that another thread starts has a copy of every open file until it runs its program.
+#[test]
+fn a_copy_of_the_file_in_a_starting_child_holds_no_journal() {
+    let (_kept, folder) = written();
+    let mut copy = None;
+    let writer = Writer::open(folder.clone(), clock()).unwrap().through(|file| {
+        copy = Some(file);
+        Box::new(fs::File::open(folder.journal()).unwrap())
+    });
+    assert!(matches!(Writer::open(folder.clone(), clock()), Err(JournalError::InUse { .. })));
+    drop(writer);
+    Writer::open(folder, clock()).unwrap();
+    drop(copy);
+}
+
 #[test]
 fn kept_copies_are_proven_when_they_are_read_and_private() {
     use std::os::unix::fs::PermissionsExt as _;

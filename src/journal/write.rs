@@ -27,6 +27,7 @@ impl Disk for File {
 pub struct Writer {
     folder: RunFolder,
     disk: Box<dyn Disk>,
+    _lock: Lock,
     seq: u64,
     hash: String,
     next_change: u32,
@@ -48,9 +49,17 @@ impl Writer {
             .mode(0o600)
             .open(&path)
             .map_err(|e| JournalError::io("make", &path, e))?;
-        lock(&file, &folder)?;
-        let mut writer =
-            Self { folder, disk: Box::new(file), seq: 0, hash: String::new(), next_change: 1, clock, broken: false };
+        let lock = Lock::take(&file, &folder)?;
+        let mut writer = Self {
+            folder,
+            disk: Box::new(file),
+            _lock: lock,
+            seq: 0,
+            hash: String::new(),
+            next_change: 1,
+            clock,
+            broken: false,
+        };
         writer.append(Entry::Started(Box::new(header)))?;
         super::store::sync_dir(&writer.folder.path).map_err(|e| JournalError::io("fsync", &writer.folder.path, e))?;
         Ok(writer)
@@ -64,7 +73,7 @@ impl Writer {
         let path = folder.journal();
         let file =
             OpenOptions::new().append(true).read(true).open(&path).map_err(|e| JournalError::io("open", &path, e))?;
-        lock(&file, &folder)?;
+        let lock = Lock::take(&file, &folder)?;
         let journal = read(&folder)?;
         if journal.torn {
             file.set_len(journal.intact_bytes).map_err(|e| JournalError::io("cut the torn last line off", &path, e))?;
@@ -73,6 +82,7 @@ impl Writer {
         Ok(Self {
             folder,
             disk: Box::new(file),
+            _lock: lock,
             seq: journal.lines.len() as u64,
             hash: journal.last_hash,
             next_change,
@@ -131,9 +141,26 @@ impl Writer {
     }
 }
 
-fn lock(file: &File, folder: &RunFolder) -> Result<(), JournalError> {
-    file.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => JournalError::InUse { run: folder.run.clone() },
-        TryLockError::Error(error) => JournalError::io("lock", &folder.journal(), error),
-    })
+/// The lock on a journal. It is given back by word when it is dropped: closing the file is not enough while a child that
+/// another thread starts still has its copy of it, between fork and exec (flock(2)).
+#[derive(Debug)]
+struct Lock(File);
+
+impl Lock {
+    fn take(file: &File, folder: &RunFolder) -> Result<Self, JournalError> {
+        let failed = |error| JournalError::io("lock", &folder.journal(), error);
+        let file = file.try_clone().map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(JournalError::InUse { run: folder.run.clone() }),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Nothing is lost when it fails: the lock ends with the file's last copy.
+        let _ = self.0.unlock();
+    }
 }

@@ -1,8 +1,10 @@
 //! Files of the kit, right and wrong, with real certificates.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -36,7 +38,11 @@ pub(super) fn pair(name: &str, from: i32, to: i32) -> (String, String) {
 
 pub(super) fn put(folder: &Path, name: &str, text: &str, mode: u32) {
     let path = folder.join(name);
-    fs::write(&path, text).unwrap();
+    // By a process of its own: a file that is still open for writing anywhere cannot be run (ETXTBSY), and a child that
+    // another test starts at this moment would have it open.
+    let mut cat = Command::new("sh").args(["-c", "cat >\"$0\""]).arg(&path).stdin(Stdio::piped()).spawn().unwrap();
+    cat.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(cat.wait().unwrap().success());
     fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
