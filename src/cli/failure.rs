@@ -19,7 +19,10 @@ pub(super) fn store(error: StoreError) -> Failure {
 pub(super) fn journal(error: JournalError) -> Failure {
     match error {
         JournalError::Store(error) => store(error),
-        JournalError::InUse { .. } => Failure::from_error(Class::Refused, error),
+        JournalError::InUse { ref run } => {
+            let hint = format!("`breakglass show {run}` tells how far it is; Ctrl-C there stops it");
+            Failure::from_error(Class::Refused, error).hint(hint)
+        }
         JournalError::Newer { .. } => Failure::from_error(Class::Journal, error)
             .hint("use the version of breakglass that wrote it, or a newer one"),
         JournalError::Damaged { .. } => Failure::from_error(Class::Journal, error)
@@ -31,4 +34,16 @@ pub(super) fn journal(error: JournalError) -> Failure {
 /// Everything that was refused.
 pub(super) fn refused(of: &'static str, all: Vec<Refusal>) -> Failure {
     Failure::from_error(Class::Refused, Refusals { of, all })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_is_under_way_is_named_with_what_to_type() {
+        let failure = journal(JournalError::InUse { run: "20250101-000000-abcd".into() });
+        assert_eq!(failure.class, Class::Refused);
+        assert!(failure.hints[0].contains("`breakglass show 20250101-000000-abcd`"), "{:?}", failure.hints);
+    }
 }
