@@ -95,14 +95,6 @@ impl Process {
         rustix::system::uname().nodename().to_string_lossy().into_owned()
     }
 
-    /// An id for a new run: the time, so that ids sort, and four hex digits against two runs in one second.
-    pub fn run_id(&self) -> String {
-        let mut tail = [0_u8; 2];
-        // Without randomness the id is less unlikely to clash; the run's folder is made only if it is not there yet.
-        let _ = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut tail);
-        format!("{}-{}", self.clock.now().strftime("%Y%m%d-%H%M%S"), crate::change::hex(&tail))
-    }
-
     /// Where runs are kept: `$BREAKGLASS_STATE`, else the XDG state folder.
     pub fn runs_dir(&self) -> PathBuf {
         let base = self.var("BREAKGLASS_STATE").map_or_else(

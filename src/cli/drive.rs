@@ -79,9 +79,11 @@ pub(super) async fn begin(app: &App<'_>, resolved: Resolved, chosen: &Chosen, mo
             .await
             .ok_or_else(|| Failure::new(Class::Declined, "the operator said no; nothing was contacted or changed"))?,
     };
-    let header = header(app, &plan, chosen, mode);
+    let store = Store::at(app.process.runs_dir());
+    let run = store.next_id(app.process.clock.now()).map_err(failure::store)?;
+    let header = header(app, run, &plan, chosen, mode);
     let mark = mark(app, &header);
-    let folder = Store::at(app.process.runs_dir()).create(&header.run).map_err(failure::store)?;
+    let folder = store.create(&header.run).map_err(failure::store)?;
     let writer = Writer::create(folder, header, app.process.clock).map_err(failure::journal)?;
     let driven = Driven::new(app, writer, &chosen.clusters, mode, mark, operator)?;
     driven.to_the_end(app, Way::Forward(&plan, app.flags.safety.fleet()), &consent).await
@@ -216,15 +218,16 @@ fn answers(app: &App, mode: Mode) -> Result<Answers, Failure> {
     Err(Failure::new(Class::Declined, what).hint("look at what is shown above; `--yes` consents to it"))
 }
 
-fn header(app: &App, plan: &Plan, chosen: &Chosen, mode: Mode) -> Header {
+fn header(app: &App, run: String, plan: &Plan, chosen: &Chosen, mode: Mode) -> Header {
     Header {
         format: FORMAT,
-        run: app.process.run_id(),
+        run,
         operator: app.process.operator(),
         machine: app.process.hostname(),
         version: env!("CARGO_PKG_VERSION").into(),
         reason: app.flags.safety.reason.clone(),
         drill: mode == Mode::Drill,
+        writes: plan.writes(),
         runbook: plan.runbook.text.clone(),
         name: plan.name.clone(),
         params: plan.runbook.params.clone(),

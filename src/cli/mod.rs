@@ -16,6 +16,7 @@ mod inputs;
 mod journal;
 mod kit;
 mod kit_import;
+mod last;
 mod operator;
 mod park;
 mod plan;

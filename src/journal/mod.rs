@@ -21,7 +21,7 @@ use crate::world::Cost;
 
 pub use fold::{ChangeRecord, ChangeState, IllegalMove, Run, StepState, fold};
 pub use read::{Journal, JournalError, read, verify};
-pub use store::{RunFolder, Store, StoreError};
+pub use store::{RunFolder, Store, StoreError, new_id};
 #[cfg(test)]
 pub(crate) use write::Disk;
 pub use write::Writer;
@@ -57,6 +57,9 @@ pub struct Header {
     pub reason: Option<String>,
     /// A drill: its writes were pretended.
     pub drill: bool,
+    /// Its plan had writes in it; taken to be so where a version did not write it down.
+    #[serde(default = "yes")]
+    pub writes: bool,
     /// The runbook's text as it was run.
     pub runbook: String,
     /// The runbook's name, for lists.
@@ -72,6 +75,10 @@ pub struct Header {
     /// Which clusters were meant by their names; empty in journals of versions that did not write it down.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identities: Vec<Identity>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What tells a cluster from another of the same name.

@@ -5,6 +5,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::change::{Blob, Op, sha256_hex};
 
 /// The folder that holds all runs.
@@ -75,6 +77,26 @@ pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// How far the ids of two runs are apart at least.
+const TICK: SignedDuration = SignedDuration::from_millis(1);
+/// The time in an id. Without the fraction: an id of a version that had none.
+const TIME: &str = "%Y%m%d-%H%M%S%.f";
+
+/// An id for a run that began then: the time, so that ids sort, and four hex digits against two in one moment.
+pub fn new_id(began: Timestamp) -> String {
+    let mut tail = [0_u8; 2];
+    // Without randomness the id is less unlikely to clash; the run's folder is made only if it is not there yet.
+    let _ = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut tail);
+    format!("{}-{}", began.strftime("%Y%m%d-%H%M%S.%3f"), crate::change::hex(&tail))
+}
+
+/// When a run began, by its id; `None`: it was not made here.
+fn began(id: &str) -> Option<Timestamp> {
+    let (time, _) = id.rsplit_once('-')?;
+    let time = jiff::civil::DateTime::strptime(TIME, time).ok()?;
+    Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+}
+
 impl Store {
     /// The store in this folder; nothing is made yet.
     pub fn at(root: impl Into<PathBuf>) -> Self {
@@ -97,6 +119,18 @@ impl Store {
         private_dir(&path.join("blobs"))?;
         sync_dir(&self.root).map_err(io("fsync", &self.root))?;
         Ok(RunFolder { path, run: run.to_owned() })
+    }
+
+    /// An id for a run that begins now: later than those of all runs that are here, so that ids sort as the runs began,
+    /// also where several begin in one second or the clock was set back.
+    ///
+    /// # Errors
+    /// When the folder is there and cannot be read.
+    pub fn next_id(&self, now: Timestamp) -> Result<String, StoreError> {
+        let ours = |id: &String| began(id);
+        let latest = self.runs()?.iter().rev().find_map(ours);
+        let next = latest.and_then(|latest| latest.checked_add(TICK).ok());
+        Ok(new_id(next.map_or(now, |next| next.max(now))))
     }
 
     /// The ids of all runs, oldest first (an id begins with the time it was made).

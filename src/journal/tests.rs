@@ -35,6 +35,7 @@ fn header(format: u32) -> Header {
         version: "0".into(),
         reason: Some("it drowns".into()),
         drill: false,
+        writes: true,
         runbook: String::new(),
         name: "test".into(),
         params: Map::new(),
@@ -220,6 +221,27 @@ fn runs_are_found_by_the_start_or_the_end_of_their_name() {
     }
     assert!(kept.store.open("2024").is_err());
     assert_eq!(kept.store.runs().unwrap().len(), 1);
+}
+
+#[test]
+fn the_last_run_is_the_one_that_began_last() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::at(dir.path());
+    let begin = |at: &str| {
+        let id = store.next_id(at.parse().unwrap()).unwrap();
+        drop(Writer::create(store.create(&id).unwrap(), header(FORMAT), clock()).unwrap());
+        assert_eq!(store.open("last").unwrap().run, id, "begun at {at}");
+        id
+    };
+    // Of a version that knew no fraction, with an end that sorts after all others.
+    drop(Writer::create(store.create("20250101-000000-ffff").unwrap(), header(FORMAT), clock()).unwrap());
+    assert!(begin("2025-01-01T00:00:00Z").starts_with("20250101-000000.001-"));
+    // Ends are random: what sorts right by luck does not do so forty times.
+    for _ in 0..40 {
+        begin("2025-01-01T00:00:00.5Z");
+    }
+    assert!(begin("2024-12-31T00:00:00Z").starts_with("20250101-000000.540-"), "the clock was set back");
+    assert!(begin("2025-01-01T00:00:01Z").starts_with("20250101-000001.000-"));
 }
 
 #[test]

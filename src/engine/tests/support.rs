@@ -311,6 +311,7 @@ impl Bench {
                 version: "0".into(),
                 reason: None,
                 drill: how.drill,
+                writes: true,
                 runbook: String::new(),
                 name: "test".into(),
                 params: serde_json::Map::new(),
