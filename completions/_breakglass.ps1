@@ -80,6 +80,7 @@ Register-ArgumentCompleter -Native -CommandName 'breakglass' -ScriptBlock {
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'A parameter of the runbook; may be given several times')
             [CompletionResult]::new('--param', '--param', [CompletionResultType]::ParameterName, 'A parameter of the runbook; may be given several times')
             [CompletionResult]::new('--params', '--params', [CompletionResultType]::ParameterName, 'A YAML file of parameters; those of the command line win')
+            [CompletionResult]::new('--consent', '--consent', [CompletionResultType]::ParameterName, 'With --yes: the word that the runbook''s `typedConsent` wants typed. --yes alone does not answer it')
             [CompletionResult]::new('--kit', '--kit', [CompletionResultType]::ParameterName, 'The kit''s folder [default: ~/.config/breakglass/kit]')
             [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster')
             [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]')

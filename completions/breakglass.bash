@@ -2562,7 +2562,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__run)
-            opts="-p -s -n -y -o -v -h --param --params --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-p -s -n -y -o -v -h --param --params --consent --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2577,6 +2577,10 @@ _breakglass() {
                     return 0
                     ;;
                 --params)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consent)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -76,6 +76,7 @@ set edit:completion:arg-completer[breakglass] = {|@words|
             cand -p 'A parameter of the runbook; may be given several times'
             cand --param 'A parameter of the runbook; may be given several times'
             cand --params 'A YAML file of parameters; those of the command line win'
+            cand --consent 'With --yes: the word that the runbook''s `typedConsent` wants typed. --yes alone does not answer it'
             cand --kit 'The kit''s folder [default: ~/.config/breakglass/kit]'
             cand --cluster 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster'
             cand --kubeconfig 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]'

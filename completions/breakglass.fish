@@ -75,6 +75,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "steps" -d 'Wh
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s p -l param -d 'A parameter of the runbook; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l params -d 'A YAML file of parameters; those of the command line win' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l consent -d 'With --yes: the word that the runbook\'s `typedConsent` wants typed. --yes alone does not answer it' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F

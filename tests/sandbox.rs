@@ -224,3 +224,21 @@ fn a_kit_is_imported_from_a_kubeconfig_and_works() {
     let _ = with(&["practice", "--replace", "--host", "cp1=127.0.0.1:2222,user=ops,sudo"]).is(0, &["cp1,direct"]);
     practice.end();
 }
+
+#[test]
+fn a_word_that_must_be_typed_is_not_answered_by_yes() {
+    let home = Home::new();
+    let runbook = "apiVersion: breakglass/v1\nkind: Runbook\nmetadata: {name: ask, purpose: ask}\nspec:\n  \
+                   typedConsent: ${cluster}\n  steps:\n    - {kind: probe}\n";
+    std::fs::write(home.path("typed.yaml"), runbook).unwrap();
+    let run = |more: &[&str]| {
+        let args = ["run", "./typed.yaml", "--sandbox"];
+        home.run(&args.iter().chain(more).copied().collect::<Vec<_>>())
+    };
+    let _ = run(&["--yes"]).is(8, &["which --yes does not answer", "--consent WORD"]);
+    let _ = run(&["--yes", "--consent", "production"]).is(8, &["wants another word typed"]);
+    let _ = run(&["--consent", "sandbox"]).is(3, &["--consent goes with --yes"]);
+    let _ = run(&["--yes", "-p", "cluster=other"]).is(3, &["cannot be given"]);
+    assert!(!home.path("state").exists(), "no run was begun");
+    let _ = run(&["--yes", "--consent", "sandbox"]).is(0, &["every step is done"]);
+}

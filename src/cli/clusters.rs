@@ -13,6 +13,7 @@ use crate::journal::{Header, Identity};
 use crate::kit::{self, Cluster};
 use crate::link::names;
 use crate::link::ssh::config::Overrides;
+use crate::runbook::On;
 use crate::sandbox::{Sandbox, Weather};
 
 /// The clusters of a command.
@@ -23,6 +24,16 @@ pub(super) struct Chosen {
     pub(super) source: String,
     /// The practice cluster, which lives as long as this value.
     _sandbox: Option<Sandbox>,
+}
+
+impl Chosen {
+    /// What a runbook may say of them.
+    pub(super) fn on(&self) -> On<'_> {
+        match self.clusters.as_slice() {
+            [one] => On::One(&one.name),
+            _ => On::Several,
+        }
+    }
 }
 
 /// Reading `ssh -G` and running a credential plugin once end by then.

@@ -65,19 +65,27 @@ pub(super) fn print(app: &App, plan: &Plan) {
 }
 
 /// Shows the plan, asks, and drives it to its end.
-pub(super) async fn begin(app: &App<'_>, resolved: Resolved, chosen: &Chosen, mode: Mode) -> Result<ExitCode, Failure> {
+///
+/// `word`: what `--consent` gave.
+pub(super) async fn begin(
+    app: &App<'_>,
+    resolved: Resolved,
+    chosen: &Chosen,
+    mode: Mode,
+    word: Option<&str>,
+) -> Result<ExitCode, Failure> {
     let plan = build(resolved, &chosen.clusters)?;
+    let typed = typed(word, &plan, app.flags.safety.yes)?;
     let paint = app.screen.err_paint();
     if app.output == Output::Text {
         app.screen.err(&plan_text(&plan, Detail::Short, paint));
     }
     let explained = Some(plan_text(&plan, Detail::Full, paint));
     let operator = operator(app, answers(app, mode)?, explained);
-    let consent = match mode {
-        Mode::Drill => Consent::for_drill(&plan),
-        Mode::Run => Consent::ask(&plan, &operator)
-            .await
-            .ok_or_else(|| Failure::new(Class::Declined, "the operator said no; nothing was contacted or changed"))?,
+    let consent = match (mode, typed) {
+        (Mode::Drill, _) => Consent::for_drill(&plan),
+        (Mode::Run, Some(typed)) => typed,
+        (Mode::Run, None) => Consent::ask(&plan, &operator).await.ok_or_else(|| declined(app, &plan))?,
     };
     let store = Store::at(app.process.runs_dir());
     let run = store.next_id(app.process.clock.now()).map_err(failure::store)?;
@@ -87,6 +95,30 @@ pub(super) async fn begin(app: &App<'_>, resolved: Resolved, chosen: &Chosen, mo
     let writer = Writer::create(folder, header, app.process.clock).map_err(failure::journal)?;
     let driven = Driven::new(app, writer, &chosen.clusters, mode, mark, operator)?;
     driven.to_the_end(app, Way::Forward(&plan, app.flags.safety.fleet()), &consent).await
+}
+
+/// The consent that `--consent` gives, if it was given.
+fn typed(word: Option<&str>, plan: &Plan, yes: bool) -> Result<Option<Consent>, Failure> {
+    let Some(word) = word else { return Ok(None) };
+    if plan.runbook.typed_consent.is_none() {
+        return Err(inputs::refuse("this runbook wants no word typed", "leave --consent out"));
+    }
+    if !yes {
+        return Err(inputs::refuse("--consent goes with --yes", "without both you are asked"));
+    }
+    Consent::typed(plan, word).map(Some).ok_or_else(|| {
+        let what = format!("--consent {word}: this runbook wants another word typed; nothing was contacted or changed");
+        Failure::new(Class::Declined, what)
+            .hint("its `typedConsent` says which; ${cluster} there is the cluster's name")
+    })
+}
+
+fn declined(app: &App<'_>, plan: &Plan) -> Failure {
+    if plan.runbook.typed_consent.is_some() && app.flags.safety.yes {
+        let what = "this runbook wants a word typed, which --yes does not answer; nothing was contacted or changed";
+        return Failure::new(Class::Declined, what).hint("add --consent WORD, with the word of its `typedConsent`");
+    }
+    Failure::new(Class::Declined, "the operator said no; nothing was contacted or changed")
 }
 
 /// Takes a run up again where its journal ends.

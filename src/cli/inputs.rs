@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::clusters::KNOWN_IN_SANDBOX;
 use super::{App, failure};
 use crate::error::{Class, Failure};
 use crate::journal::Header;
 use crate::refusal::{Location, Refusal};
 use crate::runbook::builtin::Builtin;
-use crate::runbook::{COMMAND_LINE, Resolved, Runbook};
+use crate::runbook::{COMMAND_LINE, On, Resolved, Runbook};
 use crate::yaml::{self, Faults, Tree};
 
 /// A runbook and its parameters.
@@ -34,8 +35,9 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 impl RunbookArgs {
-    /// The runbook with its values, or everything that is wrong with both. `known`: values that are there anyway.
-    pub(super) fn resolve(&self, app: &App, known: &[(&str, &str)]) -> Result<Resolved, Failure> {
+    /// The runbook with its values, or everything that is wrong with both.
+    pub(super) fn resolve(&self, app: &App, on: On<'_>) -> Result<Resolved, Failure> {
+        let known = if app.flags.clusters.sandbox { KNOWN_IN_SANDBOX } else { &[] };
         let runbook = runbook(app, &self.runbook)?;
         let mut given: BTreeMap<String, String> = known
             .iter()
@@ -46,7 +48,7 @@ impl RunbookArgs {
             given.extend(params_of(app, file)?);
         }
         given.extend(self.params.iter().cloned());
-        runbook.resolve(&given).map_err(|all| failure::refused("the runbook", all))
+        runbook.resolve(&given, on).map_err(|all| failure::refused("the runbook", all))
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use super::clusters::{self, KNOWN_IN_SANDBOX};
 use super::inputs::RunbookArgs;
-use super::{App, drive};
+use super::{App, clusters, drive};
 use crate::error::Failure;
+use crate::runbook::On;
 
 /// Print a runbook's plan: every request with its body, every command with its text; contacts nothing
 ///
@@ -23,9 +23,11 @@ pub(super) struct PlanVerb {
 
 impl PlanVerb {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
-        let known = if app.flags.clusters.sandbox { KNOWN_IN_SANDBOX } else { &[] };
-        let resolved = self.runbook.resolve(app, known)?;
-        let plan = drive::block_on(async { drive::build(resolved, &clusters::choose(app).await?.clusters) })?;
+        self.runbook.resolve(app, On::NotYet)?;
+        let plan = drive::block_on(async {
+            let chosen = clusters::choose(app).await?;
+            drive::build(self.runbook.resolve(app, chosen.on())?, &chosen.clusters)
+        })?;
         drive::print(app, &plan);
         Ok(ExitCode::SUCCESS)
     }

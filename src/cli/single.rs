@@ -47,7 +47,7 @@ impl Single {
                 drive::print(app, &drive::build(resolved, &chosen.clusters)?);
                 return Ok(ExitCode::SUCCESS);
             }
-            drive::begin(app, resolved, &chosen, mode).await
+            drive::begin(app, resolved, &chosen, mode, None).await
         })
     }
 }
