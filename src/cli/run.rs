@@ -24,7 +24,7 @@ pub(super) struct RunVerb {
     runbook: RunbookArgs,
 
     /// With --yes: the word that the runbook's `typedConsent` wants typed. --yes alone does not answer it.
-    #[arg(long, value_name = "WORD", help_heading = "Safety")]
+    #[arg(long, value_name = "WORD")]
     consent: Option<String>,
 }
 

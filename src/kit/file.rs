@@ -58,7 +58,7 @@ pub(super) struct ClusterSpec {
     /// The name in the API servers' certificates, when it is not the address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) tls_server_name: Option<String>,
-    /// The file with the certificates that API servers are verified against, PEM.
+    /// The file with the certificates that API servers are verified against, PEM. This or the data must be given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) certificate_authority: Option<String>,
     /// The same in the file itself, base64 of PEM.

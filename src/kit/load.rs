@@ -109,7 +109,7 @@ pub fn parse(text: &str, path: &Path, process: &Process) -> Result<Cluster, Vec<
     if file.spec.user.holds_secret() && path.exists() {
         read::closed(path, user.unwrap_or(&root), &mut loader.faults);
     }
-    let ca = loader.place.authority(Either::of(loader.spec_node(""), "certificateAuthority"), &mut loader.faults);
+    let ca = loader.authority();
     let credential = loader.credential();
     let jumps = loader.jumps();
     let hosts = loader.hosts(&jumps);
@@ -136,6 +136,19 @@ struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
+    /// Whom the API servers are verified against: never the machine's own list of authorities, which any of them could
+    /// sign a server into.
+    fn authority(&mut self) -> Option<Vec<u8>> {
+        let spec = self.spec_node("");
+        let either = Either::of(spec, "certificateAuthority");
+        if either.node().is_none() {
+            let hint = "certificateAuthority: FILE, or certificateAuthorityData: the base64 of one".to_owned();
+            let what = "no certificate authority to verify the API servers with";
+            self.faults.refuse(spec.unwrap_or(self.root), what, Some(hint));
+        }
+        self.place.authority(either, &mut self.faults)
+    }
+
     /// The node under a key of `spec`, or `spec` itself.
     fn spec_node(&self, key: &str) -> Option<&'a Node> {
         let spec = self.root.get("spec")?;

@@ -105,6 +105,16 @@ fn a_file_becomes_a_cluster() {
     assert!(!format!("{cluster:?}").contains("PRIVATE"));
 }
 
+/// The machine's own authorities must not decide whom a token is sent to.
+#[test]
+fn a_cluster_without_an_authority_is_refused() {
+    let dir = folder();
+    put(dir.path(), "prod.yaml", &GOOD.replace("  certificateAuthority: ca.crt\n", ""), 0o644);
+    let said = load(&dir).unwrap_err();
+    assert!(said[0].contains("no certificate authority to verify the API servers with"), "{said:?}");
+    assert_eq!(said.len(), 1, "{said:?}");
+}
+
 #[test]
 fn everything_wrong_is_said_at_once_with_its_place() {
     let dir = folder();

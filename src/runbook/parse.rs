@@ -86,6 +86,8 @@ impl Runbook {
     ) -> Result<Resolved, Vec<Refusal>> {
         let mut refusals = Faults::new(COMMAND_LINE);
         let mut values = self.defaults();
+        // Only where it is used: the clusters stand beside the parameters anyhow.
+        let cluster = cluster.filter(|_| self.text.contains("${cluster}"));
         values.extend(cluster.map(|name| (CLUSTER.to_owned(), Value::from(name))));
         let mut mentioned = BTreeSet::new();
         for (name, value) in given {

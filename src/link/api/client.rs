@@ -141,6 +141,17 @@ impl Server {
             .map_err(|error| Fault::new(FaultKind::Local, format!("the request can't be written: {error}")))
     }
 
+    /// Whom a server is verified against. Without any, the TLS library would take the machine's own list.
+    fn authorities(&self) -> Result<Vec<Vec<u8>>, Fault> {
+        let local = |why: String| Fault::new(FaultKind::Local, format!("{why} ({})", self.cluster.source));
+        let certs: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.cluster.ca).collect();
+        let certs = certs.map_err(|error| local(format!("the cluster's CA can't be read: {error}")))?;
+        if certs.is_empty() {
+            return Err(local("there is no certificate authority to verify the API server with".into()));
+        }
+        Ok(certs.into_iter().map(|der| der.to_vec()).collect())
+    }
+
     fn build(&self) -> Result<Client, Fault> {
         let local = |what: &str, why: &dyn std::fmt::Display| {
             Fault::new(FaultKind::Local, format!("{what} ({}): {why}", self.cluster.source))
@@ -149,11 +160,7 @@ impl Server {
         let address = self.facts.address;
         let uri = format!("https://{address}").parse().map_err(|error| local("the address can't be used", &error))?;
         let mut config = kube::Config::new(uri);
-        if !self.cluster.ca.is_empty() {
-            let certs: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.cluster.ca).collect();
-            let certs = certs.map_err(|error| local("the cluster's CA can't be read", &error))?;
-            config.root_cert = Some(certs.into_iter().map(|der| der.to_vec()).collect());
-        }
+        config.root_cert = Some(self.authorities()?);
         match &self.cluster.credential {
             Credential::Certificate { cert, key } => {
                 config.auth_info.client_certificate_data = Some(STANDARD.encode(cert));
