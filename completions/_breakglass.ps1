@@ -674,6 +674,7 @@ Register-ArgumentCompleter -Native -CommandName 'breakglass' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, '`json`: one object a line, for machines')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too')
             [CompletionResult]::new('--no-save', '--no-save', [CompletionResultType]::ParameterName, 'Do not read and keep the object first: exactly one request, and no way back')
+            [CompletionResult]::new('--accept-data-loss', '--accept-data-loss', [CompletionResultType]::ParameterName, 'Do not ask where more goes with it than `undo` can bring back: volumes, what is in a namespace')
             [CompletionResult]::new('--plan', '--plan', [CompletionResultType]::ParameterName, 'Print what would be sent, and stop: contacts nothing')
             [CompletionResult]::new('--drill', '--drill', [CompletionResultType]::ParameterName, 'Look for real, pretend the writes')
             [CompletionResult]::new('--sandbox', '--sandbox', [CompletionResultType]::ParameterName, 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them')

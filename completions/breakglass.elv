@@ -655,6 +655,7 @@ set edit:completion:arg-completer[breakglass] = {|@words|
             cand --output '`json`: one object a line, for machines'
             cand --color 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too'
             cand --no-save 'Do not read and keep the object first: exactly one request, and no way back'
+            cand --accept-data-loss 'Do not ask where more goes with it than `undo` can bring back: volumes, what is in a namespace'
             cand --plan 'Print what would be sent, and stop: contacts nothing'
             cand --drill 'Look for real, pretend the writes'
             cand --sandbox 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'

@@ -577,6 +577,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l color -
 always\t''
 never\t''"
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l no-save -d 'Do not read and keep the object first: exactly one request, and no way back'
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l accept-data-loss -d 'Do not ask where more goes with it than `undo` can bring back: volumes, what is in a namespace'
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l plan -d 'Print what would be sent, and stop: contacts nothing'
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l drill -d 'Look for real, pretend the writes'
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'

@@ -18,6 +18,7 @@ use crate::world::Accept;
 
 const KEY: &str = "delete";
 const UNSAVED: &str = "unsaved";
+const DATA_LOSS: &str = "data-loss";
 /// Stands in the plan for what only a look can know.
 const UID: &str = "<uid seen by the GET>";
 
@@ -51,6 +52,10 @@ struct Params {
     /// Seconds that pods get to end by themselves; the object's own value when it is not said.
     #[serde(default)]
     grace_period_seconds: Option<u32>,
+    /// Go on without a question although more goes with it than the object, which `undo` cannot bring back: the volume of
+    /// a claim, all that is in a namespace, the claims of a StatefulSet whose policy is `whenDeleted: Delete`.
+    #[serde(default)]
+    accept_data_loss: bool,
     /// How long the DELETE may stay unanswered, all attempts together, before the outcome is looked at.
     #[serde(default = "kube_object::write_deadline")]
     deadline: HumanDuration,
@@ -104,6 +109,7 @@ impl Kind for Delete {
         "Deletes one object by its exact name. Two requests: a GET that saves the object beside the journal, and a \
          DELETE with the uid that the GET saw as precondition; one with `save: false`. When the reply to the DELETE is \
          lost, one GET more says what came of it: gone, another uid or a deletion timestamp all mean that it was done. \
+         What would lose more than the object (a claim's volume, what is in a namespace) is asked about, by name. \
          `undo` creates the saved object again, without what the server had set and without its owners: an owner that \
          is gone by then would have it collected as garbage at once, and a controller takes back what its selector fits. \
          Where an object of that name is there already, `undo` compares spec, labels and data with the saved ones, and \
@@ -185,6 +191,11 @@ impl Step for Deletion {
 impl Deletion {
     /// Nothing of ours is under way.
     async fn fresh(&self, look: Look<'_>) -> Result<Survey, StepError> {
+        if let Some(what) = goes_with(&self.object)
+            && let Some(asked) = self.consented(look, what)?
+        {
+            return Ok(asked);
+        }
         if !self.with.save {
             return Ok(Survey::change(self.change(self.with.uid.as_deref(), self.unsaved("save: false"))));
         }
@@ -198,7 +209,7 @@ impl Deletion {
         }
         match kube_object::get(look, &self.object, Accept::Json, self.with.save_within.0).await {
             Ok(Seen::Absent) => Ok(Survey::done().saw(format!("{} is not there", self.object))),
-            Ok(Seen::There(object)) => self.found(&object),
+            Ok(Seen::There(object)) => self.found(look, &object),
             Err(StepError::Read(error)) => match self.with.when_unsaved {
                 WhenUnsaved::Stop => Err(StepError::Read(error)),
                 WhenUnsaved::Delete => {
@@ -211,6 +222,32 @@ impl Deletion {
             },
             Err(other) => Err(other),
         }
+    }
+
+    /// The question whether what goes with the object may be lost; `None` when it may.
+    fn consented(&self, look: Look<'_>, what: &str) -> Result<Option<Survey>, StepError> {
+        match look.history.answer(DATA_LOSS) {
+            _ if self.with.accept_data_loss => Ok(None),
+            Some(true) => Ok(None),
+            Some(false) => Err(StepError::Declined(format!("delete {}: {what}", self.object))),
+            None => {
+                let question = Question {
+                    id: DATA_LOSS.into(),
+                    text: format!("{}: {what}, and nothing here can bring that back. Delete it?", self.object),
+                    typed: Some(self.object.name.clone()),
+                    unattended: false,
+                    otherwise: None,
+                };
+                Ok(Some(Survey { ask: Some(question), ..Survey::default() }))
+            }
+        }
+    }
+
+    /// What a StatefulSet takes with it by its own policy; nothing when what it owns is to stay.
+    fn claims_go(&self, object: &Value) -> Option<&'static str> {
+        let deletes = text(object, "/spec/persistentVolumeClaimRetentionPolicy/whenDeleted") == "Delete";
+        (deletes && self.with.propagation != Propagation::Orphan)
+            .then_some("its policy (whenDeleted: Delete) deletes the volume claims of its pods with it")
     }
 
     fn question(&self) -> Question {
@@ -227,7 +264,7 @@ impl Deletion {
     }
 
     /// The object as it stands before we touched it.
-    fn found(&self, object: &Value) -> Result<Survey, StepError> {
+    fn found(&self, look: Look<'_>, object: &Value) -> Result<Survey, StepError> {
         let uid = text(object, "/metadata/uid");
         if let Some(wanted) = self.with.uid.as_deref().filter(|wanted| *wanted != uid) {
             return Err(StepError::Refused {
@@ -237,6 +274,11 @@ impl Deletion {
         }
         if let Some(since) = object.pointer("/metadata/deletionTimestamp").and_then(Value::as_str) {
             return Ok(Survey::done().saw(self.going(object, since)));
+        }
+        if let Some(what) = self.claims_go(object)
+            && let Some(asked) = self.consented(look, what)?
+        {
+            return Ok(asked);
         }
         let mut survey = Survey::change(self.change(Some(uid), self.put_back(object)));
         survey.saw.extend(kube_object::comes_back(&self.object, object));
@@ -325,10 +367,24 @@ impl Deletion {
 
     /// Creates the saved object again.
     fn put_back(&self, object: &Value) -> Inverse {
-        if matches!(self.object.plural.as_str(), "namespaces" | "customresourcedefinitions") {
-            return Inverse::Impossible(format!("all that was in {} went with it", self.object));
+        if let Some(what) = goes_with(&self.object).or_else(|| self.claims_go(object)) {
+            return Inverse::Impossible(format!("{}: {what}", self.object));
         }
         kube_object::created_again(&self.object, object)
+    }
+}
+
+/// What goes with an object of this resource and is in no saved copy of it.
+fn goes_with(object: &ObjectRef) -> Option<&'static str> {
+    match (object.group.as_str(), object.plural.as_str()) {
+        ("", "namespaces") => Some("everything in it goes with it"),
+        ("apiextensions.k8s.io", "customresourcedefinitions") => Some("every object of its kind goes with it"),
+        ("", "persistentvolumeclaims") => Some("its volume goes with it where the reclaim policy is Delete"),
+        ("", "persistentvolumes") => Some("what it holds may go with it, and no claim finds it again"),
+        ("snapshot.storage.k8s.io", "volumesnapshots" | "volumesnapshotcontents") => {
+            Some("the snapshot goes with it where the deletion policy is Delete")
+        }
+        _ => None,
     }
 }
 

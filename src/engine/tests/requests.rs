@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::support::*;
-use crate::change::{Method, Op};
+use crate::change::{Inverse, Method, Op};
 use crate::error::Class;
 use crate::world::fake::{Fault, Sent};
 
@@ -95,6 +95,48 @@ fn what_cannot_be_looked_at_is_asked_about_and_never_guessed() {
             if !says {
                 assert!(report.why.contains("not known whether change 1"), "{}", report.why);
             }
+        }
+    });
+}
+
+/// What undo would only seem to bring back: an empty volume, a claim that is bound to nothing, an empty namespace.
+#[test]
+fn what_takes_data_with_it_is_asked_about_by_name_and_never_called_undoable() {
+    let sts = |policy: &str| json!({"metadata": {}, "spec": {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": policy}}});
+    let cases = [
+        ("pvc/telemetry/data", "/api/v1/namespaces/telemetry/persistentvolumeclaims/data", json!({"metadata": {}})),
+        ("pv/disk", "/api/v1/persistentvolumes/disk", json!({"metadata": {}})),
+        ("ns/telemetry", "/api/v1/namespaces/telemetry", json!({"metadata": {}})),
+        ("sts/telemetry/store", "/apis/apps/v1/namespaces/telemetry/statefulsets/store", sts("Delete")),
+    ];
+    paused(async {
+        let run = async |object: &str, path: &str, seen: &Value, says, more: Value| {
+            let mut with = json!({"object": object});
+            with.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let bench = bench("delete", with);
+            bench.fake.objects("east", |objects| objects.put(path, seen.clone()));
+            let report = bench.go(Verb::Run, &How { says, ..How::default() }).await.unwrap();
+            let mut gone = false;
+            bench.fake.objects("east", |objects| gone = objects.at(path).is_none());
+            let undoable =
+                bench.journal().run.changes.values().all(|record| matches!(record.change.inverse, Inverse::By(_)));
+            (report.class, gone, undoable, bench.asked.lock().unwrap().clone())
+        };
+        for (object, path, seen) in &cases {
+            let (class, gone, _, asked) = run(object, path, seen, Some(false), json!({})).await;
+            assert_eq!((class, gone), (Some(Class::Declined), false), "{object}");
+            let name = path.rsplit('/').next().map(str::to_owned);
+            assert!(asked.iter().all(|q| !q.unattended && q.typed == name) && asked.len() == 1, "{asked:?}");
+            let (class, gone, undoable, _) = run(object, path, seen, Some(true), json!({})).await;
+            assert_eq!((class, gone, undoable), (None, true, false), "{object}");
+            let accepted = json!({"acceptDataLoss": true});
+            let (class, gone, undoable, asked) = run(object, path, seen, None, accepted).await;
+            assert_eq!((class, gone, undoable, asked.len()), (None, true, false, 0), "{object}");
+        }
+        let (object, path, _) = &cases[3];
+        for (policy, more) in [("Retain", json!({})), ("Delete", json!({"propagation": "orphan"}))] {
+            let (class, gone, undoable, asked) = run(object, path, &sts(policy), None, more).await;
+            assert_eq!((class, gone, undoable, asked.len()), (None, true, true, 0), "{policy}");
         }
     });
 }
