@@ -109,7 +109,8 @@ impl OnTarget<'_> {
 
     /// One survey; `None` when it was ended by the clock or by the operator, which the loop then finds out.
     async fn look(&self, history: &History, left: Duration) -> Option<Result<Survey, StepError>> {
-        let look = Look { target: self.target, reads: self.engine.world, history, mark: self.engine.mark };
+        let look =
+            Look { target: self.target, reads: self.engine.world, history, mark: self.engine.mark, step: self.index };
         tokio::select! {
             survey = self.planned.step.survey(look) => Some(survey),
             () = tokio::time::sleep(left) => None,
@@ -225,7 +226,8 @@ impl OnTarget<'_> {
 
     /// Outcomes that are not known, after a new look: what the step still wants was not made, what it no longer wants was.
     ///
-    /// A look that only waits says neither: what is under way may still go wrong. Nor does a step that cannot look.
+    /// A look that only waits says neither: what is under way may still go wrong. Nor does a step that cannot look, nor one
+    /// that only puts right what broke off.
     fn settle(&self, history: &History, survey: &Survey) -> Result<(), JournalLost> {
         for record in history.changes.iter().filter(|record| survey.arrived.contains(&record.id)) {
             let said = "it arrived after the look that had not found it made";
@@ -240,6 +242,9 @@ impl OnTarget<'_> {
                 continue;
             }
             let wanted = survey.changes.iter().any(|change| change.key == record.change.key);
+            if survey.mends && !wanted {
+                continue;
+            }
             let entry = if wanted {
                 Entry::NotMade { id: record.id }
             } else {

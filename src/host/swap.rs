@@ -225,6 +225,9 @@ pub struct Swap {
 /// The exchange as run on the host by a process of its own; `$F` the manifest, `$B` the folder beside, `$N` the new text.
 ///
 /// Only processes that were not there before count as new ones: an old one that outlives its time is never taken for one.
+/// Its state is written before the first look, which is slow on a busy host, so that it is never taken for one that was
+/// not begun. Told to end (an orderly reboot, a logout) with the manifest out, it puts it back first; its state then
+/// reads as broken off.
 const RUNNER: &str = r#"put() { cp -p "$B/out.yaml" "$B/put.yaml" && cat "$1" >"$B/put.yaml" && sync && mv "$B/put.yaml" "$F"; }
 state() { echo "$1 $$" >"$B/state.part" && mv "$B/state.part" "$B/state"; }
 left() { for x in $OLD; do processes "$P" | grep -qx "$x" && return 0; done; return 1; }
@@ -239,8 +242,10 @@ answers() {
 }
 ready() { i=0; while [ "$i" -lt "$1" ]; do answers && { sleep 2; answers && return 0; }; sleep 1; i=$((i+1)); done; return 1; }
 back() { mv "$B/out.yaml" "$F" || { state failed; exit 1; }; }
+stopped() { trap '' TERM HUP INT; [ -e "$F" ] || mv "$B/out.yaml" "$F"; exit 1; }
+trap stopped TERM HUP INT
+state out || exit 1
 OLD=$(processes "$P" | tr '\n' ' ')
-state out
 mv "$F" "$B/out.yaml" || { state failed; exit 1; }
 gone "$EXIT" || { back; state stayed; exit 1; }
 put "$N" || { back; state failed; exit 1; }
@@ -285,17 +290,24 @@ mend
 case $(standing "$B") in
 out|in) [ "$(sed -n 2p "$B/order" 2>/dev/null)" = "$order" ] || fail "another exchange is under way in $B" 5 ;;
 *)
-  if [ "$(sum "$F")" = {to} ] && [ "$(sed -n 2p "$B/order" 2>/dev/null)" = "$order" ]; then say state ready; return 0; fi
+  if [ "$(sum "$F")" = {to} ]; then
+    # Never sent, put back already, or done before: all that is left to see is that it lives.
+    i=0; while [ -z "$(processes "$P")" ]; do
+      [ "$i" -lt "$READY" ] || fail "$F is as wanted already, but no process of $P came within $READY s" 6
+      sleep 1; i=$((i+1))
+    done
+    say state ready; return 0
+  fi
   [ "$(sum "$F")" = {from} ] || fail "$F is not what was seen before: somebody else has changed it" 4
   [ "$(sum "$N")" = {to} ] || fail "$N is not what was staged" 4
-  printf '%s\n' "$F" "$order" >"$B/order"
-  cat >"$B/runner" <<'BREAKGLASS_RUNNER'
+  printf '%s\n' "$F" "$order" >"$B/order" || fail "cannot write $B/order; nothing was changed" 3
+  cat >"$B/runner" <<'BREAKGLASS_RUNNER' || fail "cannot write $B/runner; nothing was changed" 3
 {lib}{runner}BREAKGLASS_RUNNER
   rm -f "$B/state"
   export F B N P PORT HEALTH EXIT READY
   if have setsid; then setsid sh "$B/runner" >/dev/null 2>&1 </dev/null &
   else nohup sh "$B/runner" >/dev/null 2>&1 </dev/null & fi
-  i=0; while [ ! -f "$B/state" ] && [ "$i" -lt 10 ]; do sleep 1; i=$((i+1)); done
+  i=0; while [ ! -f "$B/state" ] && [ "$i" -lt 30 ]; do sleep 1; i=$((i+1)); done
   ;;
 esac
 i=0; while [ "$i" -lt {patience} ]; do
@@ -308,7 +320,7 @@ case $s in
   ready) rm -f "$B/runner" ;;
   reverted) fail "the new process did not answer on port $PORT within $READY s; the old manifest is back in place" 6;;
   stayed) fail "the old process did not exit within $EXIT s; the old manifest is back in place" 6;;
-  *) fail "the exchange did not end well (state ${{s:-none}}); the old text is in $B/out.yaml or $F: look there" 7;;
+  *) say unknown "the exchange did not end well (state ${{s:-none}}); the old text is in $B/out.yaml or $F: look there"; return 7;;
 esac
 "#,
         file = quote(&swap.file),
@@ -503,5 +515,55 @@ mod tests {
         assert_eq!(code, 6, "{out}");
         assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old");
         assert_eq!(std::fs::read_dir(&exchange.place.manifests).unwrap().count(), 1);
+    }
+
+    /// The inverse of an exchange that was never sent, or whose manifest is back already, has nothing to do.
+    #[test]
+    fn an_exchange_whose_end_stands_already_is_ready_and_one_that_has_no_process_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut exchange = exchange(&dir);
+        std::mem::swap(&mut exchange.from, &mut exchange.to);
+        let (code, out) = run(&swap(&exchange));
+        assert_eq!(code, 6, "{out}");
+        assert!(out.contains("no process"), "{out}");
+        let program = format!("{}/breakglass-one-alive", dir.path().display());
+        std::os::unix::fs::symlink("/bin/sleep", &program).unwrap();
+        let mut alive = std::process::Command::new(&program).arg("60").spawn().unwrap();
+        exchange.place.program = "breakglass-one-alive".into();
+        let (code, out) = run(&swap(&exchange));
+        alive.kill().unwrap();
+        alive.wait().unwrap();
+        assert_eq!(code, 0, "{out}");
+        assert!(out.contains("state=ready"), "{out}");
+        assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old");
+    }
+
+    #[test]
+    fn a_runner_that_is_told_to_end_puts_the_manifest_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut exchange = exchange(&dir);
+        let program = format!("{}/breakglass-slow-one", dir.path().display());
+        std::os::unix::fs::symlink("/bin/sleep", &program).unwrap();
+        let mut old = std::process::Command::new(&program).arg("60").spawn().unwrap();
+        exchange.place.program = "breakglass-slow-one".into();
+        exchange.exit_secs = 50;
+        let out = format!("{}/out.yaml", exchange.place.beside());
+        let state = format!("{}/state", exchange.place.beside());
+        std::thread::scope(|scope| {
+            let running = scope.spawn(|| run(&swap(&exchange)));
+            while !std::path::Path::new(&out).exists() && !running.is_finished() {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            let text = std::fs::read_to_string(&state).unwrap();
+            let pid = text.split_whitespace().nth(1).unwrap().to_owned();
+            assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+            let (code, out) = running.join().unwrap();
+            assert_eq!(code, 7, "{out}");
+            assert!(out.contains("unknown="), "{out}");
+        });
+        old.kill().unwrap();
+        old.wait().unwrap();
+        assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old");
+        assert!(!std::path::Path::new(&out).exists());
     }
 }

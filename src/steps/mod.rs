@@ -48,6 +48,8 @@ pub struct Look<'a> {
     pub history: &'a History,
     /// Who does this and why, for the marks left on hosts.
     pub mark: &'a Mark,
+    /// Which step of the plan this is, from 0: two steps of one kind must not share what they leave on a host.
+    pub step: usize,
 }
 
 /// The run, as it marks what it leaves on hosts and in the API.
@@ -137,6 +139,9 @@ pub struct Survey {
     /// The changes could not be looked for: one whose outcome is not known is sent again under its own number, and stays
     /// unknown until the far side says that it did it.
     pub blind: bool,
+    /// The changes only put right what broke off. What was sent before and has no outcome is not made by that: it stays
+    /// unknown until a look that says what is still wanted.
+    pub mends: bool,
 }
 
 impl Survey {
@@ -153,6 +158,11 @@ impl Survey {
     /// One change that cannot be looked for.
     pub fn blind(change: Change) -> Self {
         Self { blind: true, ..Self::change(change) }
+    }
+
+    /// One change that puts right what broke off.
+    pub fn mending(change: Change) -> Self {
+        Self { mends: true, ..Self::change(change) }
     }
 
     /// Waiting.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Announced, Look, Sends, StepError, Survey, Times};
+use super::{Announced, History, Look, Sends, StepError, Survey, Times};
 use crate::change::{Blob, Change, Expect, FilePut, HostCommand, Inverse, Keep, Op, Part, Target};
 use crate::host::manifest::{self, Edit, Edited};
 use crate::host::swap::{self, Place, Seen, State, Swap};
+use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
 
 const LOOK_LIMIT: Duration = Duration::from_secs(30);
@@ -48,15 +49,27 @@ pub(super) enum Progress {
 
 impl StaticPod {
     /// Where the manifest and the copies are; `None` for what is no host of the kit.
-    fn place(&self, target: &Target, cluster: &Cluster, run: &str) -> Option<Place> {
+    fn place(&self, target: &Target, cluster: &Cluster, run: &str, step: &str) -> Option<Place> {
         let Part::Host(name) = &target.part else { return None };
         let manifests = cluster.host(name)?.manifests.clone();
-        Some(Place { manifests, program: self.program.into(), run: run.to_owned(), tag: self.tag.into() })
+        let tag = format!("{step}-{}", self.tag);
+        Some(Place { manifests, program: self.program.into(), run: run.to_owned(), tag })
+    }
+
+    /// The same for a step that may have begun already: it goes on in the folder that it began in, whatever rule named it.
+    fn place_of(&self, look: Look<'_>) -> Option<Place> {
+        let cluster = look.reads.cluster(&look.target.cluster)?;
+        let mut place = self.place(look.target, cluster, &look.mark.run, &(look.step + 1).to_string())?;
+        let of_run = format!("/breakglass-{}-", place.run);
+        if let Some((_, tag)) = folder_used(look.history).and_then(|folder| folder.rsplit_once(&of_run)) {
+            tag.clone_into(&mut place.tag);
+        }
+        Some(place)
     }
 
     /// Why the step cannot be run on a target.
     pub(super) fn refuse(&self, target: &Target, cluster: &Cluster) -> Vec<String> {
-        match self.place(target, cluster, "") {
+        match self.place(target, cluster, "", "") {
             Some(_) => Vec::new(),
             None => vec![format!(
                 "the manifest of {} is edited on its host, and this is none of the kit's hosts",
@@ -71,9 +84,8 @@ impl StaticPod {
         look: Look<'_>,
         edit: impl Fn(&str) -> Result<Edit, String>,
     ) -> Result<Progress, StepError> {
-        let cluster = look.reads.cluster(&look.target.cluster);
-        let place = cluster
-            .and_then(|cluster| self.place(look.target, cluster, &look.mark.run))
+        let place = self
+            .place_of(look)
             .ok_or_else(|| StepError::refused(format!("{} is not a host of the kit", look.target)))?;
         let output = look.reads.script(look.target, &swap::look(&place), LOOK_LIMIT).await?;
         let seen = swap::seen(&output.stdout).map_err(|why| StepError::Refused {
@@ -84,14 +96,15 @@ impl StaticPod {
             return Ok(Progress::Open(Survey::waiting("the exchange of the manifest on the host")));
         }
         if seen.state == Some(State::Broken) {
-            return Ok(Progress::Open(Survey::change(mend(&place))));
+            return Ok(Progress::Open(Survey::mending(mend(&place))));
         }
         let [file] = seen.files.as_slice() else { return Err(self.not_one_file(look.target, &place, &seen.files)) };
         let edited = edit(&seen.text)
             .and_then(|edit| manifest::edit(&seen.text, self.program, &edit))
             .map_err(|why| StepError::refused(format!("{}: {file}: {why}", look.target)))?;
         if edited.changes.is_empty() {
-            return Ok(Progress::Settled { ours: look.history.done("swap"), seen });
+            let ours = |record: &ChangeRecord| record.state == ChangeState::Done || record.state.is_open();
+            return Ok(Progress::Settled { ours: look.history.last("swap").is_some_and(ours), seen });
         }
         if seen.state == Some(State::Reverted) {
             return Err(StepError::Refused {
@@ -158,7 +171,7 @@ impl StaticPod {
 
     /// Everything that may be sent to a host.
     pub(super) fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
-        let Some(place) = self.place(target, cluster, "<run>") else { return Vec::new() };
+        let Some(place) = self.place(target, cluster, "<run>", "<step>") else { return Vec::new() };
         let file = format!("{}/{}.yaml", place.manifests.trim_end_matches('/'), self.program);
         let unknown = |sha256: &str| Blob { sha256: sha256.to_owned(), len: 0, bytes: None };
         let (old, new) = (unknown("<sha256 of the manifest>"), unknown("<sha256 of the edited manifest>"));
@@ -242,6 +255,18 @@ fn mend(place: &Place) -> Change {
 
 fn command(script: crate::host::Script) -> Op {
     Op::Host(HostCommand { script, fresh_connection: false, idempotent: true, quiet: false })
+}
+
+/// The folder that a step kept its copies in here before.
+fn folder_used(history: &History) -> Option<&str> {
+    history.changes.iter().find_map(|record| match &record.change.op {
+        Op::File(put) => put.path.rsplit_once('/').map(|(folder, _)| folder),
+        Op::Host(command) => {
+            let args = &command.script.args;
+            args.iter().find(|(key, _)| key == "beside" || key == "path").map(|(_, folder)| folder.as_str())
+        }
+        Op::Kube(_) | Op::Local(_) | Op::Http(_) => None,
+    })
 }
 
 /// The port a component listens on, when its manifest says it.

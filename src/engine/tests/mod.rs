@@ -3,6 +3,7 @@
 mod announced;
 mod cancel;
 mod end_pods;
+mod exchange;
 mod faults;
 mod formats;
 mod kills;

@@ -284,7 +284,7 @@ mod tests {
         };
         let mark = Mark { run: "r".into(), operator: "eve".into(), reason: String::new() };
         let target = Target::host("east", "cp1");
-        let look = Look { target: &target, reads: fake, history: &history, mark: &mark };
+        let look = Look { target: &target, reads: fake, history: &history, mark: &mark, step: 0 };
         judge(look, fake.cluster("east").unwrap(), (&[], &BTreeSet::new()), &LIMITS).await
     }
 

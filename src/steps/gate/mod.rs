@@ -209,7 +209,7 @@ pub(super) mod tests {
         }
 
         pub(in crate::steps) fn look(&self) -> Look<'_> {
-            Look { target: &self.target, reads: &self.fake, history: &self.history, mark: &self.mark }
+            Look { target: &self.target, reads: &self.fake, history: &self.history, mark: &self.mark, step: 0 }
         }
 
         pub(in crate::steps) fn cluster(&self) -> &Cluster {

@@ -2,6 +2,7 @@
 //! hosts with files and flags, hooks that remember what they were told.
 
 mod api;
+mod host;
 mod list;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -14,6 +15,7 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 pub(crate) use self::api::Objects;
+pub(crate) use self::host::Exchange;
 use super::{Cost, KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads, ScriptOutput, World, Writes};
 use crate::change::{Expect, FilePut, HttpCall, Method, Op, Outcome, Target, sha256_hex};
 use crate::host::Script;
@@ -77,6 +79,8 @@ struct State {
     late: Vec<(Target, Op)>,
     answers: BTreeMap<String, VecDeque<KubeAnswer>>,
     scripts: Option<Answering>,
+    /// What becomes of the next exchange of a manifest.
+    exchange: Option<Exchange>,
     ops: usize,
     sent: Vec<Sent>,
 }
@@ -141,6 +145,23 @@ impl Fake {
         self.state().scripts = Some(script);
     }
 
+    /// A file of a host, as somebody else put it there.
+    pub(crate) fn write(&self, target: &Target, path: &str, text: &str) {
+        self.state().files.insert((target.clone(), path.to_owned()), (0o600, text.as_bytes().to_vec()));
+    }
+
+    /// A host's files, by path.
+    pub(crate) fn files(&self, target: &Target) -> BTreeMap<String, String> {
+        let state = self.state();
+        let here = state.files.iter().filter(|((at, _), _)| at == target);
+        here.map(|((_, path), (_, bytes))| (path.clone(), String::from_utf8_lossy(bytes).into_owned())).collect()
+    }
+
+    /// The next exchange of a manifest goes wrong, on whatever host.
+    pub(crate) fn exchange(&self, how: Exchange) {
+        self.state().exchange = Some(how);
+    }
+
     /// How many ops were performed.
     pub(crate) fn ops(&self) -> usize {
         self.state().ops
@@ -169,6 +190,7 @@ impl State {
             Op::Kube(call) => self.clusters.entry(target.cluster.clone()).or_default().perform(call),
             Op::Host(command) => match self.run(target, &command.script) {
                 ScriptOutput { status: 0, stdout, .. } => Outcome::Done(stdout),
+                ScriptOutput { stdout, .. } if stdout.starts_with("unknown=") => Outcome::Unknown(stdout),
                 output => Outcome::Failed(format!("exit status {}: {}", output.status, output.stderr)),
             },
             Op::Local(command) => {
@@ -181,9 +203,12 @@ impl State {
         }
     }
 
-    /// `set KEY VALUE`, `unset KEY` and `has KEY` are all that these hosts understand.
+    /// `set KEY VALUE`, `unset KEY`, `has KEY` and the exchange of a manifest are all that these hosts understand.
     fn run(&mut self, target: &Target, script: &Script) -> ScriptOutput {
         if let Some(output) = self.scripts.as_ref().and_then(|scripts| scripts(target, script)) {
+            return output;
+        }
+        if let Some(output) = host::run(&mut self.files, &mut self.exchange, target, script) {
             return output;
         }
         let words: Vec<&str> = script.body.split_whitespace().collect();

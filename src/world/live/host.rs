@@ -94,6 +94,10 @@ fn outcome(output: &Output) -> Outcome {
         Exit::Signal(name) => Outcome::Unknown(format!("ended by SIG{name}: {}", tail(&stderr))),
         Exit::Status(status) => {
             let said = Answer::parse(&stdout);
+            // The script itself says that it may still happen: nothing is called failed that is not known to be.
+            if let Some(why) = said.get("unknown") {
+                return Outcome::Unknown(why.to_owned());
+            }
             Outcome::Failed(match said.get("failed") {
                 Some(why) => why.to_owned(),
                 None if stderr.trim().is_empty() => format!("exit status {status}: {}", tail(&stdout)),
@@ -151,5 +155,17 @@ mod tests {
         };
         assert!(why.contains("the session ended") && why.contains("the file is not as it was"), "{why}");
         assert!(matches!(after_loss(Outcome::Unknown("no answer".into()), "lost"), Outcome::Unknown(_)));
+    }
+
+    /// An exchange whose runner is still to come, or died, is no failure: undo would throw its copies away.
+    #[test]
+    fn what_a_script_calls_unknown_is_never_taken_for_failed() {
+        let said = |stdout: &str| {
+            let exit = Exit::Status(7);
+            let stdout = stdout.as_bytes().to_vec();
+            outcome(&Output { exit, stdout, stderr: Vec::new(), bytes_sent: 0, bytes_received: 0 })
+        };
+        assert_eq!(said("state=none\nunknown=look there\n"), Outcome::Unknown("look there".into()));
+        assert_eq!(said("failed=no\n"), Outcome::Failed("no".into()));
     }
 }
