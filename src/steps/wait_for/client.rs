@@ -101,6 +101,7 @@ impl Rate {
 }
 
 /// Counts lines added to an audit log. Its size is asked, not its text read; only what was added is searched.
+/// Each request counts once, whatever its stage: a watch that goes on has no `ResponseComplete`, and is dear all the same.
 const COUNT: &str = r#"
 if [ -z "$log" ] || [ ! -r "$log" ]; then say log none; exit 0; fi
 from=$(wc -c <"$log")
@@ -109,7 +110,7 @@ to=$(wc -c <"$log")
 # It was rotated: what is there now is all new.
 [ "$to" -ge "$from" ] || from=0
 n=$(tail -c +"$((from + 1))" "$log" | head -c "$((to - from))" \
-  | grep -F '"stage":"ResponseComplete"' | grep -c -F -- "$needle")
+  | grep -F -- "$needle" | sed -n 's/^[^}]*"auditID":"\([^"]*\)".*/\1/p' | sort -u | wc -l | tr -d ' ')
 say log "$log"
 say bytes "$((to - from))"
 say requests "$n"
@@ -322,7 +323,7 @@ mod tests {
     fn only_what_was_added_to_the_log_is_counted() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let line = |user: &str, stage: &str| {
-            format!("{{\"stage\":\"{stage}\",\"user\":{{\"username\":\"{user}\"}},\"userAgent\":\"agent/1\"}}\n")
+            format!("{{\"auditID\":\"of {user}\",\"stage\":\"{stage}\",\"user\":{{\"username\":\"{user}\"}},\"userAgent\":\"agent/1\"}}\n")
         };
         let mine = line("it's me", "ResponseComplete");
         std::fs::write(file.path(), mine.repeat(3)).unwrap();
@@ -340,5 +341,34 @@ mod tests {
         assert_eq!(run(&by_agent, &added).number("requests"), Some(2));
         let none = Rate { audit_log: Some("/nowhere".into()), ..rate };
         assert_eq!(run(&none, "").get("log"), Some("none"));
+    }
+}
+
+#[cfg(test)]
+mod count_tests {
+    use super::COUNT;
+
+    /// A watch that goes on is a request; the lines of one request are one.
+    #[test]
+    fn watches_that_go_on_are_counted() {
+        let line = |id: &str, stage: &str| {
+            format!(
+                r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"{id}","stage":"{stage}","requestURI":"/api/v1/pods?sendInitialEvents=true&watch=true","verb":"watch","user":{{"username":"agent","groups":[]}},"userAgent":"x"}}"#
+            )
+        };
+        let stages = [("1", "RequestReceived"), ("1", "ResponseStarted"), ("2", "ResponseStarted"), ("3", "ResponseStarted"), ("3", "ResponseComplete")];
+        let lines: Vec<String> = stages.iter().map(|(id, stage)| line(id, stage)).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("audit.log");
+        std::fs::write(&log, "").unwrap();
+        // What is added while the script sleeps is added by its own `sleep`.
+        let added = lines.join("\n");
+        let body = format!(
+            "say() {{ echo \"$1=$2\"; }}\nsleep() {{ printf '%s\\n' '{added}' >>\"$log\"; }}\nlog={}\nneedle='\"user\":{{\"username\":\"agent\"'\nseconds=1\n{COUNT}",
+            log.display()
+        );
+        let output = std::process::Command::new("sh").arg("-c").arg(body).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.contains("requests=3\n"), "{said}{}", String::from_utf8_lossy(&output.stderr));
     }
 }
