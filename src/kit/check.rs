@@ -66,7 +66,7 @@ pub fn check(cluster: &Cluster, knows_host_key: KnowsHostKey<'_>, now: Timestamp
     findings
 }
 
-const ADD_HOSTS: &str = "breakglass kit import NAME --host cp1=ADDRESS --replace, or hosts: in the file";
+const ADD_HOSTS: &str = "breakglass kit import NAME --host cp1=10.0.0.11 --replace, or hosts: in the file";
 const RENEW: &str =
     "make a new one while the API still answers, and import again: breakglass kit import NAME --replace";
 
