@@ -915,7 +915,7 @@ Register-ArgumentCompleter -Native -CommandName 'breakglass' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Make a file of the kit from what kubectl''s and SSH''s configurations say today, so that an incident needs neither')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the clusters of the kit by name')
-            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Read every file of the kit and say everything that is wrong: addresses, certificates and their dates, keys')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Read every file of the kit and say what is wrong with it: addresses, keys, what ends, how one would get in')
             break
         }
         'breakglass;kit;import' {

@@ -890,7 +890,7 @@ set edit:completion:arg-completer[breakglass] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
             cand import 'Make a file of the kit from what kubectl''s and SSH''s configurations say today, so that an incident needs neither'
             cand list 'List the clusters of the kit by name'
-            cand check 'Read every file of the kit and say everything that is wrong: addresses, certificates and their dates, keys'
+            cand check 'Read every file of the kit and say what is wrong with it: addresses, keys, what ends, how one would get in'
         }
         &'breakglass;kit;import'= {
             cand --host 'A host; may be given several times. A name of `ssh_config`, or NAME=ADDRESS[:PORT][,user=NAME][,identity=FILE][,jump=HOST][,role=control-plane|node][,sudo]'

@@ -1,5 +1,6 @@
 //! `kit import`
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,11 @@ const FIND_WITHIN: Duration = Duration::from_secs(60);
 ///   breakglass kit import prod --context prod-admin --host cp1 --host cp2 --host cp3
 ///   breakglass kit import prod --host cp1=10.0.0.1,user=ops,sudo --host node7=10.0.0.7,role=node
 ///   breakglass kit import --kubeconfig admin.conf --tls-server-name kubernetes --replace
+///   breakglass kit import rke2 --host cp1=10.0.0.1,manifests=/var/lib/rancher/rke2/agent/pod-manifests
+///   breakglass kit import mk8s --host cp1=10.0.0.1,api=16443
+///
+/// A host takes two more words: `manifests=` is the folder of its static pods; `api=` is the API server's port on it, which
+/// is else the port of the kubeconfig where that names a host's own address, and 6443 where it names a load balancer.
 ///
 /// Nothing is connected to; names are looked up now and not in an incident. Certificates and keys of the kubeconfig go
 /// into the file, which only its owner can read, and so do the host keys that known_hosts has; SSH keys stay where they
@@ -73,7 +79,11 @@ impl Import {
             ));
             found.cluster.tls_server_name = Some(ip);
         }
-        let whole = import::with_hosts(found.cluster, hosts);
+        let ports = self.hosts.iter().filter_map(|word| Some((word.name.clone(), word.api_port?))).collect();
+        let whole = import::with_hosts(found.cluster, hosts, &ports);
+        if let Some(note) = other_port(&whole, &ports) {
+            app.screen.err(&note);
+        }
         let text = import::text(&name, &whole, app.process).map_err(|all| failure::refused("what was found", all))?;
         let path = import::write(folder, &name, &text, self.replace).map_err(kit_refused)?;
         app.screen.err(&format!("wrote {}; next: breakglass probe --cluster {name}", path.display()));
@@ -97,6 +107,9 @@ impl Import {
                 Ok(named) => {
                     notes.extend(named.notes);
                     let mut host = Host { roles: word.roles.clone(), ..named.host };
+                    if let Some(folder) = &word.manifests {
+                        host.manifests.clone_from(folder);
+                    }
                     notes.extend(names::copy_host_keys(&mut host).into_iter().map(|name| {
                         format!("{name}: its host key is not known; compare it once with `ssh {name} true`, then import again")
                     }));
@@ -123,6 +136,22 @@ async fn cluster(app: &App<'_>, hosts: &[Host], deadline: Instant) -> Result<adh
     let why = refusals.iter().map(|refusal| refusal.what.as_str()).collect::<Vec<_>>().join("; ");
     found.notes.push(format!("no direct route, only through hosts: {why}"));
     Ok(found)
+}
+
+/// That the port on the hosts is a guess, when the only port that is known is of something before them.
+fn other_port(cluster: &Cluster, said: &BTreeMap<String, u16>) -> Option<String> {
+    let (through, direct): (Vec<_>, Vec<_>) = cluster.api_servers.iter().partition(|server| server.via.is_some());
+    let guessed = through.iter().find(|server| !said.contains_key(&server.name))?;
+    let port = guessed.address.port();
+    let other = direct.iter().find(|server| server.host.is_none())?;
+    if direct.iter().any(|server| server.address.port() == port) {
+        return None;
+    }
+    Some(format!(
+        "note: on the hosts the API server's port is taken to be {port}; {} is of something before them; where it is another, \
+         say it: --host {}=ADDRESS,api=PORT",
+        other.address, guessed.name
+    ))
 }
 
 /// A path as it must stand in the kit, whose paths are relative to its own files.

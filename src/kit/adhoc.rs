@@ -69,7 +69,10 @@ pub async fn cluster(flags: &Flags, process: &Process, deadline: Instant) -> Res
         None
     };
     let context = match config.as_ref().map(|config| config.context(flags.context.as_deref())) {
-        Some(Ok(context)) => Some(context),
+        Some(Ok(context)) => {
+            notes.extend(context.notes.iter().cloned());
+            Some(context)
+        }
         Some(Err(refusal)) => {
             refusals.push(refusal);
             None
@@ -132,8 +135,11 @@ async fn address(
     deadline: Instant,
     notes: &mut Vec<String>,
 ) -> Result<Option<SocketAddr>, Refusal> {
-    if flags.via.is_some() && flags.server.is_none() {
-        return Ok(Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), API_PORT)));
+    if let Some(host) = flags.via.as_ref().filter(|_| flags.server.is_none()) {
+        // The port is the host's only where the host's own address stands there: a load balancer has a port of its own.
+        let own = said.filter(|server| server.host.parse() == Ok(host.address));
+        let port = own.map_or(API_PORT, |server| server.port);
+        return Ok(Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)));
     }
     let Some(server) = said else { return Ok(None) };
     server.address(deadline, notes).await.map(Some).map_err(|fault| {

@@ -182,3 +182,117 @@ fn servers_are_read_in_every_form() {
         assert!(Server::parse(text).is_err(), "{text}");
     }
 }
+
+/// Two files as kubeadm makes them: all names the same but those of the contexts.
+fn two_files(dir: &TempDir, process: &mut Process) {
+    let file = |n: u8, context: &str| {
+        format!(
+            "current-context: {context}\n\
+             contexts: [{{name: {context}, context: {{cluster: kubernetes, user: kubernetes-admin}}}}]\n\
+             clusters: [{{name: kubernetes, cluster: {{server: 'https://10.{n}.0.11:6443', certificate-authority: ca.crt}}}}]\n\
+             users: [{{name: kubernetes-admin, user: {{token: token-{n}}}}}]\n"
+        )
+    };
+    put(dir.path(), "a", &file(1, "admin@prod-a"), 0o600);
+    put(dir.path(), "b", &file(2, "admin@prod-b"), 0o600);
+    process.env.insert("KUBECONFIG".into(), "a:b".into());
+}
+
+#[tokio::test]
+async fn a_name_that_means_another_cluster_in_another_file_is_never_taken_in_silence() {
+    let (dir, mut process) = folder();
+    two_files(&dir, &mut process);
+    let find = async |flags: Flags| cluster(&flags, &process, Instant::now() + Duration::from_secs(2)).await;
+    let said = find(context("admin@prod-b")).await.unwrap_err();
+    let said: Vec<String> = said.iter().map(ToString::to_string).collect();
+    assert!(said[0].contains("another cluster \"kubernetes\" stands in") && said[0].contains("/a:3:"), "{said:?}");
+    assert!(said[0].contains("--kubeconfig") && said[0].contains("/b)"), "{said:?}");
+
+    // What comes first is the context's own; and a file alone has no namesakes.
+    let found = find(context("admin@prod-a")).await.unwrap();
+    assert_eq!(found.cluster.api_servers[0].address, "10.1.0.11:6443".parse().unwrap());
+    let found = find(Flags { kubeconfig: Some("b".into()), ..context("admin@prod-b") }).await.unwrap();
+    assert_eq!(found.cluster.api_servers[0].address, "10.2.0.11:6443".parse().unwrap());
+    assert!(matches!(&found.cluster.credential, Credential::Token(token) if token == "token-2"));
+
+    // The same entry in both files is no other.
+    let b = std::fs::read_to_string(dir.path().join("b")).unwrap();
+    put(dir.path(), "b", &b.replace("10.2.", "10.1.").replace("token-2", "token-1"), 0o600);
+    assert_eq!(find(context("admin@prod-b")).await.unwrap().notes, Vec::<String>::new());
+
+    // A credential of another is no better than an address of another.
+    put(dir.path(), "b", &b.replace("10.2.", "10.1."), 0o600);
+    let said = find(context("admin@prod-b")).await.unwrap_err();
+    assert!(said[0].to_string().contains("another user \"kubernetes-admin\" stands in"), "{said:?}");
+    let flags = Flags { token: Some("mine".into()), ..context("admin@prod-b") };
+    assert!(find(flags).await.is_ok(), "the file's user is not asked");
+}
+
+#[tokio::test]
+async fn a_context_that_stands_in_two_files_is_said() {
+    let (dir, mut process) = folder();
+    two_files(&dir, &mut process);
+    let b = std::fs::read_to_string(dir.path().join("b")).unwrap();
+    put(dir.path(), "b", &b.replace("prod-b", "prod-a"), 0o600);
+    let flags = context("admin@prod-a");
+    let found = cluster(&flags, &process, Instant::now() + Duration::from_secs(2)).await.unwrap();
+    assert!(found.notes[0].contains("context \"admin@prod-a\" stands in"), "{:?}", found.notes);
+    assert_eq!(found.cluster.api_servers[0].address, "10.1.0.11:6443".parse().unwrap());
+}
+
+#[tokio::test]
+async fn a_name_given_twice_in_one_file_is_refused_as_kubectl_does() {
+    let (dir, process) = folder();
+    let other = "  - {name: prod, cluster: {server: 'https://10.0.0.8', certificate-authority: ca.crt}}\nusers:";
+    put(dir.path(), "config", &CONFIG.replace("users:", other), 0o600);
+    let said = find(context("prod"), &process).await.unwrap_err();
+    assert!(said[0].contains("another cluster \"prod\" stands in"), "{said:?}");
+}
+
+#[tokio::test]
+async fn flags_are_the_credential_of_a_context_without_a_user() {
+    let (dir, process) = folder();
+    for user in ["''", "gone"] {
+        put(
+            dir.path(),
+            "config",
+            &CONFIG.replace("{cluster: prod, user: me}", &format!("{{cluster: prod, user: {user}}}")),
+            0o600,
+        );
+        let flags = Flags { token: Some("word".into()), ..context("prod") };
+        let found = find(flags, &process).await.unwrap();
+        assert!(matches!(&found.cluster.credential, Credential::Token(token) if token == "word"), "{user}");
+    }
+    let said = find(context("prod"), &process).await.unwrap_err();
+    assert!(said[0].contains("context \"prod\" names a user that is not there: gone (--token"), "{said:?}");
+}
+
+#[tokio::test]
+async fn an_empty_kubeconfig_is_said_to_be_empty() {
+    let (dir, process) = folder();
+    for text in ["", "clusters: null\ncontexts: null\nusers: null\n"] {
+        put(dir.path(), "config", text, 0o600);
+        for flags in [Flags::default(), context("prod")] {
+            let said = find(flags, &process).await.unwrap_err();
+            assert!(said[0].contains("no context stands in") && said[0].contains("/config"), "{said:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn through_a_host_the_port_is_that_of_the_host() {
+    let (dir, process) = folder();
+    let host = Host {
+        name: "cp1".into(),
+        address: "10.0.0.1".parse().unwrap(),
+        ssh: sample::ssh(),
+        roles: vec![Role::ControlPlane],
+        manifests: "/m".into(),
+    };
+    for (server, port) in [("10.0.0.1:16443", 16443), ("10.0.0.1", 443), ("10.0.0.9:8443", 6443), ("api.x:8443", 6443)]
+    {
+        put(dir.path(), "config", &CONFIG.replace("https://10.0.0.9'", &format!("https://{server}'")), 0o600);
+        let found = find(Flags { via: Some(host.clone()), ..context("prod") }, &process).await.unwrap();
+        assert_eq!(found.cluster.api_servers[0].address, ([127, 0, 0, 1], port).into(), "{server}");
+    }
+}

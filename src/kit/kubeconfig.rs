@@ -34,9 +34,24 @@ struct Entry<'a> {
 pub struct Context<'a> {
     /// Its name.
     pub name: String,
+    /// What should be known about it: one sentence each.
+    pub notes: Vec<String>,
     cluster: Entry<'a>,
-    user: Option<Entry<'a>>,
+    /// A fault of it counts only when it is asked: flags may stand in its place.
+    user: Result<Option<Entry<'a>>, Refusal>,
 }
+
+/// Flags that stand in the place of a user.
+const BY_FLAGS: &str = "--token, or --client-certificate FILE --client-key FILE";
+/// The keys of a cluster or a user whose values are paths, beside the command of a plugin.
+const PATHS: [&str; 4] = ["certificate-authority", "client-certificate", "client-key", "tokenFile"];
+/// What is read past, and what that means.
+const UNUSED: [(&str, &str); 4] = [
+    ("proxy-url", "API servers are dialled without a proxy; where only a proxy leads to them, use --via HOST"),
+    ("as", "requests are made as the user itself, with all of its rights"),
+    ("as-groups", "requests are made with the user's own groups"),
+    ("as-uid", "requests are made with the user's own uid"),
+];
 
 /// Where an API server is said to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,38 +162,85 @@ impl Kubeconfig {
         let current =
             || self.files.iter().filter_map(|f| f.root.get("current-context")?.text()).find(|name| !name.is_empty());
         let known = self.names("contexts");
+        if known.is_empty() {
+            let files: Vec<String> = self.files.iter().map(|file| file.path.display().to_string()).collect();
+            let what = format!("no context stands in {}", files.join(" nor in "));
+            return Err(command_line(what, Some("--kubeconfig FILE".into())));
+        }
         let list = || Some(format!("there is {}", known.join(", ")));
         let Some(name) = name.or_else(current) else {
             let what = "the kubeconfig has no current context".to_owned();
             return Err(command_line(what, list().map(|list| format!("--context NAME; {list}"))));
         };
-        let Some(context) = self.entry("contexts", "context", name) else {
+        let all = self.entries("contexts", "context", name);
+        let Some(context) = all.first().copied() else {
             let hint = words::nearest(name, known.iter().copied()).map(|near| format!("did you mean {near:?}?"));
             return Err(command_line(format!("the kubeconfig has no context {name:?}"), hint.or_else(list)));
         };
         let part = |list: &str, key: &str| -> Result<Option<Entry<'_>>, Refusal> {
-            let Some(node) = context.map.get(key) else { return Ok(None) };
-            let named = node.text().unwrap_or_default();
-            self.entry(list, key, named).map(Some).ok_or_else(|| Refusal {
-                at: context.file.at(node),
-                what: format!("context {name:?} names a {key} that is not there: {named}"),
-                hint: None,
-            })
+            context.get(key).map(|node| self.meant(context, name, (list, key), node)).transpose()
         };
         let cluster = part("clusters", "cluster")?.ok_or_else(|| Refusal {
             at: context.file.at(context.map),
             what: format!("context {name:?} names no cluster"),
             hint: None,
         })?;
-        Ok(Context { name: name.to_owned(), cluster, user: part("users", "user")? })
+        let user = part("users", "user");
+        let mut notes = Vec::new();
+        if all.len() > 1 {
+            let places: Vec<String> = all.iter().map(Entry::place_said).collect();
+            notes.push(format!("context {name:?} stands in {}; the first one is used", places.join(" and in ")));
+        }
+        for entry in [Some(cluster), user.as_ref().ok().copied().flatten()].into_iter().flatten() {
+            for (key, means) in UNUSED {
+                if let Some(node) = entry.get(key) {
+                    notes.push(format!("{}:{}: {key} is not used: {means}", entry.file.path.display(), node.line));
+                }
+            }
+        }
+        Ok(Context { name: name.to_owned(), notes, cluster, user })
     }
 
-    fn entry(&self, list: &str, key: &str, name: &str) -> Option<Entry<'_>> {
-        self.files.iter().find_map(|file| {
-            let items = file.root.get(list)?.items();
-            let item = items.iter().find(|item| item.get("name").and_then(Node::text) == Some(name))?;
-            Some(Entry { file, map: item.get(key)? })
-        })
+    /// The cluster or user that a context names. kubectl takes the first of that name, whatever file it stands in. Where
+    /// the context's own file has another, that would be a stranger's address or credential, so it is refused.
+    fn meant<'a>(
+        &'a self,
+        context: Entry<'a>,
+        name: &str,
+        (list, key): (&str, &str),
+        node: &Node,
+    ) -> Result<Entry<'a>, Refusal> {
+        let named = node.text().unwrap_or_default();
+        let refuse = |what: String, hint: Option<String>| Refusal { at: context.file.at(node), what, hint };
+        let all = self.entries(list, key, named);
+        let Some(first) = all.first().copied() else {
+            let what = format!("context {name:?} names a {key} that is not there: {named}");
+            return Err(refuse(what, (key == "user").then(|| BY_FLAGS.to_owned())));
+        };
+        let here = |entry: &&Entry<'_>| std::ptr::eq(entry.file, context.file);
+        if all.iter().filter(here).all(|own| own.same(&first)) {
+            return Ok(first);
+        }
+        let what = format!(
+            "context {name:?}: another {key} {named:?} stands in {}: kubectl would not tell them apart",
+            first.place_said()
+        );
+        let hint = if here(&&first) {
+            format!("give each {key} of the file a name of its own")
+        } else {
+            format!("--kubeconfig {}", context.file.path.display())
+        };
+        Err(refuse(what, Some(hint)))
+    }
+
+    /// Every entry of this name, in the order of the files.
+    fn entries(&self, list: &str, key: &str, name: &str) -> Vec<Entry<'_>> {
+        let of = |file| {
+            let items = File::list(file, list).iter();
+            let named = items.filter(|item| item.get("name").and_then(Node::text) == Some(name));
+            named.filter_map(move |item| Some(Entry { file, map: item.get(key)? }))
+        };
+        self.files.iter().flat_map(of).collect()
     }
 
     fn names(&self, list: &str) -> Vec<&str> {
@@ -188,12 +250,28 @@ impl Kubeconfig {
 }
 
 impl File {
+    fn list(&self, list: &str) -> &[Node] {
+        self.root.get(list).map(Node::items).unwrap_or_default()
+    }
+
     fn at(&self, node: &Node) -> Location {
         Location { file: self.path.display().to_string(), line: node.line, column: node.column }
     }
 }
 
 impl Entry<'_> {
+    fn place_said(&self) -> String {
+        format!("{}:{}", self.file.path.display(), self.map.line)
+    }
+
+    /// Whether both mean the same: a relative path means another file in another folder.
+    fn same(&self, other: &Self) -> bool {
+        let command = self.map.get("exec").and_then(|exec| exec.get("command"));
+        let mut paths = PATHS.iter().filter_map(|key| self.map.get(key)).chain(command).filter_map(Node::text);
+        let by_folder = paths.any(|path| Path::new(path).is_relative());
+        self.map.to_json() == other.map.to_json() && (!by_folder || self.file.path.parent() == other.file.path.parent())
+    }
+
     fn get(&self, key: &str) -> Option<&Node> {
         self.map.get(key).filter(|node| node.tree != Tree::Null && node.text() != Some(""))
     }
@@ -267,7 +345,7 @@ impl Context<'_> {
         deadline: Instant,
         notes: &mut Vec<String>,
     ) -> Result<Credential, Vec<Refusal>> {
-        let Some(user) = self.user else { return Ok(Credential::Anonymous) };
+        let Some(user) = self.user.clone().map_err(|refusal| vec![refusal])? else { return Ok(Credential::Anonymous) };
         let mut faults = user.faults();
         let place = user.place(process);
         let found = place
@@ -296,16 +374,15 @@ impl Context<'_> {
                     Ok(credential)
                 }
                 Err(fault) => {
-                    let hint = "--client-certificate FILE --client-key FILE, or --token".to_owned();
-                    faults.refuse(plugin, fault, Some(hint));
+                    faults.refuse(plugin, fault, Some(BY_FLAGS.into()));
                     Err(faults.into_vec())
                 }
             };
         }
         for key in ["auth-provider", "username", "password"] {
             if let Some(node) = user.get(key) {
-                let hint = "--client-certificate FILE --client-key FILE, or --token".to_owned();
-                faults.refuse(node, format!("{key} is not supported any more, by API servers neither"), Some(hint));
+                let what = format!("{key} is not supported any more, by API servers neither");
+                faults.refuse(node, what, Some(BY_FLAGS.into()));
             }
         }
         faults.or(Credential::Anonymous)

@@ -46,6 +46,15 @@ pub fn names(folder: &Path) -> Result<Vec<String>, Refusal> {
 /// # Errors
 /// Every unknown name and everything wrong with each chosen file, all at once.
 pub fn clusters(folder: &Path, words: &[String], process: &Process) -> Result<Vec<Cluster>, Vec<Refusal>> {
+    let (loaded, refusals) = each(folder, words, process)?;
+    if refusals.is_empty() { Ok(loaded) } else { Err(refusals) }
+}
+
+/// The same, file by file: those that can be loaded, and everything wrong with the others.
+///
+/// # Errors
+/// When the words choose no cluster.
+pub fn each(folder: &Path, words: &[String], process: &Process) -> Result<(Vec<Cluster>, Vec<Refusal>), Vec<Refusal>> {
     let known = names(folder).map_err(|refusal| vec![refusal])?;
     if known.is_empty() {
         let hint = "breakglass kit import --help; or without a kit: --kubeconfig FILE --via HOST".to_owned();
@@ -66,7 +75,7 @@ pub fn clusters(folder: &Path, words: &[String], process: &Process) -> Result<Ve
             Err(faults) => refusals.extend(faults),
         }
     }
-    if refusals.is_empty() { Ok(loaded) } else { Err(refusals) }
+    Ok((loaded, refusals))
 }
 
 /// One cluster from its file.

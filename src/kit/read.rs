@@ -7,7 +7,7 @@ use base64::Engine as _;
 use jiff::Timestamp;
 
 use super::Credential;
-use super::pem::{self, CertFacts};
+use super::pem;
 use crate::process::Process;
 use crate::yaml::{Faults, Node};
 
@@ -119,9 +119,16 @@ impl Place<'_> {
         if let Some(fault) = facts.as_ref().and_then(|facts| facts.fault(self.now())) {
             faults.refuse(cert_node, format!("client {fault}"), Some(RENEW.into()));
         }
-        if let (Some(key), Some(facts)) = (&key, &facts) {
-            check_key(key, facts, key_node, faults);
-        }
+        let key = match (key, &facts) {
+            (Some(key), Some(facts)) => match pem::key_of(&key, facts) {
+                Ok(key) => Some(key),
+                Err(fault) => {
+                    faults.refuse(key_node, fault, None);
+                    None
+                }
+            },
+            (key, _) => key,
+        };
         Some(Credential::Certificate { cert: cert?, key: key? })
     }
 
@@ -149,12 +156,6 @@ impl Place<'_> {
 }
 
 const RENEW: &str = "make a new one while the API still answers, or on a control-plane host: kubeadm kubeconfig user";
-
-fn check_key(key: &[u8], facts: &CertFacts, node: &Node, faults: &mut Faults) {
-    if let Err(fault) = pem::key_of(key, facts) {
-        faults.refuse(node, fault, None);
-    }
-}
 
 /// Refuses a file with a secret that others can read; `None` when it was refused.
 pub(super) fn closed(path: &Path, node: &Node, faults: &mut Faults) -> Option<()> {

@@ -99,6 +99,13 @@ fn keep_keys(name: &str, address: IpAddr, ssh: &mut SshAccess) -> Option<String>
     None
 }
 
+/// Whether a key of a host, or of an authority for it, is known: in its entry or in its files.
+pub fn knows_host_key(address: IpAddr, ssh: &SshAccess) -> bool {
+    let in_files = || KnownHosts::from_files(&ssh.known_hosts).lines_of(&key_name(address, ssh));
+    let good = |line: &String| !line.starts_with("@revoked ");
+    ssh.host_keys.iter().any(good) || in_files().iter().any(good)
+}
+
 /// The name under which its keys are looked up.
 fn key_name(address: IpAddr, ssh: &SshAccess) -> String {
     ssh.host_key_alias.clone().unwrap_or_else(|| lookup_name(&address.to_string(), ssh.port))
@@ -154,7 +161,10 @@ mod tests {
             roles: vec![Role::ControlPlane],
             manifests: MANIFESTS.into(),
         };
+        assert!(knows_host_key(host.address, &host.ssh));
+        assert!(!knows_host_key(host.ssh.jumps[1].address, &host.ssh.jumps[1].ssh));
         assert_eq!(copy_host_keys(&mut host), ["10.0.0.2:22"]);
+        assert!(knows_host_key(host.address, &host.ssh));
         assert_eq!(host.ssh.host_keys, [format!("10.0.0.1 {KEY}"), format!("@revoked 10.0.0.1 {KEY}")]);
         assert_eq!(host.ssh.jumps[0].ssh.host_keys[0], format!("[10.0.0.1]:2222 {KEY}"));
         assert!(host.ssh.known_hosts.is_empty() && host.ssh.jumps[0].ssh.known_hosts.is_empty());
