@@ -69,7 +69,7 @@ pub(super) async fn begin(app: &App<'_>, resolved: Resolved, chosen: &Chosen, mo
     let plan = build(resolved, &chosen.clusters)?;
     let paint = app.screen.err_paint();
     if app.output == Output::Text {
-        app.screen.err(&plan_text(&plan, Detail::Short, paint));
+        app.screen.err_lines(&plan_text(&plan, Detail::Short, paint));
     }
     let explained = Some(plan_text(&plan, Detail::Full, paint));
     let operator = operator(app, answers(app, mode)?, explained);
@@ -108,7 +108,7 @@ pub(super) async fn resume(app: &App<'_>, writer: Writer, run: &Run, chosen: &Ch
 pub(super) async fn undo(app: &App<'_>, writer: Writer, run: &Run, chosen: &Chosen) -> Result<ExitCode, Failure> {
     let stands = run.standing().count();
     if stands > 0 && app.output == Output::Text {
-        app.screen.err(&super::undo::listing(run));
+        app.screen.err_lines(&super::undo::listing(run));
     }
     let answers = if stands == 0 { Answers::Unattended } else { answers(app, Mode::Run)? };
     let operator = operator(app, answers, None);

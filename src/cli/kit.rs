@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{App, clusters, failure};
 use crate::error::Failure;
 use crate::kit::{self, Cluster, Credential};
-use crate::render::{Output, VERSION, table};
+use crate::render::{Output, VERSION, one_line, table};
 use crate::words;
 
 /// Look after the kit: what was prepared in peace.
@@ -45,7 +45,7 @@ impl Kit {
                 for name in names {
                     app.screen.out(&match app.output {
                         Output::Json => json!({ "v": VERSION, "cluster": name }).to_string(),
-                        Output::Text => name,
+                        Output::Text => one_line(&name),
                     });
                 }
             }
