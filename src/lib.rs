@@ -14,9 +14,10 @@
 //! - `host`: what is said to hosts, as pure text
 //! - `kit`: clusters, hosts, credentials
 //! - `sandbox`: the embedded practice cluster
-//! - `change`, `duration`, `event`, `error`, `process`, `refusal`, `saved`, `words`, `yaml`: small shared values,
+//! - `bounded`, `change`, `duration`, `event`, `error`, `process`, `refusal`, `saved`, `words`, `yaml`: small shared values,
 //!   for everybody
 
+pub mod bounded;
 pub mod change;
 pub mod cli;
 pub mod duration;

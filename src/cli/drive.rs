@@ -78,7 +78,7 @@ pub(super) async fn begin(
     let typed = typed(word, &plan, app.flags.safety.yes)?;
     let paint = app.screen.err_paint();
     if app.output == Output::Text {
-        app.screen.err(&plan_text(&plan, Detail::Short, paint));
+        app.screen.err_lines(&plan_text(&plan, Detail::Short, paint));
     }
     let explained = Some(plan_text(&plan, Detail::Full, paint));
     let operator = operator(app, answers(app, mode)?, explained);
@@ -142,7 +142,7 @@ pub(super) async fn resume(app: &App<'_>, writer: Writer, run: &Run, chosen: &Ch
 pub(super) async fn undo(app: &App<'_>, writer: Writer, run: &Run, chosen: &Chosen) -> Result<ExitCode, Failure> {
     let stands = run.standing().count();
     if stands > 0 && app.output == Output::Text {
-        app.screen.err(&super::undo::listing(run));
+        app.screen.err_lines(&super::undo::listing(run));
     }
     let answers = if stands == 0 { Answers::Unattended } else { answers(app, Mode::Run)? };
     let operator = operator(app, answers, None);

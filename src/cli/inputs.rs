@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::clusters::KNOWN_IN_SANDBOX;
 use super::{App, failure};
+use crate::bounded;
 use crate::error::{Class, Failure};
 use crate::journal::Header;
 use crate::refusal::{Location, Refusal};
@@ -92,8 +93,13 @@ fn word(value: &Value) -> String {
     }
 }
 
+/// More than the reader of YAML takes, which says so with the file's name and size.
+const LONGEST: usize = 8 << 20;
+
 fn read(path: &Path, what: &str) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| {
+    let read = std::fs::File::open(path).and_then(|file| bounded::all(file, LONGEST));
+    let text = read.and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
+    text.map_err(|error| {
         let sentence = format!("cannot read the {what} {}", path.display());
         Failure::from_error(Class::Refused, anyhow::Error::from(error).context(sentence))
     })

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{App, failure};
 use crate::error::Failure;
 use crate::journal::{self, Store};
-use crate::render::{Output, VERSION};
+use crate::render::{Output, VERSION, one_line};
 
 /// Work on the records of runs.
 #[derive(Debug, clap::Args)]
@@ -35,7 +35,7 @@ impl Journal {
         let (lines, hash) = journal::verify(&folder).map_err(failure::journal)?;
         app.screen.out(&match app.output {
             Output::Json => json!({ "v": VERSION, "run": folder.run, "lines": lines, "hash": hash }).to_string(),
-            Output::Text => format!("{}: {lines} lines, the chain holds, last hash {hash}", folder.run),
+            Output::Text => one_line(&format!("{}: {lines} lines, the chain holds, last hash {hash}", folder.run)),
         });
         Ok(ExitCode::SUCCESS)
     }

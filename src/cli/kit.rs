@@ -9,7 +9,7 @@ use crate::error::Failure;
 use crate::kit::check::{self, Finding, Level};
 use crate::kit::{self, Cluster, Credential};
 use crate::link::names;
-use crate::render::{Output, VERSION, table};
+use crate::render::{Output, VERSION, one_line, table};
 use crate::words;
 
 /// Look after the kit: what was prepared in peace.
@@ -55,7 +55,7 @@ impl Kit {
                 for name in names {
                     app.screen.out(&match app.output {
                         Output::Json => json!({ "v": VERSION, "cluster": name }).to_string(),
-                        Output::Text => name,
+                        Output::Text => one_line(&name),
                     });
                 }
             }

@@ -6,6 +6,7 @@ use super::{App, clusters, drive, failure, last};
 use crate::change::Inverse;
 use crate::error::Failure;
 use crate::journal::{Run, Writer};
+use crate::render::one_line;
 use crate::words;
 
 /// Take back what stands of a run, newest first, by the journal alone
@@ -48,7 +49,7 @@ pub(super) fn listing(run: &Run) -> String {
             Inverse::Impossible(why) => format!("    cannot be taken back: {why}"),
         });
     }
-    lines.join("\n")
+    lines.iter().map(|line| one_line(line)).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -270,7 +270,8 @@ pub(super) fn report(engine: Engine<'_>, ends: Vec<LaneEnd>) -> Report {
     let why = if failures.is_empty() {
         format!("every step is done; {}", crate::words::count(tally.done, "change"))
     } else {
-        failures.into_iter().map(|(_, why)| why).collect::<Vec<_>>().join("\n")
+        // One line for each cluster that failed, however many lines its error has.
+        failures.into_iter().map(|(_, why)| crate::words::one_line(&why)).collect::<Vec<_>>().join("\n")
     };
     Report { class, why, costs: engine.world.costs(), tally }
 }

@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 /// First words of every script; what follows on that line is read by machines too (see [`Head::parse`]).
 const BANNER: &str = "# breakglass ";
 
+/// What a script prints before anything else. A login's start-up files print on the same stream, and before it: what stands
+/// there is no answer, whatever it looks like.
+pub const MARK: &str = "::breakglass answers::\n";
+
 /// What every body may use. No tool beyond sh itself is needed for it.
 ///
 /// `sudo` and bare daemons hand over a short PATH or none, and a translated message cannot be parsed: both are set here.
@@ -63,12 +67,18 @@ impl Script {
             // A JSON string has no line break in it and is read back without loss.
             text.push_str(&format!(" {key}={}", serde_json::Value::from(value.as_str())));
         }
-        text.push_str("\nmain() {\n");
+        text.push_str(&format!("\nmain() {{\nprintf '%s\\n' '{}'\n", MARK.trim_end()));
         text.push_str(PRELUDE);
         text.push_str(self.body.trim_end());
         text.push_str("\n}\nmain </dev/null\n");
         text
     }
+}
+
+/// What a script itself printed, out of all that came back on standard output; `None` when it did not begin to run.
+pub fn said(stdout: &[u8]) -> Option<&[u8]> {
+    let at = stdout.windows(MARK.len()).position(|part| part == MARK.as_bytes())?;
+    Some(&stdout[at + MARK.len()..])
 }
 
 /// Name and arguments of a script, read back from its text.
@@ -171,6 +181,28 @@ mod tests {
         let text = Script::new("x", "echo hello").text();
         assert!(text.ends_with("\n}\nmain </dev/null\n"));
         assert!(text.starts_with("# breakglass x\nmain() {\n"));
+        assert!(!text.contains(MARK), "what echoes the text is not taken for the script");
+    }
+
+    #[test]
+    fn what_start_up_files_print_is_no_answer() {
+        use std::io::Write as _;
+        use std::process::{Command, Stdio};
+        for noise in
+            ["", "echo failed=0 updates=3; ", "printf 'gate=nft no line break'; ", "printf 'end=yes\\r\\n\\377'; "]
+        {
+            for shell in ["sh", "bash", "busybox sh"] {
+                let login = format!("{noise}exec {shell} -s");
+                let mut command = Command::new("sh");
+                command.args(["-c", &login]).stdin(Stdio::piped()).stdout(Stdio::piped());
+                let mut child = command.spawn().unwrap();
+                let text = Script::new("x", "say port 6443\ncat\nsay end yes").text();
+                child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+                let output = child.wait_with_output().unwrap();
+                assert_eq!(said(&output.stdout), Some(b"port=6443\nend=yes\n".as_slice()), "{noise} {shell}");
+            }
+        }
+        assert_eq!(said(b"failed=0 updates=3\n"), None);
     }
 
     #[test]

@@ -18,6 +18,7 @@ contexts:
   - {name: prod, context: {cluster: prod, user: me}}
   - {name: plugin, context: {cluster: prod, user: plugin}}
   - {name: slow, context: {cluster: prod, user: slow}}
+  - {name: loud, context: {cluster: prod, user: loud}}
   - {name: lost, context: {cluster: gone, user: me}}
   - {name: rancher, context: {cluster: proxy, user: me}}
   - {name: naked, context: {cluster: naked, user: me}}
@@ -29,6 +30,7 @@ users:
   - {name: me, user: {client-certificate: me.crt, client-key: me.key}}
   - {name: plugin, user: {exec: {command: ./plugin, args: [token], env: [{name: WORD, value: hello}]}}}
   - {name: slow, user: {exec: {command: ./slow}}}
+  - {name: loud, user: {exec: {command: ./loud}}}
 ";
 
 fn folder() -> (TempDir, Process) {
@@ -45,7 +47,8 @@ fn folder() -> (TempDir, Process) {
          echo ran >>\"$HOME/ran\"\necho \"{\\\"status\\\": {\\\"token\\\": \\\"$WORD-$1\\\"}}\"\n",
         0o755,
     );
-    put(dir.path(), "slow", "#!/bin/sh\nexec cat /dev/zero\n", 0o755);
+    put(dir.path(), "slow", "#!/bin/sh\nexec sleep 600\n", 0o755);
+    put(dir.path(), "loud", "#!/bin/sh\nexec cat /dev/zero\n", 0o755);
     let process = process(dir.path());
     (dir, process)
 }
@@ -140,10 +143,12 @@ async fn a_plugin_runs_once_and_is_said() {
 }
 
 #[tokio::test]
-async fn a_plugin_that_hangs_is_ended() {
+async fn a_plugin_that_hangs_or_prints_without_end_is_ended() {
     let (_dir, process) = folder();
     let said = find(context("slow"), &process).await.unwrap_err();
     assert!(said[0].contains("plugin ./slow did not answer within"), "{said:?}");
+    let said = find(context("loud"), &process).await.unwrap_err();
+    assert!(said[0].contains("plugin ./loud printed more than 1.0 MB"), "{said:?}");
 }
 
 #[tokio::test]

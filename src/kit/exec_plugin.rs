@@ -1,13 +1,17 @@
 //! kubectl's exec credential plugins: run once, with a deadline, never asked twice and never waited for.
 
-use std::process::Stdio;
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::Credential;
 use super::read::Place;
+use crate::bounded::{self, NoOutput};
+use crate::words;
 use crate::yaml::Node;
+
+/// More than any certificate with its key and chain.
+const LONGEST: usize = 1 << 20;
 
 /// Runs the plugin of a user and takes the certificate or token that it prints; also says its command, for notes.
 ///
@@ -39,15 +43,20 @@ pub(super) async fn run(
             command.env(name, value);
         }
     }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let started = Instant::now();
-    let output = match tokio::time::timeout_at(deadline.into(), command.output()).await {
-        Err(_) => {
+    let output = match bounded::output(&mut command, LONGEST, deadline).await {
+        Err(NoOutput::Late) => {
             let took = started.elapsed().as_secs_f64();
             return Err(format!("exec: plugin {name} did not answer within {took:.1} s and was killed"));
         }
-        Ok(Err(error)) => return Err(format!("exec: plugin {name} cannot be run: {error}")),
-        Ok(Ok(output)) => output,
+        Err(NoOutput::Long(most)) => {
+            let most = words::bytes(most as u64);
+            return Err(format!(
+                "exec: plugin {name} printed more than {most}, which is no credential, and was killed"
+            ));
+        }
+        Err(NoOutput::NotRun(error)) => return Err(format!("exec: plugin {name} cannot be run: {error}")),
+        Ok(output) => output,
     };
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);

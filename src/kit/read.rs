@@ -12,7 +12,7 @@ use crate::process::Process;
 use crate::yaml::{Faults, Node};
 
 /// Files with keys are short; anything longer is something else.
-const LONGEST: u64 = 1 << 20;
+const LONGEST: usize = 1 << 20;
 
 /// Where paths begin, and what time it is.
 pub(super) struct Place<'a> {
@@ -186,12 +186,5 @@ pub(super) fn chmod(path: &Path) -> String {
 
 /// A whole file, when it is a file and not too long.
 pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let meta = std::fs::metadata(path)?;
-    if !meta.is_file() {
-        return Err(std::io::Error::other("not a file"));
-    }
-    if meta.len() > LONGEST {
-        return Err(std::io::Error::other(format!("{} bytes; at most {LONGEST} are read", meta.len())));
-    }
-    std::fs::read(path)
+    crate::bounded::file(path, LONGEST)
 }

@@ -13,6 +13,7 @@ use super::fault::{Fault, FaultKind, Stage};
 use super::meter::{Meter, Reading};
 use super::ssh::{self, Endpoint, Exit, HostKeys, KnownHosts, Output, Session, SshError};
 use crate::host::Script;
+use crate::host::script::said;
 use crate::kit::{Cluster, Host, SshAccess};
 
 /// From the first packet to a login: with jump hosts on the way, and a server that may be short of processor time.
@@ -131,6 +132,7 @@ impl Line {
             Connection::Fresh => self.connect(deadline).await?,
         };
         let result = session.exec(self.endpoint.script_command(), script.text().into_bytes(), deadline).await;
+        let result = result.map(answer_alone);
         match &result {
             Ok(output) => {
                 self.meter.request();
@@ -153,6 +155,25 @@ impl Line {
         }
         result
     }
+}
+
+/// A status that shells give for what cannot be run.
+const NOT_RUN: i32 = 126;
+
+/// The output without what the login itself printed before the script began. Where it never began, nothing on standard
+/// output is an answer: it may say why, so it stands with the errors, and the status is not that of a success.
+fn answer_alone(mut output: Output) -> Output {
+    if let Some(said) = said(&output.stdout) {
+        output.stdout = said.to_vec();
+        return output;
+    }
+    let noise = std::mem::take(&mut output.stdout);
+    if output.success() {
+        output.exit = Exit::Status(NOT_RUN);
+        output.stderr.extend_from_slice(b"the login ended well but did not run the script that was sent; it said: ");
+    }
+    output.stderr.extend_from_slice(&noise);
+    output
 }
 
 /// Through a host to an address beside it, over the kept session.
@@ -247,5 +268,35 @@ fn hop(name: &str, address: std::net::IpAddr, access: &SshAccess, jumps: Vec<End
         host_keys: HostKeys { known: Arc::new(known), alias: access.host_key_alias.clone(), host: None },
         jumps,
         sudo: access.sudo,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alone(exit: Exit, stdout: &str) -> (Exit, String, String) {
+        let (stdout, stderr) = (stdout.as_bytes().to_vec(), b"E;".to_vec());
+        let output = answer_alone(Output { exit, stdout, stderr, bytes_sent: 0, bytes_received: 0 });
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.exit, text(output.stdout), text(output.stderr))
+    }
+
+    #[test]
+    fn only_what_the_script_printed_is_its_answer() {
+        let mark = crate::host::script::MARK;
+        let noisy = alone(Exit::Status(3), &format!("failed=0 updates=3\nmotd {mark}failed=busy\n{mark}"));
+        assert_eq!(noisy, (Exit::Status(3), format!("failed=busy\n{mark}"), "E;".into()));
+        let quiet = alone(Exit::Status(0), mark);
+        assert_eq!(quiet, (Exit::Status(0), String::new(), "E;".into()));
+    }
+
+    #[test]
+    fn a_login_that_runs_something_else_is_no_success() {
+        let (exit, stdout, stderr) = alone(Exit::Status(0), "end=yes\nThis account is a menu\n");
+        assert_eq!((exit, stdout.as_str()), (Exit::Status(NOT_RUN), ""));
+        assert!(stderr.starts_with("E;the login ended well but did not run") && stderr.contains("a menu"), "{stderr}");
+        let refused = alone(Exit::Status(1), "This account is currently not available.\n");
+        assert_eq!(refused, (Exit::Status(1), String::new(), "E;This account is currently not available.\n".into()));
     }
 }

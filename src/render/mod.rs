@@ -3,6 +3,7 @@
 //! Data goes to standard output (the report of a run, lists, plans, events as JSON), everything else to standard error.
 
 mod bars;
+mod clean;
 mod failure;
 mod fold;
 mod json;
@@ -17,6 +18,7 @@ mod table;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+pub use clean::{one_line, without_color};
 pub use failure::{Refusals, show as show_failure};
 pub use json::VERSION;
 pub use paint::{Color, Paint, Tone};
@@ -38,7 +40,7 @@ pub enum Output {
     Json,
 }
 
-/// One line before it is painted.
+/// One line before it is cleaned and painted: whatever is in it, it comes out as one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Line {
     /// The tone of the head.
@@ -63,7 +65,7 @@ impl Line {
     }
 
     fn painted(&self, paint: Paint) -> String {
-        format!("{}{}\n", paint.tone(self.tone, &self.head), self.text)
+        format!("{}{}\n", paint.tone(self.tone, &self.head), clean::one_line(&self.text))
     }
 }
 
@@ -121,13 +123,15 @@ impl Renderer {
     pub fn note(&self, text: &str) {
         match &self.form {
             Form::Json => self.screen.out(&json::note(text, self.clock.now())),
-            Form::Text(_) => self.screen.err(&self.screen.err_paint().tone(Tone::Dim, &format!("  note     {text}"))),
+            Form::Text(_) => {
+                self.say(&[Line { tone: Tone::Dim, head: format!("  note     {text}"), text: String::new() }]);
+            }
         }
     }
 
     fn say(&self, lines: &[Line]) {
         if !lines.is_empty() {
-            self.screen.err(&painted(lines, self.screen.err_paint()));
+            self.screen.err_lines(&painted(lines, self.screen.err_paint()));
         }
     }
 }
@@ -154,5 +158,7 @@ impl Listener for Renderer {
     }
 }
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod tests;

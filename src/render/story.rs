@@ -141,7 +141,7 @@ impl Story {
                     ChangeEnd::Done | ChangeEnd::Pretended => said.clone(),
                     _ => format!("{what}: {said}"),
                 };
-                let below = by_hand.iter().map(|command| format!("by hand: {command}")).collect();
+                let below = by_hand.as_deref().map(summary::by_hand).unwrap_or_default();
                 News { took_ms: Some(*took_ms), below, ..news(label, tone, &self.who(target), text) }
             }
             Event::Trouble { target, what, hint, again, .. } => {

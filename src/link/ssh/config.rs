@@ -7,17 +7,20 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use tokio::process::Command;
 
 use super::{Endpoint, HostKeys, KnownHosts};
+use crate::bounded::{self, NoOutput};
 use crate::link::shell::line;
+use crate::words;
 
 /// Chains longer than this are loops.
 const JUMPS: usize = 8;
+/// Of a configuration as ssh prints it: some kilobytes.
+const LONGEST: usize = 1 << 20;
 
 /// What is taken from the process around us; the resolver asks no environment itself.
 #[derive(Debug, Clone, Default)]
@@ -223,11 +226,21 @@ impl Resolver {
         }
         argv.extend(["--".into(), alias.to_owned()]);
         let mut command = Command::new(client);
-        command.args(&argv).stdin(Stdio::null()).kill_on_drop(true);
-        let output = match tokio::time::timeout_at(deadline.into(), command.output()).await {
-            Err(_) => return Err(self.error(alias, "ssh -G did not answer in time; a `Match exec` may hang".into())),
-            Ok(Err(e)) => return Err(self.error(alias, format!("{} can't be run: {e}", client.display()))),
-            Ok(Ok(output)) => output,
+        command.args(&argv);
+        let output = match bounded::output(&mut command, LONGEST, deadline).await {
+            Err(NoOutput::Late) => {
+                return Err(self.error(alias, "ssh -G did not answer in time; a `Match exec` may hang".into()));
+            }
+            Err(NoOutput::Long(most)) => {
+                let most = words::bytes(most as u64);
+                let why =
+                    format!("ssh -G printed more than {most} and was killed; a `Match exec` may print without end");
+                return Err(self.error(alias, why));
+            }
+            Err(NoOutput::NotRun(e)) => {
+                return Err(self.error(alias, format!("{} can't be run: {e}", client.display())));
+            }
+            Ok(output) => output,
         };
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");

@@ -9,6 +9,11 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use crate::bounded;
+
+/// Fleets have long ones; a hundred thousand keys fit.
+const LONGEST: usize = 32 << 20;
+
 /// What the optional first field of a line says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Marker {
@@ -83,6 +88,11 @@ pub struct KnownHosts {
     damaged: Vec<String>,
 }
 
+/// All of a file; `/dev/null` is one that many name here.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    bounded::all(std::fs::File::open(path)?, LONGEST)
+}
+
 impl KnownHosts {
     /// Reads the files that exist; a missing one is normal (ssh skips it as well), an unreadable one is a note in
     /// [`KnownHosts::damaged`], since the host key will then simply not be known.
@@ -90,7 +100,7 @@ impl KnownHosts {
         let mut all = Self::default();
         for path in paths {
             let shown = path.display().to_string();
-            match std::fs::read(path) {
+            match read(path) {
                 Ok(bytes) => all.add(&shown, &String::from_utf8_lossy(&bytes)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => all.sources.push(shown),
                 Err(error) => {
@@ -125,7 +135,7 @@ impl KnownHosts {
     /// When the file can't be read or used: ssh refuses every host then, and so must we.
     pub fn add_revoked(&mut self, path: &Path) -> Result<(), String> {
         let shown = path.display();
-        let bytes = std::fs::read(path).map_err(|e| format!("RevokedHostKeys {shown}: {e}"))?;
+        let bytes = read(path).map_err(|e| format!("RevokedHostKeys {shown}: {e}"))?;
         if bytes.starts_with(b"SSHKRL\n") {
             return Err(format!("RevokedHostKeys {shown} is a binary revocation list; write its keys as text lines"));
         }

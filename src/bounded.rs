@@ -1,0 +1,98 @@
+//! Reads that end: what a file or a program of this machine gives, up to a length.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Instant;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::Command;
+
+use crate::words;
+
+/// A whole file, when it is a file and not too long.
+pub fn file(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    // A pipe that nobody writes to would be waited for.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a file"));
+    }
+    all(File::open(path)?, limit)
+}
+
+/// Everything from a reader, when it is not too long.
+pub fn all(from: impl Read, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > limit { Err(too_long(limit)) } else { Ok(bytes) }
+}
+
+fn too_long(limit: usize) -> io::Error {
+    io::Error::other(format!("longer than {}, the most that is read", words::bytes(limit as u64)))
+}
+
+/// Why there is no output.
+#[derive(Debug)]
+pub enum NoOutput {
+    /// The program could not be run.
+    NotRun(io::Error),
+    /// It did not end in time and was killed.
+    Late,
+    /// It printed more than that on one stream and was killed.
+    Long(usize),
+}
+
+/// Runs a program with nothing on its standard input; what it prints, at most so much on each stream.
+pub async fn output(command: &mut Command, limit: usize, deadline: Instant) -> Result<Output, NoOutput> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().map_err(NoOutput::NotRun)?;
+    let (out, err) = (stream(child.stdout.take(), limit), stream(child.stderr.take(), limit));
+    let ended = async { child.wait().await.map_err(NoOutput::NotRun) };
+    match tokio::time::timeout_at(deadline.into(), async { tokio::try_join!(out, err, ended) }).await {
+        Err(_) => Err(NoOutput::Late),
+        Ok(result) => result.map(|(stdout, stderr, status)| Output { status, stdout, stderr }),
+    }
+}
+
+async fn stream(from: Option<impl AsyncRead + Unpin>, limit: usize) -> Result<Vec<u8>, NoOutput> {
+    let mut bytes = Vec::new();
+    if let Some(from) = from {
+        from.take(limit as u64 + 1).read_to_end(&mut bytes).await.map_err(NoOutput::NotRun)?;
+    }
+    if bytes.len() > limit { Err(NoOutput::Long(limit)) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_up_to_its_limit_and_a_device_not_at_all() {
+        let five = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(five.path(), "12345").unwrap();
+        assert_eq!(file(five.path(), 5).unwrap(), b"12345");
+        let why = file(five.path(), 4).unwrap_err().to_string();
+        assert_eq!(why, "longer than 4 B, the most that is read");
+        assert_eq!(file(Path::new("/dev/zero"), 4).unwrap_err().to_string(), "not a file");
+        assert_eq!(all(io::repeat(b'x'), 7).unwrap_err().to_string(), "longer than 7 B, the most that is read");
+    }
+
+    async fn sh(line: &str, limit: usize, time: Duration) -> Result<Output, NoOutput> {
+        output(Command::new("sh").args(["-c", line]), limit, Instant::now() + time).await
+    }
+
+    #[tokio::test]
+    async fn a_program_is_heard_up_to_a_length_and_a_time() {
+        let long = Duration::from_secs(120);
+        let heard = sh("echo out; echo err >&2; exit 3", 4, long).await.unwrap();
+        assert_eq!((heard.status.code(), &*heard.stdout, &*heard.stderr), (Some(3), &b"out\n"[..], &b"err\n"[..]));
+        for endless in ["while :; do echo out; done", "while :; do echo err >&2; done", "echo 12345; sleep 600"] {
+            assert!(matches!(sh(endless, 4, long).await, Err(NoOutput::Long(4))), "{endless}");
+        }
+        assert!(matches!(sh("sleep 600", 4, Duration::from_millis(20)).await, Err(NoOutput::Late)));
+        let none = output(&mut Command::new("/no/such/program"), 4, Instant::now() + long).await;
+        assert!(matches!(none, Err(NoOutput::NotRun(_))), "{none:?}");
+    }
+}
