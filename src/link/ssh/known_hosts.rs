@@ -353,7 +353,8 @@ mod tests {
         ) {
             let dir = tempfile::tempdir().expect("tempdir");
             let file = dir.path().join("kh");
-            let name = if port { lookup_name(&name, 2222) } else { name };
+            // ssh looks names up in small letters; `ssh-keygen -F` takes them as they are, which shows on hashed lines.
+            let name = lookup_name(&name, if port { 2222 } else { 22 });
             let hosts = if port { hosts.iter().map(|h| match h.strip_prefix('!') {
                 Some(h) => format!("![{h}]:2222"), None => format!("[{h}]:2222") }).collect() } else { hosts };
             std::fs::write(&file, format!("{} {KEY}\n", hosts.join(","))).expect("write");
