@@ -100,11 +100,7 @@ impl StaticPod {
             });
         }
         let survey = Survey { changes: self.changes(&place, &seen, file, &edited), ..Survey::default() };
-        Ok(Progress::Open(if edited.kept_layout {
-            survey
-        } else {
-            survey.saw("the manifest's layout could not be kept: its comments are lost until undo")
-        }))
+        Ok(Progress::Open(survey))
     }
 
     fn exchange(&self, place: &Place, file: &str, from: &str, to: &str, staged: String, port: u16) -> Swap {
