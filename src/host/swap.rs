@@ -116,8 +116,9 @@ pub fn look(place: &Place) -> Script {
 [ -d "$m" ] || fail "there is no folder $m" 3
 for f in "$m"/*; do
   [ -f "$f" ] || continue
-  grep -qE "(^|[ /\"'])$p(\"|'|,|[[:space:]]|\$)" "$f" && grep -qE "kind\"?:[[:space:]]*\"?Pod" "$f" || continue
-  grep -qE "^[[:space:]]*-[[:space:]]*[\"']?([^ ]*/)?$p[\"']?[[:space:]]*\$|\"([^\"]*/)?$p\"" "$f" || continue
+  grep -qE "kind[\"']?:[[:space:]]*[\"']?Pod" "$f" || continue
+  # An item of a list on a line of its own, with a remark or not; a word in quotes; a word in brackets without them.
+  grep -qE "^[[:space:]]*-[[:space:]]+(&[^ ]+ +)?[\"']?([^ \"'#]*/)?$p[\"']?[[:space:]]*(#.*)?\$|[\"']([^\"']*/)?$p[\"']|^[^#]*[[,][[:space:]]*([^] ,\"'#]*/)?$p[[:space:]]*[],]|^[[:space:]]*([^] ,\"'#]*/)?$p[[:space:]]*,?[[:space:]]*\$" "$f" || continue
   say file "$f"
   [ -n "${{first:-}}" ] || first=$f
 done
@@ -212,9 +213,11 @@ pub struct Swap {
     pub staged: String,
     /// Its SHA-256.
     pub to: String,
-    /// The port on which the new process has to answer on the host's loopback.
+    /// Where the new process has to answer, as the beginning of a URL: `https://127.0.0.1`.
+    pub origin: String,
+    /// The port there.
     pub port: u16,
-    /// The path it has to answer there, by HTTPS; any answer that is no fault of the server counts.
+    /// The path it has to answer there; any answer that is no fault of the server counts.
     pub health: &'static str,
     /// How long the old process may take to exit, in seconds.
     pub exit_secs: u64,
@@ -236,7 +239,7 @@ fresh() { for x in $(processes "$P"); do case " $OLD " in *" $x "*) ;; *) return
 answers() {
   fresh || return 1
   if command -v curl >/dev/null 2>&1; then
-    c=$(curl -ks -o /dev/null -w '%{http_code}' --max-time 5 "https://127.0.0.1:$PORT$HEALTH"); case $c in 2*|401|403) return 0;; *) return 1;; esac
+    c=$(curl -ks --noproxy '*' -o /dev/null -w '%{http_code}' --max-time 5 "$ORIGIN:$PORT$HEALTH"); case $c in 2*|401|403) return 0;; *) return 1;; esac
   fi
   h=$(printf '%04X' "$PORT"); grep -qE "^ *[0-9]+: [0-9A-F]+:$h [0-9A-F]+:0000 0A" /proc/net/tcp /proc/net/tcp6 2>/dev/null
 }
@@ -283,7 +286,7 @@ pub fn swap(swap: &Swap) -> Script {
     let mut body = format!("{LIB}{MEND}");
     let _ = write!(
         body,
-        r#"F={file}; B={beside}; N={staged}; P={program}; PORT={port}; HEALTH={health}; EXIT={exit}; READY={ready}
+        r#"F={file}; B={beside}; N={staged}; P={program}; ORIGIN={origin}; PORT={port}; HEALTH={health}; EXIT={exit}; READY={ready}
 sum() {{ sha256sum 2>/dev/null <"$1" | cut -d ' ' -f 1; }}
 order={from}-{to}
 mend
@@ -304,7 +307,7 @@ out|in) [ "$(sed -n 2p "$B/order" 2>/dev/null)" = "$order" ] || fail "another ex
   cat >"$B/runner" <<'BREAKGLASS_RUNNER' || fail "cannot write $B/runner; nothing was changed" 3
 {lib}{runner}BREAKGLASS_RUNNER
   rm -f "$B/state"
-  export F B N P PORT HEALTH EXIT READY
+  export F B N P ORIGIN PORT HEALTH EXIT READY
   if have setsid; then setsid sh "$B/runner" >/dev/null 2>&1 </dev/null &
   else nohup sh "$B/runner" >/dev/null 2>&1 </dev/null & fi
   i=0; while [ ! -f "$B/state" ] && [ "$i" -lt 30 ]; do sleep 1; i=$((i+1)); done
@@ -318,7 +321,7 @@ done
 say state "${{s:-none}}"
 case $s in
   ready) rm -f "$B/runner" ;;
-  reverted) fail "the new process did not answer on port $PORT within $READY s; the old manifest is back in place" 6;;
+  reverted) fail "the new process did not answer at $ORIGIN:$PORT$HEALTH within $READY s; the old manifest is back in place" 6;;
   stayed) fail "the old process did not exit within $EXIT s; the old manifest is back in place" 6;;
   *) say unknown "the exchange did not end well (state ${{s:-none}}); the old text is in $B/out.yaml or $F: look there"; return 7;;
 esac
@@ -327,6 +330,7 @@ esac
         beside = quote(&place.beside()),
         staged = quote(&swap.staged),
         program = quote(&place.program),
+        origin = quote(&swap.origin),
         port = swap.port,
         health = quote(swap.health),
         exit = swap.exit_secs,
@@ -343,6 +347,7 @@ esac
         .arg("staged", &swap.staged)
         .arg("to", &swap.to)
         .arg("program", &place.program)
+        .arg("origin", &swap.origin)
         .arg("port", swap.port.to_string())
         .arg("beside", place.beside())
         .words(format!("{} out, its process gone, the new one in, its process ready", swap.file))
@@ -404,6 +409,37 @@ mod tests {
     }
 
     #[test]
+    fn the_program_is_found_however_its_word_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = place(dir.path().to_str().unwrap());
+        std::fs::create_dir(&place.manifests).unwrap();
+        let found = |text: &str| {
+            std::fs::write(format!("{}/api.yaml", place.manifests), format!("kind: Pod\n{text}\n")).unwrap();
+            seen(&run(&look(&place)).1).unwrap().files.len() == 1
+        };
+        for text in [
+            "    - kube-apiserver # do not reorder",
+            "    - /k/kube-apiserver\r",
+            "    - '/k/kube-apiserver'",
+            "    command: [kube-apiserver, --x=1]",
+            "    command: [ /go-runner, /k/kube-apiserver ]",
+            "    command: [\n      kube-apiserver,\n      --x=1]",
+            "    args: [\"/go-runner\", \"/k/kube-apiserver\"]",
+            "    - &program kube-apiserver",
+        ] {
+            assert!(found(text), "{text}");
+        }
+        for text in [
+            "    # - kube-apiserver",
+            "    # [kube-apiserver, x]",
+            "    - kube-apiserver-x",
+            "    - --for=kube-apiserver",
+        ] {
+            assert!(!found(text), "{text}");
+        }
+    }
+
+    #[test]
     fn the_folder_comes_and_goes_with_what_an_exchange_left() {
         let dir = tempfile::tempdir().unwrap();
         let place = place(dir.path().to_str().unwrap());
@@ -439,6 +475,7 @@ mod tests {
             file: file.clone(),
             from: crate::change::sha256_hex(b"ours"),
             to: crate::change::sha256_hex(b"new"),
+            origin: "https://127.0.0.1".into(),
             port: 1,
             health: "/livez",
             exit_secs: 1,
@@ -463,6 +500,7 @@ mod tests {
             file: format!("{}/api.yaml", place.manifests),
             from: crate::change::sha256_hex(b"old"),
             to: crate::change::sha256_hex(b"new"),
+            origin: "https://127.0.0.1".into(),
             port: 1,
             health: "/livez",
             exit_secs: 1,

@@ -158,7 +158,7 @@ fn tls_name(said: Option<&Server>, address: SocketAddr) -> Option<String> {
 fn credential(flags: &Flags, process: &Process, refusals: &mut Vec<Refusal>) -> Option<Credential> {
     if let Some(token) = &flags.token {
         let mut faults = Faults::new("--token");
-        let node = Node { line: 0, column: 0, tree: Tree::String(token.clone()) };
+        let node = Node { line: 0, column: 0, bytes: 0..0, tree: Tree::String(token.clone()) };
         let found = place(process).token(None, Some(&node), &mut faults);
         refusals.extend(faults.into_vec());
         return found;
@@ -178,5 +178,5 @@ fn place(process: &Process) -> Place<'_> {
 }
 
 fn path_node(path: &Path) -> Node {
-    Node { line: 0, column: 0, tree: Tree::String(path.display().to_string()) }
+    Node { line: 0, column: 0, bytes: 0..0, tree: Tree::String(path.display().to_string()) }
 }

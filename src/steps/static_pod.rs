@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Announced, History, Look, Sends, StepError, Survey, Times};
 use crate::change::{Blob, Change, Expect, FilePut, HostCommand, Inverse, Keep, Op, Part, Target};
-use crate::host::manifest::{self, Edit, Edited};
+use crate::host::manifest::{self, Edit, Edited, Listens};
 use crate::host::swap::{self, Place, Seen, State, Swap};
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
@@ -27,9 +27,9 @@ pub(super) struct StaticPod {
     pub(super) program: &'static str,
     /// What for; names the folder of the copies.
     pub(super) tag: &'static str,
-    /// Where its process answers on loopback, by HTTPS.
+    /// The path at which its process answers.
     pub(super) health: &'static str,
-    /// Its port, unless its manifest says `--secure-port`.
+    /// Its port, unless its manifest says another.
     pub(super) port: u16,
     pub(super) patience: Patience,
 }
@@ -112,31 +112,42 @@ impl StaticPod {
                 hint: Some(format!("the text that failed is in {}/refused.yaml", place.beside())),
             });
         }
-        let survey = Survey { changes: self.changes(&place, &seen, file, &edited), ..Survey::default() };
-        Ok(Progress::Open(if edited.kept_layout {
-            survey
-        } else {
-            survey.saw("the manifest's layout could not be kept: its comments are lost until undo")
-        }))
+        let listens = |text: &str| {
+            manifest::listens(text, self.program, self.port).map_err(|why| {
+                let why = format!("{}: {file}: it cannot be told where its process will answer: {why}", look.target);
+                StepError::refused(why)
+            })
+        };
+        let (old, new) = (listens(&seen.text)?, listens(&edited.text)?);
+        let changes = self.changes(&place, &seen, file, &edited, (old, new));
+        Ok(Progress::Open(Survey { changes, ..Survey::default() }))
     }
 
-    fn exchange(&self, place: &Place, file: &str, from: &str, to: &str, staged: String, port: u16) -> Swap {
+    fn exchange(&self, place: &Place, file: &str, from: &str, to: &str, staged: String, listens: Listens) -> Swap {
         Swap {
             place: place.clone(),
             file: file.to_owned(),
             from: from.to_owned(),
             staged,
             to: to.to_owned(),
-            port,
+            origin: listens.to_string(),
+            port: listens.port,
             health: self.health,
             exit_secs: self.patience.exit,
             ready_secs: self.patience.ready,
         }
     }
 
-    fn changes(&self, place: &Place, seen: &Seen, file: &str, edited: &Edited) -> Vec<Change> {
+    /// What an edit takes; `listens` is where the old and the new process answer.
+    fn changes(
+        &self,
+        place: &Place,
+        seen: &Seen,
+        file: &str,
+        edited: &Edited,
+        listens: (Listens, Listens),
+    ) -> Vec<Change> {
         let (old, new) = (Blob::new(seen.text.as_bytes()), Blob::new(edited.text.as_bytes()));
-        let port = secure_port(&seen.text).unwrap_or(self.port);
         let because = edited.changes.join(", ");
         let mut changes = Vec::new();
         if !seen.folder {
@@ -149,8 +160,8 @@ impl StaticPod {
                 changes.push(put(key, path, blob, there.as_deref(), &because));
             }
         }
-        let forward = self.exchange(place, file, &old.sha256, &new.sha256, place.next(), port);
-        let back = self.exchange(place, file, &new.sha256, &old.sha256, place.before(), port);
+        let forward = self.exchange(place, file, &old.sha256, &new.sha256, place.next(), listens.1);
+        let back = self.exchange(place, file, &new.sha256, &old.sha256, place.before(), listens.0);
         changes.push(Change {
             key: "swap".into(),
             op: command(swap::swap(&forward)),
@@ -175,7 +186,8 @@ impl StaticPod {
         let file = format!("{}/{}.yaml", place.manifests.trim_end_matches('/'), self.program);
         let unknown = |sha256: &str| Blob { sha256: sha256.to_owned(), len: 0, bytes: None };
         let (old, new) = (unknown("<sha256 of the manifest>"), unknown("<sha256 of the edited manifest>"));
-        let exchange = self.exchange(&place, &file, &old.sha256, &new.sha256, place.next(), self.port);
+        let exchange =
+            self.exchange(&place, &file, &old.sha256, &new.sha256, place.next(), Listens::by_default(self.port));
         let once = |op: Op, why: &str| Announced {
             what: Sends::Op(Box::new(op)),
             writes: true,
@@ -199,7 +211,7 @@ impl StaticPod {
     fn not_one_file(&self, target: &Target, place: &Place, files: &[String]) -> StepError {
         let (why, hint) = if files.is_empty() {
             let why = format!("{target}: no manifest in {} starts {}", place.manifests, self.program);
-            (why, "set `manifests` of this host in the kit")
+            (why, "set `manifests` of this host in the kit; a program that a shell script starts is not found")
         } else {
             let why = format!(
                 "{target}: {} files start {}, and the kubelet may obey any of them",
@@ -267,21 +279,4 @@ fn folder_used(history: &History) -> Option<&str> {
         }
         Op::Kube(_) | Op::Local(_) | Op::Http(_) => None,
     })
-}
-
-/// The port a component listens on, when its manifest says it.
-fn secure_port(text: &str) -> Option<u16> {
-    let (_, rest) = text.split_once("--secure-port=")?;
-    rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_port_is_read_from_the_manifest() {
-        assert_eq!(secure_port("    - --secure-port=7443\n"), Some(7443));
-        assert_eq!(secure_port("- kube-apiserver"), None);
-    }
 }

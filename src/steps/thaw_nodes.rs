@@ -94,11 +94,11 @@ fn silent(list: &Value, now: jiff::Timestamp, fresh: Duration) -> Vec<String> {
 }
 
 impl Thaw {
-    fn edit(manifest: &str) -> Edit {
-        let mut list = controllers(manifest);
-        list.retain(|word| !CONTROLLERS.iter().any(|controller| word.strip_prefix('-') == Some(controller)));
+    fn edit(manifest: &str) -> Result<Edit, String> {
         // A manifest that says nothing about controllers is not made to.
-        if list == ["*"] && !manifest.contains("--controllers=") { Edit::default() } else { wanted(&list) }
+        let Some(mut list) = controllers(manifest)? else { return Ok(Edit::default()) };
+        list.retain(|word| !CONTROLLERS.iter().any(|controller| word.strip_prefix('-') == Some(controller)));
+        Ok(wanted(&list))
     }
 
     /// Every silent node; the clock is the operator's, so a wrong one shows as silence.
@@ -144,7 +144,7 @@ impl Step for Thaw {
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
         async move {
-            let survey = match controller_manager("thaw").survey(look, |manifest| Ok(Self::edit(manifest))).await? {
+            let survey = match controller_manager("thaw").survey(look, Self::edit).await? {
                 Progress::Settled { ours: true, .. } => return Ok(Survey::done().saw("the node lifecycle runs again")),
                 Progress::Settled { .. } => return Ok(Survey::done().saw("it was not frozen")),
                 Progress::Open(survey) => survey,
@@ -176,10 +176,14 @@ mod tests {
 
     #[test]
     fn only_what_was_frozen_is_thawed() {
-        let edit = Thaw::edit("- --controllers=*,tokencleaner,-node-lifecycle-controller,-taint-eviction-controller\n");
-        assert_eq!(edit.flags["controllers"].as_deref(), Some("*,tokencleaner"));
-        assert_eq!(Thaw::edit("- kube-controller-manager\n"), Edit::default());
-        assert_eq!(Thaw::edit("- --controllers=*\n").flags["controllers"].as_deref(), Some("*"));
+        let edit = |command: &str| {
+            let command = format!("[kube-controller-manager{command}]");
+            Thaw::edit(&format!("kind: Pod\nspec:\n  containers:\n  - command: {command}\n")).unwrap()
+        };
+        let frozen = edit(", \"--controllers=*,tokencleaner,-node-lifecycle-controller,-taint-eviction-controller\"");
+        assert_eq!(frozen.flags["controllers"].as_deref(), Some("*,tokencleaner"));
+        assert_eq!(edit(""), Edit::default());
+        assert_eq!(edit(", --controllers, \"*\"").flags["controllers"].as_deref(), Some("*"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
@@ -23,6 +24,8 @@ pub struct Node {
     pub line: usize,
     /// From 1.
     pub column: usize,
+    /// Where it is used: its bytes in the text, with its quotes; of an alias the alias, of a map or list its beginning.
+    pub bytes: Range<usize>,
     /// What stands there.
     pub tree: Tree,
 }
@@ -53,6 +56,8 @@ pub struct Key {
     pub line: usize,
     /// From 1.
     pub column: usize,
+    /// Its bytes in the text, with its quotes.
+    pub bytes: Range<usize>,
     /// The word.
     pub word: String,
 }
@@ -61,7 +66,7 @@ impl Node {
     /// A node with another tree, at the same place.
     #[must_use]
     pub fn with(&self, tree: Tree) -> Self {
-        Self { line: self.line, column: self.column, tree }
+        Self { line: self.line, column: self.column, bytes: self.bytes.clone(), tree }
     }
 
     /// A JSON value as a node, all of it at the same place.
@@ -76,7 +81,8 @@ impl Node {
             Value::Object(map) => Tree::Map(
                 map.iter()
                     .map(|(word, value)| {
-                        (Key { line: self.line, column: self.column, word: word.clone() }, self.of(value))
+                        let bytes = self.bytes.clone();
+                        (Key { line: self.line, column: self.column, bytes, word: word.clone() }, self.of(value))
                     })
                     .collect(),
             ),
@@ -182,6 +188,11 @@ fn number(wide: u64) -> usize {
     usize::try_from(wide).unwrap_or(0)
 }
 
+fn bytes(at: &serde_saphyr::Location) -> Range<usize> {
+    let start = number(at.span().byte_offset().unwrap_or(0));
+    start..start + number(at.span().byte_len().unwrap_or(0))
+}
+
 fn drop_repeated(node: &mut Node, faults: &mut Faults) {
     match &mut node.tree {
         Tree::List(items) => items.iter_mut().for_each(|item| drop_repeated(item, faults)),
@@ -205,7 +216,12 @@ impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Tree>::deserialize(deserializer)?;
         // `defined` is where an alias's anchor stands: that is where it has to be mended.
-        Ok(Self { line: number(spanned.defined.line()), column: number(spanned.defined.column()), tree: spanned.value })
+        Ok(Self {
+            line: number(spanned.defined.line()),
+            column: number(spanned.defined.column()),
+            bytes: bytes(&spanned.referenced),
+            tree: spanned.value,
+        })
     }
 }
 
@@ -267,8 +283,12 @@ impl<'de> Visitor<'de> for TreeVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Tree, A::Error> {
         let mut map = Vec::new();
         while let Some((key, node)) = entries.next_entry::<Spanned<String>, Node>()? {
-            let key =
-                Key { line: number(key.referenced.line()), column: number(key.referenced.column()), word: key.value };
+            let key = Key {
+                line: number(key.referenced.line()),
+                column: number(key.referenced.column()),
+                bytes: bytes(&key.referenced),
+                word: key.value,
+            };
             map.push((key, node));
         }
         Ok(Tree::Map(map))
