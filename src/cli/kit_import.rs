@@ -97,9 +97,7 @@ impl Import {
                 Ok(named) => {
                     notes.extend(named.notes);
                     let mut host = Host { roles: word.roles.clone(), ..named.host };
-                    notes.extend(names::copy_host_keys(&mut host).into_iter().map(|name| {
-                        format!("{name}: its host key is not known; compare it once with `ssh {name} true`, then import again")
-                    }));
+                    notes.extend(names::copy_host_keys(&mut host));
                     hosts.push(host);
                 }
                 Err(refusal) => refusals.push(refusal),

@@ -175,6 +175,7 @@ pub(super) fn failure(endpoint: &Endpoint, started: Instant, attempts: u32, faul
     SshError {
         target: endpoint.label(),
         login: endpoint.login(),
+        through: endpoint.through(),
         after: started.elapsed(),
         attempts,
         fault: Box::new(fault),

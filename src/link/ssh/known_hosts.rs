@@ -44,7 +44,9 @@ impl Line {
         format!("{}:{}", self.source, self.number)
     }
 
-    fn of(&self, name: &str) -> String {
+    /// As a line of a known_hosts file that speaks of `name` alone: what a file holds in hashes and patterns, made fit to be
+    /// kept elsewhere.
+    pub(super) fn of(&self, name: &str) -> String {
         let marker = match self.marker {
             Marker::Plain => "",
             Marker::CertAuthority => "@cert-authority ",
@@ -80,6 +82,7 @@ impl Line {
 pub struct KnownHosts {
     lines: Vec<Line>,
     sources: Vec<String>,
+    files: Vec<PathBuf>,
     damaged: Vec<String>,
 }
 
@@ -90,6 +93,7 @@ impl KnownHosts {
         let mut all = Self::default();
         for path in paths {
             let shown = path.display().to_string();
+            all.files.push(path.clone());
             match std::fs::read(path) {
                 Ok(bytes) => all.add(&shown, &String::from_utf8_lossy(&bytes)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => all.sources.push(shown),
@@ -155,22 +159,15 @@ impl KnownHosts {
         &self.sources
     }
 
+    /// Those of [`KnownHosts::sources`] that are known_hosts files, whether they are there or not.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     /// Lines that speak of `name` (a plain name or `[name]:port`).
     pub(super) fn matching<'a>(&'a self, name: &str) -> Vec<&'a Line> {
         let name = name.to_ascii_lowercase();
         self.lines.iter().filter(|line| line.fits(&name)).collect()
-    }
-
-    /// Every line that speaks of `name`, as a line of a known_hosts file that speaks of `name` alone: what a file holds in
-    /// hashes and patterns, made fit to be kept elsewhere.
-    pub fn lines_of(&self, name: &str) -> Vec<String> {
-        self.matching(name).into_iter().map(|line| line.of(name)).collect()
-    }
-
-    /// Those of [`KnownHosts::lines_of`] that revoke a key.
-    pub fn revoked_of(&self, name: &str) -> Vec<String> {
-        let revoked = self.matching(name).into_iter().filter(|line| line.marker == Marker::Revoked);
-        revoked.map(|line| line.of(name)).collect()
     }
 
     /// Whether any line, plain or marked, speaks of `name` (a plain name or `[name]:port`).
@@ -277,12 +274,12 @@ mod tests {
     fn lines_are_kept_for_one_name_with_what_they_mean() {
         let mut all = known("cp?,!cp9");
         all.add("u", &format!("@cert-authority *.example,cp* {KEY}\n@revoked * {KEY}"));
-        let kept = all.lines_of("cp1");
+        let lines_of = |all: &KnownHosts| -> Vec<_> { all.matching("cp1").into_iter().map(|l| l.of("cp1")).collect() };
+        let kept = lines_of(&all);
         assert_eq!(kept, [format!("cp1 {KEY}"), format!("@cert-authority cp1 {KEY}"), format!("@revoked cp1 {KEY}")]);
-        assert_eq!(all.revoked_of("cp9"), [format!("@revoked cp9 {KEY}")]);
         let mut again = KnownHosts::default();
         again.add("kit", &kept.join("\n"));
-        assert_eq!(again.lines_of("cp1"), kept);
+        assert_eq!(lines_of(&again), kept);
         assert!(!again.mentions("cp2"));
     }
 
