@@ -14,11 +14,12 @@
 //! - `host`: what is said to hosts, as pure text
 //! - `kit`: clusters, hosts, credentials
 //! - `sandbox`: the embedded practice cluster
-//! - `change`, `duration`, `event`, `error`, `process`, `refusal`, `saved`, `words`, `yaml`: small shared values,
+//! - `change`, `descriptors`, `duration`, `event`, `error`, `process`, `refusal`, `saved`, `words`, `yaml`: small shared values,
 //!   for everybody
 
 pub mod change;
 pub mod cli;
+pub mod descriptors;
 pub mod duration;
 pub mod engine;
 pub mod error;

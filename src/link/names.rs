@@ -81,7 +81,7 @@ pub async fn host(resolver: &Resolver, name: &str, overrides: &Overrides, deadli
 /// the kit needs none of these files. Returns a sentence with the next command for each of whom they say nothing; these keep
 /// the files.
 pub fn copy_host_keys(host: &mut Host) -> Vec<String> {
-    let endpoint = hosts::endpoint(host);
+    let endpoint = hosts::endpoint(host, &hosts::Library::default());
     let ways = (0..endpoint.jumps.len())
         .map(|at| Endpoint { jumps: endpoint.jumps[..at].to_vec(), ..endpoint.jumps[at].clone() });
     let ways: Vec<Endpoint> = ways.chain([endpoint.clone()]).collect();
@@ -214,7 +214,7 @@ mod tests {
             let mut host = super::host(&resolver, cp1, &overrides, deadline).await.unwrap().host;
             assert_eq!(host.ssh.host_key_alias.as_deref(), *alias, "{lines}");
             // The way as it is dialled finds what the kit is given.
-            let way = hosts::endpoint(&host);
+            let way = hosts::endpoint(&host, &hosts::Library::default());
             assert_eq!(way.host_keys.found_under(&way.address, way.port).is_some(), !kept.is_empty(), "{lines}");
             assert_eq!(copy_host_keys(&mut host).is_empty(), !kept.is_empty(), "{lines}");
             let wanted: Vec<_> = kept.iter().map(|name| format!("{name} {KEY}")).collect();

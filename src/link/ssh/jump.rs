@@ -108,19 +108,19 @@ pub(super) fn at_end_of(way: &[Endpoint]) -> Option<Arc<Jump>> {
     Some(jump)
 }
 
-/// [`Session::connect`], boxed: a jump host may be behind another one.
+/// [`Session::on_the_way`], boxed: a jump host may be behind another one.
 fn connect(
     endpoint: &Endpoint,
     deadline: Instant,
 ) -> Pin<Box<dyn Future<Output = Result<Session, SshError>> + Send + '_>> {
-    Box::pin(Session::connect(endpoint, deadline))
+    Box::pin(Session::on_the_way(endpoint, deadline))
 }
 
-/// Everything that makes two endpoints the same log-in. A jump that is alive keeps its known hosts alive, so their
-/// address can't have been given to others.
+/// Everything that makes two endpoints the same log-in. What vouches for the key counts by what it says, not by where it was
+/// read: each host of a kit has its own copy.
 fn identity_of(hop: &Endpoint) -> String {
     let Endpoint { address, port, user, identities, identities_only, certificates, agent, host_keys, .. } = hop;
-    let known = Arc::as_ptr(&host_keys.known);
+    let known = host_keys.known.digest();
     let name = (lookup_name(address, *port), user, &host_keys.alias, &host_keys.host, known);
     format!("{name:?} {identities:?} {identities_only} {certificates:?} {agent:?}")
 }

@@ -4,7 +4,7 @@
 //! so a key that the operator has revoked would pass. The rules here are those of `sshd(8)`, SSH_KNOWN_HOSTS FILE FORMAT.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -84,6 +84,7 @@ pub struct KnownHosts {
     sources: Vec<String>,
     files: Vec<PathBuf>,
     damaged: Vec<String>,
+    digest: OnceLock<String>,
 }
 
 impl KnownHosts {
@@ -108,6 +109,7 @@ impl KnownHosts {
 
     /// Adds lines that come from elsewhere, for instance the kit. `source` is shown as `source:line` in messages.
     pub fn add(&mut self, source: &str, text: &str) {
+        self.digest = OnceLock::new();
         self.sources.push(source.to_owned());
         let source: Arc<str> = source.into();
         for (index, raw) in text.lines().enumerate() {
@@ -133,6 +135,7 @@ impl KnownHosts {
         if bytes.starts_with(b"SSHKRL\n") {
             return Err(format!("RevokedHostKeys {shown} is a binary revocation list; write its keys as text lines"));
         }
+        self.digest = OnceLock::new();
         let before = self.damaged.len();
         for (index, key) in String::from_utf8_lossy(&bytes).lines().enumerate() {
             let key = key.trim();
@@ -147,6 +150,17 @@ impl KnownHosts {
             Some(why) => Err(format!("RevokedHostKeys {why}")),
             None => Ok(()),
         }
+    }
+
+    /// The same for all whose lines say the same, wherever they were read.
+    pub(super) fn digest(&self) -> &str {
+        self.digest.get_or_init(|| {
+            let mut sum = ring::digest::Context::new(&ring::digest::SHA256);
+            for Line { marker, hosts, key_type, key, .. } in &self.lines {
+                sum.update(format!("{marker:?} {hosts:?} {key_type} {}\n", BASE64.encode(key)).as_bytes());
+            }
+            BASE64.encode(sum.finish())
+        })
     }
 
     /// Lines and files that could not be used, one sentence each. ssh skips them silently; so do we, but we can say so.

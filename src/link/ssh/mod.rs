@@ -29,6 +29,7 @@ mod jump;
 mod known_hosts;
 mod lesson;
 mod login;
+mod places;
 mod tunnel;
 mod worker;
 
@@ -36,6 +37,7 @@ pub use connect::Session;
 pub use error::{Fault, KeyFileFault, KeyFileProblem, Reach, SshError, Stage};
 pub use host_key::{HostKeyFault, HostKeyProblem, HostKeys};
 pub use known_hosts::{KnownHosts, lookup_name};
+pub use places::{Kept, Lent};
 
 /// How to get into one host.
 #[derive(Debug, Clone)]

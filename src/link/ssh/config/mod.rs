@@ -11,8 +11,6 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use tokio::process::Command;
-
 use self::words::Words;
 use super::{Endpoint, HostKeys, KnownHosts};
 use crate::link::shell::line;
@@ -255,7 +253,7 @@ impl Resolver {
             argv.extend(value.into_iter().flat_map(|v| ["-o".to_owned(), format!("{option}={v}")]));
         }
         argv.extend(["--".into(), alias.to_owned()]);
-        let mut command = Command::new(client);
+        let mut command = crate::descriptors::command(client);
         command.args(&argv).stdin(Stdio::null()).kill_on_drop(true);
         let output = match tokio::time::timeout_at(deadline.into(), command.output()).await {
             Err(_) => return Err(self.error(alias, "ssh -G did not answer in time; a `Match exec` may hang".into())),
