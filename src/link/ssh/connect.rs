@@ -161,9 +161,9 @@ impl Session {
         &self.handle.endpoint
     }
 
-    /// Whether it carries anything on to elsewhere.
-    pub(super) fn has_tunnels(&self) -> bool {
-        self.handle.tunnels.load(Ordering::SeqCst) > 0
+    /// How many tunnels it carries.
+    pub(super) fn tunnels(&self) -> usize {
+        self.handle.tunnels.load(Ordering::SeqCst)
     }
 
     /// Whether the connection has ended; a session that is not closed may still turn out to be dead when used.

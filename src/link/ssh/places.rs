@@ -143,7 +143,7 @@ impl Slot {
 impl State {
     /// A session that carries a tunnel is in use, whoever opened it.
     fn idle_since(&self) -> Option<Instant> {
-        self.session.as_ref().filter(|session| self.users == 0 && !session.has_tunnels())?;
+        self.session.as_ref().filter(|session| self.users == 0 && session.tunnels() == 0)?;
         self.used
     }
 }
