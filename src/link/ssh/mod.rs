@@ -23,6 +23,8 @@ pub mod config;
 mod connect;
 mod error;
 mod exec;
+#[cfg(test)]
+mod fuzz;
 mod host_key;
 mod identity;
 mod jump;

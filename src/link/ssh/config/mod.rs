@@ -15,6 +15,8 @@ use self::words::Words;
 use super::{Endpoint, HostKeys, KnownHosts};
 use crate::link::shell::line;
 
+#[cfg(test)]
+mod fuzz;
 mod proxy;
 mod words;
 
