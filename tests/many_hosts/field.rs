@@ -1,11 +1,8 @@
-//! Hundreds of hosts and dozens of clusters, all of them names for the hosts of the embedded practice cluster: what they cost
-//! in descriptors and in log-ins. The SSH servers are real, in a process of their own.
-
-#![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
+//! A practice cluster in a process of its own whose hosts have hundreds of names, for tests and the benchmark.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -13,7 +10,7 @@ use tempfile::TempDir;
 const BIN: &str = env!("CARGO_BIN_EXE_breakglass");
 
 /// A practice cluster in a process of its own, and a home to work on it from.
-struct Field {
+pub(crate) struct Field {
     home: TempDir,
     practice: Child,
     /// The practice cluster's own file.
@@ -21,7 +18,7 @@ struct Field {
 }
 
 impl Field {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let home = TempDir::new().unwrap();
         let mut practice = command(home.path(), "unlimited", &["sandbox", "--for", "5m", "--peace"]);
         practice.stdout(Stdio::piped());
@@ -39,7 +36,7 @@ impl Field {
 
     /// A kit of so many clusters with so many hosts each. Behind a bastion, that is the practice cluster's first host, and every
     /// host has a copy of all that leads to it.
-    fn kit(&self, clusters: usize, hosts: usize, bastion: bool) {
+    pub(crate) fn kit(&self, clusters: usize, hosts: usize, bastion: bool) {
         let folder = self.path("kit");
         std::fs::create_dir_all(&folder).unwrap();
         let own = self.cluster["spec"]["hosts"].as_array().unwrap();
@@ -69,12 +66,12 @@ impl Field {
         }
     }
 
-    /// The program, with so many descriptors at most.
-    fn run(&self, descriptors: &str, args: &[&str]) -> Output {
-        command(self.home.path(), descriptors, args).output().unwrap()
+    /// The program, with so many descriptors at most (`SOFT:HARD`, or one number for both), or `unlimited`.
+    pub(crate) fn command(&self, descriptors: &str, args: &[&str]) -> Command {
+        command(self.home.path(), descriptors, args)
     }
 
-    fn bastion_port(&self) -> u16 {
+    pub(crate) fn bastion_port(&self) -> u16 {
         self.cluster["spec"]["hosts"][0]["ssh"]["port"].as_u64().unwrap().try_into().unwrap()
     }
 }
@@ -93,52 +90,15 @@ fn restrict(path: &Path) {
 
 fn command(home: &Path, descriptors: &str, args: &[&str]) -> Command {
     let mut command = Command::new("sh");
-    command.args(["-c", "[ $0 = unlimited ] || ulimit -n $0; exec \"$@\"", descriptors, BIN]).args(args).env_clear();
+    let limit = "case $0 in unlimited) ;; *) ulimit -S -n ${0%:*} && ulimit -H -n ${0#*:} ;; esac && exec \"$@\"";
+    command.args(["-c", limit, descriptors, BIN]).args(args).env_clear();
     command.env("HOME", home).env("USER", "sre").env("PATH", "/usr/bin:/bin").env("BREAKGLASS_KIT", home.join("kit"));
     command.env("BREAKGLASS_STATE", home.join("state")).current_dir(home).stdin(Stdio::null());
     command
 }
 
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-#[test]
-fn more_hosts_than_descriptors_are_all_asked() {
-    let field = Field::new();
-    field.kit(1, 120, false);
-    let said = field.run("96", &["gate", "status", "--cluster", "all"]);
-    let said = text(&said);
-    assert!(said.contains("h[1-120]") && said.contains("open: no gate"), "{said}");
-}
-
-#[test]
-fn the_places_of_clusters_that_are_done_go_to_the_next() {
-    let field = Field::new();
-    field.kit(12, 12, false);
-    let run = field.run("96", &["probe", "--cluster", "all", "--require", "answers", "--yes", "--fanout", "4"]);
-    assert_eq!(run.status.code(), Some(0), "{}", text(&run));
-}
-
-#[test]
-fn hosts_of_a_kit_behind_one_bastion_share_a_few_logins() {
-    let field = Field::new();
-    field.kit(3, 30, true);
-    let port = field.bastion_port();
-    let mut watch =
-        command(field.home.path(), "unlimited", &["gate", "watch", "--cluster", "all", "--for", "1m", "-o", "json"]);
-    let mut watch = watch.stdout(Stdio::piped()).spawn().unwrap();
-    // The second look has gone through sessions that all hosts have by now.
-    let first = BufReader::new(watch.stdout.take().unwrap()).lines().map_while(Result::ok).next().unwrap();
-    let logins = connections_of(watch.id(), port);
-    watch.kill().unwrap();
-    watch.wait().unwrap();
-    assert!(first.contains("open: no gate") && !first.contains("cannot be asked"), "{first}");
-    assert!((1..=8).contains(&logins), "{logins} log-ins to the bastion for 90 hosts");
-}
-
 /// Connections that a process has to a port of this machine.
-fn connections_of(process: u32, port: u16) -> usize {
+pub(crate) fn connections_of(process: u32, port: u16) -> usize {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let port = format!(":{port:04X}");
     let inodes: Vec<&str> = table
