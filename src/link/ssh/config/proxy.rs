@@ -68,11 +68,13 @@ pub(super) fn as_jump(command: &str) -> Option<String> {
     }
     // What is written with the host goes before what the options say, as with ssh.
     let (said_user, name, said_port) = parse_hop(host?)?;
-    if name.contains('%') {
+    let user = said_user.as_deref().or(user);
+    let plain = |text: &str, more: &str| text.chars().all(|c| c.is_alphanumeric() || more.contains(c));
+    if !plain(&name, "-._:") || !user.is_none_or(|user| !user.is_empty() && plain(user, "-._+@")) {
         return None;
     }
     let name = if name.contains(':') { format!("[{name}]") } else { name };
-    let user = said_user.or(user.map(str::to_owned)).map(|user| user + "@").unwrap_or_default();
+    let user = user.map(|user| format!("{user}@")).unwrap_or_default();
     let port = said_port.or(port).map(|port| format!(":{port}")).unwrap_or_default();
     Some(format!("{user}{name}{port}"))
 }
@@ -154,6 +156,8 @@ mod tests {
             ("ssh -W %h:%p bastion; id", None),
             ("ssh -W %h:%p $(pick)", None),
             ("ssh -W %h:%p 'bastion", None),
+            ("ssh -W %h:%p ' ; '", None),
+            ("ssh -W %h:%p -l ' ' bastion", None),
             ("sh -c 'ssh -W %h:%p bastion'", None),
             ("aws ssm start-session --target %h", None),
             ("ssh -W %h:%p", None),
