@@ -36,7 +36,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -l client-key -d 'Th
 complete -c breakglass -n "__fish_breakglass_needs_command" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_needs_command" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_needs_command" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_needs_command" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_needs_command" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_needs_command" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_needs_command" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_needs_command" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -88,7 +88,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l client-key
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -118,7 +118,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l client-k
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -148,7 +148,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l client-ke
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -176,7 +176,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l client-
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -204,7 +204,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l client-ke
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -233,7 +233,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l client-ke
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -261,7 +261,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l client-ke
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -289,7 +289,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not _
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -318,7 +318,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -346,7 +346,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fi
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -394,7 +394,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -440,7 +440,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -474,7 +474,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -505,7 +505,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -537,7 +537,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -566,7 +566,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l client-
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -598,7 +598,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l client-ke
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -630,7 +630,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l clien
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -664,7 +664,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l client-
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -698,7 +698,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l client-k
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -732,7 +732,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -762,7 +762,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -794,7 +794,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_se
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -823,7 +823,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_se
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -851,7 +851,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_se
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -879,7 +879,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not _
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -911,7 +911,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -939,7 +939,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -967,7 +967,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -995,7 +995,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -1024,7 +1024,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l client
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -1053,7 +1053,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l client-k
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -1081,7 +1081,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l cl
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r

@@ -67,6 +67,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::descriptors;
 
     #[test]
     fn a_file_is_read_up_to_its_limit_and_a_device_not_at_all() {
@@ -80,7 +81,7 @@ mod tests {
     }
 
     async fn sh(line: &str, limit: usize, time: Duration) -> Result<Output, NoOutput> {
-        output(Command::new("sh").args(["-c", line]), limit, Instant::now() + time).await
+        output(descriptors::command("sh").args(["-c", line]), limit, Instant::now() + time).await
     }
 
     #[tokio::test]
@@ -92,7 +93,7 @@ mod tests {
             assert!(matches!(sh(endless, 4, long).await, Err(NoOutput::Long(4))), "{endless}");
         }
         assert!(matches!(sh("sleep 600", 4, Duration::from_millis(20)).await, Err(NoOutput::Late)));
-        let none = output(&mut Command::new("/no/such/program"), 4, Instant::now() + long).await;
+        let none = output(&mut descriptors::command("/no/such/program"), 4, Instant::now() + long).await;
         assert!(matches!(none, Err(NoOutput::NotRun(_))), "{none:?}");
     }
 }

@@ -14,12 +14,13 @@
 //! - `host`: what is said to hosts, as pure text
 //! - `kit`: clusters, hosts, credentials
 //! - `sandbox`: the embedded practice cluster
-//! - `bounded`, `change`, `duration`, `event`, `error`, `process`, `refusal`, `saved`, `words`, `yaml`: small shared values,
-//!   for everybody
+//! - `bounded`, `change`, `descriptors`, `duration`, `event`, `error`, `process`, `refusal`, `saved`, `words`, `yaml`: small
+//!   shared values, for everybody
 
 pub mod bounded;
 pub mod change;
 pub mod cli;
+pub mod descriptors;
 pub mod duration;
 pub mod engine;
 pub mod error;

@@ -10,7 +10,7 @@ use super::{App, failure, inputs};
 use crate::change::sha256_hex;
 use crate::error::{Class, Failure};
 use crate::journal::{Header, Identity};
-use crate::kit::{self, Cluster};
+use crate::kit::{self, Cluster, Host};
 use crate::link::names;
 use crate::link::ssh::config::Overrides;
 use crate::runbook::On;
@@ -145,17 +145,63 @@ async fn without_kit(app: &App<'_>) -> Result<Chosen, Failure> {
     let connection = &app.flags.connection;
     let via = match &connection.via {
         None => None,
-        Some(name) => {
-            let resolver = names::resolver(app.process);
-            let named = names::host(&resolver, name, &Overrides::default(), deadline).await;
-            let named = named.map_err(|refusal| refused(vec![refusal]))?;
-            named.notes.iter().for_each(|note| app.screen.err(note));
-            Some(named.host)
-        }
+        Some(word) => match host_of_kit(app, word)? {
+            Some(host) => Some(host),
+            None => {
+                let resolver = names::resolver(app.process);
+                let named = names::host(&resolver, word, &Overrides::default(), deadline).await;
+                let named = named.map_err(|refusal| refused(vec![refusal]))?;
+                named.notes.iter().for_each(|note| app.screen.err(note));
+                Some(named.host)
+            }
+        },
     };
     let found = kit::adhoc::cluster(&connection.flags(via), app.process, deadline).await.map_err(refused)?;
     found.notes.iter().for_each(|note| app.screen.err(note));
     Ok(Chosen { source: found.cluster.source.clone(), clusters: vec![found.cluster], _sandbox: None })
+}
+
+/// The host of the kit that `--via` means, as HOST or CLUSTER/HOST. In an incident the kit goes first: it needs no name service.
+fn host_of_kit(app: &App, word: &str) -> Result<Option<Host>, Failure> {
+    let folder = kit_dir(app);
+    let known = kit::load::names(&folder).map_err(|refusal| failure::refused("the kit", vec![refusal]))?;
+    let (cluster, name) = word.split_once('/').map_or((None, word), |(cluster, name)| (Some(cluster), name));
+    let mut found: Vec<(String, Host)> = Vec::new();
+    for cluster in known.iter().filter(|known| cluster.is_none_or(|cluster| cluster == **known)) {
+        match kit::load::file(&folder.join(format!("{cluster}.yaml")), app.process) {
+            Ok(loaded) => found.extend(loaded.host(name).map(|host| (cluster.clone(), host.clone()))),
+            // One damaged file must not hold up a way that goes by another, or by no kit at all.
+            Err(refusals) => {
+                let why = refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                app.screen.err(&format!("note: not looked into for {word}: {why}"));
+            }
+        }
+    }
+    found.dedup_by(|(_, one), (_, other)| one == other);
+    match found.as_slice() {
+        [] if cluster.is_some() => {
+            let what = format!("--via {word}: the kit {} has no such host", folder.display());
+            Err(inputs::refuse(
+                what,
+                format!(
+                    "--via HOST without a cluster is looked for in ssh_config, too; the kit has {}",
+                    crate::words::fold(&known)
+                ),
+            ))
+        }
+        [] => Ok(None),
+        [(cluster, host)] => {
+            app.screen.err(&format!("note: {word} is host {} of cluster {cluster} of the kit", host.name));
+            Ok(Some(host.clone()))
+        }
+        several => {
+            let names: Vec<String> = several.iter().map(|(cluster, host)| format!("{cluster}/{}", host.name)).collect();
+            Err(inputs::refuse(
+                format!("--via {word}: several clusters of the kit have a host of that name"),
+                format!("--via {}", names.join(", or --via ")),
+            ))
+        }
+    }
 }
 
 /// Clusters of the kit.

@@ -95,7 +95,8 @@ pub(super) struct Connection {
     #[arg(value_parser = timeout, hide_short_help = true)]
     pub(super) request_timeout: Option<Duration>,
 
-    /// Reach the API server through SSH to this host, on the host's loopback; a name of `ssh_config` or of the kit.
+    /// Reach the API server through SSH to this host, on the host's loopback: HOST or CLUSTER/HOST of the kit, or a name of
+    /// `ssh_config` that the kit does not have.
     #[arg(long, global = true, env = "BREAKGLASS_VIA", hide_env_values = true, value_name = "HOST")]
     #[arg(hide_short_help = true)]
     pub(super) via: Option<String>,

@@ -110,9 +110,7 @@ impl Import {
                     if let Some(folder) = &word.manifests {
                         host.manifests.clone_from(folder);
                     }
-                    notes.extend(names::copy_host_keys(&mut host).into_iter().map(|name| {
-                        format!("{name}: its host key is not known; compare it once with `ssh {name} true`, then import again")
-                    }));
+                    notes.extend(names::copy_host_keys(&mut host));
                     hosts.push(host);
                 }
                 Err(refusal) => refusals.push(refusal),

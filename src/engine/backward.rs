@@ -52,7 +52,15 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
         return finish(engine, report, began);
     }
     let limits = Limits { at_once: CLUSTERS_AT_ONCE, canary: false, batch: 0, max_failures: usize::MAX };
-    let work = |index: usize| backward(engine, &header.clusters[index], consent).boxed();
+    let work = |index: usize| {
+        let cluster = &header.clusters[index];
+        async move {
+            let end = backward(engine, cluster, consent).await;
+            engine.world.rest(cluster);
+            end
+        }
+        .boxed()
+    };
     let results = fan_out(header.clusters.len(), limits, work, |_| false).await;
     let ends = results
         .into_iter()

@@ -74,7 +74,15 @@ pub async fn forward(engine: Engine<'_>, plan: &Plan, fleet: Fleet, consent: &Co
     let lanes = fan_out(
         plan.clusters.len(),
         limits,
-        |index| lane(engine, plan, &plan.clusters[index].name, consent).boxed(),
+        |index| {
+            let cluster = &plan.clusters[index].name;
+            async move {
+                let end = lane(engine, plan, cluster, consent).await;
+                engine.world.rest(cluster);
+                end
+            }
+            .boxed()
+        },
         |end: &Result<LaneEnd, JournalLost>| !matches!(end, Ok(None)),
     );
     let lanes = tokio::select! {

@@ -34,7 +34,7 @@ pub(super) async fn run(
     }
     let info = json!({ "apiVersion": version, "kind": "ExecCredential", "spec": spec });
     let args = plugin.get("args").map(Node::items).unwrap_or_default().iter().filter_map(Node::text);
-    let mut command = tokio::process::Command::new(&program);
+    let mut command = crate::descriptors::command(&program);
     command.args(args).env_clear().envs(&place.process.env).env("KUBERNETES_EXEC_INFO", info.to_string());
     for entry in plugin.get("env").map(Node::items).unwrap_or_default() {
         if let (Some(name), Some(value)) =

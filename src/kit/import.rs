@@ -136,7 +136,7 @@ pub fn with_hosts(mut cluster: Cluster, hosts: Vec<Host>, ports: &BTreeMap<Strin
 /// # Errors
 /// Everything that would be refused when it is loaded; names that cannot stand in a kit.
 pub fn text(name: &str, cluster: &Cluster, process: &Process) -> Result<String, Vec<Refusal>> {
-    let file = file(name, cluster);
+    let file = file(name, cluster, process.var("SSH_AUTH_SOCK").map(Path::new));
     let at = || Location { file: "command line".into(), ..Location::default() };
     let text = serde_saphyr::to_string(&file)
         .map_err(|error| vec![Refusal { at: at(), what: error.to_string(), hint: None }])?;
@@ -174,7 +174,7 @@ pub fn write(folder: &Path, name: &str, text: &str, replace: bool) -> Result<Pat
     Ok(path)
 }
 
-fn file(name: &str, cluster: &Cluster) -> ClusterFile {
+fn file(name: &str, cluster: &Cluster, usual_agent: Option<&Path>) -> ClusterFile {
     let hosts = &cluster.hosts;
     let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
     let user = match &cluster.credential {
@@ -196,7 +196,7 @@ fn file(name: &str, cluster: &Cluster) -> ClusterFile {
     for jump in hosts.iter().flat_map(|host| &host.ssh.jumps) {
         if !jumps.iter().any(|known| known.name == jump.name) {
             let (name, address) = (jump.name.clone(), jump.address.to_string());
-            jumps.push(JumpFile { name, address, ssh: SshFile { jumps: None, ..ssh(&jump.ssh) } });
+            jumps.push(JumpFile { name, address, ssh: SshFile { jumps: None, ..ssh(&jump.ssh, usual_agent) } });
         }
     }
     ClusterFile {
@@ -223,14 +223,14 @@ fn file(name: &str, cluster: &Cluster) -> ClusterFile {
                     address: host.address.to_string(),
                     roles: Some(host.roles.clone()),
                     manifests: (host.manifests != MANIFESTS).then(|| host.manifests.clone()),
-                    ssh: ssh(&host.ssh),
+                    ssh: ssh(&host.ssh, usual_agent),
                 })
                 .collect(),
         },
     }
 }
 
-fn ssh(access: &SshAccess) -> SshFile {
+fn ssh(access: &SshAccess, usual_agent: Option<&Path>) -> SshFile {
     let paths = |paths: &[PathBuf]| -> Option<Vec<String>> {
         (!paths.is_empty()).then(|| paths.iter().map(|path| path.display().to_string()).collect())
     };
@@ -242,7 +242,9 @@ fn ssh(access: &SshAccess) -> SshFile {
         identities: paths(&there),
         identities_only: Some(access.identities_only),
         certificates: paths(&access.certificates),
-        agent: None,
+        // The usual one has another socket after every login.
+        agent: (access.agent.as_deref() != usual_agent)
+            .then(|| access.agent.as_ref().map_or_else(|| "none".into(), |socket| socket.display().to_string())),
         host_keys: (!access.host_keys.is_empty()).then(|| access.host_keys.clone()),
         known_hosts: paths(&access.known_hosts),
         host_key_alias: access.host_key_alias.clone(),
@@ -304,7 +306,8 @@ mod tests {
     #[test]
     fn what_is_imported_is_loaded_again_as_it_was() {
         let dir = tempfile::TempDir::new().unwrap();
-        let process = process(dir.path());
+        let mut process = process(dir.path());
+        process.env.insert("SSH_AUTH_SOCK".into(), "/run/usual".into());
         let (cert, key) = pair("me", 2020, 2030);
         let access = |jumps: Vec<Jump>| SshAccess {
             port: 2222,
@@ -312,7 +315,8 @@ mod tests {
             identities: vec![dir.path().join("not-there")],
             identities_only: false,
             certificates: Vec::new(),
-            agent: None,
+            // A bastion's own agent, and none for the host: the usual one is neither.
+            agent: jumps.is_empty().then(|| "/run/ops/agent".into()),
             host_keys: Vec::new(),
             known_hosts: vec![dir.path().join("known_hosts")],
             host_key_alias: Some("cp1".into()),

@@ -1,17 +1,17 @@
 //! SSH to the hosts of a run: one kept session for each, opened when first needed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use tokio::sync::Mutex as AsyncMutex;
 
 use super::dial::{Dial, Stream};
 use super::fault::{Fault, FaultKind, Stage};
 use super::meter::{Meter, Reading};
-use super::ssh::{self, Endpoint, Exit, HostKeys, KnownHosts, Output, Session, SshError};
+use super::ssh::{self, Endpoint, Exit, HostKeys, Kept, KnownHosts, Output, SshError};
 use crate::host::Script;
 use crate::host::script::said;
 use crate::kit::{Cluster, Host, SshAccess};
@@ -25,14 +25,33 @@ const TUNNEL: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Hosts {
     cluster: Arc<Cluster>,
-    /// The outer lock is held for a look only, a line's own lock while its session is being opened.
+    library: Arc<Library>,
     lines: Mutex<BTreeMap<String, Arc<Line>>>,
+}
+
+/// Every known_hosts file of a run, read once for all hosts of all clusters.
+#[derive(Debug, Default)]
+pub struct Library(Mutex<HashMap<Vec<PathBuf>, Arc<KnownHosts>>>);
+
+impl Library {
+    fn known(&self, name: &str, access: &SshAccess) -> Arc<KnownHosts> {
+        let mut read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = read
+            .entry(access.known_hosts.clone())
+            .or_insert_with(|| Arc::new(KnownHosts::from_files(&access.known_hosts)));
+        if access.host_keys.is_empty() {
+            return Arc::clone(files);
+        }
+        let mut known = KnownHosts::clone(files);
+        known.add(&format!("the kit, host {name}"), &access.host_keys.join("\n"));
+        Arc::new(known)
+    }
 }
 
 #[derive(Debug)]
 struct Line {
     endpoint: Endpoint,
-    session: AsyncMutex<Option<Session>>,
+    session: Kept,
     meter: Meter,
 }
 
@@ -56,8 +75,8 @@ pub struct Ran {
 
 impl Hosts {
     /// The hosts of a cluster.
-    pub fn new(cluster: Arc<Cluster>) -> Self {
-        Self { cluster, lines: Mutex::default() }
+    pub fn new(cluster: Arc<Cluster>, library: Arc<Library>) -> Self {
+        Self { cluster, library, lines: Mutex::default() }
     }
 
     /// Runs a script. A dead kept session is replaced once, when nothing of the script had been sent, or when
@@ -100,37 +119,31 @@ impl Hosts {
         lines.iter().map(|(name, line)| (name.clone(), line.meter.read())).collect()
     }
 
+    /// Ends the kept sessions that are not in use; what is needed later is opened again.
+    pub fn rest(&self) {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.values().for_each(|line| line.session.forget());
+    }
+
     fn line(&self, name: &str) -> Option<Arc<Line>> {
         let host = self.cluster.host(name)?;
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let line = lines.entry(name.to_owned()).or_insert_with(|| {
-            let (session, meter) = (AsyncMutex::default(), Meter::default());
-            Arc::new(Line { endpoint: endpoint(host), session, meter })
+            let (session, meter) = (Kept::default(), Meter::default());
+            Arc::new(Line { endpoint: endpoint(host, &self.library), session, meter })
         });
         Some(Arc::clone(line))
     }
 }
 
 impl Line {
-    async fn session(&self, deadline: Instant) -> Result<Session, SshError> {
-        let mut kept = self.session.lock().await;
-        if let Some(session) = kept.as_ref().filter(|session| !session.is_closed()) {
-            return Ok(session.clone());
-        }
-        let session = self.connect(deadline).await?;
-        *kept = Some(session.clone());
-        Ok(session)
-    }
-
-    async fn connect(&self, deadline: Instant) -> Result<Session, SshError> {
-        Session::connect(&self.endpoint, deadline.min(Instant::now() + CONNECT)).await
-    }
-
     async fn run(&self, script: &Script, connection: Connection, deadline: Instant) -> Result<Output, SshError> {
-        let session = match connection {
-            Connection::Kept => self.session(deadline).await?,
-            Connection::Fresh => self.connect(deadline).await?,
+        let fresh = Kept::default();
+        let kept = match connection {
+            Connection::Kept => &self.session,
+            Connection::Fresh => &fresh,
         };
+        let session = kept.lend(&self.endpoint, deadline, CONNECT).await?;
         let result = session.exec(self.endpoint.script_command(), script.text().into_bytes(), deadline).await;
         let result = result.map(answer_alone);
         match &result {
@@ -146,12 +159,12 @@ impl Line {
                 let slow = matches!(&*error.fault, ssh::Fault::Timeout { .. });
                 if connection == Connection::Kept && (slow || session_died(error)) {
                     // It may only have been slow; but the next script shall not find out at its own cost.
-                    self.session.lock().await.take();
+                    self.session.forget();
                 }
             }
         }
         if connection == Connection::Fresh {
-            session.close().await;
+            session.clone().close().await;
         }
         result
     }
@@ -189,13 +202,14 @@ impl Dial for Through {
             let Some(line) = self.hosts.line(&self.host) else {
                 return Err(Fault::new(FaultKind::NoWay, format!("the kit has no host {:?}", self.host)));
             };
-            let session = line.session(Instant::now() + CONNECT).await.map_err(|error| way_fault(&error))?;
+            let session = line.session.lend(&line.endpoint, Instant::now() + CONNECT, CONNECT).await;
+            let session = session.map_err(|error| way_fault(&error))?;
             let (host, port) = (self.to.ip().to_string(), self.to.port());
             match session.dial(&host, port, Instant::now() + TUNNEL).await {
                 Ok(stream) => Ok(Stream::Tunnel(stream)),
                 Err(error) => {
                     if session_died(&error) {
-                        line.session.lock().await.take();
+                        line.session.forget();
                     }
                     Err(way_fault(&error))
                 }
@@ -246,16 +260,20 @@ fn signal_number(name: &str) -> i32 {
 }
 
 /// What the SSH link has to know of a host of the kit.
-pub fn endpoint(host: &Host) -> Endpoint {
-    let jumps = host.ssh.jumps.iter().map(|jump| hop(&jump.name, jump.address, &jump.ssh, Vec::new())).collect();
-    hop(&host.name, host.address, &host.ssh, jumps)
+pub fn endpoint(host: &Host, library: &Library) -> Endpoint {
+    let jumps = host.ssh.jumps.iter().map(|jump| hop(&jump.name, jump.address, &jump.ssh, Vec::new(), library));
+    hop(&host.name, host.address, &host.ssh, jumps.collect(), library)
 }
 
-fn hop(name: &str, address: std::net::IpAddr, access: &SshAccess, jumps: Vec<Endpoint>) -> Endpoint {
-    let mut known = KnownHosts::from_files(&access.known_hosts);
-    if !access.host_keys.is_empty() {
-        known.add(&format!("the kit, host {name}"), &access.host_keys.join("\n"));
-    }
+/// The way to one host, once those before it are passed.
+pub(super) fn hop(
+    name: &str,
+    address: std::net::IpAddr,
+    access: &SshAccess,
+    jumps: Vec<Endpoint>,
+    library: &Library,
+) -> Endpoint {
+    let known = library.known(name, access);
     Endpoint {
         name: name.to_owned(),
         address: address.to_string(),
@@ -265,7 +283,7 @@ fn hop(name: &str, address: std::net::IpAddr, access: &SshAccess, jumps: Vec<End
         identities_only: access.identities_only,
         certificates: access.certificates.clone(),
         agent: access.agent.clone(),
-        host_keys: HostKeys { known: Arc::new(known), alias: access.host_key_alias.clone(), host: None },
+        host_keys: HostKeys { known, alias: access.host_key_alias.clone(), host: None },
         jumps,
         sudo: access.sudo,
     }

@@ -67,14 +67,19 @@ impl Sandbox {
         let world = Arc::new(World::new(&HOSTS, weather));
         let mut servers = JoinSet::new();
         let (mut hosts, mut api_servers) = (Vec::new(), Vec::new());
-        for (index, name) in HOSTS.into_iter().enumerate() {
+        let mut sshds = Vec::new();
+        for _ in HOSTS {
+            sshds.push(listen().await?);
+        }
+        let beside: Arc<[SocketAddr]> = sshds.iter().map(TcpListener::local_addr).collect::<std::io::Result<_>>()?;
+        for (index, (name, sshd)) in HOSTS.into_iter().zip(sshds).enumerate() {
             let api = listen().await?;
-            let sshd = listen().await?;
             let (api_address, ssh_address) = (api.local_addr()?, sshd.local_addr()?);
             let host_key = ssh::Keypair::generate()?;
             let host_keys = vec![format!("[{LOOPBACK}]:{} {}", ssh_address.port(), host_key.public_line()?)];
             servers.spawn(api::serve(api, pki.server_config()?, Arc::clone(&world), index));
-            let guest = ssh::Guest { world: Arc::clone(&world), index, api: api_address, operator: operator.clone() };
+            let (world, operator, beside) = (Arc::clone(&world), operator.clone(), Arc::clone(&beside));
+            let guest = ssh::Guest { world, index, api: api_address, beside, operator };
             servers.spawn(ssh::serve(sshd, host_key, guest));
             hosts.push(host(name, ssh_address, host_keys, &identity));
             api_servers.push(ApiServer {

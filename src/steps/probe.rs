@@ -172,7 +172,8 @@ fn words(answer: &Result<KubeAnswer, ReadError>) -> String {
                 ReadErrorKind::Refused => "TLS or SSH refused us, or we refused it",
                 ReadErrorKind::Nonsense => "what answers there is no API server",
             };
-            return format!("{layer}: {}", error.tried.join("; "));
+            let next = error.hint.as_ref().map(|hint| format!("; next: {hint}")).unwrap_or_default();
+            return format!("{layer}: {}{next}", error.tried.join("; "));
         }
     };
     let took = answer.took.as_millis();
@@ -238,5 +239,12 @@ mod tests {
         // A deadline may pass before anything was connected: nothing may be called reached.
         assert!(say(ReadErrorKind::TimedOut).starts_with("no answer in time"));
         assert!(say(ReadErrorKind::Refused).starts_with("TLS or SSH"));
+    }
+
+    #[test]
+    fn what_to_type_next_stands_beside_the_silence() {
+        let hint = Some("ssh-keyscan cp1".to_owned());
+        let said = words(&Err(ReadError { kind: ReadErrorKind::Refused, tried: vec!["no key".into()], hint }));
+        assert!(said.ends_with("no key; next: ssh-keyscan cp1"), "{said}");
     }
 }

@@ -63,6 +63,10 @@ impl<W: World> World for Drill<W> {
         self.inner.costs()
     }
 
+    fn rest(&self, cluster: &str) {
+        self.inner.rest(cluster);
+    }
+
     fn pretends(&self) -> bool {
         true
     }

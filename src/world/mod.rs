@@ -196,6 +196,9 @@ pub trait World: Reads + Writes {
     /// What was spent so far, by API server and host (their display names).
     fn costs(&self) -> BTreeMap<String, Cost>;
 
+    /// Nothing more is to be done on a cluster for now: gives connections to it back, so that they are there for others.
+    fn rest(&self, _cluster: &str) {}
+
     /// The writes are pretended, so a later look cannot see them.
     fn pretends(&self) -> bool {
         false

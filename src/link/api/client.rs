@@ -4,7 +4,7 @@
 //! plugins; none of that is on this path. It gives the TLS configuration, the bearer header and the base address.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -48,7 +48,7 @@ pub(super) struct Server {
     dial: Arc<dyn Dial>,
     cluster: Arc<Cluster>,
     user_agent: Arc<str>,
-    client: OnceLock<Result<Client, Fault>>,
+    client: Mutex<Option<Result<Client, Fault>>>,
 }
 
 impl Server {
@@ -57,8 +57,17 @@ impl Server {
             Some(host) => format!("{} ({} through {host} by SSH)", facts.name, facts.address),
             None => format!("{} ({})", facts.name, facts.address),
         };
-        let (name, meter, client) = (facts.name.clone(), Arc::default(), OnceLock::new());
+        let (name, meter, client) = (facts.name.clone(), Arc::default(), Mutex::default());
         Self { name, label, meter, facts, dial, cluster, user_agent, client }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<Result<Client, Fault>>> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets go of the client and of the connections that it keeps.
+    pub(super) fn rest(&self) {
+        drop(self.kept().take());
     }
 
     /// What the attempts have to know of it.
@@ -76,7 +85,7 @@ impl Server {
         deadline: Instant,
         received: &AtomicBool,
     ) -> Result<Answer, Fault> {
-        let client = self.client.get_or_init(|| self.build()).clone()?;
+        let client = self.kept().get_or_insert_with(|| self.build()).clone()?;
         let mut request = self.request(asked)?;
         let mut connection = capture_connection(&mut request);
         let life = deadline.saturating_duration_since(Instant::now());

@@ -131,6 +131,11 @@ impl Api {
         &self.servers[index].facts
     }
 
+    /// Lets go of the connections that are kept; the next request makes new ones.
+    pub fn rest(&self) {
+        self.servers.iter().for_each(Server::rest);
+    }
+
     /// What was spent on each server so far.
     pub fn costs(&self) -> BTreeMap<String, Reading> {
         self.servers.iter().map(|server| (server.name.clone(), server.meter.read())).collect()

@@ -4,7 +4,7 @@
 //! so a key that the operator has revoked would pass. The rules here are those of `sshd(8)`, SSH_KNOWN_HOSTS FILE FORMAT.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -49,7 +49,9 @@ impl Line {
         format!("{}:{}", self.source, self.number)
     }
 
-    fn of(&self, name: &str) -> String {
+    /// As a line of a known_hosts file that speaks of `name` alone: what a file holds in hashes and patterns, made fit to be
+    /// kept elsewhere.
+    pub(super) fn of(&self, name: &str) -> String {
         let marker = match self.marker {
             Marker::Plain => "",
             Marker::CertAuthority => "@cert-authority ",
@@ -85,7 +87,9 @@ impl Line {
 pub struct KnownHosts {
     lines: Vec<Line>,
     sources: Vec<String>,
+    files: Vec<PathBuf>,
     damaged: Vec<String>,
+    digest: OnceLock<String>,
 }
 
 /// All of a file; `/dev/null` is one that many name here.
@@ -100,6 +104,7 @@ impl KnownHosts {
         let mut all = Self::default();
         for path in paths {
             let shown = path.display().to_string();
+            all.files.push(path.clone());
             match read(path) {
                 Ok(bytes) => all.add(&shown, &String::from_utf8_lossy(&bytes)),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => all.sources.push(shown),
@@ -114,6 +119,7 @@ impl KnownHosts {
 
     /// Adds lines that come from elsewhere, for instance the kit. `source` is shown as `source:line` in messages.
     pub fn add(&mut self, source: &str, text: &str) {
+        self.digest = OnceLock::new();
         self.sources.push(source.to_owned());
         let source: Arc<str> = source.into();
         for (index, raw) in text.lines().enumerate() {
@@ -139,6 +145,7 @@ impl KnownHosts {
         if bytes.starts_with(b"SSHKRL\n") {
             return Err(format!("RevokedHostKeys {shown} is a binary revocation list; write its keys as text lines"));
         }
+        self.digest = OnceLock::new();
         let before = self.damaged.len();
         for (index, key) in String::from_utf8_lossy(&bytes).lines().enumerate() {
             let key = key.trim();
@@ -155,6 +162,17 @@ impl KnownHosts {
         }
     }
 
+    /// The same for all whose lines say the same, wherever they were read.
+    pub(super) fn digest(&self) -> &str {
+        self.digest.get_or_init(|| {
+            let mut sum = ring::digest::Context::new(&ring::digest::SHA256);
+            for Line { marker, hosts, key_type, key, .. } in &self.lines {
+                sum.update(format!("{marker:?} {hosts:?} {key_type} {}\n", BASE64.encode(key)).as_bytes());
+            }
+            BASE64.encode(sum.finish())
+        })
+    }
+
     /// Lines and files that could not be used, one sentence each. ssh skips them silently; so do we, but we can say so.
     pub fn damaged(&self) -> &[String] {
         &self.damaged
@@ -165,22 +183,15 @@ impl KnownHosts {
         &self.sources
     }
 
+    /// Those of [`KnownHosts::sources`] that are known_hosts files, whether they are there or not.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     /// Lines that speak of `name` (a plain name or `[name]:port`).
     pub(super) fn matching<'a>(&'a self, name: &str) -> Vec<&'a Line> {
         let name = name.to_ascii_lowercase();
         self.lines.iter().filter(|line| line.fits(&name)).collect()
-    }
-
-    /// Every line that speaks of `name`, as a line of a known_hosts file that speaks of `name` alone: what a file holds in
-    /// hashes and patterns, made fit to be kept elsewhere.
-    pub fn lines_of(&self, name: &str) -> Vec<String> {
-        self.matching(name).into_iter().map(|line| line.of(name)).collect()
-    }
-
-    /// Those of [`KnownHosts::lines_of`] that revoke a key.
-    pub fn revoked_of(&self, name: &str) -> Vec<String> {
-        let revoked = self.matching(name).into_iter().filter(|line| line.marker == Marker::Revoked);
-        revoked.map(|line| line.of(name)).collect()
     }
 
     /// Whether any line, plain or marked, speaks of `name` (a plain name or `[name]:port`).
@@ -287,12 +298,12 @@ mod tests {
     fn lines_are_kept_for_one_name_with_what_they_mean() {
         let mut all = known("cp?,!cp9");
         all.add("u", &format!("@cert-authority *.example,cp* {KEY}\n@revoked * {KEY}"));
-        let kept = all.lines_of("cp1");
+        let lines_of = |all: &KnownHosts| -> Vec<_> { all.matching("cp1").into_iter().map(|l| l.of("cp1")).collect() };
+        let kept = lines_of(&all);
         assert_eq!(kept, [format!("cp1 {KEY}"), format!("@cert-authority cp1 {KEY}"), format!("@revoked cp1 {KEY}")]);
-        assert_eq!(all.revoked_of("cp9"), [format!("@revoked cp9 {KEY}")]);
         let mut again = KnownHosts::default();
         again.add("kit", &kept.join("\n"));
-        assert_eq!(again.lines_of("cp1"), kept);
+        assert_eq!(lines_of(&again), kept);
         assert!(!again.mentions("cp2"));
     }
 

@@ -19,7 +19,7 @@ use crate::host::Script;
 use crate::kit::{ApiServer, Cluster};
 use crate::link::api::Api;
 use crate::link::dial::{Dial, Direct};
-use crate::link::hosts::Hosts;
+use crate::link::hosts::{Hosts, Library};
 use crate::link::meter::Reading;
 use crate::link::{hook, local};
 use crate::words;
@@ -52,9 +52,10 @@ impl Live {
     /// The world of these clusters.
     pub fn new(clusters: impl IntoIterator<Item = Cluster>, options: &Options) -> Self {
         let user_agent: Arc<str> = format!("breakglass/{} (run {})", env!("CARGO_PKG_VERSION"), options.run).into();
+        let library = Arc::new(Library::default());
         let links = |cluster: Cluster| {
             let cluster = Arc::new(cluster);
-            let hosts = Arc::new(Hosts::new(Arc::clone(&cluster)));
+            let hosts = Arc::new(Hosts::new(Arc::clone(&cluster), Arc::clone(&library)));
             let way = |server: &ApiServer| -> Arc<dyn Dial> {
                 match &server.via {
                     Some(host) => hosts.way(host, server.address),
@@ -159,6 +160,13 @@ impl World for Live {
         }
         costs.retain(|_, cost| *cost != Cost::default());
         costs
+    }
+
+    fn rest(&self, cluster: &str) {
+        if let Some(links) = self.clusters.get(cluster) {
+            links.api.rest();
+            links.hosts.rest();
+        }
     }
 }
 
