@@ -3,12 +3,12 @@
 use std::{io, net::IpAddr, thread};
 
 use anyhow::{Result, ensure};
-use breakglass::host::gate::{self, BackEnd, Driver, GateState, Stage, Turn};
+use breakglass::host::gate::{self, BackEnd, Driver, GateSpec, GateState, Side, Stage, Turn};
 use breakglass::host::net::Net;
 use libtest_mimic::Trial;
 use testbed::{Lab, Probe};
 
-use crate::stand::{Stand, Standing, connect, each, ping, turn, until};
+use crate::stand::{Stand, Standing, connect, each, opening, ping, turn, until};
 
 pub(crate) fn tests() -> Vec<Trial> {
     [
@@ -17,6 +17,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         each("leaves_others_rules_alone", leaves_others_rules_alone),
         each("knows_whose_it_is", knows_whose_it_is),
         each("who_was_before_does_not_close_it_again", who_was_before_does_not_close_it_again),
+        each("whoever_lost_the_fuses_does_not_open_it", whoever_lost_the_fuses_does_not_open_it),
         each("goes_by_hand_as_documented", goes_by_hand_as_documented),
     ]
     .into_iter()
@@ -36,7 +37,8 @@ fn stages() -> Vec<Stage> {
 fn refuses_and_lets_in(back_end: BackEnd) -> Result<()> {
     let stand = Stand::new("in", back_end)?;
     ensure!(stand.client_meets()? == [Probe::Open; 2]);
-    stand.close(&stand.spec(stages()), back_end)?;
+    let spec = stand.spec(stages());
+    stand.close(&spec, back_end)?;
     ensure!(stand.client_meets()? == [Probe::Refused; 2]);
     ensure!(stand.operator_meets()? == [Probe::Open; 2]);
     ensure!(stand.api.probe(stand.api.ip4(), 6443, crate::stand::LIMIT)? == Probe::Open, "from itself");
@@ -46,7 +48,7 @@ fn refuses_and_lets_in(back_end: BackEnd) -> Result<()> {
     let Some(GateState { mark: Some(mark), confirmed: false, counters, talkers, sources: 2, .. }) = &state else {
         anyhow::bail!("{state:?}")
     };
-    ensure!(*mark == stand.spec(stages()).mark());
+    ensure!(*mark == spec.mark());
     // One packet of each client: the first was refused, not the second after a silence.
     ensure!((counters.attempts, counters.refused, counters.admitted) == (2, 2, 2), "{counters:?}");
     ensure!(
@@ -54,7 +56,7 @@ fn refuses_and_lets_in(back_end: BackEnd) -> Result<()> {
             && [stand.client.ip4().into(), std::net::IpAddr::from(stand.client.ip6())].contains(&t.addr)),
         "{talkers:?}"
     );
-    ensure!(stand.outcome(&gate::open(&mark.run, back_end))? == Standing::Open);
+    ensure!(stand.outcome(&opening(&spec, back_end))? == Standing::Open);
     ensure!(stand.status()?.is_none());
     ensure!(stand.client_meets()? == [Probe::Open; 2]);
     Ok(())
@@ -112,7 +114,7 @@ ipset create theirs hash:ip; ipset add theirs 192.0.2.1"#,
     let during: Vec<String> = others(&stand)?.lines().filter(ours).map(str::to_owned).collect();
     let uncounted = |text: &str| text.lines().filter(|l| !l.starts_with(':')).map(str::to_owned).collect::<Vec<_>>();
     ensure!(uncounted(&during.join("\n")) == uncounted(&before), "{during:#?}\n{before}");
-    ensure!(stand.outcome(&gate::open(&spec.run, back_end))? == Standing::Open);
+    ensure!(stand.outcome(&opening(&spec, back_end))? == Standing::Open);
     let after = others(&stand)?;
     ensure!(uncounted(&after) == uncounted(&before), "{after}\n{before}");
     let left = everything(&stand)?;
@@ -135,17 +137,21 @@ fn knows_whose_it_is(back_end: BackEnd) -> Result<()> {
     ensure!([&one, &two].into_iter().filter(|s| **s == Standing::Closed).count() == 1, "{one:?} {two:?}");
     let (winner, loser) = if one == Standing::Closed { (spec, other) } else { (other, spec) };
     ensure!(stand.outcome(&gate::close(&winner, back_end))? == Standing::Already);
+    // What this very run asks for besides is not closed by what stands.
+    let wider = GateSpec { side: Side::Server { ports: vec![6443, 8443] }, ..winner.clone() };
+    let told = stand.outcome(&gate::close(&wider, back_end))?;
+    ensure!(matches!(&told, Standing::Failed(why) if why.contains("another gate of this very run")), "{told:?}");
     for script in [
         gate::close(&loser, back_end),
         gate::arm(&loser.mark(), back_end, &turn(&loser, 0, 60)),
-        gate::open(&loser.run, back_end),
+        opening(&loser, back_end),
     ] {
         let standing = stand.outcome(&script)?;
         let held = matches!(&standing, Standing::Held(whose) if whose.starts_with(&format!("run={} ", winner.run)));
         ensure!(held, "{}: {standing:?}", script.name);
     }
-    ensure!(stand.outcome(&gate::open(&winner.run, back_end))? == Standing::Open);
-    ensure!(stand.outcome(&gate::open(&winner.run, back_end))? == Standing::Open, "again");
+    ensure!(stand.outcome(&opening(&winner, back_end))? == Standing::Open);
+    ensure!(stand.outcome(&opening(&winner, back_end))? == Standing::Open, "again");
     Ok(())
 }
 
@@ -183,8 +189,43 @@ fn who_was_before_does_not_close_it_again(back_end: BackEnd) -> Result<()> {
     let said = renewed()?;
     ensure!(said.contains("lost=its first stage has come by the kernel's timetable"), "{said}");
     ensure!(stand.status()?.is_some_and(|s| s.level() == 1), "it was closed again");
-    ensure!(stand.outcome(&gate::open(&mark.run, back_end))? == Standing::Open);
+    ensure!(stand.outcome(&opening(&spec, back_end))? == Standing::Open);
     ensure!(renewed()?.contains("lost=no gate stands here any more"));
+    Ok(())
+}
+
+/// Taking back a closing must not let everybody in where another run holds the gate, or lets them in stage by stage.
+fn whoever_lost_the_fuses_does_not_open_it(back_end: BackEnd) -> Result<()> {
+    let stand = Stand::new("lost", back_end)?;
+    let spec = stand.spec(stages());
+    let second = Driver { run: "20261122-1350-x7y8".into(), operator: "bob".into() };
+    let by_second = |was: &str| gate::open(&spec.run, back_end, was, &second);
+    stand.close(&spec, back_end)?;
+    // As seen before the first one sets its fuses: whoever has not seen the one that holds it does not open it, either.
+    for level in [0, 1] {
+        let take = Turn { level, hold: 60, was: spec.run.clone(), by: second.clone() };
+        ensure!(stand.outcome(&gate::arm(&spec.mark(), back_end, &take))? == Standing::Armed);
+        let said = stand.say(&opening(&spec, back_end))?;
+        let moved = Standing::Moved("run=20261122-1350-x7y8 by=bob".into());
+        ensure!(Standing::read(&said.stdout) == Some(moved) && !said.success(), "{level}: {said:?}");
+        ensure!(said.stdout.contains(&format!("breakglass gate open --of {}", spec.run)), "{said:?}");
+        let state = stand.status()?;
+        ensure!(state.as_ref().is_some_and(|it| it.level() == level && it.stands()), "{level}: {state:?}");
+        ensure!(stand.client_meets()? == [Probe::Refused; 2], "{level}: it was opened");
+        // Whoever takes it back, and whoever means it, opens it.
+        let back = Turn { was: second.run.clone(), ..turn(&spec, 0, 60) };
+        ensure!(stand.outcome(&gate::arm(&spec.mark(), back_end, &back))? == Standing::Armed);
+    }
+    let third = gate::open(&spec.run, back_end, "20261122-1355-none", &second);
+    ensure!(matches!(stand.outcome(&third)?, Standing::Moved(_)));
+    ensure!(stand.outcome(&by_second(&spec.run))? == Standing::Open && stand.status()?.is_none());
+    ensure!(stand.outcome(&by_second(&spec.run))? == Standing::Open, "again");
+    // What has run out refuses nobody: whoever closed it clears it away.
+    stand.close(&spec, back_end)?;
+    let take = Turn { level: stages().len(), hold: 1, was: spec.run.clone(), by: second };
+    ensure!(stand.outcome(&gate::arm(&spec.mark(), back_end, &take))? == Standing::Armed);
+    until(|| Ok(stand.status()?.is_some_and(|it| !it.stands())))?;
+    ensure!(stand.outcome(&opening(&spec, back_end))? == Standing::Open && stand.status()?.is_none());
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use breakglass::host::gate::{self, BackEnd, Manager, Refusal, Stage, Survey, ref
 use libtest_mimic::Trial;
 use testbed::{Host, Lab, OPERATOR_IP4, Running};
 
-use crate::stand::{LIMIT, Stand, once, say, turn, until};
+use crate::stand::{LIMIT, Stand, once, opening, say, turn, until};
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
@@ -59,7 +59,7 @@ fn every_shell_runs_the_same_text() -> Result<()> {
             ensure!(state.as_ref().is_some_and(|s| s.confirmed && s.back_end == back_end), "{shell}: {output:?}");
             let found = looked(&stand.api, shell)?.gate;
             ensure!(found.as_ref().is_some_and(|g| g.stands && g.mark == Some(spec.mark())), "{shell}: {found:?}");
-            let output = say(&stand.api, shell, &gate::open(&spec.run, back_end))?;
+            let output = say(&stand.api, shell, &opening(&spec, back_end))?;
             ensure!(output.stdout == "result=open\n" && output.stderr.is_empty(), "{shell}: {output:?}");
         }
     }

@@ -293,9 +293,9 @@ fn driver(of: &str, by: &Driver) -> String {
     format!("add bg_driver {} comment \"{}\" -exist", Ipv4Addr::from(by.key(of)), by.comment())
 }
 
-/// The element that stands for a run in `bg_driver`.
-fn hand(mark: &Mark, run: &str) -> Ipv4Addr {
-    key(&mark.run, run).into()
+/// The element that stands in `bg_driver` for a run at work on the gate of another.
+fn hand(gate: &str, run: &str) -> Ipv4Addr {
+    key(gate, run).into()
 }
 
 /// The `ipset restore` text that sets the fuses anew: the long ones first, so that no moment is less shut than it should be.
@@ -315,7 +315,7 @@ pub(super) fn rearm(mark: &Mark, times: &Times, was: &str, by: &Driver) -> Strin
     }
     lines.extend(mark.ports.iter().map(|p| format!("add bg_confirmed {p} -exist")));
     if was != by.run {
-        lines.push(format!("del bg_driver {} -exist", hand(mark, was)));
+        lines.push(format!("del bg_driver {} -exist", hand(&mark.run, was)));
     }
     lines.push(driver(&mark.run, by));
     lines.join("\n")
@@ -334,7 +334,8 @@ if ipt_there; then
   [ -n "$owner" ] || quit foreign "a chain BREAKGLASS-OWNER that is not ours is there; look with: $v4 -S BREAKGLASS-OWNER"
   if ipt_alive; then
     case " $owner" in
-    *' {run} '*) ipt_unlock; say result already; return 0 ;;
+    *' {run} '*' {number} '*) ipt_unlock; say result already; return 0 ;;
+    *' {run} '*) quit another "another gate of this very run stands here: $owner" ;;
     *) say owner "$owner"; quit held "the gate of another run stands here: $owner" ;;
     esac
   fi
@@ -349,6 +350,7 @@ ipt_unlock
 say result closed
 "#,
         run = run_field(&spec.run),
+        number = spec.mark().number_field(),
         sets = quote(&sets(spec)),
         v4 = quote(&table(spec, false)),
         v6 = quote(&table(spec, true)),
@@ -373,16 +375,27 @@ ipset test bg_driver {was} 2>/dev/null || ipset test bg_driver {by} 2>/dev/null 
 ipt_unlock
 say result armed
 "#,
-        was = hand(mark, was),
-        by = hand(mark, &by.run),
+        was = hand(&mark.run, was),
+        by = hand(&mark.run, &by.run),
         text = quote(&rearm(mark, times, was, by)),
     )
 }
 
-/// Takes our jumps, chains and sets away and nothing else.
-pub(super) const OPEN_BODY: &str = r#"ipt_lock
+/// Takes our jumps, chains and sets away and nothing else: those of a gate that still refuses somebody only out of the hands
+/// of `was` or `by`.
+pub(super) fn open_body(run: &str, was: &str, by: &str) -> String {
+    format!(
+        r#"ipt_lock
+if ipt_alive && ! ipset test bg_driver {was} 2>/dev/null && ! ipset test bg_driver {by} 2>/dev/null; then
+  driver=$(ipt_driver)
+  say driver "$driver"; taken "$driver"
+fi
 left=$(ipt_clear)
 ipt_unlock
 if ipt_there; then say result failed; fail "the chains did not go: $left"; fi
 say result open
-"#;
+"#,
+        was = hand(run, was),
+        by = hand(run, by),
+    )
+}

@@ -92,7 +92,8 @@ pub(in crate::steps) fn notes(
     for balancer in seen.balancers() {
         let name = balancer.process.as_deref().unwrap_or("a balancer");
         notes.push(format!(
-            "{name} listens on port {} here: its clients come from this host, which is let through; gate that port too",
+            "{name} listens on port {} here: its clients come from this host, which is let through; gate that port too, \
+             in the same gate-close (--port {0} beside the API's)",
             balancer.port
         ));
     }
