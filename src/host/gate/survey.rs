@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::{BackEnd, GateSpec, Mark, Side, iptables, nft};
+use crate::host::genuine::GENUINE;
 use crate::host::script::{Answer, Script, quote};
 
 /// Loads a table of every construct the gate uses into the kernel's checker (`-c`), which throws it away again.
@@ -31,8 +32,13 @@ const MANIFESTS: &str = "/etc/kubernetes/manifests";
 pub fn survey(manifests: &[String]) -> Script {
     let dirs: Vec<String> = std::iter::once(MANIFESTS.to_owned()).chain(manifests.iter().cloned()).collect();
     let all = dirs.join(" ");
-    let body =
-        format!("{}{}{NFT_TRY}manifests={}\n{}", nft::LIB, iptables::LIB, quote(&all), include_str!("survey.sh"));
+    let body = format!(
+        "{}{}{GENUINE}{NFT_TRY}manifests={}\n{}",
+        nft::LIB,
+        iptables::LIB,
+        quote(&all),
+        include_str!("survey.sh")
+    );
     Script::new("gate.survey", body).arg("manifests", all)
 }
 
@@ -149,6 +155,9 @@ pub struct Survey {
     pub peers: BTreeSet<IpAddr>,
     /// Names of the control-plane and balancer processes seen.
     pub processes: BTreeSet<String>,
+    /// Processes that only have the name of one that counts, each with its id: what they say of themselves changes nothing.
+    #[serde(default)]
+    pub posing: Vec<String>,
     /// Programs that write rules here too.
     pub managers: BTreeSet<Manager>,
     /// Every listening TCP port.
@@ -279,6 +288,11 @@ pub fn parse_survey(stdout: &str) -> Option<Survey> {
         peers: peers(&answer).into_iter().filter(|a| !a.is_loopback() && !own.contains(a)).collect(),
         managers: managers(&answer, &processes),
         processes,
+        posing: answer
+            .all("posing")
+            .filter_map(|line| line.split_once(' '))
+            .map(|(pid, name)| format!("{name} (process {pid})"))
+            .collect(),
         listeners,
         own,
         can_destroy: answer.get("destroy").map(|d| d == "yes"),

@@ -44,6 +44,11 @@ for file in $(grep -l -e kube-apiserver -e kube-controller -e kube-scheduler -e 
   python*) name=$(printf '%s\n' "$args" | sed -n 's/^.*\/\(firewalld\)$/\1/p') ;;
   esac
   case $name in
+  kube-apiserver | k3s | k3s-server | etcd | kubelet)
+    genuine "$p" "$name" || { say posing "$p $name"; continue; }
+    ;;
+  esac
+  case $name in
   kube-apiserver)
     say api "$p $(flag secure-port) $(flag bind-address)"
     say etcd_servers "$(flag etcd-servers)"
@@ -69,7 +74,13 @@ if have nft; then
 fi
 
 if have ss; then
-  ss -Hltnp 2>/dev/null | sed -n 's/^[A-Z-]* *[0-9]* *[0-9]* *\([^ ]*\) *[^ ]* *\(users:(("\([^"]*\)"\)\{0,1\}.*$/listen=\1 \3/p'
+  # An sshd that is not the host's guards no port: its name would keep the gate from the port that it has.
+  ss -Hltnp 2>/dev/null |
+    sed -n 's/^[A-Z-]* *[0-9]* *[0-9]* *\([^ ]*\) *[^ ]* *\(users:(("\([^"]*\)",pid=\([0-9]*\)\)\{0,1\}.*$/\1 \4 \3/p' |
+    while read -r local pid name; do
+      [ "$name" != sshd ] || genuine "$pid" ssh || name='sshd?'
+      say listen "$local $name"
+    done
 else
   sed -n 's/^ *[0-9]*: [0-9A-F]*:\([0-9A-F]*\) [0-9A-F]*:[0-9A-F]* 0A .*/listen_hex=\1/p' /proc/net/tcp /proc/net/tcp6 2>/dev/null
 fi
