@@ -1,14 +1,19 @@
 //! What the rules do while they stand.
 
-use std::{io, net::IpAddr, thread};
+use std::{
+    io,
+    net::IpAddr,
+    thread,
+    time::{Duration, Instant},
+};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use breakglass::host::gate::{self, BackEnd, Driver, GateSpec, GateState, Side, Stage, Turn};
 use breakglass::host::net::Net;
 use libtest_mimic::Trial;
-use testbed::{Lab, Probe};
+use testbed::{Lab, Probe, Running};
 
-use crate::stand::{Stand, Standing, connect, each, opening, ping, turn, until};
+use crate::stand::{Stand, Standing, connect, each, once, opening, ping, turn, until};
 
 pub(crate) fn tests() -> Vec<Trial> {
     [
@@ -19,6 +24,9 @@ pub(crate) fn tests() -> Vec<Trial> {
         each("who_was_before_does_not_close_it_again", who_was_before_does_not_close_it_again),
         each("whoever_lost_the_fuses_does_not_open_it", whoever_lost_the_fuses_does_not_open_it),
         each("goes_by_hand_as_documented", goes_by_hand_as_documented),
+        vec![once("a_lock_that_is_held_is_waited_for", a_lock_that_is_held_is_waited_for)],
+        vec![once("a_lock_that_stays_held_is_said_and_is_no_answer", a_lock_that_stays_held_is_said_and_is_no_answer)],
+        vec![once("a_killed_order_holds_up_no_other", a_killed_order_holds_up_no_other)],
     ]
     .into_iter()
     .flatten()
@@ -226,6 +234,76 @@ fn whoever_lost_the_fuses_does_not_open_it(back_end: BackEnd) -> Result<()> {
     ensure!(stand.outcome(&gate::arm(&spec.mark(), back_end, &take))? == Standing::Armed);
     until(|| Ok(stand.status()?.is_some_and(|it| !it.stands())))?;
     ensure!(stand.outcome(&opening(&spec, back_end))? == Standing::Open && stand.status()?.is_none());
+    Ok(())
+}
+
+/// Another program holds the lock of x_tables for so many seconds.
+fn lock(stand: &Stand, seconds: &str) -> Result<Running> {
+    let running = stand.api.spawn(&["flock", "-x", "/run/xtables.lock", "sleep", seconds])?;
+    until(|| Ok(!stand.api.sh("flock -n /run/xtables.lock true")?.success()))?;
+    Ok(running)
+}
+
+/// Longer than iptables was ever waited for at a time.
+fn a_lock_that_is_held_is_waited_for() -> Result<()> {
+    let stand = Stand::new("busy", BackEnd::IptablesLegacy)?;
+    let spec = stand.spec(stages());
+    {
+        let _held = lock(&stand, "9")?;
+        stand.close(&spec, BackEnd::IptablesLegacy)?;
+    }
+    ensure!(stand.client_meets()? == [Probe::Refused; 2]);
+    {
+        let _held = lock(&stand, "9")?;
+        ensure!(stand.status()?.is_some_and(|state| state.stands()));
+    }
+    let _held = lock(&stand, "9")?;
+    ensure!(stand.outcome(&opening(&spec, BackEnd::IptablesLegacy))? == Standing::Open);
+    ensure!(stand.client_meets()? == [Probe::Open; 2]);
+    Ok(())
+}
+
+fn a_lock_that_stays_held_is_said_and_is_no_answer() -> Result<()> {
+    let stand = Stand::new("held", BackEnd::IptablesLegacy)?;
+    let spec = stand.spec(stages());
+    // Without a gate of ours nothing has to be waited for.
+    {
+        let _held = lock(&stand, "1000")?;
+        ensure!(stand.status()?.is_none());
+    }
+    stand.close(&spec, BackEnd::IptablesLegacy)?;
+    let _held = lock(&stand, "1000")?;
+    for script in [gate::status(), opening(&spec, BackEnd::IptablesLegacy)] {
+        let said = stand.say(&script)?;
+        ensure!(said.stdout.contains("(flock) holds the lock of x_tables") && !said.success(), "{said:?}");
+        ensure!(gate::parse_status(&said.stdout).is_none(), "{said:?}");
+    }
+    // A host without nft, asked what it can hold.
+    let hidden = "nft() { return 1; }\nhave() { [ \"$1\" != nft ] && command -v \"$1\" >/dev/null 2>&1; }\n";
+    let mut script = gate::survey(&[]);
+    script.body.insert_str(0, hidden);
+    let said = stand.say(&script)?;
+    let survey = gate::parse_survey(&said.stdout).with_context(|| format!("{said:?}"))?;
+    ensure!(survey.busy.as_ref().is_some_and(|why| why.contains("(flock)")), "{survey:#?}");
+    Ok(())
+}
+
+/// Killed while it holds its turn, as by a host that has no memory left.
+fn a_killed_order_holds_up_no_other() -> Result<()> {
+    let stand = Stand::new("kill", BackEnd::IptablesLegacy)?;
+    let spec = stand.spec(stages());
+    {
+        let _held = lock(&stand, "1000")?;
+        let text = gate::close(&spec, BackEnd::IptablesLegacy).text();
+        let _order = Running::start(&mut stand.api.enter(&["sh", "-s"]), text.as_bytes())?;
+        let whose = "ipset list bg_turn 2>/dev/null | sed -n 's/.* pid=\\([0-9]*\\) .*/\\1/p'";
+        until(|| Ok(!stand.api.sh(whose)?.stdout.trim().is_empty()))?;
+        stand.api.sh(&format!("kill -9 $({whose})"))?.ok()?;
+    }
+    let began = Instant::now();
+    stand.close(&spec, BackEnd::IptablesLegacy)?;
+    ensure!(began.elapsed() < Duration::from_secs(10), "after {:?}", began.elapsed());
+    ensure!(stand.outcome(&opening(&spec, BackEnd::IptablesLegacy))? == Standing::Open);
     Ok(())
 }
 

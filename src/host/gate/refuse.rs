@@ -48,6 +48,8 @@ pub enum Refusal {
     Another(Vec<String>),
     /// Nothing here can hold a gate; what each was found to lack.
     NoBackEnd(String),
+    /// Another program holds the lock of x_tables.
+    Busy(String),
     /// The session has no right to write rules.
     NotRoot,
 }
@@ -94,7 +96,7 @@ pub fn refuse(spec: &GateSpec, survey: &Survey, known: &[u16]) -> Vec<Refusal> {
     if !survey.root {
         all.push(Refusal::NotRoot);
     } else if survey.choose().is_none() {
-        all.push(Refusal::NoBackEnd(lacks(survey)));
+        all.push(survey.busy.clone().map_or_else(|| Refusal::NoBackEnd(lacks(survey)), Refusal::Busy));
     }
     all
 }
@@ -224,6 +226,7 @@ impl fmt::Display for Refusal {
                 differs.join("; ")
             ),
             Self::NoBackEnd(lacks) => write!(f, "nothing on this host can hold a gate that ends by itself ({lacks})"),
+            Self::Busy(why) => f.write_str(why),
             Self::NotRoot => f.write_str("rules need root; log in as root or with a user whose sudo asks nothing"),
         }
     }
@@ -356,6 +359,10 @@ mod tests {
         assert!(
             one(Survey { nft: broken, ..host() }).contains("nft: Operation not supported; iptables-nft: not there")
         );
+        let busy = Some("process 7 (kube-proxy) holds the lock".to_owned());
+        let told = one(Survey { nft: Tool::default(), busy: busy.clone(), ..host() });
+        assert_eq!(Some(told), busy, "a lock is no lack");
+        assert_eq!(refuse(&sample(), &Survey { busy, ..host() }, &[]), []);
         let found = |mark| Some(Found { back_end: BackEnd::Nft, mark, stands: true });
         assert!(one(Survey { gate: found(None), ..host() }).contains("no mark of this program"));
         let mark = Mark { run: "r7".into(), operator: "bob".into(), ..sample().mark() };

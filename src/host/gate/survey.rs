@@ -147,6 +147,9 @@ pub struct Survey {
     pub iptables_legacy: Tool,
     /// ipset, which both kinds of iptables need for a gate that ends by itself.
     pub ipset: Tool,
+    /// Who held the lock of x_tables all the time, so that iptables could not be asked.
+    #[serde(default)]
+    pub busy: Option<String>,
     /// Whether the host has rules in x_tables.
     pub legacy_in_use: bool,
     /// API servers that run here, by process and by manifest.
@@ -283,6 +286,7 @@ pub fn parse_survey(stdout: &str) -> Option<Survey> {
         iptables_nft: tool("iptables_nft"),
         iptables_legacy: tool("iptables_legacy"),
         ipset: tool("ipset"),
+        busy: answer.get("busy").map(str::to_owned),
         legacy_in_use: answer.yes("legacy_in_use"),
         api: api(&answer),
         peers: peers(&answer).into_iter().filter(|a| !a.is_loopback() && !own.contains(a)).collect(),

@@ -25,9 +25,17 @@ if have ipset; then
   say ipset.version "$(ipset -v 2>/dev/null | sed -n 1p)"
   err=$(ipset list -n 2>&1 >/dev/null) && say ipset yes || say ipset.error "$err"
 fi
+# Where nft holds the gate, nothing hangs on the lock of x_tables.
+[ -n "$nft_error" ] || ipt_patience 2
+ipt_busy() { busy=$1; say busy "$1"; }
 for flavour in iptables-nft iptables-legacy; do
   if ipt_pick "$flavour"; then
-    err=$("$v4" -w 5 -S INPUT 2>&1 >/dev/null) && say "$flavour" yes || say "$flavour.error" "$err"
+    busy=
+    if ipt_ask "$v4" -S INPUT; then
+      say "$flavour" yes
+    else
+      say "$flavour.error" "${busy:-$("$v4" -w 1 -S INPUT 2>&1 >/dev/null)}"
+    fi
     [ -n "$v6" ] && say "$flavour.v6" yes
   fi
 done | sed 's/^iptables-/iptables_/'
@@ -93,7 +101,7 @@ if nft_there; then
   say gate nft
   say gate_owner "$(nft_owner)"
   nft_alive && say gate_alive yes
-else
+elif ! ipt_none; then
   for flavour in iptables-nft iptables-legacy; do
     ipt_pick "$flavour" && ipt_there || continue
     say gate "$flavour"
