@@ -6,6 +6,7 @@
 pub mod apiserver;
 pub mod file;
 pub mod gate;
+mod genuine;
 pub mod manifest;
 pub mod net;
 pub mod offender;

@@ -111,13 +111,14 @@ fn owner(gate: &Gate) -> String {
         })
         .collect();
     format!(
-        "run={} by={} at={} ports={} hold={} step={}{stages} why={}",
+        "run={} by={} at={} ports={} hold={} step={} is={}{stages} why={}",
         word(&mark.run),
         word(&mark.operator),
         mark.at,
         ports.join(","),
         mark.hold,
         mark.step,
+        mark.number,
         word(&mark.reason)
     )
 }
@@ -127,7 +128,7 @@ fn close(host: &mut SimHost, head: &Head) -> Said {
     let Some(spec) = spec else { return Said::failed(1, "the gate's description did not arrive whole") };
     let now = Instant::now();
     if let Some(gate) = host.gate.as_ref().filter(|gate| gate.armed > now) {
-        if gate.mark.run == spec.run {
+        if gate.mark.run == spec.run && gate.mark.number == spec.number() {
             return Said::ok("result=already\n".into());
         }
         let why = format!("result=held\nowner={}\nfailed=the gate of another run stands here\n", owner(gate));
@@ -196,8 +197,14 @@ fn open(host: &mut SimHost, head: &Head) -> Said {
     if host.gate.is_none() {
         return Said::ok("result=open\n".into());
     }
-    if let Err(said) = ours(host, head) {
-        return said;
+    let gate = match ours(host, head) {
+        Ok(gate) => gate,
+        Err(said) => return said,
+    };
+    let hands = [head.get("was"), head.get("by")];
+    if gate.armed > Instant::now() && !hands.contains(&Some(gate.driver.run.as_str())) {
+        let why = format!("another run sets the fuses of this gate now: {}", gate.driver.comment());
+        return Said { status: 1, stdout: format!("result=moved\nfailed={why}\n"), stderr: String::new() };
     }
     host.gate = None;
     Said::ok("result=open\n".into())
@@ -432,7 +439,9 @@ mod tests {
         assert_eq!(say(&world, &gate::arm(&spec.mark(), nft, &turn(0, "r3"))).await.status, 1);
         let state = gate::parse_status(&say(&world, &gate::status()).await.stdout).unwrap().unwrap();
         assert_eq!((state.level(), state.confirmed, state.fuses.len()), (1, true, 2));
-        say(&world, &gate::open("r1", nft)).await;
+        let first = say(&world, &gate::open("r1", nft, "r1", &spec.driver())).await;
+        assert!(first.status == 1 && first.stdout.starts_with("result=moved\n"), "{}", first.stdout);
+        say(&world, &gate::open("r1", nft, "r2", &spec.driver())).await;
         assert_eq!(gate::parse_status(&say(&world, &gate::status()).await.stdout), Some(None));
     }
 
@@ -459,7 +468,7 @@ mod tests {
         assert_eq!((met().await, requests(CLIENT).await), (gate::Knock::Open, Some(4800)));
         say(&world, &gate::close(&spec("r1"), gate::BackEnd::Nft)).await;
         assert_eq!((met().await, requests(CLIENT).await), (gate::Knock::Refused, Some(0)));
-        say(&world, &gate::open("r1", gate::BackEnd::Nft)).await;
+        say(&world, &gate::open("r1", gate::BackEnd::Nft, "r1", &spec("r1").driver())).await;
         assert_eq!((met().await, requests("system:serviceaccount:a:b").await), (gate::Knock::Open, Some(0)));
     }
 

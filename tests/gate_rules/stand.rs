@@ -150,6 +150,11 @@ pub(crate) fn turn(spec: &GateSpec, level: usize, hold: u32) -> Turn {
     Turn { level, hold, was: spec.run.clone(), by: spec.driver() }
 }
 
+/// The opening by the run that closed the gate.
+pub(crate) fn opening(spec: &GateSpec, back_end: BackEnd) -> Script {
+    gate::open(&spec.run, back_end, &spec.run, &spec.driver())
+}
+
 /// Runs a text of ours in a shell of the host.
 pub(crate) fn say(host: &Host, shell: &str, script: &Script) -> Result<Output> {
     let argv: Vec<&str> = shell.split(' ').chain(["-s"]).collect();

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use crate::host::genuine::GENUINE;
 use crate::host::script::{Answer, Script};
 
 /// Looks at the API servers' processes on a host. Writes nothing, and asks the API nothing: `/proc` and the control group
 /// answer in milliseconds where `/metrics` of a drowning server is megabytes late.
 pub fn memory() -> Script {
-    let body = r#"here=$(readlink "/proc/$$/ns/net")
+    let looks = r#"here=$(readlink "/proc/$$/ns/net")
 kb() { sed -n "s/^$2:[^0-9]*\([0-9][0-9]*\) kB.*/\1/p" "$1" 2>/dev/null; }
 # The lowest limit of a control group and those around it, in bytes; nothing where there is none.
 limit() {
@@ -28,12 +29,12 @@ for file in $(grep -l -e kube-apiserver -e k3s /proc/[0-9]*/cmdline 2>/dev/null)
   p=${file#/proc/}; p=${p%/cmdline}
   [ "$(readlink "/proc/$p/ns/net" 2>/dev/null)" = "$here" ] || continue
   case $(tr '\0' '\n' <"$file" 2>/dev/null | sed -n -e '1s/ .*//' -e '1s/^.*\///' -e 1p) in
-  kube-apiserver | k3s | k3s-server) say api "$(kb "/proc/$p/status" VmRSS) $(limit "$p" | sort -n | sed -n 1p)" ;;
+  kube-apiserver | k3s | k3s-server) genuine "$p" k && say api "$(kb "/proc/$p/status" VmRSS) $(limit "$p" | sort -n | sed -n 1p)" ;;
   esac
 done
 say end yes
 "#;
-    Script::new("gate.memory", body)
+    Script::new("gate.memory", format!("{GENUINE}{looks}"))
 }
 
 /// What a host said of memory.

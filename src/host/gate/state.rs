@@ -173,6 +173,7 @@ if nft_there; then
   return 0
 fi
 for flavour in iptables-nft iptables-legacy; do
+  ipt_none && break
   ipt_pick "$flavour" && ipt_there || continue
   say back_end "$flavour"
   say owner "$(ipt_owner)"
@@ -183,7 +184,8 @@ for flavour in iptables-nft iptables-legacy; do
   done
   for t in "$v4" "$v6"; do
     [ -n "$t" ] || continue
-    row() {{ "$t" -w 5 -nvxL "BREAKGLASS-$2" 2>/dev/null | sed -n "s/^ *\([0-9][0-9]*\) .*$3.*/count.$1=\1/p"; }}
+    ipt_left
+    row() {{ "$t" -w "$left" -nvxL "BREAKGLASS-$2" 2>/dev/null | sed -n "s/^ *\([0-9][0-9]*\) .*$3.*/count.$1=\1/p"; }}
     row attempts GATE 'breakglass attempts'
     row admitted YES RETURN
     row refused NO '\(REJECT\|DROP\)'

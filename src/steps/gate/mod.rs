@@ -130,6 +130,7 @@ pub(super) fn unknown_mark(stages: usize) -> Mark {
         hold: 900,
         step: 60,
         rungs: vec![gate::Rung::Share(1); stages],
+        number: "0".repeat(8),
     }
 }
 

@@ -379,7 +379,7 @@ impl Open {
             _ => "ipset flush bg_armed".to_owned(),
         };
         Change {
-            op: Op::Host(common::order(gate::open(&held.mark.run, held.back_end), false)),
+            op: Op::Host(common::order(gate::open(&held.mark.run, held.back_end, &held.was, &held.by), false)),
             by_hand,
             ..self.arm(held, OPEN, 0, 1, because)
         }
