@@ -49,7 +49,7 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
     if header.drill {
         let mut report = report(engine, Vec::new());
         report.why = format!("run {} was a drill: nothing was changed, so nothing is taken back", header.run);
-        return finish(engine, report, began);
+        return finish(engine, report, began).await;
     }
     let limits = Limits { at_once: CLUSTERS_AT_ONCE, canary: false, batch: 0, max_failures: usize::MAX };
     let work = |index: usize| {
@@ -75,7 +75,7 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
     if report.class.is_none() {
         report.why = format!("{} taken back; nothing of this run stands", words::count(report.tally.undone, "change"));
     }
-    finish(engine, report, began)
+    finish(engine, report, began).await
 }
 
 /// Takes back what stands on one cluster. Goes on past what is stuck, and says so at the end; but what the same step did
@@ -156,7 +156,7 @@ fn object(record: &ChangeRecord) -> Option<&str> {
 /// says just that.
 async fn take_back(engine: Engine<'_>, record: &ChangeRecord) -> Result<Back, JournalLost> {
     let began = Instant::now();
-    engine.record.append(Entry::Undoing { id: record.id })?;
+    engine.record.append(Entry::Undoing { id: record.id }).await?;
     let back = match &record.change.inverse {
         Inverse::NotNeeded(why) => Back::Undone(format!("nothing to take back: {why}")),
         Inverse::Impossible(why) => Back::Stuck(format!("it cannot be taken back: {why}")),
@@ -164,11 +164,11 @@ async fn take_back(engine: Engine<'_>, record: &ChangeRecord) -> Result<Back, Jo
     };
     let (state, said) = match &back {
         Back::Undone(said) => {
-            engine.record.append(Entry::Undone { id: record.id, said: said.clone() })?;
+            engine.record.append(Entry::Undone { id: record.id, said: said.clone() }).await?;
             (ChangeEnd::Undone, said)
         }
         Back::Stuck(why) => {
-            engine.record.append(Entry::Stuck { id: record.id, why: why.clone() })?;
+            engine.record.append(Entry::Stuck { id: record.id, why: why.clone() }).await?;
             (ChangeEnd::Stuck, why)
         }
         Back::Unknown(why) => (ChangeEnd::Unknown, why),

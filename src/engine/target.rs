@@ -150,13 +150,13 @@ impl OnTarget<'_> {
             // A wait sees the same thing again and again.
             if !pass.said.contains(&what) {
                 pass.said.push(what.clone());
-                self.saw(what)?;
+                self.saw(what).await?;
             }
         }
         if let Some(question) = &survey.ask {
             return self.ask(question).await;
         }
-        self.settle(history, &survey)?;
+        self.settle(history, &survey).await?;
         // A pretended write cannot be seen by the next look: what was pretended counts as made.
         survey.changes.retain(|change| !pass.pretended.contains(&change.key));
         if !survey.changes.is_empty() {
@@ -165,7 +165,7 @@ impl OnTarget<'_> {
         match survey.waiting_for {
             Some(what) if !self.engine.world.pretends() => self.wait(what, self.left(pass)).await,
             Some(what) => {
-                self.saw(format!("would wait for: {what}"))?;
+                self.saw(format!("would wait for: {what}")).await?;
                 Ok(Next::End(self.end(StepState::Done, None, "pretended")))
             }
             None => Ok(Next::End(self.end(StepState::Done, None, "nothing left to change"))),
@@ -228,10 +228,10 @@ impl OnTarget<'_> {
     ///
     /// A look that only waits says neither: what is under way may still go wrong. Nor does a step that cannot look, nor one
     /// that only puts right what broke off.
-    fn settle(&self, history: &History, survey: &Survey) -> Result<(), JournalLost> {
+    async fn settle(&self, history: &History, survey: &Survey) -> Result<(), JournalLost> {
         for record in history.changes.iter().filter(|record| survey.arrived.contains(&record.id)) {
             let said = "it arrived after the look that had not found it made";
-            self.engine.record.append(Entry::Done { id: record.id, said: said.into() })?;
+            self.engine.record.append(Entry::Done { id: record.id, said: said.into() }).await?;
             self.ended(record.id, &record.change, ChangeEnd::Done, said, Duration::ZERO);
         }
         if survey.blind || (survey.changes.is_empty() && survey.waiting_for.is_some()) {
@@ -250,7 +250,7 @@ impl OnTarget<'_> {
             } else {
                 Entry::Done { id: record.id, said: "the reply was lost; a new look found it made".into() }
             };
-            self.engine.record.append(entry)?;
+            self.engine.record.append(entry).await?;
             if !wanted {
                 self.ended(record.id, &record.change, ChangeEnd::Done, "a new look found it made", Duration::ZERO);
             }
@@ -265,12 +265,15 @@ impl OnTarget<'_> {
             answer = self.engine.operator.ask(question) => answer,
             () = self.engine.cancel.reached(Stop::Soon) => return Ok(Next::Again),
         };
-        self.engine.record.append(Entry::Answered {
-            cluster: self.target.cluster.clone(),
-            step: self.index,
-            question: question.id.clone(),
-            yes: answer.unwrap_or(false),
-        })?;
+        self.engine
+            .record
+            .append(Entry::Answered {
+                cluster: self.target.cluster.clone(),
+                step: self.index,
+                question: question.id.clone(),
+                yes: answer.unwrap_or(false),
+            })
+            .await?;
         if answer.is_none() {
             let why = format!("nobody could be asked: {}", question.text);
             return Ok(Next::End(self.end(StepState::Declined, Some(Class::Declined), why)));
@@ -297,7 +300,7 @@ impl OnTarget<'_> {
     async fn make(&self, open: Option<&ChangeRecord>, change: &Change, left: Duration) -> Result<Outcome, JournalLost> {
         let id = match open {
             Some(record) => record.id,
-            None => self.engine.record.intend(self.index, self.target, change)?,
+            None => self.engine.record.intend(self.index, self.target, change).await?,
         };
         self.engine.events.hear(Event::ChangeSent {
             target: self.target.clone(),
@@ -330,7 +333,7 @@ impl OnTarget<'_> {
                 (&format!("{said}, after one whose reply was lost"), ChangeEnd::Unknown)
             }
             _ => {
-                self.engine.record.append(entry)?;
+                self.engine.record.append(entry).await?;
                 (said, end)
             }
         };
@@ -351,8 +354,11 @@ impl OnTarget<'_> {
         });
     }
 
-    fn saw(&self, what: String) -> Result<(), JournalLost> {
-        self.engine.record.append(Entry::Saw { target: self.target.clone(), step: self.index, what: what.clone() })?;
+    async fn saw(&self, what: String) -> Result<(), JournalLost> {
+        self.engine
+            .record
+            .append(Entry::Saw { target: self.target.clone(), step: self.index, what: what.clone() })
+            .await?;
         self.engine.events.hear(Event::Saw { target: self.target.clone(), step: self.index, what });
         Ok(())
     }

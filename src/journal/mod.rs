@@ -24,6 +24,7 @@ pub use read::{Journal, JournalError, read, verify};
 pub use store::{RunFolder, Store, StoreError, new_id};
 #[cfg(test)]
 pub(crate) use write::Disk;
+pub(crate) use write::Tail;
 pub use write::Writer;
 
 /// The format this program writes; it reads this and all older ones, and never appends to a newer one.

@@ -12,5 +12,6 @@ mod requests;
 mod revoke;
 mod stuck;
 mod support;
+mod syncs;
 mod waits;
 mod whole;
