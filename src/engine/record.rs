@@ -76,11 +76,17 @@ impl Record {
     ///
     /// # Errors
     /// As `append`, and when a blob cannot be kept.
-    pub async fn intend(&self, step: usize, target: &Target, change: &Change) -> Result<u32, JournalError> {
+    pub async fn intend(
+        &self,
+        step: usize,
+        target: &Target,
+        change: &Change,
+        host_key: Option<String>,
+    ) -> Result<u32, JournalError> {
         self.keep(change).await?;
         let (id, seq) = {
             let mut inner = self.inner();
-            let (id, line) = inner.writer.intend(step, target, change)?;
+            let (id, line) = inner.writer.intend(step, target, change, host_key)?;
             inner.note(&line)?;
             (id, line.seq)
         };
@@ -133,6 +139,13 @@ impl Record {
             now: self.clock.now(),
             answered: inner.run.answered.clone(),
         }
+    }
+
+    /// The key that a host showed when this run last changed something there, where that is known.
+    pub fn host_key(&self, target: &Target) -> Option<String> {
+        let inner = self.inner();
+        let mut here = inner.run.changes.values().rev().filter(|record| record.target == *target);
+        here.find_map(|record| record.host_key.clone())
     }
 
     /// The run as it stands.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::strangers::{self, Machine, machine};
 use super::{Engine, Stop};
-use crate::change::{Change, Outcome, Target};
+use crate::change::{Change, Op, Outcome, Target};
 use crate::error::Class;
 use crate::event::{ChangeEnd, Event};
 use crate::journal::{ChangeRecord, ChangeState, Entry, JournalError, StepState};
@@ -66,6 +67,8 @@ struct Pass {
     not_taken: Option<String>,
     /// How often something was sent again that cannot be looked for.
     repeated: usize,
+    /// The key that the host showed, once it was asked for.
+    host_key: Option<Result<Option<String>, String>>,
 }
 
 impl OnTarget<'_> {
@@ -79,6 +82,7 @@ impl OnTarget<'_> {
             said: Vec::new(),
             not_taken: None,
             repeated: 0,
+            host_key: None,
         };
         loop {
             if self.engine.cancel.level() >= Stop::Soon {
@@ -196,7 +200,11 @@ impl OnTarget<'_> {
                     return Ok(Next::End(self.end(StepState::Failed, Some(Class::Partial), why)));
                 }
             }
-            match self.make(open, change, left).await? {
+            let host_key = match self.whose_host(change, left, pass).await {
+                Ok(key) => key,
+                Err(why) => return Ok(Next::End(self.end(StepState::Failed, Some(Class::Partial), why))),
+            };
+            match self.make(open, change, host_key, left).await? {
                 Outcome::Done(_) if self.engine.world.pretends() => pass.pretended.push(change.key.clone()),
                 Outcome::Done(_) => pass.answered.push(change.key.clone()),
                 // What was seen may be out of date: look again. If the same op is wanted still, the no was meant.
@@ -296,11 +304,34 @@ impl OnTarget<'_> {
         Ok(Next::Again)
     }
 
+    /// The key that the host of a change shows, asked for once; or why nothing may be written there: it is another machine
+    /// than the one that this run has changed before, or nobody can tell.
+    async fn whose_host(&self, change: &Change, left: Duration, pass: &mut Pass) -> Result<Option<String>, String> {
+        if self.engine.world.pretends() || !matches!(change.op, Op::Host(_) | Op::File(_)) {
+            return Ok(None);
+        }
+        if pass.host_key.is_none() {
+            pass.host_key = Some(strangers::shown(self.engine, self.target, left).await);
+        }
+        let now = pass.host_key.clone().unwrap_or(Ok(None));
+        let Some(then) = self.engine.record.host_key(self.target) else { return Ok(now.unwrap_or_default()) };
+        match now? {
+            Some(now) if machine(&then, &now) == Machine::Another => Err(strangers::another(self.target, &then, &now)),
+            now => Ok(now),
+        }
+    }
+
     /// Performs a change; one whose outcome is `open` still, again under its own number.
-    async fn make(&self, open: Option<&ChangeRecord>, change: &Change, left: Duration) -> Result<Outcome, JournalLost> {
+    async fn make(
+        &self,
+        open: Option<&ChangeRecord>,
+        change: &Change,
+        host_key: Option<String>,
+        left: Duration,
+    ) -> Result<Outcome, JournalLost> {
         let id = match open {
             Some(record) => record.id,
-            None => self.engine.record.intend(self.index, self.target, change).await?,
+            None => self.engine.record.intend(self.index, self.target, change, host_key).await?,
         };
         self.engine.events.hear(Event::ChangeSent {
             target: self.target.clone(),

@@ -208,9 +208,10 @@ impl Writer {
         step: usize,
         target: &Target,
         change: &Change,
+        host_key: Option<String>,
     ) -> Result<(u32, Line), JournalError> {
         let id = self.next_change;
-        let entry = Entry::Intended { id, step, target: target.clone(), change: Box::new(change.clone()) };
+        let entry = Entry::Intended { id, step, target: target.clone(), change: Box::new(change.clone()), host_key };
         let line = self.stage(entry)?;
         self.next_change += 1;
         Ok((id, line))

@@ -10,6 +10,7 @@ mod kills;
 mod limits;
 mod requests;
 mod revoke;
+mod strangers;
 mod stuck;
 mod support;
 mod syncs;
