@@ -219,6 +219,15 @@ fn undo_writes_to_no_host_that_is_another_machine_now() {
 }
 
 #[test]
+fn nobody_else_looks_into_the_folder_of_a_practice_cluster() {
+    let home = Home::new();
+    let practice = Practice::start(&home, &["--peace"]);
+    let folder = Path::new(&practice.kit).parent().unwrap();
+    assert_eq!(std::fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
+    practice.end();
+}
+
+#[test]
 fn a_kit_is_imported_from_a_kubeconfig_and_works() {
     let home = Home::new();
     let practice = Practice::start(&home, &["--peace"]);
