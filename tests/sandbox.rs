@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -85,10 +87,13 @@ impl Practice {
     }
 
     /// What the kit's file says.
-    fn spec(&self) -> Value {
+    fn file(&self) -> Value {
         let text = std::fs::read_to_string(Path::new(&self.kit).join("sandbox.yaml")).unwrap();
-        let file: Value = serde_saphyr::from_str(&text).unwrap();
-        file["spec"].clone()
+        serde_saphyr::from_str(&text).unwrap()
+    }
+
+    fn spec(&self) -> Value {
+        self.file()["spec"].clone()
     }
 
     fn end(mut self) {
@@ -186,6 +191,39 @@ fn another_terminal_works_on_a_practice_cluster_that_is_kept_up() {
     let first = runs.iter().find(|run| run["name"] == "practice" || run["runbook"] == "practice");
     let id = first.and_then(|run| run["run"].as_str()).unwrap_or_else(|| panic!("{runs:?}"));
     let _ = with_kit(&["undo", id, "--yes"]).is(0, &["nothing of this run stands"]);
+    practice.end();
+}
+
+/// The same certificates, the same API servers, and hosts on loopback as before: only the keys that they show tell.
+#[test]
+fn undo_writes_to_no_host_that_is_another_machine_now() {
+    let home = Home::new();
+    let (ours, others) = (Practice::start(&home, &["--peace"]), Practice::start(&home, &["--peace"]));
+    let _ = home.run(&["gate", "close", "--kit", &ours.kit, "--for", "15m", "--yes"]).is(0, &["none left"]);
+    let _ = home.run(&["gate", "close", "--kit", &others.kit, "--for", "15m", "--yes"]).is(0, &["none left"]);
+    let runs = home.run(&["runs", "-o", "json"]).is(0, &[]);
+    let ids: Vec<Value> =
+        runs.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["run"].clone()).collect();
+    let id = ids.iter().filter_map(Value::as_str).min().unwrap();
+
+    let mut file = ours.file();
+    file["spec"]["hosts"] = others.spec()["hosts"].clone();
+    std::fs::create_dir(home.path("kit")).unwrap();
+    std::fs::write(home.path("kit/sandbox.yaml"), file.to_string()).unwrap();
+    std::fs::set_permissions(home.path("kit/sandbox.yaml"), Permissions::from_mode(0o600)).unwrap();
+    let _ =
+        home.run(&["undo", id, "--kit", "kit", "--yes"]).is(6, &["is another machine than the one this run changed"]);
+    let _ = home.run(&["gate", "status", "--kit", &others.kit]).is(0, &["closed"]);
+    let _ = home.run(&["undo", id, "--kit", &ours.kit, "--yes"]).is(0, &["nothing of this run stands"]);
+    [ours, others].into_iter().for_each(Practice::end);
+}
+
+#[test]
+fn nobody_else_looks_into_the_folder_of_a_practice_cluster() {
+    let home = Home::new();
+    let practice = Practice::start(&home, &["--peace"]);
+    let folder = Path::new(&practice.kit).parent().unwrap();
+    assert_eq!(std::fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
     practice.end();
 }
 

@@ -7,9 +7,10 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
 use super::{App, failure, inputs};
+use crate::change::Part;
 use crate::change::sha256_hex;
 use crate::error::{Class, Failure};
-use crate::journal::{Header, Identity};
+use crate::journal::{Identity, Run};
 use crate::kit::{self, Cluster, Host};
 use crate::link::names;
 use crate::link::ssh::config::Overrides;
@@ -88,7 +89,8 @@ async fn sandbox(weather: Weather) -> Result<Chosen, Failure> {
 }
 
 /// The clusters of a run that was begun before.
-pub(super) async fn of_run(app: &App<'_>, header: &Header) -> Result<Chosen, Failure> {
+pub(super) async fn of_run(app: &App<'_>, run: &Run) -> Result<Chosen, Failure> {
+    let header = &run.header;
     if header.kit == SANDBOX {
         let what = format!("run {} was made on a practice cluster that is gone with its process", header.run);
         return Err(inputs::refuse(what, format!("`breakglass show {}` tells what it did", header.run)));
@@ -100,11 +102,11 @@ pub(super) async fn of_run(app: &App<'_>, header: &Header) -> Result<Chosen, Fai
             let what = format!("run {} was made on {}", header.run, crate::words::fold(&header.clusters));
             return Err(inputs::refuse(what, "give the flags that it was started with"));
         }
-        return same(header, &chosen.clusters).map(|()| chosen);
+        return same(app, run, &chosen.clusters).map(|()| chosen);
     }
     let folder = app.flags.clusters.kit.as_ref().map_or_else(|| PathBuf::from(&header.kit), |_| kit_dir(app));
     let chosen = named(app, &header.clusters, &folder)?;
-    same(header, &chosen.clusters).map(|()| chosen)
+    same(app, run, &chosen.clusters).map(|()| chosen)
 }
 
 /// What tells a cluster from another of the same name.
@@ -117,25 +119,48 @@ pub(super) fn identity(cluster: &Cluster) -> Identity {
         cluster: cluster.name.clone(),
         servers: cluster.api_servers.iter().map(|server| server.address.to_string()).collect(),
         ca: sha256_hex(&ca.concat()),
+        hosts: Some(cluster.hosts.iter().map(|host| (host.name.clone(), at(host))).collect()),
     }
 }
 
-/// Refuses to go on on a cluster that only has the name of the one a run was made on.
-fn same(header: &Header, clusters: &[Cluster]) -> Result<(), Failure> {
-    let differs = clusters.iter().find_map(|cluster| {
-        let then = header.identities.iter().find(|then| then.cluster == cluster.name)?;
-        Some((cluster, then.differs(&identity(cluster))?))
-    });
-    match differs {
-        None => Ok(()),
-        Some((cluster, why)) => Err(inputs::refuse(
-            format!(
-                "{:?} ({}) is not the cluster that run {} was made on: {why}",
-                cluster.name, cluster.source, header.run
-            ),
-            format!("--kit FOLDER names the kit of that cluster; it was made with {}", header.kit),
-        )),
+/// Where SSH is on a host.
+fn at(host: &Host) -> String {
+    std::net::SocketAddr::new(host.address, host.ssh.port).to_string()
+}
+
+/// Refuses to go on on a cluster that only has the name of the one a run was made on, and says what cannot be compared.
+fn same(app: &App<'_>, run: &Run, clusters: &[Cluster]) -> Result<(), Failure> {
+    let id = &run.header.run;
+    for cluster in clusters {
+        let standing = run.standing().filter(|record| record.target.cluster == cluster.name);
+        let mut acted: Vec<&str> = standing
+            .filter_map(|record| match &record.target.part {
+                Part::Host(host) => Some(host.as_str()),
+                Part::Cluster | Part::ApiServer(_) | Part::Local => None,
+            })
+            .collect();
+        acted.sort_unstable();
+        acted.dedup();
+        let Some(then) = run.header.identities.iter().find(|then| then.cluster == cluster.name) else {
+            let what = "which cluster it was made on is not in its journal: only the name is compared";
+            app.screen.err(&format!("note: run {id} on {}: {what}", cluster.name));
+            continue;
+        };
+        let now = identity(cluster);
+        if let Some(why) = then.differs(&now, &acted) {
+            return Err(inputs::refuse(
+                format!("{:?} ({}) is not the cluster that run {id} was made on: {why}", cluster.name, cluster.source),
+                format!(
+                    "--kit FOLDER names the kit of that cluster; it was made with {}. By hand: `breakglass show {id}`",
+                    run.header.kit
+                ),
+            ));
+        }
+        if let Some(what) = then.unknown(&now, &acted) {
+            app.screen.err(&format!("note: run {id} on {}: {what}", cluster.name));
+        }
     }
+    Ok(())
 }
 
 /// One cluster from kubectl's configuration and flags.

@@ -134,7 +134,7 @@ pub(super) async fn resume(app: &App<'_>, writer: Writer, run: &Run, chosen: &Ch
     let mark = mark(app, &run.header);
     let driven = Driven::new(app, writer, &chosen.clusters, mode, mark, operator)?;
     let entry = Entry::Resumed { operator: app.process.operator() };
-    driven.record.append(entry).map_err(failure::journal)?;
+    driven.record.append(entry).await.map_err(failure::journal)?;
     driven.to_the_end(app, Way::Forward(&plan, app.flags.safety.fleet()), &consent).await
 }
 

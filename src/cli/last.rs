@@ -154,7 +154,13 @@ mod tests {
             let mut append = |entry| drop(writer.append(entry).unwrap());
             if let Some(came) = self.came {
                 let (id, said) = (1, String::new());
-                append(Entry::Intended { id, step: 0, target: Target::local("east"), change: Box::new(change()) });
+                append(Entry::Intended {
+                    id,
+                    step: 0,
+                    target: Target::local("east"),
+                    change: Box::new(change()),
+                    host_key: None,
+                });
                 match came {
                     Came::Refused => append(Entry::Failed { id, why: said }),
                     Came::Made => append(Entry::Done { id, said }),

@@ -22,7 +22,7 @@ impl Resume {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
         let (folder, run) = last::run(app, &self.run, last::For::Resume)?;
         drive::block_on(async {
-            let chosen = clusters::of_run(app, &run.header).await?;
+            let chosen = clusters::of_run(app, &run).await?;
             let writer = Writer::open(folder, app.process.clock).map_err(failure::journal)?;
             drive::resume(app, writer, &run, &chosen).await
         })

@@ -28,7 +28,7 @@ impl Undo {
             return Ok(ExitCode::SUCCESS);
         }
         drive::block_on(async {
-            let chosen = clusters::of_run(app, &run.header).await?;
+            let chosen = clusters::of_run(app, &run).await?;
             let writer = Writer::open(folder, app.process.clock).map_err(failure::journal)?;
             drive::undo(app, writer, &run, &chosen).await
         })

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::fanout::{Limits, fan_out};
 use super::forward::{finish, report};
+use super::strangers::Strangers;
 use super::target::{GRACE, JournalLost, millis};
 use super::{Consent, Engine, Report, Stop};
 use crate::change::{Inverse, KubeCall, Op, Outcome, Target};
@@ -49,7 +50,7 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
     if header.drill {
         let mut report = report(engine, Vec::new());
         report.why = format!("run {} was a drill: nothing was changed, so nothing is taken back", header.run);
-        return finish(engine, report, began);
+        return finish(engine, report, began).await;
     }
     let limits = Limits { at_once: CLUSTERS_AT_ONCE, canary: false, batch: 0, max_failures: usize::MAX };
     let work = |index: usize| {
@@ -75,7 +76,7 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
     if report.class.is_none() {
         report.why = format!("{} taken back; nothing of this run stands", words::count(report.tally.undone, "change"));
     }
-    finish(engine, report, began)
+    finish(engine, report, began).await
 }
 
 /// Takes back what stands on one cluster. Goes on past what is stuck, and says so at the end; but what the same step did
@@ -88,6 +89,7 @@ pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consen
     let standing = engine.record.standing(cluster);
     let run = engine.mark.run.clone();
     engine.events.hear(Event::UndoStarted { run, changes: standing.len() });
+    let strangers = Strangers::among(engine, &standing).await;
     let (mut undone, mut stuck, mut open, mut left) = (0, Vec::new(), Vec::new(), 0);
     let (mut held, mut kept): (Vec<&ChangeRecord>, usize) = (Vec::new(), 0);
     for (position, record) in standing.iter().enumerate() {
@@ -100,7 +102,7 @@ pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consen
             continue;
         }
         let what = format!("change {} ({}) on {}", record.id, record.change.op.summary(), record.target);
-        match take_back(engine, record).await? {
+        match take_back(engine, record, strangers.forbid(record)).await? {
             Back::Undone(_) => undone += 1,
             Back::Stuck(why) => {
                 held.push(record);
@@ -154,21 +156,22 @@ fn object(record: &ChangeRecord) -> Option<&str> {
 
 /// Takes one change back, and writes down what came of it. An unknown outcome stays `Undoing` in the journal, which
 /// says just that.
-async fn take_back(engine: Engine<'_>, record: &ChangeRecord) -> Result<Back, JournalLost> {
+async fn take_back(engine: Engine<'_>, record: &ChangeRecord, forbidden: Option<String>) -> Result<Back, JournalLost> {
     let began = Instant::now();
-    engine.record.append(Entry::Undoing { id: record.id })?;
+    engine.record.append(Entry::Undoing { id: record.id }).await?;
     let back = match &record.change.inverse {
+        Inverse::By(_) if forbidden.is_some() => Back::Stuck(forbidden.unwrap_or_default()),
         Inverse::NotNeeded(why) => Back::Undone(format!("nothing to take back: {why}")),
         Inverse::Impossible(why) => Back::Stuck(format!("it cannot be taken back: {why}")),
         Inverse::By(op) => by(engine, record, (**op).clone()).await,
     };
     let (state, said) = match &back {
         Back::Undone(said) => {
-            engine.record.append(Entry::Undone { id: record.id, said: said.clone() })?;
+            engine.record.append(Entry::Undone { id: record.id, said: said.clone() }).await?;
             (ChangeEnd::Undone, said)
         }
         Back::Stuck(why) => {
-            engine.record.append(Entry::Stuck { id: record.id, why: why.clone() })?;
+            engine.record.append(Entry::Stuck { id: record.id, why: why.clone() }).await?;
             (ChangeEnd::Stuck, why)
         }
         Back::Unknown(why) => (ChangeEnd::Unknown, why),

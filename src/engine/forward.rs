@@ -98,7 +98,7 @@ pub async fn forward(engine: Engine<'_>, plan: &Plan, fleet: Fleet, consent: &Co
             Some(Err(JournalLost(error))) => Some((Class::Journal, error.to_string())),
         })
         .collect();
-    finish(engine, report(engine, ends), began)
+    finish(engine, report(engine, ends), began).await
 }
 
 /// All steps on one cluster.
@@ -132,7 +132,7 @@ async fn lane(engine: Engine<'_>, plan: &Plan, cluster: &str, consent: &Consent)
 async fn step(engine: Engine<'_>, planned: &PlannedStep, index: usize, cluster: &str) -> Result<End, JournalLost> {
     let (began, spent) = (Instant::now(), engine.world.costs());
     let targets: Vec<_> = planned.targets_on(cluster).collect();
-    engine.record.append(Entry::StepStarted { cluster: cluster.to_owned(), step: index })?;
+    engine.record.append(Entry::StepStarted { cluster: cluster.to_owned(), step: index }).await?;
     engine.events.hear(Event::StepStarted {
         cluster: cluster.to_owned(),
         step: index,
@@ -150,13 +150,16 @@ async fn step(engine: Engine<'_>, planned: &PlannedStep, index: usize, cluster: 
     };
     let (state, why, cluster) = (end.state, end.why.clone(), cluster.to_owned());
     let costs = spent_since(engine, &cluster, &spent);
-    engine.record.append(Entry::StepEnded {
-        cluster: cluster.clone(),
-        step: index,
-        state,
-        why: why.clone(),
-        costs: Some(costs.clone()),
-    })?;
+    engine
+        .record
+        .append(Entry::StepEnded {
+            cluster: cluster.clone(),
+            step: index,
+            state,
+            why: why.clone(),
+            costs: Some(costs.clone()),
+        })
+        .await?;
     let (name, took_ms) = (planned.name.clone(), millis(began.elapsed()));
     engine.events.hear(Event::StepEnded { cluster, step: index, name, state, why, costs, took_ms });
     Ok(end)
@@ -223,7 +226,7 @@ async fn confirmed(
         () = engine.cancel.reached(Stop::Soon) => return Ok(None),
     };
     let (cluster, question) = (cluster.to_owned(), question.id);
-    engine.record.append(Entry::Answered { cluster, step: index, question, yes })?;
+    engine.record.append(Entry::Answered { cluster, step: index, question, yes }).await?;
     Ok(Some(yes))
 }
 
@@ -300,11 +303,13 @@ fn gravity(class: Class) -> u8 {
 }
 
 /// Writes the last line and says the last event.
-pub(super) fn finish(engine: Engine<'_>, mut report: Report, began: Instant) -> Report {
+pub(super) async fn finish(engine: Engine<'_>, mut report: Report, began: Instant) -> Report {
     let code = report.class.map_or(0, Class::exit_code);
     if report.class != Some(Class::Journal)
-        && let Err(error) =
-            engine.record.append(Entry::Ended { code, why: report.why.clone(), costs: Some(report.costs.clone()) })
+        && let Err(error) = engine
+            .record
+            .append(Entry::Ended { code, why: report.why.clone(), costs: Some(report.costs.clone()) })
+            .await
     {
         report.class = Some(Class::Journal);
         report.why = error.to_string();

@@ -1,12 +1,16 @@
 //! The journal as the engine uses it: many targets append to one writer, and read their own history from memory.
+//!
+//! Nobody's thread waits for the disk: lines that come while one fsync is under way go together with the next, on a
+//! thread of its own. Whoever appends goes on once his own line is on the disk, so no act is ahead of its line.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::keeper::Lease;
-use crate::change::{Change, Keep, Op, Target};
+use crate::change::{Change, Inverse, Keep, Op, Target};
 use crate::engine::Tally;
-use crate::journal::{ChangeRecord, ChangeState, Entry, JournalError, Line, Run, StoreError, Writer, fold, read};
+use crate::journal::{ChangeRecord, ChangeState, Entry, JournalError, Line, Run, StoreError, Tail, Writer, fold, read};
 use crate::process::Clock;
 use crate::steps::History;
 
@@ -14,6 +18,11 @@ use crate::steps::History;
 #[derive(Debug)]
 pub struct Record {
     inner: Mutex<Inner>,
+    tail: Arc<Tail>,
+    /// One flush at a time; who waits for his turn mostly finds that his line went with the one before.
+    turn: tokio::sync::Mutex<()>,
+    /// Hosts may keep the same bytes at the same time.
+    keeping: Arc<Mutex<()>>,
     clock: Clock,
 }
 
@@ -39,7 +48,9 @@ impl Record {
                 _ => None,
             })
             .collect();
-        Ok(Self { inner: Mutex::new(Inner { writer, run: journal.run, began }), clock })
+        let tail = writer.tail();
+        let inner = Mutex::new(Inner { writer, run: journal.run, began });
+        Ok(Self { inner, tail, turn: tokio::sync::Mutex::default(), keeping: Arc::default(), clock })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -51,21 +62,65 @@ impl Record {
     ///
     /// # Errors
     /// When it cannot be written; nothing is accepted afterwards.
-    pub fn append(&self, entry: Entry) -> Result<(), JournalError> {
-        let mut inner = self.inner();
-        let line = inner.writer.append(entry)?;
-        inner.note(&line)
+    pub async fn append(&self, entry: Entry) -> Result<(), JournalError> {
+        let seq = {
+            let mut inner = self.inner();
+            let line = inner.writer.stage(entry)?;
+            inner.note(&line)?;
+            line.seq
+        };
+        self.on_disk(seq).await
     }
 
-    /// Writes down that a change is about to be made; its number.
+    /// Writes down that a change is about to be made, its blobs kept first; its number.
     ///
     /// # Errors
-    /// As `append`.
-    pub fn intend(&self, step: usize, target: &Target, change: &Change) -> Result<u32, JournalError> {
-        let mut inner = self.inner();
-        let (id, line) = inner.writer.intend(step, target, change)?;
-        inner.note(&line)?;
+    /// As `append`, and when a blob cannot be kept.
+    pub async fn intend(
+        &self,
+        step: usize,
+        target: &Target,
+        change: &Change,
+        host_key: Option<String>,
+    ) -> Result<u32, JournalError> {
+        self.keep(change).await?;
+        let (id, seq) = {
+            let mut inner = self.inner();
+            let (id, line) = inner.writer.intend(step, target, change, host_key)?;
+            inner.note(&line)?;
+            (id, line.seq)
+        };
+        self.on_disk(seq).await?;
         Ok(id)
+    }
+
+    /// Keeps what a change carries and what its inverse does.
+    async fn keep(&self, change: &Change) -> Result<(), JournalError> {
+        let mut ops = vec![change.op.clone()];
+        if let Inverse::By(op) = &change.inverse {
+            ops.push((**op).clone());
+        }
+        if ops.iter().all(|op| op.blobs().is_empty()) {
+            return Ok(());
+        }
+        let (folder, one_at_a_time) = (self.inner().writer.folder().clone(), Arc::clone(&self.keeping));
+        let keep = move || {
+            let _turn = one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
+            ops.iter().try_for_each(|op| folder.keep(op))
+        };
+        blocking(keep).await.map_err(JournalError::Store)
+    }
+
+    /// Waits until a line is on the disk.
+    async fn on_disk(&self, seq: u64) -> Result<(), JournalError> {
+        while !self.tail.has(seq)? {
+            let _turn = self.turn.lock().await;
+            if !self.tail.has(seq)? {
+                let tail = Arc::clone(&self.tail);
+                blocking(move || tail.flush()).await;
+            }
+        }
+        Ok(())
     }
 
     /// What a step did on a target so far.
@@ -84,6 +139,13 @@ impl Record {
             now: self.clock.now(),
             answered: inner.run.answered.clone(),
         }
+    }
+
+    /// The key that a host showed when this run last changed something there, where that is known.
+    pub fn host_key(&self, target: &Target) -> Option<String> {
+        let inner = self.inner();
+        let mut here = inner.run.changes.values().rev().filter(|record| record.target == *target);
+        here.find_map(|record| record.host_key.clone())
     }
 
     /// The run as it stands.
@@ -149,6 +211,19 @@ impl Record {
             }
         }
         tally
+    }
+}
+
+/// Does what blocks on a thread where nobody waits for it.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let error = match tokio::task::spawn_blocking(work).await {
+        Ok(done) => return done,
+        Err(error) => error,
+    };
+    match error.try_into_panic() {
+        Ok(cause) => resume_unwind(cause),
+        // Only a runtime that is shutting down takes no more work: whoever waits is dropped with it.
+        Err(_) => std::future::pending().await,
     }
 }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::strangers::{self, Machine, machine};
 use super::{Engine, Stop};
-use crate::change::{Change, Outcome, Target};
+use crate::change::{Change, Op, Outcome, Target};
 use crate::error::Class;
 use crate::event::{ChangeEnd, Event};
 use crate::journal::{ChangeRecord, ChangeState, Entry, JournalError, StepState};
@@ -66,6 +67,8 @@ struct Pass {
     not_taken: Option<String>,
     /// How often something was sent again that cannot be looked for.
     repeated: usize,
+    /// The key that the host showed, once it was asked for.
+    host_key: Option<Result<Option<String>, String>>,
 }
 
 impl OnTarget<'_> {
@@ -79,6 +82,7 @@ impl OnTarget<'_> {
             said: Vec::new(),
             not_taken: None,
             repeated: 0,
+            host_key: None,
         };
         loop {
             if self.engine.cancel.level() >= Stop::Soon {
@@ -150,13 +154,13 @@ impl OnTarget<'_> {
             // A wait sees the same thing again and again.
             if !pass.said.contains(&what) {
                 pass.said.push(what.clone());
-                self.saw(what)?;
+                self.saw(what).await?;
             }
         }
         if let Some(question) = &survey.ask {
             return self.ask(question).await;
         }
-        self.settle(history, &survey)?;
+        self.settle(history, &survey).await?;
         // A pretended write cannot be seen by the next look: what was pretended counts as made.
         survey.changes.retain(|change| !pass.pretended.contains(&change.key));
         if !survey.changes.is_empty() {
@@ -165,7 +169,7 @@ impl OnTarget<'_> {
         match survey.waiting_for {
             Some(what) if !self.engine.world.pretends() => self.wait(what, self.left(pass)).await,
             Some(what) => {
-                self.saw(format!("would wait for: {what}"))?;
+                self.saw(format!("would wait for: {what}")).await?;
                 Ok(Next::End(self.end(StepState::Done, None, "pretended")))
             }
             None => Ok(Next::End(self.end(StepState::Done, None, "nothing left to change"))),
@@ -196,7 +200,11 @@ impl OnTarget<'_> {
                     return Ok(Next::End(self.end(StepState::Failed, Some(Class::Partial), why)));
                 }
             }
-            match self.make(open, change, left).await? {
+            let host_key = match self.whose_host(change, left, pass).await {
+                Ok(key) => key,
+                Err(why) => return Ok(Next::End(self.end(StepState::Failed, Some(Class::Partial), why))),
+            };
+            match self.make(open, change, host_key, left).await? {
                 Outcome::Done(_) if self.engine.world.pretends() => pass.pretended.push(change.key.clone()),
                 Outcome::Done(_) => pass.answered.push(change.key.clone()),
                 // What was seen may be out of date: look again. If the same op is wanted still, the no was meant.
@@ -228,10 +236,10 @@ impl OnTarget<'_> {
     ///
     /// A look that only waits says neither: what is under way may still go wrong. Nor does a step that cannot look, nor one
     /// that only puts right what broke off.
-    fn settle(&self, history: &History, survey: &Survey) -> Result<(), JournalLost> {
+    async fn settle(&self, history: &History, survey: &Survey) -> Result<(), JournalLost> {
         for record in history.changes.iter().filter(|record| survey.arrived.contains(&record.id)) {
             let said = "it arrived after the look that had not found it made";
-            self.engine.record.append(Entry::Done { id: record.id, said: said.into() })?;
+            self.engine.record.append(Entry::Done { id: record.id, said: said.into() }).await?;
             self.ended(record.id, &record.change, ChangeEnd::Done, said, Duration::ZERO);
         }
         if survey.blind || (survey.changes.is_empty() && survey.waiting_for.is_some()) {
@@ -250,7 +258,7 @@ impl OnTarget<'_> {
             } else {
                 Entry::Done { id: record.id, said: "the reply was lost; a new look found it made".into() }
             };
-            self.engine.record.append(entry)?;
+            self.engine.record.append(entry).await?;
             if !wanted {
                 self.ended(record.id, &record.change, ChangeEnd::Done, "a new look found it made", Duration::ZERO);
             }
@@ -265,12 +273,15 @@ impl OnTarget<'_> {
             answer = self.engine.operator.ask(question) => answer,
             () = self.engine.cancel.reached(Stop::Soon) => return Ok(Next::Again),
         };
-        self.engine.record.append(Entry::Answered {
-            cluster: self.target.cluster.clone(),
-            step: self.index,
-            question: question.id.clone(),
-            yes: answer.unwrap_or(false),
-        })?;
+        self.engine
+            .record
+            .append(Entry::Answered {
+                cluster: self.target.cluster.clone(),
+                step: self.index,
+                question: question.id.clone(),
+                yes: answer.unwrap_or(false),
+            })
+            .await?;
         if answer.is_none() {
             let why = format!("nobody could be asked: {}", question.text);
             return Ok(Next::End(self.end(StepState::Declined, Some(Class::Declined), why)));
@@ -293,11 +304,34 @@ impl OnTarget<'_> {
         Ok(Next::Again)
     }
 
+    /// The key that the host of a change shows, asked for once; or why nothing may be written there: it is another machine
+    /// than the one that this run has changed before, or nobody can tell.
+    async fn whose_host(&self, change: &Change, left: Duration, pass: &mut Pass) -> Result<Option<String>, String> {
+        if self.engine.world.pretends() || !matches!(change.op, Op::Host(_) | Op::File(_)) {
+            return Ok(None);
+        }
+        if pass.host_key.is_none() {
+            pass.host_key = Some(strangers::shown(self.engine, self.target, left).await);
+        }
+        let now = pass.host_key.clone().unwrap_or(Ok(None));
+        let Some(then) = self.engine.record.host_key(self.target) else { return Ok(now.unwrap_or_default()) };
+        match now? {
+            Some(now) if machine(&then, &now) == Machine::Another => Err(strangers::another(self.target, &then, &now)),
+            now => Ok(now),
+        }
+    }
+
     /// Performs a change; one whose outcome is `open` still, again under its own number.
-    async fn make(&self, open: Option<&ChangeRecord>, change: &Change, left: Duration) -> Result<Outcome, JournalLost> {
+    async fn make(
+        &self,
+        open: Option<&ChangeRecord>,
+        change: &Change,
+        host_key: Option<String>,
+        left: Duration,
+    ) -> Result<Outcome, JournalLost> {
         let id = match open {
             Some(record) => record.id,
-            None => self.engine.record.intend(self.index, self.target, change)?,
+            None => self.engine.record.intend(self.index, self.target, change, host_key).await?,
         };
         self.engine.events.hear(Event::ChangeSent {
             target: self.target.clone(),
@@ -330,7 +364,7 @@ impl OnTarget<'_> {
                 (&format!("{said}, after one whose reply was lost"), ChangeEnd::Unknown)
             }
             _ => {
-                self.engine.record.append(entry)?;
+                self.engine.record.append(entry).await?;
                 (said, end)
             }
         };
@@ -351,8 +385,11 @@ impl OnTarget<'_> {
         });
     }
 
-    fn saw(&self, what: String) -> Result<(), JournalLost> {
-        self.engine.record.append(Entry::Saw { target: self.target.clone(), step: self.index, what: what.clone() })?;
+    async fn saw(&self, what: String) -> Result<(), JournalLost> {
+        self.engine
+            .record
+            .append(Entry::Saw { target: self.target.clone(), step: self.index, what: what.clone() })
+            .await?;
         self.engine.events.hear(Event::Saw { target: self.target.clone(), step: self.index, what });
         Ok(())
     }

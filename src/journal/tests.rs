@@ -250,10 +250,52 @@ fn a_cluster_is_another_by_its_ca_or_by_all_of_its_addresses() {
         cluster: "prod".into(),
         servers: servers.iter().map(|&server| server.to_owned()).collect(),
         ca: ca.repeat(64),
+        hosts: None,
     };
     let then = of(&["10.0.0.1:6443", "10.0.0.2:6443"], "a");
-    assert_eq!(then.differs(&of(&["10.0.0.2:6443", "10.0.0.9:6443"], "a")), None);
-    let moved = then.differs(&of(&["10.9.0.1:6443"], "a")).unwrap();
+    assert_eq!(then.differs(&of(&["10.0.0.2:6443", "10.0.0.9:6443"], "a"), &[]), None);
+    let moved = then.differs(&of(&["10.9.0.1:6443"], "a"), &[]).unwrap();
     assert!(moved.contains("10.0.0.1:6443") && moved.contains("10.9.0.1:6443"), "{moved}");
-    assert!(then.differs(&of(&["10.0.0.1:6443"], "b")).unwrap().contains("certificates"));
+    assert!(then.differs(&of(&["10.0.0.1:6443"], "b"), &[]).unwrap().contains("certificates"));
+}
+
+/// `kit import` writes 127.0.0.1:6443 for every API server that is reached through its host.
+#[test]
+fn a_loopback_address_makes_no_two_clusters_one() {
+    let of = |servers: &[&str], hosts: &[(&str, &str)]| Identity {
+        cluster: "prod".into(),
+        servers: servers.iter().map(|&server| server.to_owned()).collect(),
+        ca: "a".repeat(64),
+        hosts: Some(hosts.iter().map(|(name, at)| ((*name).to_owned(), (*at).to_owned())).collect()),
+    };
+    let (cp1, cp2) = (("cp1", "10.0.0.1:22"), ("cp2", "10.0.0.2:22"));
+    let elsewhere = ("cp1", "10.99.0.77:22");
+    for local in ["127.0.0.1:6443", "[::1]:6443", "127.0.0.53:6443", "0.0.0.0:6443", "[::ffff:127.0.0.1]:6443"] {
+        let then = of(&[local], &[cp1, cp2]);
+        // One host at its place is enough, whatever it is called now.
+        for hosts in [&[cp1, cp2][..], &[cp2], &[elsewhere, cp2], &[("cp9", "10.0.0.1:22")]] {
+            assert_eq!(then.differs(&of(&[local], hosts), &[]), None, "{local} {hosts:?}");
+        }
+        let why = then.differs(&of(&[local], &[elsewhere]), &[]).unwrap();
+        assert!(why.contains("hosts") && why.contains("10.99.0.77:22") && why.contains("10.0.0.1:22"), "{why}");
+        // A host that something stands on is compared itself.
+        let why = then.differs(&of(&[local], &[elsewhere, cp2]), &["cp1"]).unwrap();
+        assert!(why.contains("cp1 is somewhere else (10.0.0.1:22 then, 10.99.0.77:22 now)"), "{why}");
+        assert!(then.differs(&of(&[local], &[("cp1", "10.0.0.1:2222")]), &["cp1"]).is_some(), "another port");
+        assert_eq!(then.unknown(&of(&[local], &[cp1]), &["cp1"]), None);
+        // With nothing but loopback nobody can tell.
+        let tunnel = of(&[local], &[("cp1", "127.0.0.1:2222")]);
+        assert_eq!(tunnel.differs(&of(&[local], &[("cp1", "127.0.0.1:2223")]), &["cp1"]), None);
+        assert!(tunnel.unknown(&tunnel, &["cp1"]).unwrap().contains("where cp1 was"));
+        assert!(tunnel.unknown(&tunnel, &[]).unwrap().contains("only its certificates"));
+    }
+    // An address beside loopback counts.
+    let then = of(&["10.0.0.1:6443", "127.0.0.1:6443"], &[]);
+    assert!(then.differs(&of(&["10.9.0.1:6443", "127.0.0.1:6443"], &[]), &[]).is_some());
+    let same = of(&["10.0.0.1:6443"], &[elsewhere]);
+    assert!(of(&["10.0.0.1:6443"], &[cp1]).differs(&same, &["cp1"]).is_some(), "behind one balancer");
+    // Of an older version: said, and not guessed at.
+    let older = Identity { hosts: None, ..of(&["127.0.0.1:6443"], &[]) };
+    assert_eq!(older.differs(&then, &["cp1"]), None);
+    assert!(older.unknown(&then, &["cp1"]).unwrap().contains("where cp1 was is not in its journal"));
 }

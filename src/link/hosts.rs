@@ -108,6 +108,13 @@ impl Hosts {
         }
     }
 
+    /// The key that a host shows on the way in, as `TYPE SHA256:...`; `None` when there is no such host.
+    pub async fn host_key(&self, host: &str, limit: Duration) -> Option<Result<String, SshError>> {
+        let line = self.line(host)?;
+        let session = line.session.lend(&line.endpoint, Instant::now() + limit, CONNECT).await;
+        Some(session.map(|session| session.host_key().to_owned()))
+    }
+
     /// A way to an address as the host sees it.
     pub fn way(self: &Arc<Self>, host: &str, to: std::net::SocketAddr) -> Arc<dyn Dial> {
         Arc::new(Through { hosts: Arc::clone(self), host: host.to_owned(), to })

@@ -92,7 +92,7 @@ impl<'a> Teller<'a> {
                 let what = format!("asked ({question}), the operator said {}", if *yes { "yes" } else { "no" });
                 vec![Event::Saw { target: crate::change::Target::cluster(cluster), step: *step, what }]
             }
-            Entry::Intended { id, step, target, change } => {
+            Entry::Intended { id, step, target, change, .. } => {
                 self.sent.insert(*id, line.at);
                 let (what, because) = (change.op.summary(), change.because.clone());
                 vec![Event::ChangeSent {

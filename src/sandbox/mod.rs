@@ -13,7 +13,9 @@ mod ssh;
 mod storm;
 mod world;
 
+use std::fs::Permissions;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -59,8 +61,9 @@ impl Sandbox {
     /// When keys cannot be made or loopback cannot be listened on.
     pub async fn start(weather: Weather) -> Result<Self> {
         let pki = pki::Pki::new().context("cannot make the sandbox's certificates")?;
-        let folder =
-            tempfile::Builder::new().prefix("breakglass-sandbox-").tempdir().context("cannot make a folder")?;
+        let mut place = tempfile::Builder::new();
+        place.prefix("breakglass-sandbox-").permissions(Permissions::from_mode(0o700));
+        let folder = place.tempdir().context("cannot make a folder")?;
         let operator = ssh::Keypair::generate()?;
         let identity = folder.path().join("id_ed25519");
         operator.write(&identity)?;

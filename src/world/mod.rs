@@ -148,6 +148,16 @@ pub trait Reads: Send + Sync {
         limit: Duration,
     ) -> BoxFuture<'a, Result<ScriptOutput, ReadError>>;
 
+    /// The key that a host shows on the way in, as `TYPE SHA256:...`; a connection is opened where there is none. `None`
+    /// where there is nothing to show one.
+    fn host_key<'a>(
+        &'a self,
+        _target: &'a Target,
+        _limit: Duration,
+    ) -> BoxFuture<'a, Result<Option<String>, ReadError>> {
+        Box::pin(async { Ok(None) })
+    }
+
     /// Opens a TCP connection from the operator's machine and closes it: how long it took, or why not.
     fn connect<'a>(
         &'a self,

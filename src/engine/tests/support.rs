@@ -198,6 +198,10 @@ impl Disk for Trapped {
         }
         Ok(())
     }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Hears everything, and may pull the cancel flag.
@@ -334,7 +338,7 @@ impl Bench {
         let clock = Clock::Paced { shows: "2025-01-01T00:00:00Z".parse().unwrap(), at: tokio::time::Instant::now() };
         let work = async {
             let record = Record::new(self.writer(verb, how, clock), clock).unwrap();
-            if verb == Verb::Resume && record.append(Entry::Resumed { operator: "eve".into() }).is_err() {
+            if verb == Verb::Resume && record.append(Entry::Resumed { operator: "eve".into() }).await.is_err() {
                 return None;
             }
             let drill = Drill::new(&self.fake);

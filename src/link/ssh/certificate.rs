@@ -138,6 +138,7 @@ fn put_string(out: &mut Vec<u8>, bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::host_key;
     use super::*;
     use base64::Engine as _;
     use proptest::prelude::*;
@@ -167,6 +168,10 @@ mod tests {
             (&["a".to_owned(), "b.example".into()][..], &["x".to_owned()][..])
         );
         assert!(good.is_signed());
+        // A renewed certificate is the same host: what counts is the key inside.
+        let shown = host_key::shown(&blob);
+        assert_eq!(shown, host_key::shown(&good.key));
+        assert!(shown.starts_with("ecdsa-sha2-nistp256 SHA256:"), "{shown}");
         for index in 0..blob.len() {
             let mut bad = blob.clone();
             bad[index] ^= 1;

@@ -15,7 +15,7 @@ use super::jump::{self, Via};
 use super::login::{self, NoLogin};
 use super::places;
 use super::worker::{Line, Request, Worker};
-use super::{Endpoint, Output, Reply, with_grace};
+use super::{Endpoint, Output, Reply, host_key, with_grace};
 
 /// libssh2 needs little stack, but OpenSSL's key exchange some.
 const STACK: usize = 256 << 10;
@@ -39,6 +39,8 @@ pub(super) struct Handle {
     wake: Arc<OwnedFd>,
     ended: Arc<Mutex<Option<String>>>,
     endpoint: Arc<Endpoint>,
+    /// What the host showed on the way in.
+    host_key: String,
     /// How many tunnels it carries.
     tunnels: Arc<AtomicUsize>,
     /// What carries this session, behind a jump host.
@@ -159,6 +161,11 @@ impl Session {
     /// Whose session it is.
     pub fn endpoint(&self) -> &Endpoint {
         &self.handle.endpoint
+    }
+
+    /// The host key it was opened with, as `TYPE SHA256:...`.
+    pub fn host_key(&self) -> &str {
+        &self.handle.host_key
     }
 
     /// How many tunnels it carries.
@@ -317,7 +324,8 @@ async fn start(
         let tunnels = Arc::clone(&tunnels);
         move |held: oneshot::Receiver<SemaphorePermit<'static>>| match login::login(&fd, &endpoint, deadline) {
             Ok(session) => {
-                if ready.send(Ok(())).is_ok() {
+                let shown = session.host_key().map(|(key, _)| host_key::shown(key)).unwrap_or_default();
+                if ready.send(Ok(shown)).is_ok() {
                     let _place = held.blocking_recv();
                     Worker::new(Line { session, fd }, inbox, wake, ended, tunnels).run();
                 }
@@ -331,14 +339,14 @@ async fn start(
         .stack_size(STACK)
         .spawn(move || thread(held))
         .map_err(|e| local("no thread", e))?;
-    match tokio::time::timeout_at(with_grace(deadline), logged_in).await {
+    let host_key = match tokio::time::timeout_at(with_grace(deadline), logged_in).await {
         Ok(Ok(result)) => result?,
         Ok(Err(_)) => return Err(Fault::Handshake("the SSH library failed on what the server sent".into()).into()),
         Err(_) => return Err(Fault::Timeout { stage: Stage::Auth, sent: false }.into()),
-    }
+    };
     if let Some(place) = place.take() {
         let _ = keep.send(place);
     }
-    let handle = Handle { requests, wake, ended, endpoint: Arc::clone(endpoint), tunnels, _via: via };
+    let handle = Handle { requests, wake, ended, endpoint: Arc::clone(endpoint), host_key, tunnels, _via: via };
     Ok(Session { handle: Arc::new(handle) })
 }

@@ -91,6 +91,22 @@ fn key_type_of(algorithm: &str) -> &str {
     if algorithm.starts_with("rsa-sha2-") { "ssh-rsa" } else { algorithm }
 }
 
+fn fingerprint(key: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, key);
+    format!("SHA256:{}", STANDARD_NO_PAD.encode(digest))
+}
+
+fn key_type(key: &[u8]) -> String {
+    wire_string(key).map(|t| String::from_utf8_lossy(t).into_owned()).unwrap_or_default()
+}
+
+/// The type and the fingerprint of what a host showed. Of a certificate it is the key inside, which stays when it is renewed.
+pub(super) fn shown(blob: &[u8]) -> String {
+    let inside = Certificate::parse(blob).filter(|_| Certificate::is_one(blob)).map(|certificate| certificate.key);
+    let key = inside.as_deref().unwrap_or(blob);
+    format!("{} {}", key_type(key), fingerprint(key))
+}
+
 impl HostKeys {
     /// The name that is looked up, and what is said of it.
     ///
@@ -260,11 +276,10 @@ impl Expected<'_> {
     }
 
     fn fault(&self, problem: HostKeyProblem, key: &[u8], line: Option<&Line>) -> Box<HostKeyFault> {
-        let digest = ring::digest::digest(&ring::digest::SHA256, key);
         Box::new(HostKeyFault {
             problem,
-            fingerprint: format!("SHA256:{}", STANDARD_NO_PAD.encode(digest)),
-            key_type: wire_string(key).map(|t| String::from_utf8_lossy(t).into_owned()).unwrap_or_default(),
+            fingerprint: fingerprint(key),
+            key_type: key_type(key),
             name: self.name.clone(),
             line: line.map(Line::at),
             sources: self.keys.known.sources().to_vec(),

@@ -204,7 +204,17 @@ pub(super) mod tests {
             };
             let state = ChangeState::Done;
             let target = Target::host("east", "cp1");
-            ChangeRecord { id: 1, step: 0, target, change, state, said: String::new(), intended_at: at, moved_at: at }
+            ChangeRecord {
+                id: 1,
+                step: 0,
+                target,
+                change,
+                host_key: None,
+                state,
+                said: String::new(),
+                intended_at: at,
+                moved_at: at,
+            }
         };
         History { changes: acts.iter().map(record).collect(), since: Some(now), now, ..History::default() }
     }

@@ -79,6 +79,7 @@ struct State {
     late: Vec<(Target, Op)>,
     answers: BTreeMap<String, VecDeque<KubeAnswer>>,
     scripts: Option<Answering>,
+    host_keys: BTreeMap<Target, String>,
     /// What becomes of the next exchange of a manifest.
     exchange: Option<Exchange>,
     ops: usize,
@@ -143,6 +144,11 @@ impl Fake {
     /// What hosts answer.
     pub(crate) fn on_script(&self, script: Answering) {
         self.state().scripts = Some(script);
+    }
+
+    /// A host shows this key from now on.
+    pub(crate) fn shows_key(&self, target: &Target, key: &str) {
+        self.state().host_keys.insert(target.clone(), key.to_owned());
     }
 
     /// A file of a host, as somebody else put it there.
@@ -324,6 +330,15 @@ impl Reads for Fake {
             state.deny(target).map(|()| state.run(target, script))
         };
         async move { output }.boxed()
+    }
+
+    fn host_key<'a>(&'a self, target: &'a Target, _: Duration) -> BoxFuture<'a, Result<Option<String>, ReadError>> {
+        let mut state = self.state();
+        let shown = match state.dying.get(target) {
+            Some(0) => state.deny(target).map(|()| None),
+            _ => Ok(state.host_keys.get(target).cloned()),
+        };
+        async move { shown }.boxed()
     }
 
     fn connect<'a>(&'a self, address: SocketAddr, _: Duration) -> BoxFuture<'a, Result<Duration, ReadError>> {

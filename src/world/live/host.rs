@@ -14,17 +14,19 @@ impl Links {
     pub(super) async fn look(&self, host: &str, script: &Script, limit: Duration) -> Result<ScriptOutput, ReadError> {
         let ran = self.hosts.run(host, script, Connection::Kept, true, limit).await;
         match ran.map(|ran| ran.result) {
-            None => Err(super::no_route(format!("the kit has no host {host:?}"))),
-            Some(Err(error)) => {
-                let hint = Some(error.hint());
-                Err(ReadError { kind: kind(&error), tried: vec![error.to_string()], hint })
-            }
+            None => Err(no_host(host)),
+            Some(Err(error)) => Err(not_read(&error)),
             Some(Ok(output)) => Ok(ScriptOutput {
                 status: status(&output.exit),
                 stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
                 stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
             }),
         }
+    }
+
+    pub(super) async fn host_key(&self, host: &str, limit: Duration) -> Result<String, ReadError> {
+        let shown = self.hosts.host_key(host, limit).await.ok_or_else(|| no_host(host))?;
+        shown.map_err(|error| not_read(&error))
     }
 
     pub(super) async fn command(&self, host: &str, command: &HostCommand, limit: Duration) -> Outcome {
@@ -62,6 +64,14 @@ impl Links {
             None => said,
         }
     }
+}
+
+fn no_host(host: &str) -> ReadError {
+    super::no_route(format!("the kit has no host {host:?}"))
+}
+
+fn not_read(error: &SshError) -> ReadError {
+    ReadError { kind: kind(error), tried: vec![error.to_string()], hint: Some(error.hint()) }
 }
 
 /// What a second sending says when nobody knows what became of the first: only its success counts for both. Where the

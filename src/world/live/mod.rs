@@ -99,6 +99,16 @@ impl Reads for Live {
         .boxed()
     }
 
+    fn host_key<'a>(&'a self, target: &'a Target, limit: Duration) -> BoxFuture<'a, Result<Option<String>, ReadError>> {
+        async move {
+            match (self.clusters.get(&target.cluster), &target.part) {
+                (Some(links), Part::Host(host)) => links.host_key(host, limit).await.map(Some),
+                _ => Ok(None),
+            }
+        }
+        .boxed()
+    }
+
     fn connect<'a>(&'a self, address: SocketAddr, limit: Duration) -> BoxFuture<'a, Result<Duration, ReadError>> {
         async move {
             let began = Instant::now();
