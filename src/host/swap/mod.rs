@@ -1,0 +1,226 @@
+//! One static-pod manifest exchanged for another on its host: taken out, the process's exit awaited, the new one put
+//! in, its answer awaited; the old one back by itself when no answer comes.
+//!
+//! A renamed-in change makes the kubelet start the new pod while the old one still ends, which costs it a retry
+//! of 8 to 15 s; taken out and put in after the exit, the same change takes a third of the time.
+//!
+//! The exchange is done by a process of its own on the host, so that a lost connection cannot leave a control plane
+//! without its manifest. All files of it stand in a folder beside the manifests' folder, never inside: the kubelet
+//! reads every file in there, whatever its ending.
+
+use std::fmt::Write as _;
+
+use self::runner::{LIB, MEND, RUNNER};
+use super::script::{Script, quote};
+
+mod answers;
+mod runner;
+#[cfg(test)]
+mod tests;
+
+pub use self::answers::{Seen, State, seen};
+
+/// A folder of static pods and the program looked for in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The folder of the static pods, absolute.
+    pub manifests: String,
+    /// The program, by base name: `kube-apiserver`.
+    pub program: String,
+    /// The run, which names the folder beside.
+    pub run: String,
+    /// What for, so that two steps of one run on one host have a folder each.
+    pub tag: String,
+}
+
+impl Place {
+    /// The folder beside the manifests that holds this run's files.
+    pub fn beside(&self) -> String {
+        let parent = self.manifests.trim_end_matches('/').rsplit_once('/').map_or("", |(parent, _)| parent);
+        format!("{parent}/breakglass-{}-{}", self.run, self.tag)
+    }
+
+    /// Where the old text is kept.
+    pub fn before(&self) -> String {
+        format!("{}/before.yaml", self.beside())
+    }
+
+    /// Where the new text is staged.
+    pub fn next(&self) -> String {
+        format!("{}/next.yaml", self.beside())
+    }
+}
+
+/// The script that looks.
+pub fn look(place: &Place) -> Script {
+    let mut body = String::from(LIB);
+    let _ = write!(
+        body,
+        r#"m={manifests}; b={beside}; p={program}
+[ -d "$m" ] || fail "there is no folder $m" 3
+for f in "$m"/*; do
+  [ -f "$f" ] || continue
+  grep -qE "kind[\"']?:[[:space:]]*[\"']?Pod" "$f" || continue
+  # An item of a list on a line of its own, with a remark or not; a word in quotes; a word in brackets without them.
+  grep -qE "^[[:space:]]*-[[:space:]]+(&[^ ]+ +)?[\"']?([^ \"'#]*/)?$p[\"']?[[:space:]]*(#.*)?\$|[\"']([^\"']*/)?$p[\"']|^[^#]*[[,][[:space:]]*([^] ,\"'#]*/)?$p[[:space:]]*[],]|^[[:space:]]*([^] ,\"'#]*/)?$p[[:space:]]*,?[[:space:]]*\$" "$f" || continue
+  say file "$f"
+  [ -n "${{first:-}}" ] || first=$f
+done
+if [ -n "${{first:-}}" ]; then
+  say sha256 "$(sha256sum <"$first" | cut -d ' ' -f 1)"
+  say mode "$(stat -c %a "$first" 2>/dev/null || echo 600)"
+  say text "$(base64 <"$first" | tr -d '\n')"
+fi
+for x in $(processes "$p"); do say process "$x"; done
+for x in before next; do [ -f "$b/$x.yaml" ] && say "$x" "$(sha256sum <"$b/$x.yaml" | cut -d ' ' -f 1)"; done
+[ -d "$b" ] && say folder "$b"
+[ -f "$b/state" ] && say state "$(standing "$b")"
+say looked yes
+"#,
+        manifests = quote(place.manifests.trim_end_matches('/')),
+        beside = quote(&place.beside()),
+        program = quote(&place.program),
+    );
+    Script::new("manifest.look", body)
+        .arg("manifests", &place.manifests)
+        .arg("program", &place.program)
+        .arg("beside", place.beside())
+}
+
+/// Makes the folder beside, for root alone; a folder that is there already is fine.
+pub fn folder(place: &Place) -> Script {
+    let body = format!(
+        "b={}\n( umask 077 && mkdir -p \"$b\" ) || fail \"cannot make $b\"\nsay folder \"$b\"\n",
+        quote(&place.beside())
+    );
+    Script::new("manifest.folder", body).arg("path", place.beside())
+}
+
+/// Takes the folder beside away, with what an exchange left in it. Copies that are still there keep it.
+pub fn folder_away(place: &Place) -> Script {
+    let body = format!(
+        r#"{LIB}b={}
+[ -d "$b" ] || {{ say folder absent; return 0; }}
+case $(standing "$b") in out|in) fail "an exchange is under way in $b" 5;; broken) fail "an exchange broke off; look at $b" 5;; esac
+rm -f "$b/state" "$b/state.part" "$b/order" "$b/runner" "$b/refused.yaml"
+rmdir "$b" || fail "$b is not empty"
+say folder absent
+"#,
+        quote(&place.beside())
+    );
+    Script::new("manifest.folder-away", body).arg("path", place.beside())
+}
+
+/// One exchange.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Swap {
+    /// Where.
+    pub place: Place,
+    /// The manifest's path.
+    pub file: String,
+    /// The SHA-256 that must be there now.
+    pub from: String,
+    /// The file to put in, already on the host.
+    pub staged: String,
+    /// Its SHA-256.
+    pub to: String,
+    /// Where the new process has to answer, as the beginning of a URL: `https://127.0.0.1`.
+    pub origin: String,
+    /// The port there.
+    pub port: u16,
+    /// The path it has to answer there; any answer that is no fault of the server counts.
+    pub health: &'static str,
+    /// How long the old process may take to exit, in seconds.
+    pub exit_secs: u64,
+    /// How long the new process may take to answer, in seconds.
+    pub ready_secs: u64,
+}
+
+/// The script that puts right what a dead exchange left: the old manifest back in its place, if it is in none.
+pub fn mend(place: &Place) -> Script {
+    let body = format!(
+        "{LIB}{MEND}B={}\nread -r F <\"$B/order\" || fail \"no exchange was begun in $B\"\nmend\nsay mended yes\n",
+        quote(&place.beside())
+    );
+    Script::new("manifest.mend", body).arg("beside", place.beside())
+}
+
+/// The script that exchanges, and waits for its end. It may be repeated: it joins an exchange of the same two texts that
+/// is under way, and puts right one that broke off before it begins anew.
+pub fn swap(swap: &Swap) -> Script {
+    let place = &swap.place;
+    let mut body = format!("{LIB}{MEND}");
+    let _ = write!(
+        body,
+        r#"F={file}; B={beside}; N={staged}; P={program}; ORIGIN={origin}; PORT={port}; HEALTH={health}; EXIT={exit}; READY={ready}
+sum() {{ sha256sum 2>/dev/null <"$1" | cut -d ' ' -f 1; }}
+order={from}-{to}
+mend
+case $(standing "$B") in
+out|in) [ "$(sed -n 2p "$B/order" 2>/dev/null)" = "$order" ] || fail "another exchange is under way in $B" 5 ;;
+*)
+  if [ "$(sum "$F")" = {to} ]; then
+    # Never sent, put back already, or done before: all that is left to see is that it lives.
+    i=0; while [ -z "$(processes "$P")" ]; do
+      [ "$i" -lt "$READY" ] || fail "$F is as wanted already, but no process of $P came within $READY s" 6
+      sleep 1; i=$((i+1))
+    done
+    say state ready; return 0
+  fi
+  [ "$(sum "$F")" = {from} ] || fail "$F is not what was seen before: somebody else has changed it" 4
+  [ "$(sum "$N")" = {to} ] || fail "$N is not what was staged" 4
+  printf '%s\n' "$F" "$order" >"$B/order" || fail "cannot write $B/order; nothing was changed" 3
+  cat >"$B/runner" <<'BREAKGLASS_RUNNER' || fail "cannot write $B/runner; nothing was changed" 3
+{lib}{runner}BREAKGLASS_RUNNER
+  rm -f "$B/state"
+  export F B N P ORIGIN PORT HEALTH EXIT READY
+  if have setsid; then setsid sh "$B/runner" >/dev/null 2>&1 </dev/null &
+  else nohup sh "$B/runner" >/dev/null 2>&1 </dev/null & fi
+  i=0; while [ ! -f "$B/state" ] && [ "$i" -lt 30 ]; do sleep 1; i=$((i+1)); done
+  ;;
+esac
+i=0; while [ "$i" -lt {patience} ]; do
+  s=$(standing "$B")
+  case $s in out|in) ;; *) break;; esac
+  sleep 1; i=$((i+1))
+done
+say state "${{s:-none}}"
+case $s in
+  ready) rm -f "$B/runner" ;;
+  reverted) fail "the new process did not answer at $ORIGIN:$PORT$HEALTH within $READY s; the old manifest is back in place" 6;;
+  stayed) fail "the old process did not exit within $EXIT s; the old manifest is back in place" 6;;
+  *) say unknown "the exchange did not end well (state ${{s:-none}}); the old text is in $B/out.yaml or $F: look there"; return 7;;
+esac
+"#,
+        file = quote(&swap.file),
+        beside = quote(&place.beside()),
+        staged = quote(&swap.staged),
+        program = quote(&place.program),
+        origin = quote(&swap.origin),
+        port = swap.port,
+        health = quote(swap.health),
+        exit = swap.exit_secs,
+        ready = swap.ready_secs,
+        from = quote(&swap.from),
+        to = quote(&swap.to),
+        lib = LIB,
+        runner = RUNNER,
+        patience = patience(swap),
+    );
+    Script::new("manifest.swap", body)
+        .arg("file", &swap.file)
+        .arg("from", &swap.from)
+        .arg("staged", &swap.staged)
+        .arg("to", &swap.to)
+        .arg("program", &place.program)
+        .arg("origin", &swap.origin)
+        .arg("port", swap.port.to_string())
+        .arg("beside", place.beside())
+        .words(format!("{} out, its process gone, the new one in, its process ready", swap.file))
+}
+
+/// The longest an exchange and its reversal can take, in seconds.
+pub fn patience(swap: &Swap) -> u64 {
+    // A look at the process takes up to 8 s beside the counted second; the reversal takes both waits once more.
+    (swap.exit_secs + swap.ready_secs) * 2 + 30
+}
