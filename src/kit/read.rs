@@ -147,11 +147,18 @@ impl Place<'_> {
             faults.refuse(node, "a bearer token is one word without spaces", None);
             return None;
         }
-        if let Some(end) = pem::token_end(&token).filter(|end| *end < self.now()) {
+        if let Some(end) = pem::token_end(&token) {
+            self.not_ended(end, node, faults);
+        }
+        Some(Credential::Token(token))
+    }
+
+    /// Refuses a token that has ended.
+    pub(super) fn not_ended(&self, end: Timestamp, node: &Node, faults: &mut Faults) {
+        if end < self.now() {
             let since = pem::age(self.now().duration_since(end));
             faults.refuse(node, format!("the token expired on {end}, {since} ago"), Some(RENEW.into()));
         }
-        Some(Credential::Token(token))
     }
 }
 

@@ -175,6 +175,15 @@ fn each_fault_is_found() {
             "is not valid before 2027-01-01T00:00:00Z, in 214 days",
         ),
         ("{clientCertificate: me.crt, clientKey: me.key}", "{token: 'a b'}", "a bearer token is one word"),
+        ("{clientCertificate: me.crt, clientKey: me.key}", "{as: alice}", "without a credential"),
+        ("clientKey: me.key}", "clientKey: me.key, asGroups: [x]}", "but not as whom"),
+        ("clientKey: me.key}", "clientKey: me.key, tokenEnds: 2027-01-01T00:00:00Z}", "tokenEnds: there is no token"),
+        (
+            "{clientCertificate: me.crt, clientKey: me.key}",
+            "{token: x, tokenEnds: 2026-05-31T22:00:00Z}",
+            "the token expired on 2026-05-31T22:00:00Z, 2 hours ago",
+        ),
+        ("{clientCertificate: me.crt, clientKey: me.key}", "{token: x, tokenEnds: soon}", "expected a time like"),
         ("name: n1", "name: 'n,1'", "host name \"n,1\": expected letters"),
     ] {
         let dir = folder();
