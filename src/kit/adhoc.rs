@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::kubeconfig::{Context, Kubeconfig, Server, command_line};
 use super::load::API_PORT;
-use super::read::{Either, Place};
+use super::read::{Either, Place, Whose, open_note};
 use super::{ApiServer, Cluster, Credential, Host};
 use crate::process::Process;
 use crate::refusal::Refusal;
@@ -53,6 +53,7 @@ pub async fn cluster(flags: &Flags, process: &Process, deadline: Instant) -> Res
     let mut notes = Vec::new();
     let mut refusals = Vec::new();
     let by_flag = credential(flags, process, &mut refusals);
+    notes.extend(flags.client_key.as_ref().and_then(|key| open_note(&place(process).path(&key.display().to_string()))));
     let ca_by_flag = flags.certificate_authority.as_deref().and_then(|path| {
         let mut faults = Faults::new("--certificate-authority");
         let node = path_node(path);
@@ -198,7 +199,7 @@ fn credential(flags: &Flags, process: &Process, refusals: &mut Vec<Refusal>) -> 
 }
 
 fn place(process: &Process) -> Place<'_> {
-    Place { folder: process.cwd.clone(), process }
+    Place { folder: process.cwd.clone(), process, whose: Whose::Kubectl }
 }
 
 fn path_node(path: &Path) -> Node {

@@ -121,16 +121,46 @@ async fn through_a_host_the_api_server_is_on_its_loopback() {
     assert_eq!(cluster.hosts.len(), 1);
 }
 
+/// In a file of its own as in place: kubectl reads both.
 #[tokio::test]
-async fn a_secret_in_a_file_that_others_can_read_is_said() {
-    let (dir, process) = folder();
-    let config = CONFIG.replace("client-certificate: me.crt, client-key: me.key", "token: word");
-    for (mode, said) in [(0o600, 0), (0o644, 1)] {
-        put(dir.path(), "config", &config, mode);
-        let found = find(context("prod"), &process).await.unwrap();
-        assert_eq!(found.notes.len(), said, "{:?}", found.notes);
-        assert!(found.notes.iter().all(|note| note.contains("can be read by others: chmod 600")), "{:?}", found.notes);
+async fn a_secret_that_others_can_read_is_used_and_said() {
+    let me = "client-certificate: me.crt, client-key: me.key";
+    for (secret, file) in [(me, "me.key"), ("token: word", "config"), ("tokenFile: token", "token")] {
+        for (mode, said) in [(0o600, 0), (0o640, 1), (0o644, 1)] {
+            let (dir, process) = folder();
+            put(dir.path(), "token", "word", 0o600);
+            put(dir.path(), "config", &CONFIG.replace(me, secret), 0o600);
+            let text = std::fs::read_to_string(dir.path().join(file)).unwrap();
+            put(dir.path(), file, &text, mode);
+            let found = find(context("prod"), &process).await.unwrap();
+            assert_eq!(found.notes.len(), said, "{secret} {mode:o}: {:?}", found.notes);
+            let expected = format!("{file} holds a secret and can be read by others: chmod 600 ");
+            assert!(found.notes.iter().all(|note| note.contains(&expected)), "{:?}", found.notes);
+        }
     }
+    let (dir, process) = folder();
+    put(dir.path(), "me.key", &std::fs::read_to_string(dir.path().join("me.key")).unwrap(), 0o644);
+    let flags =
+        Flags { client_certificate: Some("me.crt".into()), client_key: Some("me.key".into()), ..Flags::default() };
+    let found = find(flags, &process).await.unwrap();
+    assert!(found.notes.len() == 1 && found.notes[0].contains("me.key holds a secret"), "{:?}", found.notes);
+}
+
+#[tokio::test]
+async fn a_file_that_others_can_write_decides_nothing() {
+    for file in ["config", "ca.crt"] {
+        let (dir, process) = folder();
+        put(dir.path(), file, &std::fs::read_to_string(dir.path().join(file)).unwrap(), 0o646);
+        let said = find(context("prod"), &process).await.unwrap_err();
+        assert!(
+            said[0].contains(&format!("{file} can be written by others")) && said[0].contains("chmod go-w"),
+            "{said:?}"
+        );
+    }
+    let (dir, process) = folder();
+    put(dir.path(), "ca2.crt", &std::fs::read_to_string(dir.path().join("ca.crt")).unwrap(), 0o666);
+    let flags = Flags { certificate_authority: Some("ca2.crt".into()), ..Flags::default() };
+    assert!(find(flags, &process).await.unwrap_err()[0].contains("ca2.crt can be written by others"));
 }
 
 #[tokio::test]

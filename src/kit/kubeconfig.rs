@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::read::{self, Either, Place};
+use super::read::{self, Either, Place, Whose};
 use super::{ActingAs, Credential, exec_plugin};
 use crate::process::Process;
 use crate::refusal::{Location, Refusal};
@@ -125,7 +125,9 @@ impl Kubeconfig {
             let mut faults = Faults::new(path.display().to_string());
             match read::read(path).map(String::from_utf8) {
                 Ok(Ok(text)) => {
-                    if let Some(root) = yaml::parse(&text, &mut faults) {
+                    if let Some(root) = yaml::parse(&text, &mut faults)
+                        && read::trusted(path, &root, &mut faults).is_some()
+                    {
                         files.push(File { path: path.clone(), root });
                     }
                 }
@@ -268,7 +270,8 @@ impl Entry<'_> {
     }
 
     fn place<'a>(&self, process: &'a Process) -> Place<'a> {
-        Place { folder: self.file.path.parent().map(Path::to_path_buf).unwrap_or_default(), process }
+        let folder = self.file.path.parent().map(Path::to_path_buf).unwrap_or_default();
+        Place { folder, process, whose: Whose::Kubectl }
     }
 
     fn faults(&self) -> Faults {
@@ -392,11 +395,13 @@ impl Context<'_> {
                 let file = if user.get("token").is_some() { None } else { user.get("tokenFile") };
                 place.token(file, user.get("token"), &mut faults)
             });
-        let in_place = user.get("client-key-data").or_else(|| user.get("token")).is_some();
-        if found.is_some() && in_place && read::is_open(&user.file.path) {
-            // A note and no more: kubectl has always read such a file, and the incident is now.
-            let file = &user.file.path;
-            notes.push(format!("{} holds a secret and can be read by others: {}", file.display(), read::chmod(file)));
+        if found.is_some() {
+            // Notes and no more: kubectl has always read such files, and the incident is now.
+            let key = |key: &str| user.either(key).path.and_then(Node::text).map(|path| place.path(path));
+            let in_place = user.get("client-key-data").or_else(|| user.get("token")).map(|_| user.file.path.clone());
+            let token = user.get("token").is_none().then(|| key("tokenFile")).flatten();
+            let files = [in_place, key("client-key"), token].into_iter().flatten();
+            notes.extend(files.filter_map(|path| read::open_note(&path)));
         }
         if found.is_some() || !faults.is_empty() {
             return faults.or(found.unwrap_or(Credential::Anonymous));

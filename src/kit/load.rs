@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Deserialize as _;
 
 use super::file::{ClusterFile, ClusterSpec, MANIFESTS, SshFile, schema};
-use super::read::{self, Either, Place};
+use super::read::{self, Either, Place, Whose};
 use super::{ActingAs, ApiServer, Cluster, Credential, Host, Jump, Role, SshAccess};
 use crate::host::net::Net;
 use crate::process::Process;
@@ -122,10 +122,14 @@ pub fn parse(text: &str, path: &Path, process: &Process) -> Result<Cluster, Vec<
         }
     };
     let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    let mut loader = Loader { place: Place { folder, process }, spec: &file.spec, root: &root, faults };
+    let mut loader =
+        Loader { place: Place { folder, process, whose: Whose::Kit }, spec: &file.spec, root: &root, faults };
     let user = loader.spec_node("user");
     if file.spec.user.holds_secret() && path.exists() {
         read::closed(path, user.unwrap_or(&root), &mut loader.faults);
+    }
+    for trusted in [Some(path), path.parent()].into_iter().flatten().filter(|_| path.exists()) {
+        read::trusted(trusted, &root, &mut loader.faults);
     }
     let ca = loader.authority();
     let credential = loader.credential();
@@ -353,7 +357,10 @@ impl<'a> Loader<'a> {
         // What every host shares is refused once: the place of the shared default is the same for all.
         let place =
             |key: &str| item.get(key).or_else(|| self.spec_node("ssh").and_then(|ssh| ssh.get(key))).unwrap_or(item);
-        let (keys_at, jumps_at) = (place("identities"), place("jumps"));
+        let (keys_at, jumps_at, known_at) = (place("identities"), place("jumps"), place("knownHosts"));
+        for path in &known_hosts {
+            read::trusted(path, known_at, &mut self.faults);
+        }
         for path in &identities {
             read::closed(path, keys_at, &mut self.faults);
         }

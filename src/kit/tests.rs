@@ -238,3 +238,30 @@ fn clusters_are_chosen_by_name() {
     let said = load::clusters(empty.path(), &["x".into()], &process(empty.path())).unwrap_err();
     assert!(said[0].to_string().contains("kit import"), "{}", said[0]);
 }
+
+/// Whoever can write one of these decides whom we trust.
+#[test]
+fn what_decides_whom_we_trust_may_not_be_written_by_others() {
+    let dir = folder();
+    let text = GOOD.replace("ssh: {user: ops,", "ssh: {user: ops, knownHosts: [known],");
+    put(dir.path(), "prod.yaml", &text, 0o644);
+    put(dir.path(), "known", "", 0o644);
+    assert!(load(&dir).is_ok());
+    for (name, mode, expected) in [
+        (
+            "prod.yaml",
+            0o646,
+            "prod.yaml:1:1: prod.yaml can be written by others: its mode is 0646 (chmod go-w prod.yaml)",
+        ),
+        ("ca.crt", 0o666, "prod.yaml:6:25: ca.crt can be written by others: its mode is 0666 (chmod go-w ca.crt)"),
+        ("known", 0o602, "known can be written by others: its mode is 0602 (chmod go-w known)"),
+        ("", 0o777, "can be written by others: its mode is 0777 (chmod go-w "),
+    ] {
+        let path = dir.path().join(name);
+        let before = fs::metadata(&path).unwrap().permissions();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let said = load(&dir).expect_err(name);
+        assert!(said.len() == 1 && said[0].contains(expected), "expected {expected}\nsaid {said:#?}");
+        fs::set_permissions(&path, before).unwrap();
+    }
+}
