@@ -14,8 +14,8 @@
 //! - `host`: what is said to hosts, as pure text
 //! - `kit`: clusters, hosts, credentials
 //! - `sandbox`: the embedded practice cluster
-//! - `bounded`, `change`, `descriptors`, `duration`, `event`, `error`, `process`, `refusal`, `saved`, `words`, `yaml`: small
-//!   shared values, for everybody
+//! - `bounded`, `change`, `descriptors`, `duration`, `event`, `error`, `guarded`, `process`, `refusal`, `saved`, `words`, `yaml`:
+//!   small shared values, for everybody
 
 pub mod bounded;
 pub mod change;
@@ -25,6 +25,7 @@ pub mod duration;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod guarded;
 pub mod host;
 pub mod journal;
 pub mod kit;

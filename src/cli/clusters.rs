@@ -57,12 +57,12 @@ pub(super) async fn choose(app: &App<'_>) -> Result<Chosen, Failure> {
 /// The clusters that the flags name; a practice cluster begins in this weather.
 pub(super) async fn choose_in(weather: Weather, app: &App<'_>) -> Result<Chosen, Failure> {
     if app.flags.clusters.sandbox {
+        alone(app, "the sandbox")?;
         return sandbox(weather).await;
     }
     if app.flags.connection.names_a_server() {
         if !app.flags.clusters.cluster.is_empty() {
-            let what = "--cluster chooses from the kit; --server, --context, --kubeconfig and --via do without one";
-            return Err(inputs::refuse(what, "give one or the other"));
+            alone(app, "--cluster")?;
         }
         return without_kit(app).await;
     }
@@ -82,6 +82,25 @@ pub(super) async fn choose_in(weather: Weather, app: &App<'_>) -> Result<Chosen,
     named(app, &words, &folder)
 }
 
+/// Refuses the flags that say what `beside` says itself: one would act as somebody else than one believes.
+pub(super) fn alone(app: &App, beside: &str) -> Result<(), Failure> {
+    let given = app.flags.connection.beside_a_kit();
+    if given.is_empty() {
+        return Ok(());
+    }
+    let variables: Vec<String> =
+        given.iter().map(|flag| format!("BREAKGLASS_{}", flag[2..].to_uppercase().replace('-', "_"))).collect();
+    let what = format!(
+        "{} would have no effect beside {beside}, which says where its API servers are, who we are and whom we trust",
+        given.join(", ")
+    );
+    let hint = format!(
+        "leave it out, also as {}; or do without a kit: --context NAME, --kubeconfig FILE or --server ADDRESS",
+        variables.join(", ")
+    );
+    Err(inputs::refuse(what, hint))
+}
+
 /// The embedded practice cluster, started now.
 async fn sandbox(weather: Weather) -> Result<Chosen, Failure> {
     let sandbox = Sandbox::start(weather).await.map_err(|error| Failure::from_error(Class::NoRoute, error))?;
@@ -94,6 +113,17 @@ pub(super) async fn of_run(app: &App<'_>, run: &Run) -> Result<Chosen, Failure> 
     if header.kit == SANDBOX {
         let what = format!("run {} was made on a practice cluster that is gone with its process", header.run);
         return Err(inputs::refuse(what, format!("`breakglass show {}` tells what it did", header.run)));
+    }
+    let asked = &app.flags.clusters.cluster;
+    if !asked.is_empty() && kit::load::chosen(&header.clusters, asked).map(|all| all.len()) != Ok(header.clusters.len())
+    {
+        let what = format!(
+            "run {} was made on {}, which is not what --cluster {} says",
+            header.run,
+            crate::words::fold(&header.clusters),
+            asked.join(",")
+        );
+        return Err(inputs::refuse(what, "leave --cluster out, also as BREAKGLASS_CLUSTER: a run knows its clusters"));
     }
     if app.flags.connection.names_a_server() || !Path::new(&header.kit).is_absolute() {
         let chosen = without_kit(app).await?;
@@ -231,6 +261,7 @@ fn host_of_kit(app: &App, word: &str) -> Result<Option<Host>, Failure> {
 
 /// Clusters of the kit.
 fn named(app: &App, words: &[String], folder: &std::path::Path) -> Result<Chosen, Failure> {
+    alone(app, &format!("the kit {}", folder.display()))?;
     let clusters = kit::load::clusters(folder, words, app.process).map_err(|all| failure::refused("the kit", all))?;
     Ok(Chosen { clusters, source: folder.display().to_string(), _sandbox: None })
 }
@@ -238,4 +269,64 @@ fn named(app: &App, words: &[String], folder: &std::path::Path) -> Result<Chosen
 /// The kit's folder: the flag, else where it is looked for.
 pub(super) fn kit_dir(app: &App) -> PathBuf {
     app.flags.clusters.kit.as_ref().map_or_else(|| app.process.kit_dir(), |dir| app.process.cwd.join(dir))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::super::{Cli, flags::OutputForm};
+    use super::*;
+    use crate::process::Process;
+    use crate::render::{Refusals, Screen};
+
+    /// What is said to a command line in a folder whose kit has one cluster.
+    fn said(line: &[&str]) -> String {
+        let folder = tempfile::TempDir::new().unwrap();
+        std::fs::create_dir(folder.path().join("kit")).unwrap();
+        std::fs::write(folder.path().join("kit/prod.yaml"), "not read").unwrap();
+        let cli = Cli::try_parse_from(line).unwrap_or_else(|error| panic!("{line:?}: {error}"));
+        assert_eq!(cli.flags.output.output, OutputForm::Text);
+        let process = Process { cwd: folder.path().to_owned(), ..Process::real() };
+        let screen = Arc::new(Screen::to(std::io::sink(), std::io::sink()));
+        let app = App { process: &process, flags: cli.flags, output: crate::render::Output::Text, screen };
+        let chosen = super::super::drive::block_on(choose(&app));
+        let failure = chosen.err().unwrap();
+        let refusals = failure.source.downcast_ref::<Refusals>().unwrap();
+        refusals.all.iter().map(|refusal| format!("{refusal}\n")).collect()
+    }
+
+    #[test]
+    fn no_flag_of_a_connection_is_silently_without_effect_beside_a_kit() {
+        let command = Cli::command();
+        let of_connection = command.get_arguments().filter(|arg| arg.get_help_heading() == Some("Connection"));
+        let flags: Vec<&str> = of_connection.filter_map(clap::Arg::get_long).collect();
+        assert!(flags.len() > 8 && flags.contains(&"token"), "{flags:?}");
+        for flag in flags {
+            // The verb's own: its object and its patience.
+            if ["namespace", "request-timeout"].contains(&flag) {
+                continue;
+            }
+            let word = format!("--{flag}=1");
+            let own_way = ["kubeconfig", "context", "server", "via"].contains(&flag);
+            for chooses in ["--cluster=prod", "--kit=kit", "--sandbox"] {
+                // Without --cluster these do without a kit; and clap knows that they are not for the sandbox.
+                if own_way && chooses != "--cluster=prod" {
+                    continue;
+                }
+                let said = said(&["breakglass", chooses, &word, "probe"]);
+                assert!(said.contains(&format!("--{flag} would have no effect")), "{chooses} {word}: {said}");
+                let variable = format!("BREAKGLASS_{}", flag.to_uppercase().replace('-', "_"));
+                assert!(said.contains(&variable) && said.contains("--context NAME"), "{said}");
+            }
+        }
+        // Several are named together, and with none the kit is read.
+        assert!(
+            said(&["breakglass", "--kit=kit", "--token=1", "--client-key=1", "probe"])
+                .contains("--client-key, --token")
+        );
+        assert!(!said(&["breakglass", "--kit=kit", "--cluster=prod", "probe"]).contains("no effect"));
+    }
 }

@@ -108,6 +108,36 @@ impl Connection {
         self.kubeconfig.is_some() || self.context.is_some() || self.server.is_some() || self.via.is_some()
     }
 
+    /// The flags that were given and say where a cluster is, who we are to it or whom we trust: what a kit says itself.
+    pub(super) fn beside_a_kit(&self) -> Vec<&'static str> {
+        // Each by its name, so that a new one is decided on here. The last two are about a verb's object and patience.
+        let Self {
+            kubeconfig,
+            context,
+            server,
+            tls_server_name,
+            certificate_authority,
+            client_certificate,
+            client_key,
+            token,
+            via,
+            namespace: _,
+            request_timeout: _,
+        } = self;
+        let given = [
+            ("--kubeconfig", kubeconfig.is_some()),
+            ("--context", context.is_some()),
+            ("--server", server.is_some()),
+            ("--tls-server-name", tls_server_name.is_some()),
+            ("--certificate-authority", certificate_authority.is_some()),
+            ("--client-certificate", client_certificate.is_some()),
+            ("--client-key", client_key.is_some()),
+            ("--token", token.is_some()),
+            ("--via", via.is_some()),
+        ];
+        given.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag).collect()
+    }
+
     /// As the kit's room takes them.
     pub(super) fn flags(&self, via: Option<Host>) -> adhoc::Flags {
         adhoc::Flags {

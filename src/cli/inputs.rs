@@ -38,6 +38,9 @@ fn pair(text: &str) -> Result<(String, String), String> {
 impl RunbookArgs {
     /// The runbook with its values, or everything that is wrong with both.
     pub(super) fn resolve(&self, app: &App, on: On<'_>) -> Result<Resolved, Failure> {
+        if matches!(on, On::NotYet) {
+            unused(app);
+        }
         let known = if app.flags.clusters.sandbox { KNOWN_IN_SANDBOX } else { &[] };
         let runbook = runbook(app, &self.runbook)?;
         let mut given: BTreeMap<String, String> = known
@@ -50,6 +53,18 @@ impl RunbookArgs {
         }
         given.extend(self.params.iter().cloned());
         runbook.resolve(&given, on).map_err(|all| failure::refused("the runbook", all))
+    }
+}
+
+/// Says which flags mean nothing to a runbook, whose steps name their own objects and times.
+fn unused(app: &App) {
+    let connection = &app.flags.connection;
+    let given = [
+        ("--namespace", connection.namespace.is_some(), "its steps name their namespaces"),
+        ("--request-timeout", connection.request_timeout.is_some(), "its steps have a `timeout` of their own"),
+    ];
+    for (flag, _, why) in given.iter().filter(|(_, given, _)| *given) {
+        app.screen.err(&format!("note: {flag} has no effect on a runbook: {why}"));
     }
 }
 

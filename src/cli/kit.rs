@@ -117,11 +117,13 @@ fn credential(cluster: &Cluster) -> &'static str {
 
 fn row(cluster: &Cluster) -> Vec<String> {
     let (servers, hosts) = (words::fold(&servers(cluster)), words::fold(&hosts(cluster)));
-    vec![cluster.name.clone(), servers, hosts, credential(cluster).to_owned(), cluster.source.clone()]
+    let acting_as = cluster.acting_as.as_ref().map(|other| format!(", as {}", other.said())).unwrap_or_default();
+    let who = format!("{}{acting_as}", credential(cluster));
+    vec![cluster.name.clone(), servers, hosts, who, cluster.source.clone()]
 }
 
 fn value(cluster: &Cluster, findings: &[Finding]) -> serde_json::Value {
-    json!({
+    let mut value = json!({
         "v": VERSION,
         "cluster": cluster.name,
         "apiServers": servers(cluster),
@@ -129,5 +131,9 @@ fn value(cluster: &Cluster, findings: &[Finding]) -> serde_json::Value {
         "credential": credential(cluster),
         "file": cluster.source,
         "findings": findings,
-    })
+    });
+    if let Some(other) = &cluster.acting_as {
+        value["as"] = other.user.clone().into();
+    }
+    value
 }

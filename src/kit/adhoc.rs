@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::kubeconfig::{Kubeconfig, Server, command_line};
+use super::kubeconfig::{Context, Kubeconfig, Server, command_line};
 use super::load::API_PORT;
-use super::read::{Either, Place};
+use super::read::{Either, Place, Whose, open_note};
 use super::{ApiServer, Cluster, Credential, Host};
 use crate::process::Process;
 use crate::refusal::Refusal;
@@ -53,6 +53,7 @@ pub async fn cluster(flags: &Flags, process: &Process, deadline: Instant) -> Res
     let mut notes = Vec::new();
     let mut refusals = Vec::new();
     let by_flag = credential(flags, process, &mut refusals);
+    notes.extend(flags.client_key.as_ref().and_then(|key| open_note(&place(process).path(&key.display().to_string()))));
     let ca_by_flag = flags.certificate_authority.as_deref().and_then(|path| {
         let mut faults = Faults::new("--certificate-authority");
         let node = path_node(path);
@@ -86,12 +87,15 @@ pub async fn cluster(flags: &Flags, process: &Process, deadline: Instant) -> Res
         _ => ca_by_flag.unwrap_or_default(),
     };
     let said = match (&flags.server, &context) {
-        (Some(text), _) => {
+        (Some(text), context) => {
+            if let Some(proxy) = context.as_ref().and_then(Context::proxy).filter(|_| flags.via.is_none()) {
+                notes.push(format!("{proxy} is not used: --server is dialled without a proxy"));
+            }
             Server::parse(text).map(Some).map_err(|fault| command_line(format!("--server: {fault}"), None))
         }
         // Through a host the server's name is only what its certificate may say.
         (None, Some(context)) if flags.via.is_some() => Ok(context.server().ok()),
-        (None, Some(context)) => context.server().map(Some),
+        (None, Some(context)) => context.server_without_proxy().map(Some),
         (None, None) => Ok(None),
     };
     let said = said.map_err(|refusal| refusals.push(refusal)).ok().flatten();
@@ -105,8 +109,21 @@ pub async fn cluster(flags: &Flags, process: &Process, deadline: Instant) -> Res
         }
         (by_flag, _) => by_flag,
     };
+    let acting_as = match context.as_ref().map(Context::acting_as) {
+        Some(Ok(acting_as)) => acting_as,
+        Some(Err(refusal)) => {
+            refusals.push(refusal);
+            None
+        }
+        None => None,
+    };
+    if let (Some(acting_as), Some(Credential::Anonymous) | None, true) = (&acting_as, &credential, refusals.is_empty())
+    {
+        let what = format!("as: nobody may act as {} without a credential of their own", acting_as.user);
+        refusals.push(command_line(what, Some(super::kubeconfig::BY_FLAGS.into())));
+    }
     let (Some(address), true) = (address, refusals.is_empty()) else { return Err(refusals) };
-    let written = context.as_ref().and_then(super::kubeconfig::Context::tls_server_name);
+    let written = context.as_ref().and_then(Context::tls_server_name);
     let tls_server_name = flags.tls_server_name.clone().or(written).or_else(|| tls_name(said.as_ref(), address));
     let name = context.as_ref().map_or_else(|| address.ip().to_string(), |context| context.name.clone());
     let via = flags.via.as_ref().map(|host| host.name.clone());
@@ -122,6 +139,8 @@ pub async fn cluster(flags: &Flags, process: &Process, deadline: Instant) -> Res
         tls_server_name,
         ca,
         credential: credential.unwrap_or(Credential::Anonymous),
+        credential_ends: None,
+        acting_as,
         sets: std::collections::BTreeMap::new(),
         source: context.as_ref().map_or_else(|| "flags".into(), |c| format!("kubeconfig, context {}", c.name)),
     };
@@ -157,6 +176,12 @@ fn tls_name(said: Option<&Server>, address: SocketAddr) -> Option<String> {
 /// The credential of the flags; kubectl's flags go before its files.
 fn credential(flags: &Flags, process: &Process, refusals: &mut Vec<Refusal>) -> Option<Credential> {
     if let Some(token) = &flags.token {
+        if flags.client_certificate.is_some() || flags.client_key.is_some() {
+            let what = "both a token and a client certificate are given; one is used".to_owned();
+            refusals
+                .push(command_line(what, Some("leave out --token, or --client-certificate and --client-key".into())));
+            return None;
+        }
         let mut faults = Faults::new("--token");
         let node = Node { line: 0, column: 0, bytes: 0..0, tree: Tree::String(token.clone()) };
         let found = place(process).token(None, Some(&node), &mut faults);
@@ -174,7 +199,7 @@ fn credential(flags: &Flags, process: &Process, refusals: &mut Vec<Refusal>) -> 
 }
 
 fn place(process: &Process) -> Place<'_> {
-    Place { folder: process.cwd.clone(), process }
+    Place { folder: process.cwd.clone(), process, whose: Whose::Kubectl }
 }
 
 fn path_node(path: &Path) -> Node {

@@ -121,16 +121,46 @@ async fn through_a_host_the_api_server_is_on_its_loopback() {
     assert_eq!(cluster.hosts.len(), 1);
 }
 
+/// In a file of its own as in place: kubectl reads both.
 #[tokio::test]
-async fn a_secret_in_a_file_that_others_can_read_is_said() {
-    let (dir, process) = folder();
-    let config = CONFIG.replace("client-certificate: me.crt, client-key: me.key", "token: word");
-    for (mode, said) in [(0o600, 0), (0o644, 1)] {
-        put(dir.path(), "config", &config, mode);
-        let found = find(context("prod"), &process).await.unwrap();
-        assert_eq!(found.notes.len(), said, "{:?}", found.notes);
-        assert!(found.notes.iter().all(|note| note.contains("can be read by others: chmod 600")), "{:?}", found.notes);
+async fn a_secret_that_others_can_read_is_used_and_said() {
+    let me = "client-certificate: me.crt, client-key: me.key";
+    for (secret, file) in [(me, "me.key"), ("token: word", "config"), ("tokenFile: token", "token")] {
+        for (mode, said) in [(0o600, 0), (0o640, 1), (0o644, 1)] {
+            let (dir, process) = folder();
+            put(dir.path(), "token", "word", 0o600);
+            put(dir.path(), "config", &CONFIG.replace(me, secret), 0o600);
+            let text = std::fs::read_to_string(dir.path().join(file)).unwrap();
+            put(dir.path(), file, &text, mode);
+            let found = find(context("prod"), &process).await.unwrap();
+            assert_eq!(found.notes.len(), said, "{secret} {mode:o}: {:?}", found.notes);
+            let expected = format!("{file} holds a secret and can be read by others: chmod 600 ");
+            assert!(found.notes.iter().all(|note| note.contains(&expected)), "{:?}", found.notes);
+        }
     }
+    let (dir, process) = folder();
+    put(dir.path(), "me.key", &std::fs::read_to_string(dir.path().join("me.key")).unwrap(), 0o644);
+    let flags =
+        Flags { client_certificate: Some("me.crt".into()), client_key: Some("me.key".into()), ..Flags::default() };
+    let found = find(flags, &process).await.unwrap();
+    assert!(found.notes.len() == 1 && found.notes[0].contains("me.key holds a secret"), "{:?}", found.notes);
+}
+
+#[tokio::test]
+async fn a_file_that_others_can_write_decides_nothing() {
+    for file in ["config", "ca.crt"] {
+        let (dir, process) = folder();
+        put(dir.path(), file, &std::fs::read_to_string(dir.path().join(file)).unwrap(), 0o646);
+        let said = find(context("prod"), &process).await.unwrap_err();
+        assert!(
+            said[0].contains(&format!("{file} can be written by others")) && said[0].contains("chmod go-w"),
+            "{said:?}"
+        );
+    }
+    let (dir, process) = folder();
+    put(dir.path(), "ca2.crt", &std::fs::read_to_string(dir.path().join("ca.crt")).unwrap(), 0o666);
+    let flags = Flags { certificate_authority: Some("ca2.crt".into()), ..Flags::default() };
+    assert!(find(flags, &process).await.unwrap_err()[0].contains("ca2.crt can be written by others"));
 }
 
 #[tokio::test]
@@ -300,4 +330,105 @@ async fn through_a_host_the_port_is_that_of_the_host() {
         let found = find(Flags { via: Some(host.clone()), ..context("prod") }, &process).await.unwrap();
         assert_eq!(found.cluster.api_servers[0].address, ([127, 0, 0, 1], port).into(), "{server}");
     }
+}
+
+/// With these lines in the user's map, the context's user being one with a token.
+fn user(dir: &TempDir, lines: &str) {
+    let me = "{client-certificate: me.crt, client-key: me.key}";
+    put(dir.path(), "config", &CONFIG.replace(me, &format!("{{token: word{lines}}}")), 0o600);
+}
+
+#[tokio::test]
+async fn a_user_that_acts_as_another_does_so_here_too() {
+    let (dir, process) = folder();
+    user(
+        &dir,
+        ", as: alice, as-groups: [dev, 'a b'], as-uid: u-1, as-user-extra: {scopes: [x, y], 'acme.com/p': ['1']}",
+    );
+    for token in [None, Some("mine".to_owned())] {
+        // As kubectl merges them: another token, and the same user to act as.
+        let found = find(Flags { token, ..context("prod") }, &process).await.unwrap();
+        let other = found.cluster.acting_as.unwrap();
+        assert_eq!((other.user.as_str(), other.said().as_str()), ("alice", "alice of dev, a b"));
+        let headers: Vec<String> = other.headers().iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        assert_eq!(
+            headers,
+            [
+                "impersonate-user: alice",
+                "impersonate-group: dev",
+                "impersonate-group: a b",
+                "impersonate-uid: u-1",
+                "impersonate-extra-acme.com%2Fp: 1",
+                "impersonate-extra-scopes: x",
+                "impersonate-extra-scopes: y",
+            ]
+        );
+    }
+    user(&dir, ", as: '', as-groups: []");
+    assert_eq!(find(context("prod"), &process).await.unwrap().cluster.acting_as, None);
+}
+
+#[tokio::test]
+async fn nobody_is_acted_as_by_halves() {
+    for (lines, expected) in [
+        (", as-groups: ['system:masters']", "but not as whom"),
+        (", as-uid: u-1", "but not as whom"),
+        (", as-user-extra: {a: [b]}", "but not as whom"),
+        (", as: \"a\\nb\"", "without control characters"),
+        (", as: alice, as-groups: dev", "as-groups: expected a list"),
+        (", as: alice, as-groups: [1]", "as-groups: expected texts"),
+        (", as: alice, as-groups: ['']", "expected a word"),
+        (", as: alice, as-user-extra: {a: b}", "as-user-extra: expected a list"),
+        (", as: [alice]", "as: expected text"),
+    ] {
+        let (dir, process) = folder();
+        user(&dir, lines);
+        let said = find(context("prod"), &process).await.expect_err(expected);
+        assert!(said[0].contains(expected) && said[0].contains("/config:"), "expected {expected}\nsaid {said:#?}");
+    }
+    let (dir, process) = folder();
+    put(
+        dir.path(),
+        "config",
+        &CONFIG.replace("{client-certificate: me.crt, client-key: me.key}", "{as: alice}"),
+        0o600,
+    );
+    let said = find(context("prod"), &process).await.unwrap_err();
+    assert!(said[0].contains("nobody may act as alice without a credential"), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_server_behind_a_proxy_is_not_dialled_as_if_there_were_none() {
+    let (dir, process) = folder();
+    for proxy in ["socks5://127.0.0.1:1080", "http://proxy:3128", "https://10.0.0.1"] {
+        let with = format!("tls-server-name: kubernetes, proxy-url: '{proxy}'");
+        put(dir.path(), "config", &CONFIG.replace("tls-server-name: kubernetes", &with), 0o600);
+        let said = find(context("prod"), &process).await.expect_err(proxy);
+        assert!(
+            said[0].contains("/config:13:") && said[0].contains(proxy) && said[0].contains("--via HOST"),
+            "{said:?}"
+        );
+        // What is hinted at works.
+        let flags = Flags { server: Some("10.0.0.1".into()), ..context("prod") };
+        let found = find(flags, &process).await.unwrap();
+        assert!(found.notes[0].contains("proxy-url is not used"), "{:?}", found.notes);
+        let host = Host {
+            name: "cp1".into(),
+            address: "10.0.0.9".parse().unwrap(),
+            ssh: sample::ssh(),
+            roles: vec![Role::ControlPlane],
+            manifests: "/m".into(),
+        };
+        let found = find(Flags { via: Some(host), ..context("prod") }, &process).await.unwrap();
+        assert_eq!(found.notes, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn two_credentials_by_flags_are_refused() {
+    let (_dir, process) = folder();
+    let flags = Flags { token: Some("word".into()), client_certificate: Some("me.crt".into()), ..Flags::default() };
+    let flags = Flags { client_key: Some("me.key".into()), ..flags };
+    let said = find(flags, &process).await.unwrap_err();
+    assert!(said[0].contains("both a token and a client certificate"), "{said:?}");
 }

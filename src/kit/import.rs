@@ -186,6 +186,15 @@ fn file(name: &str, cluster: &Cluster, usual_agent: Option<&Path>) -> ClusterFil
         Credential::Token(token) => UserFile { token: Some(token.clone()), ..UserFile::default() },
         Credential::Anonymous => UserFile::default(),
     };
+    let acting_as = cluster.acting_as.clone().unwrap_or_default();
+    let user = UserFile {
+        token_ends: cluster.credential_ends.map(|end| end.to_string()),
+        acting_as: Some(acting_as.user).filter(|user| !user.is_empty()),
+        as_groups: acting_as.groups,
+        as_uid: acting_as.uid,
+        as_user_extra: acting_as.extra,
+        ..user
+    };
     let servers = cluster.api_servers.iter().map(|server| ApiServerFile {
         name: server.name.clone(),
         address: server.address.to_string(),
@@ -343,10 +352,19 @@ mod tests {
             tls_server_name: Some("kubernetes".into()),
             ca: pair("ca", 2020, 2030).0.into_bytes(),
             credential: Credential::Certificate { cert: cert.into_bytes(), key: key.into_bytes() },
+            credential_ends: None,
+            acting_as: None,
             sets: std::collections::BTreeMap::new(),
             source: String::new(),
         };
         let folder = dir.path().join("kit");
+        let other = crate::kit::ActingAs {
+            user: "alice".into(),
+            groups: vec!["dev".into()],
+            uid: Some("u-1".into()),
+            extra: [("scopes".to_owned(), vec!["x".to_owned(), "y".to_owned()])].into(),
+        };
+        let cluster = Cluster { acting_as: Some(other), ..cluster };
         let cluster = with_hosts(cluster, vec![host.clone()], &BTreeMap::new());
         let text = text("prod", &cluster, &process).unwrap();
         let path = write(&folder, "prod", &text, false).unwrap();
@@ -355,6 +373,7 @@ mod tests {
         write(&folder, "prod", &text, true).unwrap();
 
         let loaded = load::file(&path, &process).unwrap();
+        assert_eq!(loaded.acting_as, cluster.acting_as);
         assert_eq!((loaded.ca, loaded.tls_server_name), (cluster.ca, cluster.tls_server_name));
         let servers: Vec<_> = loaded.api_servers.iter().map(|s| (s.name.as_str(), s.via.as_deref())).collect();
         assert_eq!(servers, [("cp1", Some("cp1")), ("direct", None)]);

@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::read::{self, Either, Place};
-use super::{Credential, exec_plugin};
+use super::read::{self, Either, Place, Whose};
+use super::{ActingAs, Credential, exec_plugin};
 use crate::process::Process;
 use crate::refusal::{Location, Refusal};
 use crate::words;
@@ -42,17 +42,9 @@ pub struct Context<'a> {
 }
 
 /// Flags that stand in the place of a user.
-const BY_FLAGS: &str = "--token, or --client-certificate FILE --client-key FILE";
+pub(super) const BY_FLAGS: &str = "--token, or --client-certificate FILE --client-key FILE";
 /// The keys of a cluster or a user whose values are paths, beside the command of a plugin.
 const PATHS: [&str; 4] = ["certificate-authority", "client-certificate", "client-key", "tokenFile"];
-/// What is read past, and what that means.
-const UNUSED: [(&str, &str); 4] = [
-    ("proxy-url", "API servers are dialled without a proxy; where only a proxy leads to them, use --via HOST"),
-    ("as", "requests are made as the user itself, with all of its rights"),
-    ("as-groups", "requests are made with the user's own groups"),
-    ("as-uid", "requests are made with the user's own uid"),
-];
-
 /// Where an API server is said to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
@@ -133,7 +125,9 @@ impl Kubeconfig {
             let mut faults = Faults::new(path.display().to_string());
             match read::read(path).map(String::from_utf8) {
                 Ok(Ok(text)) => {
-                    if let Some(root) = yaml::parse(&text, &mut faults) {
+                    if let Some(root) = yaml::parse(&text, &mut faults)
+                        && read::trusted(path, &root, &mut faults).is_some()
+                    {
                         files.push(File { path: path.clone(), root });
                     }
                 }
@@ -190,13 +184,6 @@ impl Kubeconfig {
         if all.len() > 1 {
             let places: Vec<String> = all.iter().map(Entry::place_said).collect();
             notes.push(format!("context {name:?} stands in {}; the first one is used", places.join(" and in ")));
-        }
-        for entry in [Some(cluster), user.as_ref().ok().copied().flatten()].into_iter().flatten() {
-            for (key, means) in UNUSED {
-                if let Some(node) = entry.get(key) {
-                    notes.push(format!("{}:{}: {key} is not used: {means}", entry.file.path.display(), node.line));
-                }
-            }
         }
         Ok(Context { name: name.to_owned(), notes, cluster, user })
     }
@@ -283,7 +270,8 @@ impl Entry<'_> {
     }
 
     fn place<'a>(&self, process: &'a Process) -> Place<'a> {
-        Place { folder: self.file.path.parent().map(Path::to_path_buf).unwrap_or_default(), process }
+        let folder = self.file.path.parent().map(Path::to_path_buf).unwrap_or_default();
+        Place { folder, process, whose: Whose::Kubectl }
     }
 
     fn faults(&self) -> Faults {
@@ -307,6 +295,59 @@ impl Context<'_> {
             what: format!("server: {fault}"),
             hint: Some("--server ADDRESS".into()),
         })
+    }
+
+    /// The same, when it is to be dialled: only a proxy leads to some, and nothing here goes through one.
+    ///
+    /// # Errors
+    /// When there is none, or one behind a proxy.
+    pub fn server_without_proxy(&self) -> Result<Server, Refusal> {
+        let server = self.server()?;
+        let Some(node) = self.cluster.get("proxy-url") else { return Ok(server) };
+        let hint = "--via HOST leads through SSH to a host; where it can be reached without, --server ADDRESS says so";
+        let what = format!(
+            "proxy-url: {} is said to be reached through {}, and API servers are dialled without a proxy here",
+            server.host,
+            node.text().unwrap_or("a proxy")
+        );
+        Err(Refusal { at: self.cluster.file.at(node), what, hint: Some(hint.into()) })
+    }
+
+    /// Where the file names a proxy, if it does.
+    pub fn proxy(&self) -> Option<String> {
+        let node = self.cluster.get("proxy-url")?;
+        Some(format!("{}:{}: proxy-url", self.cluster.file.path.display(), node.line))
+    }
+
+    /// Whom the user's requests are made as, when that is somebody else.
+    ///
+    /// # Errors
+    /// When it cannot be said to an API server.
+    pub fn acting_as(&self) -> Result<Option<ActingAs>, Refusal> {
+        let Ok(Some(user)) = &self.user else { return Ok(None) };
+        let at = |key: &str| user.get(key).unwrap_or(user.map);
+        let refuse = |key: &str, what: String| Refusal { at: user.file.at(at(key)), what, hint: None };
+        let text = |key: &str| match user.get(key) {
+            None => Ok(None),
+            Some(node) => node
+                .text()
+                .map(|text| Some(text.to_owned()))
+                .ok_or_else(|| refuse(key, format!("{key}: expected text"))),
+        };
+        let words = |key: &str, node: &Node| -> Result<Vec<String>, Refusal> {
+            let Tree::List(items) = &node.tree else { return Err(refuse(key, format!("{key}: expected a list"))) };
+            let word = |item: &Node| item.text().map(str::to_owned);
+            items.iter().map(word).collect::<Option<_>>().ok_or_else(|| refuse(key, format!("{key}: expected texts")))
+        };
+        let groups = user.get("as-groups").map(|node| words("as-groups", node)).transpose()?.unwrap_or_default();
+        let of = |(key, node): &(yaml::Key, Node)| Ok((key.word.clone(), words("as-user-extra", node)?));
+        let extra = user.get("as-user-extra").map(Node::entries).unwrap_or_default();
+        let extra = extra.iter().map(of).collect::<Result<_, Refusal>>()?;
+        let acting_as = ActingAs { user: text("as")?.unwrap_or_default(), groups, uid: text("as-uid")?, extra };
+        if acting_as == ActingAs::default() {
+            return Ok(None);
+        }
+        acting_as.fault().map_or(Ok(Some(acting_as)), |fault| Err(refuse("as", fault)))
     }
 
     /// The name that certificates are verified against, when the file says one.
@@ -354,11 +395,13 @@ impl Context<'_> {
                 let file = if user.get("token").is_some() { None } else { user.get("tokenFile") };
                 place.token(file, user.get("token"), &mut faults)
             });
-        let in_place = user.get("client-key-data").or_else(|| user.get("token")).is_some();
-        if found.is_some() && in_place && read::is_open(&user.file.path) {
-            // A note and no more: kubectl has always read such a file, and the incident is now.
-            let file = &user.file.path;
-            notes.push(format!("{} holds a secret and can be read by others: {}", file.display(), read::chmod(file)));
+        if found.is_some() {
+            // Notes and no more: kubectl has always read such files, and the incident is now.
+            let key = |key: &str| user.either(key).path.and_then(Node::text).map(|path| place.path(path));
+            let in_place = user.get("client-key-data").or_else(|| user.get("token")).map(|_| user.file.path.clone());
+            let token = user.get("token").is_none().then(|| key("tokenFile")).flatten();
+            let files = [in_place, key("client-key"), token].into_iter().flatten();
+            notes.extend(files.filter_map(|path| read::open_note(&path)));
         }
         if found.is_some() || !faults.is_empty() {
             return faults.or(found.unwrap_or(Credential::Anonymous));

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::Credential;
 use super::pem;
+use crate::guarded;
 use crate::process::Process;
 use crate::yaml::{Faults, Node};
 
@@ -19,6 +20,17 @@ pub(super) struct Place<'a> {
     /// The folder that relative paths begin at.
     pub(super) folder: PathBuf,
     pub(super) process: &'a Process,
+    pub(super) whose: Whose,
+}
+
+/// Whose files they are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// The kit's, prepared in peace: a secret that others can read is refused, in a file of its own as in place.
+    Kit,
+    /// kubectl's: read as kubectl reads them, since the incident is now; that others can read a secret is a note, in a file
+    /// of its own as in place.
+    Kubectl,
 }
 
 /// A value that may stand in a file or in place: the node of each, if given.
@@ -61,7 +73,7 @@ impl Place<'_> {
         }
         if let Some(node) = either.path {
             let path = self.path(node.text()?);
-            if secret {
+            if secret && self.whose == Whose::Kit {
                 closed(&path, node, faults)?;
             }
             return match read(&path) {
@@ -86,6 +98,11 @@ impl Place<'_> {
     /// The certificates of an authority.
     pub(super) fn authority(&self, either: Either<'_>, faults: &mut Faults) -> Option<Vec<u8>> {
         let bytes = self.bytes(either, false, faults)?;
+        if let Some(node) = either.path
+            && let Some(path) = node.text().map(|text| self.path(text))
+        {
+            trusted(&path, node, faults)?;
+        }
         if let (Err(fault), Some(node)) = (pem::certificates(&bytes), either.node()) {
             faults.refuse(node, format!("certificate authority: {fault}"), None);
             return None;
@@ -147,11 +164,18 @@ impl Place<'_> {
             faults.refuse(node, "a bearer token is one word without spaces", None);
             return None;
         }
-        if let Some(end) = pem::token_end(&token).filter(|end| *end < self.now()) {
+        if let Some(end) = pem::token_end(&token) {
+            self.not_ended(end, node, faults);
+        }
+        Some(Credential::Token(token))
+    }
+
+    /// Refuses a token that has ended.
+    pub(super) fn not_ended(&self, end: Timestamp, node: &Node, faults: &mut Faults) {
+        if end < self.now() {
             let since = pem::age(self.now().duration_since(end));
             faults.refuse(node, format!("the token expired on {end}, {since} ago"), Some(RENEW.into()));
         }
-        Some(Credential::Token(token))
     }
 }
 
@@ -174,9 +198,17 @@ pub(super) fn closed(path: &Path, node: &Node, faults: &mut Faults) -> Option<()
     }
 }
 
-/// Whether others can read it.
-pub(super) fn is_open(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0)
+/// Refuses a file that decides whom we trust and that others can write; `None` when it was refused.
+pub(super) fn trusted(path: &Path, node: &Node, faults: &mut Faults) -> Option<()> {
+    let Some(fault) = guarded::fault(path) else { return Some(()) };
+    faults.refuse(node, fault, Some(guarded::chmod(path)));
+    None
+}
+
+/// That others can read a file with a secret, if they can.
+pub(super) fn open_note(path: &Path) -> Option<String> {
+    let open = std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0);
+    open.then(|| format!("{} holds a secret and can be read by others: {}", path.display(), chmod(path)))
 }
 
 /// The command that closes a file.

@@ -100,6 +100,8 @@ impl Sandbox {
             tls_server_name: Some(pki::SERVER_NAME.into()),
             ca: pki.ca().into_bytes(),
             credential: Credential::Certificate { cert: cert.into_bytes(), key: key.into_bytes() },
+            credential_ends: None,
+            acting_as: None,
             sets: std::collections::BTreeMap::new(),
             source: "the embedded sandbox".into(),
         };

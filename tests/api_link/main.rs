@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use breakglass::change::{Body, KubeCall, Method, Op, Outcome, Target};
-use breakglass::kit::{ApiServer, Cluster, Credential};
+use breakglass::kit::{ActingAs, ApiServer, Cluster, Credential};
 use breakglass::world::live::{Live, Options};
 use breakglass::world::{Accept, KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads as _, World as _, Writes as _};
 use fake::{Authority, Does, Door, FakeServer, NAME};
@@ -35,6 +35,8 @@ fn cluster(authority: &Authority, servers: &[std::net::SocketAddr]) -> Cluster {
         tls_server_name: Some(NAME.into()),
         ca: authority.pem(),
         credential: Credential::Anonymous,
+        credential_ends: None,
+        acting_as: None,
         sets: std::collections::BTreeMap::new(),
         source: "the test".into(),
     }
@@ -127,6 +129,24 @@ async fn a_token_is_sent_and_stands_in_no_message() {
     assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
     assert!(!format!("{outcome:?}").contains("hush"));
     assert_eq!(server.seen.requests()[0].headers["authorization"], "Bearer hush-hush");
+}
+
+#[tokio::test]
+async fn whoever_acts_as_somebody_else_says_so_in_every_request() {
+    let authority = Authority::new();
+    let server = FakeServer::start(&authority, &[Does::Says(200, "{}"), Does::Says(200, "{}")]).await;
+    let mut cluster = cluster(&authority, &[server.address]);
+    cluster.credential = Credential::Token("hush-hush".into());
+    cluster.acting_as = Some(ActingAs { user: "älice".into(), groups: vec!["dev".into()], ..ActingAs::default() });
+    let live = live(cluster);
+    assert_eq!(read(&live, "/livez", 20.0).await.unwrap().code, 200);
+    assert!(matches!(perform(&live, &delete(true), 20.0).await, Outcome::Done(_)));
+    let requests = server.seen.requests();
+    assert_eq!(requests.len(), 2);
+    for request in requests {
+        assert_eq!(request.headers["impersonate-user"].as_bytes(), "älice".as_bytes());
+        assert_eq!(request.headers["impersonate-group"], "dev");
+    }
 }
 
 #[tokio::test]

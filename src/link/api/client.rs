@@ -24,7 +24,7 @@ use tower::ServiceBuilder;
 use super::attempts::View;
 use super::connect::Connector;
 use super::{Answer, ApiRequest};
-use crate::kit::{ApiServer, Cluster, Credential};
+use crate::kit::{ActingAs, ApiServer, Cluster, Credential};
 use crate::link::dial::{Dial, TCP};
 use crate::link::fault::{Fault, FaultKind, Stage};
 use crate::link::meter::Meter;
@@ -142,6 +142,10 @@ impl Server {
             .header(header::USER_AGENT, &*self.user_agent)
             // Compressing a large answer costs a starving server more than sending it.
             .header(header::ACCEPT_ENCODING, "identity");
+        // As somebody else, or not at all: who answers as our own self has more rights than was meant.
+        for (name, value) in self.cluster.acting_as.iter().flat_map(ActingAs::headers) {
+            request = request.header(name, value.as_bytes());
+        }
         if !asked.body.is_empty() {
             request = request.header(header::CONTENT_TYPE, &asked.content_type);
         }

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::bounded;
+use crate::guarded;
 
 /// Fleets have long ones; a hundred thousand keys fit.
 const LONGEST: usize = 32 << 20;
@@ -99,14 +100,23 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 
 impl KnownHosts {
     /// Reads the files that exist; a missing one is normal (ssh skips it as well), an unreadable one is a note in
-    /// [`KnownHosts::damaged`], since the host key will then simply not be known.
+    /// [`KnownHosts::damaged`], since the host key will then simply not be known. So is one that others can write: its keys
+    /// are not believed, but what it revokes is.
     pub fn from_files(paths: &[PathBuf]) -> Self {
         let mut all = Self::default();
         for path in paths {
             let shown = path.display().to_string();
             all.files.push(path.clone());
             match read(path) {
-                Ok(bytes) => all.add(&shown, &String::from_utf8_lossy(&bytes)),
+                Ok(bytes) => {
+                    let before = all.lines.len();
+                    all.add(&shown, &String::from_utf8_lossy(&bytes));
+                    if let Some(fault) = guarded::fault(path).filter(|_| path != Path::new("/dev/null")) {
+                        let read = all.lines.split_off(before);
+                        all.lines.extend(read.into_iter().filter(|line| line.marker == Marker::Revoked));
+                        all.damaged.push(format!("{fault}: {}", guarded::chmod(path)));
+                    }
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => all.sources.push(shown),
                 Err(error) => {
                     all.damaged.push(format!("{shown}: {error}"));
@@ -333,6 +343,23 @@ mod tests {
         for (hosts, name, want) in table {
             assert_eq!(known(hosts).mentions(name), *want, "{hosts} against {name}");
         }
+    }
+
+    #[test]
+    fn what_others_can_write_makes_no_key_known_but_revokes() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let file = tempfile::NamedTempFile::new().expect("temp");
+        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPXXLZu1LxKz8JUHOzSUDKTgvJEoxzTNoDsAV5Yjn1S";
+        std::fs::write(file.path(), format!("a {key}\n@cert-authority a {key}\n@revoked b {key}\n")).expect("written");
+        for (mode, lines) in [(0o644, 3), (0o666, 1)] {
+            std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).expect("chmod");
+            let known = KnownHosts::from_files(&[file.path().to_owned()]);
+            assert_eq!(known.lines.len(), lines, "{mode:o}");
+            assert_eq!(known.damaged().len(), usize::from(mode == 0o666), "{:?}", known.damaged());
+        }
+        let known = KnownHosts::from_files(&[file.path().to_owned()]);
+        assert!(known.damaged()[0].contains("can be written by others") && known.damaged()[0].contains("chmod go-w "));
     }
 
     #[test]

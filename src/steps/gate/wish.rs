@@ -445,6 +445,8 @@ mod tests {
             tls_server_name: None,
             ca: Vec::new(),
             credential: crate::kit::Credential::Anonymous,
+            credential_ends: None,
+            acting_as: None,
             sets: sets.map(|(name, text)| (name.to_owned(), net(text))).into(),
             source: String::new(),
         };
