@@ -11,6 +11,7 @@
 use std::fmt::Write as _;
 
 use super::script::{Answer, Script, quote};
+use super::{manifest, why};
 
 /// A folder of static pods and the program looked for in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +49,9 @@ impl Place {
 pub struct Seen {
     /// The files of the folder that start the program; more than one is a fault of the host.
     pub files: Vec<String>,
-    /// The SHA-256 of the first of them.
+    /// Files that name the program and start another.
+    pub others: Vec<String>,
+    /// The SHA-256 of the first that starts it.
     pub sha256: String,
     /// Its text.
     pub text: String,
@@ -93,7 +96,7 @@ impl State {
 
 /// Processes by the base name of their first argument; one grep over all, because a fork for each is slow on a busy host.
 /// `standing` says where an exchange stands, and knows when its runner is dead.
-const LIB: &str = r#"processes() {
+pub(super) const LIB: &str = r#"processes() {
   grep -la -- "$1" /proc/[0-9]*/cmdline 2>/dev/null | while IFS= read -r c; do
     d=${c%/cmdline}; a=$(tr '\000' '\n' 2>/dev/null <"$c" | head -n 1); [ "${a##*/}" = "$1" ] || continue
     s=$(sed 's/.*) //' "$d/stat" 2>/dev/null | cut -d ' ' -f 1,20); case $s in ''|Z*|X*) continue;; esac
@@ -120,13 +123,10 @@ for f in "$m"/*; do
   # An item of a list on a line of its own, with a remark or not; a word in quotes; a word in brackets without them.
   grep -qE "^[[:space:]]*-[[:space:]]+(&[^ ]+ +)?[\"']?([^ \"'#]*/)?$p[\"']?[[:space:]]*(#.*)?\$|[\"']([^\"']*/)?$p[\"']|^[^#]*[[,][[:space:]]*([^] ,\"'#]*/)?$p[[:space:]]*[],]|^[[:space:]]*([^] ,\"'#]*/)?$p[[:space:]]*,?[[:space:]]*\$" "$f" || continue
   say file "$f"
-  [ -n "${{first:-}}" ] || first=$f
+  say sha256 "$(sha256sum <"$f" | cut -d ' ' -f 1)"
+  say mode "$(stat -c %a "$f" 2>/dev/null || echo 600)"
+  say text "$(base64 <"$f" | tr -d '\n')"
 done
-if [ -n "${{first:-}}" ]; then
-  say sha256 "$(sha256sum <"$first" | cut -d ' ' -f 1)"
-  say mode "$(stat -c %a "$first" 2>/dev/null || echo 600)"
-  say text "$(base64 <"$first" | tr -d '\n')"
-fi
 for x in $(processes "$p"); do say process "$x"; done
 for x in before next; do [ -f "$b/$x.yaml" ] && say "$x" "$(sha256sum <"$b/$x.yaml" | cut -d ' ' -f 1)"; done
 [ -d "$b" ] && say folder "$b"
@@ -143,11 +143,11 @@ say looked yes
         .arg("beside", place.beside())
 }
 
-/// Reads what `look` printed.
+/// Reads what `look` printed of a program.
 ///
 /// # Errors
 /// One sentence.
-pub fn seen(stdout: &str) -> Result<Seen, String> {
+pub fn seen(stdout: &str, program: &str) -> Result<Seen, String> {
     use base64::Engine as _;
     let answer = Answer::parse(stdout);
     if let Some(why) = answer.get("failed") {
@@ -156,18 +156,43 @@ pub fn seen(stdout: &str) -> Result<Seen, String> {
     if !answer.yes("looked") {
         return Err("the answer broke off".into());
     }
-    let text = base64::engine::general_purpose::STANDARD
-        .decode(answer.get("text").unwrap_or_default())
-        .map_err(|e| format!("the manifest's text did not arrive whole: {e}"))?;
+    let decoded = |text: &str| {
+        let text = base64::engine::general_purpose::STANDARD.decode(text);
+        let text = text.map_err(|e| format!("the manifest's text did not arrive whole: {e}"))?;
+        String::from_utf8(text).map_err(|_| "the manifest is not UTF-8".to_owned())
+    };
+    // Each file's lines come together, in this order; an empty file has no text.
+    let (mut files, mut others, mut first) = (Vec::new(), Vec::new(), None);
+    let mut pairs = answer.pairs().skip_while(|(key, _)| *key != "file").peekable();
+    while let Some((_, file)) = pairs.next() {
+        let (mut sha256, mut mode, mut text) = ("", "", "");
+        while let Some((key, value)) = pairs.next_if(|(key, _)| *key != "file") {
+            match key {
+                "sha256" => sha256 = value,
+                "mode" => mode = value,
+                "text" => text = value,
+                _ => {}
+            }
+        }
+        match decoded(text) {
+            Ok(text) if !manifest::starts(&text, program) => others.push(file.to_owned()),
+            text => {
+                files.push(file.to_owned());
+                first.get_or_insert((sha256.to_owned(), u32::from_str_radix(mode, 8).unwrap_or(0o600), text));
+            }
+        }
+    }
+    let (sha256, mode, text) = first.unwrap_or((String::new(), 0o600, Ok(String::new())));
     let process = |word: &str| {
         let (pid, start) = word.split_once(':')?;
         Some((pid.parse().ok()?, start.parse().ok()?))
     };
     Ok(Seen {
-        files: answer.all("file").map(str::to_owned).collect(),
-        sha256: answer.get("sha256").unwrap_or_default().to_owned(),
-        text: String::from_utf8(text).map_err(|_| "the manifest is not UTF-8".to_owned())?,
-        mode: answer.get("mode").and_then(|m| u32::from_str_radix(m, 8).ok()).unwrap_or(0o600),
+        files,
+        others,
+        sha256,
+        text: text?,
+        mode,
         processes: answer.all("process").filter_map(process).collect(),
         before: answer.get("before").map(str::to_owned),
         next: answer.get("next").map(str::to_owned),
@@ -191,7 +216,7 @@ pub fn folder_away(place: &Place) -> Script {
         r#"{LIB}b={}
 [ -d "$b" ] || {{ say folder absent; return 0; }}
 case $(standing "$b") in out|in) fail "an exchange is under way in $b" 5;; broken) fail "an exchange broke off; look at $b" 5;; esac
-rm -f "$b/state" "$b/state.part" "$b/order" "$b/runner" "$b/refused.yaml"
+rm -f "$b/state" "$b/state.part" "$b/order" "$b/runner" "$b/refused.yaml" "$b/why"
 rmdir "$b" || fail "$b is not empty"
 say folder absent
 "#,
@@ -254,6 +279,7 @@ gone "$EXIT" || { back; state stayed; exit 1; }
 put "$N" || { back; state failed; exit 1; }
 state in
 if ready "$READY"; then rm -f "$B/out.yaml"; state ready; exit 0; fi
+why /var/log/pods >"$B/why" 2>/dev/null
 OLD=$(processes "$P" | tr '\n' ' ')
 mv "$F" "$B/refused.yaml"
 gone "$EXIT"
@@ -306,7 +332,7 @@ out|in) [ "$(sed -n 2p "$B/order" 2>/dev/null)" = "$order" ] || fail "another ex
   printf '%s\n' "$F" "$order" >"$B/order" || fail "cannot write $B/order; nothing was changed" 3
   cat >"$B/runner" <<'BREAKGLASS_RUNNER' || fail "cannot write $B/runner; nothing was changed" 3
 {lib}{runner}BREAKGLASS_RUNNER
-  rm -f "$B/state"
+  rm -f "$B/state" "$B/why"
   export F B N P ORIGIN PORT HEALTH EXIT READY
   if have setsid; then setsid sh "$B/runner" >/dev/null 2>&1 </dev/null &
   else nohup sh "$B/runner" >/dev/null 2>&1 </dev/null & fi
@@ -337,7 +363,7 @@ esac
         ready = swap.ready_secs,
         from = quote(&swap.from),
         to = quote(&swap.to),
-        lib = LIB,
+        lib = [LIB, why::WHY].concat(),
         runner = RUNNER,
         patience = patience(swap),
     );
@@ -401,11 +427,15 @@ mod tests {
         let text = "kind: Pod\nspec:\n  containers:\n  - command:\n    - /k/kube-apiserver\n    - --secure-port=6443\n";
         std::fs::write(format!("{}/api.yaml", place.manifests), text).unwrap();
         std::fs::write(format!("{}/etcd.yaml", place.manifests), "kind: Pod\n# for kube-apiserver\n- etcd\n").unwrap();
-        let one = seen(&run(&look(&place)).1).unwrap();
+        let balancer =
+            "kind: Pod\nmetadata: {labels: {for: \"kube-apiserver\"}}\nspec:\n  containers:\n  - command: [haproxy]\n";
+        std::fs::write(format!("{}/a-balancer.yaml", place.manifests), balancer).unwrap();
+        let one = seen(&run(&look(&place)).1, &place.program).unwrap();
         assert_eq!((one.files.len(), one.text.as_str()), (1, text));
+        assert_eq!(one.others, [format!("{}/a-balancer.yaml", place.manifests)]);
         assert_eq!(one.sha256, crate::change::sha256_hex(text.as_bytes()));
         std::fs::write(format!("{}/api.yaml.bak", place.manifests), text).unwrap();
-        assert_eq!(seen(&run(&look(&place)).1).unwrap().files.len(), 2);
+        assert_eq!(seen(&run(&look(&place)).1, &place.program).unwrap().files.len(), 2);
     }
 
     #[test]
@@ -415,7 +445,8 @@ mod tests {
         std::fs::create_dir(&place.manifests).unwrap();
         let found = |text: &str| {
             std::fs::write(format!("{}/api.yaml", place.manifests), format!("kind: Pod\n{text}\n")).unwrap();
-            seen(&run(&look(&place)).1).unwrap().files.len() == 1
+            let seen = seen(&run(&look(&place)).1, &place.program).unwrap();
+            seen.files.len() + seen.others.len() == 1
         };
         for text in [
             "    - kube-apiserver # do not reorder",
@@ -458,7 +489,7 @@ mod tests {
     fn a_missing_folder_is_said() {
         let (code, out) = run(&look(&place("/nonexistent")));
         assert_eq!(code, 3);
-        assert!(seen(&out).unwrap_err().contains("/nonexistent/manifests"));
+        assert!(seen(&out, "x").unwrap_err().contains("/nonexistent/manifests"));
     }
 
     #[test]
@@ -518,7 +549,7 @@ mod tests {
         std::fs::write(format!("{beside}/order"), format!("{}\nx-y\n", exchange.file)).unwrap();
         // No process has a number beyond the kernel's most.
         std::fs::write(format!("{beside}/state"), "out 99999999\n").unwrap();
-        let seen = seen(&run(&look(&exchange.place)).1).unwrap();
+        let seen = seen(&run(&look(&exchange.place)).1, &exchange.place.program).unwrap();
         assert_eq!((seen.state, seen.files.len()), (Some(State::Broken), 0));
         assert_eq!(run(&mend(&exchange.place)).0, 0);
         assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old");
