@@ -10,8 +10,11 @@ mod genuine;
 pub mod manifest;
 pub mod net;
 pub mod offender;
+pub mod rewriter;
+pub mod room;
 pub mod script;
 pub mod swap;
+pub mod why;
 
 pub use net::Net;
 pub use script::Script;

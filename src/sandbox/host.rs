@@ -69,6 +69,10 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
         "apiserver.presence" => Said::ok(format!("process={} 3600\nstarted=0\nend=yes\n", host.pid)),
         "gate.status" => Said::ok(status(host, began, pods)),
         "manifest.look" => Said::ok(look(host, &head)),
+        "manifest.room" => Said::ok(format!(
+            "total=16384000\navailable=9000000\ncpus=8\nmemory={api} {api}\nasked=yes\nend=yes\n",
+            api = 2_500_000
+        )),
         "manifest.swap" => swap(host, &head),
         "file.put" => put(host, &head, text),
         "manifest.folder" | "manifest.folder-away" => folder(host, &head),
@@ -454,7 +458,7 @@ mod tests {
             run: "r1".into(),
             tag: "room".into(),
         };
-        let seen = swap::seen(&say(&world, &swap::look(&place)).await.stdout).unwrap();
+        let seen = swap::seen(&say(&world, &swap::look(&place)).await.stdout, &place.program).unwrap();
         assert!(seen.text.contains("--secure-port=6443"));
         assert_eq!(seen.sha256, sha256_hex(seen.text.as_bytes()));
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::static_pod::{Patience, StaticPod};
 use crate::host::manifest::{self, Edit};
+use crate::host::room::Ask;
 
 /// The program.
 const PROGRAM: &str = "kube-controller-manager";
@@ -14,6 +15,11 @@ pub(super) const CONTROLLERS: [&str; 2] = ["node-lifecycle-controller", "taint-e
 /// The controller manager as a static pod.
 pub(super) fn controller_manager(tag: &'static str) -> StaticPod {
     StaticPod { program: PROGRAM, tag, health: "/healthz", port: 10257, patience: Patience { exit: 40, ready: 60 } }
+}
+
+/// What the controller manager itself has to know, to start with these controllers off.
+pub(super) fn ask() -> Ask {
+    Ask { flags: Vec::new(), names: CONTROLLERS.map(str::to_owned).to_vec() }
 }
 
 /// The value of `--controllers` in a manifest, when it is said; given several times, all of them count.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::controllers::{CONTROLLERS, controller_manager, controllers, too_old, wanted};
+use super::controllers::{CONTROLLERS, ask, controller_manager, controllers, too_old, wanted};
 use super::static_pod::Progress;
 use super::{Announced, Kind, Look, Scope, Step, StepError, Survey, params, schema_of};
 use crate::change::Target;
@@ -31,7 +31,8 @@ impl Kind for FreezeNodes {
         "Switches off, in every controller manager, what marks nodes as lost and evicts their pods.\n\n\
          For a gate that keeps kubelets out for more than four minutes: nodes that cannot report are not lost. Edits the \
          static-pod manifest of kube-controller-manager (`--controllers`), one host at a time; costs no API request. \
-         Takes Kubernetes 1.29 or newer, and is refused where the image's tag says an older one. While frozen, nodes that really die are not noticed. `thaw-nodes` ends it, `undo` puts the old text back."
+         Takes Kubernetes 1.29 or newer, and is refused where the image's tag says an older one or where the program's help does \
+         not name the controllers. While frozen, nodes that really die are not noticed. `thaw-nodes` ends it, `undo` puts the old text back."
     }
 
     fn scope(&self) -> Scope {
@@ -77,7 +78,7 @@ impl Step for Freeze {
     }
 
     fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
-        controller_manager("freeze").announce(target, cluster)
+        controller_manager("freeze").announce(target, cluster, &ask())
     }
 
     fn refuse(&self, target: &Target, cluster: &Cluster) -> Vec<String> {
@@ -86,7 +87,7 @@ impl Step for Freeze {
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
         async move {
-            match controller_manager("freeze").survey(look, Self::edit).await? {
+            match controller_manager("freeze").survey(look, &ask(), Self::edit).await? {
                 Progress::Open(survey) => Ok(survey),
                 Progress::Settled { ours: true, .. } => {
                     Ok(Survey::done().saw("frozen; thaw-nodes switches the node lifecycle on again"))

@@ -357,6 +357,7 @@ mod kube_object;
 mod object;
 mod owners;
 mod pods;
+mod preflight;
 mod rbac;
 mod servers;
 mod static_pod;

@@ -13,6 +13,7 @@ use super::static_pod::{Patience, Progress, StaticPod};
 use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Part, Target};
 use crate::host::manifest::{Edit, absurd, quantity};
+use crate::host::room::Ask;
 use crate::host::swap::Seen;
 use crate::kit::{ApiServer, Cluster};
 use crate::world::{Accept, KubeRead};
@@ -60,8 +61,10 @@ impl Kind for ScaleApiserver {
         "Gives API servers more room by editing their static-pod manifest: limits, requests, flags.\n\n\
          One host at a time. The manifest is taken out, the process's exit awaited, the edited one put in, its answer \
          awaited; when none comes the old text is put back by the host itself. Copies stand beside the manifests' \
-         folder, never inside. Refused where a limit would shrink, or where the edit would touch anything else. Costs no API request but one GET /readyz per look; the API server on the host is away \
-         for the time of a restart (7 to 60 s). Undone by the same exchange backwards, to the same bytes."
+         folder, never inside. Refused before anything is taken out: a limit that would shrink or is below what the process \
+         uses, a request that the host does not have, a flag that the kube-apiserver there does not know (it is asked by \
+         `--help`), an edit that would touch anything else. A manifest that a program writes again is named. Costs no API \
+         request but one GET /readyz per look; the API server on the host is away for the time of a restart (7 to 60 s). Undone by the same exchange backwards, to the same bytes."
     }
 
     fn scope(&self) -> Scope {
@@ -131,6 +134,12 @@ impl Scale {
         }
     }
 
+    /// What the API server itself has to know.
+    fn ask(&self) -> Ask {
+        let given = self.params.flags.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        Ask { flags: given.map(|(name, value)| format!("--{name}={value}")).collect(), names: Vec::new() }
+    }
+
     /// The API server has to be ready, beyond its process answering on the host.
     async fn after(&self, look: Look<'_>, seen: &Seen) -> Result<Survey, StepError> {
         let Some(server) = server_on(look) else {
@@ -164,7 +173,7 @@ impl Step for Scale {
     }
 
     fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
-        let mut sent = self.pod().announce(target, cluster);
+        let mut sent = self.pod().announce(target, cluster, &self.ask());
         sent.push(Announced {
             what: Sends::Get("/readyz".into()),
             writes: false,
@@ -180,7 +189,7 @@ impl Step for Scale {
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
         async move {
-            match self.pod().survey(look, |_| Ok(self.edit())).await? {
+            match self.pod().survey(look, &self.ask(), |_| Ok(self.edit())).await? {
                 Progress::Open(survey) => Ok(survey),
                 Progress::Settled { ours: false, .. } => Ok(Survey::done().saw("its manifest says so already")),
                 Progress::Settled { seen, .. } => self.after(look, &seen).await,

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use super::preflight::{self, Wish};
 use super::{Announced, History, Look, Sends, StepError, Survey, Times};
 use crate::change::{Blob, Change, Expect, FilePut, HostCommand, Inverse, Keep, Op, Part, Target};
 use crate::host::manifest::{self, Edit, Edited, Listens};
+use crate::host::rewriter;
+use crate::host::room::{self, Ask};
 use crate::host::swap::{self, Place, Seen, State, Swap};
+use crate::host::why;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
 
@@ -78,17 +82,18 @@ impl StaticPod {
         }
     }
 
-    /// Looks at a host, and says what an edit of its manifest takes.
+    /// Looks at a host, and says what an edit of its manifest takes; the program there is asked whether it knows it.
     pub(super) async fn survey(
         &self,
         look: Look<'_>,
+        ask: &Ask,
         edit: impl Fn(&str) -> Result<Edit, String>,
     ) -> Result<Progress, StepError> {
         let place = self
             .place_of(look)
             .ok_or_else(|| StepError::refused(format!("{} is not a host of the kit", look.target)))?;
         let output = look.reads.script(look.target, &swap::look(&place), LOOK_LIMIT).await?;
-        let seen = swap::seen(&output.stdout).map_err(|why| StepError::Refused {
+        let seen = swap::seen(&output.stdout, self.program).map_err(|why| StepError::Refused {
             why: format!("{}: {why}", look.target),
             hint: Some(format!("ls -l {} on {}", place.manifests, look.target.short())),
         })?;
@@ -98,19 +103,16 @@ impl StaticPod {
         if seen.state == Some(State::Broken) {
             return Ok(Progress::Open(Survey::mending(mend(&place))));
         }
-        let [file] = seen.files.as_slice() else { return Err(self.not_one_file(look.target, &place, &seen.files)) };
-        let edited = edit(&seen.text)
-            .and_then(|edit| manifest::edit(&seen.text, self.program, &edit))
+        let [file] = seen.files.as_slice() else { return Err(self.not_one_file(look, &place, &seen).await) };
+        let (wanted, edited) = edit(&seen.text)
+            .and_then(|edit| manifest::edit(&seen.text, self.program, &edit).map(|edited| (edit, edited)))
             .map_err(|why| StepError::refused(format!("{}: {file}: {why}", look.target)))?;
         if edited.changes.is_empty() {
             let ours = |record: &ChangeRecord| record.state == ChangeState::Done || record.state.is_open();
             return Ok(Progress::Settled { ours: look.history.last("swap").is_some_and(ours), seen });
         }
         if seen.state == Some(State::Reverted) {
-            return Err(StepError::Refused {
-                why: format!("{}: the new process did not answer, and the old manifest is back", look.target),
-                hint: Some(format!("the text that failed is in {}/refused.yaml", place.beside())),
-            });
+            return Err(self.failed(look, &place).await);
         }
         let listens = |text: &str| {
             manifest::listens(text, self.program, self.port).map_err(|why| {
@@ -119,8 +121,10 @@ impl StaticPod {
             })
         };
         let (old, new) = (listens(&seen.text)?, listens(&edited.text)?);
+        let wish = Wish { place: &place, file, text: &edited.text, edit: &wanted, ask };
+        let saw = preflight::check(look, wish).await?;
         let changes = self.changes(&place, &seen, file, &edited, (old, new));
-        Ok(Progress::Open(Survey { changes, ..Survey::default() }))
+        Ok(Progress::Open(Survey { changes, saw, ..Survey::default() }))
     }
 
     fn exchange(&self, place: &Place, file: &str, from: &str, to: &str, staged: String, listens: Listens) -> Swap {
@@ -168,9 +172,10 @@ impl StaticPod {
             guard: format!("{file} still has sha256 {}", seen.sha256),
             inverse: Inverse::By(Box::new(command(swap::swap(&back)))),
             because,
+            // Said when it failed or nobody knows: never the same act again, but what stands, and why it failed.
             by_hand: format!(
-                "mv {file} {}/out.yaml; wait until {} has exited; cp {} {file}",
-                place.beside(),
+                "[ -e {file} ] || cp -p {} {file}; tail -n 30 /var/log/pods/*{}*/*/*.log; diff {0} {}",
+                place.before(),
                 self.program,
                 place.next()
             ),
@@ -181,7 +186,7 @@ impl StaticPod {
     }
 
     /// Everything that may be sent to a host.
-    pub(super) fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
+    pub(super) fn announce(&self, target: &Target, cluster: &Cluster, ask: &Ask) -> Vec<Announced> {
         let Some(place) = self.place(target, cluster, "<run>", "<step>") else { return Vec::new() };
         let file = format!("{}/{}.yaml", place.manifests.trim_end_matches('/'), self.program);
         let unknown = |sha256: &str| Blob { sha256: sha256.to_owned(), len: 0, bytes: None };
@@ -194,13 +199,20 @@ impl StaticPod {
             times: Times::Once,
             why: why.to_owned(),
         };
+        let reads = |script, times, why: &str| Announced {
+            what: Sends::Look(script),
+            writes: false,
+            times: Times::AtMost(times),
+            why: why.to_owned(),
+        };
         vec![
-            Announced {
-                what: Sends::Look(swap::look(&place)),
-                writes: false,
-                times: Times::AtMost(4),
-                why: "reads the manifest and the process".into(),
-            },
+            reads(swap::look(&place), 4, "reads the manifest and the process"),
+            reads(
+                room::look(&place, ask),
+                4,
+                "reads what the host has and what the process uses, and asks the program",
+            ),
+            reads(why::look(&place), 1, "reads why a new process did not answer"),
             once(folder(&place, "").op, "makes a folder for the copies, beside the manifests' folder"),
             once(put("keep", place.before(), &old, None, "").op, "keeps the old text beside the folder"),
             once(put("stage", place.next(), &new, None, "").op, "puts the edited text beside the folder"),
@@ -208,19 +220,65 @@ impl StaticPod {
         ]
     }
 
-    fn not_one_file(&self, target: &Target, place: &Place, files: &[String]) -> StepError {
-        let (why, hint) = if files.is_empty() {
-            let why = format!("{target}: no manifest in {} starts {}", place.manifests, self.program);
-            (why, "set `manifests` of this host in the kit; a program that a shell script starts is not found")
-        } else {
-            let why = format!(
-                "{target}: {} files start {}, and the kubelet may obey any of them",
-                files.join(", "),
-                self.program
-            );
-            (why, "move all but one of them out of the folder")
+    /// Why there is no manifest to edit, or which one is not known. No file of another program is ever to be moved away.
+    async fn not_one_file(&self, look: Look<'_>, place: &Place, seen: &Seen) -> StepError {
+        let (target, host, program) = (look.target, look.target.short(), self.program);
+        if !seen.files.is_empty() {
+            let files = seen.files.join(" ");
+            return StepError::Refused {
+                why: format!("{target}: {files} start {program}, and the kubelet may obey any of them"),
+                hint: Some(format!(
+                    "grep -A3 -e command: -e args: {files} on {host}: what is a copy of the other does not belong in there, \
+                     whatever its name; a pod of its own stays"
+                )),
+            };
+        }
+        let looked = look.reads.script(target, &room::look(place, &Ask::default()), LOOK_LIMIT).await;
+        let runs = looked.ok().and_then(|output| room::room(&output.stdout).ok()).map(|room| room.runs);
+        let known = rewriter::without_manifest(&runs.unwrap_or_default());
+        let others = match seen.others.as_slice() {
+            [] => String::new(),
+            others => format!("; {} only names it", others.join(", ")),
         };
-        StepError::Refused { why, hint: Some(hint.to_owned()) }
+        let hint = "set `manifests` of this host in the kit; a program that a shell script starts is not found";
+        StepError::Refused {
+            why: format!("{target}: no manifest in {} starts {program}{others}", place.manifests),
+            hint: Some(known.unwrap_or(hint).to_owned()),
+        }
+    }
+
+    /// Why the new process did not come, as its host noted it; doing the same once more would fail once more.
+    async fn failed(&self, look: Look<'_>, place: &Place) -> StepError {
+        let (target, host, beside) = (look.target, look.target.short(), place.beside());
+        let told = look.reads.script(target, &why::look(place), LOOK_LIMIT).await;
+        let told = told.map(|output| why::why(&output.stdout)).unwrap_or_default();
+        if told.stayed {
+            let exit = self.patience.exit;
+            return StepError::Refused {
+                why: format!("{target}: the old process did not exit within {exit} s, so its manifest was put back"),
+                hint: Some(format!("pgrep -a {} on {host}; a runbook's exitSeconds gives it longer", self.program)),
+            };
+        }
+        let mut why = format!("{target}: the new process did not answer, and the old manifest is back");
+        for (what, lines) in
+            [("asked, it said", &told.said), ("its log ends", &told.log), ("its kubelet says", &told.kubelet)]
+        {
+            if !lines.is_empty() {
+                why.push_str(&format!("; {what}: {}", lines.join(" / ")));
+            }
+        }
+        if told.log.is_empty() {
+            why.push_str("; no log of it was found, so it may never have been started");
+        }
+        let log = told.file.map_or_else(|| "journalctl -u kubelet".to_owned(), |file| format!("less {file}"));
+        StepError::Refused {
+            why,
+            hint: Some(format!(
+                "the same edit would fail again: `diff {beside}/before.yaml {beside}/refused.yaml; {log}` on {host}, then run \
+                 it with other values; `breakglass undo {}` takes the copies away",
+                place.run
+            )),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times,
 use crate::change::Target;
 use crate::duration::HumanDuration;
 use crate::host::manifest::Edit;
+use crate::host::room::Ask;
 use crate::kit::Cluster;
 use crate::world::{Accept, KubeRead};
 
@@ -128,7 +129,7 @@ impl Step for Thaw {
     }
 
     fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
-        let mut sent = controller_manager("thaw").announce(target, cluster);
+        let mut sent = controller_manager("thaw").announce(target, cluster, &Ask::default());
         sent.push(Announced {
             what: Sends::Get(page("")),
             writes: false,
@@ -144,7 +145,7 @@ impl Step for Thaw {
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
         async move {
-            let survey = match controller_manager("thaw").survey(look, Self::edit).await? {
+            let survey = match controller_manager("thaw").survey(look, &Ask::default(), Self::edit).await? {
                 Progress::Settled { ours: true, .. } => return Ok(Survey::done().saw("the node lifecycle runs again")),
                 Progress::Settled { .. } => return Ok(Survey::done().saw("it was not frozen")),
                 Progress::Open(survey) => survey,

@@ -6,6 +6,7 @@
 mod listens;
 mod quantity;
 mod splice;
+mod starts;
 mod words;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 pub use self::listens::{Listens, Scheme, listens};
-pub use self::quantity::{absurd, quantity};
+pub use self::quantity::{absurd, as_quantity, quantity};
+pub use self::starts::{amount, starts};
 use self::words::{Form, Given, Word};
 use crate::yaml::{self, Faults, Node};
 

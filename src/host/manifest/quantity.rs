@@ -29,6 +29,16 @@ pub fn quantity(text: &str) -> Option<f64> {
     digits.parse::<f64>().ok().filter(|_| plain).map(|number| number * factor)
 }
 
+/// Bytes as a quantity that can be compared with one of a manifest, rounded up: `3.2Gi`, `800Mi`.
+pub fn as_quantity(bytes: f64) -> String {
+    let mebi = (bytes / 1_048_576.0).ceil();
+    if mebi < 1024.0 {
+        format!("{mebi}Mi")
+    } else {
+        format!("{:.1}Gi", (mebi / 102.4).ceil() / 10.0).replace(".0Gi", "Gi")
+    }
+}
+
 /// Why nobody can have meant this much `cpu` or `memory`, and what was probably meant.
 pub fn absurd(name: &str, text: &str) -> Option<String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -74,6 +84,15 @@ mod tests {
     fn refused(name: &str, text: &str, part: &str) {
         let why = absurd(name, text).unwrap_or_default();
         assert!(why.contains(part), "{why}");
+    }
+
+    #[test]
+    fn bytes_are_said_in_the_units_of_a_manifest() {
+        for (bytes, said) in
+            [(0.0, "0Mi"), (1.0, "1Mi"), (1_073_741_824.0, "1Gi"), (3.35e9, "3.2Gi"), (1.07e9, "1021Mi")]
+        {
+            assert_eq!(as_quantity(bytes), said);
+        }
     }
 
     #[test]

@@ -35,8 +35,13 @@ pub(super) enum Form {
     Bare,
 }
 
-fn base(word: &str) -> &str {
+pub(super) fn base(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or(word)
+}
+
+/// Whether a word is a shell.
+pub(super) fn is_shell(word: &str) -> bool {
+    SHELLS.contains(&base(word)) && !word.contains(char::is_whitespace)
 }
 
 /// Whether a word starts the program: its name or a path that ends in it, and no script.
@@ -67,9 +72,8 @@ pub(super) fn all(container: &Value) -> Result<Vec<Word>, String> {
 /// One sentence: it is started by a script, or in a way that does not show its words.
 pub(super) fn of_program(container: &Value, program: &str) -> Result<Vec<Word>, String> {
     let words = all(container)?;
-    let is_shell = |word: &Word| SHELLS.contains(&base(&word.text)) && !word.text.contains(char::is_whitespace);
     let runs = |word: &Word| word.text.starts_with('-') && !word.text.starts_with("--") && word.text.contains('c');
-    if let Some(shell) = words.iter().position(is_shell)
+    if let Some(shell) = words.iter().position(|word| is_shell(&word.text))
         && words[shell + 1..].iter().any(runs)
     {
         return Err(format!("{program} is started by a shell script, whose flags only a person can edit"));

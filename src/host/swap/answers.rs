@@ -1,5 +1,6 @@
 //! What a host says of an exchange, as values.
 
+use crate::host::manifest;
 use crate::host::script::Answer;
 
 /// What the host has now.
@@ -7,7 +8,9 @@ use crate::host::script::Answer;
 pub struct Seen {
     /// The files of the folder that start the program; more than one is a fault of the host.
     pub files: Vec<String>,
-    /// The SHA-256 of the first of them.
+    /// Files that name the program and start another.
+    pub others: Vec<String>,
+    /// The SHA-256 of the first that starts it.
     pub sha256: String,
     /// Its text.
     pub text: String,
@@ -50,11 +53,11 @@ impl State {
     }
 }
 
-/// Reads what `look` printed.
+/// Reads what `look` printed of a program.
 ///
 /// # Errors
 /// One sentence.
-pub fn seen(stdout: &str) -> Result<Seen, String> {
+pub fn seen(stdout: &str, program: &str) -> Result<Seen, String> {
     use base64::Engine as _;
     let answer = Answer::parse(stdout);
     if let Some(why) = answer.get("failed") {
@@ -63,18 +66,43 @@ pub fn seen(stdout: &str) -> Result<Seen, String> {
     if !answer.yes("looked") {
         return Err("the answer broke off".into());
     }
-    let text = base64::engine::general_purpose::STANDARD
-        .decode(answer.get("text").unwrap_or_default())
-        .map_err(|e| format!("the manifest's text did not arrive whole: {e}"))?;
+    let decoded = |text: &str| {
+        let text = base64::engine::general_purpose::STANDARD.decode(text);
+        let text = text.map_err(|e| format!("the manifest's text did not arrive whole: {e}"))?;
+        String::from_utf8(text).map_err(|_| "the manifest is not UTF-8".to_owned())
+    };
+    // Each file's lines come together, in this order; an empty file has no text.
+    let (mut files, mut others, mut first) = (Vec::new(), Vec::new(), None);
+    let mut pairs = answer.pairs().skip_while(|(key, _)| *key != "file").peekable();
+    while let Some((_, file)) = pairs.next() {
+        let (mut sha256, mut mode, mut text) = ("", "", "");
+        while let Some((key, value)) = pairs.next_if(|(key, _)| *key != "file") {
+            match key {
+                "sha256" => sha256 = value,
+                "mode" => mode = value,
+                "text" => text = value,
+                _ => {}
+            }
+        }
+        match decoded(text) {
+            Ok(text) if !manifest::starts(&text, program) => others.push(file.to_owned()),
+            text => {
+                files.push(file.to_owned());
+                first.get_or_insert((sha256.to_owned(), u32::from_str_radix(mode, 8).unwrap_or(0o600), text));
+            }
+        }
+    }
+    let (sha256, mode, text) = first.unwrap_or((String::new(), 0o600, Ok(String::new())));
     let process = |word: &str| {
         let (pid, start) = word.split_once(':')?;
         Some((pid.parse().ok()?, start.parse().ok()?))
     };
     Ok(Seen {
-        files: answer.all("file").map(str::to_owned).collect(),
-        sha256: answer.get("sha256").unwrap_or_default().to_owned(),
-        text: String::from_utf8(text).map_err(|_| "the manifest is not UTF-8".to_owned())?,
-        mode: answer.get("mode").and_then(|m| u32::from_str_radix(m, 8).ok()).unwrap_or(0o600),
+        files,
+        others,
+        sha256,
+        text: text?,
+        mode,
         processes: answer.all("process").filter_map(process).collect(),
         before: answer.get("before").map(str::to_owned),
         next: answer.get("next").map(str::to_owned),

@@ -10,7 +10,8 @@
 
 use std::fmt::Write as _;
 
-use self::runner::{LIB, MEND, RUNNER};
+pub(super) use self::runner::LIB;
+use self::runner::{MEND, RUNNER};
 use super::script::{Script, quote};
 
 mod answers;
@@ -19,6 +20,7 @@ mod runner;
 mod tests;
 
 pub use self::answers::{Seen, State, seen};
+use super::why;
 
 /// A folder of static pods and the program looked for in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,13 +66,10 @@ for f in "$m"/*; do
   # An item of a list on a line of its own, with a remark or not; a word in quotes; a word in brackets without them.
   grep -qE "^[[:space:]]*-[[:space:]]+(&[^ ]+ +)?[\"']?([^ \"'#]*/)?$p[\"']?[[:space:]]*(#.*)?\$|[\"']([^\"']*/)?$p[\"']|^[^#]*[[,][[:space:]]*([^] ,\"'#]*/)?$p[[:space:]]*[],]|^[[:space:]]*([^] ,\"'#]*/)?$p[[:space:]]*,?[[:space:]]*\$" "$f" || continue
   say file "$f"
-  [ -n "${{first:-}}" ] || first=$f
+  say sha256 "$(sha256sum <"$f" | cut -d ' ' -f 1)"
+  say mode "$(stat -c %a "$f" 2>/dev/null || echo 600)"
+  say text "$(base64 <"$f" | tr -d '\n')"
 done
-if [ -n "${{first:-}}" ]; then
-  say sha256 "$(sha256sum <"$first" | cut -d ' ' -f 1)"
-  say mode "$(stat -c %a "$first" 2>/dev/null || echo 600)"
-  say text "$(base64 <"$first" | tr -d '\n')"
-fi
 for x in $(processes "$p"); do say process "$x"; done
 for x in before next; do [ -f "$b/$x.yaml" ] && say "$x" "$(sha256sum <"$b/$x.yaml" | cut -d ' ' -f 1)"; done
 [ -d "$b" ] && say folder "$b"
@@ -102,7 +101,7 @@ pub fn folder_away(place: &Place) -> Script {
         r#"{LIB}b={}
 [ -d "$b" ] || {{ say folder absent; return 0; }}
 case $(standing "$b") in out|in) fail "an exchange is under way in $b" 5;; broken) fail "an exchange broke off; look at $b" 5;; esac
-rm -f "$b/state" "$b/state.part" "$b/order" "$b/runner" "$b/refused.yaml"
+rm -f "$b/state" "$b/state.part" "$b/order" "$b/runner" "$b/refused.yaml" "$b/why"
 rmdir "$b" || fail "$b is not empty"
 say folder absent
 "#,
@@ -172,7 +171,7 @@ out|in) [ "$(sed -n 2p "$B/order" 2>/dev/null)" = "$order" ] || fail "another ex
   printf '%s\n' "$F" "$order" >"$B/order" || fail "cannot write $B/order; nothing was changed" 3
   cat >"$B/runner" <<'BREAKGLASS_RUNNER' || fail "cannot write $B/runner; nothing was changed" 3
 {lib}{runner}BREAKGLASS_RUNNER
-  rm -f "$B/state"
+  rm -f "$B/state" "$B/why"
   export F B N P ORIGIN PORT HEALTH EXIT READY
   if have setsid; then setsid sh "$B/runner" >/dev/null 2>&1 </dev/null &
   else nohup sh "$B/runner" >/dev/null 2>&1 </dev/null & fi
@@ -203,7 +202,7 @@ esac
         ready = swap.ready_secs,
         from = quote(&swap.from),
         to = quote(&swap.to),
-        lib = LIB,
+        lib = [LIB, why::WHY].concat(),
         runner = RUNNER,
         patience = patience(swap),
     );

@@ -2,7 +2,7 @@
 
 /// Processes by the base name of their first argument; one grep over all, because a fork for each is slow on a busy host.
 /// `standing` says where an exchange stands, and knows when its runner is dead.
-pub(super) const LIB: &str = r#"processes() {
+pub(in crate::host) const LIB: &str = r#"processes() {
   grep -la -- "$1" /proc/[0-9]*/cmdline 2>/dev/null | while IFS= read -r c; do
     d=${c%/cmdline}; a=$(tr '\000' '\n' 2>/dev/null <"$c" | head -n 1); [ "${a##*/}" = "$1" ] || continue
     s=$(sed 's/.*) //' "$d/stat" 2>/dev/null | cut -d ' ' -f 1,20); case $s in ''|Z*|X*) continue;; esac
@@ -45,6 +45,7 @@ gone "$EXIT" || { back; state stayed; exit 1; }
 put "$N" || { back; state failed; exit 1; }
 state in
 if ready "$READY"; then rm -f "$B/out.yaml"; state ready; exit 0; fi
+why /var/log/pods >"$B/why" 2>/dev/null
 OLD=$(processes "$P" | tr '\n' ' ')
 mv "$F" "$B/refused.yaml"
 gone "$EXIT"

@@ -40,11 +40,15 @@ fn looking_finds_the_manifest_and_its_backup_beside_it() {
     let text = "kind: Pod\nspec:\n  containers:\n  - command:\n    - /k/kube-apiserver\n    - --secure-port=6443\n";
     std::fs::write(format!("{}/api.yaml", place.manifests), text).unwrap();
     std::fs::write(format!("{}/etcd.yaml", place.manifests), "kind: Pod\n# for kube-apiserver\n- etcd\n").unwrap();
-    let one = seen(&run(&look(&place)).1).unwrap();
+    let balancer =
+        "kind: Pod\nmetadata: {labels: {for: \"kube-apiserver\"}}\nspec:\n  containers:\n  - command: [haproxy]\n";
+    std::fs::write(format!("{}/a-balancer.yaml", place.manifests), balancer).unwrap();
+    let one = seen(&run(&look(&place)).1, &place.program).unwrap();
     assert_eq!((one.files.len(), one.text.as_str()), (1, text));
+    assert_eq!(one.others, [format!("{}/a-balancer.yaml", place.manifests)]);
     assert_eq!(one.sha256, crate::change::sha256_hex(text.as_bytes()));
     std::fs::write(format!("{}/api.yaml.bak", place.manifests), text).unwrap();
-    assert_eq!(seen(&run(&look(&place)).1).unwrap().files.len(), 2);
+    assert_eq!(seen(&run(&look(&place)).1, &place.program).unwrap().files.len(), 2);
 }
 
 #[test]
@@ -54,7 +58,8 @@ fn the_program_is_found_however_its_word_is_written() {
     std::fs::create_dir(&place.manifests).unwrap();
     let found = |text: &str| {
         std::fs::write(format!("{}/api.yaml", place.manifests), format!("kind: Pod\n{text}\n")).unwrap();
-        seen(&run(&look(&place)).1).unwrap().files.len() == 1
+        let seen = seen(&run(&look(&place)).1, &place.program).unwrap();
+        seen.files.len() + seen.others.len() == 1
     };
     for text in [
         "    - kube-apiserver # do not reorder",
@@ -94,7 +99,7 @@ fn the_folder_comes_and_goes_with_what_an_exchange_left() {
 fn a_missing_folder_is_said() {
     let (code, out) = run(&look(&place("/nonexistent")));
     assert_eq!(code, 3);
-    assert!(seen(&out).unwrap_err().contains("/nonexistent/manifests"));
+    assert!(seen(&out, "x").unwrap_err().contains("/nonexistent/manifests"));
 }
 
 #[test]
@@ -154,7 +159,7 @@ fn an_exchange_whose_runner_died_is_seen_mended_and_begun_anew() {
     std::fs::write(format!("{beside}/order"), format!("{}\nx-y\n", exchange.file)).unwrap();
     // No process has a number beyond the kernel's most.
     std::fs::write(format!("{beside}/state"), "out 99999999\n").unwrap();
-    let seen = seen(&run(&look(&exchange.place)).1).unwrap();
+    let seen = seen(&run(&look(&exchange.place)).1, &exchange.place.program).unwrap();
     assert_eq!((seen.state, seen.files.len()), (Some(State::Broken), 0));
     assert_eq!(run(&mend(&exchange.place)).0, 0);
     assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old");

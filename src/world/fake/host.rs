@@ -51,6 +51,10 @@ pub(super) fn run(
             Some(ended(0, "mended=yes\n"))
         }
         "manifest.swap" => Some(host.swap(next)),
+        "manifest.room" => {
+            Some(ended(0, "total=16384000\navailable=9000000\ncpus=8\nmemory=2500000 2600000\nend=yes\n"))
+        }
+        "manifest.why" => Some(ended(0, "state=reverted\nsaid=HTTP 500\nlog=Error: it did not like it\nend=yes\n")),
         "manifest.under-way" => Some(ended(0, "looked=yes\n")),
         _ => None,
     }
