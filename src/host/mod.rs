@@ -11,6 +11,8 @@ pub mod net;
 pub mod offender;
 pub mod script;
 pub mod swap;
+#[cfg(test)]
+mod swap_kills;
 
 pub use net::Net;
 pub use script::Script;
