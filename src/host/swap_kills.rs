@@ -256,7 +256,9 @@ impl Stand {
 /// Each point for itself; how many of the runners did die at theirs.
 fn at_each_point(word: &str, signal: &str, check: impl Fn(&Stand, &str) + Sync) -> usize {
     let points = points();
-    let again = points.iter().filter(|(_, insert)| *insert != "bgk\n").flat_map(|point| [(*point, 2), (*point, 3)]);
+    // What several commands go through is come to again: each time counts where it goes on to the new text.
+    let led_to = points.iter().filter(|(_, insert)| *insert != "bgk\n" && (word, signal) == ("new", "KILL"));
+    let again = led_to.flat_map(|point| [(*point, 2), (*point, 3)]);
     let queue: Mutex<VecDeque<_>> = Mutex::new(points.iter().map(|point| (*point, 1)).chain(again).collect());
     let died = AtomicUsize::new(0);
     let worker = || {
