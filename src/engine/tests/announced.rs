@@ -7,7 +7,7 @@ use crate::change::{FilePut, Op, Target};
 use crate::host::Script;
 use crate::host::gate::BackEnd;
 use crate::plan::Plan;
-use crate::steps::Sends;
+use crate::steps::{Announced, Sends, Times};
 use crate::world::fake::{Fault, Sent};
 
 /// Whether a text is what was announced, where what stands in angle brackets stands for anything.
@@ -123,6 +123,31 @@ pub(super) fn all_announced(plan: &Plan, sent: &[Sent]) {
             _ => false,
         });
         assert!(found, "not announced: {sent:?}");
+    }
+}
+
+/// What a run to which nothing happens sends to a host or an API server is sent no more often than announced there.
+#[track_caller]
+pub(super) fn as_often_as_announced(plan: &Plan, sent: &[Sent]) {
+    let announced: Vec<(&Target, Announced)> =
+        plan.announced().flat_map(|(_, target, all)| all.into_iter().map(move |one| (target, one))).collect();
+    let is = |sent: &Sent, (target, announced): &(&Target, Announced)| match (&announced.what, sent) {
+        (Sends::Get(path), Sent::Get(at, sent)) => *target == at && path_fits(path, sent),
+        (Sends::Look(script), Sent::Look(at, sent)) => *target == at && script_fits(script, sent),
+        (Sends::Op(op), Sent::Op(at, sent)) => *target == at && op_fits(op, sent),
+        _ => false,
+    };
+    for one in &announced {
+        let times = sent.iter().filter(|sent| is(sent, one)).count();
+        // Two steps may announce what looks the same before the host is known.
+        let alike = announced.iter().filter(|other| sent.iter().any(|sent| is(sent, one) && is(sent, other)));
+        let most = alike.map(|(_, other)| match other.times {
+            Times::Once => Some(1),
+            Times::AtMost(times) => Some(times as usize),
+            Times::Every { .. } => None,
+        });
+        let most: Option<usize> = most.sum();
+        assert!(most.is_none_or(|most| times <= most), "{times} times instead of {most:?} at most: {one:?}");
     }
 }
 

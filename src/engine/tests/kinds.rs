@@ -1,9 +1,11 @@
 //! Every kind of step, by its own example: killed at each line of the journal, a full disk at each line, each reply lost or
 //! late, hosts that start anew; then `resume`, and `undo`, come to the same end.
 
+use std::panic::AssertUnwindSafe;
+
 use serde_json::Value;
 
-use super::announced::all_announced;
+use super::announced::{all_announced, as_often_as_announced};
 use super::samples::{bench, plan_of};
 use super::support::*;
 use crate::change::Op;
@@ -99,17 +101,32 @@ fn each(test: impl AsyncFn(&Kind)) {
 }
 
 #[test]
-fn whatever_is_sent_was_announced() {
+fn whatever_is_sent_was_announced_and_no_more_often() {
     each(async |ideal| {
         let bench = bench(ideal.kind);
         bench.run().await;
-        all_announced(&bench.plan, &bench.fake.take_sent());
+        let sent = bench.fake.take_sent();
+        all_announced(&bench.plan, &sent);
+        as_often_as_announced(&bench.plan, &sent);
         let drill = self::bench(ideal.kind);
         let report = drill.go(Verb::Run, &How { drill: true, ..How::default() }).await.unwrap();
         // What was only pretended to be closed does not stand, and there is nothing to be confirmed.
         let refused = (ideal.kind == Known::GateConfirm).then_some(Class::Partial);
         assert_eq!(report.class, refused, "{:?}: {}", ideal.kind, report.why);
         assert_eq!((drill.fake.snapshot(), drill.fake.ops()), (ideal.before.clone(), 0), "{:?}", ideal.kind);
+    });
+}
+
+#[test]
+fn what_is_sent_too_often_would_be_found() {
+    each(async |ideal| {
+        let bench = bench(ideal.kind);
+        bench.run().await;
+        let sent = bench.fake.take_sent();
+        let one = sent.iter().find(|sent| matches!(sent, Sent::Op(..)));
+        let twice = sent.iter().chain(one).cloned().collect::<Vec<_>>();
+        let caught = std::panic::catch_unwind(AssertUnwindSafe(|| as_often_as_announced(&bench.plan, &twice)));
+        assert_eq!(caught.is_err(), one.is_some(), "{:?}", ideal.kind);
     });
 }
 
