@@ -34,6 +34,8 @@ pub mod plan;
 pub mod process;
 pub mod refusal;
 pub mod render;
+#[cfg(test)]
+mod rooms;
 pub mod runbook;
 pub mod sandbox;
 pub mod saved;

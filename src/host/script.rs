@@ -176,12 +176,32 @@ mod tests {
         assert_eq!(Head::parse("# breakglass bare\n").unwrap().args, []);
     }
 
+    /// What a shell prints to which only so much of a text arrives.
+    fn arrived(shell: &str, part: &[u8]) -> Vec<u8> {
+        use std::io::Write as _;
+        use std::process::{Command, Stdio};
+        let mut words = shell.split(' ');
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).arg("-s").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(part).unwrap();
+        child.wait_with_output().unwrap().stdout
+    }
+
     #[test]
     fn only_the_last_line_runs_anything() {
-        let text = Script::new("x", "echo hello").text();
-        assert!(text.ends_with("\n}\nmain </dev/null\n"));
-        assert!(text.starts_with("# breakglass x\nmain() {\n"));
+        let text = Script::new("x", "echo hello\nfor x in 1 2; do echo $x; done").text();
         assert!(!text.contains(MARK), "what echoes the text is not taken for the script");
+        let last = text.trim_end().rfind('\n').unwrap() + 1;
+        for shell in ["sh", "bash", "busybox sh"] {
+            // Wherever a line ends, and at each byte of the last one up to the word that runs it all.
+            let cuts = text[..last].match_indices('\n').map(|(at, _)| at + 1).chain(last..=last + "mai".len());
+            for cut in cuts {
+                let part = &text.as_bytes()[..cut];
+                assert_eq!(arrived(shell, part), b"", "{shell}, cut off after {:?}", String::from_utf8_lossy(part));
+            }
+            assert!(arrived(shell, text.as_bytes()).ends_with(b"hello\n1\n2\n"), "{shell}");
+        }
     }
 
     #[test]

@@ -347,6 +347,26 @@ macro_rules! kinds {
         $(mod $module;)*
         /// Every kind of step, in the order of the reference page.
         pub const KINDS: &[&dyn Kind] = &[$(&$module::$kind),*];
+
+        /// The same by name: what has to be there for each kind, the compiler demands of a new one (a match over all).
+        #[cfg(test)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Known {
+            $($kind),*
+        }
+
+        #[cfg(test)]
+        impl Known {
+            /// All of them.
+            pub(crate) const ALL: &[Self] = &[$(Self::$kind),*];
+
+            /// The kind itself.
+            pub(crate) fn kind(self) -> &'static dyn Kind {
+                match self {
+                    $(Self::$kind => &$module::$kind),*
+                }
+            }
+        }
     };
 }
 

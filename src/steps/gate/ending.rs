@@ -169,7 +169,7 @@ impl Open {
 #[cfg(test)]
 mod tests {
     use super::super::health::{Health, Limits, SMALL};
-    use super::super::opening::Late;
+    use super::super::opening::{Following, Late};
     use super::super::progress::Progress;
     use super::super::stages::{Pace, tests::history};
     use super::super::tests::Seat;
@@ -190,6 +190,7 @@ mod tests {
             offender: None,
             progress: Progress::default(),
             late: Late::default(),
+            following: Following::default(),
         }
     }
 

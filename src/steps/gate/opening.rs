@@ -26,6 +26,9 @@ pub(super) const OPEN: &str = "open";
 const FOLLOW: &str = "follow-";
 /// Milliseconds that the fuses of two hosts may be apart.
 const FUSES_APART: u64 = 15_000;
+/// The longest that a host which leads may go without a new fuse while somebody is at it: an order whose reply is lost, and
+/// the look after it.
+const TAKEN_UP: Duration = Duration::from_secs(ORDER_SECS + 15);
 /// Looks that follow an offender come this soon after each other.
 const QUICK: Duration = Duration::from_millis(500);
 
@@ -42,6 +45,8 @@ pub(in crate::steps) struct Open {
     pub(in crate::steps) progress: Progress,
     /// The hosts that open last.
     pub(in crate::steps) late: Late,
+    /// The hosts that follow.
+    pub(in crate::steps) following: Following,
 }
 
 /// The hosts whose API server was seen to be away: they lead nobody and open after all the others, also when the server is
@@ -68,6 +73,32 @@ impl Late {
     /// How long a host has waited with the others open.
     pub(super) fn waited(&self, host: &Target) -> Duration {
         self.all().entry(host.clone()).or_default().get_or_insert_with(Instant::now).elapsed()
+    }
+}
+
+/// Since when the host that leads has seemed to be left alone, and at which level it was then, by the hosts that follow.
+#[derive(Debug, Default)]
+pub(in crate::steps) struct Following(Mutex<BTreeMap<Target, (usize, Instant)>>);
+
+impl Following {
+    /// Whether the host that leads has been left alone for so long that nobody can be at it: what it was told may be
+    /// under way, and a run that is gone on with finds a fuse that has burned low.
+    fn is_alone(&self, host: &Target, leader: (usize, bool)) -> bool {
+        // A panic elsewhere leaves no entry half written.
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match (leader, all.get(host)) {
+            ((_, true), Some((_, since))) => since.elapsed() > TAKEN_UP,
+            ((level, true), None) => {
+                all.insert(host.clone(), (level, Instant::now()));
+                false
+            }
+            // A stage that came by itself has a long fuse, too.
+            ((level, false), Some((before, _))) if level == *before => {
+                all.remove(host);
+                false
+            }
+            ((_, false), _) => false,
+        }
     }
 }
 
@@ -337,7 +368,8 @@ impl Open {
     ) -> Result<Survey, StepError> {
         let left = leader.next_ms();
         // A client that drives the leader sets its fuse anew long before it burns down.
-        if self.pace.abandoned(Duration::from_millis(left)) {
+        let abandoned = self.pace.abandoned(Duration::from_millis(left));
+        if self.following.is_alone(look.target, (leader.level(), abandoned)) {
             return Err(StepError::Refused {
                 why: format!(
                     "{}: {name}, which leads, is not driven any more; both go on by their timetable: {leader}",

@@ -20,7 +20,7 @@ pub(crate) enum Exchange {
     Reverts,
 }
 
-fn ended(status: i32, stdout: impl Into<String>) -> ScriptOutput {
+pub(super) fn ended(status: i32, stdout: impl Into<String>) -> ScriptOutput {
     ScriptOutput { status, stdout: stdout.into(), stderr: String::new() }
 }
 

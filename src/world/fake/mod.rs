@@ -1,7 +1,8 @@
 //! A world in memory, with faults on demand: objects behind an API server that knows uids, preconditions and patches,
-//! hosts with files and flags, hooks that remember what they were told.
+//! hosts with files, flags, exchanges of manifests and gates, hooks that remember what they were told.
 
 mod api;
+mod gate;
 mod host;
 mod list;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 pub(crate) use self::api::Objects;
 pub(crate) use self::host::Exchange;
@@ -34,6 +36,8 @@ pub(crate) enum Fault {
     Hang,
     /// The reply is lost, and it arrives only just before the next op.
     Late,
+    /// The reply is lost at once. What takes its time on a host goes on there by itself.
+    Cut,
     /// The far side takes nothing in, for as long as it is tried.
     Busy,
 }
@@ -52,6 +56,16 @@ pub(crate) type Answering = Box<dyn Fn(&Target, &Script) -> Option<ScriptOutput>
 
 /// What somebody else does to a cluster, and to which one.
 type Meddler = (String, Box<dyn FnOnce(&mut Objects) + Send>);
+
+/// How long an exchange of a manifest takes that goes on without whoever ordered it.
+const EXCHANGE: Duration = Duration::from_secs(20);
+
+/// An exchange of a manifest that its host is at.
+struct Moving {
+    due: Instant,
+    target: Target,
+    op: Op,
+}
 
 pub(crate) struct Fake {
     clusters: Vec<Cluster>,
@@ -82,6 +96,9 @@ struct State {
     host_keys: BTreeMap<Target, String>,
     /// What becomes of the next exchange of a manifest.
     exchange: Option<Exchange>,
+    moving: Vec<Moving>,
+    /// What stands on the hosts that can have a gate; `None`: their scripts mean nothing here.
+    gates: Option<gate::Gates>,
     ops: usize,
     sent: Vec<Sent>,
 }
@@ -168,6 +185,22 @@ impl Fake {
         self.state().exchange = Some(how);
     }
 
+    /// From now on hosts can have a gate.
+    pub(crate) fn with_gates(self) -> Self {
+        self.state().gates = Some(gate::Gates::new());
+        self
+    }
+
+    /// Every host starts anew: no gate is left, and what was at an exchange is dead.
+    pub(crate) fn reboot(&self) {
+        let mut state = self.state();
+        state.gates.iter_mut().for_each(gate::Gates::clear);
+        for Moving { target, op, .. } in std::mem::take(&mut state.moving) {
+            let (_, _, beside) = exchange_of(&op).expect("only exchanges go on by themselves");
+            state.files.insert((target, format!("{beside}/state")), (0o600, b"broken".to_vec()));
+        }
+    }
+
     /// How many ops were performed.
     pub(crate) fn ops(&self) -> usize {
         self.state().ops
@@ -185,11 +218,63 @@ impl Fake {
             state.clusters.iter().map(|(name, objects)| json!([name, objects.snapshot()])).collect();
         let files: Vec<Value> = state.files.iter().map(|(at, (mode, bytes))| json!([at, mode, bytes])).collect();
         let flags: Vec<Value> = state.flags.iter().map(|(at, value)| json!([at, value])).collect();
-        json!({"clusters": clusters, "files": files, "flags": flags, "hooks": state.hooks})
+        let gates: Vec<Value> = state.gates.iter().flatten().map(|(at, gate)| json!([at, gate.snapshot()])).collect();
+        json!({"clusters": clusters, "files": files, "flags": flags, "hooks": state.hooks, "gates": gates})
     }
 }
 
+/// The script of an exchange of a manifest, the manifest, and the folder beside; `None`: it is none.
+fn exchange_of(op: &Op) -> Option<(&Script, &str, &str)> {
+    let Op::Host(command) = op else { return None };
+    let arg = |key: &str| command.script.args.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
+    let exchanges = command.script.name == "manifest.swap";
+    exchanges.then_some(())?;
+    Some((&command.script, arg("file")?, arg("beside")?))
+}
+
 impl State {
+    /// What goes on by itself has gone on until now.
+    fn settle(&mut self) {
+        let now = Instant::now();
+        let (due, moving) = std::mem::take(&mut self.moving).into_iter().partition(|it: &Moving| it.due <= now);
+        self.moving = moving;
+        for Moving { target, op, .. } in due {
+            let Some((_, file, beside)) = exchange_of(&op) else { continue };
+            if let Some(text) = self.files.remove(&(target.clone(), format!("{beside}/out.yaml"))) {
+                self.files.insert((target.clone(), file.to_owned()), text);
+            }
+            self.files.remove(&(target.clone(), format!("{beside}/state")));
+            self.make(&target, &op);
+        }
+    }
+
+    /// Begins an op whose reply nobody hears.
+    fn begin(&mut self, target: &Target, op: &Op) {
+        let at = |path: &str| (target.clone(), path.to_owned());
+        let Some((script, file, beside)) = exchange_of(op) else { return drop(self.make(target, op)) };
+        let from = script.args.iter().find(|(key, _)| key == "from").map(|(_, sum)| sum);
+        let text = self.files.get(&at(file)).filter(|(_, bytes)| Some(&sha256_hex(bytes)) == from).cloned();
+        let Some(text) = text else { return drop(self.make(target, op)) };
+        self.files.remove(&at(file));
+        self.files.insert(at(&format!("{beside}/out.yaml")), text);
+        for (name, what) in [("state", "out"), ("order", file)] {
+            self.files.insert(at(&format!("{beside}/{name}")), (0o600, what.as_bytes().to_vec()));
+        }
+        self.moving.push(Moving { due: Instant::now() + EXCHANGE, target: target.clone(), op: op.clone() });
+    }
+
+    /// When the exchange ends that this op meets on its host, and whether it is the same.
+    fn met(&self, target: &Target, op: &Op) -> Option<(Instant, bool)> {
+        let (script, _, beside) = exchange_of(op)?;
+        self.moving.iter().filter(|it| it.target == *target).find_map(|it| {
+            let (other, _, where_) = exchange_of(&it.op)?;
+            let texts = |script: &Script| {
+                script.args.iter().filter(|(key, _)| key == "from" || key == "to").cloned().collect::<Vec<_>>()
+            };
+            (where_ == beside).then(|| (it.due, texts(script) == texts(other)))
+        })
+    }
+
     /// Performs an op without any fault.
     fn make(&mut self, target: &Target, op: &Op) -> Outcome {
         match op {
@@ -209,12 +294,15 @@ impl State {
         }
     }
 
-    /// `set KEY VALUE`, `unset KEY`, `has KEY` and the exchange of a manifest are all that these hosts understand.
+    /// `set KEY VALUE`, `unset KEY`, `has KEY`, the exchange of a manifest and the gate are all that these hosts understand.
     fn run(&mut self, target: &Target, script: &Script) -> ScriptOutput {
         if let Some(output) = self.scripts.as_ref().and_then(|scripts| scripts(target, script)) {
             return output;
         }
         if let Some(output) = host::run(&mut self.files, &mut self.exchange, target, script) {
+            return output;
+        }
+        if let Some(output) = self.gates.as_mut().and_then(|gates| gate::run(gates, target, script)) {
             return output;
         }
         let words: Vec<&str> = script.body.split_whitespace().collect();
@@ -326,6 +414,7 @@ impl Reads for Fake {
     ) -> BoxFuture<'a, Result<ScriptOutput, ReadError>> {
         let output = {
             let mut state = self.state();
+            state.settle();
             state.sent.push(Sent::Look(target.clone(), script.clone()));
             state.deny(target).map(|()| state.run(target, script))
         };
@@ -359,6 +448,7 @@ impl Writes for Fake {
         async move {
             let fault = {
                 let mut state = self.state();
+                state.settle();
                 state.ops += 1;
                 state.sent.push(Sent::Op(target.clone(), op.clone()));
                 let number = state.ops;
@@ -375,8 +465,21 @@ impl Writes for Fake {
             };
             // Others get their turn between the decision and the act.
             tokio::task::yield_now().await;
+            let met = self.state().met(target, op);
+            match met {
+                Some((_, false)) => return Outcome::Failed("exit status 5: another exchange is under way".into()),
+                Some((due, true)) => {
+                    tokio::time::sleep_until(due).await;
+                    self.state().settle();
+                }
+                None => {}
+            }
             match fault {
                 None => self.state().make(target, op),
+                Some(Fault::Cut) => {
+                    self.state().begin(target, op);
+                    Outcome::Unknown("the connection was reset".into())
+                }
                 Some(Fault::Refuse) => Outcome::Failed("403: not today".into()),
                 Some(Fault::LoseMade) => {
                     self.state().make(target, op);
