@@ -212,6 +212,9 @@ impl Step for Open {
                 return Ok(Survey::change(self.open(&held, format!("{name}, which led, is open for everybody"))));
             }
             let looked = self.look(look, cluster, state.level(), state.counters.admitted).await;
+            if looked.health.denied {
+                return Err(blind(look, &state, &looked.health.bad));
+            }
             let mut survey = self.next(look, &state, &held, &looked)?;
             survey.saw.extend(stood(mark, look.history));
             survey.saw.extend(self.stuck(cluster, &looked, state.level()));
@@ -391,6 +394,22 @@ fn follows_to_the_end(history: &History, state: &GateState) -> bool {
     let last = history.changes.iter().rfind(|record| record.state == ChangeState::Done);
     let followed = last.is_some_and(|record| record.change.key.starts_with(FOLLOW));
     followed && state.mark.as_ref().is_some_and(|mark| state.level() >= mark.rungs.len())
+}
+
+/// Nobody is let in by a judgement that cannot be made.
+fn blind(look: Look<'_>, state: &GateState, bad: &[String]) -> StepError {
+    StepError::Refused {
+        why: format!(
+            "{}: {}; the gate is {state}",
+            look.target,
+            bad.iter().filter(|why| why.contains("credential")).cloned().collect::<Vec<_>>().join("; ")
+        ),
+        hint: Some(
+            "a credential that may get the namespace kube-system (kubectl auth can-i get ns/kube-system); or \
+             breakglass gate open --at-once, which judges nothing"
+                .into(),
+        ),
+    }
 }
 
 /// Two that open or close the same gate would undo each other's work: the one that began later goes on.
