@@ -428,11 +428,13 @@ fn still_ours(look: Look<'_>, state: &GateState, by: &Driver) -> Result<(), Step
 fn stood(mark: &Mark, history: &History) -> Option<String> {
     let at = jiff::Timestamp::from_second(i64::try_from(mark.at).ok()?).ok()?;
     let first = history.changes.is_empty();
-    (first && mark.at > 0 && history.ago(at) > FOUR_MINUTES).then(|| {
+    // By the clock of whoever closed it, which is only said, never waited for.
+    let stood = Duration::try_from(history.now.duration_since(at)).unwrap_or_default();
+    (first && mark.at > 0 && stood > FOUR_MINUTES).then(|| {
         format!(
             "the gate has stood for {}: if it refused the kubelets, too, nodes count as lost by now; freeze the node \
              lifecycle before they come back one by one (step freeze-nodes), and thaw it when they have reported",
-            common::words(u64::try_from(history.ago(at).as_millis()).unwrap_or(0))
+            common::words(u64::try_from(stood.as_millis()).unwrap_or(0))
         )
     })
 }
