@@ -31,6 +31,8 @@ struct Inner {
     writer: Writer,
     run: Run,
     began: Vec<(String, usize, jiff::Timestamp)>,
+    /// When this process took the run over.
+    here: jiff::Timestamp,
 }
 
 impl Record {
@@ -39,17 +41,24 @@ impl Record {
     /// # Errors
     /// When the journal cannot be read back.
     pub fn new(writer: Writer, clock: Clock) -> Result<Self, JournalError> {
-        let journal = read(writer.folder())?;
+        let mut journal = read(writer.folder())?;
+        let here = clock.now();
+        // Written by an earlier process whose clock was ahead of this one's: that was before now all the same.
+        let before = here.saturating_sub(std::time::Duration::from_nanos(1)).unwrap_or(here);
+        let past = |at: jiff::Timestamp| if at > here { before } else { at };
+        for change in journal.run.changes.values_mut() {
+            (change.intended_at, change.moved_at) = (past(change.intended_at), past(change.moved_at));
+        }
         let began = journal
             .lines
             .iter()
             .filter_map(|line| match &line.entry {
-                Entry::StepStarted { cluster, step } => Some((cluster.clone(), *step, line.at)),
+                Entry::StepStarted { cluster, step } => Some((cluster.clone(), *step, past(line.at))),
                 _ => None,
             })
             .collect();
         let tail = writer.tail();
-        let inner = Mutex::new(Inner { writer, run: journal.run, began });
+        let inner = Mutex::new(Inner { writer, run: journal.run, began, here });
         Ok(Self { inner, tail, turn: tokio::sync::Mutex::default(), keeping: Arc::default(), clock })
     }
 
@@ -137,6 +146,7 @@ impl Record {
                 .collect(),
             since: inner.began.iter().find(|(c, s, _)| *c == target.cluster && *s == step).map(|(_, _, at)| *at),
             now: self.clock.now(),
+            here: inner.here,
             answered: inner.run.answered.clone(),
         }
     }
@@ -239,5 +249,70 @@ impl Inner {
         })?;
         self.run.span.1 = line.at;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::{HostCommand, Inverse};
+    use crate::host::Script;
+    use crate::journal::{FORMAT, Header, Store};
+
+    /// The first process wrote an hour ahead of the second, whose clock has been put right since.
+    #[tokio::test(start_paused = true)]
+    async fn what_a_clock_that_was_ahead_wrote_is_past_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Store::at(dir.path()).create("20250101-000000-abcd").unwrap();
+        let header = Header {
+            format: FORMAT,
+            run: "20250101-000000-abcd".into(),
+            operator: "eve".into(),
+            machine: "laptop".into(),
+            version: "0".into(),
+            reason: None,
+            drill: false,
+            writes: true,
+            runbook: String::new(),
+            name: "test".into(),
+            params: serde_json::Map::new(),
+            clusters: vec!["east".into()],
+            kit: "a test".into(),
+            plan: String::new(),
+            identities: Vec::new(),
+        };
+        let change = Change {
+            key: "close".into(),
+            op: Op::Host(HostCommand {
+                script: Script::new("gate.close", ""),
+                fresh_connection: false,
+                idempotent: true,
+                quiet: false,
+            }),
+            guard: String::new(),
+            inverse: Inverse::NotNeeded(String::new()),
+            because: String::new(),
+            by_hand: String::new(),
+            deadline_secs: 1,
+            keep: Keep::Nothing,
+        };
+        let (target, second) = (Target::host("east", "cp1"), Duration::from_secs);
+        let noon: jiff::Timestamp = "2025-01-01T12:00:00Z".parse().unwrap();
+        let ahead = Clock::Fixed("2025-01-01T13:00:00Z".parse().unwrap());
+        let mut writer = Writer::create(folder.clone(), header, ahead).unwrap();
+        writer.append(Entry::StepStarted { cluster: "east".into(), step: 0 }).unwrap();
+        let (id, _) = writer.intend(0, &target, &change).unwrap();
+        writer.append(Entry::Done { id, said: String::new() }).unwrap();
+        drop(writer);
+        let clock = Clock::Paced { shows: noon, at: tokio::time::Instant::now() };
+        let record = Record::new(Writer::open(folder, clock).unwrap(), clock).unwrap();
+        for passed in [0, 20] {
+            tokio::time::advance(second(passed)).await;
+            let history = record.history(0, &target);
+            let [made] = history.changes.as_slice() else { panic!("{:?}", history.changes) };
+            assert!(!history.just_now(made, second(30)), "this process did not see it");
+            assert_eq!(history.ago(made.moved_at), second(passed));
+            assert_eq!(history.ago(history.since.unwrap()), second(passed));
+        }
     }
 }

@@ -114,7 +114,7 @@ mod tests {
             interactive: false,
             stdout_terminal: false,
             stderr_terminal: false,
-            clock: Clock::System,
+            clock: Clock::steady(),
         }
     }
 

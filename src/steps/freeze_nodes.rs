@@ -17,10 +17,14 @@ use crate::kit::Cluster;
 /// The step kind.
 pub(super) struct FreezeNodes;
 
-/// Nothing to choose.
+/// Whether it is done or only looked at.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Params {}
+struct Params {
+    /// Only look whether it could be done, before a gate is closed that needs it; a host that cannot be asked is said.
+    #[serde(default)]
+    check: bool,
+}
 
 impl Kind for FreezeNodes {
     fn name(&self) -> &'static str {
@@ -48,12 +52,14 @@ impl Kind for FreezeNodes {
     }
 
     fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
-        let Params {} = params(with)?;
-        Ok(Box::new(Freeze))
+        let Params { check } = params(with)?;
+        Ok(Box::new(Freeze { check }))
     }
 }
 
-struct Freeze;
+struct Freeze {
+    check: bool,
+}
 
 impl Freeze {
     fn edit(manifest: &str) -> Result<Edit, String> {
@@ -74,11 +80,16 @@ impl Freeze {
 
 impl Step for Freeze {
     fn intent(&self) -> String {
+        if self.check {
+            return "see whether the node lifecycle could be frozen; change nothing".into();
+        }
         "freeze the node lifecycle: nodes that cannot report are not lost, and nothing is evicted".into()
     }
 
     fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
-        controller_manager("freeze").announce(target, cluster, &ask())
+        let mut all = controller_manager("freeze").announce(target, cluster, &ask());
+        all.retain(|sent| !self.check || !sent.writes);
+        all
     }
 
     fn refuse(&self, target: &Target, cluster: &Cluster) -> Vec<String> {
@@ -87,7 +98,18 @@ impl Step for Freeze {
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
         async move {
-            match controller_manager("freeze").survey(look, &ask(), Self::edit).await? {
+            let looked = controller_manager("freeze").survey(look, &ask(), Self::edit).await;
+            if self.check {
+                return match looked {
+                    Ok(_) => Ok(Survey::done().saw("its node lifecycle can be frozen")),
+                    // What cannot be reached keeps no gate from being closed elsewhere.
+                    Err(StepError::Read(error)) => {
+                        Ok(Survey::done().saw(format!("not known whether its node lifecycle can be frozen: {error}")))
+                    }
+                    Err(error) => Err(error),
+                };
+            }
+            match looked? {
                 Progress::Open(survey) => Ok(survey),
                 Progress::Settled { ours: true, .. } => {
                     Ok(Survey::done().saw("frozen; thaw-nodes switches the node lifecycle on again"))

@@ -355,10 +355,10 @@ impl Close {
     }
 
     /// Closed so short a while ago that it stands, whatever was seen: what comes next will say if it does not. A drill, in
-    /// which nothing ever stands, goes on with it.
+    /// which nothing ever stands, goes on with it. What another process closed is looked at.
     fn closed_just_now(&self, history: &History) -> bool {
         let last = history.last(CLOSE).filter(|record| record.state == ChangeState::Done);
-        last.is_some_and(|record| history.ago(record.moved_at) < Duration::from_secs(self.wish.confirm_within.into()))
+        last.is_some_and(|record| history.just_now(record, Duration::from_secs(self.wish.confirm_within.into())))
     }
 
     /// Everything that closing takes, in this order. `ways`: the run's own that are open now.

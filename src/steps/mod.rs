@@ -74,6 +74,9 @@ pub struct History {
     pub since: Option<jiff::Timestamp>,
     /// Now, by the same clock.
     pub now: jiff::Timestamp,
+    /// Since when this process has had the run in hand, by the same clock. Before that another process wrote the times, by a
+    /// clock that may have been set since.
+    pub here: jiff::Timestamp,
     /// The API servers and hosts that have answered anything in this run; `None`: nobody knows.
     pub answered: Option<BTreeSet<String>>,
 }
@@ -115,9 +118,15 @@ impl History {
         self.answers.iter().rev().find(|(id, _)| id == question).map(|(_, yes)| *yes)
     }
 
-    /// How long ago a moment was.
+    /// For how long it has been so at least, since a moment that was written down: what this process has not seen itself
+    /// is counted from when it took the run over.
     pub fn ago(&self, at: jiff::Timestamp) -> Duration {
-        Duration::try_from(self.now.duration_since(at)).unwrap_or_default()
+        Duration::try_from(self.now.duration_since(at.max(self.here))).unwrap_or_default()
+    }
+
+    /// Whether a change was made by this process, and less than so long ago.
+    pub fn just_now(&self, record: &ChangeRecord, within: Duration) -> bool {
+        record.moved_at >= self.here && self.ago(record.moved_at) < within
     }
 }
 

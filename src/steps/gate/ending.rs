@@ -205,7 +205,7 @@ mod tests {
         // As in a run that was resumed an hour later: what counts is how long somebody has looked.
         let seat = Seat::at(host, history(&[(OPEN, 0, 3600)]));
         seat.fake.on_script(Box::new(still_served));
-        seat.fake.answer(SMALL, 200, "{}", Duration::from_millis(millis));
+        seat.fake.answer(SMALL, 200, r#"{"kind":"Namespace"}"#, Duration::from_millis(millis));
         open.after(seat.look(), seat.cluster()).await
     }
 

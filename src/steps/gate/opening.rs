@@ -243,6 +243,9 @@ impl Step for Open {
                 return Ok(Survey::change(self.open(&held, format!("{name}, which led, is open for everybody"))));
             }
             let looked = self.look(look, cluster, state.level(), state.counters.admitted).await;
+            if looked.health.denied {
+                return Err(blind(look, &state, &looked.health.bad));
+            }
             let mut survey = self.next(look, &state, &held, &looked)?;
             survey.saw.extend(stood(mark, look.history));
             survey.saw.extend(self.stuck(cluster, &looked, state.level()));
@@ -425,6 +428,22 @@ fn follows_to_the_end(history: &History, state: &GateState) -> bool {
     followed && state.mark.as_ref().is_some_and(|mark| state.level() >= mark.rungs.len())
 }
 
+/// Nobody is let in by a judgement that cannot be made.
+fn blind(look: Look<'_>, state: &GateState, bad: &[String]) -> StepError {
+    StepError::Refused {
+        why: format!(
+            "{}: {}; the gate is {state}",
+            look.target,
+            bad.iter().filter(|why| why.contains("credential")).cloned().collect::<Vec<_>>().join("; ")
+        ),
+        hint: Some(
+            "a credential that may get the namespace kube-system (kubectl auth can-i get ns/kube-system); or \
+             breakglass gate open --at-once, which judges nothing"
+                .into(),
+        ),
+    }
+}
+
 /// Two that open or close the same gate would undo each other's work: the one that began later goes on.
 fn still_ours(look: Look<'_>, state: &GateState, by: &Driver) -> Result<(), StepError> {
     let begun = look.history.changes.iter().any(|record| record.state == ChangeState::Done);
@@ -441,11 +460,13 @@ fn still_ours(look: Look<'_>, state: &GateState, by: &Driver) -> Result<(), Step
 fn stood(mark: &Mark, history: &History) -> Option<String> {
     let at = jiff::Timestamp::from_second(i64::try_from(mark.at).ok()?).ok()?;
     let first = history.changes.is_empty();
-    (first && mark.at > 0 && history.ago(at) > FOUR_MINUTES).then(|| {
+    // By the clock of whoever closed it, which is only said, never waited for.
+    let stood = Duration::try_from(history.now.duration_since(at)).unwrap_or_default();
+    (first && mark.at > 0 && stood > FOUR_MINUTES).then(|| {
         format!(
             "the gate has stood for {}: if it refused the kubelets, too, nodes count as lost by now; freeze the node \
              lifecycle before they come back one by one (step freeze-nodes), and thaw it when they have reported",
-            common::words(u64::try_from(history.ago(at).as_millis()).unwrap_or(0))
+            common::words(u64::try_from(stood.as_millis()).unwrap_or(0))
         )
     })
 }

@@ -319,6 +319,21 @@ pub(super) mod tests {
         case(at(0, 300), &[("stage-1", 1, 2)], true, Act::Stage { level: 1, hold: 70 });
     }
 
+    /// A run that was resumed watches a stage anew, whatever the two processes' clocks show.
+    #[test]
+    fn what_an_earlier_process_saw_ends_no_window() {
+        let well = Going::Well { settled: false };
+        for age in [86_400, 30, -3600] {
+            let mut resumed = history(&[("stage-1", 1, age)]);
+            resumed.here = resumed.now;
+            assert_eq!(next(&at(1, 60), &resumed, well, false, &PACE), wait(0, 20), "{age}");
+            resumed.now = resumed.now.saturating_add(PACE.window).unwrap();
+            let passed = next(&at(1, 60), &resumed, well, false, &PACE);
+            // A time that lies ahead is put right when the journal is read.
+            assert_eq!(passed == Act::Stage { level: 2, hold: 70 }, age > 0, "{age}: {passed:?}");
+        }
+    }
+
     #[test]
     fn a_fuse_is_always_longer_than_the_wait_and_never_for_ever() {
         for tries in [0, 1, 5, 40] {
