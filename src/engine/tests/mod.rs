@@ -8,6 +8,7 @@ mod faults;
 mod formats;
 mod kills;
 mod limits;
+mod park;
 mod requests;
 mod revoke;
 mod strangers;
