@@ -2,6 +2,7 @@
 
 mod announced;
 mod cancel;
+mod clocks;
 mod end_pods;
 mod exchange;
 mod faults;

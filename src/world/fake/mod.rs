@@ -137,7 +137,7 @@ impl Fake {
 
     /// What a path answers next, instead of what the objects say; the last one stays.
     pub(crate) fn answer(&self, path: &str, code: u16, text: &str, took: Duration) {
-        let answer = KubeAnswer { code, text: text.into(), server: String::new(), took };
+        let answer = KubeAnswer { code, text: text.into(), server: String::new(), date: None, took };
         self.state().answers.entry(path.to_owned()).or_default().push_back(answer);
     }
 
@@ -307,7 +307,8 @@ impl Reads for Fake {
             let queue = state.answers.get_mut(&read.path);
             let told = queue.and_then(|queue| if queue.len() > 1 { queue.pop_front() } else { queue.front().cloned() });
             let objects = state.clusters.entry(target.cluster.clone()).or_default();
-            denied.map(|()| told.unwrap_or_else(|| objects.get(&read.path, read.accept)))
+            let date = objects.date;
+            denied.map(|()| told.unwrap_or_else(|| KubeAnswer { date, ..objects.get(&read.path, read.accept) }))
         };
         async move {
             let mut answer = answer?;
