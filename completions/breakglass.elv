@@ -346,9 +346,10 @@ set edit:completion:arg-completer[breakglass] = {|@words|
             cand --verbose 'Say every attempt'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
-            cand verify 'Prove that no line of a run''s journal was changed, removed or put in later'
+            cand verify 'Prove that the lines of a run''s journal follow from one another, and that none is missing'
         }
         &'breakglass;journal;verify'= {
+            cand --head 'A hash that the last line had, as it was noted elsewhere: at least its first 16 digits'
             cand --kit 'The kit''s folder [default: ~/.config/breakglass/kit]'
             cand --cluster 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster'
             cand --kubeconfig 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]'

@@ -314,6 +314,9 @@ pub(super) async fn finish(engine: Engine<'_>, mut report: Report, began: Instan
         report.class = Some(Class::Journal);
         report.why = error.to_string();
     }
+    if report.class != Some(Class::Journal) {
+        engine.record.keep_head();
+    }
     engine.events.hear(Event::RunEnded {
         run: engine.mark.run.clone(),
         code: report.class.map_or(0, Class::exit_code),

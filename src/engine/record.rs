@@ -120,6 +120,11 @@ impl Record {
         blocking(keep).await.map_err(JournalError::Store)
     }
 
+    /// Keeps the hash of the last line outside the journal. That it could not be kept takes nothing from the journal.
+    pub(super) fn keep_head(&self) {
+        drop(self.inner().writer.keep_head());
+    }
+
     /// Waits until a line is on the disk.
     async fn on_disk(&self, seq: u64) -> Result<(), JournalError> {
         while !self.tail.has(seq)? {

@@ -21,7 +21,7 @@ use crate::change::{Change, Target};
 use crate::world::Cost;
 
 pub use fold::{ChangeRecord, ChangeState, IllegalMove, Run, StepState, fold};
-pub use read::{Journal, JournalError, read, verify};
+pub use read::{Journal, JournalError, Verified, read, verify};
 pub use store::{RunFolder, Store, StoreError, new_id};
 #[cfg(test)]
 pub(crate) use write::Disk;

@@ -18,6 +18,8 @@ pub struct Journal {
     pub run: Run,
     /// The hash that the next line follows.
     pub last_hash: String,
+    /// The hash of each line.
+    pub hashes: Vec<String>,
     /// The file ended in a line that was never finished.
     pub torn: bool,
     /// Length of the file without the torn line, in bytes.
@@ -130,25 +132,57 @@ pub fn read(folder: &RunFolder) -> Result<Journal, JournalError> {
     parse(&path, text, !rest.is_empty())
 }
 
-/// Proves a run's chain; the number of lines and the last hash.
+/// What `verify` proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Lines in the file.
+    pub lines: usize,
+    /// The hash of the last one.
+    pub head: String,
+    /// Up to which line it is proven that the file is the one that was written: a head that was kept elsewhere is the hash of
+    /// that line. `None`: none was kept, so the lines only fit one another.
+    pub anchored: Option<usize>,
+}
+
+/// Proves a run's chain, against `head` (the whole hash, or its first 16 digits and more) and against the heads that were kept
+/// when the run came to an end.
 ///
 /// # Errors
-/// As `read`; a torn last line too, since it is not what was written.
-pub fn verify(folder: &RunFolder) -> Result<(usize, String), JournalError> {
+/// As `read`; a torn last line too, since it is not what was written; and a head that is the hash of no line.
+pub fn verify(folder: &RunFolder, head: Option<&str>) -> Result<Verified, JournalError> {
     let journal = read(folder)?;
+    let lines = journal.lines.len();
+    let missing = |what: String| JournalError::Damaged { path: folder.journal(), line: lines, what };
+    let mut anchored = None;
+    for (at, hash) in folder.heads() {
+        if journal.hashes.get(at.saturating_sub(1)) != Some(&hash) {
+            return Err(missing(format!(
+                "when the run came to an end it had {at} lines and the head {hash}, and has not now: lines were cut off at the \
+                 end, or the file was written anew"
+            )));
+        }
+        anchored = anchored.max(Some(at));
+    }
+    if let Some(head) = head {
+        let Some(at) = journal.hashes.iter().rposition(|hash| hash.starts_with(head)) else {
+            let what = "no line has the head {head}: lines were cut off at the end, or the file was written anew";
+            return Err(missing(what.replace("{head}", head)));
+        };
+        anchored = anchored.max(Some(at + 1));
+    }
     if journal.torn {
         let what =
             "the last line is torn (the process was killed while writing it); `resume` or `undo` cuts it off".into();
         return Err(JournalError::Damaged { path: folder.journal(), line: journal.lines.len() + 1, what });
     }
-    Ok((journal.lines.len(), journal.last_hash))
+    Ok(Verified { lines, head: journal.last_hash, anchored })
 }
 
 /// Reads whole lines.
 fn parse(path: &Path, text: &str, torn: bool) -> Result<Journal, JournalError> {
     let damaged = |line: usize, what: String| JournalError::Damaged { path: path.to_owned(), line, what };
     let mut lines: Vec<Line> = Vec::new();
-    let mut hash = String::new();
+    let (mut hash, mut hashes) = (String::new(), Vec::new());
     for (index, record) in text.split_terminator('\n').enumerate() {
         if index == 0 {
             refuse_newer(path, record)?;
@@ -163,9 +197,10 @@ fn parse(path: &Path, text: &str, torn: bool) -> Result<Journal, JournalError> {
             return Err(damaged(index + 1, format!("it is numbered {}", line.seq)));
         }
         lines.push(line);
+        hashes.push(hash.clone());
     }
     let run = fold(&lines).map_err(|IllegalMove { seq, what }| damaged(usize::try_from(seq).unwrap_or(0), what))?;
-    Ok(Journal { lines, run, last_hash: hash, torn, intact_bytes: text.len() as u64 })
+    Ok(Journal { lines, run, last_hash: hash, hashes, torn, intact_bytes: text.len() as u64 })
 }
 
 /// A newer format may hold entries this version cannot read, or be sealed in another way, so it is told apart before

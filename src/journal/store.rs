@@ -77,6 +77,8 @@ pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// The name of the file with the last hashes.
+const HEADS: &str = "heads";
 /// How far the ids of two runs are apart at least.
 const TICK: SignedDuration = SignedDuration::from_millis(1);
 /// The time in an id. Without the fraction: an id of a version that had none.
@@ -176,6 +178,31 @@ impl RunFolder {
     /// The journal's path.
     pub fn journal(&self) -> PathBuf {
         self.path.join("journal.jsonl")
+    }
+
+    /// Beside the folders of all runs: which line was the last, and its hash, each time a run came to an end. A journal that
+    /// lost its last lines, or was written anew, still fits itself; it does not fit this.
+    fn heads_path(&self) -> PathBuf {
+        self.path.with_file_name(HEADS)
+    }
+
+    /// Keeps the hash of the last line outside the journal.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn keep_head(&self, line: u64, hash: &str) -> io::Result<()> {
+        let mut file = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(self.heads_path())?;
+        file.write_all(format!("{} {line} {hash}\n", self.run).as_bytes())
+    }
+
+    /// The heads that were kept of this run: the number of a line and its hash.
+    pub(super) fn heads(&self) -> Vec<(usize, String)> {
+        let text = fs::read_to_string(self.heads_path()).unwrap_or_default();
+        let head = |line: &str| match line.split(' ').collect::<Vec<_>>().as_slice() {
+            [run, at, hash] if *run == self.run => Some((at.parse().ok()?, (*hash).to_owned())),
+            _ => None,
+        };
+        text.lines().filter_map(head).collect()
     }
 
     fn blob_path(&self, sha256: &str) -> PathBuf {

@@ -134,13 +134,13 @@ fn a_torn_last_line_is_forgiven_wherever_it_is_torn() {
         fs::write(folder.journal(), &whole[..cut]).unwrap();
         let journal = read(&folder).unwrap_or_else(|error| panic!("cut at {cut}: {error}"));
         assert_eq!((journal.lines.len(), journal.torn), (4, true), "cut at {cut}");
-        assert!(verify(&folder).is_err(), "cut at {cut}");
+        assert!(verify(&folder, None).is_err(), "cut at {cut}");
     }
     // What is appended afterwards follows the last whole line.
     let mut writer = Writer::open(folder.clone(), clock()).unwrap();
     writer.append(Entry::StepStarted { cluster: "east".into(), step: 3 }).unwrap();
-    let (lines, hash) = verify(&folder).unwrap();
-    assert_eq!((lines, hash.len()), (5, 64));
+    let verified = verify(&folder, None).unwrap();
+    assert_eq!((verified.lines, verified.head.len(), verified.anchored), (5, 64, None));
 }
 
 #[test]
@@ -298,4 +298,49 @@ fn a_loopback_address_makes_no_two_clusters_one() {
     let older = Identity { hosts: None, ..of(&["127.0.0.1:6443"], &[]) };
     assert_eq!(older.differs(&then, &["cp1"]), None);
     assert!(older.unknown(&then, &["cp1"]).unwrap().contains("where cp1 was is not in its journal"));
+}
+
+/// The chain alone proves neither: whoever may write the file can make it fit itself.
+#[test]
+fn a_tail_that_was_cut_off_and_a_file_written_anew_show_against_a_head() {
+    let (_kept, folder) = written();
+    let whole = verify(&folder, None).unwrap();
+    assert_eq!(whole.anchored, None);
+    for head in [&whole.head[..], &whole.head[..16]] {
+        assert_eq!(verify(&folder, Some(head)).unwrap().anchored, Some(5));
+    }
+    // What is appended later takes nothing from what was noted.
+    let mut writer = Writer::open(folder.clone(), clock()).unwrap();
+    writer.append(Entry::StepStarted { cluster: "east".into(), step: 9 }).unwrap();
+    drop(writer);
+    assert_eq!(verify(&folder, Some(&whole.head)).unwrap().anchored, Some(5));
+
+    let cut = |lines: usize| edit(&folder, |all| all.into_iter().take(lines).collect());
+    let anew = || {
+        fs::remove_file(folder.journal()).unwrap();
+        let mut writer = Writer::create(folder.clone(), header(FORMAT), clock()).unwrap();
+        (0..4).for_each(|step| drop(writer.append(Entry::StepStarted { cluster: "west".into(), step }).unwrap()));
+    };
+    let missing = |head: Option<&str>| match verify(&folder, head) {
+        Err(JournalError::Damaged { what, .. }) => assert!(what.contains("cut off"), "{what}"),
+        other => panic!("{other:?}"),
+    };
+    cut(4);
+    assert_eq!(verify(&folder, None).unwrap().lines, 4, "the chain alone holds");
+    missing(Some(&whole.head));
+    anew();
+    assert_eq!(verify(&folder, None).unwrap().lines, 5, "the chain alone holds");
+    missing(Some(&whole.head));
+
+    // The same against what was kept beside the runs when this one came to an end; other runs' heads say nothing.
+    let now = verify(&folder, None).unwrap();
+    folder.keep_head(5, &now.head).unwrap();
+    RunFolder { run: "another".into(), ..folder.clone() }.keep_head(3, &whole.head).unwrap();
+    assert_eq!(verify(&folder, None).unwrap().anchored, Some(5));
+    cut(4);
+    missing(None);
+    anew();
+    assert_eq!(verify(&folder, None).unwrap().anchored, Some(5), "the same lines again");
+    edit(&folder, |_| Vec::new());
+    assert!(verify(&folder, None).is_err());
 }

@@ -159,6 +159,14 @@ impl Writer {
         self
     }
 
+    /// Keeps the hash of the last line outside the journal, too.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn keep_head(&self) -> io::Result<()> {
+        self.folder.keep_head(self.seq, &self.hash)
+    }
+
     /// What brings lines to the disk.
     pub(crate) fn tail(&self) -> Arc<Tail> {
         Arc::clone(&self.tail)

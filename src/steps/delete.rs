@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::kube_object::{self, Seen, text};
+use super::kube_object::{self, Made, Seen, text};
 use super::{
     Announced, Kind, Look, ObjectRef, Question, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
 };
@@ -288,26 +288,52 @@ impl Deletion {
 
     /// A DELETE of ours was sent and its reply never came: what is there now?
     async fn settle(&self, look: Look<'_>, record: &ChangeRecord) -> Result<Survey, StepError> {
-        let object = match kube_object::get(look, &self.object, Accept::Json, self.with.save_within.0).await? {
-            Seen::Absent => return Ok(Survey::done()),
-            Seen::There(object) => object,
+        let within = self.with.save_within.0;
+        let (object, date) = match kube_object::dated(look, &self.object, Accept::Json, within).await? {
+            (Seen::Absent, _) => return Ok(Survey::done()),
+            (Seen::There(object), date) => (object, date),
         };
         let uid = text(&object, "/metadata/uid");
-        let other = match precondition(&record.change) {
-            Some(ours) => ours != uid,
+        let ago = look.history.now.as_second() - record.intended_at.as_second();
+        let made = match precondition(&record.change) {
+            Some(ours) if ours == uid => Made::Before,
+            Some(_) => Made::Since,
             // Deleted by name only: what was made since then is not what we were asked to delete.
-            None => text(&object, "/metadata/creationTimestamp")
-                .parse::<jiff::Timestamp>()
-                .is_ok_and(|made| made > record.intended_at),
+            None => kube_object::made(&object, date, ago),
         };
-        if other {
+        if made == Made::Since {
             return Ok(Survey::done().saw(format!("{} is gone, and there again with uid {uid}", self.object)));
         }
         if let Some(since) = object.pointer("/metadata/deletionTimestamp").and_then(Value::as_str) {
             return Ok(Survey::done().saw(self.going(&object, since)));
         }
+        if made == Made::NotKnown
+            && let Some(asked) = self.same_one(look, record, &object)?
+        {
+            return Ok(asked);
+        }
         let inverse = if self.with.save { self.put_back(&object) } else { self.unsaved("save: false") };
         Ok(Survey::change(self.change(Some(uid), inverse)))
+    }
+
+    /// The question whether what is there is still what was to be deleted; `None` when it is.
+    fn same_one(&self, look: Look<'_>, record: &ChangeRecord, object: &Value) -> Result<Option<Survey>, StepError> {
+        let id = format!("the one that change {} was to delete", record.id);
+        let created = text(object, "/metadata/creationTimestamp");
+        match look.history.answer(&id) {
+            Some(true) => Ok(None),
+            Some(false) => Err(StepError::Declined(format!("delete {} again", self.object))),
+            None => {
+                let text = format!(
+                    "The reply to the DELETE of {} was lost, and one is there with uid {}, made {created} by the server's \
+                     clock. It is not known whether it is the same or was made anew since. Delete it?",
+                    self.object,
+                    text(object, "/metadata/uid")
+                );
+                let ask = Some(Question { id, text, typed: None, unattended: false, otherwise: None });
+                Ok(Some(Survey { ask, ..Survey::default() }))
+            }
+        }
     }
 
     fn going(&self, object: &Value, since: &str) -> String {

@@ -27,6 +27,29 @@ pub(super) fn too_short(deadline: HumanDuration) -> Option<String> {
     short.then(|| "deadline: it must be at least 1s; a drowning server needs 30s and more".to_owned())
 }
 
+/// When an object was made, measured on the server's clock alone: the operator's may go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Made {
+    Before,
+    Since,
+    /// Too close to tell, or the server said no time.
+    NotKnown,
+}
+
+/// How far the clocks of a cluster's API servers may be apart; to the second only, besides.
+const APART: i64 = 60;
+
+/// Whether an object was made before or after a moment that lies `ago` seconds back.
+pub(super) fn made(object: &Value, date: Option<jiff::Timestamp>, ago: i64) -> Made {
+    let created = text(object, "/metadata/creationTimestamp").parse::<jiff::Timestamp>().ok();
+    let age = date.zip(created).map(|(now, created)| now.as_second() - created.as_second());
+    match age {
+        Some(age) if age > ago + APART => Made::Before,
+        Some(age) if age + APART < ago => Made::Since,
+        Some(_) | None => Made::NotKnown,
+    }
+}
+
 /// What a GET of one object came to.
 pub(super) enum Seen {
     /// It is there.
@@ -45,14 +68,28 @@ pub(super) async fn get(
     accept: Accept,
     limit: Duration,
 ) -> Result<Seen, StepError> {
+    dated(look, object, accept, limit).await.map(|(seen, _)| seen)
+}
+
+/// The same, with what the server's clock said.
+///
+/// # Errors
+/// As `get`.
+pub(super) async fn dated(
+    look: Look<'_>,
+    object: &ObjectRef,
+    accept: Accept,
+    limit: Duration,
+) -> Result<(Seen, Option<jiff::Timestamp>), StepError> {
     let read = KubeRead { path: object.path(), accept, limit };
     let answer = look.reads.kube(look.target, &read).await?;
+    let date = answer.date;
     match answer.code {
         200 => match answer.json() {
-            Value::Object(map) => Ok(Seen::There(Value::Object(map))),
+            Value::Object(map) => Ok((Seen::There(Value::Object(map)), date)),
             _ => Err(odd(&answer, &read.path, "its body is no object").into()),
         },
-        404 if names(&answer, object) => Ok(Seen::Absent),
+        404 if names(&answer, object) => Ok((Seen::Absent, date)),
         404 => {
             Err(odd(&answer, &read.path, "that resource is not served (yet: it can take 15s after a restart)").into())
         }

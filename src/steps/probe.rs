@@ -213,7 +213,7 @@ mod tests {
     #[track_caller]
     fn case(code: u16, text: &str, millis: u64, expected: &str) {
         let took = Duration::from_millis(millis);
-        let answer = KubeAnswer { code, text: text.into(), server: "api1".into(), took };
+        let answer = KubeAnswer { code, text: text.into(), server: "api1".into(), date: None, took };
         assert_eq!(words(&Ok(answer)), expected);
     }
 

@@ -65,6 +65,8 @@ pub struct KubeAnswer {
     pub text: String,
     /// The API server that answered, by its name in the kit.
     pub server: String,
+    /// What the clock of that server said; to the second.
+    pub date: Option<jiff::Timestamp>,
     /// From the question to the answer, all attempts and pauses on the way included.
     pub took: Duration,
 }

@@ -2,6 +2,7 @@
 
 mod announced;
 mod cancel;
+mod clocks;
 mod end_pods;
 mod exchange;
 mod faults;
@@ -10,6 +11,7 @@ mod kills;
 mod kinds;
 mod limits;
 mod manifests;
+mod park;
 mod requests;
 mod revoke;
 mod samples;

@@ -36,6 +36,7 @@ fn a_delete_is_two_requests_when_it_saves_and_one_when_it_does_not() {
 fn a_lost_delete_by_name_only_is_repeated_with_the_uid_that_the_look_saw() {
     paused(async {
         let bench = bench("delete", json!({"object": "ds/telemetry/agent", "save": false}));
+        bench.fake.objects("east", |objects| objects.date = Some("2025-01-02T00:00:00Z".parse().unwrap()));
         bench.fake.fault(1, Fault::LoseNotMade);
         assert_eq!(bench.run().await.class, None);
         let sent = bench.fake.take_sent();

@@ -120,6 +120,7 @@ impl Server {
             code: parts.status.as_u16(),
             text: String::new(),
             retry_after: retry_after(&parts.headers),
+            date: date(&parts.headers),
             flow_schema: text_of(&parts.headers, "x-kubernetes-pf-flowschema-uid"),
         };
         // The status line says what became of a write; the body is only words about it, and a failure's are worth a wait.
@@ -212,6 +213,11 @@ impl Server {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
+}
+
+fn date(headers: &HeaderMap) -> Option<jiff::Timestamp> {
+    let text = headers.get(header::DATE)?.to_str().ok()?;
+    Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp())
 }
 
 fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -15,6 +15,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -52,6 +53,8 @@ pub struct Answer {
     pub text: String,
     /// For how long it asks to be left alone.
     pub retry_after: Option<Duration>,
+    /// What its clock said.
+    pub date: Option<Timestamp>,
     /// The uid of the flow schema that sorted the request, when priority and fairness is on.
     pub flow_schema: Option<String>,
 }

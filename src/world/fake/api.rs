@@ -19,6 +19,8 @@ pub(crate) struct Objects {
     /// What the controller of a workload makes again while that is not parked.
     controlled: BTreeMap<String, Vec<(String, Value)>>,
     made: u64,
+    /// What the server's clock says, if it does.
+    pub(crate) date: Option<jiff::Timestamp>,
     pub(super) version: u64,
 }
 
@@ -93,8 +95,13 @@ impl Objects {
     }
 
     pub(crate) fn get(&self, path: &str, accept: Accept) -> KubeAnswer {
-        let answer =
-            |code, text: String| KubeAnswer { code, text, server: String::new(), took: Duration::from_millis(2) };
+        let answer = |code, text: String| KubeAnswer {
+            code,
+            text,
+            server: String::new(),
+            date: None,
+            took: Duration::from_millis(2),
+        };
         if matches!(path, "/livez" | "/readyz") {
             return answer(200, "ok".into());
         }

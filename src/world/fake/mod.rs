@@ -154,7 +154,7 @@ impl Fake {
 
     /// What a path answers next, instead of what the objects say; the last one stays.
     pub(crate) fn answer(&self, path: &str, code: u16, text: &str, took: Duration) {
-        let answer = KubeAnswer { code, text: text.into(), server: String::new(), took };
+        let answer = KubeAnswer { code, text: text.into(), server: String::new(), date: None, took };
         self.state().answers.entry(path.to_owned()).or_default().push_back(answer);
     }
 
@@ -395,14 +395,15 @@ impl Reads for Fake {
             let queue = state.answers.get_mut(&read.path);
             let told = queue.and_then(|queue| if queue.len() > 1 { queue.pop_front() } else { queue.front().cloned() });
             let objects = state.clusters.entry(target.cluster.clone()).or_default();
+            let date = objects.date;
             let answer = || match objects.get(&read.path, read.accept) {
                 // Every cluster has it.
-                KubeAnswer { code: 404, server, took, .. } if read.path == "/api/v1/namespaces/kube-system" => {
-                    KubeAnswer { code: 200, text: r#"{"kind":"Namespace"}"#.into(), server, took }
+                KubeAnswer { code: 404, server, took, date, .. } if read.path == "/api/v1/namespaces/kube-system" => {
+                    KubeAnswer { code: 200, text: r#"{"kind":"Namespace"}"#.into(), server, took, date }
                 }
                 answer => answer,
             };
-            denied.map(|()| told.unwrap_or_else(answer))
+            denied.map(|()| told.unwrap_or_else(|| KubeAnswer { date, ..answer() }))
         };
         async move {
             let mut answer = answer?;

@@ -42,7 +42,8 @@ impl Links {
             }
         };
         let server = self.api.server(reply.server).name.clone();
-        Ok(KubeAnswer { code: reply.answer.code, text: reply.answer.text, server, took: began.elapsed() })
+        let (code, text, date) = (reply.answer.code, reply.answer.text, reply.answer.date);
+        Ok(KubeAnswer { code, text, server, date, took: began.elapsed() })
     }
 
     pub(super) async fn write(&self, target: &Target, call: &KubeCall, limit: Duration) -> Outcome {
