@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Output, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
@@ -44,9 +44,22 @@ pub enum NoOutput {
 
 /// Runs a program with nothing on its standard input; what it prints, at most so much on each stream.
 pub async fn output(command: &mut Command, limit: usize, deadline: Instant) -> Result<Output, NoOutput> {
+    output_heard(command, limit, deadline, &|_| {}).await
+}
+
+/// Hears a line as soon as it is there.
+pub type Hear<'a> = &'a (dyn Fn(&str) + Sync);
+
+/// The same, and what it says on standard error is heard as it comes: it may wait for a person who has to read it.
+pub async fn output_heard(
+    command: &mut Command,
+    limit: usize,
+    deadline: Instant,
+    hear: Hear<'_>,
+) -> Result<Output, NoOutput> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(NoOutput::NotRun)?;
-    let (out, err) = (stream(child.stdout.take(), limit), stream(child.stderr.take(), limit));
+    let (out, err) = (stream(child.stdout.take(), limit), heard(child.stderr.take(), limit, hear));
     let ended = async { child.wait().await.map_err(NoOutput::NotRun) };
     match tokio::time::timeout_at(deadline.into(), async { tokio::try_join!(out, err, ended) }).await {
         Err(_) => Err(NoOutput::Late),
@@ -62,10 +75,38 @@ async fn stream(from: Option<impl AsyncRead + Unpin>, limit: usize) -> Result<Ve
     if bytes.len() > limit { Err(NoOutput::Long(limit)) } else { Ok(bytes) }
 }
 
+/// What does not end in a line break is heard after this long: a question stands on an open line.
+const OPEN_LINE: Duration = Duration::from_millis(300);
+
+async fn heard(from: Option<impl AsyncRead + Unpin>, limit: usize, hear: Hear<'_>) -> Result<Vec<u8>, NoOutput> {
+    let (mut bytes, mut said, mut part) = (Vec::new(), 0, [0; 4096]);
+    let say = |line: &[u8]| match String::from_utf8_lossy(line).trim_end() {
+        "" => {}
+        line => hear(line),
+    };
+    let Some(mut from) = from else { return Ok(bytes) };
+    loop {
+        let patience = if said < bytes.len() { OPEN_LINE } else { Duration::MAX };
+        let Ok(read) = tokio::time::timeout(patience, from.read(&mut part)).await else {
+            say(&bytes[said..]);
+            said = bytes.len();
+            continue;
+        };
+        let read = read.map_err(NoOutput::NotRun)?;
+        bytes.extend_from_slice(&part[..read]);
+        while let Some(length) = bytes[said..].iter().position(|byte| *byte == b'\n') {
+            say(&bytes[said..said + length]);
+            said += length + 1;
+        }
+        if read == 0 || bytes.len() > limit {
+            say(&bytes[said..]);
+            return if read == 0 { Ok(bytes) } else { Err(NoOutput::Long(limit)) };
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::descriptors;
 
@@ -95,5 +136,26 @@ mod tests {
         assert!(matches!(sh("sleep 600", 4, Duration::from_millis(20)).await, Err(NoOutput::Late)));
         let none = output(&mut descriptors::command("/no/such/program"), 4, Instant::now() + long).await;
         assert!(matches!(none, Err(NoOutput::NotRun(_))), "{none:?}");
+    }
+
+    #[tokio::test]
+    async fn what_a_program_says_is_heard_while_it_waits() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let go = folder.path().join("go");
+        let heard = std::sync::Mutex::new(Vec::new());
+        let hear = |line: &str| {
+            heard.lock().unwrap().push(line.to_owned());
+            // It goes on only when its question was heard, which ends in no line break.
+            if line.ends_with('?') {
+                std::fs::write(&go, "").unwrap();
+            }
+        };
+        let line =
+            "echo one >&2; printf 'two?' >&2; while [ ! -e \"$0\" ]; do sleep 0.01; done; echo three >&2; echo out";
+        let mut command = descriptors::command("sh");
+        let long = Instant::now() + Duration::from_secs(120);
+        let output = output_heard(command.args(["-c", line]).arg(&go), 99, long, &hear).await.unwrap();
+        assert_eq!((&*output.stdout, &*output.stderr), (&b"out\n"[..], &b"one\ntwo?three\n"[..]));
+        assert_eq!(*heard.lock().unwrap(), ["one", "two?", "three"]);
     }
 }

@@ -11,6 +11,7 @@ use crate::change::Part;
 use crate::change::sha256_hex;
 use crate::error::{Class, Failure};
 use crate::journal::{Identity, Run};
+use crate::kit::adhoc::{Asking, Plugins};
 use crate::kit::{self, Cluster, Host};
 use crate::link::names;
 use crate::link::ssh::config::Overrides;
@@ -49,13 +50,17 @@ pub(super) const KNOWN_IN_SANDBOX: &[(&str, &str)] = &[
     ("window", "3s"),
 ];
 
-/// The clusters that the flags name; a practice cluster is drowning.
+/// The clusters that the flags name, for a plan: no plugin is run. A practice cluster is drowning.
 pub(super) async fn choose(app: &App<'_>) -> Result<Chosen, Failure> {
-    choose_in(Weather::Storm, app).await
+    chosen(Weather::Storm, app, Plugins::Named).await
 }
 
 /// The clusters that the flags name; a practice cluster begins in this weather.
 pub(super) async fn choose_in(weather: Weather, app: &App<'_>) -> Result<Chosen, Failure> {
+    chosen(weather, app, Plugins::Run).await
+}
+
+async fn chosen(weather: Weather, app: &App<'_>, plugins: Plugins) -> Result<Chosen, Failure> {
     if app.flags.clusters.sandbox {
         alone(app, "the sandbox")?;
         return sandbox(weather).await;
@@ -64,7 +69,7 @@ pub(super) async fn choose_in(weather: Weather, app: &App<'_>) -> Result<Chosen,
         if !app.flags.clusters.cluster.is_empty() {
             alone(app, "--cluster")?;
         }
-        return without_kit(app).await;
+        return without_kit(app, plugins).await;
     }
     let (folder, mut words) = (kit_dir(app), app.flags.clusters.cluster.clone());
     if words.is_empty() {
@@ -75,7 +80,7 @@ pub(super) async fn choose_in(weather: Weather, app: &App<'_>) -> Result<Chosen,
             return Err(inputs::refuse(what, format!("--cluster {}, or --cluster all", crate::words::fold(&known))));
         }
         if known.is_empty() && app.flags.clusters.kit.is_none() {
-            return without_kit(app).await;
+            return without_kit(app, plugins).await;
         }
         words = known;
     }
@@ -126,7 +131,7 @@ pub(super) async fn of_run(app: &App<'_>, run: &Run) -> Result<Chosen, Failure> 
         return Err(inputs::refuse(what, "leave --cluster out, also as BREAKGLASS_CLUSTER: a run knows its clusters"));
     }
     if app.flags.connection.names_a_server() || !Path::new(&header.kit).is_absolute() {
-        let chosen = without_kit(app).await?;
+        let chosen = without_kit(app, Plugins::Run).await?;
         let names: Vec<&String> = chosen.clusters.iter().map(|cluster| &cluster.name).collect();
         if names != header.clusters.iter().collect::<Vec<_>>() {
             let what = format!("run {} was made on {}", header.run, crate::words::fold(&header.clusters));
@@ -194,7 +199,7 @@ fn same(app: &App<'_>, run: &Run, clusters: &[Cluster]) -> Result<(), Failure> {
 }
 
 /// One cluster from kubectl's configuration and flags.
-async fn without_kit(app: &App<'_>) -> Result<Chosen, Failure> {
+async fn without_kit(app: &App<'_>, plugins: Plugins) -> Result<Chosen, Failure> {
     let deadline = Instant::now() + FIND_WITHIN;
     let refused = |all| failure::refused("the way to the cluster", all);
     let connection = &app.flags.connection;
@@ -203,6 +208,11 @@ async fn without_kit(app: &App<'_>) -> Result<Chosen, Failure> {
         Some(word) => match host_of_kit(app, word)? {
             Some(host) => Some(host),
             None => {
+                if plugins == Plugins::Named {
+                    let note =
+                        format!("note: `ssh -G {word}` was asked, which runs what `Match exec` of ssh_config says");
+                    app.screen.err(&note);
+                }
                 let resolver = names::resolver(app.process);
                 let named = names::host(&resolver, word, &Overrides::default(), deadline).await;
                 let named = named.map_err(|refusal| refused(vec![refusal]))?;
@@ -211,7 +221,9 @@ async fn without_kit(app: &App<'_>) -> Result<Chosen, Failure> {
             }
         },
     };
-    let found = kit::adhoc::cluster(&connection.flags(via), app.process, deadline).await.map_err(refused)?;
+    let hear = |line: &str| app.screen.err(line);
+    let asking = Asking { deadline, plugins, hear: &hear };
+    let found = kit::adhoc::cluster(&connection.flags(via), app.process, &asking).await.map_err(refused)?;
     found.notes.iter().for_each(|note| app.screen.err(note));
     Ok(Chosen { source: found.cluster.source.clone(), clusters: vec![found.cluster], _sandbox: None })
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{App, drive, failure, inputs};
 use crate::error::Failure;
+use crate::kit::adhoc::{Asking, Plugins};
 use crate::kit::import::{self, HostWord};
 use crate::kit::{self, Cluster, Host, adhoc};
 use crate::link::names;
@@ -123,14 +124,16 @@ impl Import {
 /// The cluster of the kubeconfig and the flags. With hosts of the control plane its own address need not be found.
 async fn cluster(app: &App<'_>, hosts: &[Host], deadline: Instant) -> Result<adhoc::Found, Vec<Refusal>> {
     let flags = |via| app.flags.connection.flags(via);
-    let refusals = match adhoc::cluster(&flags(None), app.process, deadline).await {
+    let hear = |line: &str| app.screen.err(line);
+    let asking = Asking { deadline, plugins: Plugins::Run, hear: &hear };
+    let refusals = match adhoc::cluster(&flags(None), app.process, &asking).await {
         Ok(found) => return Ok(found),
         Err(refusals) => refusals,
     };
     let Some(host) = hosts.iter().find(|host| host.roles.contains(&kit::Role::ControlPlane)) else {
         return Err(refusals);
     };
-    let mut found = adhoc::cluster(&flags(Some(host.clone())), app.process, deadline).await?;
+    let mut found = adhoc::cluster(&flags(Some(host.clone())), app.process, &asking).await?;
     let why = refusals.iter().map(|refusal| refusal.what.as_str()).collect::<Vec<_>>().join("; ");
     found.notes.push(format!("no direct route, only through hosts: {why}"));
     Ok(found)

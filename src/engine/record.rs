@@ -306,7 +306,7 @@ mod tests {
         let ahead = Clock::Fixed("2025-01-01T13:00:00Z".parse().unwrap());
         let mut writer = Writer::create(folder.clone(), header, ahead).unwrap();
         writer.append(Entry::StepStarted { cluster: "east".into(), step: 0 }).unwrap();
-        let (id, _) = writer.intend(0, &target, &change).unwrap();
+        let (id, _) = writer.intend(0, &target, &change, None).unwrap();
         writer.append(Entry::Done { id, said: String::new() }).unwrap();
         drop(writer);
         let clock = Clock::Paced { shows: noon, at: tokio::time::Instant::now() };

@@ -213,7 +213,7 @@ impl Stand {
     }
 
     fn look(&self) -> Seen {
-        swap::seen(&self.say(&swap::look(&self.forward.place)).1).unwrap()
+        swap::seen(&self.say(&swap::look(&self.forward.place)).1, &self.forward.place.program).unwrap()
     }
 
     fn manifest(&self) -> Option<String> {

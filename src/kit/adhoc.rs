@@ -8,6 +8,7 @@ use super::kubeconfig::{Context, Kubeconfig, Server, command_line};
 use super::load::API_PORT;
 use super::read::{Either, Place, Whose, open_note};
 use super::{ApiServer, Cluster, Credential, Host};
+use crate::bounded::Hear;
 use crate::process::Process;
 use crate::refusal::Refusal;
 use crate::yaml::{Faults, Node, Tree};
@@ -35,6 +36,26 @@ pub struct Flags {
     pub via: Option<Host>,
 }
 
+/// What may be done to find a cluster.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// Names are looked up and plugins waited for until then.
+    pub deadline: Instant,
+    /// What is done with credential plugins.
+    pub plugins: Plugins,
+    /// Hears what a plugin says while it waits.
+    pub hear: Hear<'a>,
+}
+
+/// What is done with credential plugins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plugins {
+    /// They are run: once, for a credential.
+    Run,
+    /// They are named in a note: there will be no credential.
+    Named,
+}
+
 /// A cluster, and what should be known about how it was found.
 #[derive(Debug, Clone)]
 pub struct Found {
@@ -49,7 +70,7 @@ pub struct Found {
 ///
 /// # Errors
 /// Everything that is wrong, all at once.
-pub async fn cluster(flags: &Flags, process: &Process, deadline: Instant) -> Result<Found, Vec<Refusal>> {
+pub async fn cluster(flags: &Flags, process: &Process, asking: &Asking<'_>) -> Result<Found, Vec<Refusal>> {
     let mut notes = Vec::new();
     let mut refusals = Vec::new();
     let by_flag = credential(flags, process, &mut refusals);
@@ -100,15 +121,16 @@ pub async fn cluster(flags: &Flags, process: &Process, deadline: Instant) -> Res
     };
     let said = said.map_err(|refusal| refusals.push(refusal)).ok().flatten();
     let address =
-        if refusals.is_empty() { address(flags, said.as_ref(), deadline, &mut notes).await } else { Ok(None) };
+        if refusals.is_empty() { address(flags, said.as_ref(), asking.deadline, &mut notes).await } else { Ok(None) };
     let address = address.map_err(|refusal| refusals.push(refusal)).ok().flatten();
     // Only now: a plugin is not run for a command that is refused anyhow.
-    let credential = match (by_flag, &context) {
+    let found = match (by_flag, &context) {
         (None, Some(context)) if refusals.is_empty() => {
-            context.credential(process, deadline, &mut notes).await.map_err(|faults| refusals.extend(faults)).ok()
+            context.credential(process, asking, &mut notes).await.map_err(|faults| refusals.extend(faults)).ok()
         }
-        (by_flag, _) => by_flag,
+        (by_flag, _) => by_flag.map(|credential| (credential, None)),
     };
+    let (credential, credential_ends) = found.unwrap_or((Credential::Anonymous, None));
     let acting_as = match context.as_ref().map(Context::acting_as) {
         Some(Ok(acting_as)) => acting_as,
         Some(Err(refusal)) => {
@@ -117,8 +139,8 @@ pub async fn cluster(flags: &Flags, process: &Process, deadline: Instant) -> Res
         }
         None => None,
     };
-    if let (Some(acting_as), Some(Credential::Anonymous) | None, true) = (&acting_as, &credential, refusals.is_empty())
-    {
+    let nobody = matches!(credential, Credential::Anonymous) && asking.plugins == Plugins::Run;
+    if let Some(acting_as) = acting_as.as_ref().filter(|_| nobody && refusals.is_empty()) {
         let what = format!("as: nobody may act as {} without a credential of their own", acting_as.user);
         refusals.push(command_line(what, Some(super::kubeconfig::BY_FLAGS.into())));
     }
@@ -138,8 +160,8 @@ pub async fn cluster(flags: &Flags, process: &Process, deadline: Instant) -> Res
         hosts: flags.via.iter().cloned().collect(),
         tls_server_name,
         ca,
-        credential: credential.unwrap_or(Credential::Anonymous),
-        credential_ends: None,
+        credential,
+        credential_ends,
         acting_as,
         sets: std::collections::BTreeMap::new(),
         source: context.as_ref().map_or_else(|| "flags".into(), |c| format!("kubeconfig, context {}", c.name)),

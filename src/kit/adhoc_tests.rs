@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::adhoc::{Flags, Found, cluster};
+use super::adhoc::{Asking, Flags, Found, Plugins, cluster};
 use super::kubeconfig::Server;
 use super::tests::{pair, process, put};
 use super::*;
@@ -53,10 +53,13 @@ fn folder() -> (TempDir, Process) {
     (dir, process)
 }
 
+fn asking(seconds: u64) -> Asking<'static> {
+    Asking { deadline: Instant::now() + Duration::from_secs(seconds), plugins: Plugins::Run, hear: &|_| {} }
+}
+
 async fn find(flags: Flags, process: &Process) -> Result<Found, Vec<String>> {
     let flags = Flags { kubeconfig: flags.kubeconfig.or_else(|| Some("config".into())), ..flags };
-    let deadline = Instant::now() + Duration::from_millis(2_000);
-    let found = cluster(&flags, process, deadline).await;
+    let found = cluster(&flags, process, &asking(2)).await;
     found.map_err(|refusals| refusals.iter().map(ToString::to_string).collect())
 }
 
@@ -100,7 +103,7 @@ async fn with_everything_by_flags_no_file_is_read() {
         token: Some("word".into()),
         ..Flags::default()
     };
-    let found = cluster(&flags, &process, Instant::now() + Duration::from_secs(1)).await.unwrap();
+    let found = cluster(&flags, &process, &asking(1)).await.unwrap();
     assert_eq!(found.cluster.api_servers[0].address, "10.0.0.1:6443".parse().unwrap());
     assert_eq!(found.cluster.tls_server_name, None);
 }
@@ -182,6 +185,68 @@ async fn a_plugin_that_hangs_or_prints_without_end_is_ended() {
 }
 
 #[tokio::test]
+async fn what_a_plugin_says_is_heard_and_kept() {
+    let (dir, process) = folder();
+    let flags = |name| Flags { kubeconfig: Some("config".into()), ..context(name) };
+    put(dir.path(), "slow", "#!/bin/sh\necho go to https://x and type ABCD >&2\nexec sleep 600\n", 0o755);
+    let heard = std::sync::Mutex::new(Vec::new());
+    let hear = |line: &str| heard.lock().unwrap().push(line.to_owned());
+    let said = cluster(&flags("slow"), &process, &Asking { hear: &hear, ..asking(2) }).await.unwrap_err();
+    assert_eq!(*heard.lock().unwrap(), ["./slow: go to https://x and type ABCD"]);
+    assert!(said[0].what.contains("was killed; its last words: go to https://x and type ABCD"), "{said:?}");
+
+    let hinted = "{exec: {command: ./gone, installHint: 'get it from https://x'}}";
+    put(dir.path(), "config", &CONFIG.replace("{exec: {command: ./slow}}", hinted), 0o600);
+    let said = find(context("slow"), &process).await.unwrap_err();
+    assert!(said[0].contains("./gone cannot be run") && said[0].contains("says: get it from https://x"), "{said:?}");
+}
+
+#[tokio::test]
+async fn the_end_of_what_a_plugin_gave_is_kept() {
+    // {"exp":1893456000}
+    let own = "e30.eyJleHAiOjE4OTM0NTYwMDB9.x";
+    let late = "2026-06-01T00:15:00Z";
+    for (token, ends, expected) in [
+        ("opaque", late, Ok(Some(late.parse().unwrap()))),
+        (own, late, Ok(None)),
+        ("opaque", "2026-05-31T00:00:00Z", Err("gave a credential that ended on 2026-05-31")),
+        ("opaque", "soon", Err("expirationTimestamp \"soon\"")),
+    ] {
+        let (dir, process) = folder();
+        let answer = format!(r#"{{"status": {{"token": "{token}", "expirationTimestamp": "{ends}"}}}}"#);
+        put(dir.path(), "slow", &format!("#!/bin/sh\necho '{answer}'\n"), 0o755);
+        match (find(context("slow"), &process).await, expected) {
+            (Ok(found), Ok(expected)) => {
+                assert_eq!(found.cluster.credential_ends, expected, "{token}");
+                assert_eq!(found.notes[0].contains("and ends on"), expected.is_some(), "{:?}", found.notes);
+            }
+            (Err(said), Err(expected)) => assert!(said[0].contains(expected), "{said:?}"),
+            (found, expected) => panic!("{token} {ends}: {found:?} {expected:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_plan_names_a_plugin_and_does_not_run_it() {
+    let (dir, process) = folder();
+    let flags = Flags { kubeconfig: Some("config".into()), ..context("plugin") };
+    let asking = Asking { plugins: Plugins::Named, ..asking(2) };
+    let found = cluster(&flags, &process, &asking).await.unwrap();
+    assert!(found.notes[0].contains("./plugin would be run"), "{:?}", found.notes);
+    assert!(!dir.path().join("ran").exists());
+}
+
+#[tokio::test]
+async fn a_plugin_that_kubectl_may_not_run_is_not_run() {
+    let (dir, process) = folder();
+    std::fs::create_dir(dir.path().join(".kube")).unwrap();
+    put(dir.path(), ".kube/kuberc", "credentialPluginPolicy: DenyAll\n", 0o600);
+    let said = find(context("plugin"), &process).await.unwrap_err();
+    assert!(said[0].contains("./plugin is not run") && said[0].contains("DenyAll (--token"), "{said:?}");
+    assert!(!dir.path().join("ran").exists());
+}
+
+#[tokio::test]
 async fn what_cannot_be_used_is_refused_with_its_place() {
     for (flags, expected) in [
         (context("prdo"), "the kubeconfig has no context \"prdo\" (did you mean \"prod\"?)"),
@@ -237,7 +302,7 @@ fn two_files(dir: &TempDir, process: &mut Process) {
 async fn a_name_that_means_another_cluster_in_another_file_is_never_taken_in_silence() {
     let (dir, mut process) = folder();
     two_files(&dir, &mut process);
-    let find = async |flags: Flags| cluster(&flags, &process, Instant::now() + Duration::from_secs(2)).await;
+    let find = async |flags: Flags| cluster(&flags, &process, &asking(2)).await;
     let said = find(context("admin@prod-b")).await.unwrap_err();
     let said: Vec<String> = said.iter().map(ToString::to_string).collect();
     assert!(said[0].contains("another cluster \"kubernetes\" stands in") && said[0].contains("/a:3:"), "{said:?}");
@@ -270,7 +335,7 @@ async fn a_context_that_stands_in_two_files_is_said() {
     let b = std::fs::read_to_string(dir.path().join("b")).unwrap();
     put(dir.path(), "b", &b.replace("prod-b", "prod-a"), 0o600);
     let flags = context("admin@prod-a");
-    let found = cluster(&flags, &process, Instant::now() + Duration::from_secs(2)).await.unwrap();
+    let found = cluster(&flags, &process, &asking(2)).await.unwrap();
     assert!(found.notes[0].contains("context \"admin@prod-a\" stands in"), "{:?}", found.notes);
     assert_eq!(found.cluster.api_servers[0].address, "10.1.0.11:6443".parse().unwrap());
 }
@@ -431,4 +496,94 @@ async fn two_credentials_by_flags_are_refused() {
     let flags = Flags { client_key: Some("me.key".into()), ..flags };
     let said = find(flags, &process).await.unwrap_err();
     assert!(said[0].contains("both a token and a client certificate"), "{said:?}");
+}
+
+#[tokio::test]
+async fn of_a_key_that_is_given_again_the_last_value_counts_and_is_said_where_it_differs() {
+    let (dir, process) = folder();
+    put(dir.path(), "config", &format!("kind: Config\n{CONFIG}kind: Config\n"), 0o600);
+    assert_eq!(find(context("prod"), &process).await.unwrap().notes, Vec::<String>::new());
+
+    let again = "{server: 'https://10.0.0.9', server: 'https://10.0.0.8:7443',";
+    put(
+        dir.path(),
+        "config",
+        &format!("{}current-context: naked\n", CONFIG.replace("{server: 'https://10.0.0.9',", again)),
+        0o600,
+    );
+    let found = find(context("prod"), &process).await.unwrap();
+    assert_eq!(found.cluster.api_servers[0].address, "10.0.0.8:7443".parse().unwrap());
+    let [first, second] = found.notes.as_slice() else { panic!("{:?}", found.notes) };
+    assert!(first.contains("/config:13: server is given again; this one counts"), "{first}");
+    assert!(second.contains("current-context is given again"), "{second}");
+
+    put(dir.path(), "config", &format!("{CONFIG}users:\n  - {{name: me, user: {{token: other}}}}\n"), 0o600);
+    let found = find(context("prod"), &process).await.unwrap();
+    assert!(matches!(&found.cluster.credential, Credential::Token(token) if token == "other"));
+}
+
+#[tokio::test]
+async fn merged_maps_are_read_as_kubectl_reads_them() {
+    let (dir, process) = folder();
+    let base = "x-base: &base {certificate-authority: ca.crt, tls-server-name: base}\n\
+                x-more: &more {tls-server-name: more, server: 'https://10.0.0.7'}\n";
+    for (cluster, server, name) in [
+        ("{<<: *base, server: 'https://10.0.0.8', tls-server-name: own}", "10.0.0.8:443", "own"),
+        ("{server: 'https://10.0.0.8', <<: *base}", "10.0.0.8:443", "base"),
+        ("{<<: [*base, *more]}", "10.0.0.7:443", "base"),
+        ("{<<: [*more, *base]}", "10.0.0.7:443", "more"),
+    ] {
+        let prod = "{server: 'https://10.0.0.9', certificate-authority: ca.crt, tls-server-name: kubernetes}";
+        put(dir.path(), "config", &format!("{base}{}", CONFIG.replace(prod, cluster)), 0o600);
+        let found = find(context("prod"), &process).await.unwrap();
+        assert_eq!(found.cluster.api_servers[0].address, server.parse().unwrap(), "{cluster}");
+        assert_eq!((found.cluster.tls_server_name.as_deref(), found.notes.len()), (Some(name), 0), "{cluster}");
+    }
+}
+
+#[tokio::test]
+async fn a_kubeconfig_in_utf_16_is_read() {
+    let (dir, process) = folder();
+    let units: Vec<u16> = format!("\u{feff}{CONFIG}# grüße 🌍\n").encode_utf16().collect();
+    let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+    let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+    for bytes in [little, big] {
+        std::fs::write(dir.path().join("config"), &bytes).unwrap();
+        assert_eq!(find(context("prod"), &process).await.unwrap().cluster.name, "prod");
+        std::fs::write(dir.path().join("config"), &bytes[..bytes.len() - 1]).unwrap();
+        let said = find(context("prod"), &process).await.unwrap_err();
+        assert!(said[0].contains("/config: begins as UTF-16 and is not text in it"), "{said:?}");
+    }
+    std::fs::write(dir.path().join("config"), b"\xffx").unwrap();
+    assert!(find(context("prod"), &process).await.unwrap_err()[0].contains("is not text in UTF-8"));
+}
+
+#[tokio::test]
+async fn the_kubeconfig_of_a_whole_fleet_is_read_and_no_more_than_that() {
+    let (dir, process) = folder();
+    let part = |head: &str, line: &dyn Fn(usize) -> String, count: usize| {
+        std::iter::once(format!("{head}:\n")).chain((0..count).map(line)).collect::<String>()
+    };
+    let fleet = |count: usize, length: usize| {
+        let data = "QUJD".repeat(length / 4);
+        let context = |n: usize| format!("  - {{name: c{n}, context: {{cluster: c{n}, user: u{n}}}}}\n");
+        let cluster = |n: usize| {
+            format!(
+                "  - {{name: c{n}, cluster: {{server: 'https://10.0.{}.{}', certificate-authority: ca.crt}}}}\n",
+                n / 250,
+                n % 250
+            )
+        };
+        let user = |n: usize| format!("  - {{name: u{n}, user: {{token: {data}{n}}}}}\n");
+        part("contexts", &context, count) + &part("clusters", &cluster, count) + &part("users", &user, count)
+    };
+    let text = fleet(320, 4_000);
+    assert!(text.len() > 1_300_000);
+    put(dir.path(), "config", &text, 0o600);
+    let found = find(context("c319"), &process).await.unwrap();
+    assert_eq!(found.cluster.api_servers[0].address, "10.0.1.69:443".parse().unwrap());
+    // Longer than the most that is read.
+    put(dir.path(), "config", &fleet(100, 180_000), 0o600);
+    let said = find(context("c1"), &process).await.unwrap_err();
+    assert!(said[0].contains("/config: cannot be read: longer than 16.7 MB"), "{said:?}");
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::file::MANIFESTS;
 use super::pem::{age, certificates, token_end};
 use super::{Cluster, Credential, SshAccess};
 use crate::refusal::{Location, Refusal};
@@ -53,7 +54,10 @@ pub type KnowsHostKey<'a> = &'a dyn Fn(IpAddr, &SshAccess) -> bool;
 /// Looks at a cluster as it was loaded; what makes loading fail is not repeated here.
 pub fn check(cluster: &Cluster, knows_host_key: KnowsHostKey<'_>, now: Timestamp) -> Vec<Finding> {
     let mut findings = authority(cluster, now);
+    findings.extend(leaves(cluster));
     findings.push(credential(cluster, now));
+    findings.extend(ports(cluster));
+    findings.extend(distribution(cluster));
     if cluster.api_servers.iter().all(|server| server.via.is_none()) {
         let says = "no API server is reached through a host; a gate before the API would stop us, too";
         findings.push(finding("routes", Level::Warning, says, Some(ADD_HOSTS)));
@@ -90,6 +94,61 @@ fn authority(cluster: &Cluster, now: Timestamp) -> Vec<Finding> {
     certificates.iter().map(of).collect()
 }
 
+/// Authorities that are none: some kubeconfigs name the server's own certificate.
+fn leaves(cluster: &Cluster) -> impl Iterator<Item = Finding> {
+    let none = certificates(&cluster.ca).unwrap_or_default().into_iter().filter(|cert| !cert.is_authority);
+    none.map(|cert| {
+        let says = format!(
+            "{} is no authority (CA:FALSE): it vouches only for a server that shows this very certificate, until that is renewed",
+            cert.subject
+        );
+        let hint = "take the authority's from a control-plane host: /etc/kubernetes/pki/ca.crt";
+        finding("certificate authority", Level::Warning, says, Some(hint))
+    })
+}
+
+/// Ports of one API server that differ, straight and through its host.
+fn ports(cluster: &Cluster) -> Vec<Finding> {
+    let (through, straight): (Vec<_>, Vec<_>) = cluster.api_servers.iter().partition(|server| server.via.is_some());
+    let differ = through.iter().filter_map(|inside| {
+        let host = inside.host.as_ref()?;
+        let outside = straight.iter().find(|outside| outside.host.as_ref() == Some(host))?;
+        let (inside, outside) = (inside.address.port(), outside.address.port());
+        (inside != outside).then(|| {
+            let says =
+                format!("the API server of host {host} is asked on port {inside} there, and on {outside} straight");
+            let hint = format!(
+                "where {outside} is right: kit import with --host {host}=ADDRESS,api={outside}, or address: in the file"
+            );
+            finding("ports", Level::Warning, says, Some(&hint))
+        })
+    });
+    differ.collect()
+}
+
+/// Distributions that keep the static pods elsewhere, or have none: their authorities say their names.
+fn distribution(cluster: &Cluster) -> Option<Finding> {
+    let all = certificates(&cluster.ca).unwrap_or_default();
+    let of = |name: &str| all.iter().any(|cert| cert.subject.contains(name));
+    let usual: Vec<String> =
+        cluster.api_hosts().filter(|host| host.manifests == MANIFESTS).map(|host| host.name.clone()).collect();
+    if usual.is_empty() {
+        return None;
+    }
+    let about = format!("hosts {}", words::fold(&usual));
+    if of("rke2-server-ca") {
+        let says =
+            "the authority is RKE2's, which keeps its static pods in another folder and writes them again itself";
+        let hint = "manifests: /var/lib/rancher/rke2/agent/pod-manifests in the file, or --host NAME,manifests=FOLDER";
+        return Some(finding(&about, Level::Warning, says, Some(hint)));
+    }
+    of("k3s-server-ca").then(|| {
+        let says =
+            "the authority is k3s', whose API server is no static pod: scale-apiserver and freeze-nodes cannot act";
+        finding(&about, Level::Warning, says, None)
+    })
+}
+
 fn credential(cluster: &Cluster, now: Timestamp) -> Finding {
     let ends = |about: &str, says: String, at: Timestamp| {
         let level = until(at, now);
@@ -103,7 +162,7 @@ fn credential(cluster: &Cluster, now: Timestamp) -> Finding {
             }
             None => finding("client certificate", Level::Broken, "there is none in it", Some(RENEW)),
         },
-        Credential::Token(token) => match token_end(token) {
+        Credential::Token(token) => match token_end(token).or(cluster.credential_ends) {
             Some(at) => ends("token", end(at, now), at),
             None => {
                 let says = "does not say when it ends; a client certificate does";
@@ -182,10 +241,19 @@ mod tests {
         found.iter().map(|f| format!("{:?} {}: {}", f.level, f.about, f.says)).collect()
     }
 
+    /// A certificate that may sign others.
+    fn authority(name: &str, from: i32, to: i32) -> Vec<u8> {
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        (params.not_before, params.not_after) = (rcgen::date_time_ymd(from, 1, 1), rcgen::date_time_ymd(to, 1, 1));
+        params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem().into_bytes()
+    }
+
     fn cluster(hosts: u8) -> Cluster {
         let (cert, key) = pair("me", 2020, 2027);
         Cluster {
-            ca: pair("ca", 2020, 2026).0.into_bytes(),
+            ca: authority("ca", 2020, 2026),
             credential: Credential::Certificate { cert: cert.into_bytes(), key: key.into_bytes() },
             ..super::super::sample::cluster("prod", hosts)
         }
@@ -201,9 +269,54 @@ mod tests {
         assert_eq!(said[1], "Warning client certificate: CN=me: ends on 2027-01-01T00:00:00Z, in 22 days");
         assert!(says(&cluster, "2027-01-01T00:00:00Z", true)[1].starts_with("Broken client certificate"));
         // A rotation: the old one beside the new one.
-        cluster.ca.extend(pair("new", 2020, 2040).0.into_bytes());
+        cluster.ca.extend(authority("new", 2020, 2040));
         let said = says(&cluster, NOW, true);
         assert!(said[0].starts_with("Warning certificate authority: CN=ca") && said[1].starts_with("Good"), "{said:?}");
+    }
+
+    #[test]
+    fn an_authority_that_is_none_is_said() {
+        let mut cluster = cluster(0);
+        cluster.ca = authority("ca", 2020, 2040);
+        assert!(!says(&cluster, NOW, true).iter().any(|said| said.contains("CA:FALSE")));
+        cluster.ca.extend(pair("leaf", 2020, 2040).0.into_bytes());
+        let said = says(&cluster, NOW, true);
+        assert!(said[2].starts_with("Warning certificate authority: CN=leaf is no authority (CA:FALSE)"), "{said:?}");
+    }
+
+    #[test]
+    fn ports_that_differ_and_other_folders_are_said() {
+        let mut cluster = cluster(2);
+        let warned = |cluster: &Cluster| {
+            let said = says(cluster, NOW, true).into_iter();
+            said.filter(|said| said.starts_with("Warning ports") || said.contains("the authority is"))
+                .collect::<Vec<_>>()
+        };
+        // api1 straight on cp1, and once more through it.
+        cluster.api_servers[1] = crate::kit::ApiServer {
+            address: "127.0.0.1:6443".parse().unwrap(),
+            via: Some("cp1".into()),
+            host: Some("cp1".into()),
+            ..cluster.api_servers[1].clone()
+        };
+        assert_eq!(warned(&cluster), Vec::<String>::new());
+        cluster.api_servers[0].address.set_port(16443);
+        let said = warned(&cluster);
+        assert_eq!(
+            said,
+            ["Warning ports: the API server of host cp1 is asked on port 6443 there, and on 16443 straight"]
+        );
+        cluster.api_servers[0].address.set_port(6443);
+        for (name, expected) in [("rke2-server-ca@1700000000", "RKE2's"), ("k3s-server-ca@1700000000", "k3s'")] {
+            cluster.ca = authority(name, 2020, 2040);
+            let said = warned(&cluster);
+            assert!(
+                said.len() == 1 && said[0].starts_with("Warning hosts cp[1-2]") && said[0].contains(expected),
+                "{said:?}"
+            );
+        }
+        cluster.hosts.iter_mut().for_each(|host| host.manifests = "/elsewhere".into());
+        assert_eq!(warned(&cluster), Vec::<String>::new());
     }
 
     #[test]
@@ -215,6 +328,9 @@ mod tests {
         assert!(says(&cluster, NOW, true)[1].starts_with("Broken credential: there is none"));
         cluster.credential = Credential::Token("opaque".into());
         assert!(says(&cluster, NOW, true)[1].starts_with("Warning token: does not say when it ends"));
+        cluster.credential_ends = Some("2026-06-01T00:15:00Z".parse().unwrap());
+        let said = says(&cluster, NOW, true);
+        assert_eq!(said[1], "Warning token: ends on 2026-06-01T00:15:00Z, in 15 minutes");
     }
 
     #[test]

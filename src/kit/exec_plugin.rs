@@ -1,19 +1,40 @@
-//! kubectl's exec credential plugins: run once, with a deadline, never asked twice and never waited for.
+//! kubectl's exec credential plugins: run once, with a deadline, never asked twice and never waited for. What they say is
+//! shown as they say it: it may be an address and a code that a person has to type somewhere.
 
+use std::sync::Mutex;
 use std::time::Instant;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Credential;
 use super::read::Place;
-use crate::bounded::{self, NoOutput};
+use super::{Credential, kuberc, pem};
+use crate::bounded::{self, Hear, NoOutput};
 use crate::words;
 use crate::yaml::Node;
 
 /// More than any certificate with its key and chain.
 const LONGEST: usize = 1 << 20;
 
-/// Runs the plugin of a user and takes the certificate or token that it prints; also says its command, for notes.
+/// More of one line than a person reads.
+const LINE: usize = 500;
+
+/// What a plugin gave.
+pub(super) struct Given {
+    pub(super) credential: Credential,
+    /// When it ends, where it does not say so itself.
+    pub(super) ends: Option<Timestamp>,
+}
+
+/// The command of a plugin, as it is written.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn command_of(plugin: &Node) -> Result<&str, String> {
+    plugin.get("command").and_then(Node::text).ok_or_else(|| "exec: no command".into())
+}
+
+/// Runs the plugin of a user and takes the certificate or token that it prints.
 ///
 /// # Errors
 /// One sentence: which command, how long, what it said.
@@ -22,12 +43,14 @@ pub(super) async fn run(
     cluster: &Value,
     place: &Place<'_>,
     deadline: Instant,
-) -> Result<(Credential, String), String> {
+    hear: Hear<'_>,
+) -> Result<Given, String> {
     let text = |key: &str| plugin.get(key).and_then(Node::text);
-    let Some(name) = text("command") else { return Err("exec: no command".into()) };
+    let name = command_of(plugin)?;
     let version = text("apiVersion").unwrap_or("client.authentication.k8s.io/v1");
     // As kubectl does: a command with a slash is relative to the file, one without is looked for in PATH.
     let program = if name.contains('/') { place.path(name) } else { name.into() };
+    kuberc::allows(&program, name, place.process)?;
     let mut spec = json!({ "interactive": false });
     if plugin.get("provideClusterInfo").is_some_and(|node| node.to_json() == json!(true)) {
         spec["cluster"] = cluster.clone();
@@ -44,10 +67,18 @@ pub(super) async fn run(
         }
     }
     let started = Instant::now();
-    let output = match bounded::output(&mut command, LONGEST, deadline).await {
+    let last = Mutex::new(String::new());
+    let hear = |line: &str| {
+        let line: String = line.chars().take(LINE).collect();
+        hear(&format!("{name}: {line}"));
+        *last.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = line;
+    };
+    let output = match bounded::output_heard(&mut command, LONGEST, deadline, &hear).await {
         Err(NoOutput::Late) => {
             let took = started.elapsed().as_secs_f64();
-            return Err(format!("exec: plugin {name} did not answer within {took:.1} s and was killed"));
+            let last = last.into_inner().unwrap_or_default();
+            let last = if last.is_empty() { String::new() } else { format!("; its last words: {last}") };
+            return Err(format!("exec: plugin {name} did not answer within {took:.1} s and was killed{last}"));
         }
         Err(NoOutput::Long(most)) => {
             let most = words::bytes(most as u64);
@@ -55,7 +86,12 @@ pub(super) async fn run(
                 "exec: plugin {name} printed more than {most}, which is no credential, and was killed"
             ));
         }
-        Err(NoOutput::NotRun(error)) => return Err(format!("exec: plugin {name} cannot be run: {error}")),
+        Err(NoOutput::NotRun(error)) => {
+            // What kubectl shows, too: whoever wrote the file knows where it comes from.
+            let hint =
+                text("installHint").map(|hint| format!("; the kubeconfig says: {}", hint.trim())).unwrap_or_default();
+            return Err(format!("exec: plugin {name} cannot be run: {error}{hint}"));
+        }
         Ok(output) => output,
     };
     if !output.status.success() {
@@ -71,5 +107,16 @@ pub(super) async fn run(
         (_, _, Some(token)) => Credential::Token(token.trim().to_owned()),
         _ => return Err(format!("exec: plugin {name} printed neither a certificate with its key nor a token")),
     };
-    Ok((credential, name.to_owned()))
+    let ends = status("expirationTimestamp").map(|text| {
+        text.parse::<Timestamp>().map_err(|error| format!("exec: plugin {name}: expirationTimestamp {text:?}: {error}"))
+    });
+    let ends = ends.transpose()?;
+    if let Some(end) = ends.filter(|end| *end < place.process.clock.now()) {
+        return Err(format!("exec: plugin {name} gave a credential that ended on {end}"));
+    }
+    let says_itself = match &credential {
+        Credential::Token(token) => pem::token_end(token).is_some(),
+        Credential::Certificate { .. } | Credential::Anonymous => true,
+    };
+    Ok(Given { credential, ends: ends.filter(|_| !says_itself) })
 }

@@ -4,8 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use jiff::Timestamp;
+
+use super::adhoc::{Asking, Plugins};
 use super::read::{self, Either, Place, Whose};
 use super::{ActingAs, Credential, exec_plugin};
+use crate::bounded;
 use crate::process::Process;
 use crate::refusal::{Location, Refusal};
 use crate::words;
@@ -15,6 +19,8 @@ use crate::yaml::{self, Faults, Node, Tree};
 #[derive(Debug)]
 pub struct Kubeconfig {
     files: Vec<File>,
+    /// What should be known about them: one sentence each.
+    notes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -120,18 +126,23 @@ impl Kubeconfig {
             (None, None) => (vec![process.home().join(".kube/config")], true),
         };
         let mut files = Vec::new();
+        let mut notes = Vec::new();
         let mut refusals = Vec::new();
         for path in &paths {
             let mut faults = Faults::new(path.display().to_string());
-            match read::read(path).map(String::from_utf8) {
+            match bounded::file(path, yaml::KUBECTL_BYTES).map(read::text) {
                 Ok(Ok(text)) => {
-                    if let Some(root) = yaml::parse(&text, &mut faults)
+                    let mut repeated = |key: &yaml::Key| {
+                        let place = format!("{}:{}", path.display(), key.line);
+                        notes.push(format!("{place}: {} is given again; this one counts, as for kubectl", key.word));
+                    };
+                    if let Some(root) = yaml::parse_as_kubectl(&text, &mut faults, &mut repeated)
                         && read::trusted(path, &root, &mut faults).is_some()
                     {
                         files.push(File { path: path.clone(), root });
                     }
                 }
-                Ok(Err(_)) => faults.place(0, 0, "is not text in UTF-8", None),
+                Ok(Err(fault)) => faults.place(0, 0, fault, None),
                 Err(error) if may_miss && error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => faults.place(0, 0, format!("cannot be read: {error}"), None),
             }
@@ -145,7 +156,7 @@ impl Kubeconfig {
             let what = format!("no kubeconfig: {} is not there", names.join(" nor "));
             return Err(vec![command_line(what, Some("--kubeconfig FILE, or a kit: breakglass kit import".into()))]);
         }
-        Ok(Self { files })
+        Ok(Self { files, notes })
     }
 
     /// A context: the named one, or the current one.
@@ -180,7 +191,7 @@ impl Kubeconfig {
             hint: None,
         })?;
         let user = part("users", "user");
-        let mut notes = Vec::new();
+        let mut notes = self.notes.clone();
         if all.len() > 1 {
             let places: Vec<String> = all.iter().map(Entry::place_said).collect();
             notes.push(format!("context {name:?} stands in {}; the first one is used", places.join(" and in ")));
@@ -375,18 +386,19 @@ impl Context<'_> {
         faults.or(found.unwrap_or_default())
     }
 
-    /// Who we are: the certificate or token of the file; an exec plugin is run once, until the deadline, which is said
-    /// in `notes`.
+    /// Who we are, and when that ends where it does not say so itself: the certificate or token of the file; an exec plugin
+    /// is run once, until the deadline, if it may be, which is said in `notes`.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub async fn credential(
         &self,
         process: &Process,
-        deadline: Instant,
+        asking: &Asking<'_>,
         notes: &mut Vec<String>,
-    ) -> Result<Credential, Vec<Refusal>> {
-        let Some(user) = self.user.clone().map_err(|refusal| vec![refusal])? else { return Ok(Credential::Anonymous) };
+    ) -> Result<(Credential, Option<Timestamp>), Vec<Refusal>> {
+        let nobody = (Credential::Anonymous, None);
+        let Some(user) = self.user.clone().map_err(|refusal| vec![refusal])? else { return Ok(nobody) };
         let mut faults = user.faults();
         let place = user.place(process);
         let found = place
@@ -404,17 +416,23 @@ impl Context<'_> {
             notes.extend(files.filter_map(|path| read::open_note(&path)));
         }
         if found.is_some() || !faults.is_empty() {
-            return faults.or(found.unwrap_or(Credential::Anonymous));
+            return faults.or((found.unwrap_or(Credential::Anonymous), None));
         }
         if let Some(plugin) = user.get("exec") {
             let server = self.cluster.map.to_json();
-            return match exec_plugin::run(plugin, &server, &place, deadline).await {
-                Ok((credential, command)) => {
+            let command = exec_plugin::command_of(plugin).unwrap_or_default();
+            if asking.plugins == Plugins::Named {
+                notes.push(format!("the plugin {command} would be run for the credential; a plan runs nothing"));
+                return Ok(nobody);
+            }
+            return match exec_plugin::run(plugin, &server, &place, asking.deadline, asking.hear).await {
+                Ok(given) => {
+                    let ends = given.ends.map(|end| format!(" and ends on {end}")).unwrap_or_default();
                     notes.push(format!(
-                        "the credential came from the plugin {command}, run once; in an incident it may not answer: \
+                        "the credential came from the plugin {command}, run once{ends}; in an incident it may not answer: \
                          put a client certificate into the kit"
                     ));
-                    Ok(credential)
+                    Ok((given.credential, given.ends))
                 }
                 Err(fault) => {
                     faults.refuse(plugin, fault, Some(BY_FLAGS.into()));
@@ -428,7 +446,7 @@ impl Context<'_> {
                 faults.refuse(node, what, Some(BY_FLAGS.into()));
             }
         }
-        faults.or(Credential::Anonymous)
+        faults.or(nobody)
     }
 }
 

@@ -93,7 +93,7 @@ pub fn chosen(known: &[String], words: &[String]) -> Result<Vec<usize>, String> 
 /// Everything that is wrong, each with its line.
 pub fn file(path: &Path, process: &Process) -> Result<Cluster, Vec<Refusal>> {
     let bytes = read::read(path).map_err(|error| vec![refusal(path, format!("cannot be read: {error}"), None)])?;
-    let text = String::from_utf8(bytes).map_err(|_| vec![refusal(path, "is not text in UTF-8".into(), None)])?;
+    let text = read::text(bytes).map_err(|fault| vec![refusal(path, fault.into(), None)])?;
     let cluster = parse(&text, path, process)?;
     match path.file_stem().and_then(|stem| stem.to_str()) {
         Some(stem) if stem == cluster.name => Ok(cluster),

@@ -8,6 +8,7 @@ mod exec_plugin;
 mod file;
 pub mod import;
 pub mod kubeconfig;
+mod kuberc;
 pub mod load;
 pub mod pem;
 mod read;

@@ -15,6 +15,8 @@ pub struct CertFacts {
     pub not_before: Timestamp,
     /// When it ends.
     pub not_after: Timestamp,
+    /// Whether it may sign others.
+    pub is_authority: bool,
     /// Its public key, DER.
     pub(super) public_key: Vec<u8>,
 }
@@ -49,6 +51,8 @@ pub fn certificates(pem: &[u8]) -> Result<Vec<CertFacts>, String> {
             subject: cert.subject().to_string(),
             not_before: time(cert.validity().not_before)?,
             not_after: time(cert.validity().not_after)?,
+            // Before version 3 nothing said so, and every one could be.
+            is_authority: cert.is_ca() || cert.version() != x509_parser::x509::X509Version::V3,
             public_key: cert.public_key().raw.to_vec(),
         });
     }

@@ -220,3 +220,15 @@ pub(super) fn chmod(path: &Path) -> String {
 pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     crate::bounded::file(path, LONGEST)
 }
+
+/// The text of a file: UTF-8, or UTF-16 that says so by its mark, as PowerShell writes it and kubectl reads it.
+pub(super) fn text(bytes: Vec<u8>) -> Result<String, &'static str> {
+    let (rest, unit): (_, fn([u8; 2]) -> u16) = match bytes.as_slice() {
+        [0xff, 0xfe, rest @ ..] => (rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => (rest, u16::from_be_bytes),
+        _ => return String::from_utf8(bytes).map_err(|_| "is not text in UTF-8"),
+    };
+    let (units, odd) = rest.as_chunks::<2>();
+    let text = char::decode_utf16(units.iter().map(|pair| unit(*pair))).collect::<Result<String, _>>();
+    text.ok().filter(|_| odd.is_empty()).ok_or("begins as UTF-16 and is not text in it")
+}

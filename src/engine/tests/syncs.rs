@@ -119,9 +119,9 @@ fn hundreds_of_gates_are_confirmed_in_time_on_a_slow_disk() {
         identities: Vec::new(),
     };
     let syncs = Arc::new(AtomicUsize::new(0));
-    let writer = Writer::create(folder.clone(), header, Clock::System).unwrap();
+    let writer = Writer::create(folder.clone(), header, Clock::steady()).unwrap();
     let writer = writer.through(|file| Box::new(Slow { file, syncs: Arc::clone(&syncs) }));
-    let record = Record::new(writer, Clock::System).unwrap();
+    let record = Record::new(writer, Clock::steady()).unwrap();
     let mark = Mark { run: "run".into(), operator: "eve".into(), reason: String::new() };
     let (_canceller, cancel) = cancel_pair();
     let ears = Ears::default();

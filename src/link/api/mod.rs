@@ -8,6 +8,7 @@ mod attempts;
 mod client;
 mod connect;
 mod standing;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
