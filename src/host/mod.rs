@@ -4,6 +4,8 @@
 //! and answers with `key=value` lines, which a parser beside the script's text reads into a typed value.
 
 pub mod apiserver;
+#[cfg(test)]
+mod environments;
 pub mod file;
 pub mod gate;
 mod genuine;

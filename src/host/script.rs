@@ -9,12 +9,35 @@ const BANNER: &str = "# breakglass ";
 /// there is no answer, whatever it looks like.
 pub const MARK: &str = "::breakglass answers::\n";
 
-/// What every body may use. No tool beyond sh itself is needed for it.
+/// What every script begins with, and whatever one starts on a host that runs on by itself: the same ground, whatever the login
+/// has set. No tool beyond sh, env and sed is needed for it, and the last two may be missing.
 ///
-/// `sudo` and bare daemons hand over a short PATH or none, and a translated message cannot be parsed: both are set here.
-const PRELUDE: &str = r#"LC_ALL=C
-PATH=/usr/sbin:/usr/bin:/sbin:/bin:${PATH:-}
-export LC_ALL PATH
+/// `sudo` and bare daemons hand over a short PATH or none, a translated message cannot be parsed, and tools obey variables
+/// (`GREP_OPTIONS`, `http_proxy`, `POSIXLY_CORRECT`, …) that nobody can list: so only those stay that say who logged in and how. Where
+/// sh is bash, functions come by the environment too, under the names of tools, and so do its options.
+pub const HEAD: &str = r#"set +aeuvxC
+set -f
+IFS=' 	
+'
+case ${BASH_VERSION:-} in ?*)
+  unset -f declare
+  for v in $(declare -F); do case $v in declare | -* | main) ;; *) unset -f "$v" ;; esac; done
+  shopt -u failglob nullglob dotglob nocaseglob nocasematch expand_aliases
+  ;;
+esac
+PATH=/usr/sbin:/usr/bin:/sbin:/bin${PATH:+:$PATH}
+LC_ALL=C
+export PATH LC_ALL
+unset LD_PRELOAD LD_LIBRARY_PATH
+for v in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
+  case $v in
+  PATH | LC_ALL | HOME | USER | LOGNAME | SHELL | PWD | SSH_CONNECTION | SSH_CLIENT | SUDO_*) ;;
+  SHELLOPTS | BASHOPTS | BASH_VERSINFO | PPID | UID | EUID) ;;
+  *) unset "$v" ;;
+  esac
+done
+set +f
+umask 022
 have() { command -v "$1" >/dev/null 2>&1; }
 say() { printf '%s=%s\n' "$1" "$(printf '%s' "$2" | tr '\n\t' '  ')"; }
 fail() { say failed "$1"; exit "${2:-1}"; }
@@ -67,8 +90,7 @@ impl Script {
             // A JSON string has no line break in it and is read back without loss.
             text.push_str(&format!(" {key}={}", serde_json::Value::from(value.as_str())));
         }
-        text.push_str(&format!("\nmain() {{\nprintf '%s\\n' '{}'\n", MARK.trim_end()));
-        text.push_str(PRELUDE);
+        text.push_str(&format!("\nmain() {{\n{HEAD}printf '%s\\n' '{}'\n", MARK.trim_end()));
         text.push_str(self.body.trim_end());
         text.push_str("\n}\nmain </dev/null\n");
         text

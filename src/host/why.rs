@@ -1,7 +1,7 @@
 //! Why a new process did not answer: noted by its host before the old manifest comes back, for its log goes with its pod.
 
 use super::script::{Answer, Script, quote};
-use super::swap::{LIB, Place};
+use super::swap::Place;
 
 /// Defines `why`, which notes the answer at the address that was asked and the end of the container's log; `$F`, `$B`, `$P`
 /// as the exchange has them, `$1` the folder of the pods' logs. Bounded in length, and to some seconds in time.
@@ -9,7 +9,7 @@ use super::swap::{LIB, Place};
 /// Of the logs only one counts that was written since the new manifest is in.
 pub(super) const WHY: &str = r#"why() {
   if command -v curl >/dev/null 2>&1; then
-    curl -ksS --noproxy '*' --max-time 3 -w '\nHTTP %{http_code}\n' "$ORIGIN:$PORT$HEALTH" 2>&1 | grep -v -e '^\[+\]' -e '^HTTP 000' -e '^$' | tail -n 4 | cut -c 1-200 | sed 's/^/said=/'
+    curl -q -ksS --noproxy '*' --max-time 3 -w '\nHTTP %{http_code}\n' "$ORIGIN:$PORT$HEALTH" 2>&1 | grep -v -e '^\[+\]' -e '^HTTP 000' -e '^$' | tail -n 4 | cut -c 1-200 | sed 's/^/said=/'
   fi
   l=
   for x in "$1"/*"$P"*/*/*.log; do
@@ -30,18 +30,13 @@ pub(super) const WHY: &str = r#"why() {
 
 /// The script that reads what was noted.
 pub fn look(place: &Place) -> Script {
-    let body = format!(
-        "{LIB}b={}\nsay state \"$(standing \"$b\")\"\n[ ! -f \"$b/why\" ] || head -c 8192 \"$b/why\"\nsay end yes\n",
-        quote(&place.beside())
-    );
+    let body = format!("b={}\n[ ! -f \"$b/why\" ] || head -c 8192 \"$b/why\"\nsay end yes\n", quote(&place.beside()));
     Script::new("manifest.why", body).arg("beside", place.beside())
 }
 
 /// What is known of a process that did not come to answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Why {
-    /// The old process did not exit, so that no new one was started.
-    pub stayed: bool,
     /// What was said at the address that was asked.
     pub said: Vec<String>,
     /// The container's log.
@@ -56,13 +51,7 @@ pub struct Why {
 pub fn why(stdout: &str) -> Why {
     let answer = Answer::parse(stdout);
     let all = |key: &str| answer.all(key).map(str::to_owned).collect();
-    Why {
-        stayed: answer.get("state") == Some("stayed"),
-        said: all("said"),
-        file: answer.get("file").map(str::to_owned),
-        log: all("log"),
-        kubelet: all("kubelet"),
-    }
+    Why { said: all("said"), file: answer.get("file").map(str::to_owned), log: all("log"), kubelet: all("kubelet") }
 }
 
 #[cfg(test)]
@@ -129,11 +118,9 @@ mod tests {
 
     #[test]
     fn what_was_noted_is_read_back_through_the_hosts_answer() {
-        let read = why("state=stayed\nend=yes\n");
-        assert!(read.stayed && read.log.is_empty());
         let read =
             why("state=reverted\nsaid=curl: (7) refused\nlog=a=b\nlog=c\nfile=/var/log/x\nkubelet=no\nend=yes\n");
-        assert_eq!((read.log.len(), read.log[0].as_str(), read.stayed), (2, "a=b", false));
+        assert_eq!((read.log.len(), read.log[0].as_str()), (2, "a=b"));
         assert_eq!((read.said.len(), read.file.as_deref(), read.kubelet.len()), (1, Some("/var/log/x"), 1));
     }
 }

@@ -73,6 +73,7 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
             "total=16384000\navailable=9000000\ncpus=8\nmemory={api} {api}\nasked=yes\nend=yes\n",
             api = 2_500_000
         )),
+        "manifest.under-way" => Said::ok("looked=yes\n".into()),
         "manifest.swap" => swap(host, &head),
         "file.put" => put(host, &head, text),
         "manifest.folder" | "manifest.folder-away" => folder(host, &head),
@@ -323,6 +324,9 @@ fn look(host: &SimHost, head: &Head) -> String {
     if host.files.contains_key(&format!("{}/.", beside(head))) {
         let _ = writeln!(out, "folder={}", beside(head));
     }
+    if host.files.contains_key(&format!("{}/mark", beside(head))) {
+        out.push_str("marked=0\n");
+    }
     if let Some(state) = host.files.get(&format!("{}/state", beside(head))) {
         let _ = writeln!(out, "state={state}");
     }
@@ -344,6 +348,7 @@ fn swap(host: &mut SimHost, head: &Head) -> Said {
     let text = host.files.get(staged).cloned().unwrap_or_default();
     host.files.insert(file.to_owned(), text);
     host.files.insert(format!("{}/state", beside(head)), "ready".into());
+    host.files.remove(&format!("{}/mark", beside(head)));
     host.restart();
     Said::ok("state=ready\n".into())
 }
@@ -376,10 +381,12 @@ fn content(script: &str, sha256: &str) -> Option<String> {
 fn folder(host: &mut SimHost, head: &Head) -> Said {
     let path = head.get("path").unwrap_or_default();
     if head.name == "manifest.folder-away" {
-        host.files.remove(&format!("{path}/state"));
-        host.files.remove(&format!("{path}/."));
+        for name in ["state", "mark", "."] {
+            host.files.remove(&format!("{path}/{name}"));
+        }
     } else {
         host.files.insert(format!("{path}/."), String::new());
+        host.files.insert(format!("{path}/mark"), String::new());
     }
     Said::ok(format!("folder={path}\n"))
 }
@@ -456,6 +463,7 @@ mod tests {
             manifests: MANIFESTS.into(),
             program: "kube-apiserver".into(),
             run: "r1".into(),
+            operator: "alice".into(),
             tag: "room".into(),
         };
         let seen = swap::seen(&say(&world, &swap::look(&place)).await.stdout, &place.program).unwrap();

@@ -148,8 +148,8 @@ pub struct Survey {
     /// The changes could not be looked for: one whose outcome is not known is sent again under its own number, and stays
     /// unknown until the far side says that it did it.
     pub blind: bool,
-    /// The changes only put right what broke off. What was sent before and has no outcome is not made by that: it stays
-    /// unknown until a look that says what is still wanted.
+    /// The changes only put right what broke off, or prepare. What was sent before and has no outcome is not made by that: it
+    /// stays unknown until a look that says what is still wanted.
     pub mends: bool,
 }
 
@@ -169,7 +169,7 @@ impl Survey {
         Self { blind: true, ..Self::change(change) }
     }
 
-    /// One change that puts right what broke off.
+    /// One change that puts right what broke off, or prepares.
     pub fn mending(change: Change) -> Self {
         Self { mends: true, ..Self::change(change) }
     }
@@ -381,6 +381,7 @@ macro_rules! kinds {
 
 mod again;
 mod controllers;
+mod elsewhere;
 mod gate;
 mod kube_object;
 mod object;

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use super::elsewhere::{self, Way};
 use super::preflight::{self, Wish};
-use super::{Announced, History, Look, Sends, StepError, Survey, Times};
+use super::{Announced, History, Look, Mark, Sends, StepError, Survey, Times};
 use crate::change::{Blob, Change, Expect, FilePut, HostCommand, Inverse, Keep, Op, Part, Target};
 use crate::host::manifest::{self, Edit, Edited, Listens};
 use crate::host::rewriter;
 use crate::host::room::{self, Ask};
-use crate::host::swap::{self, Place, Seen, State, Swap};
+use crate::host::swap::{self, Kept, MARK_LIFE, Place, Seen, Stands, State, Swap};
 use crate::host::why;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
@@ -53,17 +54,18 @@ pub(super) enum Progress {
 
 impl StaticPod {
     /// Where the manifest and the copies are; `None` for what is no host of the kit.
-    fn place(&self, target: &Target, cluster: &Cluster, run: &str, step: &str) -> Option<Place> {
+    fn place(&self, target: &Target, cluster: &Cluster, (run, operator): (&str, &str), step: &str) -> Option<Place> {
         let Part::Host(name) = &target.part else { return None };
         let manifests = cluster.host(name)?.manifests.clone();
         let tag = format!("{step}-{}", self.tag);
-        Some(Place { manifests, program: self.program.into(), run: run.to_owned(), tag })
+        Some(Place { manifests, program: self.program.into(), run: run.to_owned(), operator: operator.to_owned(), tag })
     }
 
     /// The same for a step that may have begun already: it goes on in the folder that it began in, whatever rule named it.
     fn place_of(&self, look: Look<'_>) -> Option<Place> {
         let cluster = look.reads.cluster(&look.target.cluster)?;
-        let mut place = self.place(look.target, cluster, &look.mark.run, &(look.step + 1).to_string())?;
+        let Mark { run, operator, .. } = look.mark;
+        let mut place = self.place(look.target, cluster, (run, operator), &(look.step + 1).to_string())?;
         let of_run = format!("/breakglass-{}-", place.run);
         if let Some((_, tag)) = folder_used(look.history).and_then(|folder| folder.rsplit_once(&of_run)) {
             tag.clone_into(&mut place.tag);
@@ -73,7 +75,7 @@ impl StaticPod {
 
     /// Why the step cannot be run on a target.
     pub(super) fn refuse(&self, target: &Target, cluster: &Cluster) -> Vec<String> {
-        match self.place(target, cluster, "", "") {
+        match self.place(target, cluster, ("", ""), "") {
             Some(_) => Vec::new(),
             None => vec![format!(
                 "the manifest of {} is edited on its host, and this is none of the kit's hosts",
@@ -103,7 +105,13 @@ impl StaticPod {
         if seen.state == Some(State::Broken) {
             return Ok(Progress::Open(Survey::mending(mend(&place))));
         }
-        let [file] = seen.files.as_slice() else { return Err(self.not_one_file(look, &place, &seen).await) };
+        let [file] = seen.files.as_slice() else {
+            let out = seen.others.iter().find(|other| other.stands == Stands::Out);
+            return Err(match out {
+                Some(other) => elsewhere::out(look.target, self.program, other),
+                None => self.not_one_file(look, &place, &seen).await,
+            });
+        };
         let (wanted, edited) = edit(&seen.text)
             .and_then(|edit| manifest::edit(&seen.text, self.program, &edit).map(|edited| (edit, edited)))
             .map_err(|why| StepError::refused(format!("{}: {file}: {why}", look.target)))?;
@@ -111,8 +119,8 @@ impl StaticPod {
             let ours = |record: &ChangeRecord| record.state == ChangeState::Done || record.state.is_open();
             return Ok(Progress::Settled { ours: look.history.last("swap").is_some_and(ours), seen });
         }
-        if seen.state == Some(State::Reverted) {
-            return Err(self.failed(look, &place).await);
+        if let Some(State::Kept(why)) = seen.state {
+            return Err(self.kept(look, &place, why).await);
         }
         let listens = |text: &str| {
             manifest::listens(text, self.program, self.port).map_err(|why| {
@@ -121,10 +129,74 @@ impl StaticPod {
             })
         };
         let (old, new) = (listens(&seen.text)?, listens(&edited.text)?);
-        let wish = Wish { place: &place, file, text: &edited.text, edit: &wanted, ask };
-        let saw = preflight::check(look, wish).await?;
-        let changes = self.changes(&place, &seen, file, &edited, (old, new));
-        Ok(Progress::Open(Survey { changes, saw, ..Survey::default() }))
+        // What cannot work is found before the first change; those who wait their turn have asked already.
+        let saw = if seen.folder || look.history.last("folder").is_some() {
+            Vec::new()
+        } else {
+            let wish = Wish { place: &place, file, text: &edited.text, edit: &wanted, ask };
+            preflight::check(look, wish).await?
+        };
+        let begin = self.changes(&place, &seen, file, &edited, (old, new));
+        let survey = self.in_turn(look, &place, &seen, &edited, begin).await?;
+        Ok(Progress::Open(saw.into_iter().fold(survey, Survey::saw)))
+    }
+
+    /// The changes, when it is this run's turn to take a manifest out: its own host is marked, and nobody is in the way.
+    async fn in_turn(
+        &self,
+        look: Look<'_>,
+        place: &Place,
+        seen: &Seen,
+        edited: &Edited,
+        begin: Vec<Change>,
+    ) -> Result<Survey, StepError> {
+        let because = edited.changes.join(", ");
+        let before = look.history.last("mark").or_else(|| look.history.last("folder"));
+        let marked = match seen.marked {
+            Some(age) => Some(age).filter(|age| *age <= MARK_LIFE),
+            // A pretended folder is not seen.
+            None => before.filter(|record| record.state == ChangeState::Done && !seen.folder).map(|_| 0),
+        };
+        if marked.is_none() && before.is_none() && !seen.folder {
+            return Ok(Survey::mending(folder(place, &because)));
+        }
+        let elsewhere = elsewhere::look(look, self.program, &seen.others).await;
+        let survey = match (elsewhere.way(look, self.program)?, marked) {
+            (Way::Free, Some(_)) => Survey { changes: begin, ..Survey::default() },
+            // Those who let us go first wait for our mark or for its end, so it must not end before theirs.
+            (Way::Wait { first: true, .. }, Some(age)) if age > MARK_LIFE / 2 => Survey::mending(mark(place, &because)),
+            (Way::Free | Way::Wait { first: true, .. }, None) => Survey::mending(mark(place, &because)),
+            (Way::Wait { what, .. }, _) => Survey::waiting(what),
+        };
+        let notes = seen.others.iter().filter_map(elsewhere::broke_off).chain(elsewhere.unasked);
+        Ok(notes.fold(survey, Survey::saw))
+    }
+
+    /// The host put the old manifest back, or never took it out.
+    async fn kept(&self, look: Look<'_>, place: &Place, why: Kept) -> StepError {
+        let (target, exit) = (look.target, self.patience.exit);
+        let (why, hint) = match why {
+            Kept::Unanswered => return self.unanswered(look, place).await,
+            Kept::Stayed => (
+                format!(
+                    "the old process did not exit within {exit} s, so the old manifest is back, and the new one was not tried"
+                ),
+                format!(
+                    "on {}: crictl ps --name {}, crictl stop; or a longer exitSeconds",
+                    target.short(),
+                    self.program
+                ),
+            ),
+            Kept::Untaken => (
+                "the manifest could not be taken out of its folder: nothing was changed".to_owned(),
+                format!("on {}: ls -ld {}; mount (is it read-only?)", target.short(), place.manifests),
+            ),
+            Kept::Unwritten => (
+                "the new manifest could not be put in its place, and the old one is back".to_owned(),
+                format!("on {}: df {}", target.short(), place.manifests),
+            ),
+        };
+        StepError::Refused { why: format!("{target}: {why}"), hint: Some(hint) }
     }
 
     fn exchange(&self, place: &Place, file: &str, from: &str, to: &str, staged: String, listens: Listens) -> Swap {
@@ -154,9 +226,6 @@ impl StaticPod {
         let (old, new) = (Blob::new(seen.text.as_bytes()), Blob::new(edited.text.as_bytes()));
         let because = edited.changes.join(", ");
         let mut changes = Vec::new();
-        if !seen.folder {
-            changes.push(folder(place, &because));
-        }
         for (key, path, blob, there) in
             [("keep", place.before(), &old, &seen.before), ("stage", place.next(), &new, &seen.next)]
         {
@@ -187,7 +256,7 @@ impl StaticPod {
 
     /// Everything that may be sent to a host.
     pub(super) fn announce(&self, target: &Target, cluster: &Cluster, ask: &Ask) -> Vec<Announced> {
-        let Some(place) = self.place(target, cluster, "<run>", "<step>") else { return Vec::new() };
+        let Some(place) = self.place(target, cluster, ("<run>", "<operator>"), "<step>") else { return Vec::new() };
         let file = format!("{}/{}.yaml", place.manifests.trim_end_matches('/'), self.program);
         let unknown = |sha256: &str| Blob { sha256: sha256.to_owned(), len: 0, bytes: None };
         let (old, new) = (unknown("<sha256 of the manifest>"), unknown("<sha256 of the edited manifest>"));
@@ -199,25 +268,34 @@ impl StaticPod {
             times: Times::Once,
             why: why.to_owned(),
         };
-        let reads = |script, times, why: &str| Announced {
-            what: Sends::Look(script),
+        let reads = |what, times, why: &str| Announced {
+            what,
             writes: false,
             times: Times::AtMost(times),
             why: why.to_owned(),
         };
-        vec![
-            reads(swap::look(&place), 4, "reads the manifest and the process"),
+        let looks = [
+            reads(Sends::Look(swap::look(&place)), 5, "reads the manifest and the process"),
             reads(
-                room::look(&place, ask),
+                Sends::Look(room::look(&place, ask)),
                 4,
                 "reads what the host has and what the process uses, and asks the program",
             ),
-            reads(why::look(&place), 1, "reads why a new process did not answer"),
-            once(folder(&place, "").op, "makes a folder for the copies, beside the manifests' folder"),
+            reads(Sends::Look(why::look(&place)), 1, "reads why a new process did not answer"),
+        ];
+        let elsewhere = elsewhere::announced(target, cluster, self.program).into_iter().map(|what| {
+            reads(what, 2, "on every other control-plane host: is an exchange under way there, or about to be")
+        });
+        let writes = [
+            once(
+                folder(&place, "").op,
+                "makes a folder for the copies, beside the manifests' folder, and a mark for others in it",
+            ),
             once(put("keep", place.before(), &old, None, "").op, "keeps the old text beside the folder"),
             once(put("stage", place.next(), &new, None, "").op, "puts the edited text beside the folder"),
             once(command(swap::swap(&exchange)), "takes the old manifest out, awaits the exit, puts the new one in"),
-        ]
+        ];
+        looks.into_iter().chain(elsewhere).chain(writes).collect()
     }
 
     /// Why there is no manifest to edit, or which one is not known. No file of another program is ever to be moved away.
@@ -236,7 +314,7 @@ impl StaticPod {
         let looked = look.reads.script(target, &room::look(place, &Ask::default()), LOOK_LIMIT).await;
         let runs = looked.ok().and_then(|output| room::room(&output.stdout).ok()).map(|room| room.runs);
         let known = rewriter::without_manifest(&runs.unwrap_or_default());
-        let others = match seen.others.as_slice() {
+        let others = match seen.namesakes.as_slice() {
             [] => String::new(),
             others => format!("; {} only names it", others.join(", ")),
         };
@@ -248,18 +326,14 @@ impl StaticPod {
     }
 
     /// Why the new process did not come, as its host noted it; doing the same once more would fail once more.
-    async fn failed(&self, look: Look<'_>, place: &Place) -> StepError {
+    async fn unanswered(&self, look: Look<'_>, place: &Place) -> StepError {
         let (target, host, beside) = (look.target, look.target.short(), place.beside());
         let told = look.reads.script(target, &why::look(place), LOOK_LIMIT).await;
         let told = told.map(|output| why::why(&output.stdout)).unwrap_or_default();
-        if told.stayed {
-            let exit = self.patience.exit;
-            return StepError::Refused {
-                why: format!("{target}: the old process did not exit within {exit} s, so its manifest was put back"),
-                hint: Some(format!("pgrep -a {} on {host}; a runbook's exitSeconds gives it longer", self.program)),
-            };
-        }
-        let mut why = format!("{target}: the new process did not answer, and the old manifest is back");
+        let mut why = format!(
+            "{target}: the new process did not answer within {} s, and the old manifest is back",
+            self.patience.ready
+        );
         for (what, lines) in
             [("asked, it said", &told.said), ("its log ends", &told.log), ("its kubelet says", &told.kubelet)]
         {
@@ -307,6 +381,16 @@ fn folder(place: &Place, because: &str) -> Change {
         by_hand: format!("mkdir -m 700 {}", place.beside()),
         deadline_secs: 30,
         keep: Keep::Nothing,
+    }
+}
+
+/// The mark set anew where the folder is there already.
+fn mark(place: &Place, because: &str) -> Change {
+    Change {
+        key: "mark".into(),
+        inverse: Inverse::NotNeeded(format!("the mark ends by itself after {MARK_LIFE} s")),
+        by_hand: format!("touch {}/mark", place.beside()),
+        ..folder(place, because)
     }
 }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::support::*;
-use crate::change::Target;
+use crate::change::{Op, Target};
 use crate::error::Class;
 use crate::journal::{ChangeState, Entry};
-use crate::world::fake::{Exchange, Fake, Fault};
+use crate::world::fake::{Exchange, Fake, Fault, Sent};
 
 const FILE: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 const OLD: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: kube-apiserver\nspec:\n  containers:\n  - name: kube-apiserver\n    \
@@ -182,5 +182,100 @@ fn a_lost_reply_of_an_exchange_is_looked_into_both_ways() {
                 assert_eq!(all(&bench.fake), before, "op {number} {fault:?}");
             }
         }
+    });
+}
+
+/// What another run left beside the manifests of a host.
+fn left(bench: &Bench, host: usize, run: &str, files: &[(&str, &str)]) {
+    let at = &hosts(&bench.fake)[host];
+    for (name, text) in files {
+        bench.fake.write(at, &format!("/etc/kubernetes/breakglass-{run}-1-room/{name}"), text);
+    }
+}
+
+/// Swaps and marks in the order they were sent, each with its host, and the looks for those of others.
+fn order(bench: &Bench) -> Vec<(String, String)> {
+    let one = |sent: Sent| match sent {
+        Sent::Look(at, script) if script.name == "manifest.under-way" => Some((at.short().to_owned(), script.name)),
+        Sent::Op(at, Op::Host(command)) if command.script.name != "manifest.mend" => {
+            Some((at.short().to_owned(), command.script.name))
+        }
+        _ => None,
+    };
+    bench.fake.take_sent().into_iter().filter_map(one).collect()
+}
+
+const THEIRS: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml\nx-y\n20240101T000000Z-bob\nbob\nkube-apiserver\n";
+
+/// Whoever looks sees what stands there and whose it is, without the journal of another laptop.
+#[test]
+fn a_second_engineer_is_told_of_the_manifest_that_lies_beside_its_folder() {
+    paused(async {
+        for host in 0..hosts(&room(1).fake).len() {
+            let bench = room(1);
+            let at = hosts(&bench.fake)[host].clone();
+            bench.fake.remove(&at, FILE);
+            left(&bench, host, "20240101T000000Z-bob", &[("order", THEIRS), ("state", "broken"), ("out.yaml", OLD)]);
+            let report = bench.run().await;
+            assert_eq!(report.class, Some(Class::Partial), "{}", report.why);
+            for part in [
+                "out of its place",
+                "bob (run 20240101T000000Z-bob)",
+                "breakglass-20240101T000000Z-bob-1-room/out.yaml",
+            ] {
+                assert!(report.why.contains(part), "{host} {part}: {}", report.why);
+            }
+            // Nobody takes a second one out meanwhile.
+            assert!(order(&bench).iter().all(|(_, name)| name != "manifest.swap"), "{host}");
+            bench.fake.write(&at, FILE, OLD);
+            left(&bench, host, "20240101T000000Z-bob", &[("state", "ready")]);
+            let report = bench.resume().await;
+            assert_eq!(report.class, None, "{host}: {}", report.why);
+        }
+    });
+}
+
+#[test]
+fn a_host_is_marked_before_the_others_are_looked_at_and_only_then_its_manifest_is_taken_out() {
+    paused(async {
+        let bench = room(1);
+        assert_eq!(bench.run().await.class, None);
+        let sent = order(&bench);
+        let swaps: Vec<usize> = (0..sent.len()).filter(|i| sent[*i].1 == "manifest.swap").collect();
+        assert_eq!(swaps.len(), 3);
+        for swap in swaps {
+            let here = &sent[swap].0;
+            let mark = sent.iter().position(|one| one == &(here.clone(), "manifest.folder".to_owned())).unwrap();
+            let looked: std::collections::BTreeSet<_> =
+                sent[mark..swap].iter().filter(|(_, name)| name == "manifest.under-way").map(|(at, _)| at).collect();
+            assert_eq!(looked.len(), 2, "{sent:?}");
+        }
+    });
+}
+
+#[test]
+fn two_engineers_never_have_two_manifests_out_at_once() {
+    paused(async {
+        let moving = [("order", THEIRS), ("state", "out")];
+        let early = [("mark", "20240101T000000Z-bob\nbob\nkube-apiserver\n10\n")];
+        let late = [("mark", "20990101T000000Z-bob\nbob\nkube-apiserver\n10\n")];
+        for theirs in [&moving[..], &early, &late] {
+            let bench = room(1);
+            left(&bench, 1, "20240101T000000Z-bob", theirs);
+            let report = bench.run().await;
+            assert!(report.class.is_some(), "{theirs:?}");
+            assert!(order(&bench).iter().all(|(_, name)| name != "manifest.swap"), "{theirs:?}");
+            assert!(report.why.contains("cp2") && report.why.contains("bob"), "{theirs:?}: {}", report.why);
+            left(&bench, 1, "20240101T000000Z-bob", &[("state", "ready"), ("mark", "")]);
+            let report = bench.resume().await;
+            assert_eq!(report.class, None, "{theirs:?}: {}", report.why);
+            assert!(edited(&bench, "=800"));
+        }
+        // A mark has an end.
+        let old = [("mark", "20240101T000000Z-bob\nbob\nkube-apiserver\n91\n")];
+        let bench = room(1);
+        left(&bench, 1, "20240101T000000Z-bob", &old);
+        let report = bench.run().await;
+        assert_eq!(report.class, None, "{}", report.why);
     });
 }

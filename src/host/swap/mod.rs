@@ -4,22 +4,26 @@
 //! A renamed-in change makes the kubelet start the new pod while the old one still ends, which costs it a retry
 //! of 8 to 15 s; taken out and put in after the exit, the same change takes a third of the time.
 //!
-//! The exchange is done by a process of its own on the host, so that a lost connection cannot leave a control plane
-//! without its manifest. All files of it stand in a folder beside the manifests' folder, never inside: the kubelet
-//! reads every file in there, whatever its ending.
+//! The exchange is done by a process of its own on the host, outside the login's session and control group, so that neither a
+//! lost connection nor the end of the login can leave a control plane without its manifest. All files of it stand in a folder
+//! beside the manifests' folder, never inside: the kubelet reads every file in there, whatever its ending. Whoever looks sees
+//! there what stands, and whose it is.
+//!
+//! Two engineers never take two API servers out at once: a step marks its own host first, then looks for marks and
+//! exchanges on all the others, and begins when there are none.
 
 use std::fmt::Write as _;
 
 pub(super) use self::runner::LIB;
-use self::runner::{MEND, RUNNER};
-use super::script::{Script, quote};
+use self::runner::{LAUNCH, MEND, RUNNER};
+use super::script::{HEAD, Script, quote};
 
 mod answers;
 mod runner;
 #[cfg(test)]
 mod tests;
 
-pub use self::answers::{Seen, State, seen};
+pub use self::answers::{Kept, Other, Seen, Stands, State, seen, under_way_seen};
 use super::why;
 
 /// A folder of static pods and the program looked for in it.
@@ -31,6 +35,8 @@ pub struct Place {
     pub program: String,
     /// The run, which names the folder beside.
     pub run: String,
+    /// Who.
+    pub operator: String,
     /// What for, so that two steps of one run on one host have a folder each.
     pub tag: String,
 }
@@ -53,6 +59,9 @@ impl Place {
     }
 }
 
+/// For how long a mark counts, in seconds: a step that left one begins within that time, or does not begin.
+pub const MARK_LIFE: u64 = 90;
+
 /// The script that looks.
 pub fn look(place: &Place) -> Script {
     let mut body = String::from(LIB);
@@ -73,7 +82,9 @@ done
 for x in $(processes "$p"); do say process "$x"; done
 for x in before next; do [ -f "$b/$x.yaml" ] && say "$x" "$(sha256sum <"$b/$x.yaml" | cut -d ' ' -f 1)"; done
 [ -d "$b" ] && say folder "$b"
+[ -f "$b/mark" ] && say marked "$(age "$b/mark")"
 [ -f "$b/state" ] && say state "$(standing "$b")"
+others "${{m%/*}}" "$b" "$p"
 say looked yes
 "#,
         manifests = quote(place.manifests.trim_end_matches('/')),
@@ -86,23 +97,45 @@ say looked yes
         .arg("beside", place.beside())
 }
 
-/// Makes the folder beside, for root alone; a folder that is there already is fine.
-pub fn folder(place: &Place) -> Script {
-    let body = format!(
-        "b={}\n( umask 077 && mkdir -p \"$b\" ) || fail \"cannot make $b\"\nsay folder \"$b\"\n",
-        quote(&place.beside())
-    );
-    Script::new("manifest.folder", body).arg("path", place.beside())
+/// The script that looks whether an exchange of a program is under way on a host, or about to be; whoever's it is.
+pub fn under_way(manifests: &str, program: &str) -> Script {
+    let manifests = manifests.trim_end_matches('/');
+    let body = format!("{LIB}m={}\nothers \"${{m%/*}}\" '' {}\nsay looked yes\n", quote(manifests), quote(program));
+    Script::new("manifest.under-way", body).arg("manifests", manifests).arg("program", program)
 }
 
-/// Takes the folder beside away, with what an exchange left in it. Copies that are still there keep it.
+/// Makes the folder beside, for root alone, and leaves the mark in it; a folder that is there already is fine.
+pub fn folder(place: &Place) -> Script {
+    let body = format!(
+        "b={}\n( umask 077 && mkdir -p \"$b\" ) || fail \"cannot make $b\"\n\
+         printf '%s\\n' {} {} {} >\"$b/mark\" || fail \"cannot write $b/mark (disk full?)\"\nsay folder \"$b\"\n",
+        quote(&place.beside()),
+        quote(&line(&place.run)),
+        quote(&line(&place.operator)),
+        quote(&line(&place.program)),
+    );
+    Script::new("manifest.folder", body)
+        .arg("path", place.beside())
+        .arg("run", &place.run)
+        .arg("operator", &place.operator)
+        .arg("program", &place.program)
+}
+
+/// As a line of its own in a file.
+fn line(text: &str) -> String {
+    text.replace(|c: char| c.is_control(), " ")
+}
+
+/// Takes the folder beside away, with what an exchange left in it. Copies that are still there keep it; one of the manifest
+/// that is in its place does not.
 pub fn folder_away(place: &Place) -> Script {
     let body = format!(
         r#"{LIB}b={}
 [ -d "$b" ] || {{ say folder absent; return 0; }}
 case $(standing "$b") in out|in) fail "an exchange is under way in $b" 5;; broken) fail "an exchange broke off; look at $b" 5;; esac
-rm -f "$b/state" "$b/state.part" "$b/order" "$b/runner" "$b/refused.yaml" "$b/why"
-rmdir "$b" || fail "$b is not empty"
+if [ -f "$b/out.yaml" ] && read -r f <"$b/order" && [ "$(sum "$f")" = "$(sum "$b/out.yaml")" ]; then rm -f "$b/out.yaml"; fi
+rm -f "$b/state" "$b/state.part" "$b/order" "$b/mark" "$b/runner" "$b/runner.part" "$b/put.yaml" "$b/refused.yaml" "$b/why"
+rmdir "$b" || fail "$b is not empty: $(ls -A "$b" | tr '\n' ' ')"
 say folder absent
 "#,
         quote(&place.beside())
@@ -148,11 +181,10 @@ pub fn mend(place: &Place) -> Script {
 /// is under way, and puts right one that broke off before it begins anew.
 pub fn swap(swap: &Swap) -> Script {
     let place = &swap.place;
-    let mut body = format!("{LIB}{MEND}");
+    let mut body = format!("{LIB}{MEND}{LAUNCH}");
     let _ = write!(
         body,
-        r#"F={file}; B={beside}; N={staged}; P={program}; ORIGIN={origin}; PORT={port}; HEALTH={health}; EXIT={exit}; READY={ready}
-sum() {{ sha256sum 2>/dev/null <"$1" | cut -d ' ' -f 1; }}
+        r#"F={file}; B={beside}; N={staged}; P={program}; EXIT={exit}; READY={ready}; asked={origin}:{port}{health}
 order={from}-{to}
 mend
 case $(standing "$B") in
@@ -164,18 +196,31 @@ out|in) [ "$(sed -n 2p "$B/order" 2>/dev/null)" = "$order" ] || fail "another ex
       [ "$i" -lt "$READY" ] || fail "$F is as wanted already, but no process of $P came within $READY s" 6
       sleep 1; i=$((i+1))
     done
+    rm -f "$B/out.yaml" "$B/put.yaml" "$B/mark"
     say state ready; return 0
   fi
   [ "$(sum "$F")" = {from} ] || fail "$F is not what was seen before: somebody else has changed it" 4
   [ "$(sum "$N")" = {to} ] || fail "$N is not what was staged" 4
-  printf '%s\n' "$F" "$order" >"$B/order" || fail "cannot write $B/order; nothing was changed" 3
-  cat >"$B/runner" <<'BREAKGLASS_RUNNER' || fail "cannot write $B/runner; nothing was changed" 3
-{lib}{runner}BREAKGLASS_RUNNER
+  if [ -f "$B/mark" ] && [ "$(age "$B/mark")" -gt {mark} ]; then
+    fail "the mark that keeps others from exchanging meanwhile ran out after {mark} s; nothing was changed" 5
+  fi
+  # Whatever the disk has no room for is found out now.
+  [ "$(stat -c %d "$B")" = "$(stat -c %d "${{F%/*}}")" ] ||
+    fail "${{F%/*}} is a file system of its own: nothing beside it can be renamed into it; nothing was changed" 3
+  printf '%s\n' "$F" "$order" {run} {operator} "$P" >"$B/order" && [ "$(sed -n 5p "$B/order")" = "$P" ] ||
+    fail "cannot write $B/order (disk full?); nothing was changed" 3
+  cat >"$B/runner.part" <<'BREAKGLASS_RUNNER'
+{head}{lib}F={file}; B={beside}; P={program}; ORIGIN={origin}; PORT={port}; HEALTH={health}; EXIT={exit}; READY={ready}
+{runner}BREAKGLASS_RUNNER
+  [ "$(tail -n 1 "$B/runner.part")" = '# the end' ] && mv -f "$B/runner.part" "$B/runner" || {{
+    rm -f "$B/runner.part"; fail "cannot write $B/runner (disk full?); nothing was changed" 3
+  }}
+  cp -p "$F" "$B/put.yaml" && cat "$N" >"$B/put.yaml" && [ "$(sum "$B/put.yaml")" = {to} ] || {{
+    rm -f "$B/put.yaml"; fail "cannot write $B/put.yaml (disk full?); nothing was changed" 3
+  }}
+  sync "$B/put.yaml" 2>/dev/null || sync
   rm -f "$B/state" "$B/why"
-  export F B N P ORIGIN PORT HEALTH EXIT READY
-  if have setsid; then setsid sh "$B/runner" >/dev/null 2>&1 </dev/null &
-  else nohup sh "$B/runner" >/dev/null 2>&1 </dev/null & fi
-  i=0; while [ ! -f "$B/state" ] && [ "$i" -lt 30 ]; do sleep 1; i=$((i+1)); done
+  launch
   ;;
 esac
 i=0; while [ "$i" -lt {patience} ]; do
@@ -186,8 +231,11 @@ done
 say state "${{s:-none}}"
 case $s in
   ready) rm -f "$B/runner" ;;
-  reverted) fail "the new process did not answer at $ORIGIN:$PORT$HEALTH within $READY s; the old manifest is back in place" 6;;
+  reverted) fail "the new process did not answer at $asked within $READY s; the old manifest is back in place" 6;;
   stayed) fail "the old process did not exit within $EXIT s; the old manifest is back in place" 6;;
+  untaken) fail "$F could not be taken out; nothing was changed" 6;;
+  unwritten) fail "the new manifest could not be put in; the old one is back in place" 6;;
+  stopped) say unknown "what exchanges the manifest was told to end; the old one is back in place"; return 7;;
   *) say unknown "the exchange did not end well (state ${{s:-none}}); the old text is in $B/out.yaml or $F: look there"; return 7;;
 esac
 "#,
@@ -202,6 +250,10 @@ esac
         ready = swap.ready_secs,
         from = quote(&swap.from),
         to = quote(&swap.to),
+        run = quote(&line(&place.run)),
+        operator = quote(&line(&place.operator)),
+        mark = MARK_LIFE,
+        head = HEAD,
         lib = [LIB, why::WHY].concat(),
         runner = RUNNER,
         patience = patience(swap),
@@ -215,6 +267,8 @@ esac
         .arg("origin", &swap.origin)
         .arg("port", swap.port.to_string())
         .arg("beside", place.beside())
+        .arg("run", &place.run)
+        .arg("operator", &place.operator)
         .words(format!("{} out, its process gone, the new one in, its process ready", swap.file))
 }
 

@@ -7,15 +7,21 @@ fn place(dir: &str) -> Place {
         manifests: format!("{dir}/manifests"),
         program: "kube-apiserver".into(),
         run: "r1".into(),
+        operator: "alice".into(),
         tag: "room".into(),
     }
 }
 
 /// Runs a script's text with the machine's own sh.
 fn run(script: &Script) -> (i32, String) {
+    run_by("exec sh -s", script)
+}
+
+/// The same, by a login that runs this.
+fn run_by(login: &str, script: &Script) -> (i32, String) {
     use std::io::Write as _;
     let mut child = std::process::Command::new("sh")
-        .arg("-s")
+        .args(["-c", login])
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())
         .spawn()
@@ -45,7 +51,7 @@ fn looking_finds_the_manifest_and_its_backup_beside_it() {
     std::fs::write(format!("{}/a-balancer.yaml", place.manifests), balancer).unwrap();
     let one = seen(&run(&look(&place)).1, &place.program).unwrap();
     assert_eq!((one.files.len(), one.text.as_str()), (1, text));
-    assert_eq!(one.others, [format!("{}/a-balancer.yaml", place.manifests)]);
+    assert_eq!(one.namesakes, [format!("{}/a-balancer.yaml", place.manifests)]);
     assert_eq!(one.sha256, crate::change::sha256_hex(text.as_bytes()));
     std::fs::write(format!("{}/api.yaml.bak", place.manifests), text).unwrap();
     assert_eq!(seen(&run(&look(&place)).1, &place.program).unwrap().files.len(), 2);
@@ -59,7 +65,7 @@ fn the_program_is_found_however_its_word_is_written() {
     let found = |text: &str| {
         std::fs::write(format!("{}/api.yaml", place.manifests), format!("kind: Pod\n{text}\n")).unwrap();
         let seen = seen(&run(&look(&place)).1, &place.program).unwrap();
-        seen.files.len() + seen.others.len() == 1
+        seen.files.len() + seen.namesakes.len() == 1
     };
     for text in [
         "    - kube-apiserver # do not reorder",
@@ -217,31 +223,276 @@ fn an_exchange_whose_end_stands_already_is_ready_and_one_that_has_no_process_say
     assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old");
 }
 
-#[test]
-fn a_runner_that_is_told_to_end_puts_the_manifest_back() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut exchange = exchange(&dir);
-    let program = format!("{}/breakglass-slow-one", dir.path().display());
-    std::os::unix::fs::symlink("/bin/sleep", &program).unwrap();
-    let mut old = std::process::Command::new(&program).arg("60").spawn().unwrap();
-    exchange.place.program = "breakglass-slow-one".into();
-    exchange.exit_secs = 50;
-    let out = format!("{}/out.yaml", exchange.place.beside());
+/// A process of a program that does nothing, under a name of its own; it ends with this value.
+struct Alive(std::process::Child);
+
+impl Alive {
+    fn start(dir: &tempfile::TempDir, program: &str) -> Self {
+        let path = format!("{}/{program}", dir.path().display());
+        if !std::path::Path::new(&path).exists() {
+            std::os::unix::fs::symlink("/bin/sleep", &path).unwrap();
+        }
+        Self(std::process::Command::new(&path).arg("100").spawn().unwrap())
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits until a file begins with this, and says what it is then.
+fn until(path: &str, begins: &str) -> String {
+    let began = std::time::Instant::now();
+    loop {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        if text.starts_with(begins) && text.ends_with('\n') {
+            return text;
+        }
+        assert!(began.elapsed().as_secs() < 60, "{path} is {text:?} and does not begin with {begins:?}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+/// Begins an exchange, sends its runner a signal once its state is this, and gives what the script said in the end.
+fn interrupted(exchange: &Swap, at: &str, signal: &str) -> (i32, String) {
     let state = format!("{}/state", exchange.place.beside());
     std::thread::scope(|scope| {
-        let running = scope.spawn(|| run(&swap(&exchange)));
-        while !std::path::Path::new(&out).exists() && !running.is_finished() {
+        let running = scope.spawn(|| run(&swap(exchange)));
+        let text = until(&state, at);
+        let wanted = if at == "out " { format!("{}/out.yaml", exchange.place.beside()) } else { exchange.file.clone() };
+        while !std::path::Path::new(&wanted).exists() {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
-        let text = std::fs::read_to_string(&state).unwrap();
-        let pid = text.split_whitespace().nth(1).unwrap().to_owned();
-        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        let (code, out) = running.join().unwrap();
-        assert_eq!(code, 7, "{out}");
-        assert!(out.contains("unknown="), "{out}");
-    });
-    old.kill().unwrap();
-    old.wait().unwrap();
+        let pid = text.split_whitespace().nth(1).unwrap();
+        assert!(std::process::Command::new("kill").args([signal, pid]).status().unwrap().success());
+        running.join().unwrap()
+    })
+}
+
+#[test]
+fn a_runner_that_is_told_to_end_puts_the_manifest_back_whatever_it_was_at() {
+    for signal in ["-TERM", "-HUP"] {
+        for at in ["out ", "in "] {
+            let dir = tempfile::tempdir().unwrap();
+            let mut exchange = exchange(&dir);
+            exchange.place.program = format!("breakglass-slow-{}{signal}", at.trim());
+            let old = (at == "out ").then(|| Alive::start(&dir, &exchange.place.program));
+            (exchange.exit_secs, exchange.ready_secs) = (50, 50);
+            let (code, out) = interrupted(&exchange, at, signal);
+            drop(old);
+            assert_eq!(code, 7, "{signal} {at}: {out}");
+            assert!(out.contains("unknown=") && out.contains("told to end"), "{signal} {at}: {out}");
+            assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old", "{signal} {at}");
+            let seen = seen(&run(&look(&exchange.place)).1).unwrap();
+            assert_eq!(seen.state, Some(State::Stopped), "{signal} {at}");
+            // Nothing of it is left when undo has taken the copies away.
+            std::fs::remove_file(exchange.place.next()).unwrap();
+            let (code, out) = run(&folder_away(&exchange.place));
+            assert_eq!(code, 0, "{signal} {at}: {out}");
+        }
+    }
+}
+
+/// Killed with no time for anything: whoever looks sees it, in this run or in another, on this host or from another.
+#[test]
+fn a_second_engineer_sees_what_a_dead_exchange_left_and_whose_it_is() {
+    for (at, stands) in [("out ", Stands::Out), ("in ", Stands::Broken)] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut exchange = exchange(&dir);
+        exchange.place.program = format!("breakglass-killed-{}", at.trim());
+        exchange.place.tag = "1-room".into();
+        std::fs::create_dir(exchange.place.beside()).unwrap();
+        std::fs::rename(&exchange.staged, exchange.place.next()).unwrap();
+        exchange.staged = exchange.place.next();
+        std::fs::write(exchange.place.before(), "old").unwrap();
+        let old = (at == "out ").then(|| Alive::start(&dir, &exchange.place.program));
+        (exchange.exit_secs, exchange.ready_secs) = (50, 50);
+        let (code, out) = interrupted(&exchange, at, "-KILL");
+        drop(old);
+        assert_eq!(code, 7, "{at}: {out}");
+        let theirs = Place { run: "r2".into(), ..exchange.place.clone() };
+        let seen = seen(&run(&look(&theirs)).1).unwrap();
+        let program = &exchange.place.program;
+        let from_afar = under_way_seen(&run(&under_way(&exchange.place.manifests, program)).1).unwrap();
+        for other in [&seen.others, &from_afar] {
+            let [other] = other.as_slice() else { panic!("{at}: {other:?}") };
+            assert_eq!((other.stands, other.run.as_str(), other.operator.as_str()), (stands, "r1", "alice"), "{at}");
+            assert_eq!((&other.file, &other.folder), (&exchange.file, &exchange.place.beside()), "{at}");
+        }
+        let none = under_way_seen(&run(&under_way(&exchange.place.manifests, "etcd")).1).unwrap();
+        assert_eq!(none, [], "{at}: another program is no concern");
+        // Mended by its own run, nothing is left to see, and the folder goes with its copies.
+        assert_eq!(run(&mend(&exchange.place)).0, 0);
+        assert_eq!(super::seen(&run(&look(&theirs)).1).unwrap().others, []);
+        assert!(!std::path::Path::new(&format!("{}/out.yaml", exchange.place.beside())).exists(), "{at}");
+    }
+}
+
+#[test]
+fn of_many_runners_exactly_one_takes_the_manifest_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let exchange = exchange(&dir);
+    let mut prepared = swap(&exchange);
+    assert!(prepared.body.contains("\n  launch\n"));
+    prepared.body = prepared.body.replace("\n  launch\n", "\n  exit 0\n");
+    assert_eq!(run(&prepared).0, 0);
+    let runner = format!("{}/runner", exchange.place.beside());
+    let all: Vec<_> = (0..8).map(|_| std::process::Command::new("sh").arg(&runner).spawn().unwrap()).collect();
+    let codes: Vec<_> = all.into_iter().map(|mut one| one.wait().unwrap().code().unwrap()).collect();
+    assert_eq!(codes.iter().filter(|code| **code != 3).count(), 1, "{codes:?}");
     assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old");
-    assert!(!std::path::Path::new(&out).exists());
+    // One that comes when all is over.
+    assert_eq!(std::process::Command::new("sh").arg(&runner).status().unwrap().code(), Some(3));
+}
+
+/// The runner is systemd's where systemd works, and comes all the same where it does not: at once, too late, or never.
+#[test]
+fn the_runner_outlives_the_login_by_systemd_and_comes_without_it() {
+    let works = "shift 3; setsid \"$@\" &";
+    for (how, is, longest) in [
+        ("works", works.to_owned(), 20),
+        ("refuses", "exit 1".into(), 15),
+        ("hangs", "exec sleep 30".into(), 25),
+        ("is late", format!("sleep 7; {works}"), 25),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let exchange = exchange(&dir);
+        let stub = format!("{}/as-a-service", dir.path().display());
+        std::fs::write(&stub, format!("#!/bin/sh\necho \"$@\" >>{stub}.log\n{is}\n")).unwrap();
+        std::fs::set_permissions(&stub, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        let mut script = swap(&exchange);
+        script.body = script.body.replace("/run/systemd/system", dir.path().to_str().unwrap());
+        script.body = script.body.replace("have systemd-run", "true").replace("systemd-run", &stub);
+        // A test may not be in the first process's network, nor see it.
+        script.body = script.body.replace("/proc/1/ns/net", "/proc/self/ns/net");
+        let began = std::time::Instant::now();
+        let (code, out) = run(&script);
+        assert_eq!(code, 6, "{how}: {out}");
+        assert!(began.elapsed().as_secs() < longest, "{how}: {:?}", began.elapsed());
+        assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old", "{how}");
+        let asked = std::fs::read_to_string(format!("{stub}.log")).unwrap();
+        let wanted = format!("--collect --quiet --no-block sh {}/runner\n", exchange.place.beside());
+        assert_eq!(asked, wanted, "{how}");
+    }
+}
+
+#[test]
+fn every_state_that_a_runner_writes_is_known() {
+    let words = RUNNER.split([';', '\n', '{', '|']).filter_map(|part| {
+        let (verb, word) = part.trim().trim_start_matches("then ").split_once(' ')?;
+        let word = word.split(' ').next()?;
+        matches!(verb, "state" | "back").then_some(word)
+    });
+    let words: Vec<&str> = words.filter(|word| word.chars().all(|c| c.is_ascii_lowercase())).collect();
+    for word in ["in", "ready", "untaken", "stayed", "unwritten", "reverted", "broken"] {
+        assert!(words.contains(&word), "{word} is not found in {words:?}");
+    }
+    let ends = RUNNER.lines().filter_map(|line| line.strip_prefix("end="));
+    for word in words.into_iter().chain(ends).chain(["out"]) {
+        let answer = seen(&format!("state={word}\nlooked=yes\n")).unwrap();
+        assert!(answer.state.is_some(), "{word}");
+    }
+}
+
+/// Whatever there is no room for, it is said before the manifest is taken out.
+#[test]
+fn a_full_disk_is_said_before_anything_is_taken_out() {
+    // Files of more than so many blocks of 512 bytes cannot be written.
+    let limited = |blocks: u32| format!("trap '' XFSZ; ulimit -f {blocks}; exec sh -s");
+    for (what, login, new) in [
+        ("order", "exec sh -s".to_owned(), "new".to_owned()),
+        ("runner", limited(4), "new".into()),
+        ("put.yaml", limited(64), "new".repeat(40_000)),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut exchange = exchange(&dir);
+        std::fs::write(&exchange.staged, &new).unwrap();
+        exchange.to = crate::change::sha256_hex(new.as_bytes());
+        if what == "order" {
+            std::os::unix::fs::symlink("/dev/full", format!("{}/order", exchange.place.beside())).unwrap();
+        }
+        let (code, out) = run_by(&login, &swap(&exchange));
+        assert_eq!(code, 3, "{what}: {out}");
+        assert!(out.contains(what) && out.contains("nothing was changed"), "{what}: {out}");
+        assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old", "{what}");
+        assert_eq!(seen(&run(&look(&exchange.place)).1).unwrap().state, None, "{what}");
+    }
+}
+
+#[test]
+fn an_exchange_whose_mark_ran_out_is_not_begun() {
+    let dir = tempfile::tempdir().unwrap();
+    let exchange = exchange(&dir);
+    assert_eq!(run(&folder(&exchange.place)).0, 0);
+    let mark = std::fs::File::options().write(true).open(format!("{}/mark", exchange.place.beside())).unwrap();
+    let theirs = |run_: &str| {
+        let place = Place { run: run_.into(), ..exchange.place.clone() };
+        seen(&run(&look(&place)).1).unwrap()
+    };
+    assert_eq!(theirs("r2").others[0].stands, Stands::Marked);
+    assert!(theirs("r1").marked.is_some_and(|age| age < 60));
+    // As old as that, and from tomorrow: no clock makes a mark stand for ever.
+    let now = mark.metadata().unwrap().modified().unwrap();
+    for wrong in [-100_i64, 86_400] {
+        let apart = std::time::Duration::from_secs(wrong.unsigned_abs());
+        mark.set_modified(if wrong < 0 { now - apart } else { now + apart }).unwrap();
+        assert_eq!(theirs("r2").others, [], "{wrong}");
+        let (code, out) = run(&swap(&exchange));
+        assert_eq!(code, 5, "{wrong}: {out}");
+        assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old");
+    }
+}
+
+/// A kubelet of two lines: no manifest, no process; another manifest, another process, which answers. It does so whatever the
+/// login has set.
+#[test]
+fn a_new_process_that_answers_ends_an_exchange_and_the_copy_goes() {
+    use std::io::{Read as _, Write as _};
+    let dir = tempfile::tempdir().unwrap();
+    let mut exchange = exchange(&dir);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    std::fs::write(format!("{}/.curlrc", dir.path().display()), "proxy = http://127.0.0.1:9\n").unwrap();
+    let login = format!(
+        "export HOME={0} CURL_HOME={0} http_proxy=http://127.0.0.1:9 GREP_OPTIONS=-v IFS=/ POSIXLY_CORRECT=1; umask 077; exec sh -s",
+        dir.path().display()
+    );
+    std::fs::set_permissions(&exchange.file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    exchange.place.program = "breakglass-good-one".into();
+    exchange.origin = "http://127.0.0.1".into();
+    exchange.port = listener.local_addr().unwrap().port();
+    (exchange.exit_secs, exchange.ready_secs) = (30, 30);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        }
+    });
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| run_by(&login, &swap(&exchange)));
+        let mut process = Some(Alive::start(&dir, &exchange.place.program));
+        let (mut was, began) = ("old".to_owned(), std::time::Instant::now());
+        while !running.is_finished() && began.elapsed().as_secs() < 60 {
+            let text = std::fs::read_to_string(&exchange.file).unwrap_or_default();
+            if text != was {
+                process = None;
+                if !text.is_empty() {
+                    process = Some(Alive::start(&dir, &exchange.place.program));
+                }
+                was = text;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        let (code, out) = running.join().unwrap();
+        assert_eq!(code, 0, "{out}");
+        assert!(process.is_some());
+    });
+    assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "new");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&exchange.file).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o644, "the manifest's own");
+    let left: Vec<_> =
+        std::fs::read_dir(exchange.place.beside()).unwrap().map(|one| one.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| name != "out.yaml" && name != "mark"), "{left:?}");
 }

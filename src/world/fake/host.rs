@@ -42,7 +42,9 @@ pub(super) fn run(
     match script.name.as_str() {
         "manifest.look" => Some(ended(0, host.look())),
         "manifest.folder" => {
+            let mark = format!("{}\n{}\n{}\n", host.arg("run"), host.arg("operator"), host.arg("program"));
             host.put(&format!("{}/.", host.arg("path")), b"");
+            host.put(&format!("{}/mark", host.arg("path")), mark.as_bytes());
             Some(ended(0, ""))
         }
         "manifest.folder-away" => Some(host.folder_away()),
@@ -54,8 +56,8 @@ pub(super) fn run(
         "manifest.room" => {
             Some(ended(0, "total=16384000\navailable=9000000\ncpus=8\nmemory=2500000 2600000\nend=yes\n"))
         }
-        "manifest.why" => Some(ended(0, "state=reverted\nsaid=HTTP 500\nlog=Error: it did not like it\nend=yes\n")),
-        "manifest.under-way" => Some(ended(0, "looked=yes\n")),
+        "manifest.why" => Some(ended(0, "said=HTTP 500\nlog=Error: it did not like it\nend=yes\n")),
+        "manifest.under-way" => Some(ended(0, host.others() + "looked=yes\n")),
         _ => None,
     }
 }
@@ -106,10 +108,48 @@ impl Host<'_> {
         if self.get(&self.beside(".")).is_some() {
             out.push_str(&format!("folder={}\n", self.arg("beside")));
         }
+        if self.get(&self.beside("mark")).is_some() {
+            out.push_str("marked=0\n");
+        }
         if let Some(state) = self.get(&self.beside("state")) {
             out.push_str(&format!("state={}\n", String::from_utf8_lossy(state)));
         }
-        out + "looked=yes\n"
+        out + &self.others() + "looked=yes\n"
+    }
+
+    fn text(&self, path: &str) -> Option<String> {
+        self.get(path).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    /// What stands in the other folders beside the manifests. The age of a mark is its fourth line.
+    fn others(&self) -> String {
+        let manifests = self.arg("manifests");
+        let parent = manifests.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let beside = format!("{parent}/breakglass-");
+        let ours = self.files.keys().filter(|(at, path)| at == self.at && path.starts_with(&beside));
+        let folders: std::collections::BTreeSet<&str> =
+            ours.filter_map(|(_, path)| path.rsplit_once('/')).map(|(folder, _)| folder).collect();
+        let mut out = String::new();
+        for folder in folders.into_iter().filter(|folder| *folder != self.arg("beside")) {
+            let text = |name: &str| self.text(&format!("{folder}/{name}")).unwrap_or_default();
+            let (order, mark) = (text("order"), text("mark"));
+            let line = |text: &str, number: usize| text.lines().nth(number).unwrap_or_default().to_owned();
+            let file = line(&order, 0);
+            let (run, by) =
+                if order.is_empty() { (line(&mark, 0), line(&mark, 1)) } else { (line(&order, 2), line(&order, 3)) };
+            let gone = !file.is_empty() && self.get(&file).is_none() && !text("out.yaml").is_empty();
+            let (is, age) = match text("state").as_str() {
+                "out" | "in" => ("moving", "1".to_owned()),
+                _ if gone => ("out", "1".to_owned()),
+                "broken" => ("broken", "1".to_owned()),
+                _ if !mark.is_empty() => ("marked", line(&mark, 3)),
+                _ => continue,
+            };
+            out.push_str(&format!(
+                "other.folder={folder}\nother.is={is}\nother.age={age}\nother.file={file}\nother.run={run}\nother.by={by}\n"
+            ));
+        }
+        out
     }
 
     fn folder_away(&mut self) -> ScriptOutput {
@@ -118,7 +158,7 @@ impl Host<'_> {
         if matches!(state.as_deref(), Some("out" | "in" | "broken")) {
             return ended(5, "failed=an exchange is under way or broke off\n");
         }
-        for name in ["state", "order", "refused.yaml"] {
+        for name in ["state", "order", "mark", "refused.yaml"] {
             self.take(&format!("{folder}/{name}"));
         }
         let inside = |path: &String| path.starts_with(&format!("{folder}/")) && !path.ends_with("/.");
@@ -134,7 +174,7 @@ impl Host<'_> {
             return;
         }
         let Some(order) = self.get(&self.beside("order")) else { return };
-        let file = String::from_utf8_lossy(order).into_owned();
+        let file = String::from_utf8_lossy(order).lines().next().unwrap_or_default().to_owned();
         if self.get(&file).is_none() {
             self.rename(&self.beside("out.yaml"), &file);
         }
@@ -146,6 +186,7 @@ impl Host<'_> {
         self.mend();
         let (file, staged, from, to) = (self.arg("file"), self.arg("staged"), self.arg("from"), self.arg("to"));
         if self.sum(&file).as_ref() == Some(&to) {
+            self.take(&self.beside("mark"));
             return ended(0, "state=ready\n");
         }
         if self.sum(&file).as_ref() != Some(&from) {
@@ -155,7 +196,10 @@ impl Host<'_> {
             return ended(4, "failed=it is not what was staged\n");
         }
         let new = self.get(&staged).cloned().unwrap_or_default();
-        self.put(&self.beside("order"), file.as_bytes());
+        let (run, operator, program) = (self.arg("run"), self.arg("operator"), self.arg("program"));
+        let order = format!("{file}\n{from}-{to}\n{run}\n{operator}\n{program}\n");
+        self.put(&self.beside("order"), order.as_bytes());
+        self.take(&self.beside("mark"));
         let (state, output) = match next.take() {
             None => {
                 self.put(&file, &new);

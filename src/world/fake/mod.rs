@@ -173,6 +173,11 @@ impl Fake {
         self.state().files.insert((target.clone(), path.to_owned()), (0o600, text.as_bytes().to_vec()));
     }
 
+    /// The same, taken away.
+    pub(crate) fn remove(&self, target: &Target, path: &str) {
+        self.state().files.remove(&(target.clone(), path.to_owned()));
+    }
+
     /// A host's files, by path.
     pub(crate) fn files(&self, target: &Target) -> BTreeMap<String, String> {
         let state = self.state();
