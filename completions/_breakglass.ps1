@@ -805,7 +805,8 @@ Register-ArgumentCompleter -Native -CommandName 'breakglass' -ScriptBlock {
             break
         }
         'breakglass;probe' {
-            [CompletionResult]::new('--require', '--require', [CompletionResultType]::ParameterName, 'What must be found; otherwise it ends with an exit code')
+            [CompletionResult]::new('--require', '--require', [CompletionResultType]::ParameterName, 'What must be found of every API server; otherwise it ends with an exit code. Without it, that one of them answers')
+            [CompletionResult]::new('--at-least', '--at-least', [CompletionResultType]::ParameterName, 'Of how many API servers of a cluster `--require` must be found: all, any, or a number')
             [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Only these API servers, by their names in the kit')
             [CompletionResult]::new('--kit', '--kit', [CompletionResultType]::ParameterName, 'The kit''s folder [default: ~/.config/breakglass/kit]')
             [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster')

@@ -2240,7 +2240,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__probe)
-            opts="-s -n -y -o -v -h --require --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --require --at-least --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2248,6 +2248,10 @@ _breakglass() {
             case "${prev}" in
                 --require)
                     COMPREPLY=($(compgen -W "nothing answers healthy" -- "${cur}"))
+                    return 0
+                    ;;
+                --at-least)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --targets)

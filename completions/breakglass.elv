@@ -782,7 +782,8 @@ set edit:completion:arg-completer[breakglass] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'breakglass;probe'= {
-            cand --require 'What must be found; otherwise it ends with an exit code'
+            cand --require 'What must be found of every API server; otherwise it ends with an exit code. Without it, that one of them answers'
+            cand --at-least 'Of how many API servers of a cluster `--require` must be found: all, any, or a number'
             cand --targets 'Only these API servers, by their names in the kit'
             cand --kit 'The kit''s folder [default: ~/.config/breakglass/kit]'
             cand --cluster 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster'

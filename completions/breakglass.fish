@@ -683,9 +683,10 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l canary 
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l no-canary -d 'All clusters from the beginning'
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s v -l verbose -d 'Say every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l require -d 'What must be found; otherwise it ends with an exit code' -r -f -a "nothing\t''
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l require -d 'What must be found of every API server; otherwise it ends with an exit code. Without it, that one of them answers' -r -f -a "nothing\t''
 answers\t''
 healthy\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l at-least -d 'Of how many API servers of a cluster `--require` must be found: all, any, or a number' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l targets -d 'Only these API servers, by their names in the kit' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r

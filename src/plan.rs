@@ -168,6 +168,15 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Whether any step may ask the operator something.
+    pub fn asks(&self) -> bool {
+        let asks = |one: &Announced| matches!(one.what, Sends::Ask(_));
+        self.steps.iter().any(|planned| planned.policy.confirm)
+            || self.announced().any(|(_, _, announced)| announced.iter().any(asks))
+    }
+}
+
 /// Whether anything announced changes something.
 pub fn writes(announced: &[Announced]) -> bool {
     announced.iter().any(|a| a.writes && matches!(a.what, Sends::Op(_)))

@@ -258,7 +258,7 @@ fn a_kit_is_imported_from_a_kubeconfig_and_works() {
     let _ = with(&["practice", "--host", "cp1=cp1.invalid"]).is(2, &["is not an IP address"]);
     let _ = with(&["practice"]).is(0, &["direct", "certificate"]);
     let _ = with(&["practice"]).is(3, &["is there already", "--replace"]);
-    let _ = home.run(&["probe", "--kit", "kit", "--require", "healthy", "--yes"]).is(0, &["/readyz ok"]);
+    let _ = home.run(&["probe", "--kit", "kit", "--require", "healthy"]).is(0, &["/readyz ok"]);
     let _ = with(&["practice", "--replace", "--host", "cp1=127.0.0.1:2222,user=ops,sudo"]).is(0, &["cp1,direct"]);
     practice.end();
 }
@@ -279,4 +279,73 @@ fn a_word_that_must_be_typed_is_not_answered_by_yes() {
     let _ = run(&["--yes", "-p", "cluster=other"]).is(3, &["cannot be given"]);
     assert!(!home.path("state").exists(), "no run was begun");
     let _ = run(&["--yes", "--consent", "sandbox"]).is(0, &["every step is done"]);
+}
+
+/// A runbook that parks, and then does what is refused.
+const PARK_THEN_REFUSED: &str = "\
+apiVersion: breakglass/v1
+kind: Runbook
+metadata: {name: half, purpose: Half of it.}
+spec:
+  steps:
+    - {name: park, kind: park, with: {object: daemonsets.apps/telemetry/agent}}
+    - {name: delete, kind: delete, with: {object: daemonsets.apps/telemetry/agent, uid: another}}
+";
+
+const WAIT_IN_VAIN: &str = "\
+apiVersion: breakglass/v1
+kind: Runbook
+metadata: {name: wait, purpose: Wait for what does not come.}
+spec:
+  steps:
+    - {name: wait, kind: wait-for, with: {absent: {object: daemonsets.apps/telemetry/agent}}, timeout: 2s}
+";
+
+/// The rows of README's table, each as a script would meet it.
+#[test]
+fn exit_codes_mean_what_the_table_says() {
+    let home = Home::new();
+    let practice = Practice::start(&home, &["--peace"]);
+    let kit = ["--kit", &practice.kit, "--cluster", "sandbox"];
+    let with_kit = |args: &[&str]| home.run(&args.iter().chain(&kit).copied().collect::<Vec<_>>());
+    std::fs::write(home.path("half.yaml"), PARK_THEN_REFUSED).unwrap();
+    std::fs::write(home.path("wait.yaml"), WAIT_IN_VAIN).unwrap();
+    let no_resume = |said: Said| assert!(!said.err.contains("breakglass resume"), "{}", said.err);
+
+    // What only looks asks nobody, and shows no plan first.
+    let looked = with_kit(&["probe"]).is(0, &["/readyz ok"]);
+    assert!(!looked.err.contains("Looks at each API server"), "{}", looked.err);
+    let _ = with_kit(&["probe", "--require", "healthy", "--at-least", "9"]).is(3, &["can never be"]);
+    let _ = with_kit(&["probe", "--at-least", "2"]).is(2, &["--require"]);
+    no_resume(with_kit(&["delete", "ds/telemetry/agent", "--uid", "another", "--yes"]).is(3, &["has uid"]));
+    let _ = with_kit(&["park", "ds/telemetry/agent"]).is(8, &["nobody can be asked"]);
+    let said = with_kit(&["run", "half.yaml", "--yes"]).is(5, &["has uid", "breakglass resume", "breakglass undo"]);
+    drop(said);
+    let _ = home.run(&["runs"]).is(0, &["code 5", "code 3"]);
+    let _ = with_kit(&["undo", "last", "--yes"]).is(0, &["nothing of this run stands"]);
+    no_resume(with_kit(&["run", "wait.yaml", "--yes"]).is(124, &["still waiting"]));
+    let _ = with_kit(&["delete", "ds/telemetry/agent", "--no-save", "--yes"]).is(0, &["every step is done"]);
+    no_resume(with_kit(&["undo", "last", "--yes"]).is(6, &["was not saved"]));
+    let _ = with_kit(&["delete", "agent", "--yes"]).is(3, &["is not an object"]);
+
+    // The same cluster where nobody listens.
+    let spec = practice.spec();
+    let servers = spec["apiServers"].as_array().unwrap();
+    let mut text = std::fs::read_to_string(Path::new(&practice.kit).join("sandbox.yaml")).unwrap();
+    for server in servers {
+        text = text.replace(server["address"].as_str().unwrap(), "127.0.0.1:1");
+    }
+    std::fs::create_dir(home.path("dead")).unwrap();
+    std::fs::write(home.path("dead/sandbox.yaml"), text).unwrap();
+    for file in ["dead/sandbox.yaml", "dead"] {
+        let mode = if file == "dead" { 0o700 } else { 0o600 };
+        std::fs::set_permissions(home.path(file), std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    }
+    let dead = home.run(&["probe", "--kit", "dead"]).is(4, &["connection refused"]);
+    for word in ["drowning", "reached,", "breakglass resume"] {
+        assert!(!dead.err.contains(word), "{word}: {}", dead.err);
+    }
+    let _ = home.run(&["runs", "--limit", "1"]).is(0, &["code 4"]);
+    let _ = home.run(&["probe", "--kit", "dead", "--require", "nothing"]).is(0, &["connection refused"]);
+    practice.end();
 }

@@ -77,14 +77,16 @@ pub(super) async fn begin(
     let plan = build(resolved, &chosen.clusters)?;
     let typed = typed(word, &plan, app.flags.safety.yes)?;
     let paint = app.screen.err_paint();
-    if app.output == Output::Text {
+    let looks = (mode == Mode::Run).then(|| Consent::to_look(&plan)).flatten();
+    if app.output == Output::Text && looks.is_none() {
         app.screen.err_lines(&plan_text(&plan, Detail::Short, paint));
     }
     let explained = Some(plan_text(&plan, Detail::Full, paint));
-    let operator = operator(app, answers(app, mode)?, explained);
-    let consent = match (mode, typed) {
+    let who = if looks.is_some() { Answers::Unattended } else { answers(app, mode)? };
+    let operator = operator(app, who, explained);
+    let consent = match (mode, typed.or(looks)) {
         (Mode::Drill, _) => Consent::for_drill(&plan),
-        (Mode::Run, Some(typed)) => typed,
+        (Mode::Run, Some(given)) => given,
         (Mode::Run, None) => Consent::ask(&plan, &operator).await.ok_or_else(|| declined(app, &plan))?,
     };
     let store = Store::at(app.process.runs_dir());

@@ -246,11 +246,12 @@ mod tests {
 
     #[test]
     fn every_exit_code_is_in_the_help() {
-        let help = command("breakglass").render_long_help().to_string();
-        let rows: Vec<&str> = help.lines().map(str::trim).collect();
+        // As one line: where it breaks is the terminal's.
+        let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let help = one_line(&command("breakglass").render_long_help().to_string());
         for class in Class::ALL {
-            let row = format!("{}  {}", class.exit_code(), class.meaning());
-            assert!(rows.contains(&row.as_str()), "not in the help: {row}");
+            let row = one_line(&format!("{} {}", class.exit_code(), class.meaning()));
+            assert!(help.contains(&row), "not in the help: {row}");
         }
     }
 }

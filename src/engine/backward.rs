@@ -6,7 +6,7 @@ use futures::FutureExt as _;
 use tokio::time::Instant;
 
 use super::fanout::{Limits, fan_out};
-use super::forward::{finish, report};
+use super::forward::{Goes, finish, report};
 use super::strangers::Strangers;
 use super::target::{GRACE, JournalLost, millis};
 use super::{Consent, Engine, Report, Stop};
@@ -50,7 +50,7 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
     if header.drill {
         let mut report = report(engine, Vec::new());
         report.why = format!("run {} was a drill: nothing was changed, so nothing is taken back", header.run);
-        return finish(engine, report, began).await;
+        return finish(engine, report, began, Goes::Back).await;
     }
     let limits = Limits { at_once: CLUSTERS_AT_ONCE, canary: false, batch: 0, max_failures: usize::MAX };
     let work = |index: usize| {
@@ -76,7 +76,7 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
     if report.class.is_none() {
         report.why = format!("{} taken back; nothing of this run stands", words::count(report.tally.undone, "change"));
     }
-    finish(engine, report, began).await
+    finish(engine, report, began, Goes::Back).await
 }
 
 /// Takes back what stands on one cluster. Goes on past what is stuck, and says so at the end; but what the same step did

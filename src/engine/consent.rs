@@ -44,6 +44,12 @@ impl Consent {
         Self { digest: run.header.plan.clone() }
     }
 
+    /// What neither writes nor asks anything needs no yes; `None` when it does.
+    pub fn to_look(plan: &Plan) -> Option<Self> {
+        let looks = !plan.writes() && !plan.asks() && plan.runbook.typed_consent.is_none();
+        looks.then(|| Self { digest: plan.digest.clone() })
+    }
+
     /// A drill changes nothing and needs no yes.
     pub fn for_drill(plan: &Plan) -> Self {
         Self { digest: plan.digest.clone() }

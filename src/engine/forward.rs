@@ -93,12 +93,12 @@ pub async fn forward(engine: Engine<'_>, plan: &Plan, fleet: Fleet, consent: &Co
         .into_iter()
         .zip(&plan.clusters)
         .map(|(lane, cluster)| match lane {
-            None => Some((Class::Partial, format!("{}: not begun, because others had failed", cluster.name))),
+            None => Some((Class::Refused, format!("{}: not begun, because others had failed", cluster.name))),
             Some(Ok(end)) => end,
             Some(Err(JournalLost(error))) => Some((Class::Journal, error.to_string())),
         })
         .collect();
-    finish(engine, report(engine, ends), began).await
+    finish(engine, report(engine, ends), began, Goes::Forward).await
 }
 
 /// All steps on one cluster.
@@ -273,9 +273,11 @@ pub(super) fn report(engine: Engine<'_>, ends: Vec<LaneEnd>) -> Report {
         failures.push((Class::Partial, why));
     }
     let class = failures.iter().map(|(class, _)| *class).max_by_key(|class| gravity(*class));
-    // "No route" promises that nothing was changed.
+    // "No route" and "refused" promise that nothing is changed; "partial" that something is, or may be.
+    let remains = !engine.world.pretends() && tally.done + tally.unknown + tally.stuck > 0;
     let class = class.map(|class| match class {
-        Class::NoRoute if tally.done + tally.unknown > 0 => Class::Partial,
+        Class::NoRoute | Class::Refused if remains => Class::Partial,
+        Class::Partial if !remains => Class::Refused,
         other => other,
     });
     let why = if failures.is_empty() {
@@ -303,7 +305,7 @@ fn gravity(class: Class) -> u8 {
 }
 
 /// Writes the last line and says the last event.
-pub(super) async fn finish(engine: Engine<'_>, mut report: Report, began: Instant) -> Report {
+pub(super) async fn finish(engine: Engine<'_>, mut report: Report, began: Instant, goes: Goes) -> Report {
     let code = report.class.map_or(0, Class::exit_code);
     if report.class != Some(Class::Journal)
         && let Err(error) = engine
@@ -323,19 +325,37 @@ pub(super) async fn finish(engine: Engine<'_>, mut report: Report, began: Instan
         why: report.why.clone(),
         costs: report.costs.clone(),
         took_ms: millis(began.elapsed()),
-        next: next(engine, &report),
+        next: next(engine, &report, goes),
     });
     report
 }
 
+/// Which way a run went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goes {
+    Forward,
+    Back,
+}
+
+/// Whether going on where a run ended can come to another end.
+fn resumable(class: Class) -> bool {
+    match class {
+        Class::NoRoute | Class::Partial | Class::Declined | Class::TimedOut | Class::Interrupted | Class::Stuck => true,
+        // What was refused is refused again, until something else is done: then the command is given again.
+        Class::Refused | Class::Usage | Class::Journal | Class::Bug => false,
+    }
+}
+
 /// The next commands to type.
-fn next(engine: Engine<'_>, report: &Report) -> Vec<String> {
+fn next(engine: Engine<'_>, report: &Report, goes: Goes) -> Vec<String> {
     let run = &engine.mark.run;
     let mut next = Vec::new();
     if engine.world.pretends() {
         return next;
     }
-    if report.class.is_some() && report.class != Some(Class::Journal) {
+    // What only looked is looked at anew, and who takes back does not want to go on.
+    let on = goes == Goes::Forward && engine.record.run().header.writes;
+    if on && report.class.is_some_and(resumable) {
         next.push(format!("breakglass resume {run}"));
     }
     if report.tally.done + report.tally.unknown + report.tally.stuck > 0 {

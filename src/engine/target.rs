@@ -12,6 +12,7 @@ use crate::event::{ChangeEnd, Event};
 use crate::journal::{ChangeRecord, ChangeState, Entry, JournalError, StepState};
 use crate::plan::PlannedStep;
 use crate::steps::{History, Look, Question, StepError, Survey};
+use crate::world::ReadErrorKind;
 
 /// How often one change may be made on a target and still be found wanting, before the step says that it does not take.
 const SAME_CHANGE_AT_MOST: usize = 3;
@@ -123,7 +124,8 @@ impl OnTarget<'_> {
     }
 
     async fn look_failed(&self, error: StepError, pass: &mut Pass) -> Next {
-        let again = matches!(error, StepError::Read(_)) && pass.looks_left > 0;
+        // What says no says it again.
+        let again = matches!(&error, StepError::Read(read) if !read.kind.lasts()) && pass.looks_left > 0;
         let hint = match &error {
             StepError::Read(read) => read.hint.clone(),
             StepError::Refused { hint, .. } => hint.clone(),
@@ -142,8 +144,14 @@ impl OnTarget<'_> {
             return Next::Again;
         }
         let (state, class) = match &error {
-            StepError::Read(_) => (StepState::Failed, Class::NoRoute),
-            StepError::Refused { .. } => (StepState::Failed, Class::Partial),
+            StepError::Read(read) => match read.kind {
+                ReadErrorKind::NoRoute | ReadErrorKind::TimedOut | ReadErrorKind::Refused => {
+                    (StepState::Failed, Class::NoRoute)
+                }
+                // A way led there, and what it led to said no.
+                ReadErrorKind::Denied | ReadErrorKind::Nonsense => (StepState::Failed, Class::Refused),
+            },
+            StepError::Refused { .. } => (StepState::Failed, Class::Refused),
             StepError::Declined(_) => (StepState::Declined, Class::Declined),
         };
         Next::End(self.end(state, Some(class), error.to_string()))
@@ -183,7 +191,7 @@ impl OnTarget<'_> {
                 break;
             }
             if let Some((_, why)) = pass.refused.iter().find(|(refused, _)| refused.op == change.op) {
-                return Ok(Next::End(self.end(StepState::Failed, Some(Class::Partial), why.clone())));
+                return Ok(Next::End(self.end(StepState::Failed, Some(Class::Refused), why.clone())));
             }
             if pass.answered.iter().filter(|key| **key == change.key).count() >= SAME_CHANGE_AT_MOST {
                 let why = format!(
@@ -407,7 +415,7 @@ impl OnTarget<'_> {
         if !open.is_empty() {
             why.push_str(&format!("; it is not known whether {} was made", open.join(", ")));
             // Something may have been changed: neither "done" nor "nothing was changed" would be true.
-            class = class.filter(|class| *class != Class::NoRoute).or(Some(Class::Partial));
+            class = class.filter(|class| !matches!(class, Class::NoRoute | Class::Refused)).or(Some(Class::Partial));
         }
         End { state, class, why, changes: made }
     }

@@ -9,7 +9,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use super::dial::{Dial, Stream};
-use super::fault::{Fault, FaultKind, Stage};
+use super::fault::{Fault, FaultKind};
 use super::meter::{Meter, Reading};
 use super::ssh::{self, Endpoint, Exit, HostKeys, Kept, KnownHosts, Output, SshError};
 use crate::host::Script;
@@ -233,14 +233,18 @@ fn session_died(error: &SshError) -> bool {
 fn way_fault(error: &SshError) -> Fault {
     let kind = match &*error.fault {
         ssh::Fault::TunnelRefused { .. } => FaultKind::Refused,
-        ssh::Fault::Timeout { .. } | ssh::Fault::NotReached(ssh::Reach::TimedOut) => {
-            FaultKind::TimedOut(Stage::Connect)
+        ssh::Fault::Timeout { .. } | ssh::Fault::NotReached(_) | ssh::Fault::Handshake(_) | ssh::Fault::Lost { .. } => {
+            FaultKind::Ssh
         }
-        ssh::Fault::NotReached(_) | ssh::Fault::Handshake(_) | ssh::Fault::Lost { .. } => FaultKind::Unreachable,
         ssh::Fault::Local(_) => FaultKind::Local,
-        _ => FaultKind::NoWay,
+        ssh::Fault::HostKey(_)
+        | ssh::Fault::Auth { .. }
+        | ssh::Fault::KeyFile(_)
+        | ssh::Fault::Refused(_)
+        | ssh::Fault::TooLong { .. } => FaultKind::NoWay,
     };
-    Fault { kind, detail: error.to_string(), hint: Some(error.hint()) }
+    // What SSH could not do says nothing about the API server behind it.
+    Fault { kind, detail: format!("SSH to {error}"), hint: Some(error.hint()) }
 }
 
 /// The exit status as a shell would give it.

@@ -1,16 +1,18 @@
 //! `delete`: one named object, saved first.
 
+use std::time::Duration;
+
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::kube_object::{self, Made, Seen, text};
+use super::kube_object::{self, Going, Made, Seen, text};
 use super::{
     Announced, Kind, Look, ObjectRef, Question, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
 };
-use crate::change::{Body, Change, Inverse, Keep, KubeCall, Method, Op, Target};
+use crate::change::{Body, Change, GONE, Inverse, Keep, KubeCall, Method, Op, Target};
 use crate::duration::HumanDuration;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
@@ -59,6 +61,10 @@ struct Params {
     /// How long the DELETE may stay unanswered, all attempts together, before the outcome is looked at.
     #[serde(default = "kube_object::write_deadline")]
     deadline: HumanDuration,
+    /// How long an object that a finalizer or a grace period still holds is waited for before the step fails and says what
+    /// holds it. Its own grace period comes on top.
+    #[serde(default = "gone_within")]
+    gone_within: HumanDuration,
 }
 
 /// What to do when the object could not be saved.
@@ -95,6 +101,10 @@ fn save_within() -> HumanDuration {
     HumanDuration::secs(20)
 }
 
+fn gone_within() -> HumanDuration {
+    HumanDuration::secs(30)
+}
+
 struct Deletion {
     object: ObjectRef,
     with: Params,
@@ -113,7 +123,9 @@ impl Kind for Delete {
          `undo` creates the saved object again, without what the server had set and without its owners: an owner that \
          is gone by then would have it collected as garbage at once, and a controller takes back what its selector fits. \
          Where an object of that name is there already, `undo` compares spec, labels and data with the saved ones, and \
-         names what differs instead of taking it for the saved one. What the object owned (pods) goes \
+         names what differs instead of taking it for the saved one. Where the answer to the DELETE does not say that the \
+         object is gone (a finalizer or a grace period holds it), a GET every 2 s looks for it, for `goneWithin` and its \
+         grace at most; then the step fails with what holds it. Nothing is ever forced. What the object owned (pods) goes \
          only when the garbage collector works: follow with `wait-for` and `podsGone`."
     }
 
@@ -171,13 +183,19 @@ impl Step for Deletion {
             all.push(delete(Some(UID), Times::AtMost(2), "again, when a look found that the first did not arrive"));
         }
         all.push(get(Times::AtMost(3), "when the reply to the DELETE is lost: looks whether it was done"));
+        // Only pods have a grace, which is theirs to say.
+        let pods = self.object.group.is_empty() && self.object.plural == "pods";
+        let until = if pods { Duration::MAX } else { self.with.gone_within.0 };
+        let times = Times::Every { interval: self.interval(), until };
+        all.push(get(times, "when the reply does not say that it is gone: looks until it is, or what holds it"));
         all
     }
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
         async move {
             match look.history.last(KEY) {
-                Some(record) if record.state == ChangeState::Done => Ok(Survey::done()),
+                Some(record) if record.state == ChangeState::Done && record.said.contains(GONE) => Ok(Survey::done()),
+                Some(record) if record.state == ChangeState::Done => self.effect(look, record).await,
                 Some(record) if matches!(record.state, ChangeState::Intended | ChangeState::Unknown) => {
                     self.settle(look, record).await
                 }
@@ -272,8 +290,9 @@ impl Deletion {
                 hint: Some("take `uid` out of the step, or name the uid that is there now".into()),
             });
         }
-        if let Some(since) = object.pointer("/metadata/deletionTimestamp").and_then(Value::as_str) {
-            return Ok(Survey::done().saw(self.going(object, since)));
+        if let Some(going) = Going::of(object) {
+            // Somebody else deletes it: nothing is left to send, and it is not gone.
+            return self.awaited(look, look.history.since, &going);
         }
         if let Some(what) = self.claims_go(object)
             && let Some(asked) = self.consented(look, what)?
@@ -294,18 +313,13 @@ impl Deletion {
             (Seen::There(object), date) => (object, date),
         };
         let uid = text(&object, "/metadata/uid");
-        let ago = look.history.now.as_second() - record.intended_at.as_second();
-        let made = match precondition(&record.change) {
-            Some(ours) if ours == uid => Made::Before,
-            Some(_) => Made::Since,
-            // Deleted by name only: what was made since then is not what we were asked to delete.
-            None => kube_object::made(&object, date, ago),
-        };
+        let made = made_since(look, record, &object, date);
         if made == Made::Since {
             return Ok(Survey::done().saw(format!("{} is gone, and there again with uid {uid}", self.object)));
         }
-        if let Some(since) = object.pointer("/metadata/deletionTimestamp").and_then(Value::as_str) {
-            return Ok(Survey::done().saw(self.going(&object, since)));
+        if let Some(going) = Going::of(&object) {
+            let survey = self.awaited(look, Some(record.moved_at), &going)?;
+            return Ok(Survey { arrived: vec![record.id], ..survey });
         }
         if made == Made::NotKnown
             && let Some(asked) = self.same_one(look, record, &object)?
@@ -336,11 +350,32 @@ impl Deletion {
         }
     }
 
-    fn going(&self, object: &Value, since: &str) -> String {
-        let finalizers: Vec<&str> =
-            object["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let held = if finalizers.is_empty() { String::new() } else { format!(", held by {}", finalizers.join(", ")) };
-        format!("{} is being deleted since {since}{held}", self.object)
+    /// The DELETE was taken in, and its answer did not say that the object is gone: is it?
+    async fn effect(&self, look: Look<'_>, record: &ChangeRecord) -> Result<Survey, StepError> {
+        let since = Some(record.moved_at);
+        match kube_object::dated(look, &self.object, Accept::Json, self.with.save_within.0).await {
+            Ok((Seen::Absent, _)) => Ok(Survey::done().saw(format!("{} is gone", self.object))),
+            Ok((Seen::There(object), date)) if is_another(made_since(look, record, &object, date), &object) => {
+                let uid = text(&object, "/metadata/uid");
+                Ok(Survey::done().saw(format!("{} is gone, and there again with uid {uid}", self.object)))
+            }
+            Ok((Seen::There(object), _)) => self.awaited(look, since, &Going::of(&object).unwrap_or_default()),
+            // It was taken in: that nobody can look now makes it no failure to get in.
+            Err(StepError::Read(error)) => self.awaited(look, since, &Going::unseen(error.to_string())),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Waits for an object that is still there, up to an end, which says what holds it.
+    fn awaited(&self, look: Look<'_>, since: Option<jiff::Timestamp>, going: &Going) -> Result<Survey, StepError> {
+        let waited = since.map(|since| look.history.ago(since)).unwrap_or_default();
+        if waited < self.with.gone_within.0 + going.grace {
+            return Ok(Survey::waiting(format!("{} to be gone: {going}", self.object)));
+        }
+        Err(StepError::Refused {
+            why: format!("{} is not gone after {} s: {going}", self.object, waited.as_secs()),
+            hint: Some(going.hint(&self.object)),
+        })
     }
 
     fn call(&self, uid: Option<&str>) -> KubeCall {
@@ -411,6 +446,25 @@ fn goes_with(object: &ObjectRef) -> Option<&'static str> {
             Some("the snapshot goes with it where the deletion policy is Delete")
         }
         _ => None,
+    }
+}
+
+/// Whether what is there was made before or after a DELETE of ours was sent.
+fn made_since(look: Look<'_>, record: &ChangeRecord, object: &Value, date: Option<jiff::Timestamp>) -> Made {
+    match precondition(&record.change) {
+        Some(ours) if ours == text(object, "/metadata/uid") => Made::Before,
+        Some(_) => Made::Since,
+        // Deleted by name only: what was made since then is not what we were asked to delete.
+        None => kube_object::made(object, date, look.history.now.as_second() - record.intended_at.as_second()),
+    }
+}
+
+/// Whether what is there after a DELETE that was taken in is not what that was about: what it was about would be going.
+fn is_another(made: Made, object: &Value) -> bool {
+    match made {
+        Made::Before => false,
+        Made::Since => true,
+        Made::NotKnown => Going::of(object).is_none(),
     }
 }
 

@@ -77,11 +77,12 @@ impl KubeAnswer {
         serde_json::from_str(&self.text).unwrap_or(Value::Null)
     }
 
-    /// The message of a Kubernetes `Status`, or the start of the body.
+    /// The message of a Kubernetes `Status`, or the start of the body, as one line.
     pub fn message(&self) -> String {
         let json = self.json();
         let text = json.get("message").and_then(Value::as_str).unwrap_or(&self.text);
-        text.chars().take(300).collect()
+        let start: String = text.chars().take(300).collect();
+        start.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -112,12 +113,24 @@ pub struct ReadError {
 pub enum ReadErrorKind {
     /// No route led there.
     NoRoute,
-    /// It did not answer in time.
+    /// Something was there, and did not answer in time.
     TimedOut,
-    /// It answered that we may not: certificate, key, host key, rights.
+    /// The way is shut: a certificate, key or host key that one side does not accept.
     Refused,
+    /// It answered that we may not: a credential that it does not know, or rights that are missing.
+    Denied,
     /// It answered something that makes no sense.
     Nonsense,
+}
+
+impl ReadErrorKind {
+    /// Asking again brings the same.
+    pub fn lasts(self) -> bool {
+        match self {
+            Self::Refused | Self::Denied => true,
+            Self::NoRoute | Self::TimedOut | Self::Nonsense => false,
+        }
+    }
 }
 
 impl fmt::Display for ReadError {
@@ -125,7 +138,8 @@ impl fmt::Display for ReadError {
         let what = match self.kind {
             ReadErrorKind::NoRoute => "no route",
             ReadErrorKind::TimedOut => "no answer in time",
-            ReadErrorKind::Refused => "refused",
+            ReadErrorKind::Refused => "no way in",
+            ReadErrorKind::Denied => "refused",
             ReadErrorKind::Nonsense => "an answer that makes no sense",
         };
         write!(f, "{what}: {}", self.tried.join("; "))
@@ -141,6 +155,15 @@ pub trait Reads: Send + Sync {
 
     /// Asks an API server: the named one, or for a cluster target whichever answers.
     fn kube<'a>(&'a self, target: &'a Target, read: &'a KubeRead) -> BoxFuture<'a, Result<KubeAnswer, ReadError>>;
+
+    /// The same without our certificate or token: tells a server that is well and does not know us from one that is not.
+    fn kube_anonymous<'a>(
+        &'a self,
+        target: &'a Target,
+        read: &'a KubeRead,
+    ) -> BoxFuture<'a, Result<KubeAnswer, ReadError>> {
+        self.kube(target, read)
+    }
 
     /// Runs a script that only looks, on a host. `fresh` opens a connection for it alone.
     fn script<'a>(

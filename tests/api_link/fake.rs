@@ -215,7 +215,7 @@ async fn answer(
     let say = |code: u16| Response::builder().status(code);
     match does {
         Does::Says(code, text) => Ok(say(code).body(full(text)).unwrap()),
-        Does::With(code, (name, value)) => Ok(say(code).header(name, value).body(full("{}")).unwrap()),
+        Does::With(code, (name, value)) => Ok(say(code).header(name, value).body(full(super::OK)).unwrap()),
         Does::Hangs => futures::future::pending().await,
         Does::Trickles => {
             let bytes = stream::unfold((), |()| async {

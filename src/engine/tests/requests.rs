@@ -32,6 +32,60 @@ fn a_delete_is_two_requests_when_it_saves_and_one_when_it_does_not() {
     });
 }
 
+/// A 200 to a DELETE is no end: a finalizer keeps the object.
+#[test]
+fn what_holds_a_deleted_object_is_waited_for_and_then_named() {
+    paused(async {
+        for (lets_go, fault) in
+            [(None, None), (Some(3), None), (None, Some(Fault::LoseMade)), (Some(3), Some(Fault::LoseMade))]
+        {
+            let bench = bench("delete", json!({"object": "ds/telemetry/agent", "goneWithin": "20s"}));
+            bench.fake.objects("east", |o| o.edit(DS, |ds| ds["metadata"]["finalizers"] = json!(["example.com/hold"])));
+            if let Some(fault) = fault {
+                bench.fake.fault(1, fault);
+            }
+            if let Some(looks) = lets_go {
+                let held = json!({"metadata": {"uid": "uid-1", "finalizers": ["example.com/hold"]}});
+                bench.fake.answer(DS, 200, &held.to_string(), std::time::Duration::ZERO);
+                let mut going = held;
+                going["metadata"]["deletionTimestamp"] = json!("2025-01-01T00:00:00Z");
+                (0..looks).for_each(|_| bench.fake.answer(DS, 200, &going.to_string(), std::time::Duration::ZERO));
+                let gone = json!({"kind": "Status", "code": 404, "details": {"name": "agent"}});
+                bench.fake.answer(DS, 404, &gone.to_string(), std::time::Duration::ZERO);
+            }
+            let how = How::default();
+            let report = bench.go(Verb::Run, &how).await.unwrap();
+            assert_eq!(bench.fake.ops(), 1, "it is sent once, and nothing is forced");
+            if lets_go.is_some() {
+                assert_eq!(report.class, None, "{}", report.why);
+                continue;
+            }
+            assert_eq!((report.class, report.tally.done), (Some(Class::Partial), 1), "{}", report.why);
+            assert!(report.why.contains("is not gone after 20 s: it is being deleted"), "{}", report.why);
+            assert!(report.why.contains("held by example.com/hold"), "{}", report.why);
+            let hints = format!("{:?}", how.ears.heard.lock().unwrap());
+            assert!(hints.contains("start whoever serves example.com/hold"), "{hints}");
+        }
+    });
+}
+
+/// Somebody else has deleted it, and it is not gone.
+#[test]
+fn an_object_that_somebody_else_deletes_is_not_done_either() {
+    paused(async {
+        let bench = bench("delete", json!({"object": "ds/telemetry/agent"}));
+        bench.fake.objects("east", |o| {
+            o.edit(DS, |ds| {
+                ds["metadata"]["finalizers"] = json!(["example.com/hold"]);
+                ds["metadata"]["deletionTimestamp"] = json!("2025-01-01T00:00:00Z");
+            });
+        });
+        let report = bench.run().await;
+        assert!(report.class.is_some() && report.why.contains("held by example.com/hold"), "{}", report.why);
+        assert_eq!(bench.fake.ops(), 0);
+    });
+}
+
 #[test]
 fn a_lost_delete_by_name_only_is_repeated_with_the_uid_that_the_look_saw() {
     paused(async {

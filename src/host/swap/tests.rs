@@ -314,7 +314,7 @@ fn a_second_engineer_sees_what_a_dead_exchange_left_and_whose_it_is() {
         drop(old);
         assert_eq!(code, 7, "{at}: {out}");
         let theirs = Place { run: "r2".into(), ..exchange.place.clone() };
-        let seen = seen(&run(&look(&theirs)).1).unwrap();
+        let seen = seen(&run(&look(&theirs)).1, &theirs.program).unwrap();
         let program = &exchange.place.program;
         let from_afar = under_way_seen(&run(&under_way(&exchange.place.manifests, program)).1).unwrap();
         for other in [&seen.others, &from_afar] {
@@ -326,7 +326,7 @@ fn a_second_engineer_sees_what_a_dead_exchange_left_and_whose_it_is() {
         assert_eq!(none, [], "{at}: another program is no concern");
         // Mended by its own run, nothing is left to see, and the folder goes with its copies.
         assert_eq!(run(&mend(&exchange.place)).0, 0);
-        assert_eq!(super::seen(&run(&look(&theirs)).1).unwrap().others, []);
+        assert_eq!(super::seen(&run(&look(&theirs)).1, &theirs.program).unwrap().others, []);
         assert!(!std::path::Path::new(&format!("{}/out.yaml", exchange.place.beside())).exists(), "{at}");
     }
 }

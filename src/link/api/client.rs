@@ -3,7 +3,7 @@
 //! kube would retry 429, 503 and 504 up to fifteen times by itself, wait without end for an answer, and run credential
 //! plugins; none of that is on this path. It gives the TLS configuration, the bearer header and the base address.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use tower::ServiceBuilder;
 
 use super::attempts::View;
 use super::connect::Connector;
+use super::stranger::Came;
 use super::verify::Authorities;
 use super::{Answer, ApiRequest};
 use crate::kit::{ActingAs, ApiServer, Cluster, Credential};
@@ -50,6 +51,8 @@ pub(super) struct Server {
     cluster: Arc<Cluster>,
     user_agent: Arc<str>,
     client: Mutex<Option<Result<Client, Fault>>>,
+    /// Connections that came about so far, before TLS.
+    connected: Arc<AtomicU64>,
 }
 
 impl Server {
@@ -58,8 +61,8 @@ impl Server {
             Some(host) => format!("{} ({} through {host} by SSH)", facts.name, facts.address),
             None => format!("{} ({})", facts.name, facts.address),
         };
-        let (name, meter, client) = (facts.name.clone(), Arc::default(), Mutex::default());
-        Self { name, label, meter, facts, dial, cluster, user_agent, client }
+        let (name, meter, client, connected) = (facts.name.clone(), Arc::default(), Mutex::default(), Arc::default());
+        Self { name, label, meter, facts, dial, cluster, user_agent, client, connected }
     }
 
     fn kept(&self) -> MutexGuard<'_, Option<Result<Client, Fault>>> {
@@ -86,7 +89,12 @@ impl Server {
         deadline: Instant,
         received: &AtomicBool,
     ) -> Result<Answer, Fault> {
-        let client = self.kept().get_or_insert_with(|| self.build()).clone()?;
+        let client = if asked.anonymous {
+            self.build(&Credential::Anonymous)?
+        } else {
+            self.kept().get_or_insert_with(|| self.build(&self.cluster.credential)).clone()?
+        };
+        let connected = self.connected.load(Ordering::Relaxed);
         let mut request = self.request(asked)?;
         let mut connection = capture_connection(&mut request);
         let life = deadline.saturating_duration_since(Instant::now());
@@ -115,7 +123,7 @@ impl Server {
             note();
         }
         let response =
-            response.map_err(|_| Fault::timed_out(Stage::Answer, life))?.map_err(|error| Fault::from_client(&error))?;
+            response.map_err(|_| self.late(received, connected, life))?.map_err(|error| Fault::from_client(&error))?;
         let (parts, body) = response.into_parts();
         let mut answer = Answer {
             code: parts.status.as_u16(),
@@ -123,17 +131,48 @@ impl Server {
             retry_after: retry_after(&parts.headers),
             date: date(&parts.headers),
             flow_schema: text_of(&parts.headers, "x-kubernetes-pf-flowschema-uid"),
+            stranger: None,
         };
         // The status line says what became of a write; the body is only words about it, and a failure's are worth a wait.
         let made = asked.writes && parts.status.is_success();
         let words = if made { deadline.min(Instant::now() + WORDS) } else { deadline };
-        match timeout_at(words, Limited::new(body, BODY_LIMIT).collect()).await {
-            Ok(Ok(bytes)) => answer.text = String::from_utf8_lossy(&bytes.to_bytes()).into_owned(),
-            _ if asked.writes => {}
+        let whole = match timeout_at(words, Limited::new(body, BODY_LIMIT).collect()).await {
+            Ok(Ok(bytes)) => {
+                answer.text = String::from_utf8_lossy(&bytes.to_bytes()).into_owned();
+                true
+            }
+            _ if asked.writes => false,
             Ok(Err(error)) => return Err(Fault::from_client(error.as_ref())),
             Err(_) => return Err(Fault::timed_out(Stage::Body, life)),
+        };
+        let came = Came { code: answer.code, headers: &parts.headers, body: &answer.text, whole };
+        let Some(stranger) = came.stranger(asked) else { return Ok(answer) };
+        let kind = match answer.code {
+            // Whether it was handed on is anybody's guess: for a write the outcome is not known.
+            ..300 => FaultKind::Nonsense,
+            // It may do better the next time.
+            408 | 429 | 500.. => {
+                answer.stranger = Some(stranger);
+                return Ok(answer);
+            }
+            300.. => FaultKind::TurnedAway,
+        };
+        let hint = "go past what answers there: --via HOST, or --server with an API server's own address";
+        Err(Fault { hint: Some(hint.into()), ..Fault::new(kind, stranger) })
+    }
+
+    /// The time was used up: at which stage?
+    fn late(&self, received: &AtomicBool, connected: u64, life: Duration) -> Fault {
+        if received.load(Ordering::Relaxed) {
+            return Fault::timed_out(Stage::Answer, life);
         }
-        Ok(answer)
+        match &self.facts.via {
+            _ if self.connected.load(Ordering::Relaxed) > connected => Fault::timed_out(Stage::Handshake, life),
+            Some(host) => {
+                Fault::new(FaultKind::Ssh, format!("SSH to {host}: no way on in {:.1} s", life.as_secs_f64()))
+            }
+            None => Fault::timed_out(Stage::Connect, life),
+        }
     }
 
     fn request(&self, asked: &ApiRequest) -> Result<Request<Body>, Fault> {
@@ -167,7 +206,7 @@ impl Server {
         Ok(certs)
     }
 
-    fn build(&self) -> Result<Client, Fault> {
+    fn build(&self, credential: &Credential) -> Result<Client, Fault> {
         let local = |what: &str, why: &dyn std::fmt::Display| {
             Fault::new(FaultKind::Local, format!("{what} ({}): {why}", self.cluster.source))
         };
@@ -177,7 +216,7 @@ impl Server {
         let mut config = kube::Config::new(uri);
         let authorities = self.authorities()?;
         config.root_cert = Some(authorities.iter().map(|der| der.to_vec()).collect());
-        match &self.cluster.credential {
+        match credential {
             Credential::Certificate { cert, key } => {
                 config.auth_info.client_certificate_data = Some(STANDARD.encode(cert));
                 config.auth_info.client_key_data = Some(STANDARD.encode(key).into());
@@ -200,6 +239,7 @@ impl Server {
             tls: TlsConnector::from(Arc::new(tls)),
             name,
             meter: Arc::clone(&self.meter),
+            connected: Arc::clone(&self.connected),
         };
         let http = HttpClient::builder(TokioExecutor::new())
             .pool_idle_timeout(KEPT)

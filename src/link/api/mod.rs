@@ -8,6 +8,7 @@ mod attempts;
 mod client;
 mod connect;
 mod standing;
+mod stranger;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -43,6 +44,8 @@ pub struct ApiRequest {
     pub body: Arc<[u8]>,
     /// It changes something: the status line alone is an answer.
     pub writes: bool,
+    /// Sent without our certificate or token.
+    pub anonymous: bool,
 }
 
 /// What a server answered, whatever the code.
@@ -58,11 +61,16 @@ pub struct Answer {
     pub date: Option<Timestamp>,
     /// The uid of the flow schema that sorted the request, when priority and fairness is on.
     pub flow_schema: Option<String>,
+    /// It came from no API server, and from what instead: one line.
+    pub stranger: Option<String>,
 }
 
 impl Answer {
-    /// The message of a Kubernetes `Status`, or the body as it is.
+    /// The message of a Kubernetes `Status`, or the body as it is; of a stranger, who it is.
     pub fn message(&self) -> String {
+        if let Some(stranger) = &self.stranger {
+            return stranger.clone();
+        }
         let status: Value = serde_json::from_str(&self.text).unwrap_or_default();
         status["message"].as_str().unwrap_or(&self.text).to_owned()
     }

@@ -11,7 +11,7 @@ use crate::change::Target;
 use crate::host::gate;
 use crate::kit::{ApiServer, Cluster, Host};
 use crate::steps::{Look, servers};
-use crate::world::{Accept, KubeAnswer, KubeRead, Reads};
+use crate::world::{Accept, KubeAnswer, KubeRead, ReadErrorKind, Reads};
 
 /// The small request that is timed: one object, which every cluster has.
 pub(in crate::steps) const SMALL: &str = "/api/v1/namespaces/kube-system";
@@ -228,6 +228,9 @@ async fn one(reads: &dyn Reads, cluster: &Cluster, server: &ApiServer, limits: &
     match readyz {
         Ok(answer) if answer.code == 200 => {}
         Ok(answer) => bad.push(format!("/readyz of {name} says {}", answer.code)),
+        Err(error) if error.kind == ReadErrorKind::Nonsense => {
+            bad.push(format!("/readyz of {name} is answered by no API server ({})", error.tried.join("; ")));
+        }
         Err(_) => bad.push(format!("/readyz of {name} is not answered within {} s", limit.as_secs())),
     }
     let answered: Vec<_> = samples.into_iter().flatten().collect();

@@ -11,7 +11,7 @@ use super::{Asked, Condition, Found, denied, unanswered};
 use crate::change::Target;
 use crate::duration::HumanDuration;
 use crate::host::Script;
-use crate::host::offender::AUDIT_LOG;
+use crate::host::offender::{AUDIT_LOG, DISTINCT};
 use crate::host::script::{Answer, quote};
 use crate::kit::{ApiServer, Cluster};
 use crate::steps::{Look, Sends, StepError};
@@ -91,7 +91,7 @@ impl Rate {
     fn script(&self) -> Script {
         let seconds = self.over.0.as_secs().max(1);
         let log = self.audit_log.clone().unwrap_or_default();
-        let body = format!("log={}\nneedle={}\nseconds={seconds}\n{AUDIT_LOG}{COUNT}", quote(&log), quote(&self.needle()));
+        let body = format!("log={}\nneedle={}\nseconds={seconds}\n{AUDIT_LOG}\n{DISTINCT}\n{COUNT}", quote(&log), quote(&self.needle()));
         Script::new("audit.count", body)
             .arg("log", log)
             .arg("user", self.user.clone().unwrap_or_default())
@@ -109,11 +109,13 @@ sleep "$seconds"
 to=$(wc -c <"$log")
 # It was rotated: what is there now is all new.
 [ "$to" -ge "$from" ] || from=0
-n=$(tail -c +"$((from + 1))" "$log" | head -c "$((to - from))" \
-  | grep -F -- "$needle" | sed -n 's/^[^}]*"auditID":"\([^"]*\)".*/\1/p' | sort -u | wc -l | tr -d ' ')
+added() { tail -c +"$((from + 1))" "$log" | head -c "$((to - from))"; }
 say log "$log"
 say bytes "$((to - from))"
-say requests "$n"
+say lines "$(added | grep -c .)"
+say events "$(added | grep -c '"auditID":')"
+say known "$(tail -c 8388608 "$log" | grep -c -F -- "$needle")"
+say requests "$(added | grep -F -- "$needle" | distinct)"
 "#;
 
 /// The hosts that run an API server.
@@ -160,12 +162,17 @@ impl Condition for Rate {
             let script = self.script();
             let limit = self.over.0 + BEYOND;
             let outputs = join_all(hosts.iter().map(|host| look.reads.script(host, &script, limit))).await;
-            let mut requests = 0;
+            let (mut requests, mut known) = (0, Some(0));
             for (host, output) in hosts.iter().zip(outputs) {
                 let answer = Answer::parse(&output?.stdout);
                 if answer.get("log") == Some("none") {
                     return Err(no_log(&format!("no audit log can be read on {}", host.short())));
                 }
+                // Lines that are no events of the JSON form name nobody in the way that is looked for.
+                if answer.number("lines").is_some_and(|lines| lines > 0) && answer.number("events") == Some(0) {
+                    return Err(no_log(&format!("the audit log on {} is not in the JSON form", host.short())));
+                }
+                known = known.zip(answer.number("known")).map(|(all, here)| all + here);
                 match answer.number("requests") {
                     Some(number) => requests += number,
                     None => return Ok(Found::NotYet(format!("a count from {}", host.short()))),
@@ -175,7 +182,14 @@ impl Condition for Rate {
             let rate = requests as f64 / self.over.0.as_secs_f64();
             let said = format!("{} made {requests} requests in {} ({rate:.1}/s)", self.who(), self.over);
             Ok(if rate <= self.at_most {
-                Found::Holds(vec![said])
+                let mut saw = vec![said];
+                if known == Some(0) {
+                    let who = self.who();
+                    saw.push(format!(
+                        "nothing of {who} stands in the audit logs at all: where their policy leaves it out, this proves nothing"
+                    ));
+                }
+                Found::Holds(saw)
             } else {
                 Found::NotYet(format!("at most {}/s ({said})", self.at_most))
             })
@@ -283,7 +297,11 @@ impl Condition for Requests {
                 }
                 most = most.max(held);
             }
-            Ok(asked.holds(format!("the API servers hold at most {most} requests of {}", self.user)))
+            Ok(asked.holds(format!(
+                "the API servers hold at most {most} requests of {}; watches that have begun are not among them, \
+                 whether they start again only clientRate sees",
+                self.user
+            )))
         }
         .boxed()
     }
@@ -339,6 +357,11 @@ mod tests {
         assert_eq!(answer.number("requests"), Some(1), "{answer:?}");
         let by_agent = Rate { user: None, user_agent: Some("agent/".into()), ..rate.clone() };
         assert_eq!(run(&by_agent, &added).number("requests"), Some(2));
+        // A line that names no request is one of its own: nothing is called quiet for the want of a name.
+        let nameless = "{\"stage\":\"ResponseComplete\",\"user\":{\"username\":\"it's me\"}}\n";
+        let answer = run(&rate, &nameless.repeat(2));
+        assert_eq!((answer.number("requests"), answer.number("events"), answer.number("lines")), (Some(2), Some(0), Some(2)));
+        assert!(answer.number("known").is_some_and(|known| known > 2), "{answer:?}");
         let none = Rate { audit_log: Some("/nowhere".into()), ..rate };
         assert_eq!(run(&none, "").get("log"), Some("none"));
     }
@@ -346,7 +369,7 @@ mod tests {
 
 #[cfg(test)]
 mod count_tests {
-    use super::COUNT;
+    use super::{COUNT, DISTINCT};
 
     /// A watch that goes on is a request; the lines of one request are one.
     #[test]
@@ -364,7 +387,7 @@ mod count_tests {
         // What is added while the script sleeps is added by its own `sleep`.
         let added = lines.join("\n");
         let body = format!(
-            "say() {{ echo \"$1=$2\"; }}\nsleep() {{ printf '%s\\n' '{added}' >>\"$log\"; }}\nlog={}\nneedle='\"user\":{{\"username\":\"agent\"'\nseconds=1\n{COUNT}",
+            "say() {{ echo \"$1=$2\"; }}\n{DISTINCT}\nsleep() {{ printf '%s\\n' '{added}' >>\"$log\"; }}\nlog={}\nneedle='\"user\":{{\"username\":\"agent\"'\nseconds=1\n{COUNT}",
             log.display()
         );
         let output = std::process::Command::new("sh").arg("-c").arg(body).output().unwrap();

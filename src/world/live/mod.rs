@@ -77,7 +77,21 @@ impl Reads for Live {
     fn kube<'a>(&'a self, target: &'a Target, read: &'a KubeRead) -> BoxFuture<'a, Result<KubeAnswer, ReadError>> {
         async move {
             match self.clusters.get(&target.cluster) {
-                Some(links) => links.read(target, read).await,
+                Some(links) => links.read(target, read, false).await,
+                None => Err(no_route(format!("the kit has no cluster {:?}", target.cluster))),
+            }
+        }
+        .boxed()
+    }
+
+    fn kube_anonymous<'a>(
+        &'a self,
+        target: &'a Target,
+        read: &'a KubeRead,
+    ) -> BoxFuture<'a, Result<KubeAnswer, ReadError>> {
+        async move {
+            match self.clusters.get(&target.cluster) {
+                Some(links) => links.read(target, read, true).await,
                 None => Err(no_route(format!("the kit has no cluster {:?}", target.cluster))),
             }
         }
