@@ -4,10 +4,11 @@
 //! children's to inherit, since programs exist that walk through all the descriptors they may have.
 
 use std::ffi::OsStr;
+use std::io;
 use std::sync::OnceLock;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::process::Command;
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
+use tokio::process::{Child, Command};
 
 /// More than any run can use.
 const ENOUGH: u64 = 1 << 16;
@@ -35,23 +36,36 @@ pub fn left() -> u64 {
     limit.saturating_sub(open)
 }
 
-/// A program to be started with the limit that we were started with.
+/// A program to be started by [`start`].
+#[expect(clippy::disallowed_methods, reason = "the one place where children are made")]
 pub fn command(program: impl AsRef<OsStr>) -> Command {
-    #[expect(clippy::disallowed_methods, reason = "the one place where children are made")]
-    let mut command = Command::new(program);
-    if let Some(before) = BEFORE.get().copied() {
-        let give_back = move || setrlimit(Resource::Nofile, before).map_err(std::io::Error::from);
-        // SAFETY: between fork and exec this makes one system call; it takes no lock and no memory.
-        #[expect(unsafe_code, reason = "only there can a limit be set for the child alone")]
-        unsafe {
-            command.pre_exec(give_back);
-        }
+    Command::new(program)
+}
+
+/// Starts a program with the limit that we were started with.
+///
+/// It begins with ours, which is taken from it a moment later: what asks sooner may take some time over what is not there.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn start(command: &mut Command) -> io::Result<Child> {
+    #[expect(clippy::disallowed_methods, reason = "the one place where children are started")]
+    let child = command.spawn()?;
+    // Until it is waited for, its number is nobody else's.
+    let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    if let Some((before, pid)) = BEFORE.get().zip(pid) {
+        // One that has ended, or belongs to somebody else by now, needs no limit.
+        let _ = prlimit(Some(pid), Resource::Nofile, *before);
     }
-    command
+    Ok(child)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::process::Stdio;
+
+    use tokio::io::AsyncWriteExt as _;
+
     use super::*;
 
     #[tokio::test]
@@ -63,7 +77,12 @@ mod tests {
         raise();
         assert_eq!(getrlimit(Resource::Nofile).current, Some(most.map_or(ENOUGH, |most| most.min(ENOUGH))));
         assert!(left() > 2000, "{}", left());
-        let child = command("sh").args(["-c", "ulimit -n"]).output().await.unwrap();
-        assert_eq!(String::from_utf8_lossy(&child.stdout).trim(), "3000");
+        // It asks when it is told to: what it has from its first moment on is not promised.
+        let mut child = command("sh");
+        child.args(["-c", "read go; ulimit -n"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = start(&mut child).unwrap();
+        child.stdin.take().unwrap().write_all(b"go\n").await.unwrap();
+        let output = child.wait_with_output().await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "3000");
     }
 }

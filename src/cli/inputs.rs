@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -110,9 +111,11 @@ fn word(value: &Value) -> String {
 
 /// More than the reader of YAML takes, which says so with the file's name and size.
 const LONGEST: usize = 8 << 20;
+/// How long whoever writes to a pipe may take to be done.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn read(path: &Path, what: &str) -> Result<String, Failure> {
-    let read = std::fs::File::open(path).and_then(|file| bounded::all(file, LONGEST));
+    let read = bounded::file_or_pipe(path, LONGEST, PATIENCE);
     let text = read.and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
     text.map_err(|error| {
         let sentence = format!("cannot read the {what} {}", path.display());

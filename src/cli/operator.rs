@@ -1,6 +1,6 @@
 //! The person at the keyboard, or `--yes` in their place.
 
-use std::io::BufRead as _;
+use std::io::{BufRead as _, Read as _};
 use std::sync::Arc;
 
 use futures::FutureExt as _;
@@ -115,9 +115,12 @@ impl Keyboard {
     }
 }
 
+/// No answer is longer.
+const LONGEST: u64 = 64 << 10;
+
 fn read_stdin() -> Option<String> {
     let mut text = String::new();
-    let read = std::io::stdin().lock().read_line(&mut text);
+    let read = std::io::stdin().lock().take(LONGEST).read_line(&mut text);
     read.ok().filter(|length| *length > 0).map(|_| text)
 }
 

@@ -7,6 +7,8 @@ pub mod apiserver;
 #[cfg(test)]
 mod environments;
 pub mod file;
+#[cfg(test)]
+mod fuzz;
 pub mod gate;
 mod genuine;
 pub mod manifest;

@@ -1,13 +1,16 @@
 //! Reading back: strict, and forgiving exactly one thing, a torn last line.
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::store::StoreError;
 use super::{Entry, FORMAT, IllegalMove, Line, Run, RunFolder, fold};
+use crate::bounded;
 use crate::change::sha256_hex;
+
+/// More than the longest run writes; what is longer is not read into memory.
+const LONGEST: usize = 1 << 30;
 
 /// A journal as read.
 #[derive(Debug, Clone)]
@@ -121,7 +124,7 @@ fn unseal(record: &str) -> Option<(String, &str)> {
 /// When it cannot be read, is damaged anywhere but in a torn last line, or is of a newer format.
 pub fn read(folder: &RunFolder) -> Result<Journal, JournalError> {
     let path = folder.journal();
-    let bytes = fs::read(&path).map_err(|e| JournalError::io("read", &path, e))?;
+    let bytes = bounded::file(&path, LONGEST).map_err(|e| JournalError::io("read", &path, e))?;
     // A torn line may end in the middle of a character, so it is cut off before the rest is read as text.
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
     let (whole, rest) = bytes.split_at(whole);
@@ -179,7 +182,7 @@ pub fn verify(folder: &RunFolder, head: Option<&str>) -> Result<Verified, Journa
 }
 
 /// Reads whole lines.
-fn parse(path: &Path, text: &str, torn: bool) -> Result<Journal, JournalError> {
+pub(super) fn parse(path: &Path, text: &str, torn: bool) -> Result<Journal, JournalError> {
     let damaged = |line: usize, what: String| JournalError::Damaged { path: path.to_owned(), line, what };
     let mut lines: Vec<Line> = Vec::new();
     let (mut hash, mut hashes) = (String::new(), Vec::new());

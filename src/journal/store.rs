@@ -7,7 +7,11 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::bounded;
 use crate::change::{Blob, Op, sha256_hex};
+
+/// More than any object or manifest that is kept.
+const LONGEST: usize = 1 << 28;
 
 /// The folder that holds all runs.
 #[derive(Debug, Clone)]
@@ -240,7 +244,7 @@ impl RunFolder {
     pub fn fill(&self, op: &mut Op) -> Result<(), StoreError> {
         for blob in op.blobs_mut() {
             let path = self.blob_path(&blob.sha256);
-            let bytes = fs::read(&path).map_err(io("read the kept copy", &path))?;
+            let bytes = bounded::file(&path, LONGEST).map_err(io("read the kept copy", &path))?;
             if sha256_hex(&bytes) != blob.sha256 {
                 return Err(StoreError::Damaged(path));
             }

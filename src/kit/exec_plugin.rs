@@ -99,18 +99,8 @@ pub(super) async fn run(
         let said: String = said.trim().chars().take(300).collect();
         return Err(format!("exec: plugin {name} failed ({}): {said}", output.status));
     }
-    let answer: Value = serde_json::from_slice(&output.stdout)
-        .map_err(|_| format!("exec: plugin {name} printed no ExecCredential in JSON"))?;
-    let status = |key: &str| answer.pointer(&format!("/status/{key}")).and_then(Value::as_str);
-    let credential = match (status("clientCertificateData"), status("clientKeyData"), status("token")) {
-        (Some(cert), Some(key), _) => Credential::Certificate { cert: cert.into(), key: key.into() },
-        (_, _, Some(token)) => Credential::Token(token.trim().to_owned()),
-        _ => return Err(format!("exec: plugin {name} printed neither a certificate with its key nor a token")),
-    };
-    let ends = status("expirationTimestamp").map(|text| {
-        text.parse::<Timestamp>().map_err(|error| format!("exec: plugin {name}: expirationTimestamp {text:?}: {error}"))
-    });
-    let ends = ends.transpose()?;
+    let credential = credential(&output.stdout).map_err(|why| format!("exec: plugin {name} printed {why}"))?;
+    let ends = end(&output.stdout).map_err(|why| format!("exec: plugin {name}: {why}"))?;
     if let Some(end) = ends.filter(|end| *end < place.process.clock.now()) {
         return Err(format!("exec: plugin {name} gave a credential that ended on {end}"));
     }
@@ -119,4 +109,28 @@ pub(super) async fn run(
         Credential::Certificate { .. } | Credential::Anonymous => true,
     };
     Ok(Given { credential, ends: ends.filter(|_| !says_itself) })
+}
+
+/// When what a plugin printed ends, where it says so.
+fn end(printed: &[u8]) -> Result<Option<Timestamp>, String> {
+    let answer: Value = serde_json::from_slice(printed).unwrap_or_default();
+    let text = answer.pointer("/status/expirationTimestamp").and_then(Value::as_str);
+    text.map(|text| text.parse().map_err(|error| format!("expirationTimestamp {text:?}: {error}"))).transpose()
+}
+
+/// What a plugin printed.
+///
+/// # Errors
+/// What it printed instead.
+pub(super) fn credential(printed: &[u8]) -> Result<Credential, &'static str> {
+    let answer: Value = serde_json::from_slice(printed).map_err(|_| "no ExecCredential in JSON")?;
+    let status = |key: &str| answer.pointer(&format!("/status/{key}")).and_then(Value::as_str);
+    match (status("clientCertificateData"), status("clientKeyData"), status("token").map(str::trim)) {
+        (Some(cert), Some(key), _) => Ok(Credential::Certificate { cert: cert.into(), key: key.into() }),
+        (_, _, Some(token)) if token.is_empty() || token.chars().any(|c| c.is_whitespace() || c.is_control()) => {
+            Err("a token that is not one word without spaces")
+        }
+        (_, _, Some(token)) => Ok(Credential::Token(token.to_owned())),
+        _ => Err("neither a certificate with its key nor a token"),
+    }
 }

@@ -37,7 +37,7 @@ pub async fn run(argv: &[String], limit: Duration) -> Ran {
     // A group of its own, so that the end of the time ends its children too.
     command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0).kill_on_drop(true);
-    let mut child = match command.spawn() {
+    let mut child = match crate::descriptors::start(&mut command) {
         Ok(child) => child,
         Err(error) => return Ran::NotStarted(format!("{program}: {error}")),
     };

@@ -33,6 +33,7 @@ impl Stream {
 
 impl Screen {
     /// The real streams. `bars`: live progress may be drawn when standard error is a terminal.
+    #[expect(clippy::disallowed_methods, reason = "the one place that writes to the terminal")]
     pub fn real(process: &Process, color: Color, bars: bool) -> Self {
         let stream = |to: Box<dyn Write + Send>, terminal| Stream {
             to: Mutex::new(to),

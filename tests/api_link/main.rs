@@ -383,6 +383,14 @@ async fn an_answer_that_never_ends_is_no_answer_to_a_look_but_its_head_is_one_to
 }
 
 #[tokio::test]
+async fn an_answer_without_an_end_is_read_up_to_a_length_and_said_to_be_nonsense() {
+    let (_server, live) = one(&[Does::Floods]).await;
+    let error = read(&live, PATH, 120.0).await.unwrap_err();
+    assert_eq!(error.kind, ReadErrorKind::Nonsense, "{error}");
+    assert!(error.to_string().contains("its answer is longer than 33.5 MB, the most that is read"), "{error}");
+}
+
+#[tokio::test]
 async fn health_is_what_the_server_says_and_is_asked_once() {
     let (server, live) = one(&[Does::Says(500, "[-]etcd failed")]).await;
     let answer = read(&live, "/readyz?verbose", 10.0).await.unwrap();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, Request, header};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::TokioExecutor;
@@ -30,9 +30,10 @@ use crate::kit::{ActingAs, ApiServer, Cluster, Credential};
 use crate::link::dial::{Dial, TCP};
 use crate::link::fault::{Fault, FaultKind, Stage};
 use crate::link::meter::Meter;
+use crate::words;
 
-/// More than any answer that a step asks for; keeps a runaway LIST out of memory.
-const BODY_LIMIT: usize = 128 << 20;
+/// More than any answer that a step asks for; keeps a runaway LIST out of memory, also while several are under way.
+const BODY_LIMIT: usize = 32 << 20;
 /// An SSH login and a tunnel, with jump hosts on the way.
 const LOGIN: Duration = Duration::from_secs(20);
 /// How long the body of a write that was made is waited for.
@@ -135,13 +136,18 @@ impl Server {
         };
         // The status line says what became of a write; the body is only words about it, and a failure's are worth a wait.
         let made = asked.writes && parts.status.is_success();
-        let words = if made { deadline.min(Instant::now() + WORDS) } else { deadline };
-        let whole = match timeout_at(words, Limited::new(body, BODY_LIMIT).collect()).await {
+        let patience = if made { deadline.min(Instant::now() + WORDS) } else { deadline };
+        let whole = match timeout_at(patience, Limited::new(body, BODY_LIMIT).collect()).await {
             Ok(Ok(bytes)) => {
                 answer.text = String::from_utf8_lossy(&bytes.to_bytes()).into_owned();
                 true
             }
             _ if asked.writes => false,
+            Ok(Err(error)) if error.is::<LengthLimitError>() => {
+                let why =
+                    format!("its answer is longer than {}, the most that is read", words::bytes(BODY_LIMIT as u64));
+                return Err(Fault::new(FaultKind::Nonsense, why));
+            }
             Ok(Err(error)) => return Err(Fault::from_client(error.as_ref())),
             Err(_) => return Err(Fault::timed_out(Stage::Body, life)),
         };

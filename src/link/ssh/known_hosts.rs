@@ -95,7 +95,7 @@ pub struct KnownHosts {
 
 /// All of a file; `/dev/null` is one that many name here.
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    bounded::all(std::fs::File::open(path)?, LONGEST)
+    if path == Path::new("/dev/null") { Ok(Vec::new()) } else { bounded::file(path, LONGEST) }
 }
 
 impl KnownHosts {

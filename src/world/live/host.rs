@@ -95,6 +95,9 @@ fn amount_only(output: &Output) -> Outcome {
     }
 }
 
+/// The most that is kept of a reason, in characters.
+const REASON: usize = 1_000;
+
 fn outcome(output: &Output) -> Outcome {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -106,10 +109,10 @@ fn outcome(output: &Output) -> Outcome {
             let said = Answer::parse(&stdout);
             // The script itself says that it may still happen: nothing is called failed that is not known to be.
             if let Some(why) = said.get("unknown") {
-                return Outcome::Unknown(why.to_owned());
+                return Outcome::Unknown(one_line(why, REASON));
             }
             Outcome::Failed(match said.get("failed") {
-                Some(why) => why.to_owned(),
+                Some(why) => one_line(why, REASON),
                 None if stderr.trim().is_empty() => format!("exit status {status}: {}", tail(&stdout)),
                 None => format!("exit status {status}: {}", tail(&stderr)),
             })

@@ -277,6 +277,7 @@ impl Resolver {
         };
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
+            let said: String = said.chars().take(300).collect();
             return Err(self.error(alias, format!("ssh does not accept its configuration: {said}")));
         }
         Ok(Options::parse(&String::from_utf8_lossy(&output.stdout)))
