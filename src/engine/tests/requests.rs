@@ -195,3 +195,21 @@ fn what_takes_data_with_it_is_asked_about_by_name_and_never_called_undoable() {
         }
     });
 }
+
+/// Whoever says no says it again: that is no reason to knock four times at a server that drowns.
+#[test]
+fn a_403_is_asked_for_once() {
+    paused(async {
+        let again = crate::runbook::Policy { retries: 3, ..policy() };
+        let specs = [("one", "delete", json!({"object": "ds/telemetry/agent", "whenUnsaved": "stop"}))];
+        for (code, body, looks) in [(403, "not you", 1), (401, "who are you", 1), (500, "broken", 4)] {
+            let bench = Bench::new(world(&["east"]), plan(&["east"], &specs, &again));
+            bench.fake.answer(DS, code, body, std::time::Duration::ZERO);
+            let how = How::default();
+            let report = bench.go(Verb::Run, &how).await.unwrap();
+            assert_eq!((report.class, methods(&bench).len()), (Some(Class::Refused), looks), "{code}: {}", report.why);
+            let next = format!("{:?}", how.ears.heard.lock().unwrap().last());
+            assert!(!next.contains("breakglass resume"), "{code}: {next}");
+        }
+    });
+}
