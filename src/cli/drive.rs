@@ -128,8 +128,19 @@ pub(super) async fn resume(app: &App<'_>, writer: Writer, run: &Run, chosen: &Ch
     let resolved = inputs::again(&run.header).map_err(|all| failure::refused("the runbook of the run", all))?;
     let plan = build(resolved, &chosen.clusters)?;
     let consent = Consent::resumed(&plan, run).ok_or_else(|| {
-        let what = "the plan of this run comes out differently now: the kit or the program has changed since";
-        inputs::refuse(what, format!("`breakglass undo {}` takes back what stands; then run again", run.header.run))
+        let (id, then, now) = (&run.header.run, &run.header.version, env!("CARGO_PKG_VERSION"));
+        let cause = if then == now {
+            "the hosts, addresses or users in the kit have changed since".to_owned()
+        } else {
+            format!("the kit has changed since, or breakglass {now} reads it otherwise than {then}, which made the run")
+        };
+        inputs::refuse(
+            format!("the plan of run {id} comes out differently now ({cause}), so the consent to it does not count"),
+            format!(
+                "`breakglass undo {id}` takes back what stands, whatever the version; then run again. Or resume with the kit \
+                 as it was: --kit FOLDER"
+            ),
+        )
     })?;
     let mode = if run.header.drill { Mode::Drill } else { Mode::Run };
     let operator = operator(app, answers(app, mode)?, None);

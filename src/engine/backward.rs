@@ -23,6 +23,8 @@ const AT_LEAST: Duration = Duration::from_secs(30);
 const LOOK_LIMIT: Duration = Duration::from_secs(30);
 /// How often an inverse that may be repeated is sent when its reply is lost.
 const TRIES: u32 = 3;
+/// How many of the changes that are left are named.
+const NAMED: usize = 5;
 /// How many clusters at a time.
 const CLUSTERS_AT_ONCE: usize = 8;
 
@@ -90,11 +92,11 @@ pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consen
     let run = engine.mark.run.clone();
     engine.events.hear(Event::UndoStarted { run, changes: standing.len() });
     let strangers = Strangers::among(engine, &standing).await;
-    let (mut undone, mut stuck, mut open, mut left) = (0, Vec::new(), Vec::new(), 0);
+    let (mut undone, mut stuck, mut open, mut left) = (0, Vec::new(), Vec::new(), &standing[..0]);
     let (mut held, mut kept): (Vec<&ChangeRecord>, usize) = (Vec::new(), 0);
     for (position, record) in standing.iter().enumerate() {
         if engine.cancel.level() >= Stop::Soon {
-            left = standing.len() - position;
+            left = &standing[position..];
             break;
         }
         if held.iter().any(|held| needs(held, record)) {
@@ -125,14 +127,21 @@ pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consen
     if kept > 0 {
         why.push(format!("{} of the same steps left for the next try", words::count(kept, "change")));
     }
-    if left > 0 {
-        why.push(format!("stopped by a signal with {} left", words::count(left, "change")));
+    if !left.is_empty() {
+        // What is half taken back may be worse than either end: a thaw is taken back before the freeze that it ended.
+        let named = left.iter().take(NAMED).map(|record| {
+            format!("change {} on {} ({})", record.id, record.target.short(), words::one_line(&record.change.because))
+        });
+        let (named, run) = (named.collect::<Vec<_>>().join("; "), &engine.mark.run);
+        let more = if left.len() > NAMED { "; and more" } else { "" };
+        let count = words::count(left.len(), "change");
+        why.push(format!("stopped by a signal with {count} left: {named}{more}; `breakglass undo {run}` goes on"));
     }
-    let class = match (left, stuck.is_empty(), open.is_empty()) {
-        (0, true, true) => None,
-        (0, true, false) => Some(Class::Partial),
-        (0, false, _) => Some(Class::Stuck),
-        _ => Some(Class::Interrupted),
+    let class = match (left.is_empty(), stuck.is_empty(), open.is_empty()) {
+        (true, true, true) => None,
+        (true, true, false) => Some(Class::Partial),
+        (true, false, _) => Some(Class::Stuck),
+        (false, ..) => Some(Class::Interrupted),
     };
     Ok(UndoEnd { class, why: why.join("; ") })
 }

@@ -49,7 +49,9 @@ impl Kind for ThawNodes {
         "Waits until the nodes report, then switches on again what `freeze-nodes` switched off.\n\n\
          A node reports when its lease was renewed a short while ago: while frozen, its Ready condition says nothing. \
          Costs one LIST of the leases in kube-node-lease per look, in pages of 500. Edits the static-pod manifest of \
-         kube-controller-manager, one host at a time; `undo` puts the old text back."
+         kube-controller-manager, one host at a time; `undo` puts the old text back, \
+         so of a run that froze and thawed it freezes again first: one that is stopped then says so, and goes on when it is \
+         typed again."
     }
 
     fn scope(&self) -> Scope {

@@ -7,6 +7,7 @@ mod end_pods;
 mod exchange;
 mod faults;
 mod formats;
+mod half_undone;
 mod kills;
 mod kinds;
 mod limits;
