@@ -160,7 +160,7 @@ const LOOKS: &[&str] = &[
 #[test]
 fn a_look_at_a_manifest_is_whole_or_says_why_not() {
     each(8_000, &mangled(LOOKS), |text| {
-        match swap::seen(&text) {
+        match swap::seen(&text, "kube-apiserver") {
             Ok(seen) => {
                 prop_assert!(
                     Answer::parse(&text).yes("looked") && seen.files.iter().all(|file| text.contains(&**file))
@@ -192,6 +192,7 @@ fn any_mark() -> impl Strategy<Value = Mark> {
             hold,
             step,
             rungs,
+            number: format!("{hold:08x}"),
         },
     )
 }

@@ -178,7 +178,13 @@ mod tests {
     /// A name that no other process of this machine has.
     fn place(program: &str) -> Place {
         let program = format!("{program}-{}", std::process::id());
-        Place { manifests: "/nonexistent/manifests".into(), program, run: "r1".into(), tag: "1-room".into() }
+        Place {
+            manifests: "/nonexistent/manifests".into(),
+            program,
+            run: "r1".into(),
+            operator: "alice".into(),
+            tag: "1-room".into(),
+        }
     }
 
     fn looked(shell: &str, place: &Place, ask: &Ask) -> Room {

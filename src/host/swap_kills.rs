@@ -118,6 +118,7 @@ impl Stand {
             manifests: dir.path().join("manifests").to_str().unwrap().to_owned(),
             program: name.clone(),
             run: "r1".into(),
+            operator: "alice".into(),
             tag: "1-room".into(),
         };
         let (old, new) = (text(&name, "old"), text(&name, word));

@@ -85,7 +85,13 @@ fn entry() -> impl Strategy<Value = Entry> {
                 3 => Entry::StepEnded { cluster, step, state, why: said, costs },
                 4 => Entry::Answered { cluster, step, question: said, yes: code % 2 == 0 },
                 5 => Entry::Saw { target: target(), step, what: said },
-                6..=8 => Entry::Intended { id, step, target: target(), change: change(code % 3) },
+                6..=8 => Entry::Intended {
+                    id,
+                    step,
+                    target: target(),
+                    change: change(code % 3),
+                    host_key: Some(format!("SHA256:{id}")).filter(|_| id % 2 == 0),
+                },
                 9 => Entry::Failed { id, why: said },
                 10 => Entry::Unknown { id, why: said },
                 11 => Entry::NotMade { id },
@@ -152,9 +158,15 @@ fn lines_in_any_order_fold_or_are_refused_with_their_line_and_what_folds_is_told
 /// Whoever changes a journal without its hashes is found out: what is read is what was written, from its beginning on.
 #[test]
 fn what_is_read_from_a_broken_journal_is_its_beginning_or_it_is_refused() {
-    let entries = [Entry::Intended { id: 1, step: 0, target: Target::host("österreich", "cp1"), change: change(0) }]
-        .into_iter()
-        .chain([Entry::Done { id: 1, said: "200".into() }, Entry::Ended { code: 0, why: String::new(), costs: None }]);
+    let entries = [Entry::Intended {
+        id: 1,
+        step: 0,
+        target: Target::host("österreich", "cp1"),
+        change: change(0),
+        host_key: None,
+    }]
+    .into_iter()
+    .chain([Entry::Done { id: 1, said: "200".into() }, Entry::Ended { code: 0, why: String::new(), costs: None }]);
     let all = std::iter::once(Entry::Started(Box::new(header()))).chain(entries);
     let at = "2025-01-01T00:00:00Z".parse().unwrap();
     let lines: Vec<Line> = (1..).zip(all).map(|(seq, entry)| Line { seq, at, entry }).collect();
@@ -178,7 +190,13 @@ fn what_is_read_from_a_broken_journal_is_its_beginning_or_it_is_refused() {
 fn lines_that_say_anything_are_read_or_refused() {
     let all = [
         Entry::Started(Box::new(header())),
-        Entry::Intended { id: 1, step: 0, target: Target::host("österreich", "cp1"), change: change(1) },
+        Entry::Intended {
+            id: 1,
+            step: 0,
+            target: Target::host("österreich", "cp1"),
+            change: change(1),
+            host_key: None,
+        },
         Entry::Done { id: 1, said: "200".into() },
         Entry::StepEnded {
             cluster: "österreich".into(),

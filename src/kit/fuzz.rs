@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use super::adhoc::{Asking, Plugins};
 use super::kubeconfig::{Kubeconfig, Server};
 use super::tests::{pair, process};
 use super::{Credential, exec_plugin, load, pem, select};
@@ -122,7 +123,8 @@ fn a_kubeconfig_is_read_or_refused_and_its_servers_are_addresses() {
             // A word of the file that became a plugin is not run.
             if !bytes.windows(4).any(|word| word == b"exec") {
                 let mut notes = Vec::new();
-                if let Err(refusals) = at_once.block_on(context.credential(&process, deadline, &mut notes)) {
+                let asking = Asking { deadline, plugins: Plugins::Named, hear: &|_| {} };
+                if let Err(refusals) = at_once.block_on(context.credential(&process, &asking, &mut notes)) {
                     placed(&refusals, "config")?;
                 }
             }

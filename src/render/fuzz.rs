@@ -167,7 +167,8 @@ fn journal(text: &str) -> Journal {
         let (op, keep) = (Op::Host(command.clone()), Keep::Nothing);
         Box::new(Change { key: s(), op, guard: s(), inverse, because: s(), by_hand: s(), deadline_secs: 1, keep })
     };
-    let intended = |id, inverse| Entry::Intended { id, step: 0, target: target(), change: change(inverse) };
+    let intended =
+        |id, inverse| Entry::Intended { id, step: 0, target: target(), change: change(inverse), host_key: None };
     let costs = Some(BTreeMap::from([(s(), Cost { requests: 1, bytes_out: 2, bytes_in: 3 })]));
     let entries = [
         Entry::Started(Box::new(header)),
@@ -192,7 +193,7 @@ fn journal(text: &str) -> Journal {
     let at = jiff::Timestamp::UNIX_EPOCH;
     let lines: Vec<_> = (1..).zip(entries).map(|(seq, entry)| Line { seq, at, entry }).collect();
     let run = fold(&lines).unwrap();
-    Journal { lines, run, last_hash: String::new(), torn: false, intact_bytes: 0 }
+    Journal { lines, run, last_hash: String::new(), hashes: Vec::new(), torn: false, intact_bytes: 0 }
 }
 
 #[test]

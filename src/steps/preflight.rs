@@ -214,8 +214,13 @@ mod tests {
         let text = format!(
             "kind: Pod\nspec:\n  containers:\n  - name: a\n    command: [kube-apiserver]\n    resources: {resources}\n"
         );
-        let place =
-            Place { manifests: "/m".into(), program: "kube-apiserver".into(), run: "r".into(), tag: "t".into() };
+        let place = Place {
+            manifests: "/m".into(),
+            program: "kube-apiserver".into(),
+            run: "r".into(),
+            operator: "a".into(),
+            tag: "t".into(),
+        };
         let names = |kind: &str| -> BTreeMap<String, Option<String>> {
             let of_kind = set.iter().filter_map(|word| word.strip_prefix(kind));
             of_kind.map(|name| (name.to_owned(), Some("1".to_owned()))).collect()

@@ -355,7 +355,7 @@ mod tests {
     fn a_credential_that_is_not_known_is_told_apart_from_a_sick_server() {
         let say = |code: u16, text: &str| {
             let took = Duration::from_millis(3);
-            unknown(&Ok(KubeAnswer { code, text: text.into(), server: "api1".into(), took }))
+            unknown(&Ok(KubeAnswer { code, text: text.into(), server: "api1".into(), took, date: None }))
         };
         assert_eq!(say(200, "ok"), "ok in 3 ms: the server is well, our credential is not");
         assert!(say(401, "").contains("is not known"));
@@ -408,7 +408,7 @@ mod fuzz {
             "<html><head><title>502 Bad Gateway</title></head></html>",
         ];
         crate::fuzz::each(4_000, &(crate::fuzz::mangled(BODIES), 100_u16..600), |(text, code)| {
-            let answer = KubeAnswer { code, text, server: "api1".into(), took: Duration::from_millis(7) };
+            let answer = KubeAnswer { code, text, server: "api1".into(), took: Duration::from_millis(7), date: None };
             let said = words(&Ok(answer));
             proptest::prop_assert!(!said.is_empty() && said.chars().count() < 600, "{}", said.len());
             Ok(())

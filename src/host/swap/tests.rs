@@ -286,7 +286,7 @@ fn a_runner_that_is_told_to_end_puts_the_manifest_back_whatever_it_was_at() {
             assert_eq!(code, 7, "{signal} {at}: {out}");
             assert!(out.contains("unknown=") && out.contains("told to end"), "{signal} {at}: {out}");
             assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old", "{signal} {at}");
-            let seen = seen(&run(&look(&exchange.place)).1).unwrap();
+            let seen = seen(&run(&look(&exchange.place)).1, &exchange.place.program).unwrap();
             assert_eq!(seen.state, Some(State::Stopped), "{signal} {at}");
             // Nothing of it is left when undo has taken the copies away.
             std::fs::remove_file(exchange.place.next()).unwrap();
@@ -392,7 +392,7 @@ fn every_state_that_a_runner_writes_is_known() {
     }
     let ends = RUNNER.lines().filter_map(|line| line.strip_prefix("end="));
     for word in words.into_iter().chain(ends).chain(["out"]) {
-        let answer = seen(&format!("state={word}\nlooked=yes\n")).unwrap();
+        let answer = seen(&format!("state={word}\nlooked=yes\n"), "x").unwrap();
         assert!(answer.state.is_some(), "{word}");
     }
 }
@@ -418,7 +418,7 @@ fn a_full_disk_is_said_before_anything_is_taken_out() {
         assert_eq!(code, 3, "{what}: {out}");
         assert!(out.contains(what) && out.contains("nothing was changed"), "{what}: {out}");
         assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old", "{what}");
-        assert_eq!(seen(&run(&look(&exchange.place)).1).unwrap().state, None, "{what}");
+        assert_eq!(seen(&run(&look(&exchange.place)).1, &exchange.place.program).unwrap().state, None, "{what}");
     }
 }
 
@@ -430,7 +430,7 @@ fn an_exchange_whose_mark_ran_out_is_not_begun() {
     let mark = std::fs::File::options().write(true).open(format!("{}/mark", exchange.place.beside())).unwrap();
     let theirs = |run_: &str| {
         let place = Place { run: run_.into(), ..exchange.place.clone() };
-        seen(&run(&look(&place)).1).unwrap()
+        seen(&run(&look(&place)).1, &place.program).unwrap()
     };
     assert_eq!(theirs("r2").others[0].stands, Stands::Marked);
     assert!(theirs("r1").marked.is_some_and(|age| age < 60));
