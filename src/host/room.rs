@@ -74,7 +74,8 @@ const ASKING: &str = r#"file_of() {
   /*) [ "$1/root$a" -ef "$1/exe" ] 2>/dev/null && { echo "$1/root$a"; return 0; } ;;
   */*) [ "$1/cwd/$a" -ef "$1/exe" ] 2>/dev/null && { echo "$1/cwd/$a"; return 0; } ;;
   esac
-  for t in /usr/local/bin /usr/bin /bin /usr/local/sbin /usr/sbin /sbin ''; do
+  # Called by its bare name it was found on its own PATH.
+  for t in $(tr '\000' '\n' 2>/dev/null <"$1/environ" | sed -n 's/^PATH=//p' | tr ':' ' ') /usr/local/bin /usr/bin /bin /usr/local/sbin /usr/sbin /sbin ''; do
     [ "$1/root$t/$p" -ef "$1/exe" ] 2>/dev/null && { echo "$1/root$t/$p"; return 0; }
   done
   # A program of several names must be told which one it is; one of its own name needs nothing.
@@ -212,14 +213,17 @@ mod tests {
     /// A program of that name that has a `--help`; `argv0` is how it was called.
     fn start(dir: &Path, place: &Place, argv0: Option<&str>) -> Running {
         use std::os::unix::process::CommandExt as _;
-        let file = dir.join(&place.program);
-        std::fs::copy("/bin/sleep", &file).unwrap();
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let (file, many) = (dir.join(&place.program), dir.join("a-program-of-many-names"));
+        if !file.exists() {
+            std::fs::copy("/bin/sleep", &many).unwrap();
+            std::fs::set_permissions(&many, std::fs::Permissions::from_mode(0o755)).unwrap();
+            std::os::unix::fs::symlink("a-program-of-many-names", &file).unwrap();
+        }
         let mut command = Command::new(&file);
         if let Some(argv0) = argv0 {
             command.arg0(argv0);
         }
-        let child = Running(command.arg("600").current_dir(dir).spawn().unwrap());
+        let child = Running(command.arg("600").current_dir(dir).env("PATH", dir).spawn().unwrap());
         let cmdline = format!("/proc/{}/cmdline", child.0.id());
         while !std::fs::read(&cmdline).unwrap_or_default().ends_with(b"600\0") {
             std::thread::yield_now();
