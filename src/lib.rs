@@ -25,6 +25,8 @@ pub mod duration;
 pub mod engine;
 pub mod error;
 pub mod event;
+#[cfg(test)]
+mod fuzz;
 pub mod host;
 pub mod journal;
 pub mod kit;

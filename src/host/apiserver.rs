@@ -72,7 +72,7 @@ impl Presence {
 impl fmt::Display for Presence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.crash_loops() {
-            write!(f, "crash-loops (started {} times), and ", self.restarts.unwrap_or(0) + 1)?;
+            write!(f, "crash-loops (started {} times), and ", self.restarts.unwrap_or(0).saturating_add(1))?;
         }
         // Without pids and ages: it is said at each look, and the same thing is told once.
         f.write_str(if self.processes.is_empty() {

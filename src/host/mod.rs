@@ -5,6 +5,8 @@
 
 pub mod apiserver;
 pub mod file;
+#[cfg(test)]
+mod fuzz;
 pub mod gate;
 pub mod manifest;
 pub mod net;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::script::{Answer, Script, quote};
+use super::script::{Answer, Script, amount, quote};
 
 /// How many of the sources with the most connections a host reports; it sends no more over a bad line.
 const SOURCES: usize = 10;
@@ -117,7 +117,7 @@ pub fn parse(stdout: &str) -> Option<Seen> {
     }
     let source = |line: &str| {
         let (count, address) = line.split_once(' ')?;
-        Some((address.trim().parse().ok()?, count.parse().ok()?))
+        Some((address.trim().parse().ok()?, amount(count)?))
     };
     Some(Seen {
         connections: answer.number("connections"),

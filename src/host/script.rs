@@ -118,6 +118,14 @@ pub fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// More than any count, number of bytes or of seconds that a host can mean; sums and shares of such are numbers still.
+pub const MOST: u64 = 1_000_000_000_000_000;
+
+/// A number as a host says it. One that nobody can mean is not known.
+pub fn amount(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number| *number <= MOST)
+}
+
 /// The `key=value` lines that a script printed, in order; lines of any other form are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer(Vec<(String, String)>);
@@ -145,7 +153,7 @@ impl Answer {
 
     /// The first value under a key, read as a number.
     pub fn number(&self, key: &str) -> Option<u64> {
-        self.get(key)?.parse().ok()
+        self.get(key).and_then(amount)
     }
 
     /// Whether a key was answered with `yes`.

@@ -5,6 +5,8 @@
 //! removed or put in later breaks the chain; see `verify`.
 
 pub(crate) mod fold;
+#[cfg(test)]
+mod fuzz;
 mod read;
 mod store;
 #[cfg(test)]

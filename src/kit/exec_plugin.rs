@@ -63,13 +63,23 @@ pub(super) async fn run(
         let said: String = said.trim().chars().take(300).collect();
         return Err(format!("exec: plugin {name} failed ({}): {said}", output.status));
     }
-    let answer: Value = serde_json::from_slice(&output.stdout)
-        .map_err(|_| format!("exec: plugin {name} printed no ExecCredential in JSON"))?;
-    let status = |key: &str| answer.pointer(&format!("/status/{key}")).and_then(Value::as_str);
-    let credential = match (status("clientCertificateData"), status("clientKeyData"), status("token")) {
-        (Some(cert), Some(key), _) => Credential::Certificate { cert: cert.into(), key: key.into() },
-        (_, _, Some(token)) => Credential::Token(token.trim().to_owned()),
-        _ => return Err(format!("exec: plugin {name} printed neither a certificate with its key nor a token")),
-    };
+    let credential = credential(&output.stdout).map_err(|why| format!("exec: plugin {name} printed {why}"))?;
     Ok((credential, name.to_owned()))
+}
+
+/// What a plugin printed.
+///
+/// # Errors
+/// What it printed instead.
+pub(super) fn credential(printed: &[u8]) -> Result<Credential, &'static str> {
+    let answer: Value = serde_json::from_slice(printed).map_err(|_| "no ExecCredential in JSON")?;
+    let status = |key: &str| answer.pointer(&format!("/status/{key}")).and_then(Value::as_str);
+    match (status("clientCertificateData"), status("clientKeyData"), status("token").map(str::trim)) {
+        (Some(cert), Some(key), _) => Ok(Credential::Certificate { cert: cert.into(), key: key.into() }),
+        (_, _, Some(token)) if token.is_empty() || token.chars().any(|c| c.is_whitespace() || c.is_control()) => {
+            Err("a token that is not one word without spaces")
+        }
+        (_, _, Some(token)) => Ok(Credential::Token(token.to_owned())),
+        _ => Err("neither a certificate with its key nor a token"),
+    }
 }

@@ -84,6 +84,9 @@ impl Server {
         }
         let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(expected)?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        if host.is_empty() {
+            return Err(expected());
+        }
         let default = if text.contains("://") { 443 } else { super::load::API_PORT };
         Ok(Self { host, port: uri.port_u16().unwrap_or(default) })
     }

@@ -6,6 +6,8 @@ mod adhoc_tests;
 pub mod check;
 mod exec_plugin;
 mod file;
+#[cfg(test)]
+mod fuzz;
 pub mod import;
 pub mod kubeconfig;
 pub mod load;

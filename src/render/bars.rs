@@ -44,8 +44,11 @@ impl Bars {
             Event::StepStarted { cluster, step, name, targets, .. } => {
                 self.close(cluster);
                 if self.lanes.len() < CLUSTERS_AT_MOST {
-                    let title =
-                        clean::one_line(&format!("{cluster} [{}/{}] {name}", step + 1, self.steps.max(step + 1)));
+                    let title = clean::one_line(&format!(
+                        "{cluster} [{}/{}] {name}",
+                        step.saturating_add(1),
+                        self.steps.max(step.saturating_add(1))
+                    ));
                     let bar = self.multi.add(row("{spinner} {prefix} {msg} {elapsed}"));
                     bar.set_prefix(title.clone());
                     let rows = BTreeMap::new();

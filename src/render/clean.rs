@@ -2,11 +2,24 @@
 //! as an escape, `\x1b` or `\u202e`.
 
 use super::paint::own_code;
+use crate::words;
 
 /// A value as a part of one line: nothing in it can change the screen, or begin a line of its own.
 pub fn one_line(text: &str) -> String {
     // What a block of YAML ends in is no part of what it says.
     escaped(text.trim_end_matches('\n'), |_| 0)
+}
+
+/// The most of one value that is told, in bytes.
+const MOST: usize = 8_000;
+
+/// A value of a length that a person reads.
+pub(super) fn cut(text: &str) -> String {
+    if text.len() <= MOST {
+        return text.to_owned();
+    }
+    let kept = &text[..text.floor_char_boundary(MOST)];
+    format!("{kept}… ({} more)", words::bytes((text.len() - kept.len()) as u64))
 }
 
 /// Text of several lines that was put together here: line breaks and our own colours stand, all else is escaped.

@@ -73,6 +73,13 @@ fn painted(lines: &[Line], paint: Paint) -> String {
     lines.iter().map(|line| line.painted(paint)).collect()
 }
 
+/// The same for what is told while things happen: whatever a far side says, a line has a length that a person reads. A plan
+/// is shown whole.
+fn told(lines: &[Line], paint: Paint) -> String {
+    let cut = |line: &Line| Line { tone: line.tone, head: clean::cut(&line.head), text: clean::cut(&line.text) };
+    lines.iter().map(|line| cut(line).painted(paint)).collect()
+}
+
 /// Tells a run while it happens: live progress when standard error is a terminal, plain lines otherwise, or JSON.
 pub struct Renderer {
     screen: Arc<Screen>,
@@ -131,7 +138,7 @@ impl Renderer {
 
     fn say(&self, lines: &[Line]) {
         if !lines.is_empty() {
-            self.screen.err_lines(&painted(lines, self.screen.err_paint()));
+            self.screen.err_lines(&told(lines, self.screen.err_paint()));
         }
     }
 }
@@ -152,13 +159,13 @@ impl Listener for Renderer {
         self.say(&telling.story.hear(&event, Instant::now()));
         if matches!(event, Event::RunEnded { .. }) {
             let end = telling.story.end(&event);
-            self.screen.out(&painted(&end.report, self.screen.out_paint()));
+            self.screen.out(&told(&end.report, self.screen.out_paint()));
             self.say(&end.failure);
         }
     }
 }
 
 #[cfg(test)]
-mod hostile_tests;
+mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,8 @@
 pub mod builtin;
 mod file;
 mod fill;
+#[cfg(test)]
+mod fuzz;
 mod params;
 mod parse;
 mod schema;

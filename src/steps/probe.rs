@@ -248,3 +248,23 @@ mod tests {
         assert!(said.ends_with("no key; next: ssh-keyscan cp1"), "{said}");
     }
 }
+
+#[cfg(test)]
+mod fuzz {
+    use super::*;
+
+    #[test]
+    fn whatever_a_server_answers_is_a_sentence_of_a_bounded_length() {
+        const BODIES: &[&str] = &[
+            "[+]ping ok\n[-]etcd failed: reason withheld\n[-]informer-sync failed: reason withheld\nhealthz check failed\n",
+            r#"{"kind":"Status","code":403,"reason":"Forbidden","message":"nodes is forbidden","details":{"name":"x"}}"#,
+            "<html><head><title>502 Bad Gateway</title></head></html>",
+        ];
+        crate::fuzz::each(4_000, &(crate::fuzz::mangled(BODIES), 100_u16..600), |(text, code)| {
+            let answer = KubeAnswer { code, text, server: "api1".into(), took: Duration::from_millis(7) };
+            let said = words(&Ok(answer));
+            proptest::prop_assert!(!said.is_empty() && said.chars().count() < 600, "{}", said.len());
+            Ok(())
+        });
+    }
+}

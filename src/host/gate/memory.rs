@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::host::script::{Answer, Script};
+use crate::host::script::{Answer, Script, amount};
 
 /// Looks at the API servers' processes on a host. Writes nothing, and asks the API nothing: `/proc` and the control group
 /// answer in milliseconds where `/metrics` of a drowning server is megabytes late.
@@ -55,7 +55,7 @@ pub fn parse_memory(stdout: &str) -> Option<Memory> {
     }
     let servers = answer.all("api").filter_map(|line| {
         let mut words = line.split_whitespace();
-        let resident = words.next()?.parse().ok()?;
+        let resident = amount(words.next()?)?;
         Some((resident, words.next().and_then(|bytes| bytes.parse::<u64>().ok()).map(|bytes| bytes / 1024)))
     });
     Some(Memory { total: answer.number("total")?, available: answer.number("available")?, servers: servers.collect() })
@@ -111,5 +111,9 @@ mod tests {
         let full = Memory { available: 100_000, ..read("api=1000\n") };
         assert_eq!(full.heavy(90).unwrap().to_string(), "98 % of the host's 7812 MB are in use");
         assert_eq!(parse_memory("total=1\navailable=1\n"), None);
+        let odd =
+            |total: &str| parse_memory(&format!("total={total}\navailable=1\napi=18446744073709551615\nend=yes\n"));
+        assert_eq!(odd("18446744073709551615"), None, "what no host has is not known");
+        assert_eq!(odd("8000000").unwrap().servers, []);
     }
 }

@@ -3,6 +3,8 @@
 //! Only the bytes of the wanted values are touched, so comments, order and line endings stay. What comes out is parsed and
 //! compared with what was wanted, value by value: an edit that did not come out exactly so is refused.
 
+#[cfg(test)]
+mod fuzz;
 mod listens;
 mod quantity;
 mod splice;

@@ -1,5 +1,5 @@
 //! Files, programs and agents that we read but did not write: whatever they hold, nothing panics, and nothing is believed that
-//! does not stand there. `FUZZ_CASES=1000000 cargo test --lib fuzz` makes as many cases of each kind.
+//! does not stand there.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixListener;
@@ -8,20 +8,10 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 
 use super::identity::name_of_blob;
 use super::{HostKeys, KnownHosts};
-
-/// Runs `test` on `usual` cases, or as many as are asked for.
-#[expect(clippy::disallowed_methods, reason = "the switch of a test, not of the program")]
-pub(super) fn each<S: Strategy>(usual: u32, strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
-    let cases = std::env::var("FUZZ_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(usual);
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
-    if let Err(error) = TestRunner::new(config).run(strategy, test) {
-        panic!("{error}");
-    }
-}
+use crate::fuzz::each;
 
 /// The wire form of one of a few keys.
 fn blob(kind: &str, key: u8) -> Vec<u8> {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::progress::Order;
 use crate::change::Target;
 use crate::host::gate;
+use crate::host::script::{MOST, amount};
 use crate::kit::{ApiServer, Cluster, Host};
 use crate::steps::{Look, servers};
 use crate::world::{Accept, KubeRead, Reads};
@@ -250,7 +251,7 @@ async fn one(reads: &dyn Reads, cluster: &Cluster, server: &ApiServer, limits: &
 fn rejected(dump: &str) -> Option<u64> {
     let mut lines = dump.lines().map(|line| line.split(',').map(str::trim).collect::<Vec<_>>());
     let column = lines.next()?.iter().position(|name| *name == "RejectedRequests")?;
-    Some(lines.filter_map(|row| row.get(column)?.parse::<u64>().ok()).sum())
+    Some(lines.filter_map(|row| amount(row.get(column)?)).fold(0, u64::saturating_add).min(MOST))
 }
 
 #[cfg(test)]
@@ -388,5 +389,21 @@ mod tests {
                     global-default, 0, true, false, 0, 0, 40, 7, 0, 0\nworkload-low, 1, false, false, 3, 1, 9, 5, 1, 0\n";
         assert_eq!(rejected(dump), Some(12));
         assert_eq!(rejected("no such page"), None);
+    }
+}
+
+#[cfg(test)]
+mod fuzz {
+    use super::rejected;
+
+    #[test]
+    fn the_sum_of_a_broken_dump_can_be_counted_with() {
+        const DUMP: &str = "PriorityLevelName, ActiveQueues, RejectedRequests, TimedoutRequests\n\
+            exempt, <none>, <none>, <none>\nglobal-default, 0, 7, 0\nworkload-low, 1, 5, 0\n";
+        crate::fuzz::each(8_000, &crate::fuzz::mangled(&[DUMP]), |dump| {
+            let sum = rejected(&dump);
+            proptest::prop_assert!(sum.is_none_or(|sum| sum.checked_mul(1000).is_some()), "{:?}", sum);
+            Ok(())
+        });
     }
 }

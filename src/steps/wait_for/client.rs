@@ -372,3 +372,25 @@ mod count_tests {
         assert!(said.contains("requests=3\n"), "{said}{}", String::from_utf8_lossy(&output.stderr));
     }
 }
+
+#[cfg(test)]
+mod fuzz {
+    use super::count;
+
+    /// No row counts twice, and none that names another.
+    #[test]
+    fn a_broken_dump_counts_no_more_rows_than_name_the_user() {
+        const DUMPS: &[&str] = &[
+            "PriorityLevelName, FlowSchemaName, QueueIndex, RequestIndexInQueue, FlowDistingsher, ArriveTime\n\
+             workload-low, service-accounts, 3, 0, system:serviceaccount:a:b, 2024\n\
+             workload-low, service-accounts, -1, -1, system:serviceaccount:a:b, 2024\nexempt, exempt, -1, -1, , 2024\n",
+            "<html><body>504 Gateway Time-out</body></html>",
+        ];
+        crate::fuzz::each(8_000, &crate::fuzz::mangled(DUMPS), |dump| {
+            let user = "system:serviceaccount:a:b";
+            let most = dump.lines().skip(1).filter(|row| row.split(',').any(|cell| cell.trim() == user)).count();
+            proptest::prop_assert!(count(&dump, user).is_none_or(|found| found <= most), "{}", dump);
+            Ok(())
+        });
+    }
+}

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::fuzz::each;
 use super::{Options, Overrides, Resolver, Surroundings, parse_hop, proxy};
+use crate::fuzz::each;
 
 fn resolver() -> Resolver {
     let env = [("HOME".to_owned(), "/home/joe".to_owned()), ("EMPTY".to_owned(), String::new())].into();

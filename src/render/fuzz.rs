@@ -6,11 +6,16 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::tests::{Buffer, screen};
-use super::{Detail, Output, Paint, Refusals, Renderer, Screen, plan_text, show_failure, table, without_color};
-use crate::change::Target;
+use super::{
+    Detail, Output, Paint, Refusals, Renderer, Screen, one_line, plan_text, show_failure, show_run, table,
+    without_color,
+};
+use crate::change::{Change, HostCommand, Inverse, Keep, Op, Target};
 use crate::error::{Class, Failure};
 use crate::event::{ChangeEnd, Event, Listener as _};
-use crate::journal::StepState;
+use crate::fuzz::each;
+use crate::host::Script;
+use crate::journal::{Entry, Header, Journal, Line, StepState, fold};
 use crate::kit::sample;
 use crate::plan::{self, Plan};
 use crate::process::Clock;
@@ -136,10 +141,63 @@ fn seen(c: char) -> bool {
     c == '\n' || !(c.is_control() || hidden)
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
-    #[test]
-    fn nothing_that_strangers_say_reaches_the_terminal_raw(text in hostile()) {
+/// A journal that says the text wherever a journal can.
+fn journal(text: &str) -> Journal {
+    let (s, target) = (|| text.to_owned(), || Target::host(text, text));
+    let header = Header {
+        format: 1,
+        run: s(),
+        operator: s(),
+        machine: s(),
+        version: s(),
+        reason: Some(s()),
+        drill: false,
+        writes: true,
+        runbook: s(),
+        name: s(),
+        params: Map::from_iter([(s(), s().into())]),
+        clusters: vec![s()],
+        kit: s(),
+        plan: s(),
+        identities: Vec::new(),
+    };
+    let script = Script::new(text, text).arg(text, text).words(text);
+    let command = HostCommand { script, fresh_connection: false, idempotent: true, quiet: false };
+    let change = |inverse| {
+        let (op, keep) = (Op::Host(command.clone()), Keep::Nothing);
+        Box::new(Change { key: s(), op, guard: s(), inverse, because: s(), by_hand: s(), deadline_secs: 1, keep })
+    };
+    let intended = |id, inverse| Entry::Intended { id, step: 0, target: target(), change: change(inverse) };
+    let costs = Some(BTreeMap::from([(s(), Cost { requests: 1, bytes_out: 2, bytes_in: 3 })]));
+    let entries = [
+        Entry::Started(Box::new(header)),
+        Entry::StepStarted { cluster: s(), step: 0 },
+        Entry::Saw { target: target(), step: 0, what: s() },
+        Entry::Answered { cluster: s(), step: 0, question: s(), yes: true },
+        intended(1, Inverse::By(Box::new(Op::Host(command.clone())))),
+        Entry::Done { id: 1, said: s() },
+        intended(2, Inverse::Impossible(s())),
+        Entry::Unknown { id: 2, why: s() },
+        Entry::NotMade { id: 2 },
+        intended(3, Inverse::NotNeeded(s())),
+        Entry::Failed { id: 3, why: s() },
+        Entry::Undoing { id: 1 },
+        Entry::Stuck { id: 1, why: s() },
+        Entry::Resumed { operator: s() },
+        Entry::Undoing { id: 1 },
+        Entry::Undone { id: 1, said: s() },
+        Entry::StepEnded { cluster: s(), step: 0, state: StepState::Failed, why: s(), costs: costs.clone() },
+        Entry::Ended { code: 6, why: s(), costs },
+    ];
+    let at = jiff::Timestamp::UNIX_EPOCH;
+    let lines: Vec<_> = (1..).zip(entries).map(|(seq, entry)| Line { seq, at, entry }).collect();
+    let run = fold(&lines).unwrap();
+    Journal { lines, run, last_hash: String::new(), torn: false, intact_bytes: 0 }
+}
+
+#[test]
+fn nothing_that_strangers_say_reaches_the_terminal_raw() {
+    each(48, &hostile(), |text| {
         let (plain, out, err) = screen();
         tell(&text, plain, Paint::new(false));
         for said in [out.text(), err.text()] {
@@ -152,10 +210,67 @@ proptest! {
         // Without our own colours it is the same text, so no colour is a stranger's.
         prop_assert_eq!(without_color(&colored_out.text()), out.text());
         prop_assert_eq!(without_color(&colored_err.text()), err.text());
-    }
+        Ok(())
+    });
+}
 
-    #[test]
-    fn json_has_no_control_character_and_reads_back_as_it_was(text in hostile()) {
+/// One line stays one line: where the text is one plain word, and where it is hostile, there are as many lines.
+#[test]
+fn what_is_told_has_as_many_lines_whatever_is_said() {
+    let lines = |text: &str| {
+        let (screen, out, err) = screen();
+        show_run(&screen, Output::Text, &journal(text), &[text.to_owned()]);
+        screen.out(&table(&["A", "B"], &[vec![text.to_owned(), text.to_owned()]]));
+        screen.err(text);
+        (out.text().lines().count(), err.text().lines().count())
+    };
+    let plain = lines("plain");
+    // A command to type by hand, and a reason, may have lines of their own, which are shown as such.
+    let text = hostile().prop_map(|text| text.replace('\n', ""));
+    each(200, &text, |text| {
+        prop_assert_eq!(lines(&text), plain);
+        Ok(())
+    });
+}
+
+/// As a far side sends them: what is no text is replaced before it comes here, and stays harmless.
+#[test]
+fn bytes_that_are_no_text_are_told_as_such() {
+    each(200, &prop::collection::vec(any::<u8>(), 0..200), |bytes| {
+        let text = String::from_utf8_lossy(&bytes);
+        let (screen, out, err) = screen();
+        show_run(&screen, Output::Text, &journal(&text), &[]);
+        screen.err(&text);
+        screen.prompt(&one_line(&text));
+        prop_assert!(out.text().chars().chain(err.text().chars()).all(seen));
+        Ok(())
+    });
+}
+
+/// What a far side says at length is no line of that length; a plan is shown whole.
+#[test]
+fn what_is_told_of_a_run_has_a_length_that_a_person_reads() {
+    for piece in ["x", "é", "\u{202e}", "\n"] {
+        let text = piece.repeat(1 << 14);
+        let (screen, out, err) = screen();
+        let renderer = Renderer::new(screen.clone(), Output::Text, Clock::Fixed(jiff::Timestamp::UNIX_EPOCH));
+        events(&text).into_iter().for_each(|event| renderer.hear(event));
+        renderer.note(&text);
+        show_run(&screen, Output::Text, &journal(&text), &[]);
+        let error = anyhow::anyhow!(text.clone()).context(text.clone());
+        show_failure(&screen, Output::Text, &Failure::from_error(Class::Refused, error).hint(&text));
+        let (out, err) = (out.text(), err.text());
+        let longest = out.lines().chain(err.lines()).map(str::len).max().unwrap_or(0);
+        assert!(longest < 60_000, "{longest} bytes in one line");
+        if piece != "\n" {
+            assert!(err.contains("… (") && err.contains(" more)"), "it is said that there is more");
+        }
+    }
+}
+
+#[test]
+fn json_has_no_control_character_and_reads_back_as_it_was() {
+    each(48, &hostile(), |text| {
         let (screen, out, _) = screen();
         let renderer = Renderer::new(screen, Output::Json, Clock::Fixed(jiff::Timestamp::UNIX_EPOCH));
         let target = Target::host("prod", "cp1");
@@ -163,5 +278,6 @@ proptest! {
         prop_assert!(out.text().trim_end().chars().all(|c| c != '\n' && seen(c)), "{}", out.text());
         let read: Value = serde_json::from_str(&out.text()).unwrap();
         prop_assert_eq!(&read["what"], &Value::from(text));
-    }
+        Ok(())
+    });
 }
