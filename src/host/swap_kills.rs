@@ -48,8 +48,8 @@ fn text(program: &str, word: &str) -> String {
 
 /// Where the shell can be made to kill itself: before each line of the runner, and before each command that another
 /// one leads to. `sh -n` says which of these places are any.
-fn points() -> Vec<(usize, &'static str)> {
-    let stand = Stand::new("new");
+fn points(word: &str) -> Vec<(usize, &'static str)> {
+    let stand = Stand::new(word);
     let runner = runner(&swap::swap(&stand.forward).text()).1;
     let lines = runner.match_indices('\n').map(|(at, _)| (at + 1, "bgk\n"));
     let led_to =
@@ -110,8 +110,8 @@ impl Stand {
     fn new(word: &str) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let dir = tempfile::tempdir().unwrap();
-        // The scripts find processes by this name on the whole machine.
-        let name = format!("bgk-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        // The scripts find processes by this name on the whole machine. All as long, so that a point is the same in each.
+        let name = format!("bgk-{}-{:05}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let program = dir.path().join(&name);
         std::os::unix::fs::symlink("/bin/sleep", &program).unwrap();
         let place = Place {
@@ -256,7 +256,7 @@ impl Stand {
 
 /// Each point for itself; how many of the runners did die at theirs.
 fn at_each_point(word: &str, signal: &str, check: impl Fn(&Stand, &str) + Sync) -> usize {
-    let points = points();
+    let points = points(word);
     // What several commands go through is come to again: each time counts where it goes on to the new text.
     let led_to = points.iter().filter(|(_, insert)| *insert != "bgk\n" && (word, signal) == ("new", "KILL"));
     let again = led_to.flat_map(|point| [(*point, 2), (*point, 3)]);

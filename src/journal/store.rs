@@ -83,6 +83,8 @@ pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
 
 /// The name of the file with the last hashes.
 const HEADS: &str = "heads";
+/// Of that file: a line for each end of a run, and no run was ever ended a hundred thousand times.
+const HEADS_LONGEST: usize = 16 << 20;
 /// How far the ids of two runs are apart at least.
 const TICK: SignedDuration = SignedDuration::from_millis(1);
 /// The time in an id. Without the fraction: an id of a version that had none.
@@ -201,7 +203,8 @@ impl RunFolder {
 
     /// The heads that were kept of this run: the number of a line and its hash.
     pub(super) fn heads(&self) -> Vec<(usize, String)> {
-        let text = fs::read_to_string(self.heads_path()).unwrap_or_default();
+        let read = bounded::file(&self.heads_path(), HEADS_LONGEST).unwrap_or_default();
+        let text = String::from_utf8_lossy(&read);
         let head = |line: &str| match line.split(' ').collect::<Vec<_>>().as_slice() {
             [run, at, hash] if *run == self.run => Some((at.parse().ok()?, (*hash).to_owned())),
             _ => None,

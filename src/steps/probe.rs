@@ -18,6 +18,9 @@ const LIVEZ: &str = "/livez";
 const READYZ: &str = "/readyz";
 /// Slower than this, an answer to a health endpoint is a sign of trouble.
 const SLOW: Duration = Duration::from_secs(1);
+/// So many failing checks are named, each up to so many characters.
+const SHOWN: usize = 5;
+const LONGEST_NAME: usize = 80;
 /// What to type about a credential that is not known.
 const CREDENTIAL: &str = "breakglass kit check; on a control-plane host: sudo kubeadm certs check-expiration";
 
@@ -286,9 +289,9 @@ fn words(answer: &Result<KubeAnswer, ReadError>) -> String {
             let what = match failed.as_slice() {
                 [] => answer.message(),
                 checks if checks.contains(&"etcd") || checks.contains(&"etcd-readiness") => {
-                    format!("it cannot reach etcd (failing: {})", checks.join(", "))
+                    format!("it cannot reach etcd (failing: {})", some(checks))
                 }
-                checks => format!("failing: {}", checks.join(", ")),
+                checks => format!("failing: {}", some(checks)),
             };
             format!("{} in {took} ms: {what}", answer.code)
         }
@@ -305,6 +308,14 @@ fn unknown(answer: &Result<KubeAnswer, ReadError>) -> String {
         }
         other => words(other),
     }
+}
+
+/// Names as a person reads them: of many, or of very long ones, the beginning.
+fn some(names: &[&str]) -> String {
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| name.chars().take(LONGEST_NAME).collect()).collect();
+    let more = names.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    shown.join(", ") + &more
 }
 
 /// The names after `[-]` in the body of a health endpoint.
@@ -338,6 +349,8 @@ mod tests {
             "500 in 7 ms: it cannot reach etcd (failing: etcd, informer-sync)",
         );
         case(500, "[-]poststarthook/rbac/bootstrap-roles failed\n", 7, "500 in 7 ms: failing: poststarthook/rbac/bootstrap-roles");
+        let many = "[-]a-check-that-is-named failed\n".repeat(9);
+        case(500, &many, 7, &format!("500 in 7 ms: failing: {}a-check-that-is-named and 4 more", "a-check-that-is-named, ".repeat(4)));
         case(504, "gateway", 9, "504 in 9 ms: gateway");
     }
 

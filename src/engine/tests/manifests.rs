@@ -107,7 +107,7 @@ fn manifests_as_they_are_written_are_edited_and_taken_back_to_the_same_bytes() {
 async fn refused(kind: &'static str, text: &str, with: serde_json::Value, room: &'static str) -> Report {
     let bench = bench(text, kind, with, Some(room));
     let report = bench.run().await;
-    assert_eq!(report.class, Some(Class::Partial), "{}", report.why);
+    assert_eq!(report.class, Some(Class::Refused), "{}", report.why);
     assert_eq!(bench.fake.ops(), 0, "{}", report.why);
     report
 }

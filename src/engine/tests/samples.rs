@@ -65,7 +65,7 @@ pub(super) fn bench(kind: Known) -> Bench {
         fake.write(&Target::host("east", host), &format!("{MANIFESTS}/{program}.yaml"), &text);
     }
     fake.objects("east", |objects| {
-        objects.put("/api/v1/namespaces/kube-system", json!({"metadata": {}}));
+        objects.put("/api/v1/namespaces/kube-system", json!({"kind": "Namespace", "metadata": {}}));
         objects.put(LEASE, json!({"metadata": {}, "spec": {"renewTime": "2025-01-01T00:00:00.000000Z"}}));
     });
     Bench::new(fake, plan_of(kind))

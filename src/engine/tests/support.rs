@@ -31,7 +31,7 @@ pub(super) const DEPLOY: &str = "/apis/apps/v1/namespaces/telemetry/deployments/
 pub(super) const OWN: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/agent";
 pub(super) const SHARED: &str = "/apis/rbac.authorization.k8s.io/v1/namespaces/telemetry/rolebindings/readers";
 pub(super) const CRON: &str = "/apis/batch/v1/namespaces/telemetry/cronjobs/sweep";
-const RUN: &str = "20250101T000000Z-test";
+pub(super) const RUN: &str = "20250101T000000Z-test";
 
 pub(super) fn cluster(name: &str) -> Cluster {
     let mut cluster = sample::cluster(name, 3);
