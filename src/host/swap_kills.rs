@@ -319,3 +319,22 @@ fn told_to_end_at_any_line_it_puts_the_manifest_back_first() {
     });
     assert!(died > 10, "only {died} died");
 }
+
+#[test]
+fn the_way_back_waits_for_the_way_there_to_end() {
+    let stand = Stand::new("new");
+    stand.with_kubelet(|| {
+        while stand.look().processes.is_empty() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::thread::scope(|scope| {
+            let there = scope.spawn(|| stand.say_once(&swap::swap(&stand.forward)));
+            while stand.look().state != Some(State::Moving) {
+                assert!(!there.is_finished(), "it was over before it was seen under way");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let (code, said) = stand.say(&swap::swap(&stand.back));
+            assert_eq!((code, stand.manifest().as_ref()), (0, Some(&stand.old)), "{said}");
+        });
+    });
+}

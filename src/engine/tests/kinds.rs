@@ -161,7 +161,7 @@ fn killed_and_the_hosts_started_anew_nothing_is_lost() {
                 let ours = now["gates"].as_array().unwrap().iter().all(|gate| gate[1][0] == RUN);
                 assert!(ours, "{:?} {what}: {:#}", ideal.kind, now["gates"]);
                 let rest = |of: &Value| {
-                    Value::from_iter(of.as_object().unwrap().clone().into_iter().filter(|(key, _)| key != "gates"))
+                    of.as_object().unwrap().clone().into_iter().filter(|(key, _)| key != "gates").collect::<Value>()
                 };
                 assert!(
                     [&ideal.before, &ideal.after].map(rest).contains(&rest(&now)),
@@ -211,7 +211,8 @@ fn a_full_disk_ends_the_run_and_nothing_was_sent_that_is_not_written_down() {
             };
             let ops = bench.fake.take_sent().iter().filter(counts).count();
             let intended = |line: &&crate::journal::Line| matches!(line.entry, Entry::Intended { .. });
-            assert_eq!(ops, bench.journal().lines.iter().filter(intended).count(), "{:?} {what}", ideal.kind);
+            // A line that went to the full disk with one that did not fit may be there whole: nothing was sent for it.
+            assert!(ops <= bench.journal().lines.iter().filter(intended).count(), "{:?} {what}", ideal.kind);
             ideal.resumes(&mut bench, &what).await;
             ideal.undoes(&bench, &what).await;
             let bench = self::bench(ideal.kind);
@@ -266,13 +267,7 @@ fn killed_while_a_host_is_at_it_resume_and_undo_come_to_the_same_end() {
                 }
                 ideal.undoes(&bench, &what).await;
                 let bench = killed().await;
-                let report = bench.undo().await;
-                if report.class.is_some() {
-                    // No two exchanges at a time on one host: the other is told, and waited for.
-                    assert!(report.why.contains("another exchange is under way"), "{what}: {}", report.why);
-                    assert!(after < 20 && !reboot, "{what}: {}", report.why);
-                    tokio::time::sleep(std::time::Duration::from_secs(20)).await;
-                }
+                // What is still under way on a host is waited for.
                 ideal.undoes(&bench, &what).await;
             }
         }

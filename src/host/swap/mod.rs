@@ -187,8 +187,15 @@ pub fn swap(swap: &Swap) -> Script {
         r#"F={file}; B={beside}; N={staged}; P={program}; EXIT={exit}; READY={ready}; asked={origin}:{port}{health}
 order={from}-{to}
 mend
+# The way there, where this is the way back: it has an end.
+i=0; while s=$(standing "$B"); [ "$(sed -n 2p "$B/order" 2>/dev/null)" != "$order" ]; do
+  case $s in out|in) ;; *) break;; esac
+  [ "$i" -lt {patience} ] || fail "another exchange is under way in $B, for more than {patience} s" 5
+  sleep 1; i=$((i+1))
+done
+mend
 case $(standing "$B") in
-out|in) [ "$(sed -n 2p "$B/order" 2>/dev/null)" = "$order" ] || fail "another exchange is under way in $B" 5 ;;
+out|in) ;;
 *)
   if [ "$(sum "$F")" = {to} ]; then
     # Never sent, put back already, or done before: all that is left to see is that it lives.

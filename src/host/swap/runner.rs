@@ -14,7 +14,8 @@ sum() { sha256sum 2>/dev/null <"$1" | cut -d ' ' -f 1; }
 standing() {
   [ -f "$1/state" ] && read -r s r <"$1/state" || return 0
   case $s in
-  out|in) grep -qaF -- "$1/runner" "/proc/$r/cmdline" 2>/dev/null || s=broken;;
+  # It may have written its last state and ended in between.
+  out|in) grep -qaF -- "$1/runner" "/proc/$r/cmdline" 2>/dev/null || { read -r t r <"$1/state"; [ "$t" = "$s" ] && s=broken || s=$t; };;
   # A name that earlier versions gave.
   failed) s=broken;;
   esac
