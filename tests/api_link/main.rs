@@ -136,7 +136,7 @@ async fn a_token_is_sent_and_stands_in_no_message() {
 #[tokio::test]
 async fn whoever_acts_as_somebody_else_says_so_in_every_request() {
     let authority = Authority::new();
-    let server = FakeServer::start(&authority, &[Does::Says(200, "{}"), Does::Says(200, "{}")]).await;
+    let server = FakeServer::start(&authority, &[Does::Says(200, "ok"), Does::Says(200, OK)]).await;
     let mut cluster = cluster(&authority, &[server.address]);
     cluster.credential = Credential::Token("hush-hush".into());
     cluster.acting_as = Some(ActingAs { user: "älice".into(), groups: vec!["dev".into()], ..ActingAs::default() });

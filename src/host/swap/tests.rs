@@ -20,8 +20,9 @@ fn run(script: &Script) -> (i32, String) {
 /// The same, by a login that runs this.
 fn run_by(login: &str, script: &Script) -> (i32, String) {
     use std::io::Write as _;
-    let mut child = std::process::Command::new("sh")
-        .args(["-c", login])
+    // Who started the tests may not have cared for the end of his terminal; a shell cannot undo that, and a login does.
+    let mut child = std::process::Command::new("env")
+        .args(["--default-signal=HUP", "sh", "-c", login])
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())
         .spawn()
