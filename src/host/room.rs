@@ -1,5 +1,6 @@
 //! What a host can carry and what its program knows, looked at before a manifest is taken out.
 
+use super::genuine::GENUINE;
 use super::script::{Answer, Script, quote};
 use super::swap::{LIB, Place};
 
@@ -110,23 +111,18 @@ pub fn look(place: &Place, ask: &Ask) -> Script {
     let flags: Vec<String> = ask.flags.iter().map(|flag| quote(flag)).collect();
     let asking = if ask.is_empty() { String::new() } else { format!("asking {}\n", flags.join(" ")) };
     let body = format!(
-        r#"{LIB}{ASKING}p={program}; secs={ASK_SECS}; free={ASK_FREE}; names={names}
+        r#"{GENUINE}{LIB}{ASKING}manifests={manifests}; p={program}; secs={ASK_SECS}; free={ASK_FREE}; names={names}
 kib() {{ sed -n "s/^$1:[[:space:]]*\([0-9]*\) kB\$/\1/p" "$2" 2>/dev/null; }}
 available=$(kib MemAvailable /proc/meminfo)
 say total "$(kib MemTotal /proc/meminfo)"
 say cpus "$(getconf _NPROCESSORS_ONLN 2>/dev/null || grep -c '^processor' /proc/cpuinfo)"
-# Those of the host's own network: the control planes of other clusters may run here in pods.
-here=$(readlink /proc/$$/ns/net); pids=; all=
-for x in $(processes "$p"); do
-  x=${{x%%:*}}; all="$all $x"
-  [ "$(readlink "/proc/$x/ns/net" 2>/dev/null)" != "$here" ] || pids="$pids $x"
-done
-[ -n "$pids" ] || pids=$all
+pids=; for x in $(processes "$p"); do pids="$pids ${{x%%:*}}"; done
 for x in $pids; do say memory "$(kib VmRSS "/proc/$x/status") $(kib VmHWM "/proc/$x/status")"; done
 for x in $(cat /proc/[0-9]*/comm 2>/dev/null | grep -xE 'rke2|k3s|k3s-server|k0s|kubelite' | sort -u); do say runs "$x"; done
 [ ! -e /etc/systemd/system/kops-configuration.service ] || say runs kops
 {asking}say end yes
 "#,
+        manifests = quote(place.manifests.trim_end_matches('/')),
         program = quote(&place.program),
         names = quote(&ask.names.join(" ")),
     );
@@ -260,6 +256,24 @@ mod tests {
                 assert!(matches!(&other.asked, Asked::Not(why) if why.contains("ended with status 1")), "{other:?}");
             }
         }
+    }
+
+    /// A name is anybody's to take: what another user runs under it is neither asked nor measured.
+    #[test]
+    fn a_stranger_that_only_has_the_name_is_not_run() {
+        use std::os::unix::process::CommandExt as _;
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let place = place("breakglass-stranger");
+        let file = dir.path().join(&place.program);
+        std::fs::copy("/bin/sleep", &file).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let _stranger = Running(Command::new(&file).arg("600").uid(65_534).gid(65_534).spawn().unwrap());
+        let none = looked("sh", &place, &ask(&["--x=1"], &[]));
+        assert_eq!((none.used, none.asked), (None, Asked::Not(format!("no process of {} runs", place.program))));
     }
 
     #[test]

@@ -138,7 +138,7 @@ impl Stand {
             port: answering(),
             health: "/livez",
             exit_secs: 60,
-            ready_secs: if word == "bad" { 5 } else { 60 },
+            ready_secs: if word == "bad" { 1 } else { 60 },
             place,
         };
         let back = Swap {

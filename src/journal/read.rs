@@ -132,7 +132,16 @@ pub fn read(folder: &RunFolder) -> Result<Journal, JournalError> {
         let line = whole[..e.valid_up_to()].split(|byte| *byte == b'\n').count();
         JournalError::Damaged { path: path.clone(), line, what: "it is not UTF-8".into() }
     })?;
-    parse(&path, text, !rest.is_empty())
+    let journal = parse(&path, text, !rest.is_empty())?;
+    let (here, there) = (&folder.run, &journal.run.header.run);
+    if here != there {
+        return Err(JournalError::Damaged {
+            path,
+            line: 1,
+            what: format!("it is the journal of run {there}, not of {here}"),
+        });
+    }
+    Ok(journal)
 }
 
 /// What `verify` proved.
@@ -147,6 +156,25 @@ pub struct Verified {
     pub anchored: Option<usize>,
 }
 
+/// Compares a journal with the heads that were kept when its run came to an end; the last line that one of them speaks of.
+///
+/// # Errors
+/// When lines are missing that were there then, or the heads cannot be read.
+pub(super) fn fits_heads(folder: &RunFolder, journal: &Journal) -> Result<Option<usize>, JournalError> {
+    let mut anchored = None;
+    for (at, hash) in folder.heads()? {
+        if journal.hashes.get(at.saturating_sub(1)) != Some(&hash) {
+            let what = format!(
+                "when the run came to an end it had {at} lines and the head {hash}, and has not now: lines were cut off at the \
+                 end, or the file was written anew"
+            );
+            return Err(JournalError::Damaged { path: folder.journal(), line: journal.lines.len(), what });
+        }
+        anchored = anchored.max(Some(at));
+    }
+    Ok(anchored)
+}
+
 /// Proves a run's chain, against `head` (the whole hash, or its first 16 digits and more) and against the heads that were kept
 /// when the run came to an end.
 ///
@@ -156,16 +184,7 @@ pub fn verify(folder: &RunFolder, head: Option<&str>) -> Result<Verified, Journa
     let journal = read(folder)?;
     let lines = journal.lines.len();
     let missing = |what: String| JournalError::Damaged { path: folder.journal(), line: lines, what };
-    let mut anchored = None;
-    for (at, hash) in folder.heads() {
-        if journal.hashes.get(at.saturating_sub(1)) != Some(&hash) {
-            return Err(missing(format!(
-                "when the run came to an end it had {at} lines and the head {hash}, and has not now: lines were cut off at the \
-                 end, or the file was written anew"
-            )));
-        }
-        anchored = anchored.max(Some(at));
-    }
+    let mut anchored = fits_heads(folder, &journal)?;
     if let Some(head) = head {
         let Some(at) = journal.hashes.iter().rposition(|hash| hash.starts_with(head)) else {
             let what = "no line has the head {head}: lines were cut off at the end, or the file was written anew";

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::JournalError;
 use crate::bounded;
 use crate::change::{Blob, Op, sha256_hex};
 
@@ -197,19 +198,33 @@ impl RunFolder {
     /// # Errors
     /// When it cannot be written.
     pub(crate) fn keep_head(&self, line: u64, hash: &str) -> io::Result<()> {
-        let mut file = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(self.heads_path())?;
+        // A pipe in its place that nobody reads would be waited for.
+        let at_once = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.append(true).create(true).mode(0o600).custom_flags(at_once).open(self.heads_path())?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("not a file"));
+        }
         file.write_all(format!("{} {line} {hash}\n", self.run).as_bytes())
     }
 
     /// The heads that were kept of this run: the number of a line and its hash.
-    pub(super) fn heads(&self) -> Vec<(usize, String)> {
-        let read = bounded::file(&self.heads_path(), HEADS_LONGEST).unwrap_or_default();
+    ///
+    /// # Errors
+    /// When they are there and cannot be read: what they would have said is not known.
+    pub(super) fn heads(&self) -> Result<Vec<(usize, String)>, JournalError> {
+        let path = self.heads_path();
+        let read = match bounded::file(&path, HEADS_LONGEST) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            read => read.map_err(|error| JournalError::io("read", &path, error))?,
+        };
         let text = String::from_utf8_lossy(&read);
+        let is_hash = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         let head = |line: &str| match line.split(' ').collect::<Vec<_>>().as_slice() {
-            [run, at, hash] if *run == self.run => Some((at.parse().ok()?, (*hash).to_owned())),
+            [run, at, hash] if *run == self.run && is_hash(hash) => Some((at.parse().ok()?, (*hash).to_owned())),
             _ => None,
         };
-        text.lines().filter_map(head).collect()
+        Ok(text.lines().filter_map(head).collect())
     }
 
     fn blob_path(&self, sha256: &str) -> PathBuf {

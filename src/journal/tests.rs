@@ -344,3 +344,28 @@ fn a_tail_that_was_cut_off_and_a_file_written_anew_show_against_a_head() {
     edit(&folder, |_| Vec::new());
     assert!(verify(&folder, None).is_err());
 }
+
+#[test]
+fn a_run_is_not_taken_up_on_the_word_of_another_s_journal_or_of_one_that_lost_its_end() {
+    let (_kept, folder) = written();
+    let head = verify(&folder, None).unwrap().head;
+    folder.keep_head(5, &head).unwrap();
+    drop(Writer::open(folder.clone(), clock()).unwrap());
+    edit(&folder, |all| all.into_iter().take(4).collect());
+    assert!(matches!(Writer::open(folder.clone(), clock()), Err(JournalError::Damaged { .. })));
+
+    let (_kept, folder) = written();
+    let other = RunFolder { run: "another".into(), ..folder.clone() };
+    let said = read(&other).unwrap_err().to_string();
+    assert!(said.contains("it is the journal of run ") && said.contains("another"), "{said}");
+}
+
+#[test]
+fn heads_that_cannot_be_read_hold_up_no_run_and_are_said() {
+    let (_kept, folder) = written();
+    let heads = folder.path.with_file_name("heads");
+    rustix::fs::mknodat(rustix::fs::CWD, &heads, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    assert!(folder.keep_head(5, "x").is_err(), "nobody reads there, and it was not waited for");
+    assert!(verify(&folder, None).unwrap_err().to_string().contains("heads"));
+    drop(Writer::open(folder, clock()).unwrap());
+}

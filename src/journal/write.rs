@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::read::{chain, seal};
+use super::read::{chain, fits_heads, seal};
 use super::{Entry, Header, JournalError, Line, RunFolder, read};
 use crate::change::{Change, Target};
 use crate::process::Clock;
@@ -140,6 +140,10 @@ impl Writer {
             OpenOptions::new().append(true).read(true).open(&path).map_err(|e| JournalError::io("open", &path, e))?;
         let lock = Lock::take(&file, &folder)?;
         let journal = read(&folder)?;
+        // Heads that cannot be read keep nobody from taking up a run; `verify` says so.
+        if let Err(error @ JournalError::Damaged { .. }) = fits_heads(&folder, &journal) {
+            return Err(error);
+        }
         if journal.torn {
             file.set_len(journal.intact_bytes).map_err(|e| JournalError::io("cut the torn last line off", &path, e))?;
         }

@@ -328,6 +328,20 @@ async fn a_name_that_means_another_cluster_in_another_file_is_never_taken_in_sil
     assert!(find(flags).await.is_ok(), "the file's user is not asked");
 }
 
+/// A context in a file of its own says nothing of which namesake it means: never one file's address with the other's token.
+#[tokio::test]
+async fn a_context_alone_in_its_file_means_none_of_several_namesakes() {
+    let (dir, mut process) = folder();
+    two_files(&dir, &mut process);
+    put(dir.path(), "c", "contexts: [{name: mine, context: {cluster: kubernetes, user: kubernetes-admin}}]\n", 0o600);
+    process.env.insert("KUBECONFIG".into(), "c:a:b".into());
+    let said = cluster(&context("mine"), &process, &asking(2)).await.unwrap_err()[0].to_string();
+    assert!(said.contains("/a:") && said.contains("/b:") && said.contains("different ones stand in"), "{said}");
+    process.env.insert("KUBECONFIG".into(), "c:b".into());
+    let found = cluster(&context("mine"), &process, &asking(2)).await.unwrap();
+    assert_eq!(found.cluster.api_servers[0].address, "10.2.0.11:6443".parse().unwrap());
+}
+
 #[tokio::test]
 async fn a_context_that_stands_in_two_files_is_said() {
     let (dir, mut process) = folder();

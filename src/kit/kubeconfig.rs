@@ -219,7 +219,22 @@ impl Kubeconfig {
             return Err(refuse(what, (key == "user").then(|| BY_FLAGS.to_owned())));
         };
         let here = |entry: &&Entry<'_>| std::ptr::eq(entry.file, context.file);
-        if all.iter().filter(here).all(|own| own.same(&first)) {
+        let mut own = all.iter().filter(here).peekable();
+        if own.peek().is_none() {
+            // The context stands in a file of its own: nothing says which of several it means.
+            if all.iter().all(|entry| entry.same(&first)) {
+                return Ok(first);
+            }
+            let places: Vec<String> = all.iter().map(Entry::place_said).collect();
+            let what = format!(
+                "context {name:?} names the {key} {named:?}, and different ones stand in {}",
+                places.join(" and in ")
+            );
+            let hint =
+                format!("KUBECONFIG with the one of these files that is meant, and {}", context.file.path.display());
+            return Err(refuse(what, Some(hint)));
+        }
+        if own.all(|own| own.same(&first)) {
             return Ok(first);
         }
         let what = format!(

@@ -16,7 +16,7 @@ use crate::change::{Body, Change, GONE, Inverse, Keep, KubeCall, Method, Op, Tar
 use crate::duration::HumanDuration;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
-use crate::world::Accept;
+use crate::world::{Accept, ReadErrorKind};
 
 const KEY: &str = "delete";
 const UNSAVED: &str = "unsaved";
@@ -234,6 +234,10 @@ impl Deletion {
                     let why = self.unsaved("it could not be read, and the runbook says to go on");
                     Ok(Survey::change(self.change(self.with.uid.as_deref(), why))
                         .saw(format!("{} could not be saved: {error}", self.object)))
+                }
+                // Nothing would get through there: whether to go on without the save is no question yet.
+                WhenUnsaved::Ask if matches!(error.kind, ReadErrorKind::NoRoute | ReadErrorKind::Refused) => {
+                    Err(StepError::Read(error))
                 }
                 WhenUnsaved::Ask => Ok(Survey { ask: Some(self.question()), ..Survey::default() }
                     .saw(format!("{} could not be saved: {error}", self.object))),

@@ -115,15 +115,15 @@ fn first_document(text: &str) -> usize {
 fn container(manifest: &Value, program: &str) -> Result<usize, String> {
     let containers =
         manifest.pointer("/spec/containers").and_then(Value::as_array).ok_or("it has no spec.containers")?;
-    let runs = |container: &Value| {
-        words::all(container).is_ok_and(|words| words.iter().any(|word| words::starts(&word.text, program)))
-    };
+    let runs =
+        |container: &Value| words::all(container).is_ok_and(|words| words::program_at(&words, program).is_some());
     let named = |container: &Value| container.get("name").and_then(Value::as_str) == Some(program);
     let which = |fits: &dyn Fn(&Value) -> bool| -> Vec<usize> {
         containers.iter().enumerate().filter(|(_, container)| fits(container)).map(|(index, _)| index).collect()
     };
     match (which(&runs).as_slice(), which(&named).as_slice()) {
         ([index], _) | ([], [index]) => Ok(*index),
+        (several, [index]) if several.contains(index) => Ok(*index),
         ([], []) => Err(format!("none of its containers runs {program}")),
         (several, _) => Err(format!("{} of its containers run {program}", several.len().max(2))),
     }
@@ -161,10 +161,14 @@ impl Draft {
     fn resource(&mut self, kind: &str, name: &str, value: Option<&str>) -> Result<(), String> {
         let container = self.container();
         let now = container.pointer(&format!("/resources/{kind}/{name}")).cloned();
-        if value.map_or(now.is_none(), |value| shown(now.as_ref()) == value) {
+        let amounts = (quantity(&shown(now.as_ref())), value.and_then(quantity));
+        let same = |value| shown(now.as_ref()) == value || (amounts.0.is_some() && amounts.0 == amounts.1);
+        if value.map_or(now.is_none(), same) {
             return Ok(());
         }
-        let amounts = (quantity(&shown(now.as_ref())), value.and_then(quantity));
+        if let Some(now) = now.as_ref().filter(|now| !now.is_null() && amounts.0.is_none()) {
+            return Err(format!("its {kind}.{name} is {now}, which is no quantity"));
+        }
         if let (Some(old), Some(new)) = amounts
             && kind == "limits"
             && new < old
@@ -265,6 +269,10 @@ impl Draft {
         }
         for name in edit.limits.keys().chain(edit.requests.keys()) {
             let [limit, request] = ["limits", "requests"].map(|kind| shown(container["resources"][kind].get(name)));
+            if let Some(odd) = [&limit, &request].into_iter().find(|text| *text != "unset" && quantity(text).is_none())
+            {
+                return Err(format!("its {name} is {odd:?} in one place, which is no quantity"));
+            }
             if let (Some(most), Some(least)) = (quantity(&limit), quantity(&request))
                 && most < least
             {

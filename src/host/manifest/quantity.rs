@@ -1,16 +1,22 @@
 //! Kubernetes quantities, and which of them somebody can have meant.
 
-const SUFFIXES: [(&str, f64); 10] = [
+const SUFFIXES: [(&str, f64); 16] = [
     ("", 1.0),
+    ("n", 1e-9),
+    ("u", 1e-6),
     ("m", 1e-3),
     ("k", 1e3),
     ("M", 1e6),
     ("G", 1e9),
     ("T", 1e12),
+    ("P", 1e15),
+    ("E", 1e18),
     ("Ki", 1024.0),
     ("Mi", 1_048_576.0),
     ("Gi", 1_073_741_824.0),
     ("Ti", 1_099_511_627_776.0),
+    ("Pi", 1_125_899_906_842_624.0),
+    ("Ei", 1_152_921_504_606_846_976.0),
 ];
 
 /// Less memory than any control-plane process starts with, in bytes.
@@ -21,12 +27,17 @@ const MOST_MEMORY: f64 = 64.0 * 1_099_511_627_776.0;
 const LEAST_CPU: f64 = 0.01;
 const MOST_CPU: f64 = 1024.0;
 
-/// A quantity as a number: digits with an optional fraction and one of Kubernetes' suffixes.
+/// A quantity as a number, by Kubernetes' grammar: digits with an optional fraction, and a suffix or an exponent of ten.
 pub fn quantity(text: &str) -> Option<f64> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let (_, factor) = SUFFIXES.iter().find(|(suffix, _)| *suffix == &text[digits.len()..])?;
-    let plain = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || c == '.');
-    digits.parse::<f64>().ok().filter(|_| plain).map(|number| number * factor)
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (digits, suffix) = text.split_at(end);
+    let number = digits.parse::<f64>().ok().filter(|_| digits.contains(|c: char| c.is_ascii_digit()))?;
+    if let Some(power) = suffix.strip_prefix(['e', 'E']).filter(|power| !power.is_empty() && *power != "i") {
+        return power.parse::<i16>().ok().map(|power| number * 10_f64.powi(power.into()));
+    }
+    let (_, factor) = SUFFIXES.iter().find(|(known, _)| *known == suffix)?;
+    Some(number * factor)
 }
 
 /// Bytes as a quantity that can be compared with one of a manifest, rounded up: `3.2Gi`, `800Mi`.
@@ -92,6 +103,29 @@ mod tests {
             [(0.0, "0Mi"), (1.0, "1Mi"), (1_073_741_824.0, "1Gi"), (3.35e9, "3.2Gi"), (1.07e9, "1021Mi")]
         {
             assert_eq!(as_quantity(bytes), said);
+        }
+    }
+
+    #[test]
+    fn every_form_that_kubernetes_takes_is_read() {
+        for (text, amount) in [
+            ("8e9", 8e9),
+            ("8E9", 8e9),
+            ("1e-3", 1e-3),
+            ("+1Ki", 1024.0),
+            (".5", 0.5),
+            ("5.", 5.0),
+            ("3u", 3e-6),
+            ("3n", 3e-9),
+            ("2Pi", 2.0 * 1_125_899_906_842_624.0),
+            ("2E", 2e18),
+            ("1Ei", 1_152_921_504_606_846_976.0),
+        ] {
+            let read = quantity(text).unwrap_or_default();
+            assert!((read - amount).abs() <= amount * 1e-12, "{text}: {read}");
+        }
+        for text in ["", ".", "1e", "1ei", "1e1.5", "-1", "1 Gi", "1gi", "Gi", "0x10", "1e99999"] {
+            assert_eq!(quantity(text), None, "{text}");
         }
     }
 

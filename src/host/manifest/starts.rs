@@ -4,10 +4,6 @@ use serde_json::Value;
 
 use super::{container, quantity, read, shown, words};
 
-/// What starts the program that is named after it, beside shells.
-const WRAPPERS: [&str; 10] =
-    ["go-runner", "hyperkube", "env", "nice", "numactl", "taskset", "chrt", "tini", "dumb-init", "catatonit"];
-
 /// Whether a manifest starts `program`: as the first word of a container, behind what starts others, or by the name of the
 /// container, the pod or the image. One that cannot be read counts: what it starts is not known.
 pub fn starts(text: &str, program: &str) -> bool {
@@ -26,7 +22,7 @@ pub fn starts(text: &str, program: &str) -> bool {
         }
         let Ok(words) = words::all(container) else { return true };
         let Some(first) = words.first() else { return false };
-        let wraps = WRAPPERS.contains(&words::base(&first.text)) || words::is_shell(&first.text);
+        let wraps = words::WRAPPERS.contains(&words::base(&first.text)) || words::is_shell(&first.text);
         words::starts(&first.text, program) || (wraps && words.iter().any(|word| word.text.contains(program)))
     };
     // A mirror of the pod's name is not enough where nothing in there runs anything.

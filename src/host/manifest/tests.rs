@@ -264,3 +264,33 @@ fn a_flag_is_read_in_every_form() {
     case(&["- --x", "- '7'", "- \"--x=8\""], &["7", "8"]);
     case(&["- --xx=1"], &[]);
 }
+
+#[test]
+fn an_amount_is_compared_however_it_is_written() {
+    let pod = |resources: &str| {
+        format!(
+            "spec:\n  containers:\n  - name: kube-apiserver\n    command: [kube-apiserver]\n    resources: {resources}\n"
+        )
+    };
+    let memory = |amount: &str| Edit { limits: set(&[("memory", amount)]), ..Edit::default() };
+    refused(&pod("{limits: {memory: \"8e9\"}}"), &memory("4Gi"), "would shrink");
+    refused(&pod("{limits: {memory: 1Pi}}"), &memory("4Gi"), "would shrink");
+    refused(&pod("{requests: {memory: \"6e9\"}}"), &memory("4Gi"), "would be less than requests.memory");
+    refused(&pod("{limits: {memory: lots}}"), &memory("4Gi"), "which is no quantity");
+    refused(&pod("{requests: {memory: lots}}"), &memory("4Gi"), "which is no quantity");
+    // The same amount in other words is no reason for a restart.
+    assert_eq!(edit(&pod("{limits: {memory: 8192Mi}}"), "kube-apiserver", &memory("8Gi")).unwrap().changes, [""; 0]);
+}
+
+#[test]
+fn a_folder_named_after_the_program_does_not_start_it() {
+    let args = "spec:\n  containers:\n  - name: kube-apiserver\n    args:\n    - --x=1\n    - --cert-dir=/var/run/kube-apiserver\n\
+                \x20   - --log-dir\n    - /var/log/kube-apiserver\n    - --y=2\n";
+    assert_eq!(flag(args, "kube-apiserver", "x").unwrap(), ["1"]);
+    assert_eq!(edit(args, "kube-apiserver", &flags(&[("x", "3")])).unwrap().text, args.replace("--x=1", "--x=3"));
+    let beside = "spec:\n  containers:\n  - name: rotate\n    command: [logrotate-loop, /var/log/kube-apiserver]\n\
+                  \x20 - name: api\n    command: [kube-apiserver, --x=1]\n";
+    assert_eq!(flag(beside, "kube-apiserver", "x").unwrap(), ["1"]);
+    let wrapped = "spec:\n  containers:\n  - name: api\n    command: [/go-runner, --log-file=/var/log/kube-apiserver, /k/kube-apiserver, --x=1]\n";
+    assert_eq!(flag(wrapped, "kube-apiserver", "x").unwrap(), ["1"]);
+}

@@ -5,6 +5,10 @@ use serde_json::Value;
 /// What makes a script of the words after it, so that flags in there are no words of their own.
 const SHELLS: [&str; 6] = ["sh", "bash", "ash", "dash", "busybox", "ksh"];
 
+/// What starts the program that is named after it, beside shells.
+pub(super) const WRAPPERS: [&str; 10] =
+    ["go-runner", "hyperkube", "env", "nice", "numactl", "taskset", "chrt", "tini", "dumb-init", "catatonit"];
+
 /// One word of the command line, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Word {
@@ -46,7 +50,15 @@ pub(super) fn is_shell(word: &str) -> bool {
 
 /// Whether a word starts the program: its name or a path that ends in it, and no script.
 pub(super) fn starts(word: &str, program: &str) -> bool {
-    base(word) == program && !word.contains(char::is_whitespace)
+    base(word) == program && !word.starts_with('-') && !word.contains(char::is_whitespace)
+}
+
+/// Which word starts the program: the first, or one behind what starts others. A folder that is named after it does not.
+pub(super) fn program_at(words: &[Word], program: &str) -> Option<usize> {
+    let first = words.first()?;
+    let wraps = WRAPPERS.contains(&base(&first.text)) || is_shell(&first.text);
+    let reach = if wraps { words.len() } else { 1 };
+    words[..reach].iter().position(|word| starts(&word.text, program))
 }
 
 /// All words, those of `command` first: a container runs both as one command line.
@@ -78,7 +90,7 @@ pub(super) fn of_program(container: &Value, program: &str) -> Result<Vec<Word>, 
     {
         return Err(format!("{program} is started by a shell script, whose flags only a person can edit"));
     }
-    match words.iter().position(|word| starts(&word.text, program)) {
+    match program_at(&words, program) {
         Some(at) => Ok(words[at + 1..].to_vec()),
         None if words.iter().all(|word| word.list == "args") => Ok(words),
         None => Err(format!("no word of its command is {program}, so its flags cannot be told")),

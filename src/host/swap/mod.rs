@@ -16,6 +16,7 @@ use std::fmt::Write as _;
 
 pub(super) use self::runner::LIB;
 use self::runner::{LAUNCH, MEND, RUNNER};
+use super::genuine::GENUINE;
 use super::script::{HEAD, Script, quote};
 
 mod answers;
@@ -64,16 +65,17 @@ pub const MARK_LIFE: u64 = 90;
 
 /// The script that looks.
 pub fn look(place: &Place) -> Script {
-    let mut body = String::from(LIB);
+    let mut body = [GENUINE, LIB].concat();
     let _ = write!(
         body,
-        r#"m={manifests}; b={beside}; p={program}
+        r#"m={manifests}; b={beside}; p={program}; manifests=$m
 [ -d "$m" ] || fail "there is no folder $m" 3
 for f in "$m"/*; do
   [ -f "$f" ] || continue
-  grep -qE "kind[\"']?:[[:space:]]*[\"']?Pod" "$f" || continue
+  grep -qE "kind[\"']?[[:space:]]*:[[:space:]]*[\"']?Pod" "$f" || continue
   # An item of a list on a line of its own, with a remark or not; a word in quotes; a word in brackets without them.
   grep -qE "^[[:space:]]*-[[:space:]]+(&[^ ]+ +)?[\"']?([^ \"'#]*/)?$p[\"']?[[:space:]]*(#.*)?\$|[\"']([^\"']*/)?$p[\"']|^[^#]*[[,][[:space:]]*([^] ,\"'#]*/)?$p[[:space:]]*[],]|^[[:space:]]*([^] ,\"'#]*/)?$p[[:space:]]*,?[[:space:]]*\$" "$f" || continue
+  [ ! -L "$f" ] || fail "$f is a symbolic link, and only a file itself can be exchanged; nothing was changed" 3
   say file "$f"
   say sha256 "$(sha256sum <"$f" | cut -d ' ' -f 1)"
   say mode "$(stat -c %a "$f" 2>/dev/null || echo 600)"
@@ -100,7 +102,8 @@ say looked yes
 /// The script that looks whether an exchange of a program is under way on a host, or about to be; whoever's it is.
 pub fn under_way(manifests: &str, program: &str) -> Script {
     let manifests = manifests.trim_end_matches('/');
-    let body = format!("{LIB}m={}\nothers \"${{m%/*}}\" '' {}\nsay looked yes\n", quote(manifests), quote(program));
+    let body =
+        format!("{GENUINE}{LIB}m={}\nothers \"${{m%/*}}\" '' {}\nsay looked yes\n", quote(manifests), quote(program));
     Script::new("manifest.under-way", body).arg("manifests", manifests).arg("program", program)
 }
 
@@ -130,9 +133,10 @@ fn line(text: &str) -> String {
 /// that is in its place does not.
 pub fn folder_away(place: &Place) -> Script {
     let body = format!(
-        r#"{LIB}b={}
+        r#"{GENUINE}{LIB}b={}
 [ -d "$b" ] || {{ say folder absent; return 0; }}
 case $(standing "$b") in out|in) fail "an exchange is under way in $b" 5;; broken) fail "an exchange broke off; look at $b" 5;; esac
+if [ -e "$b/out.yaml" ] && read -r f <"$b/order" && [ ! -e "$f" ]; then fail "$f is in no place but $b/out.yaml" 5; fi
 if [ -f "$b/out.yaml" ] && read -r f <"$b/order" && [ "$(sum "$f")" = "$(sum "$b/out.yaml")" ]; then rm -f "$b/out.yaml"; fi
 rm -f "$b/state" "$b/state.part" "$b/order" "$b/mark" "$b/runner" "$b/runner.part" "$b/put.yaml" "$b/refused.yaml" "$b/why"
 rmdir "$b" || fail "$b is not empty: $(ls -A "$b" | tr '\n' ' ')"
@@ -171,7 +175,7 @@ pub struct Swap {
 /// The script that puts right what a dead exchange left: the old manifest back in its place, if it is in none.
 pub fn mend(place: &Place) -> Script {
     let body = format!(
-        "{LIB}{MEND}B={}\nread -r F <\"$B/order\" || fail \"no exchange was begun in $B\"\nmend\nsay mended yes\n",
+        "{GENUINE}{LIB}{MEND}B={}\nread -r F <\"$B/order\" || fail \"no exchange was begun in $B\"\nmend\nsay mended yes\n",
         quote(&place.beside())
     );
     Script::new("manifest.mend", body).arg("beside", place.beside())
@@ -181,10 +185,10 @@ pub fn mend(place: &Place) -> Script {
 /// is under way, and puts right one that broke off before it begins anew.
 pub fn swap(swap: &Swap) -> Script {
     let place = &swap.place;
-    let mut body = format!("{LIB}{MEND}{LAUNCH}");
+    let mut body = format!("{GENUINE}{LIB}{MEND}{LAUNCH}");
     let _ = write!(
         body,
-        r#"F={file}; B={beside}; N={staged}; P={program}; EXIT={exit}; READY={ready}; asked={origin}:{port}{health}
+        r#"F={file}; B={beside}; N={staged}; P={program}; manifests=${{F%/*}}; EXIT={exit}; READY={ready}; asked={origin}:{port}{health}
 order={from}-{to}
 mend
 # The way there, where this is the way back: it has an end.
@@ -206,6 +210,7 @@ out|in) ;;
     rm -f "$B/out.yaml" "$B/put.yaml" "$B/mark"
     say state ready; return 0
   fi
+  [ ! -L "$F" ] || fail "$F is a symbolic link, and only a file itself can be exchanged; nothing was changed" 3
   [ "$(sum "$F")" = {from} ] || fail "$F is not what was seen before: somebody else has changed it" 4
   [ "$(sum "$N")" = {to} ] || fail "$N is not what was staged" 4
   if [ -f "$B/mark" ] && [ "$(age "$B/mark")" -gt {mark} ]; then
@@ -217,7 +222,7 @@ out|in) ;;
   printf '%s\n' "$F" "$order" {run} {operator} "$P" >"$B/order" && [ "$(sed -n 5p "$B/order")" = "$P" ] ||
     fail "cannot write $B/order (disk full?); nothing was changed" 3
   cat >"$B/runner.part" <<'BREAKGLASS_RUNNER'
-{head}{lib}F={file}; B={beside}; P={program}; ORIGIN={origin}; PORT={port}; HEALTH={health}; EXIT={exit}; READY={ready}
+{head}{lib}F={file}; B={beside}; P={program}; manifests=${{F%/*}}; ORIGIN={origin}; PORT={port}; HEALTH={health}; EXIT={exit}; READY={ready}
 {runner}BREAKGLASS_RUNNER
   [ "$(tail -n 1 "$B/runner.part")" = '# the end' ] && mv -f "$B/runner.part" "$B/runner" || {{
     rm -f "$B/runner.part"; fail "cannot write $B/runner (disk full?); nothing was changed" 3
@@ -261,7 +266,7 @@ esac
         operator = quote(&line(&place.operator)),
         mark = MARK_LIFE,
         head = HEAD,
-        lib = [LIB, why::WHY].concat(),
+        lib = [GENUINE, LIB, why::WHY].concat(),
         runner = RUNNER,
         patience = patience(swap),
     );

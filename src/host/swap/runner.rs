@@ -1,12 +1,15 @@
 //! What runs on the host, as sh.
 
-/// Processes by the base name of their first argument; one grep over all, because a fork for each is slow on a busy host.
+/// The program's genuine processes in the host's own network, by the base name of their first argument: the control planes
+/// of other clusters may run here in pods, and a name is anybody's to take. One grep over all, because a fork for each is
+/// slow on a busy host. Needs `genuine`.
 /// `standing` says where an exchange stands, and knows when its runner is dead. `others` says what other exchanges of the
 /// same program, `$3`, stand in folders beside `$1`'s, but for `$2`.
 pub(in crate::host) const LIB: &str = r#"processes() {
   grep -la -- "$1" /proc/[0-9]*/cmdline 2>/dev/null | while IFS= read -r c; do
     d=${c%/cmdline}; a=$(tr '\000' '\n' 2>/dev/null <"$c" | head -n 1); [ "${a##*/}" = "$1" ] || continue
     s=$(sed 's/.*) //' "$d/stat" 2>/dev/null | cut -d ' ' -f 1,20); case $s in ''|Z*|X*) continue;; esac
+    [ "$(readlink "$d/ns/net" 2>/dev/null)" = "$(readlink /proc/$$/ns/net)" ] && genuine "${d##*/}" "$1" || continue
     echo "${d##*/}:${s#* }"
   done
 }
@@ -51,7 +54,9 @@ others() {
 pub(super) const RUNNER: &str = r#"exec >/dev/null 2>&1 </dev/null
 state() { echo "$1 $$" >"$B/state.part" && mv -f "$B/state.part" "$B/state"; }
 left() { for x in $OLD; do processes "$P" | grep -qx "$x" && return 0; done; return 1; }
-gone() { i=0; while left; do [ "$i" -lt "$1" ] || return 1; sleep 1; i=$((i+1)); done; }
+# By the host's own clock, which nobody sets: a server that takes a connection and hangs makes a look last for seconds.
+up() { read -r u x </proc/uptime; u=${u%%.*}; }
+gone() { up; until=$((u+$1)); while left; do up; [ "$u" -lt "$until" ] || return 1; sleep 1; done; }
 fresh() { for x in $(processes "$P"); do case " $OLD " in *" $x "*) ;; *) return 0;; esac; done; return 1; }
 answers() {
   fresh || return 1
@@ -60,8 +65,8 @@ answers() {
   fi
   h=$(printf '%04X' "$PORT"); grep -qE "^ *[0-9]+: [0-9A-F]+:$h [0-9A-F]+:0000 0A" /proc/net/tcp /proc/net/tcp6 2>/dev/null
 }
-ready() { i=0; while [ "$i" -lt "$1" ]; do answers && { sleep 2; answers && return 0; }; sleep 1; i=$((i+1)); done; return 1; }
-back() { if [ ! -f "$B/out.yaml" ] || mv -f "$B/out.yaml" "$F"; then state "$1"; else state broken; fi; }
+ready() { up; until=$((u+$1)); while [ "$u" -lt "$until" ]; do answers && { sleep 2; answers && return 0; }; sleep 1; up; done; return 1; }
+back() { if { [ ! -e "$B/out.yaml" ] || mv -f "$B/out.yaml" "$F"; } && [ -e "$F" ]; then state "$1"; else state broken; fi; }
 stopped() { trap '' TERM HUP INT; back "$end"; exit 1; }
 trap 'exit 1' TERM HUP INT
 ( set -C; echo "out $$" >"$B/state" ) || exit 3
@@ -69,11 +74,11 @@ end=stopped
 trap stopped TERM HUP INT
 rm -f "$B/mark" "$B/refused.yaml"
 OLD=$(processes "$P" | tr '\n' ' ')
-mv "$F" "$B/out.yaml" || { state untaken; exit 1; }
+mv "$F" "$B/out.yaml" || { if [ -e "$F" ]; then state untaken; else state broken; fi; exit 1; }
 gone "$EXIT" || { back stayed; exit 1; }
 mv -f "$B/put.yaml" "$F" || { back unwritten; exit 1; }
 state in
-if ready "$READY"; then trap '' TERM HUP INT; state ready; rm -f "$B/out.yaml"; exit 0; fi
+if ready "$READY"; then trap '' TERM HUP INT; rm -f "$B/out.yaml"; state ready; exit 0; fi
 end=reverted
 why /var/log/pods >"$B/why" 2>/dev/null
 OLD=$(processes "$P" | tr '\n' ' ')
@@ -108,7 +113,7 @@ pub(super) const LAUNCH: &str = r#"launch() {
 /// the new manifest in leaves it there: its copy of the old text goes when the kept one is the same.
 pub(super) const MEND: &str = r#"mend() {
   [ "$(standing "$B")" = broken ] || return 0
-  if [ ! -e "$F" ] && [ -f "$B/out.yaml" ]; then mv "$B/out.yaml" "$F" || fail "put $B/out.yaml back as $F by hand" 8; fi
+  if [ ! -e "$F" ] && [ -e "$B/out.yaml" ]; then mv "$B/out.yaml" "$F" || fail "put $B/out.yaml back as $F by hand" 8; fi
   if [ -f "$B/out.yaml" ] && [ "$(sum "$B/out.yaml")" = "$(sum "$B/before.yaml")" ]; then rm -f "$B/out.yaml"; fi
   rm -f "$B/state" "$B/put.yaml"
 }
