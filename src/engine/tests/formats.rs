@@ -22,7 +22,7 @@ fn a_journal_of_format_1_is_read_and_taken_back() {
         }
 
         let bench = Bench::new(ran.fake, plan(&names, &everything(), &policy()));
-        bench.adopt(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journals/20250101T000000Z-format1"));
+        bench.adopt(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journals/20250101T000000Z-test"));
         assert_eq!(bench.journal().run.ended.map(|(code, _)| code), Some(0));
         assert_eq!(bench.journal().run.header.identities, []);
         assert!(bench.journal().run.changes.values().all(|change| change.host_key.is_none()));

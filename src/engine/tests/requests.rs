@@ -137,6 +137,19 @@ fn an_object_that_cannot_be_saved_is_deleted_only_when_that_was_accepted() {
     });
 }
 
+/// Where no way leads, a DELETE would not get through either: that is what is said, and nobody is asked anything.
+#[test]
+fn an_object_that_nobody_can_reach_is_no_question() {
+    paused(async {
+        let bench = bench("delete", json!({"object": "ds/telemetry/agent"}));
+        let target = bench.plan.steps[0].targets_on("east").next().unwrap().clone();
+        bench.fake.dies_after(target, 0);
+        let report = bench.go(Verb::Run, &How { says: Some(true), ..How::default() }).await.unwrap();
+        assert_eq!((report.class, bench.fake.ops()), (Some(Class::NoRoute), 0), "{}", report.why);
+        assert!(report.why.contains("no way led there"), "{}", report.why);
+    });
+}
+
 #[test]
 fn what_cannot_be_looked_at_is_asked_about_and_never_guessed() {
     paused(async {

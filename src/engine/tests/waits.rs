@@ -52,7 +52,7 @@ fn silence_is_waited_through_and_ends_with_the_step() {
         assert_eq!(report.class, None, "{}", report.why);
         let (report, took) = wait(json!({"health": {"times": 1}}), |fake| fake.deny_reads(9999)).await;
         assert_eq!(report.class, Some(Class::TimedOut));
-        assert!(report.why.contains("still waiting for api1 to be ready (no route"), "{}", report.why);
+        assert!(report.why.contains("still waiting for api1 to be ready (no answer in time"), "{}", report.why);
         assert!((590..=600).contains(&took), "{took}");
     });
 }

@@ -368,8 +368,13 @@ impl State {
             return Ok(());
         }
         self.deny_reads -= usize::from(!dead);
-        let tried = vec!["no way led there".into()];
-        Err(ReadError { kind: ReadErrorKind::NoRoute, tried, hint: Some("breakglass probe".into()) })
+        // What is dead is not reached; what is denied a look drowns.
+        let (kind, why) = if dead {
+            (ReadErrorKind::NoRoute, "no way led there")
+        } else {
+            (ReadErrorKind::TimedOut, "no answer in time")
+        };
+        Err(ReadError { kind, tried: vec![why.into()], hint: Some("breakglass probe".into()) })
     }
 }
 
