@@ -163,7 +163,7 @@ pub(super) struct Safety {
 
     /// Yes to the plan and to every question that a runbook lets a script answer.
     #[arg(short, long, global = true, env = "BREAKGLASS_YES", hide_env_values = true)]
-    #[arg(value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    #[arg(value_parser = consent, action = ArgAction::SetTrue)]
     pub(super) yes: bool,
 
     /// At most this many clusters at a time.
@@ -261,9 +261,30 @@ fn timeout(text: &str) -> Result<Duration, String> {
     if time.is_zero() { Err("every wait has an end here: give a time above zero".into()) } else { Ok(time) }
 }
 
+/// Consent by a variable: only a word that says yes is one, and one that is neither is asked about.
+fn consent(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "y" | "on" => Ok(true),
+        "" | "0" | "false" | "no" | "n" | "off" => Ok(false),
+        _ => Err("expected yes or no (BREAKGLASS_YES)".into()),
+    }
+}
+
 fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {
         Ok(0) | Err(_) => Err("expected a whole number from 1".into()),
         Ok(number) => Ok(number),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::consent;
+
+    #[test]
+    fn only_a_yes_is_consent() {
+        assert!(["1", "true", "YES", "on"].iter().all(|word| consent(word) == Ok(true)));
+        assert!(["", "0", "no", "False", "off"].iter().all(|word| consent(word) == Ok(false)));
+        assert!(["never", "maybe", " yes", "2"].iter().all(|word| consent(word).is_err()));
     }
 }
