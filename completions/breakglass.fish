@@ -36,7 +36,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -l client-key -d 'Th
 complete -c breakglass -n "__fish_breakglass_needs_command" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_needs_command" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_needs_command" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_needs_command" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_needs_command" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_needs_command" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_needs_command" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_needs_command" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -55,7 +55,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -s h -l help -d 'Pri
 complete -c breakglass -n "__fish_breakglass_needs_command" -s V -l version -d 'Print version'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "run" -d 'Run a runbook: shows the plan, asks, does it, keeps a journal'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "drill" -d 'Rehearse a runbook: looks for real, pretends the writes, by the same engine in the same order'
-complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "plan" -d 'Print a runbook\'s plan: every request with its body, every command with its text; contacts nothing'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "plan" -d 'Print a runbook\'s plan: every request with its body, every command with its text; contacts no API server and no host'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "resume" -d 'Go on with a run that was stopped, killed or left half done'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "undo" -d 'Take back what stands of a run, newest first, by the journal alone'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "runs" -d 'List the runs, newest first, with what of them still stands'
@@ -75,6 +75,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "steps" -d 'Wh
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s p -l param -d 'A parameter of the runbook; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l params -d 'A YAML file of parameters; those of the command line win' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l consent -d 'With --yes: the word that the runbook\'s `typedConsent` wants typed. --yes alone does not answer it' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
@@ -87,7 +88,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l client-key
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -117,7 +118,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l client-k
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -147,7 +148,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l client-ke
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -175,7 +176,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l client-
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -203,7 +204,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l client-ke
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -232,7 +233,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l client-ke
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -260,7 +261,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l client-ke
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -288,7 +289,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not _
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -304,7 +305,8 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not _
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l no-canary -d 'All clusters from the beginning'
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -f -a "verify" -d 'Prove that no line of a run\'s journal was changed, removed or put in later'
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -f -a "verify" -d 'Prove that the lines of a run\'s journal follow from one another, and that none is missing'
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l head -d 'A hash that the last line had, as it was noted elsewhere: at least its first 16 digits' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
@@ -317,7 +319,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -345,7 +347,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fi
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -393,7 +395,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -409,7 +411,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l ipv4-only -d 'Close IPv4 alone where the host\'s iptables has no IPv6 side: clients that have IPv6 go round the gate'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l nodes -d 'Stop what hosts send to the API instead: for nodes, named by --targets'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l host-canary -d 'The first host alone before the others; if it cannot be closed, none is'
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l plan -d 'Print what would be sent, and stop: contacts nothing'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l drill -d 'Look for real, pretend the writes'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
@@ -439,7 +441,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -450,7 +452,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 always\t''
 never\t''"
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l at-once -d 'Let everybody in now, judging nothing'
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l plan -d 'Print what would be sent, and stop: contacts nothing'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l drill -d 'Look for real, pretend the writes'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
@@ -473,7 +475,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -483,7 +485,7 @@ json\t''"
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l plan -d 'Print what would be sent, and stop: contacts nothing'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l drill -d 'Look for real, pretend the writes'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
@@ -504,7 +506,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -536,7 +538,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -565,7 +567,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l client-
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -576,7 +578,8 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l color -
 always\t''
 never\t''"
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l no-save -d 'Do not read and keep the object first: exactly one request, and no way back'
-complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l plan -d 'Print what would be sent, and stop: contacts nothing'
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l accept-data-loss -d 'Do not ask where more goes with it than `undo` can bring back: volumes, what is in a namespace'
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l drill -d 'Look for real, pretend the writes'
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
@@ -596,7 +599,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l client-ke
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -606,7 +609,7 @@ json\t''"
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l plan -d 'Print what would be sent, and stop: contacts nothing'
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l drill -d 'Look for real, pretend the writes'
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
@@ -628,7 +631,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l clien
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -639,7 +642,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l color
 always\t''
 never\t''"
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l force -d 'By force: the API forgets the pods at once, while their containers run on until their kubelets hear of it'
-complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l plan -d 'Print what would be sent, and stop: contacts nothing'
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l drill -d 'Look for real, pretend the writes'
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
@@ -662,7 +665,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l client-
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -672,7 +675,7 @@ json\t''"
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l plan -d 'Print what would be sent, and stop: contacts nothing'
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l drill -d 'Look for real, pretend the writes'
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
@@ -680,9 +683,10 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l canary 
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l no-canary -d 'All clusters from the beginning'
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s v -l verbose -d 'Say every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l require -d 'What must be found; otherwise it ends with an exit code' -r -f -a "nothing\t''
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l require -d 'What must be found of every API server; otherwise it ends with an exit code. Without it, that one of them answers' -r -f -a "nothing\t''
 answers\t''
 healthy\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l at-least -d 'Of how many API servers of a cluster `--require` must be found: all, any, or a number' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l targets -d 'Only these API servers, by their names in the kit' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
@@ -696,7 +700,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l client-k
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -706,7 +710,7 @@ json\t''"
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l plan -d 'Print what would be sent, and stop: contacts nothing'
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l drill -d 'Look for real, pretend the writes'
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
@@ -730,7 +734,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -740,7 +744,7 @@ json\t''"
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l plan -d 'Print what would be sent, and stop: contacts nothing'
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l drill -d 'Look for real, pretend the writes'
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
@@ -760,7 +764,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -778,7 +782,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -f -a "import" -d 'Make a file of the kit from what kubectl\'s and SSH\'s configurations say today, so that an incident needs neither'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -f -a "list" -d 'List the clusters of the kit by name'
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -f -a "check" -d 'Read every file of the kit and say everything that is wrong: addresses, certificates and their dates, keys'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -f -a "check" -d 'Read every file of the kit and say what is wrong with it: addresses, keys, what ends, how one would get in'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l host -d 'A host; may be given several times. A name of `ssh_config`, or NAME=ADDRESS[:PORT][,user=NAME][,identity=FILE][,jump=HOST][,role=control-plane|node][,sudo]' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
@@ -792,7 +796,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_se
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -821,7 +825,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_se
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -849,7 +853,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_se
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -877,7 +881,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not _
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -909,7 +913,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -937,7 +941,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -965,7 +969,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -993,7 +997,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -1022,7 +1026,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l client
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -1051,7 +1055,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l client-k
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
@@ -1079,7 +1083,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l cl
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -s n -l namespace -d 'The namespace of the object that a verb names' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback; a name of `ssh_config` or of the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r

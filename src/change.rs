@@ -442,6 +442,10 @@ pub enum Keep {
     },
 }
 
+/// Stands in what is said of a DELETE whose answer tells that the object is gone. Without it the object may still be there,
+/// held by a finalizer or by its grace period: a 200 says only that the wish was taken in.
+pub const GONE: &str = "and it is gone";
+
 /// What performing an op came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -9,11 +9,11 @@ pub enum Class {
     Bug,
     /// The command line was wrong.
     Usage,
-    /// Refused before anything was contacted or changed.
+    /// Refused, by us or by the far side; nothing is changed.
     Refused,
-    /// No route led to the target.
+    /// No way led to the target, or it did not answer; nothing is changed.
     NoRoute,
-    /// Some changes were made and some remain.
+    /// Something is changed, or may be, and the end was not reached.
     Partial,
     /// An undo left something standing because somebody else had worked there.
     Stuck,
@@ -64,10 +64,10 @@ impl Class {
             Self::Bug => "a fault of breakglass itself; please report it",
             Self::Usage => "the command line was wrong",
             Self::Refused => {
-                "refused before anything was contacted or changed: bad kit, runbook, parameter or credential"
+                "refused, nothing is changed: a kit, runbook or parameter is wrong, or an API server or host said no"
             }
-            Self::NoRoute => "no route led to a target; nothing was changed there",
-            Self::Partial => "some changes were made and some remain; resume or undo",
+            Self::NoRoute => "no way led to a target, or nothing answered there in time; nothing is changed",
+            Self::Partial => "the end was not reached, and something is changed or may be; resume or undo",
             Self::Stuck => {
                 "an undo left something standing: somebody else worked there since, or it cannot be taken back"
             }

@@ -14,15 +14,20 @@
 //! - `host`: what is said to hosts, as pure text
 //! - `kit`: clusters, hosts, credentials
 //! - `sandbox`: the embedded practice cluster
-//! - `change`, `duration`, `event`, `error`, `process`, `refusal`, `saved`, `words`, `yaml`: small shared values,
-//!   for everybody
+//! - `bounded`, `change`, `descriptors`, `duration`, `event`, `error`, `guarded`, `process`, `refusal`, `saved`, `words`, `yaml`:
+//!   small shared values, for everybody
 
+pub mod bounded;
 pub mod change;
 pub mod cli;
+pub mod descriptors;
 pub mod duration;
 pub mod engine;
 pub mod error;
 pub mod event;
+#[cfg(test)]
+mod fuzz;
+pub mod guarded;
 pub mod host;
 pub mod journal;
 pub mod kit;
@@ -31,6 +36,8 @@ pub mod plan;
 pub mod process;
 pub mod refusal;
 pub mod render;
+#[cfg(test)]
+mod rooms;
 pub mod runbook;
 pub mod sandbox;
 pub mod saved;

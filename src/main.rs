@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    breakglass::descriptors::raise();
     breakglass::cli::main(&breakglass::process::Process::real())
 }

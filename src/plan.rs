@@ -156,6 +156,27 @@ fn digest(runbook: &Resolved, clusters: &[Cluster], steps: &[PlannedStep]) -> St
     sha256_hex(value.to_string().as_bytes())
 }
 
+impl Plan {
+    /// Whether any step announces a write, on any of its targets.
+    pub fn writes(&self) -> bool {
+        self.steps.iter().any(|planned| {
+            planned.targets.iter().any(|target| {
+                let cluster = self.clusters.iter().find(|cluster| cluster.name == target.cluster);
+                cluster.is_some_and(|cluster| writes(&planned.step.announce(target, cluster)))
+            })
+        })
+    }
+}
+
+impl Plan {
+    /// Whether any step may ask the operator something.
+    pub fn asks(&self) -> bool {
+        let asks = |one: &Announced| matches!(one.what, Sends::Ask(_));
+        self.steps.iter().any(|planned| planned.policy.confirm)
+            || self.announced().any(|(_, _, announced)| announced.iter().any(asks))
+    }
+}
+
 /// Whether anything announced changes something.
 pub fn writes(announced: &[Announced]) -> bool {
     announced.iter().any(|a| a.writes && matches!(a.what, Sends::Op(_)))

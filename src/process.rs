@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -30,8 +31,14 @@ pub struct Process {
 /// Where the time comes from.
 #[derive(Debug, Clone, Copy)]
 pub enum Clock {
-    /// The system's clock.
-    System,
+    /// A clock that showed the system's time when it was read once, and goes on evenly from there: whoever sets the system's
+    /// clock meanwhile moves no wait and ends none.
+    Steady {
+        /// The time that it showed ...
+        shows: Timestamp,
+        /// ... so long after the boot.
+        at: Duration,
+    },
     /// A clock that stands still, for tests.
     Fixed(Timestamp),
     /// A clock that goes with the timers of the async runtime, for tests that let time pass without waiting.
@@ -43,11 +50,25 @@ pub enum Clock {
     },
 }
 
+/// How long the machine has been up; a laptop's sleep counts, and nobody can set it.
+fn since_boot() -> Duration {
+    #[cfg(target_os = "linux")]
+    let clock = rustix::time::ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    let clock = rustix::time::ClockId::Monotonic;
+    Duration::try_from(rustix::time::clock_gettime(clock)).unwrap_or_default()
+}
+
 impl Clock {
+    /// The system's clock as it stands, to go on evenly from here.
+    pub fn steady() -> Self {
+        Self::Steady { shows: Timestamp::now(), at: since_boot() }
+    }
+
     /// The time now, UTC.
     pub fn now(self) -> Timestamp {
         match self {
-            Self::System => Timestamp::now(),
+            Self::Steady { shows, at } => shows.saturating_add(since_boot().saturating_sub(at)).unwrap_or(shows),
             Self::Fixed(at) => at,
             Self::Paced { shows, at } => shows.saturating_add(at.elapsed()).unwrap_or(shows),
         }
@@ -68,7 +89,7 @@ impl Process {
             interactive: std::io::stdin().is_terminal() && stderr_terminal,
             stdout_terminal: std::io::stdout().is_terminal(),
             stderr_terminal,
-            clock: Clock::System,
+            clock: Clock::steady(),
         }
     }
 
@@ -95,14 +116,6 @@ impl Process {
         rustix::system::uname().nodename().to_string_lossy().into_owned()
     }
 
-    /// An id for a new run: the time, so that ids sort, and four hex digits against two runs in one second.
-    pub fn run_id(&self) -> String {
-        let mut tail = [0_u8; 2];
-        // Without randomness the id is less unlikely to clash; the run's folder is made only if it is not there yet.
-        let _ = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut tail);
-        format!("{}-{}", self.clock.now().strftime("%Y%m%d-%H%M%S"), crate::change::hex(&tail))
-    }
-
     /// Where runs are kept: `$BREAKGLASS_STATE`, else the XDG state folder.
     pub fn runs_dir(&self) -> PathBuf {
         let base = self.var("BREAKGLASS_STATE").map_or_else(
@@ -124,5 +137,20 @@ impl Process {
             },
             PathBuf::from,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_steady_clock_goes_on_whatever_the_system_s_shows() {
+        let clock = Clock::Steady { shows: Timestamp::UNIX_EPOCH, at: since_boot() };
+        let (first, second) = (clock.now(), clock.now());
+        assert!(first <= second && second < Timestamp::from_second(600).unwrap(), "{second}");
+        let before =
+            Clock::Steady { shows: Timestamp::UNIX_EPOCH, at: since_boot().saturating_sub(Duration::from_millis(5)) };
+        assert!(before.now() >= Timestamp::from_millisecond(5).unwrap());
     }
 }

@@ -153,3 +153,32 @@ mod tests {
         assert_eq!(differs(&cleaned(&job("1")), &job("2")), [] as [&str; 0]);
     }
 }
+
+#[cfg(test)]
+mod fuzz {
+    use super::*;
+
+    /// What is kept is kept once and for all, is the same as itself, and differs without saying a value.
+    #[test]
+    fn any_object_is_kept_and_compared() {
+        const OBJECTS: &[&str] = &[
+            r#"{"kind":"Job","apiVersion":"batch/v1","metadata":{"name":"x","uid":"1","labels":{"controller-uid":"1","app":"x"},"ownerReferences":[{"uid":"9"}]},"spec":{"selector":{"matchLabels":{"controller-uid":"1"}},"template":{"metadata":{"labels":{"a":"SECRET"}}}},"status":{}}"#,
+            r#"{"kind":"Secret","metadata":{"name":"x","resourceVersion":"7"},"data":{"token":"SECRET","~/":"SECRET"},"spec":null}"#,
+            r#"{"kind":"PodList","items":[{"metadata":{"name":"p"}}],"metadata":{"continue":"x"}}"#,
+        ];
+        let object = || crate::fuzz::mangled(OBJECTS);
+        crate::fuzz::each(4_000, &(object(), object()), |(one, other)| {
+            let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
+            let (one, other) = (read(&one), read(&other));
+            let kept = cleaned(&one);
+            proptest::prop_assert_eq!(cleaned(&kept), kept.clone());
+            proptest::prop_assert!(differs(&kept, &one).is_empty());
+            let there = differs(&kept, &other);
+            proptest::prop_assert_eq!(there.is_empty(), differs(&cleaned(&other), &one).is_empty());
+            proptest::prop_assert!(
+                !there.iter().any(|pointer| pointer.contains("SECRET") && !pointer.contains("/SECRET"))
+            );
+            Ok(())
+        });
+    }
+}

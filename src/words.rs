@@ -27,6 +27,11 @@ pub fn millis(number: u64) -> String {
     }
 }
 
+/// Text of several lines as one: `the first / the second`.
+pub fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" / ")
+}
+
 /// Folds names that differ in one number: `cp1 cp2 cp3 db` to `cp[1-3],db`.
 pub fn fold(names: &[String]) -> String {
     let mut groups: Vec<((String, String), Vec<u64>)> = Vec::new();
@@ -54,7 +59,7 @@ pub fn fold(names: &[String]) -> String {
 /// Text before the last number, text after it, and the number; numbers with leading zeros are left alone.
 fn split(name: &str) -> Option<((String, String), u64)> {
     let end = name.rfind(|c: char| c.is_ascii_digit())? + 1;
-    let start = name[..end].rfind(|c: char| !c.is_ascii_digit()).map_or(0, |i| i + 1);
+    let start = name[..end].trim_end_matches(|c: char| c.is_ascii_digit()).len();
     let digits = &name[start..end];
     if digits.len() > 1 && digits.starts_with('0') {
         return None;
@@ -106,7 +111,13 @@ mod tests {
         assert_eq!(fold_all(&["cp1", "cp2", "cp3", "db"]), "cp[1-3],db");
         assert_eq!(fold_all(&["a1.x", "a3.x", "b1"]), "a[1,3].x,b1");
         assert_eq!(fold_all(&["n01", "n02"]), "n01,n02");
+        assert_eq!(fold_all(&["nœud1", "nœud2", "ü3"]), "nœud[1-2],ü3");
         assert_eq!(fold_all(&[]), "");
+    }
+
+    #[test]
+    fn several_lines_become_one() {
+        assert_eq!(one_line("<html>\r\n  <b>503</b>\n\n</html>\n"), "<html> / <b>503</b> / </html>");
     }
 
     #[test]

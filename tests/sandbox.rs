@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -85,10 +87,13 @@ impl Practice {
     }
 
     /// What the kit's file says.
-    fn spec(&self) -> Value {
+    fn file(&self) -> Value {
         let text = std::fs::read_to_string(Path::new(&self.kit).join("sandbox.yaml")).unwrap();
-        let file: Value = serde_saphyr::from_str(&text).unwrap();
-        file["spec"].clone()
+        serde_saphyr::from_str(&text).unwrap()
+    }
+
+    fn spec(&self) -> Value {
+        self.file()["spec"].clone()
     }
 
     fn end(mut self) {
@@ -189,6 +194,39 @@ fn another_terminal_works_on_a_practice_cluster_that_is_kept_up() {
     practice.end();
 }
 
+/// The same certificates, the same API servers, and hosts on loopback as before: only the keys that they show tell.
+#[test]
+fn undo_writes_to_no_host_that_is_another_machine_now() {
+    let home = Home::new();
+    let (ours, others) = (Practice::start(&home, &["--peace"]), Practice::start(&home, &["--peace"]));
+    let _ = home.run(&["gate", "close", "--kit", &ours.kit, "--for", "15m", "--yes"]).is(0, &["none left"]);
+    let _ = home.run(&["gate", "close", "--kit", &others.kit, "--for", "15m", "--yes"]).is(0, &["none left"]);
+    let runs = home.run(&["runs", "-o", "json"]).is(0, &[]);
+    let ids: Vec<Value> =
+        runs.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["run"].clone()).collect();
+    let id = ids.iter().filter_map(Value::as_str).min().unwrap();
+
+    let mut file = ours.file();
+    file["spec"]["hosts"] = others.spec()["hosts"].clone();
+    std::fs::create_dir(home.path("kit")).unwrap();
+    std::fs::write(home.path("kit/sandbox.yaml"), file.to_string()).unwrap();
+    std::fs::set_permissions(home.path("kit/sandbox.yaml"), Permissions::from_mode(0o600)).unwrap();
+    let _ =
+        home.run(&["undo", id, "--kit", "kit", "--yes"]).is(6, &["is another machine than the one this run changed"]);
+    let _ = home.run(&["gate", "status", "--kit", &others.kit]).is(0, &["closed"]);
+    let _ = home.run(&["undo", id, "--kit", &ours.kit, "--yes"]).is(0, &["nothing of this run stands"]);
+    [ours, others].into_iter().for_each(Practice::end);
+}
+
+#[test]
+fn nobody_else_looks_into_the_folder_of_a_practice_cluster() {
+    let home = Home::new();
+    let practice = Practice::start(&home, &["--peace"]);
+    let folder = Path::new(&practice.kit).parent().unwrap();
+    assert_eq!(std::fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
+    practice.end();
+}
+
 #[test]
 fn a_kit_is_imported_from_a_kubeconfig_and_works() {
     let home = Home::new();
@@ -220,7 +258,94 @@ fn a_kit_is_imported_from_a_kubeconfig_and_works() {
     let _ = with(&["practice", "--host", "cp1=cp1.invalid"]).is(2, &["is not an IP address"]);
     let _ = with(&["practice"]).is(0, &["direct", "certificate"]);
     let _ = with(&["practice"]).is(3, &["is there already", "--replace"]);
-    let _ = home.run(&["probe", "--kit", "kit", "--require", "healthy", "--yes"]).is(0, &["/readyz ok"]);
+    let _ = home.run(&["probe", "--kit", "kit", "--require", "healthy"]).is(0, &["/readyz ok"]);
     let _ = with(&["practice", "--replace", "--host", "cp1=127.0.0.1:2222,user=ops,sudo"]).is(0, &["cp1,direct"]);
+    practice.end();
+}
+
+#[test]
+fn a_word_that_must_be_typed_is_not_answered_by_yes() {
+    let home = Home::new();
+    let runbook = "apiVersion: breakglass/v1\nkind: Runbook\nmetadata: {name: ask, purpose: ask}\nspec:\n  \
+                   typedConsent: ${cluster}\n  steps:\n    - {kind: probe}\n";
+    std::fs::write(home.path("typed.yaml"), runbook).unwrap();
+    let run = |more: &[&str]| {
+        let args = ["run", "./typed.yaml", "--sandbox"];
+        home.run(&args.iter().chain(more).copied().collect::<Vec<_>>())
+    };
+    let _ = run(&["--yes"]).is(8, &["which --yes does not answer", "--consent WORD"]);
+    let _ = run(&["--yes", "--consent", "production"]).is(8, &["wants another word typed"]);
+    let _ = run(&["--consent", "sandbox"]).is(3, &["--consent goes with --yes"]);
+    let _ = run(&["--yes", "-p", "cluster=other"]).is(3, &["cannot be given"]);
+    assert!(!home.path("state").exists(), "no run was begun");
+    let _ = run(&["--yes", "--consent", "sandbox"]).is(0, &["every step is done"]);
+}
+
+/// A runbook that parks, and then does what is refused.
+const PARK_THEN_REFUSED: &str = "\
+apiVersion: breakglass/v1
+kind: Runbook
+metadata: {name: half, purpose: Half of it.}
+spec:
+  steps:
+    - {name: park, kind: park, with: {object: daemonsets.apps/telemetry/agent}}
+    - {name: delete, kind: delete, with: {object: daemonsets.apps/telemetry/agent, uid: another}}
+";
+
+const WAIT_IN_VAIN: &str = "\
+apiVersion: breakglass/v1
+kind: Runbook
+metadata: {name: wait, purpose: Wait for what does not come.}
+spec:
+  steps:
+    - {name: wait, kind: wait-for, with: {absent: {object: daemonsets.apps/telemetry/agent}}, timeout: 2s}
+";
+
+/// The rows of README's table, each as a script would meet it.
+#[test]
+fn exit_codes_mean_what_the_table_says() {
+    let home = Home::new();
+    let practice = Practice::start(&home, &["--peace"]);
+    let kit = ["--kit", &practice.kit, "--cluster", "sandbox"];
+    let with_kit = |args: &[&str]| home.run(&args.iter().chain(&kit).copied().collect::<Vec<_>>());
+    std::fs::write(home.path("half.yaml"), PARK_THEN_REFUSED).unwrap();
+    std::fs::write(home.path("wait.yaml"), WAIT_IN_VAIN).unwrap();
+    let no_resume = |said: Said| assert!(!said.err.contains("breakglass resume"), "{}", said.err);
+
+    // What only looks asks nobody, and shows no plan first.
+    let looked = with_kit(&["probe"]).is(0, &["/readyz ok"]);
+    assert!(!looked.err.contains("Looks at each API server"), "{}", looked.err);
+    let _ = with_kit(&["probe", "--require", "healthy", "--at-least", "9"]).is(3, &["can never be"]);
+    let _ = with_kit(&["probe", "--at-least", "2"]).is(2, &["--require"]);
+    no_resume(with_kit(&["delete", "ds/telemetry/agent", "--uid", "another", "--yes"]).is(3, &["has uid"]));
+    let _ = with_kit(&["park", "ds/telemetry/agent"]).is(8, &["nobody can be asked"]);
+    let said = with_kit(&["run", "half.yaml", "--yes"]).is(5, &["has uid", "breakglass resume", "breakglass undo"]);
+    drop(said);
+    let _ = home.run(&["runs"]).is(0, &["code 5", "code 3"]);
+    let _ = with_kit(&["undo", "last", "--yes"]).is(0, &["nothing of this run stands"]);
+    no_resume(with_kit(&["run", "wait.yaml", "--yes"]).is(124, &["still waiting"]));
+    let _ = with_kit(&["delete", "ds/telemetry/agent", "--no-save", "--yes"]).is(0, &["every step is done"]);
+    no_resume(with_kit(&["undo", "last", "--yes"]).is(6, &["was not saved"]));
+    let _ = with_kit(&["delete", "agent", "--yes"]).is(3, &["is not an object"]);
+
+    // The same cluster where nobody listens.
+    let spec = practice.spec();
+    let servers = spec["apiServers"].as_array().unwrap();
+    let mut text = std::fs::read_to_string(Path::new(&practice.kit).join("sandbox.yaml")).unwrap();
+    for server in servers {
+        text = text.replace(server["address"].as_str().unwrap(), "127.0.0.1:1");
+    }
+    std::fs::create_dir(home.path("dead")).unwrap();
+    std::fs::write(home.path("dead/sandbox.yaml"), text).unwrap();
+    for file in ["dead/sandbox.yaml", "dead"] {
+        let mode = if file == "dead" { 0o700 } else { 0o600 };
+        std::fs::set_permissions(home.path(file), std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    }
+    let dead = home.run(&["probe", "--kit", "dead"]).is(4, &["connection refused"]);
+    for word in ["drowning", "reached,", "breakglass resume"] {
+        assert!(!dead.err.contains(word), "{word}: {}", dead.err);
+    }
+    let _ = home.run(&["runs", "--limit", "1"]).is(0, &["code 4"]);
+    let _ = home.run(&["probe", "--kit", "dead", "--require", "nothing"]).is(0, &["connection refused"]);
     practice.end();
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
-use testbed::{API_PORT, Host, Lab, OPERATOR_IP4, Probe};
+use testbed::{API_PORT, Host, Lab, OPERATOR_IP4, Probe, unknown_authority};
 
 use crate::figures::{Sample, machine, sample, table};
 
@@ -116,9 +116,10 @@ fn cluster(name: &str, hosts: &[Host]) -> Result<String> {
     let (key, known) = (lab.identity().key().display(), lab.known_hosts().display());
     let first = hosts.first().context("a cluster without hosts")?;
     let mut text = format!(
-        "apiVersion: breakglass/v1\nkind: Cluster\nmetadata: {{name: {name}}}\nspec:\n  \
+        "apiVersion: breakglass/v1\nkind: Cluster\nmetadata: {{name: {name}}}\nspec:\n{}  \
          ssh: {{user: root, identities: [{key}], agent: none, knownHosts: [{known}]}}\n  \
          apiServers:\n    - {{name: balancer, address: '{}:{API_PORT}'}}\n  hosts:\n",
+        unknown_authority()?,
         first.ip4()
     );
     for host in hosts {

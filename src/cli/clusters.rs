@@ -7,12 +7,15 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
 use super::{App, failure, inputs};
+use crate::change::Part;
 use crate::change::sha256_hex;
 use crate::error::{Class, Failure};
-use crate::journal::{Header, Identity};
-use crate::kit::{self, Cluster};
+use crate::journal::{Identity, Run};
+use crate::kit::adhoc::{Asking, Plugins};
+use crate::kit::{self, Cluster, Host};
 use crate::link::names;
 use crate::link::ssh::config::Overrides;
+use crate::runbook::On;
 use crate::sandbox::{Sandbox, Weather};
 
 /// The clusters of a command.
@@ -23,6 +26,16 @@ pub(super) struct Chosen {
     pub(super) source: String,
     /// The practice cluster, which lives as long as this value.
     _sandbox: Option<Sandbox>,
+}
+
+impl Chosen {
+    /// What a runbook may say of them.
+    pub(super) fn on(&self) -> On<'_> {
+        match self.clusters.as_slice() {
+            [one] => On::One(&one.name),
+            _ => On::Several,
+        }
+    }
 }
 
 /// Reading `ssh -G` and running a credential plugin once end by then.
@@ -37,22 +50,26 @@ pub(super) const KNOWN_IN_SANDBOX: &[(&str, &str)] = &[
     ("window", "3s"),
 ];
 
-/// The clusters that the flags name; a practice cluster is drowning.
+/// The clusters that the flags name, for a plan: no plugin is run. A practice cluster is drowning.
 pub(super) async fn choose(app: &App<'_>) -> Result<Chosen, Failure> {
-    choose_in(Weather::Storm, app).await
+    chosen(Weather::Storm, app, Plugins::Named).await
 }
 
 /// The clusters that the flags name; a practice cluster begins in this weather.
 pub(super) async fn choose_in(weather: Weather, app: &App<'_>) -> Result<Chosen, Failure> {
+    chosen(weather, app, Plugins::Run).await
+}
+
+async fn chosen(weather: Weather, app: &App<'_>, plugins: Plugins) -> Result<Chosen, Failure> {
     if app.flags.clusters.sandbox {
+        alone(app, "the sandbox")?;
         return sandbox(weather).await;
     }
     if app.flags.connection.names_a_server() {
         if !app.flags.clusters.cluster.is_empty() {
-            let what = "--cluster chooses from the kit; --server, --context, --kubeconfig and --via do without one";
-            return Err(inputs::refuse(what, "give one or the other"));
+            alone(app, "--cluster")?;
         }
-        return without_kit(app).await;
+        return without_kit(app, plugins).await;
     }
     let (folder, mut words) = (kit_dir(app), app.flags.clusters.cluster.clone());
     if words.is_empty() {
@@ -63,11 +80,30 @@ pub(super) async fn choose_in(weather: Weather, app: &App<'_>) -> Result<Chosen,
             return Err(inputs::refuse(what, format!("--cluster {}, or --cluster all", crate::words::fold(&known))));
         }
         if known.is_empty() && app.flags.clusters.kit.is_none() {
-            return without_kit(app).await;
+            return without_kit(app, plugins).await;
         }
         words = known;
     }
     named(app, &words, &folder)
+}
+
+/// Refuses the flags that say what `beside` says itself: one would act as somebody else than one believes.
+pub(super) fn alone(app: &App, beside: &str) -> Result<(), Failure> {
+    let given = app.flags.connection.beside_a_kit();
+    if given.is_empty() {
+        return Ok(());
+    }
+    let variables: Vec<String> =
+        given.iter().map(|flag| format!("BREAKGLASS_{}", flag[2..].to_uppercase().replace('-', "_"))).collect();
+    let what = format!(
+        "{} would have no effect beside {beside}, which says where its API servers are, who we are and whom we trust",
+        given.join(", ")
+    );
+    let hint = format!(
+        "leave it out, also as {}; or do without a kit: --context NAME, --kubeconfig FILE or --server ADDRESS",
+        variables.join(", ")
+    );
+    Err(inputs::refuse(what, hint))
 }
 
 /// The embedded practice cluster, started now.
@@ -77,23 +113,35 @@ async fn sandbox(weather: Weather) -> Result<Chosen, Failure> {
 }
 
 /// The clusters of a run that was begun before.
-pub(super) async fn of_run(app: &App<'_>, header: &Header) -> Result<Chosen, Failure> {
+pub(super) async fn of_run(app: &App<'_>, run: &Run) -> Result<Chosen, Failure> {
+    let header = &run.header;
     if header.kit == SANDBOX {
         let what = format!("run {} was made on a practice cluster that is gone with its process", header.run);
         return Err(inputs::refuse(what, format!("`breakglass show {}` tells what it did", header.run)));
     }
+    let asked = &app.flags.clusters.cluster;
+    if !asked.is_empty() && kit::load::chosen(&header.clusters, asked).map(|all| all.len()) != Ok(header.clusters.len())
+    {
+        let what = format!(
+            "run {} was made on {}, which is not what --cluster {} says",
+            header.run,
+            crate::words::fold(&header.clusters),
+            asked.join(",")
+        );
+        return Err(inputs::refuse(what, "leave --cluster out, also as BREAKGLASS_CLUSTER: a run knows its clusters"));
+    }
     if app.flags.connection.names_a_server() || !Path::new(&header.kit).is_absolute() {
-        let chosen = without_kit(app).await?;
+        let chosen = without_kit(app, Plugins::Run).await?;
         let names: Vec<&String> = chosen.clusters.iter().map(|cluster| &cluster.name).collect();
         if names != header.clusters.iter().collect::<Vec<_>>() {
             let what = format!("run {} was made on {}", header.run, crate::words::fold(&header.clusters));
             return Err(inputs::refuse(what, "give the flags that it was started with"));
         }
-        return same(header, &chosen.clusters).map(|()| chosen);
+        return same(app, run, &chosen.clusters).map(|()| chosen);
     }
     let folder = app.flags.clusters.kit.as_ref().map_or_else(|| PathBuf::from(&header.kit), |_| kit_dir(app));
     let chosen = named(app, &header.clusters, &folder)?;
-    same(header, &chosen.clusters).map(|()| chosen)
+    same(app, run, &chosen.clusters).map(|()| chosen)
 }
 
 /// What tells a cluster from another of the same name.
@@ -106,49 +154,126 @@ pub(super) fn identity(cluster: &Cluster) -> Identity {
         cluster: cluster.name.clone(),
         servers: cluster.api_servers.iter().map(|server| server.address.to_string()).collect(),
         ca: sha256_hex(&ca.concat()),
+        hosts: Some(cluster.hosts.iter().map(|host| (host.name.clone(), at(host))).collect()),
     }
 }
 
-/// Refuses to go on on a cluster that only has the name of the one a run was made on.
-fn same(header: &Header, clusters: &[Cluster]) -> Result<(), Failure> {
-    let differs = clusters.iter().find_map(|cluster| {
-        let then = header.identities.iter().find(|then| then.cluster == cluster.name)?;
-        Some((cluster, then.differs(&identity(cluster))?))
-    });
-    match differs {
-        None => Ok(()),
-        Some((cluster, why)) => Err(inputs::refuse(
-            format!(
-                "{:?} ({}) is not the cluster that run {} was made on: {why}",
-                cluster.name, cluster.source, header.run
-            ),
-            format!("--kit FOLDER names the kit of that cluster; it was made with {}", header.kit),
-        )),
+/// Where SSH is on a host.
+fn at(host: &Host) -> String {
+    std::net::SocketAddr::new(host.address, host.ssh.port).to_string()
+}
+
+/// Refuses to go on on a cluster that only has the name of the one a run was made on, and says what cannot be compared.
+fn same(app: &App<'_>, run: &Run, clusters: &[Cluster]) -> Result<(), Failure> {
+    let id = &run.header.run;
+    for cluster in clusters {
+        let standing = run.standing().filter(|record| record.target.cluster == cluster.name);
+        let mut acted: Vec<&str> = standing
+            .filter_map(|record| match &record.target.part {
+                Part::Host(host) => Some(host.as_str()),
+                Part::Cluster | Part::ApiServer(_) | Part::Local => None,
+            })
+            .collect();
+        acted.sort_unstable();
+        acted.dedup();
+        let Some(then) = run.header.identities.iter().find(|then| then.cluster == cluster.name) else {
+            let what = "which cluster it was made on is not in its journal: only the name is compared";
+            app.screen.err(&format!("note: run {id} on {}: {what}", cluster.name));
+            continue;
+        };
+        let now = identity(cluster);
+        if let Some(why) = then.differs(&now, &acted) {
+            return Err(inputs::refuse(
+                format!("{:?} ({}) is not the cluster that run {id} was made on: {why}", cluster.name, cluster.source),
+                format!(
+                    "--kit FOLDER names the kit of that cluster; it was made with {}. By hand: `breakglass show {id}`",
+                    run.header.kit
+                ),
+            ));
+        }
+        if let Some(what) = then.unknown(&now, &acted) {
+            app.screen.err(&format!("note: run {id} on {}: {what}", cluster.name));
+        }
     }
+    Ok(())
 }
 
 /// One cluster from kubectl's configuration and flags.
-async fn without_kit(app: &App<'_>) -> Result<Chosen, Failure> {
+async fn without_kit(app: &App<'_>, plugins: Plugins) -> Result<Chosen, Failure> {
     let deadline = Instant::now() + FIND_WITHIN;
     let refused = |all| failure::refused("the way to the cluster", all);
     let connection = &app.flags.connection;
     let via = match &connection.via {
         None => None,
-        Some(name) => {
-            let resolver = names::resolver(app.process);
-            let named = names::host(&resolver, name, &Overrides::default(), deadline).await;
-            let named = named.map_err(|refusal| refused(vec![refusal]))?;
-            named.notes.iter().for_each(|note| app.screen.err(note));
-            Some(named.host)
-        }
+        Some(word) => match host_of_kit(app, word)? {
+            Some(host) => Some(host),
+            None => {
+                if plugins == Plugins::Named {
+                    let note =
+                        format!("note: `ssh -G {word}` was asked, which runs what `Match exec` of ssh_config says");
+                    app.screen.err(&note);
+                }
+                let resolver = names::resolver(app.process);
+                let named = names::host(&resolver, word, &Overrides::default(), deadline).await;
+                let named = named.map_err(|refusal| refused(vec![refusal]))?;
+                named.notes.iter().for_each(|note| app.screen.err(note));
+                Some(named.host)
+            }
+        },
     };
-    let found = kit::adhoc::cluster(&connection.flags(via), app.process, deadline).await.map_err(refused)?;
+    let hear = |line: &str| app.screen.err(line);
+    let asking = Asking { deadline, plugins, hear: &hear };
+    let found = kit::adhoc::cluster(&connection.flags(via), app.process, &asking).await.map_err(refused)?;
     found.notes.iter().for_each(|note| app.screen.err(note));
     Ok(Chosen { source: found.cluster.source.clone(), clusters: vec![found.cluster], _sandbox: None })
 }
 
+/// The host of the kit that `--via` means, as HOST or CLUSTER/HOST. In an incident the kit goes first: it needs no name service.
+fn host_of_kit(app: &App, word: &str) -> Result<Option<Host>, Failure> {
+    let folder = kit_dir(app);
+    let known = kit::load::names(&folder).map_err(|refusal| failure::refused("the kit", vec![refusal]))?;
+    let (cluster, name) = word.split_once('/').map_or((None, word), |(cluster, name)| (Some(cluster), name));
+    let mut found: Vec<(String, Host)> = Vec::new();
+    for cluster in known.iter().filter(|known| cluster.is_none_or(|cluster| cluster == **known)) {
+        match kit::load::file(&folder.join(format!("{cluster}.yaml")), app.process) {
+            Ok(loaded) => found.extend(loaded.host(name).map(|host| (cluster.clone(), host.clone()))),
+            // One damaged file must not hold up a way that goes by another, or by no kit at all.
+            Err(refusals) => {
+                let why = refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                app.screen.err(&format!("note: not looked into for {word}: {why}"));
+            }
+        }
+    }
+    found.dedup_by(|(_, one), (_, other)| one == other);
+    match found.as_slice() {
+        [] if cluster.is_some() => {
+            let what = format!("--via {word}: the kit {} has no such host", folder.display());
+            Err(inputs::refuse(
+                what,
+                format!(
+                    "--via HOST without a cluster is looked for in ssh_config, too; the kit has {}",
+                    crate::words::fold(&known)
+                ),
+            ))
+        }
+        [] => Ok(None),
+        [(cluster, host)] => {
+            app.screen.err(&format!("note: {word} is host {} of cluster {cluster} of the kit", host.name));
+            Ok(Some(host.clone()))
+        }
+        several => {
+            let names: Vec<String> = several.iter().map(|(cluster, host)| format!("{cluster}/{}", host.name)).collect();
+            Err(inputs::refuse(
+                format!("--via {word}: several clusters of the kit have a host of that name"),
+                format!("--via {}", names.join(", or --via ")),
+            ))
+        }
+    }
+}
+
 /// Clusters of the kit.
 fn named(app: &App, words: &[String], folder: &std::path::Path) -> Result<Chosen, Failure> {
+    alone(app, &format!("the kit {}", folder.display()))?;
     let clusters = kit::load::clusters(folder, words, app.process).map_err(|all| failure::refused("the kit", all))?;
     Ok(Chosen { clusters, source: folder.display().to_string(), _sandbox: None })
 }
@@ -156,4 +281,64 @@ fn named(app: &App, words: &[String], folder: &std::path::Path) -> Result<Chosen
 /// The kit's folder: the flag, else where it is looked for.
 pub(super) fn kit_dir(app: &App) -> PathBuf {
     app.flags.clusters.kit.as_ref().map_or_else(|| app.process.kit_dir(), |dir| app.process.cwd.join(dir))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::super::{Cli, flags::OutputForm};
+    use super::*;
+    use crate::process::Process;
+    use crate::render::{Refusals, Screen};
+
+    /// What is said to a command line in a folder whose kit has one cluster.
+    fn said(line: &[&str]) -> String {
+        let folder = tempfile::TempDir::new().unwrap();
+        std::fs::create_dir(folder.path().join("kit")).unwrap();
+        std::fs::write(folder.path().join("kit/prod.yaml"), "not read").unwrap();
+        let cli = Cli::try_parse_from(line).unwrap_or_else(|error| panic!("{line:?}: {error}"));
+        assert_eq!(cli.flags.output.output, OutputForm::Text);
+        let process = Process { cwd: folder.path().to_owned(), ..Process::real() };
+        let screen = Arc::new(Screen::to(std::io::sink(), std::io::sink()));
+        let app = App { process: &process, flags: cli.flags, output: crate::render::Output::Text, screen };
+        let chosen = super::super::drive::block_on(choose(&app));
+        let failure = chosen.err().unwrap();
+        let refusals = failure.source.downcast_ref::<Refusals>().unwrap();
+        refusals.all.iter().map(|refusal| format!("{refusal}\n")).collect()
+    }
+
+    #[test]
+    fn no_flag_of_a_connection_is_silently_without_effect_beside_a_kit() {
+        let command = Cli::command();
+        let of_connection = command.get_arguments().filter(|arg| arg.get_help_heading() == Some("Connection"));
+        let flags: Vec<&str> = of_connection.filter_map(clap::Arg::get_long).collect();
+        assert!(flags.len() > 8 && flags.contains(&"token"), "{flags:?}");
+        for flag in flags {
+            // The verb's own: its object and its patience.
+            if ["namespace", "request-timeout"].contains(&flag) {
+                continue;
+            }
+            let word = format!("--{flag}=1");
+            let own_way = ["kubeconfig", "context", "server", "via"].contains(&flag);
+            for chooses in ["--cluster=prod", "--kit=kit", "--sandbox"] {
+                // Without --cluster these do without a kit; and clap knows that they are not for the sandbox.
+                if own_way && chooses != "--cluster=prod" {
+                    continue;
+                }
+                let said = said(&["breakglass", chooses, &word, "probe"]);
+                assert!(said.contains(&format!("--{flag} would have no effect")), "{chooses} {word}: {said}");
+                let variable = format!("BREAKGLASS_{}", flag.to_uppercase().replace('-', "_"));
+                assert!(said.contains(&variable) && said.contains("--context NAME"), "{said}");
+            }
+        }
+        // Several are named together, and with none the kit is read.
+        assert!(
+            said(&["breakglass", "--kit=kit", "--token=1", "--client-key=1", "probe"])
+                .contains("--client-key, --token")
+        );
+        assert!(!said(&["breakglass", "--kit=kit", "--cluster=prod", "probe"]).contains("no effect"));
+    }
 }

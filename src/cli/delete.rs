@@ -26,6 +26,10 @@ pub(super) struct Delete {
     #[arg(long)]
     uid: Option<String>,
 
+    /// Do not ask where more goes with it than `undo` can bring back: volumes, what is in a namespace.
+    #[arg(long)]
+    accept_data_loss: bool,
+
     #[command(flatten)]
     how: How,
 }
@@ -35,6 +39,9 @@ impl Delete {
         let mut with = self.object.params(app);
         if self.no_save {
             with.insert("save".into(), false.into());
+        }
+        if self.accept_data_loss {
+            with.insert("acceptDataLoss".into(), true.into());
         }
         if let Some(uid) = self.uid {
             with.insert("uid".into(), uid.into());

@@ -23,6 +23,6 @@ pub(super) struct Drill {
 
 impl Drill {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
-        super::run::begin(&self.runbook, app, Mode::Drill)
+        super::run::begin(&self.runbook, app, Mode::Drill, None)
     }
 }

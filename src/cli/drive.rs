@@ -65,26 +65,62 @@ pub(super) fn print(app: &App, plan: &Plan) {
 }
 
 /// Shows the plan, asks, and drives it to its end.
-pub(super) async fn begin(app: &App<'_>, resolved: Resolved, chosen: &Chosen, mode: Mode) -> Result<ExitCode, Failure> {
+///
+/// `word`: what `--consent` gave.
+pub(super) async fn begin(
+    app: &App<'_>,
+    resolved: Resolved,
+    chosen: &Chosen,
+    mode: Mode,
+    word: Option<&str>,
+) -> Result<ExitCode, Failure> {
     let plan = build(resolved, &chosen.clusters)?;
+    let typed = typed(word, &plan, app.flags.safety.yes)?;
     let paint = app.screen.err_paint();
-    if app.output == Output::Text {
-        app.screen.err(&plan_text(&plan, Detail::Short, paint));
+    let looks = (mode == Mode::Run).then(|| Consent::to_look(&plan)).flatten();
+    if app.output == Output::Text && looks.is_none() {
+        app.screen.err_lines(&plan_text(&plan, Detail::Short, paint));
     }
     let explained = Some(plan_text(&plan, Detail::Full, paint));
-    let operator = operator(app, answers(app, mode)?, explained);
-    let consent = match mode {
-        Mode::Drill => Consent::for_drill(&plan),
-        Mode::Run => Consent::ask(&plan, &operator)
-            .await
-            .ok_or_else(|| Failure::new(Class::Declined, "the operator said no; nothing was contacted or changed"))?,
+    let who = if looks.is_some() { Answers::Unattended } else { answers(app, mode)? };
+    let operator = operator(app, who, explained);
+    let consent = match (mode, typed.or(looks)) {
+        (Mode::Drill, _) => Consent::for_drill(&plan),
+        (Mode::Run, Some(given)) => given,
+        (Mode::Run, None) => Consent::ask(&plan, &operator).await.ok_or_else(|| declined(app, &plan))?,
     };
-    let header = header(app, &plan, chosen, mode);
+    let store = Store::at(app.process.runs_dir());
+    let run = store.next_id(app.process.clock.now()).map_err(failure::store)?;
+    let header = header(app, run, &plan, chosen, mode);
     let mark = mark(app, &header);
-    let folder = Store::at(app.process.runs_dir()).create(&header.run).map_err(failure::store)?;
+    let folder = store.create(&header.run).map_err(failure::store)?;
     let writer = Writer::create(folder, header, app.process.clock).map_err(failure::journal)?;
     let driven = Driven::new(app, writer, &chosen.clusters, mode, mark, operator)?;
     driven.to_the_end(app, Way::Forward(&plan, app.flags.safety.fleet()), &consent).await
+}
+
+/// The consent that `--consent` gives, if it was given.
+fn typed(word: Option<&str>, plan: &Plan, yes: bool) -> Result<Option<Consent>, Failure> {
+    let Some(word) = word else { return Ok(None) };
+    if plan.runbook.typed_consent.is_none() {
+        return Err(inputs::refuse("this runbook wants no word typed", "leave --consent out"));
+    }
+    if !yes {
+        return Err(inputs::refuse("--consent goes with --yes", "without both you are asked"));
+    }
+    Consent::typed(plan, word).map(Some).ok_or_else(|| {
+        let what = format!("--consent {word}: this runbook wants another word typed; nothing was contacted or changed");
+        Failure::new(Class::Declined, what)
+            .hint("its `typedConsent` says which; ${cluster} there is the cluster's name")
+    })
+}
+
+fn declined(app: &App<'_>, plan: &Plan) -> Failure {
+    if plan.runbook.typed_consent.is_some() && app.flags.safety.yes {
+        let what = "this runbook wants a word typed, which --yes does not answer; nothing was contacted or changed";
+        return Failure::new(Class::Declined, what).hint("add --consent WORD, with the word of its `typedConsent`");
+    }
+    Failure::new(Class::Declined, "the operator said no; nothing was contacted or changed")
 }
 
 /// Takes a run up again where its journal ends.
@@ -92,15 +128,26 @@ pub(super) async fn resume(app: &App<'_>, writer: Writer, run: &Run, chosen: &Ch
     let resolved = inputs::again(&run.header).map_err(|all| failure::refused("the runbook of the run", all))?;
     let plan = build(resolved, &chosen.clusters)?;
     let consent = Consent::resumed(&plan, run).ok_or_else(|| {
-        let what = "the plan of this run comes out differently now: the kit or the program has changed since";
-        inputs::refuse(what, format!("`breakglass undo {}` takes back what stands; then run again", run.header.run))
+        let (id, then, now) = (&run.header.run, &run.header.version, env!("CARGO_PKG_VERSION"));
+        let cause = if then == now {
+            "the hosts, addresses or users in the kit have changed since".to_owned()
+        } else {
+            format!("the kit has changed since, or breakglass {now} reads it otherwise than {then}, which made the run")
+        };
+        inputs::refuse(
+            format!("the plan of run {id} comes out differently now ({cause}), so the consent to it does not count"),
+            format!(
+                "`breakglass undo {id}` takes back what stands, whatever the version; then run again. Or resume with the kit \
+                 as it was: --kit FOLDER"
+            ),
+        )
     })?;
     let mode = if run.header.drill { Mode::Drill } else { Mode::Run };
     let operator = operator(app, answers(app, mode)?, None);
     let mark = mark(app, &run.header);
     let driven = Driven::new(app, writer, &chosen.clusters, mode, mark, operator)?;
     let entry = Entry::Resumed { operator: app.process.operator() };
-    driven.record.append(entry).map_err(failure::journal)?;
+    driven.record.append(entry).await.map_err(failure::journal)?;
     driven.to_the_end(app, Way::Forward(&plan, app.flags.safety.fleet()), &consent).await
 }
 
@@ -108,7 +155,7 @@ pub(super) async fn resume(app: &App<'_>, writer: Writer, run: &Run, chosen: &Ch
 pub(super) async fn undo(app: &App<'_>, writer: Writer, run: &Run, chosen: &Chosen) -> Result<ExitCode, Failure> {
     let stands = run.standing().count();
     if stands > 0 && app.output == Output::Text {
-        app.screen.err(&super::undo::listing(run));
+        app.screen.err_lines(&super::undo::listing(run));
     }
     let answers = if stands == 0 { Answers::Unattended } else { answers(app, Mode::Run)? };
     let operator = operator(app, answers, None);
@@ -216,15 +263,16 @@ fn answers(app: &App, mode: Mode) -> Result<Answers, Failure> {
     Err(Failure::new(Class::Declined, what).hint("look at what is shown above; `--yes` consents to it"))
 }
 
-fn header(app: &App, plan: &Plan, chosen: &Chosen, mode: Mode) -> Header {
+fn header(app: &App, run: String, plan: &Plan, chosen: &Chosen, mode: Mode) -> Header {
     Header {
         format: FORMAT,
-        run: app.process.run_id(),
+        run,
         operator: app.process.operator(),
         machine: app.process.hostname(),
         version: env!("CARGO_PKG_VERSION").into(),
         reason: app.flags.safety.reason.clone(),
         drill: mode == Mode::Drill,
+        writes: plan.writes(),
         runbook: plan.runbook.text.clone(),
         name: plan.name.clone(),
         params: plan.runbook.params.clone(),

@@ -95,7 +95,8 @@ pub(super) struct Connection {
     #[arg(value_parser = timeout, hide_short_help = true)]
     pub(super) request_timeout: Option<Duration>,
 
-    /// Reach the API server through SSH to this host, on the host's loopback; a name of `ssh_config` or of the kit.
+    /// Reach the API server through SSH to this host, on the host's loopback: HOST or CLUSTER/HOST of the kit, or a name of
+    /// `ssh_config` that the kit does not have.
     #[arg(long, global = true, env = "BREAKGLASS_VIA", hide_env_values = true, value_name = "HOST")]
     #[arg(hide_short_help = true)]
     pub(super) via: Option<String>,
@@ -105,6 +106,36 @@ impl Connection {
     /// Whether a way to one API server is given, instead of the kit's.
     pub(super) fn names_a_server(&self) -> bool {
         self.kubeconfig.is_some() || self.context.is_some() || self.server.is_some() || self.via.is_some()
+    }
+
+    /// The flags that were given and say where a cluster is, who we are to it or whom we trust: what a kit says itself.
+    pub(super) fn beside_a_kit(&self) -> Vec<&'static str> {
+        // Each by its name, so that a new one is decided on here. The last two are about a verb's object and patience.
+        let Self {
+            kubeconfig,
+            context,
+            server,
+            tls_server_name,
+            certificate_authority,
+            client_certificate,
+            client_key,
+            token,
+            via,
+            namespace: _,
+            request_timeout: _,
+        } = self;
+        let given = [
+            ("--kubeconfig", kubeconfig.is_some()),
+            ("--context", context.is_some()),
+            ("--server", server.is_some()),
+            ("--tls-server-name", tls_server_name.is_some()),
+            ("--certificate-authority", certificate_authority.is_some()),
+            ("--client-certificate", client_certificate.is_some()),
+            ("--client-key", client_key.is_some()),
+            ("--token", token.is_some()),
+            ("--via", via.is_some()),
+        ];
+        given.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag).collect()
     }
 
     /// As the kit's room takes them.
@@ -132,7 +163,7 @@ pub(super) struct Safety {
 
     /// Yes to the plan and to every question that a runbook lets a script answer.
     #[arg(short, long, global = true, env = "BREAKGLASS_YES", hide_env_values = true)]
-    #[arg(value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    #[arg(value_parser = consent, action = ArgAction::SetTrue)]
     pub(super) yes: bool,
 
     /// At most this many clusters at a time.
@@ -230,9 +261,30 @@ fn timeout(text: &str) -> Result<Duration, String> {
     if time.is_zero() { Err("every wait has an end here: give a time above zero".into()) } else { Ok(time) }
 }
 
+/// Consent by a variable: only a word that says yes is one, and one that is neither is asked about.
+fn consent(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "y" | "on" => Ok(true),
+        "" | "0" | "false" | "no" | "n" | "off" => Ok(false),
+        _ => Err("expected yes or no (BREAKGLASS_YES)".into()),
+    }
+}
+
 fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {
         Ok(0) | Err(_) => Err("expected a whole number from 1".into()),
         Ok(number) => Ok(number),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::consent;
+
+    #[test]
+    fn only_a_yes_is_consent() {
+        assert!(["1", "true", "YES", "on"].iter().all(|word| consent(word) == Ok(true)));
+        assert!(["", "0", "no", "False", "off"].iter().all(|word| consent(word) == Ok(false)));
+        assert!(["never", "maybe", " yes", "2"].iter().all(|word| consent(word).is_err()));
     }
 }

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 
+use super::clusters::KNOWN_IN_SANDBOX;
 use super::{App, failure};
+use crate::bounded;
 use crate::error::{Class, Failure};
 use crate::journal::Header;
 use crate::refusal::{Location, Refusal};
 use crate::runbook::builtin::Builtin;
-use crate::runbook::{COMMAND_LINE, Resolved, Runbook};
+use crate::runbook::{COMMAND_LINE, On, Resolved, Runbook};
 use crate::yaml::{self, Faults, Tree};
 
 /// A runbook and its parameters.
@@ -34,8 +37,12 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 impl RunbookArgs {
-    /// The runbook with its values, or everything that is wrong with both. `known`: values that are there anyway.
-    pub(super) fn resolve(&self, app: &App, known: &[(&str, &str)]) -> Result<Resolved, Failure> {
+    /// The runbook with its values, or everything that is wrong with both.
+    pub(super) fn resolve(&self, app: &App, on: On<'_>) -> Result<Resolved, Failure> {
+        if matches!(on, On::NotYet) {
+            unused(app);
+        }
+        let known = if app.flags.clusters.sandbox { KNOWN_IN_SANDBOX } else { &[] };
         let runbook = runbook(app, &self.runbook)?;
         let mut given: BTreeMap<String, String> = known
             .iter()
@@ -46,7 +53,19 @@ impl RunbookArgs {
             given.extend(params_of(app, file)?);
         }
         given.extend(self.params.iter().cloned());
-        runbook.resolve(&given).map_err(|all| failure::refused("the runbook", all))
+        runbook.resolve(&given, on).map_err(|all| failure::refused("the runbook", all))
+    }
+}
+
+/// Says which flags mean nothing to a runbook, whose steps name their own objects and times.
+fn unused(app: &App) {
+    let connection = &app.flags.connection;
+    let given = [
+        ("--namespace", connection.namespace.is_some(), "its steps name their namespaces"),
+        ("--request-timeout", connection.request_timeout.is_some(), "its steps have a `timeout` of their own"),
+    ];
+    for (flag, _, why) in given.iter().filter(|(_, given, _)| *given) {
+        app.screen.err(&format!("note: {flag} has no effect on a runbook: {why}"));
     }
 }
 
@@ -90,8 +109,15 @@ fn word(value: &Value) -> String {
     }
 }
 
+/// More than the reader of YAML takes, which says so with the file's name and size.
+const LONGEST: usize = 8 << 20;
+/// How long whoever writes to a pipe may take to be done.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 fn read(path: &Path, what: &str) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| {
+    let read = bounded::file_or_pipe(path, LONGEST, PATIENCE);
+    let text = read.and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
+    text.map_err(|error| {
         let sentence = format!("cannot read the {what} {}", path.display());
         Failure::from_error(Class::Refused, anyhow::Error::from(error).context(sentence))
     })

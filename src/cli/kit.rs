@@ -6,8 +6,10 @@ use serde_json::json;
 
 use super::{App, clusters, failure};
 use crate::error::Failure;
+use crate::kit::check::{self, Finding, Level};
 use crate::kit::{self, Cluster, Credential};
-use crate::render::{Output, VERSION, table};
+use crate::link::names;
+use crate::render::{Output, VERSION, one_line, table};
 use crate::words;
 
 /// Look after the kit: what was prepared in peace.
@@ -22,9 +24,11 @@ enum Verb {
     Import(super::kit_import::Import),
     /// List the clusters of the kit by name.
     List,
-    /// Read every file of the kit and say everything that is wrong: addresses, certificates and their dates, keys.
+    /// Read every file of the kit and say what is wrong with it: addresses, keys, what ends, how one would get in
     ///
-    /// Contacts nothing. Without names, all clusters.
+    /// Contacts nothing. Without names, all clusters. Ends with 3 when something would not work tonight: a certificate
+    /// that has ended, no credential, no host key or no key to log in with. Warnings (ends within 30 days, no route
+    /// through a host) end with 0.
     Check {
         /// Clusters: names, `eu[1-3]`, `all`, `!name`.
         names: Vec<String>,
@@ -36,7 +40,13 @@ impl Kit {
         let folder = clusters::kit_dir(app);
         let refused = |all| failure::refused("the kit", all);
         match self.verb {
-            Verb::Import(verb) => show(app, &verb.run(app, &folder)?),
+            Verb::Import(verb) => {
+                let found = verb.run(app, &folder)?;
+                // It is written already; what would not work is said as loudly by `kit check`.
+                for (cluster, finding) in show(app, &found) {
+                    app.screen.err(&format!("warning: {}", finding.refusal(cluster)));
+                }
+            }
             Verb::List => {
                 let names = kit::load::names(&folder).map_err(|refusal| refused(vec![refusal]))?;
                 if names.is_empty() {
@@ -45,28 +55,48 @@ impl Kit {
                 for name in names {
                     app.screen.out(&match app.output {
                         Output::Json => json!({ "v": VERSION, "cluster": name }).to_string(),
-                        Output::Text => name,
+                        Output::Text => one_line(&name),
                     });
                 }
             }
             Verb::Check { names } => {
                 let names = if names.is_empty() { vec!["all".to_owned()] } else { names };
-                let found = kit::load::clusters(&folder, &names, app.process).map_err(refused)?;
-                show(app, &found);
+                let (found, mut wrong) = kit::load::each(&folder, &names, app.process).map_err(refused)?;
+                wrong.extend(show(app, &found).iter().map(|(cluster, finding)| finding.refusal(cluster)));
+                if !wrong.is_empty() {
+                    return Err(refused(wrong));
+                }
             }
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn show(app: &App, found: &[Cluster]) {
+/// Shows the clusters and what there is to say of them; gives back what would not work.
+fn show<'a>(app: &App, found: &'a [Cluster]) -> Vec<(&'a Cluster, Finding)> {
+    let now = app.process.clock.now();
+    let checked: Vec<(&Cluster, Vec<Finding>)> =
+        found.iter().map(|cluster| (cluster, check::check(cluster, &names::knows_host_key, now))).collect();
     match app.output {
-        Output::Json => found.iter().for_each(|cluster| app.screen.out(&value(cluster).to_string())),
+        Output::Json => checked.iter().for_each(|(cluster, all)| app.screen.out(&value(cluster, all).to_string())),
+        Output::Text if found.is_empty() => {}
         Output::Text => {
             let heading = ["CLUSTER", "API SERVERS", "HOSTS", "CREDENTIAL", "FILE"];
             app.screen.out(&table(&heading, &found.iter().map(row).collect::<Vec<_>>()));
+            for (cluster, finding) in of_level(&checked, Level::Warning) {
+                app.screen.out(&format!("warning: {}", finding.refusal(cluster)));
+            }
         }
     }
+    of_level(&checked, Level::Broken)
+}
+
+fn of_level<'a>(checked: &[(&'a Cluster, Vec<Finding>)], level: Level) -> Vec<(&'a Cluster, Finding)> {
+    let each = |(cluster, all): &(&'a Cluster, Vec<Finding>)| {
+        let cluster = *cluster;
+        all.iter().filter(|finding| finding.level == level).cloned().map(|f| (cluster, f)).collect::<Vec<_>>()
+    };
+    checked.iter().flat_map(each).collect()
 }
 
 fn servers(cluster: &Cluster) -> Vec<String> {
@@ -87,16 +117,23 @@ fn credential(cluster: &Cluster) -> &'static str {
 
 fn row(cluster: &Cluster) -> Vec<String> {
     let (servers, hosts) = (words::fold(&servers(cluster)), words::fold(&hosts(cluster)));
-    vec![cluster.name.clone(), servers, hosts, credential(cluster).to_owned(), cluster.source.clone()]
+    let acting_as = cluster.acting_as.as_ref().map(|other| format!(", as {}", other.said())).unwrap_or_default();
+    let who = format!("{}{acting_as}", credential(cluster));
+    vec![cluster.name.clone(), servers, hosts, who, cluster.source.clone()]
 }
 
-fn value(cluster: &Cluster) -> serde_json::Value {
-    json!({
+fn value(cluster: &Cluster, findings: &[Finding]) -> serde_json::Value {
+    let mut value = json!({
         "v": VERSION,
         "cluster": cluster.name,
         "apiServers": servers(cluster),
         "hosts": hosts(cluster),
         "credential": credential(cluster),
         "file": cluster.source,
-    })
+        "findings": findings,
+    });
+    if let Some(other) = &cluster.acting_as {
+        value["as"] = other.user.clone().into();
+    }
+    value
 }

@@ -1,10 +1,12 @@
 //! `kit import`
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::{App, drive, failure, inputs};
 use crate::error::Failure;
+use crate::kit::adhoc::{Asking, Plugins};
 use crate::kit::import::{self, HostWord};
 use crate::kit::{self, Cluster, Host, adhoc};
 use crate::link::names;
@@ -20,6 +22,11 @@ const FIND_WITHIN: Duration = Duration::from_secs(60);
 ///   breakglass kit import prod --context prod-admin --host cp1 --host cp2 --host cp3
 ///   breakglass kit import prod --host cp1=10.0.0.1,user=ops,sudo --host node7=10.0.0.7,role=node
 ///   breakglass kit import --kubeconfig admin.conf --tls-server-name kubernetes --replace
+///   breakglass kit import rke2 --host cp1=10.0.0.1,manifests=/var/lib/rancher/rke2/agent/pod-manifests
+///   breakglass kit import mk8s --host cp1=10.0.0.1,api=16443
+///
+/// A host takes two more words: `manifests=` is the folder of its static pods; `api=` is the API server's port on it, which
+/// is else the port of the kubeconfig where that names a host's own address, and 6443 where it names a load balancer.
 ///
 /// Nothing is connected to; names are looked up now and not in an incident. Certificates and keys of the kubeconfig go
 /// into the file, which only its owner can read, and so do the host keys that known_hosts has; SSH keys stay where they
@@ -73,7 +80,11 @@ impl Import {
             ));
             found.cluster.tls_server_name = Some(ip);
         }
-        let whole = import::with_hosts(found.cluster, hosts);
+        let ports = self.hosts.iter().filter_map(|word| Some((word.name.clone(), word.api_port?))).collect();
+        let whole = import::with_hosts(found.cluster, hosts, &ports);
+        if let Some(note) = other_port(&whole, &ports) {
+            app.screen.err(&note);
+        }
         let text = import::text(&name, &whole, app.process).map_err(|all| failure::refused("what was found", all))?;
         let path = import::write(folder, &name, &text, self.replace).map_err(kit_refused)?;
         app.screen.err(&format!("wrote {}; next: breakglass probe --cluster {name}", path.display()));
@@ -97,9 +108,10 @@ impl Import {
                 Ok(named) => {
                     notes.extend(named.notes);
                     let mut host = Host { roles: word.roles.clone(), ..named.host };
-                    notes.extend(names::copy_host_keys(&mut host).into_iter().map(|name| {
-                        format!("{name}: its host key is not known; compare it once with `ssh {name} true`, then import again")
-                    }));
+                    if let Some(folder) = &word.manifests {
+                        host.manifests.clone_from(folder);
+                    }
+                    notes.extend(names::copy_host_keys(&mut host));
                     hosts.push(host);
                 }
                 Err(refusal) => refusals.push(refusal),
@@ -112,17 +124,35 @@ impl Import {
 /// The cluster of the kubeconfig and the flags. With hosts of the control plane its own address need not be found.
 async fn cluster(app: &App<'_>, hosts: &[Host], deadline: Instant) -> Result<adhoc::Found, Vec<Refusal>> {
     let flags = |via| app.flags.connection.flags(via);
-    let refusals = match adhoc::cluster(&flags(None), app.process, deadline).await {
+    let hear = |line: &str| app.screen.err(line);
+    let asking = Asking { deadline, plugins: Plugins::Run, hear: &hear };
+    let refusals = match adhoc::cluster(&flags(None), app.process, &asking).await {
         Ok(found) => return Ok(found),
         Err(refusals) => refusals,
     };
     let Some(host) = hosts.iter().find(|host| host.roles.contains(&kit::Role::ControlPlane)) else {
         return Err(refusals);
     };
-    let mut found = adhoc::cluster(&flags(Some(host.clone())), app.process, deadline).await?;
+    let mut found = adhoc::cluster(&flags(Some(host.clone())), app.process, &asking).await?;
     let why = refusals.iter().map(|refusal| refusal.what.as_str()).collect::<Vec<_>>().join("; ");
     found.notes.push(format!("no direct route, only through hosts: {why}"));
     Ok(found)
+}
+
+/// That the port on the hosts is a guess, when the only port that is known is of something before them.
+fn other_port(cluster: &Cluster, said: &BTreeMap<String, u16>) -> Option<String> {
+    let (through, direct): (Vec<_>, Vec<_>) = cluster.api_servers.iter().partition(|server| server.via.is_some());
+    let guessed = through.iter().find(|server| !said.contains_key(&server.name))?;
+    let port = guessed.address.port();
+    let other = direct.iter().find(|server| server.host.is_none())?;
+    if direct.iter().any(|server| server.address.port() == port) {
+        return None;
+    }
+    Some(format!(
+        "note: on the hosts the API server's port is taken to be {port}; {} is of something before them; where it is another, \
+         say it: --host {}=ADDRESS,api=PORT",
+        other.address, guessed.name
+    ))
 }
 
 /// A path as it must stand in the kit, whose paths are relative to its own files.

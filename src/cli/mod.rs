@@ -16,6 +16,7 @@ mod inputs;
 mod journal;
 mod kit;
 mod kit_import;
+mod last;
 mod operator;
 mod park;
 mod plan;
@@ -45,7 +46,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::error::{Class, Failure};
 use crate::process::Process;
-use crate::render::{Color, Output, Screen, show_failure};
+use crate::render::{Color, Output, Paint, Screen, one_line, show_failure, without_color};
 
 /// Get into a drowning Kubernetes control plane, gate it, remove the offender, re-open in stages
 ///
@@ -156,16 +157,31 @@ fn program(arg: Option<&OsString>) -> &'static str {
 
 /// Help, a version, or what is wrong with the command line.
 fn said(error: &clap::Error, process: &Process) -> ExitCode {
-    let text = error.render();
+    let text = cleaned(error.render().ansi().to_string(), process);
     let screen = Screen::real(process, color_asked(process), false);
-    let print = |paint: crate::render::Paint| if paint.is_on() { text.ansi().to_string() } else { text.to_string() };
+    let print = |paint: Paint| if paint.is_on() { text.clone() } else { without_color(&text) };
     if error.use_stderr() {
-        screen.err(&print(screen.err_paint()));
+        screen.err_lines(&print(screen.err_paint()));
         ExitCode::from(Class::Usage.exit_code())
     } else {
         screen.out(&print(screen.out_paint()));
         ExitCode::SUCCESS
     }
+}
+
+/// What clap says, with the values that it quotes from the command line and from our variables made fit for a terminal.
+fn cleaned(said: String, process: &Process) -> String {
+    let words = process.args.iter().map(|arg| arg.to_string_lossy());
+    let variables = process.env.iter().filter(|(name, _)| name.starts_with("BREAKGLASS_"));
+    let typed = words.chain(variables.map(|(_, value)| value.into()));
+    typed.fold(said, |said, word| {
+        // clap quotes a whole word, or what stands before or after the sign.
+        let (name, value) = word.split_once('=').unwrap_or_default();
+        [&*word, name, value].into_iter().fold(said, |said, part| match one_line(part) {
+            shown if shown == part => said,
+            shown => said.replace(part, &shown),
+        })
+    })
 }
 
 /// `--color` of a command line that could not be read as a whole.
@@ -209,11 +225,33 @@ mod tests {
     }
 
     #[test]
+    fn what_was_typed_comes_back_as_one_clean_line() {
+        for args in [["breakglass", "--what\n\x1b[2Jever=\x1b[32m1"], ["breakglass", "--color=\x1b[32m\nerror: x"]] {
+            let process = Process { args: args.map(OsString::from).to_vec(), ..Process::real() };
+            let error = command("breakglass").try_get_matches_from(args).unwrap_err();
+            let said = without_color(&cleaned(error.render().ansi().to_string(), &process));
+            assert!(!said.contains('\x1b') && (said.contains(r"\x1b[32m") || said.contains(r"\x1b[2J")), "{said}");
+            assert!(!said.lines().any(|line| line.starts_with("error: x")), "{said}");
+        }
+    }
+
+    #[test]
+    fn the_colours_of_the_help_are_known_as_ours() {
+        let help = command("breakglass").render_long_help().ansi().to_string();
+        assert!(help.contains('\x1b') && !without_color(&help).contains('\x1b'), "{help:?}");
+        let wrong = command("breakglass").try_get_matches_from(["breakglass", "rnu"]).unwrap_err();
+        let wrong = wrong.render().ansi().to_string();
+        assert!(wrong.contains('\x1b') && !without_color(&wrong).contains('\x1b'), "{wrong:?}");
+    }
+
+    #[test]
     fn every_exit_code_is_in_the_help() {
-        let help = command("breakglass").render_long_help().to_string();
+        // As one line: where it breaks is the terminal's.
+        let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let help = one_line(&command("breakglass").render_long_help().to_string());
         for class in Class::ALL {
-            assert!(help.contains(class.meaning().split_whitespace().next().unwrap_or_default()), "{class:?}");
-            assert!(help.contains(&format!("{:>3}  ", class.exit_code())), "{class:?}");
+            let row = one_line(&format!("{} {}", class.exit_code(), class.meaning()));
+            assert!(help.contains(&row), "not in the help: {row}");
         }
     }
 }

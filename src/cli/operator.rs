@@ -1,6 +1,6 @@
 //! The person at the keyboard, or `--yes` in their place.
 
-use std::io::BufRead as _;
+use std::io::{BufRead as _, Read as _};
 use std::sync::Arc;
 
 use futures::FutureExt as _;
@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use tokio::sync::{Mutex, oneshot};
 
 use crate::engine::Operator;
-use crate::render::{Renderer, Screen, Tone};
+use crate::render::{Renderer, Screen, Tone, one_line};
 use crate::steps::Question;
 
 /// Who answers.
@@ -63,12 +63,12 @@ impl AtTerminal {
                 (None, Some(_)) => "yes/no/explain".into(),
             };
             let text = self.screen.err_paint().tone(Tone::Head, &question.text);
-            self.screen.prompt(&format!("{text} [{choice}] "));
+            self.screen.prompt(&format!("{text} [{}] ", one_line(&choice)));
             let answer = keyboard.line(read_stdin).await?;
             match (read(&answer, question.typed.as_deref()), explain) {
                 (Reply::Yes, _) => return Some(true),
                 (Reply::No, _) => return Some(false),
-                (Reply::Explain, Some(all)) => self.screen.err(all),
+                (Reply::Explain, Some(all)) => self.screen.err_lines(all),
                 (Reply::Explain | Reply::Unclear, _) => {}
             }
         }
@@ -115,9 +115,12 @@ impl Keyboard {
     }
 }
 
+/// No answer is longer.
+const LONGEST: u64 = 64 << 10;
+
 fn read_stdin() -> Option<String> {
     let mut text = String::new();
-    let read = std::io::stdin().lock().read_line(&mut text);
+    let read = std::io::stdin().lock().take(LONGEST).read_line(&mut text);
     read.ok().filter(|length| *length > 0).map(|_| text)
 }
 

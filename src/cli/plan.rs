@@ -2,18 +2,20 @@
 
 use std::process::ExitCode;
 
-use super::clusters::{self, KNOWN_IN_SANDBOX};
 use super::inputs::RunbookArgs;
-use super::{App, drive};
+use super::{App, clusters, drive};
 use crate::error::Failure;
+use crate::runbook::On;
 
-/// Print a runbook's plan: every request with its body, every command with its text; contacts nothing
+/// Print a runbook's plan: every request with its body, every command with its text; contacts no API server and no host
 ///
 /// Examples:
 ///   breakglass plan api-overload --cluster prod -p offender=daemonsets.apps/monitoring/agent
 ///   breakglass plan api-overload --cluster all -o json | jq '.steps[].targets[].sends'
 ///
-/// What only a look can know stands in angle brackets; `breakglass drill` looks.
+/// What only a look can know stands in angle brackets; `breakglass drill` looks. With a kit nothing is contacted at all. Without
+/// one, a server that is given by its name is looked up, `--via` asks `ssh -G` (which runs what `Match exec` says), and a
+/// plugin of the kubeconfig is named and not run.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct PlanVerb {
@@ -23,9 +25,11 @@ pub(super) struct PlanVerb {
 
 impl PlanVerb {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
-        let known = if app.flags.clusters.sandbox { KNOWN_IN_SANDBOX } else { &[] };
-        let resolved = self.runbook.resolve(app, known)?;
-        let plan = drive::block_on(async { drive::build(resolved, &clusters::choose(app).await?.clusters) })?;
+        self.runbook.resolve(app, On::NotYet)?;
+        let plan = drive::block_on(async {
+            let chosen = clusters::choose(app).await?;
+            drive::build(self.runbook.resolve(app, chosen.on())?, &chosen.clusters)
+        })?;
         drive::print(app, &plan);
         Ok(ExitCode::SUCCESS)
     }

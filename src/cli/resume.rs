@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use super::{App, clusters, drive, failure};
+use super::{App, clusters, drive, failure, last};
 use crate::error::Failure;
-use crate::journal::{self, Store, Writer};
+use crate::journal::Writer;
 
 /// Go on with a run that was stopped, killed or left half done
 ///
@@ -13,16 +13,16 @@ use crate::journal::{self, Store, Writer};
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Resume {
-    /// The run: its id, the beginning or end of it, or `last`.
+    /// The run: its id, the beginning or end of it, or `last`: the one that began last, not counting those that came to
+    /// a good end or only looked.
     run: String,
 }
 
 impl Resume {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
-        let folder = Store::at(app.process.runs_dir()).open(&self.run).map_err(failure::store)?;
-        let run = journal::read(&folder).map_err(failure::journal)?.run;
+        let (folder, run) = last::run(app, &self.run, last::For::Resume)?;
         drive::block_on(async {
-            let chosen = clusters::of_run(app, &run.header).await?;
+            let chosen = clusters::of_run(app, &run).await?;
             let writer = Writer::open(folder, app.process.clock).map_err(failure::journal)?;
             drive::resume(app, writer, &run, &chosen).await
         })

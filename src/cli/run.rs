@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use super::App;
-use super::clusters::{self, KNOWN_IN_SANDBOX};
 use super::drive::{self, Mode};
 use super::inputs::RunbookArgs;
+use super::{App, clusters};
 use crate::error::Failure;
+use crate::runbook::On;
 
 /// Run a runbook: shows the plan, asks, does it, keeps a journal
 ///
@@ -22,20 +22,25 @@ use crate::error::Failure;
 pub(super) struct RunVerb {
     #[command(flatten)]
     runbook: RunbookArgs,
+
+    /// With --yes: the word that the runbook's `typedConsent` wants typed. --yes alone does not answer it.
+    #[arg(long, value_name = "WORD")]
+    consent: Option<String>,
 }
 
 impl RunVerb {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
-        begin(&self.runbook, app, Mode::Run)
+        begin(&self.runbook, app, Mode::Run, self.consent.as_deref())
     }
 }
 
 /// For real, or as a drill.
-pub(super) fn begin(runbook: &RunbookArgs, app: &App, mode: Mode) -> Result<ExitCode, Failure> {
-    let known = if app.flags.clusters.sandbox { KNOWN_IN_SANDBOX } else { &[] };
-    let resolved = runbook.resolve(app, known)?;
+pub(super) fn begin(runbook: &RunbookArgs, app: &App, mode: Mode, word: Option<&str>) -> Result<ExitCode, Failure> {
+    // What is wrong with it is said before anything is asked for its clusters.
+    runbook.resolve(app, On::NotYet)?;
     drive::block_on(async {
         let chosen = clusters::choose_in(mode.weather(), app).await?;
-        drive::begin(app, resolved, &chosen, mode).await
+        let resolved = runbook.resolve(app, chosen.on())?;
+        drive::begin(app, resolved, &chosen, mode, word).await
     })
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{App, inputs};
 use crate::error::Failure;
-use crate::render::{Output, VERSION, table};
+use crate::render::{Output, VERSION, one_line, table};
 use crate::runbook::builtin::BUILTINS;
 use crate::runbook::{Param, Runbook, schema};
 
@@ -67,13 +67,10 @@ impl RunbookVerb {
 }
 
 fn text(runbook: &Runbook) -> String {
-    let params = runbook.params.iter().map(|param| format!("  {}: {}\n", param.name, about(param)));
-    format!(
-        "{}: {}\nnothing is wrong with it; parameters:\n{}",
-        runbook.name,
-        runbook.purpose,
-        params.collect::<String>()
-    )
+    let head = one_line(&format!("{}: {}", runbook.name, runbook.purpose));
+    let param = |param: &Param| format!("  {}\n", one_line(&format!("{}: {}", param.name, about(param))));
+    let params: String = runbook.params.iter().map(param).collect();
+    format!("{head}\nnothing is wrong with it; parameters:\n{params}")
 }
 
 fn about(param: &Param) -> String {

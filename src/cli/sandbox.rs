@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{App, drive, failure, inputs};
+use super::{App, clusters, drive, failure, inputs};
 use crate::duration::HumanDuration;
 use crate::error::{Class, Failure};
 use crate::kit::import;
@@ -34,12 +34,11 @@ pub(super) struct SandboxVerb {
 
 impl SandboxVerb {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
-        if !app.flags.clusters.cluster.is_empty() || app.flags.connection.names_a_server() {
-            return Err(inputs::refuse(
-                "the sandbox is a cluster of its own; --cluster, --server, --context, --kubeconfig and --via mean others",
-                "leave them out, also as BREAKGLASS_ variables",
-            ));
+        if !app.flags.clusters.cluster.is_empty() {
+            let what = "the sandbox is a cluster of its own; --cluster means others";
+            return Err(inputs::refuse(what, "leave it out, also as BREAKGLASS_CLUSTER"));
         }
+        clusters::alone(app, "the sandbox")?;
         drive::block_on(async {
             let no_start = |error| Failure::from_error(Class::NoRoute, error);
             // Before anything is said: whoever reads the announcement may end it at once.

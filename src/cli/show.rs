@@ -19,6 +19,14 @@ impl Show {
         let folder = Store::at(app.process.runs_dir()).open(&self.run).map_err(failure::store)?;
         let journal = journal::read(&folder).map_err(failure::journal)?;
         render::show_run(&app.screen, app.output, &journal, &inputs::step_names(&journal.run.header));
+        if app.output == render::Output::Text {
+            let lines = crate::words::count(journal.lines.len(), "line");
+            let said = format!(
+                "journal: {lines}, head {}; noted elsewhere, it proves them: `journal verify --head`",
+                journal.last_hash
+            );
+            app.screen.out(&said);
+        }
         if journal.torn {
             app.screen.err("the last line of the journal is torn: the process was killed while writing it");
         }

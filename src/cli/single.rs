@@ -12,7 +12,7 @@ use crate::runbook::{Policy, Resolved};
 /// What to do with the plan of a single verb.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(super) struct How {
-    /// Print what would be sent, and stop: contacts nothing.
+    /// Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig.
     #[arg(long, conflicts_with = "drill", help_heading = "Safety")]
     plan: bool,
 
@@ -42,12 +42,13 @@ impl Single {
             .map_err(|all| failure::refused("the command", all))?;
         drive::block_on(async {
             let mode = if self.how.drill { Mode::Drill } else { Mode::Run };
-            let chosen = clusters::choose_in(mode.weather(), app).await?;
             if self.how.plan {
+                let chosen = clusters::choose(app).await?;
                 drive::print(app, &drive::build(resolved, &chosen.clusters)?);
                 return Ok(ExitCode::SUCCESS);
             }
-            drive::begin(app, resolved, &chosen, mode).await
+            let chosen = clusters::choose_in(mode.weather(), app).await?;
+            drive::begin(app, resolved, &chosen, mode, None).await
         })
     }
 }

@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use super::{App, clusters, drive, failure};
+use super::{App, clusters, drive, failure, last};
 use crate::change::Inverse;
 use crate::error::Failure;
-use crate::journal::{self, Run, Store, Writer};
+use crate::journal::{Run, Writer};
+use crate::render::one_line;
 use crate::words;
 
 /// Take back what stands of a run, newest first, by the journal alone
@@ -14,20 +15,20 @@ use crate::words;
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Undo {
-    /// The run: its id, the beginning or end of it, or `last`.
+    /// The run: its id, the beginning or end of it, or `last`: the one that began last, not counting those that came to
+    /// their end and changed nothing.
     run: String,
 }
 
 impl Undo {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
-        let folder = Store::at(app.process.runs_dir()).open(&self.run).map_err(failure::store)?;
-        let run = journal::read(&folder).map_err(failure::journal)?.run;
+        let (folder, run) = last::run(app, &self.run, last::For::Undo)?;
         if run.header.drill {
             app.screen.err(&format!("run {} was a drill: nothing was changed, so nothing is taken back", folder.run));
             return Ok(ExitCode::SUCCESS);
         }
         drive::block_on(async {
-            let chosen = clusters::of_run(app, &run.header).await?;
+            let chosen = clusters::of_run(app, &run).await?;
             let writer = Writer::open(folder, app.process.clock).map_err(failure::journal)?;
             drive::undo(app, writer, &run, &chosen).await
         })
@@ -48,17 +49,18 @@ pub(super) fn listing(run: &Run) -> String {
             Inverse::Impossible(why) => format!("    cannot be taken back: {why}"),
         });
     }
-    lines.join("\n")
+    lines.iter().map(|line| one_line(line)).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::{self, Store};
 
     #[test]
     fn what_stands_is_listed_newest_first_with_its_way_back() {
         let store = Store::at(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/journals"));
-        let mut stood = journal::read(&store.open("20250101T000000Z-format1").unwrap()).unwrap().run;
+        let mut stood = journal::read(&store.open("20250101T000000Z-test").unwrap()).unwrap().run;
         // As it was before it was undone.
         for record in stood.changes.values_mut() {
             record.state = journal::ChangeState::Done;

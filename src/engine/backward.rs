@@ -6,7 +6,8 @@ use futures::FutureExt as _;
 use tokio::time::Instant;
 
 use super::fanout::{Limits, fan_out};
-use super::forward::{finish, report};
+use super::forward::{Goes, finish, report};
+use super::strangers::Strangers;
 use super::target::{GRACE, JournalLost, millis};
 use super::{Consent, Engine, Report, Stop};
 use crate::change::{Inverse, KubeCall, Op, Outcome, Target};
@@ -22,6 +23,8 @@ const AT_LEAST: Duration = Duration::from_secs(30);
 const LOOK_LIMIT: Duration = Duration::from_secs(30);
 /// How often an inverse that may be repeated is sent when its reply is lost.
 const TRIES: u32 = 3;
+/// How many of the changes that are left are named.
+const NAMED: usize = 5;
 /// How many clusters at a time.
 const CLUSTERS_AT_ONCE: usize = 8;
 
@@ -49,10 +52,18 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
     if header.drill {
         let mut report = report(engine, Vec::new());
         report.why = format!("run {} was a drill: nothing was changed, so nothing is taken back", header.run);
-        return finish(engine, report, began);
+        return finish(engine, report, began, Goes::Back).await;
     }
     let limits = Limits { at_once: CLUSTERS_AT_ONCE, canary: false, batch: 0, max_failures: usize::MAX };
-    let work = |index: usize| backward(engine, &header.clusters[index], consent).boxed();
+    let work = |index: usize| {
+        let cluster = &header.clusters[index];
+        async move {
+            let end = backward(engine, cluster, consent).await;
+            engine.world.rest(cluster);
+            end
+        }
+        .boxed()
+    };
     let results = fan_out(header.clusters.len(), limits, work, |_| false).await;
     let ends = results
         .into_iter()
@@ -67,7 +78,7 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
     if report.class.is_none() {
         report.why = format!("{} taken back; nothing of this run stands", words::count(report.tally.undone, "change"));
     }
-    finish(engine, report, began)
+    finish(engine, report, began, Goes::Back).await
 }
 
 /// Takes back what stands on one cluster. Goes on past what is stuck, and says so at the end; but what the same step did
@@ -80,11 +91,12 @@ pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consen
     let standing = engine.record.standing(cluster);
     let run = engine.mark.run.clone();
     engine.events.hear(Event::UndoStarted { run, changes: standing.len() });
-    let (mut undone, mut stuck, mut open, mut left) = (0, Vec::new(), Vec::new(), 0);
+    let strangers = Strangers::among(engine, &standing).await;
+    let (mut undone, mut stuck, mut open, mut left) = (0, Vec::new(), Vec::new(), &standing[..0]);
     let (mut held, mut kept): (Vec<&ChangeRecord>, usize) = (Vec::new(), 0);
     for (position, record) in standing.iter().enumerate() {
         if engine.cancel.level() >= Stop::Soon {
-            left = standing.len() - position;
+            left = &standing[position..];
             break;
         }
         if held.iter().any(|held| needs(held, record)) {
@@ -92,7 +104,7 @@ pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consen
             continue;
         }
         let what = format!("change {} ({}) on {}", record.id, record.change.op.summary(), record.target);
-        match take_back(engine, record).await? {
+        match take_back(engine, record, strangers.forbid(record)).await? {
             Back::Undone(_) => undone += 1,
             Back::Stuck(why) => {
                 held.push(record);
@@ -115,14 +127,21 @@ pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consen
     if kept > 0 {
         why.push(format!("{} of the same steps left for the next try", words::count(kept, "change")));
     }
-    if left > 0 {
-        why.push(format!("stopped by a signal with {} left", words::count(left, "change")));
+    if !left.is_empty() {
+        // What is half taken back may be worse than either end: a thaw is taken back before the freeze that it ended.
+        let named = left.iter().take(NAMED).map(|record| {
+            format!("change {} on {} ({})", record.id, record.target.short(), words::one_line(&record.change.because))
+        });
+        let (named, run) = (named.collect::<Vec<_>>().join("; "), &engine.mark.run);
+        let more = if left.len() > NAMED { "; and more" } else { "" };
+        let count = words::count(left.len(), "change");
+        why.push(format!("stopped by a signal with {count} left: {named}{more}; `breakglass undo {run}` goes on"));
     }
-    let class = match (left, stuck.is_empty(), open.is_empty()) {
-        (0, true, true) => None,
-        (0, true, false) => Some(Class::Partial),
-        (0, false, _) => Some(Class::Stuck),
-        _ => Some(Class::Interrupted),
+    let class = match (left.is_empty(), stuck.is_empty(), open.is_empty()) {
+        (true, true, true) => None,
+        (true, true, false) => Some(Class::Partial),
+        (true, false, _) => Some(Class::Stuck),
+        (false, ..) => Some(Class::Interrupted),
     };
     Ok(UndoEnd { class, why: why.join("; ") })
 }
@@ -146,21 +165,22 @@ fn object(record: &ChangeRecord) -> Option<&str> {
 
 /// Takes one change back, and writes down what came of it. An unknown outcome stays `Undoing` in the journal, which
 /// says just that.
-async fn take_back(engine: Engine<'_>, record: &ChangeRecord) -> Result<Back, JournalLost> {
+async fn take_back(engine: Engine<'_>, record: &ChangeRecord, forbidden: Option<String>) -> Result<Back, JournalLost> {
     let began = Instant::now();
-    engine.record.append(Entry::Undoing { id: record.id })?;
+    engine.record.append(Entry::Undoing { id: record.id }).await?;
     let back = match &record.change.inverse {
+        Inverse::By(_) if forbidden.is_some() => Back::Stuck(forbidden.unwrap_or_default()),
         Inverse::NotNeeded(why) => Back::Undone(format!("nothing to take back: {why}")),
         Inverse::Impossible(why) => Back::Stuck(format!("it cannot be taken back: {why}")),
         Inverse::By(op) => by(engine, record, (**op).clone()).await,
     };
     let (state, said) = match &back {
         Back::Undone(said) => {
-            engine.record.append(Entry::Undone { id: record.id, said: said.clone() })?;
+            engine.record.append(Entry::Undone { id: record.id, said: said.clone() }).await?;
             (ChangeEnd::Undone, said)
         }
         Back::Stuck(why) => {
-            engine.record.append(Entry::Stuck { id: record.id, why: why.clone() })?;
+            engine.record.append(Entry::Stuck { id: record.id, why: why.clone() }).await?;
             (ChangeEnd::Stuck, why)
         }
         Back::Unknown(why) => (ChangeEnd::Unknown, why),

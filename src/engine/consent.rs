@@ -24,17 +24,30 @@ impl Consent {
             id: "plan".into(),
             text: format!("Run this plan ({})?", crate::change::short_hash(&plan.digest)),
             typed: plan.runbook.typed_consent.clone(),
-            unattended: true,
+            // A word that has to be typed is there so that nobody says yes in passing.
+            unattended: plan.runbook.typed_consent.is_none(),
             otherwise: None,
         };
         let yes = operator.ask(&question).await?;
         yes.then(|| Self { digest: plan.digest.clone() })
     }
 
+    /// The word that the plan wants typed was given beforehand; `None` when this is another one, or it wants none.
+    pub fn typed(plan: &Plan, word: &str) -> Option<Self> {
+        let right = plan.runbook.typed_consent.as_deref() == Some(word);
+        right.then(|| Self { digest: plan.digest.clone() })
+    }
+
     /// Consent to take back what a run did: what is undone was consented to when it was done, and the operator asked
     /// for the undo by name.
     pub fn to_undo(run: &crate::journal::Run) -> Self {
         Self { digest: run.header.plan.clone() }
+    }
+
+    /// What neither writes nor asks anything needs no yes; `None` when it does.
+    pub fn to_look(plan: &Plan) -> Option<Self> {
+        let looks = !plan.writes() && !plan.asks() && plan.runbook.typed_consent.is_none();
+        looks.then(|| Self { digest: plan.digest.clone() })
     }
 
     /// A drill changes nothing and needs no yes.

@@ -74,7 +74,15 @@ pub async fn forward(engine: Engine<'_>, plan: &Plan, fleet: Fleet, consent: &Co
     let lanes = fan_out(
         plan.clusters.len(),
         limits,
-        |index| lane(engine, plan, &plan.clusters[index].name, consent).boxed(),
+        |index| {
+            let cluster = &plan.clusters[index].name;
+            async move {
+                let end = lane(engine, plan, cluster, consent).await;
+                engine.world.rest(cluster);
+                end
+            }
+            .boxed()
+        },
         |end: &Result<LaneEnd, JournalLost>| !matches!(end, Ok(None)),
     );
     let lanes = tokio::select! {
@@ -85,12 +93,12 @@ pub async fn forward(engine: Engine<'_>, plan: &Plan, fleet: Fleet, consent: &Co
         .into_iter()
         .zip(&plan.clusters)
         .map(|(lane, cluster)| match lane {
-            None => Some((Class::Partial, format!("{}: not begun, because others had failed", cluster.name))),
+            None => Some((Class::Refused, format!("{}: not begun, because others had failed", cluster.name))),
             Some(Ok(end)) => end,
             Some(Err(JournalLost(error))) => Some((Class::Journal, error.to_string())),
         })
         .collect();
-    finish(engine, report(engine, ends), began)
+    finish(engine, report(engine, ends), began, Goes::Forward).await
 }
 
 /// All steps on one cluster.
@@ -124,7 +132,7 @@ async fn lane(engine: Engine<'_>, plan: &Plan, cluster: &str, consent: &Consent)
 async fn step(engine: Engine<'_>, planned: &PlannedStep, index: usize, cluster: &str) -> Result<End, JournalLost> {
     let (began, spent) = (Instant::now(), engine.world.costs());
     let targets: Vec<_> = planned.targets_on(cluster).collect();
-    engine.record.append(Entry::StepStarted { cluster: cluster.to_owned(), step: index })?;
+    engine.record.append(Entry::StepStarted { cluster: cluster.to_owned(), step: index }).await?;
     engine.events.hear(Event::StepStarted {
         cluster: cluster.to_owned(),
         step: index,
@@ -142,13 +150,16 @@ async fn step(engine: Engine<'_>, planned: &PlannedStep, index: usize, cluster: 
     };
     let (state, why, cluster) = (end.state, end.why.clone(), cluster.to_owned());
     let costs = spent_since(engine, &cluster, &spent);
-    engine.record.append(Entry::StepEnded {
-        cluster: cluster.clone(),
-        step: index,
-        state,
-        why: why.clone(),
-        costs: Some(costs.clone()),
-    })?;
+    engine
+        .record
+        .append(Entry::StepEnded {
+            cluster: cluster.clone(),
+            step: index,
+            state,
+            why: why.clone(),
+            costs: Some(costs.clone()),
+        })
+        .await?;
     let (name, took_ms) = (planned.name.clone(), millis(began.elapsed()));
     engine.events.hear(Event::StepEnded { cluster, step: index, name, state, why, costs, took_ms });
     Ok(end)
@@ -215,7 +226,7 @@ async fn confirmed(
         () = engine.cancel.reached(Stop::Soon) => return Ok(None),
     };
     let (cluster, question) = (cluster.to_owned(), question.id);
-    engine.record.append(Entry::Answered { cluster, step: index, question, yes })?;
+    engine.record.append(Entry::Answered { cluster, step: index, question, yes }).await?;
     Ok(Some(yes))
 }
 
@@ -262,15 +273,18 @@ pub(super) fn report(engine: Engine<'_>, ends: Vec<LaneEnd>) -> Report {
         failures.push((Class::Partial, why));
     }
     let class = failures.iter().map(|(class, _)| *class).max_by_key(|class| gravity(*class));
-    // "No route" promises that nothing was changed.
+    // "No route" and "refused" promise that nothing is changed; "partial" that something is, or may be.
+    let remains = !engine.world.pretends() && tally.done + tally.unknown + tally.stuck > 0;
     let class = class.map(|class| match class {
-        Class::NoRoute if tally.done + tally.unknown > 0 => Class::Partial,
+        Class::NoRoute | Class::Refused if remains => Class::Partial,
+        Class::Partial if !remains => Class::Refused,
         other => other,
     });
     let why = if failures.is_empty() {
         format!("every step is done; {}", crate::words::count(tally.done, "change"))
     } else {
-        failures.into_iter().map(|(_, why)| why).collect::<Vec<_>>().join("\n")
+        // One line for each cluster that failed, however many lines its error has.
+        failures.into_iter().map(|(_, why)| crate::words::one_line(&why)).collect::<Vec<_>>().join("\n")
     };
     Report { class, why, costs: engine.world.costs(), tally }
 }
@@ -291,14 +305,19 @@ fn gravity(class: Class) -> u8 {
 }
 
 /// Writes the last line and says the last event.
-pub(super) fn finish(engine: Engine<'_>, mut report: Report, began: Instant) -> Report {
+pub(super) async fn finish(engine: Engine<'_>, mut report: Report, began: Instant, goes: Goes) -> Report {
     let code = report.class.map_or(0, Class::exit_code);
     if report.class != Some(Class::Journal)
-        && let Err(error) =
-            engine.record.append(Entry::Ended { code, why: report.why.clone(), costs: Some(report.costs.clone()) })
+        && let Err(error) = engine
+            .record
+            .append(Entry::Ended { code, why: report.why.clone(), costs: Some(report.costs.clone()) })
+            .await
     {
         report.class = Some(Class::Journal);
         report.why = error.to_string();
+    }
+    if report.class != Some(Class::Journal) {
+        engine.record.keep_head();
     }
     engine.events.hear(Event::RunEnded {
         run: engine.mark.run.clone(),
@@ -306,19 +325,37 @@ pub(super) fn finish(engine: Engine<'_>, mut report: Report, began: Instant) -> 
         why: report.why.clone(),
         costs: report.costs.clone(),
         took_ms: millis(began.elapsed()),
-        next: next(engine, &report),
+        next: next(engine, &report, goes),
     });
     report
 }
 
+/// Which way a run went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goes {
+    Forward,
+    Back,
+}
+
+/// Whether going on where a run ended can come to another end.
+fn resumable(class: Class) -> bool {
+    match class {
+        Class::NoRoute | Class::Partial | Class::Declined | Class::TimedOut | Class::Interrupted | Class::Stuck => true,
+        // What was refused is refused again, until something else is done: then the command is given again.
+        Class::Refused | Class::Usage | Class::Journal | Class::Bug => false,
+    }
+}
+
 /// The next commands to type.
-fn next(engine: Engine<'_>, report: &Report) -> Vec<String> {
+fn next(engine: Engine<'_>, report: &Report, goes: Goes) -> Vec<String> {
     let run = &engine.mark.run;
     let mut next = Vec::new();
     if engine.world.pretends() {
         return next;
     }
-    if report.class.is_some() && report.class != Some(Class::Journal) {
+    // What only looked is looked at anew, and who takes back does not want to go on.
+    let on = goes == Goes::Forward && engine.record.run().header.writes;
+    if on && report.class.is_some_and(resumable) {
         next.push(format!("breakglass resume {run}"));
     }
     if report.tally.done + report.tally.unknown + report.tally.stuck > 0 {

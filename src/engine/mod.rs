@@ -11,6 +11,7 @@ mod fanout;
 mod forward;
 mod keeper;
 mod record;
+mod strangers;
 mod target;
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,16 @@
 //! The journal as the engine uses it: many targets append to one writer, and read their own history from memory.
+//!
+//! Nobody's thread waits for the disk: lines that come while one fsync is under way go together with the next, on a
+//! thread of its own. Whoever appends goes on once his own line is on the disk, so no act is ahead of its line.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::keeper::Lease;
-use crate::change::{Change, Keep, Op, Target};
+use crate::change::{Change, Inverse, Keep, Op, Target};
 use crate::engine::Tally;
-use crate::journal::{ChangeRecord, ChangeState, Entry, JournalError, Line, Run, StoreError, Writer, fold, read};
+use crate::journal::{ChangeRecord, ChangeState, Entry, JournalError, Line, Run, StoreError, Tail, Writer, fold, read};
 use crate::process::Clock;
 use crate::steps::History;
 
@@ -14,6 +18,11 @@ use crate::steps::History;
 #[derive(Debug)]
 pub struct Record {
     inner: Mutex<Inner>,
+    tail: Arc<Tail>,
+    /// One flush at a time; who waits for his turn mostly finds that his line went with the one before.
+    turn: tokio::sync::Mutex<()>,
+    /// Hosts may keep the same bytes at the same time.
+    keeping: Arc<Mutex<()>>,
     clock: Clock,
 }
 
@@ -22,6 +31,8 @@ struct Inner {
     writer: Writer,
     run: Run,
     began: Vec<(String, usize, jiff::Timestamp)>,
+    /// When this process took the run over.
+    here: jiff::Timestamp,
 }
 
 impl Record {
@@ -30,16 +41,25 @@ impl Record {
     /// # Errors
     /// When the journal cannot be read back.
     pub fn new(writer: Writer, clock: Clock) -> Result<Self, JournalError> {
-        let journal = read(writer.folder())?;
+        let mut journal = read(writer.folder())?;
+        let here = clock.now();
+        // Written by an earlier process whose clock was ahead of this one's: that was before now all the same.
+        let before = here.saturating_sub(std::time::Duration::from_nanos(1)).unwrap_or(here);
+        let past = |at: jiff::Timestamp| if at > here { before } else { at };
+        for change in journal.run.changes.values_mut() {
+            (change.intended_at, change.moved_at) = (past(change.intended_at), past(change.moved_at));
+        }
         let began = journal
             .lines
             .iter()
             .filter_map(|line| match &line.entry {
-                Entry::StepStarted { cluster, step } => Some((cluster.clone(), *step, line.at)),
+                Entry::StepStarted { cluster, step } => Some((cluster.clone(), *step, past(line.at))),
                 _ => None,
             })
             .collect();
-        Ok(Self { inner: Mutex::new(Inner { writer, run: journal.run, began }), clock })
+        let tail = writer.tail();
+        let inner = Mutex::new(Inner { writer, run: journal.run, began, here });
+        Ok(Self { inner, tail, turn: tokio::sync::Mutex::default(), keeping: Arc::default(), clock })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -51,21 +71,70 @@ impl Record {
     ///
     /// # Errors
     /// When it cannot be written; nothing is accepted afterwards.
-    pub fn append(&self, entry: Entry) -> Result<(), JournalError> {
-        let mut inner = self.inner();
-        let line = inner.writer.append(entry)?;
-        inner.note(&line)
+    pub async fn append(&self, entry: Entry) -> Result<(), JournalError> {
+        let seq = {
+            let mut inner = self.inner();
+            let line = inner.writer.stage(entry)?;
+            inner.note(&line)?;
+            line.seq
+        };
+        self.on_disk(seq).await
     }
 
-    /// Writes down that a change is about to be made; its number.
+    /// Writes down that a change is about to be made, its blobs kept first; its number.
     ///
     /// # Errors
-    /// As `append`.
-    pub fn intend(&self, step: usize, target: &Target, change: &Change) -> Result<u32, JournalError> {
-        let mut inner = self.inner();
-        let (id, line) = inner.writer.intend(step, target, change)?;
-        inner.note(&line)?;
+    /// As `append`, and when a blob cannot be kept.
+    pub async fn intend(
+        &self,
+        step: usize,
+        target: &Target,
+        change: &Change,
+        host_key: Option<String>,
+    ) -> Result<u32, JournalError> {
+        self.keep(change).await?;
+        let (id, seq) = {
+            let mut inner = self.inner();
+            let (id, line) = inner.writer.intend(step, target, change, host_key)?;
+            inner.note(&line)?;
+            (id, line.seq)
+        };
+        self.on_disk(seq).await?;
         Ok(id)
+    }
+
+    /// Keeps what a change carries and what its inverse does.
+    async fn keep(&self, change: &Change) -> Result<(), JournalError> {
+        let mut ops = vec![change.op.clone()];
+        if let Inverse::By(op) = &change.inverse {
+            ops.push((**op).clone());
+        }
+        if ops.iter().all(|op| op.blobs().is_empty()) {
+            return Ok(());
+        }
+        let (folder, one_at_a_time) = (self.inner().writer.folder().clone(), Arc::clone(&self.keeping));
+        let keep = move || {
+            let _turn = one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
+            ops.iter().try_for_each(|op| folder.keep(op))
+        };
+        blocking(keep).await.map_err(JournalError::Store)
+    }
+
+    /// Keeps the hash of the last line outside the journal. That it could not be kept takes nothing from the journal.
+    pub(super) fn keep_head(&self) {
+        drop(self.inner().writer.keep_head());
+    }
+
+    /// Waits until a line is on the disk.
+    async fn on_disk(&self, seq: u64) -> Result<(), JournalError> {
+        while !self.tail.has(seq)? {
+            let _turn = self.turn.lock().await;
+            if !self.tail.has(seq)? {
+                let tail = Arc::clone(&self.tail);
+                blocking(move || tail.flush()).await;
+            }
+        }
+        Ok(())
     }
 
     /// What a step did on a target so far.
@@ -82,8 +151,16 @@ impl Record {
                 .collect(),
             since: inner.began.iter().find(|(c, s, _)| *c == target.cluster && *s == step).map(|(_, _, at)| *at),
             now: self.clock.now(),
+            here: inner.here,
             answered: inner.run.answered.clone(),
         }
+    }
+
+    /// The key that a host showed when this run last changed something there, where that is known.
+    pub fn host_key(&self, target: &Target) -> Option<String> {
+        let inner = self.inner();
+        let mut here = inner.run.changes.values().rev().filter(|record| record.target == *target);
+        here.find_map(|record| record.host_key.clone())
     }
 
     /// The run as it stands.
@@ -152,6 +229,19 @@ impl Record {
     }
 }
 
+/// Does what blocks on a thread where nobody waits for it.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let error = match tokio::task::spawn_blocking(work).await {
+        Ok(done) => return done,
+        Err(error) => error,
+    };
+    match error.try_into_panic() {
+        Ok(cause) => resume_unwind(cause),
+        // Only a runtime that is shutting down takes no more work: whoever waits is dropped with it.
+        Err(_) => std::future::pending().await,
+    }
+}
+
 impl Inner {
     fn note(&mut self, line: &Line) -> Result<(), JournalError> {
         if let Entry::StepStarted { cluster, step } = &line.entry {
@@ -164,5 +254,70 @@ impl Inner {
         })?;
         self.run.span.1 = line.at;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::{HostCommand, Inverse};
+    use crate::host::Script;
+    use crate::journal::{FORMAT, Header, Store};
+
+    /// The first process wrote an hour ahead of the second, whose clock has been put right since.
+    #[tokio::test(start_paused = true)]
+    async fn what_a_clock_that_was_ahead_wrote_is_past_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Store::at(dir.path()).create("20250101-000000-abcd").unwrap();
+        let header = Header {
+            format: FORMAT,
+            run: "20250101-000000-abcd".into(),
+            operator: "eve".into(),
+            machine: "laptop".into(),
+            version: "0".into(),
+            reason: None,
+            drill: false,
+            writes: true,
+            runbook: String::new(),
+            name: "test".into(),
+            params: serde_json::Map::new(),
+            clusters: vec!["east".into()],
+            kit: "a test".into(),
+            plan: String::new(),
+            identities: Vec::new(),
+        };
+        let change = Change {
+            key: "close".into(),
+            op: Op::Host(HostCommand {
+                script: Script::new("gate.close", ""),
+                fresh_connection: false,
+                idempotent: true,
+                quiet: false,
+            }),
+            guard: String::new(),
+            inverse: Inverse::NotNeeded(String::new()),
+            because: String::new(),
+            by_hand: String::new(),
+            deadline_secs: 1,
+            keep: Keep::Nothing,
+        };
+        let (target, second) = (Target::host("east", "cp1"), Duration::from_secs);
+        let noon: jiff::Timestamp = "2025-01-01T12:00:00Z".parse().unwrap();
+        let ahead = Clock::Fixed("2025-01-01T13:00:00Z".parse().unwrap());
+        let mut writer = Writer::create(folder.clone(), header, ahead).unwrap();
+        writer.append(Entry::StepStarted { cluster: "east".into(), step: 0 }).unwrap();
+        let (id, _) = writer.intend(0, &target, &change, None).unwrap();
+        writer.append(Entry::Done { id, said: String::new() }).unwrap();
+        drop(writer);
+        let clock = Clock::Paced { shows: noon, at: tokio::time::Instant::now() };
+        let record = Record::new(Writer::open(folder, clock).unwrap(), clock).unwrap();
+        for passed in [0, 20] {
+            tokio::time::advance(second(passed)).await;
+            let history = record.history(0, &target);
+            let [made] = history.changes.as_slice() else { panic!("{:?}", history.changes) };
+            assert!(!history.just_now(made, second(30)), "this process did not see it");
+            assert_eq!(history.ago(made.moved_at), second(passed));
+            assert_eq!(history.ago(history.since.unwrap()), second(passed));
+        }
     }
 }

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::strangers::{self, Machine, machine};
 use super::{Engine, Stop};
-use crate::change::{Change, Outcome, Target};
+use crate::change::{Change, Op, Outcome, Target};
 use crate::error::Class;
 use crate::event::{ChangeEnd, Event};
 use crate::journal::{ChangeRecord, ChangeState, Entry, JournalError, StepState};
 use crate::plan::PlannedStep;
 use crate::steps::{History, Look, Question, StepError, Survey};
+use crate::world::ReadErrorKind;
 
 /// How often one change may be made on a target and still be found wanting, before the step says that it does not take.
 const SAME_CHANGE_AT_MOST: usize = 3;
@@ -66,6 +68,8 @@ struct Pass {
     not_taken: Option<String>,
     /// How often something was sent again that cannot be looked for.
     repeated: usize,
+    /// The key that the host showed, once it was asked for.
+    host_key: Option<Result<Option<String>, String>>,
 }
 
 impl OnTarget<'_> {
@@ -79,6 +83,7 @@ impl OnTarget<'_> {
             said: Vec::new(),
             not_taken: None,
             repeated: 0,
+            host_key: None,
         };
         loop {
             if self.engine.cancel.level() >= Stop::Soon {
@@ -109,7 +114,8 @@ impl OnTarget<'_> {
 
     /// One survey; `None` when it was ended by the clock or by the operator, which the loop then finds out.
     async fn look(&self, history: &History, left: Duration) -> Option<Result<Survey, StepError>> {
-        let look = Look { target: self.target, reads: self.engine.world, history, mark: self.engine.mark };
+        let look =
+            Look { target: self.target, reads: self.engine.world, history, mark: self.engine.mark, step: self.index };
         tokio::select! {
             survey = self.planned.step.survey(look) => Some(survey),
             () = tokio::time::sleep(left) => None,
@@ -118,7 +124,8 @@ impl OnTarget<'_> {
     }
 
     async fn look_failed(&self, error: StepError, pass: &mut Pass) -> Next {
-        let again = matches!(error, StepError::Read(_)) && pass.looks_left > 0;
+        // What says no says it again.
+        let again = matches!(&error, StepError::Read(read) if !read.kind.lasts()) && pass.looks_left > 0;
         let hint = match &error {
             StepError::Read(read) => read.hint.clone(),
             StepError::Refused { hint, .. } => hint.clone(),
@@ -137,8 +144,14 @@ impl OnTarget<'_> {
             return Next::Again;
         }
         let (state, class) = match &error {
-            StepError::Read(_) => (StepState::Failed, Class::NoRoute),
-            StepError::Refused { .. } => (StepState::Failed, Class::Partial),
+            StepError::Read(read) => match read.kind {
+                ReadErrorKind::NoRoute | ReadErrorKind::TimedOut | ReadErrorKind::Refused => {
+                    (StepState::Failed, Class::NoRoute)
+                }
+                // A way led there, and what it led to said no.
+                ReadErrorKind::Denied | ReadErrorKind::Nonsense => (StepState::Failed, Class::Refused),
+            },
+            StepError::Refused { .. } => (StepState::Failed, Class::Refused),
             StepError::Declined(_) => (StepState::Declined, Class::Declined),
         };
         Next::End(self.end(state, Some(class), error.to_string()))
@@ -149,13 +162,13 @@ impl OnTarget<'_> {
             // A wait sees the same thing again and again.
             if !pass.said.contains(&what) {
                 pass.said.push(what.clone());
-                self.saw(what)?;
+                self.saw(what).await?;
             }
         }
         if let Some(question) = &survey.ask {
             return self.ask(question).await;
         }
-        self.settle(history, &survey)?;
+        self.settle(history, &survey).await?;
         // A pretended write cannot be seen by the next look: what was pretended counts as made.
         survey.changes.retain(|change| !pass.pretended.contains(&change.key));
         if !survey.changes.is_empty() {
@@ -164,7 +177,7 @@ impl OnTarget<'_> {
         match survey.waiting_for {
             Some(what) if !self.engine.world.pretends() => self.wait(what, self.left(pass)).await,
             Some(what) => {
-                self.saw(format!("would wait for: {what}"))?;
+                self.saw(format!("would wait for: {what}")).await?;
                 Ok(Next::End(self.end(StepState::Done, None, "pretended")))
             }
             None => Ok(Next::End(self.end(StepState::Done, None, "nothing left to change"))),
@@ -178,7 +191,7 @@ impl OnTarget<'_> {
                 break;
             }
             if let Some((_, why)) = pass.refused.iter().find(|(refused, _)| refused.op == change.op) {
-                return Ok(Next::End(self.end(StepState::Failed, Some(Class::Partial), why.clone())));
+                return Ok(Next::End(self.end(StepState::Failed, Some(Class::Refused), why.clone())));
             }
             if pass.answered.iter().filter(|key| **key == change.key).count() >= SAME_CHANGE_AT_MOST {
                 let why = format!(
@@ -195,7 +208,11 @@ impl OnTarget<'_> {
                     return Ok(Next::End(self.end(StepState::Failed, Some(Class::Partial), why)));
                 }
             }
-            match self.make(open, change, left).await? {
+            let host_key = match self.whose_host(change, left, pass).await {
+                Ok(key) => key,
+                Err(why) => return Ok(Next::End(self.end(StepState::Failed, Some(Class::Partial), why))),
+            };
+            match self.make(open, change, host_key, left).await? {
                 Outcome::Done(_) if self.engine.world.pretends() => pass.pretended.push(change.key.clone()),
                 Outcome::Done(_) => pass.answered.push(change.key.clone()),
                 // What was seen may be out of date: look again. If the same op is wanted still, the no was meant.
@@ -225,11 +242,12 @@ impl OnTarget<'_> {
 
     /// Outcomes that are not known, after a new look: what the step still wants was not made, what it no longer wants was.
     ///
-    /// A look that only waits says neither: what is under way may still go wrong. Nor does a step that cannot look.
-    fn settle(&self, history: &History, survey: &Survey) -> Result<(), JournalLost> {
+    /// A look that only waits says neither: what is under way may still go wrong. Nor does a step that cannot look, nor one
+    /// that only puts right what broke off.
+    async fn settle(&self, history: &History, survey: &Survey) -> Result<(), JournalLost> {
         for record in history.changes.iter().filter(|record| survey.arrived.contains(&record.id)) {
             let said = "it arrived after the look that had not found it made";
-            self.engine.record.append(Entry::Done { id: record.id, said: said.into() })?;
+            self.engine.record.append(Entry::Done { id: record.id, said: said.into() }).await?;
             self.ended(record.id, &record.change, ChangeEnd::Done, said, Duration::ZERO);
         }
         if survey.blind || (survey.changes.is_empty() && survey.waiting_for.is_some()) {
@@ -240,12 +258,15 @@ impl OnTarget<'_> {
                 continue;
             }
             let wanted = survey.changes.iter().any(|change| change.key == record.change.key);
+            if survey.mends && !wanted {
+                continue;
+            }
             let entry = if wanted {
                 Entry::NotMade { id: record.id }
             } else {
                 Entry::Done { id: record.id, said: "the reply was lost; a new look found it made".into() }
             };
-            self.engine.record.append(entry)?;
+            self.engine.record.append(entry).await?;
             if !wanted {
                 self.ended(record.id, &record.change, ChangeEnd::Done, "a new look found it made", Duration::ZERO);
             }
@@ -260,12 +281,15 @@ impl OnTarget<'_> {
             answer = self.engine.operator.ask(question) => answer,
             () = self.engine.cancel.reached(Stop::Soon) => return Ok(Next::Again),
         };
-        self.engine.record.append(Entry::Answered {
-            cluster: self.target.cluster.clone(),
-            step: self.index,
-            question: question.id.clone(),
-            yes: answer.unwrap_or(false),
-        })?;
+        self.engine
+            .record
+            .append(Entry::Answered {
+                cluster: self.target.cluster.clone(),
+                step: self.index,
+                question: question.id.clone(),
+                yes: answer.unwrap_or(false),
+            })
+            .await?;
         if answer.is_none() {
             let why = format!("nobody could be asked: {}", question.text);
             return Ok(Next::End(self.end(StepState::Declined, Some(Class::Declined), why)));
@@ -288,11 +312,34 @@ impl OnTarget<'_> {
         Ok(Next::Again)
     }
 
+    /// The key that the host of a change shows, asked for once; or why nothing may be written there: it is another machine
+    /// than the one that this run has changed before, or nobody can tell.
+    async fn whose_host(&self, change: &Change, left: Duration, pass: &mut Pass) -> Result<Option<String>, String> {
+        if self.engine.world.pretends() || !matches!(change.op, Op::Host(_) | Op::File(_)) {
+            return Ok(None);
+        }
+        if pass.host_key.is_none() {
+            pass.host_key = Some(strangers::shown(self.engine, self.target, left).await);
+        }
+        let now = pass.host_key.clone().unwrap_or(Ok(None));
+        let Some(then) = self.engine.record.host_key(self.target) else { return Ok(now.unwrap_or_default()) };
+        match now? {
+            Some(now) if machine(&then, &now) == Machine::Another => Err(strangers::another(self.target, &then, &now)),
+            now => Ok(now),
+        }
+    }
+
     /// Performs a change; one whose outcome is `open` still, again under its own number.
-    async fn make(&self, open: Option<&ChangeRecord>, change: &Change, left: Duration) -> Result<Outcome, JournalLost> {
+    async fn make(
+        &self,
+        open: Option<&ChangeRecord>,
+        change: &Change,
+        host_key: Option<String>,
+        left: Duration,
+    ) -> Result<Outcome, JournalLost> {
         let id = match open {
             Some(record) => record.id,
-            None => self.engine.record.intend(self.index, self.target, change)?,
+            None => self.engine.record.intend(self.index, self.target, change, host_key).await?,
         };
         self.engine.events.hear(Event::ChangeSent {
             target: self.target.clone(),
@@ -325,7 +372,7 @@ impl OnTarget<'_> {
                 (&format!("{said}, after one whose reply was lost"), ChangeEnd::Unknown)
             }
             _ => {
-                self.engine.record.append(entry)?;
+                self.engine.record.append(entry).await?;
                 (said, end)
             }
         };
@@ -346,8 +393,11 @@ impl OnTarget<'_> {
         });
     }
 
-    fn saw(&self, what: String) -> Result<(), JournalLost> {
-        self.engine.record.append(Entry::Saw { target: self.target.clone(), step: self.index, what: what.clone() })?;
+    async fn saw(&self, what: String) -> Result<(), JournalLost> {
+        self.engine
+            .record
+            .append(Entry::Saw { target: self.target.clone(), step: self.index, what: what.clone() })
+            .await?;
         self.engine.events.hear(Event::Saw { target: self.target.clone(), step: self.index, what });
         Ok(())
     }
@@ -365,7 +415,7 @@ impl OnTarget<'_> {
         if !open.is_empty() {
             why.push_str(&format!("; it is not known whether {} was made", open.join(", ")));
             // Something may have been changed: neither "done" nor "nothing was changed" would be true.
-            class = class.filter(|class| *class != Class::NoRoute).or(Some(Class::Partial));
+            class = class.filter(|class| !matches!(class, Class::NoRoute | Class::Refused)).or(Some(Class::Partial));
         }
         End { state, class, why, changes: made }
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::genuine::GENUINE;
 use super::script::{Answer, Script};
 
 /// A process younger than this, of a server that has been started before, is the newest turn of a crash loop.
@@ -11,13 +12,13 @@ const YOUNG: Duration = Duration::from_mins(2);
 /// Looks at a host's API server: `/proc`, and the kubelet's log folder, which numbers the starts of a static pod. Writes
 /// nothing. That it was answered says that the host is there.
 pub fn presence() -> Script {
-    let body = r#"here=$(readlink "/proc/$$/ns/net")
+    let looks = r#"here=$(readlink "/proc/$$/ns/net")
 read -r up rest </proc/uptime
 for file in $(grep -l -e kube-apiserver -e k3s /proc/[0-9]*/cmdline 2>/dev/null); do
   p=${file#/proc/}; p=${p%/cmdline}
   [ "$(readlink "/proc/$p/ns/net" 2>/dev/null)" = "$here" ] || continue
   case $(tr '\0' '\n' <"$file" 2>/dev/null | sed -n -e '1s/ .*//' -e '1s/^.*\///' -e 1p) in
-  kube-apiserver | k3s | k3s-server) ;;
+  kube-apiserver | k3s | k3s-server) genuine "$p" k || continue ;;
   *) continue ;;
   esac
   # The 22nd field is its start in ticks since the boot; the second, in brackets, may hold blanks.
@@ -32,7 +33,7 @@ for log in /var/log/pods/kube-system_kube-apiserver-*/kube-apiserver/*.log; do
 done
 say end yes
 "#;
-    Script::new("apiserver.presence", body)
+    Script::new("apiserver.presence", format!("{GENUINE}{looks}"))
 }
 
 /// What a host said of its API server.
@@ -72,7 +73,7 @@ impl Presence {
 impl fmt::Display for Presence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.crash_loops() {
-            write!(f, "crash-loops (started {} times), and ", self.restarts.unwrap_or(0) + 1)?;
+            write!(f, "crash-loops (started {} times), and ", self.restarts.unwrap_or(0).saturating_add(1))?;
         }
         // Without pids and ages: it is said at each look, and the same thing is told once.
         f.write_str(if self.processes.is_empty() {

@@ -4,13 +4,23 @@
 //! and answers with `key=value` lines, which a parser beside the script's text reads into a typed value.
 
 pub mod apiserver;
+#[cfg(test)]
+mod environments;
 pub mod file;
+#[cfg(test)]
+mod fuzz;
 pub mod gate;
+mod genuine;
 pub mod manifest;
 pub mod net;
 pub mod offender;
+pub mod rewriter;
+pub mod room;
 pub mod script;
 pub mod swap;
+#[cfg(test)]
+mod swap_kills;
+pub mod why;
 
 pub use net::Net;
 pub use script::Script;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::script::{Answer, Script, quote};
+use super::script::{Answer, Script, amount, quote};
 
 /// How many of the sources with the most connections a host reports; it sends no more over a bad line.
 const SOURCES: usize = 10;
@@ -19,7 +19,7 @@ pub struct Read {
 }
 
 /// Counts the open connections to these ports by their source, and in the audit log, from where the last look ended, the
-/// lines of `user`: how many requests were served, and how many refused with a 403. A 401 names no user: all of them are
+/// requests of `user`: how many were served (a watch is as soon as its answer begins), and how many refused with a 403. A 401 names no user: all of them are
 /// counted apart.
 ///
 /// Without a last look it only says which log it is and how long, which is where the next look goes on. Writes nothing.
@@ -53,9 +53,10 @@ from={start}
 [ "$to" -ge "$from" ] || from=0
 [ $((to - from)) -le {MOST} ] || from=$((to - {MOST}))
 added() {{ tail -c +"$((from + 1))" "$log" | head -c "$((to - from))"; }}
-say served "$(added | grep -F -- "$needle" | grep -F '"stage":"ResponseComplete"' | grep -c '"code":2[0-9][0-9]')"
-say refused "$(added | grep -F -- "$needle" | grep -c '"code":403[,}}]')"
-say unknown "$(added | grep -c '"code":401[,}}]')"
+{DISTINCT}
+say served "$(added | grep -F -- "$needle" | grep '"stage":"Response' | grep '"code":2[0-9][0-9]' | distinct)"
+say refused "$(added | grep -F -- "$needle" | grep '"code":403[,}}]' | distinct)"
+say unknown "$(added | grep '"code":401[,}}]' | distinct)"
 say end yes
 "#,
         filter = quote(&format!("( {filter} )")),
@@ -69,6 +70,12 @@ say end yes
         .arg("log", log)
         .arg("from", start)
 }
+
+/// Counts the requests that the lines of an audit log on standard input are about: the lines of one request are one. A line
+/// that names no request is one of its own, so that none is overlooked.
+pub const DISTINCT: &str = r#"distinct() {
+  sed -n -e 's/^[^}]*"auditID":"\([^"]*\)".*$/\1/p' -e t -e = | sort -u | wc -l | tr -d ' '
+}"#;
 
 /// Finds the audit log that the running API server was told to write, as `$log`, unless that is set already.
 ///
@@ -117,7 +124,7 @@ pub fn parse(stdout: &str) -> Option<Seen> {
     }
     let source = |line: &str| {
         let (count, address) = line.split_once(' ')?;
-        Some((address.trim().parse().ok()?, count.parse().ok()?))
+        Some((address.trim().parse().ok()?, amount(count)?))
     };
     Some(Seen {
         connections: answer.number("connections"),
@@ -163,6 +170,25 @@ mod tests {
         assert_eq!((seen.read.map(|read| read.size), seen.requests), (Some(0), None));
     }
 
+    /// A watch has no end for as long as it goes on; what it costs comes at its beginning.
+    #[test]
+    fn watches_that_begin_are_served_and_each_request_counts_once() {
+        let line = |id: u8, stage: &str, code: u16| {
+            format!(
+                "{{\"auditID\":\"id-{id}\",\"stage\":\"{stage}\",\"verb\":\"watch\",\"user\":{{\"username\":\"system:serviceaccount:a:b\"}},\"responseStatus\":{{\"metadata\":{{}},\"code\":{code}}}}}\n"
+            )
+        };
+        let new = [
+            line(1, "ResponseStarted", 200),
+            line(2, "ResponseStarted", 200),
+            line(2, "ResponseComplete", 200),
+            line(3, "ResponseComplete", 200),
+            line(4, "ResponseComplete", 403),
+        ];
+        let seen = run(&new.concat(), Some(0));
+        assert_eq!(seen.requests, Some(Requests { served: 3, refused: 1, unknown: 0 }), "{seen:?}");
+    }
+
     #[test]
     fn what_an_offender_was_served_and_refused_is_counted_from_where_the_last_look_ended() {
         let line = |user: &str, code: u16| {
@@ -177,7 +203,7 @@ mod tests {
             line("system:serviceaccount:a:b", 404),
             line("somebody", 403),
             line("somebody", 200),
-            "{\"stage\":\"ResponseStarted\",\"user\":{},\"responseStatus\":{\"code\":401}}\n".to_owned(),
+            "{\"stage\":\"ResponseComplete\",\"user\":{},\"responseStatus\":{\"code\":401}}\n".to_owned(),
         ];
         let seen = run(&format!("{old}{}", new.concat()), Some(old.len() as u64));
         let expected = Some(Requests { served: 1, refused: 1, unknown: 1 });

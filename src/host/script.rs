@@ -5,12 +5,39 @@ use serde::{Deserialize, Serialize};
 /// First words of every script; what follows on that line is read by machines too (see [`Head::parse`]).
 const BANNER: &str = "# breakglass ";
 
-/// What every body may use. No tool beyond sh itself is needed for it.
+/// What a script prints before anything else. A login's start-up files print on the same stream, and before it: what stands
+/// there is no answer, whatever it looks like.
+pub const MARK: &str = "::breakglass answers::\n";
+
+/// What every script begins with, and whatever one starts on a host that runs on by itself: the same ground, whatever the login
+/// has set. No tool beyond sh, env and sed is needed for it, and the last two may be missing.
 ///
-/// `sudo` and bare daemons hand over a short PATH or none, and a translated message cannot be parsed: both are set here.
-const PRELUDE: &str = r#"LC_ALL=C
-PATH=/usr/sbin:/usr/bin:/sbin:/bin:${PATH:-}
-export LC_ALL PATH
+/// `sudo` and bare daemons hand over a short PATH or none, a translated message cannot be parsed, and tools obey variables
+/// (`GREP_OPTIONS`, `http_proxy`, `POSIXLY_CORRECT`, …) that nobody can list: so only those stay that say who logged in and how. Where
+/// sh is bash, functions come by the environment too, under the names of tools, and so do its options.
+pub const HEAD: &str = r#"set +aeuvxC
+set -f
+IFS=' 	
+'
+case ${BASH_VERSION:-} in ?*)
+  unset -f declare
+  for v in $(declare -F); do case $v in declare | -* | main) ;; *) unset -f "$v" ;; esac; done
+  shopt -u failglob nullglob dotglob nocaseglob nocasematch expand_aliases
+  ;;
+esac
+PATH=/usr/sbin:/usr/bin:/sbin:/bin${PATH:+:$PATH}
+LC_ALL=C
+export PATH LC_ALL
+unset LD_PRELOAD LD_LIBRARY_PATH
+for v in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
+  case $v in
+  PATH | LC_ALL | HOME | USER | LOGNAME | SHELL | PWD | SSH_CONNECTION | SSH_CLIENT | SUDO_*) ;;
+  SHELLOPTS | BASHOPTS | BASH_VERSINFO | PPID | UID | EUID) ;;
+  *) unset "$v" ;;
+  esac
+done
+set +f
+umask 022
 have() { command -v "$1" >/dev/null 2>&1; }
 say() { printf '%s=%s\n' "$1" "$(printf '%s' "$2" | tr '\n\t' '  ')"; }
 fail() { say failed "$1"; exit "${2:-1}"; }
@@ -63,12 +90,17 @@ impl Script {
             // A JSON string has no line break in it and is read back without loss.
             text.push_str(&format!(" {key}={}", serde_json::Value::from(value.as_str())));
         }
-        text.push_str("\nmain() {\n");
-        text.push_str(PRELUDE);
+        text.push_str(&format!("\nmain() {{\n{HEAD}printf '%s\\n' '{}'\n", MARK.trim_end()));
         text.push_str(self.body.trim_end());
         text.push_str("\n}\nmain </dev/null\n");
         text
     }
+}
+
+/// What a script itself printed, out of all that came back on standard output; `None` when it did not begin to run.
+pub fn said(stdout: &[u8]) -> Option<&[u8]> {
+    let at = stdout.windows(MARK.len()).position(|part| part == MARK.as_bytes())?;
+    Some(&stdout[at + MARK.len()..])
 }
 
 /// Name and arguments of a script, read back from its text.
@@ -108,6 +140,14 @@ pub fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// More than any count, number of bytes or of seconds that a host can mean; sums and shares of such are numbers still.
+pub const MOST: u64 = 1_000_000_000_000_000;
+
+/// A number as a host says it. One that nobody can mean is not known.
+pub fn amount(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number| *number <= MOST)
+}
+
 /// The `key=value` lines that a script printed, in order; lines of any other form are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer(Vec<(String, String)>);
@@ -135,7 +175,7 @@ impl Answer {
 
     /// The first value under a key, read as a number.
     pub fn number(&self, key: &str) -> Option<u64> {
-        self.get(key)?.parse().ok()
+        self.get(key).and_then(amount)
     }
 
     /// Whether a key was answered with `yes`.
@@ -166,11 +206,53 @@ mod tests {
         assert_eq!(Head::parse("# breakglass bare\n").unwrap().args, []);
     }
 
+    /// What a shell prints to which only so much of a text arrives.
+    fn arrived(shell: &str, part: &[u8]) -> Vec<u8> {
+        use std::io::Write as _;
+        use std::process::{Command, Stdio};
+        let mut words = shell.split(' ');
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).arg("-s").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(part).unwrap();
+        child.wait_with_output().unwrap().stdout
+    }
+
     #[test]
     fn only_the_last_line_runs_anything() {
-        let text = Script::new("x", "echo hello").text();
-        assert!(text.ends_with("\n}\nmain </dev/null\n"));
-        assert!(text.starts_with("# breakglass x\nmain() {\n"));
+        let text = Script::new("x", "echo hello\nfor x in 1 2; do echo $x; done").text();
+        assert!(!text.contains(MARK), "what echoes the text is not taken for the script");
+        let last = text.trim_end().rfind('\n').unwrap() + 1;
+        for shell in ["sh", "bash", "busybox sh"] {
+            // Wherever a line ends, and at each byte of the last one up to the word that runs it all.
+            let cuts = text[..last].match_indices('\n').map(|(at, _)| at + 1).chain(last..=last + "mai".len());
+            for cut in cuts {
+                let part = &text.as_bytes()[..cut];
+                assert_eq!(arrived(shell, part), b"", "{shell}, cut off after {:?}", String::from_utf8_lossy(part));
+            }
+            assert!(arrived(shell, text.as_bytes()).ends_with(b"hello\n1\n2\n"), "{shell}");
+        }
+    }
+
+    #[test]
+    fn what_start_up_files_print_is_no_answer() {
+        use std::io::Write as _;
+        use std::process::{Command, Stdio};
+        for noise in
+            ["", "echo failed=0 updates=3; ", "printf 'gate=nft no line break'; ", "printf 'end=yes\\r\\n\\377'; "]
+        {
+            for shell in ["sh", "bash", "busybox sh"] {
+                let login = format!("{noise}exec {shell} -s");
+                let mut command = Command::new("sh");
+                command.args(["-c", &login]).stdin(Stdio::piped()).stdout(Stdio::piped());
+                let mut child = command.spawn().unwrap();
+                let text = Script::new("x", "say port 6443\ncat\nsay end yes").text();
+                child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+                let output = child.wait_with_output().unwrap();
+                assert_eq!(said(&output.stdout), Some(b"port=6443\nend=yes\n".as_slice()), "{noise} {shell}");
+            }
+        }
+        assert_eq!(said(b"failed=0 updates=3\n"), None);
     }
 
     #[test]

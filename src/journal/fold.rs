@@ -62,6 +62,8 @@ pub struct ChangeRecord {
     pub target: Target,
     /// What.
     pub change: Change,
+    /// The key that the host had shown on the way in, where that is known.
+    pub host_key: Option<String>,
     /// Where it stands.
     pub state: ChangeState,
     /// What was last said of it.
@@ -156,7 +158,25 @@ pub(crate) fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
         Entry::Answered { cluster, step, question, yes } => {
             run.answers.insert((cluster.clone(), *step, question.clone()), *yes);
         }
-        Entry::Intended { id, step, target, change } => intend(run, line, *id, *step, target, change)?,
+        Entry::Intended { id, step, target, change, host_key } => {
+            let (target, change, host_key) = (target.clone(), (**change).clone(), host_key.clone());
+            let (at, said) = (line.at, String::new());
+            let state = ChangeState::Intended;
+            let record = ChangeRecord {
+                id: *id,
+                step: *step,
+                target,
+                change,
+                host_key,
+                state,
+                said,
+                intended_at: at,
+                moved_at: at,
+            };
+            if run.changes.insert(*id, record).is_some() {
+                return Err(format!("change {id} is intended twice"));
+            }
+        }
         Entry::Done { id, said } => step_change(run, line, *id, ChangeState::Done, said)?,
         Entry::Failed { id, why } => step_change(run, line, *id, ChangeState::Failed, why)?,
         Entry::Unknown { id, why } => step_change(run, line, *id, ChangeState::Unknown, why)?,
@@ -182,23 +202,6 @@ fn heard(run: &mut Run, costs: Option<&BTreeMap<String, Cost>>) {
             answered.extend(costs.iter().filter(|(_, cost)| cost.bytes_in > 0).map(|(name, _)| name.clone()));
         }
         (answered, _) => *answered = None,
-    }
-}
-
-fn intend(run: &mut Run, line: &Line, id: u32, step: usize, target: &Target, change: &Change) -> Result<(), String> {
-    let record = ChangeRecord {
-        id,
-        step,
-        target: target.clone(),
-        change: change.clone(),
-        state: ChangeState::Intended,
-        said: String::new(),
-        intended_at: line.at,
-        moved_at: line.at,
-    };
-    match run.changes.insert(id, record) {
-        None => Ok(()),
-        Some(_) => Err(format!("change {id} is intended twice")),
     }
 }
 

@@ -5,6 +5,8 @@
 //! removed or put in later breaks the chain; see `verify`.
 
 pub(crate) mod fold;
+#[cfg(test)]
+mod fuzz;
 mod read;
 mod store;
 #[cfg(test)]
@@ -12,6 +14,7 @@ mod tests;
 mod write;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -20,10 +23,11 @@ use crate::change::{Change, Target};
 use crate::world::Cost;
 
 pub use fold::{ChangeRecord, ChangeState, IllegalMove, Run, StepState, fold};
-pub use read::{Journal, JournalError, read, verify};
-pub use store::{RunFolder, Store, StoreError};
+pub use read::{Journal, JournalError, Verified, read, verify};
+pub use store::{RunFolder, Store, StoreError, new_id};
 #[cfg(test)]
 pub(crate) use write::Disk;
+pub(crate) use write::Tail;
 pub use write::Writer;
 
 /// The format this program writes; it reads this and all older ones, and never appends to a newer one.
@@ -57,6 +61,9 @@ pub struct Header {
     pub reason: Option<String>,
     /// A drill: its writes were pretended.
     pub drill: bool,
+    /// Its plan had writes in it; taken to be so where a version did not write it down.
+    #[serde(default = "yes")]
+    pub writes: bool,
     /// The runbook's text as it was run.
     pub runbook: String,
     /// The runbook's name, for lists.
@@ -74,6 +81,10 @@ pub struct Header {
     pub identities: Vec<Identity>,
 }
 
+fn yes() -> bool {
+    true
+}
+
 /// What tells a cluster from another of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
@@ -83,11 +94,16 @@ pub struct Identity {
     pub servers: Vec<String>,
     /// SHA-256 of the certificates that its API servers are verified against, in hexadecimal.
     pub ca: String,
+    /// Where SSH is on each of its hosts, `IP:PORT`; `None` in journals of versions that did not write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<BTreeMap<String, String>>,
 }
 
 impl Identity {
-    /// Why a cluster now cannot be the one of then; `None` when it may be.
-    pub fn differs(&self, now: &Self) -> Option<String> {
+    /// Why a cluster now cannot be the one of then; `None` when it may be. `acted`: the hosts that it matters for each.
+    ///
+    /// An address on loopback counts for nothing: every cluster that is reached through SSH has the same.
+    pub fn differs(&self, now: &Self, acted: &[&str]) -> Option<String> {
         if self.ca != now.ca {
             return Some(format!(
                 "its API servers were verified against other certificates (sha256 {} then, {} now)",
@@ -95,15 +111,59 @@ impl Identity {
                 crate::change::short_hash(&now.ca)
             ));
         }
-        let shared = self.servers.is_empty() || self.servers.iter().any(|server| now.servers.contains(server));
-        (!shared).then(|| {
-            format!(
-                "none of its API servers is where it was ({} then, {} now)",
-                self.servers.join(", "),
-                now.servers.join(", ")
-            )
+        let places = |all: &mut dyn Iterator<Item = &String>| -> Vec<String> {
+            all.filter(|address| tells_apart(address)).cloned().collect()
+        };
+        let moved = |what: &str, then: Vec<String>, now: Vec<String>| {
+            let shared = then.is_empty() || now.is_empty() || then.iter().any(|place| now.contains(place));
+            let (then, now) = (then.join(", "), now.join(", "));
+            (!shared).then(|| format!("none of its {what} is where it was ({then} then, {now} now)"))
+        };
+        let servers = moved("API servers", places(&mut self.servers.iter()), places(&mut now.servers.iter()));
+        let (Some(then_hosts), Some(now_hosts)) = (&self.hosts, &now.hosts) else { return servers };
+        let host = || {
+            acted.iter().find_map(|name| {
+                let (then, now) = (then_hosts.get(*name)?, now_hosts.get(*name)?);
+                let differs = then != now && tells_apart(then) && tells_apart(now);
+                differs.then(|| format!("its host {name} is somewhere else ({then} then, {now} now)"))
+            })
+        };
+        let hosts = || moved("hosts", places(&mut then_hosts.values()), places(&mut now_hosts.values()));
+        servers.or_else(host).or_else(|| if self.servers_tell(now) { None } else { hosts() })
+    }
+
+    /// What cannot be compared; `None` when enough can.
+    pub fn unknown(&self, now: &Self, acted: &[&str]) -> Option<String> {
+        let known = |hosts: &Option<BTreeMap<String, String>>, name: &str| {
+            hosts.as_ref().and_then(|hosts| hosts.get(name)).is_some_and(|at| tells_apart(at))
+        };
+        let dark: Vec<String> =
+            acted.iter().filter(|name| !known(&self.hosts, name)).map(|name| (*name).to_owned()).collect();
+        if !dark.is_empty() {
+            return Some(format!(
+                "where {} was is not in its journal, so that is not compared",
+                crate::words::fold(&dark)
+            ));
+        }
+        let any_host = |one: &Self| one.hosts.iter().flatten().any(|(_, at)| tells_apart(at));
+        let told = self.servers_tell(now) || (any_host(self) && any_host(now));
+        (!told).then(|| {
+            "its API servers were reached on loopback, which is the same for every cluster: only its certificates are \
+             compared"
+                .to_owned()
         })
     }
+
+    /// Whether the addresses of the API servers say anything.
+    fn servers_tell(&self, now: &Self) -> bool {
+        [self, now].iter().all(|one| one.servers.iter().any(|server| tells_apart(server)))
+    }
+}
+
+/// Whether an address, `IP:PORT`, is one that two clusters cannot both have.
+fn tells_apart(address: &str) -> bool {
+    let ip = address.parse::<SocketAddr>().map(|address| address.ip().to_canonical());
+    !ip.is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
 }
 
 /// What can happen in a run.
@@ -168,6 +228,10 @@ pub enum Entry {
         target: Target,
         /// What.
         change: Box<Change>,
+        /// The key that the host had shown on the way in; `None`: not seen, no host, or of a version that did not write it
+        /// down.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        host_key: Option<String>,
     },
     /// It was done.
     Done {

@@ -5,7 +5,14 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use jiff::{SignedDuration, Timestamp};
+
+use super::JournalError;
+use crate::bounded;
 use crate::change::{Blob, Op, sha256_hex};
+
+/// More than any object or manifest that is kept.
+const LONGEST: usize = 1 << 28;
 
 /// The folder that holds all runs.
 #[derive(Debug, Clone)]
@@ -75,6 +82,30 @@ pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// The name of the file with the last hashes.
+const HEADS: &str = "heads";
+/// Of that file: a line for each end of a run, and no run was ever ended a hundred thousand times.
+const HEADS_LONGEST: usize = 16 << 20;
+/// How far the ids of two runs are apart at least.
+const TICK: SignedDuration = SignedDuration::from_millis(1);
+/// The time in an id. Without the fraction: an id of a version that had none.
+const TIME: &str = "%Y%m%d-%H%M%S%.f";
+
+/// An id for a run that began then: the time, so that ids sort, and four hex digits against two in one moment.
+pub fn new_id(began: Timestamp) -> String {
+    let mut tail = [0_u8; 2];
+    // Without randomness the id is less unlikely to clash; the run's folder is made only if it is not there yet.
+    let _ = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut tail);
+    format!("{}-{}", began.strftime("%Y%m%d-%H%M%S.%3f"), crate::change::hex(&tail))
+}
+
+/// When a run began, by its id; `None`: it was not made here.
+fn began(id: &str) -> Option<Timestamp> {
+    let (time, _) = id.rsplit_once('-')?;
+    let time = jiff::civil::DateTime::strptime(TIME, time).ok()?;
+    Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+}
+
 impl Store {
     /// The store in this folder; nothing is made yet.
     pub fn at(root: impl Into<PathBuf>) -> Self {
@@ -97,6 +128,18 @@ impl Store {
         private_dir(&path.join("blobs"))?;
         sync_dir(&self.root).map_err(io("fsync", &self.root))?;
         Ok(RunFolder { path, run: run.to_owned() })
+    }
+
+    /// An id for a run that begins now: later than those of all runs that are here, so that ids sort as the runs began,
+    /// also where several begin in one second or the clock was set back.
+    ///
+    /// # Errors
+    /// When the folder is there and cannot be read.
+    pub fn next_id(&self, now: Timestamp) -> Result<String, StoreError> {
+        let ours = |id: &String| began(id);
+        let latest = self.runs()?.iter().rev().find_map(ours);
+        let next = latest.and_then(|latest| latest.checked_add(TICK).ok());
+        Ok(new_id(next.map_or(now, |next| next.max(now))))
     }
 
     /// The ids of all runs, oldest first (an id begins with the time it was made).
@@ -144,6 +187,46 @@ impl RunFolder {
         self.path.join("journal.jsonl")
     }
 
+    /// Beside the folders of all runs: which line was the last, and its hash, each time a run came to an end. A journal that
+    /// lost its last lines, or was written anew, still fits itself; it does not fit this.
+    fn heads_path(&self) -> PathBuf {
+        self.path.with_file_name(HEADS)
+    }
+
+    /// Keeps the hash of the last line outside the journal.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn keep_head(&self, line: u64, hash: &str) -> io::Result<()> {
+        // A pipe in its place that nobody reads would be waited for.
+        let at_once = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.append(true).create(true).mode(0o600).custom_flags(at_once).open(self.heads_path())?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("not a file"));
+        }
+        file.write_all(format!("{} {line} {hash}\n", self.run).as_bytes())
+    }
+
+    /// The heads that were kept of this run: the number of a line and its hash.
+    ///
+    /// # Errors
+    /// When they are there and cannot be read: what they would have said is not known.
+    pub(super) fn heads(&self) -> Result<Vec<(usize, String)>, JournalError> {
+        let path = self.heads_path();
+        let read = match bounded::file(&path, HEADS_LONGEST) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            read => read.map_err(|error| JournalError::io("read", &path, error))?,
+        };
+        let text = String::from_utf8_lossy(&read);
+        let is_hash = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let head = |line: &str| match line.split(' ').collect::<Vec<_>>().as_slice() {
+            [run, at, hash] if *run == self.run && is_hash(hash) => Some((at.parse().ok()?, (*hash).to_owned())),
+            _ => None,
+        };
+        Ok(text.lines().filter_map(head).collect())
+    }
+
     fn blob_path(&self, sha256: &str) -> PathBuf {
         self.path.join("blobs").join(sha256)
     }
@@ -179,7 +262,7 @@ impl RunFolder {
     pub fn fill(&self, op: &mut Op) -> Result<(), StoreError> {
         for blob in op.blobs_mut() {
             let path = self.blob_path(&blob.sha256);
-            let bytes = fs::read(&path).map_err(io("read the kept copy", &path))?;
+            let bytes = bounded::file(&path, LONGEST).map_err(io("read the kept copy", &path))?;
             if sha256_hex(&bytes) != blob.sha256 {
                 return Err(StoreError::Damaged(path));
             }

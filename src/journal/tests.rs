@@ -35,6 +35,7 @@ fn header(format: u32) -> Header {
         version: "0".into(),
         reason: Some("it drowns".into()),
         drill: false,
+        writes: true,
         runbook: String::new(),
         name: "test".into(),
         params: Map::new(),
@@ -133,13 +134,13 @@ fn a_torn_last_line_is_forgiven_wherever_it_is_torn() {
         fs::write(folder.journal(), &whole[..cut]).unwrap();
         let journal = read(&folder).unwrap_or_else(|error| panic!("cut at {cut}: {error}"));
         assert_eq!((journal.lines.len(), journal.torn), (4, true), "cut at {cut}");
-        assert!(verify(&folder).is_err(), "cut at {cut}");
+        assert!(verify(&folder, None).is_err(), "cut at {cut}");
     }
     // What is appended afterwards follows the last whole line.
     let mut writer = Writer::open(folder.clone(), clock()).unwrap();
     writer.append(Entry::StepStarted { cluster: "east".into(), step: 3 }).unwrap();
-    let (lines, hash) = verify(&folder).unwrap();
-    assert_eq!((lines, hash.len()), (5, 64));
+    let verified = verify(&folder, None).unwrap();
+    assert_eq!((verified.lines, verified.head.len(), verified.anchored), (5, 64, None));
 }
 
 #[test]
@@ -223,15 +224,148 @@ fn runs_are_found_by_the_start_or_the_end_of_their_name() {
 }
 
 #[test]
+fn the_last_run_is_the_one_that_began_last() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::at(dir.path());
+    let begin = |at: &str| {
+        let id = store.next_id(at.parse().unwrap()).unwrap();
+        drop(Writer::create(store.create(&id).unwrap(), header(FORMAT), clock()).unwrap());
+        assert_eq!(store.open("last").unwrap().run, id, "begun at {at}");
+        id
+    };
+    // Of a version that knew no fraction, with an end that sorts after all others.
+    drop(Writer::create(store.create("20250101-000000-ffff").unwrap(), header(FORMAT), clock()).unwrap());
+    assert!(begin("2025-01-01T00:00:00Z").starts_with("20250101-000000.001-"));
+    // Ends are random: what sorts right by luck does not do so forty times.
+    for _ in 0..40 {
+        begin("2025-01-01T00:00:00.5Z");
+    }
+    assert!(begin("2024-12-31T00:00:00Z").starts_with("20250101-000000.540-"), "the clock was set back");
+    assert!(begin("2025-01-01T00:00:01Z").starts_with("20250101-000001.000-"));
+}
+
+#[test]
 fn a_cluster_is_another_by_its_ca_or_by_all_of_its_addresses() {
     let of = |servers: &[&str], ca: &str| Identity {
         cluster: "prod".into(),
         servers: servers.iter().map(|&server| server.to_owned()).collect(),
         ca: ca.repeat(64),
+        hosts: None,
     };
     let then = of(&["10.0.0.1:6443", "10.0.0.2:6443"], "a");
-    assert_eq!(then.differs(&of(&["10.0.0.2:6443", "10.0.0.9:6443"], "a")), None);
-    let moved = then.differs(&of(&["10.9.0.1:6443"], "a")).unwrap();
+    assert_eq!(then.differs(&of(&["10.0.0.2:6443", "10.0.0.9:6443"], "a"), &[]), None);
+    let moved = then.differs(&of(&["10.9.0.1:6443"], "a"), &[]).unwrap();
     assert!(moved.contains("10.0.0.1:6443") && moved.contains("10.9.0.1:6443"), "{moved}");
-    assert!(then.differs(&of(&["10.0.0.1:6443"], "b")).unwrap().contains("certificates"));
+    assert!(then.differs(&of(&["10.0.0.1:6443"], "b"), &[]).unwrap().contains("certificates"));
+}
+
+/// `kit import` writes 127.0.0.1:6443 for every API server that is reached through its host.
+#[test]
+fn a_loopback_address_makes_no_two_clusters_one() {
+    let of = |servers: &[&str], hosts: &[(&str, &str)]| Identity {
+        cluster: "prod".into(),
+        servers: servers.iter().map(|&server| server.to_owned()).collect(),
+        ca: "a".repeat(64),
+        hosts: Some(hosts.iter().map(|(name, at)| ((*name).to_owned(), (*at).to_owned())).collect()),
+    };
+    let (cp1, cp2) = (("cp1", "10.0.0.1:22"), ("cp2", "10.0.0.2:22"));
+    let elsewhere = ("cp1", "10.99.0.77:22");
+    for local in ["127.0.0.1:6443", "[::1]:6443", "127.0.0.53:6443", "0.0.0.0:6443", "[::ffff:127.0.0.1]:6443"] {
+        let then = of(&[local], &[cp1, cp2]);
+        // One host at its place is enough, whatever it is called now.
+        for hosts in [&[cp1, cp2][..], &[cp2], &[elsewhere, cp2], &[("cp9", "10.0.0.1:22")]] {
+            assert_eq!(then.differs(&of(&[local], hosts), &[]), None, "{local} {hosts:?}");
+        }
+        let why = then.differs(&of(&[local], &[elsewhere]), &[]).unwrap();
+        assert!(why.contains("hosts") && why.contains("10.99.0.77:22") && why.contains("10.0.0.1:22"), "{why}");
+        // A host that something stands on is compared itself.
+        let why = then.differs(&of(&[local], &[elsewhere, cp2]), &["cp1"]).unwrap();
+        assert!(why.contains("cp1 is somewhere else (10.0.0.1:22 then, 10.99.0.77:22 now)"), "{why}");
+        assert!(then.differs(&of(&[local], &[("cp1", "10.0.0.1:2222")]), &["cp1"]).is_some(), "another port");
+        assert_eq!(then.unknown(&of(&[local], &[cp1]), &["cp1"]), None);
+        // With nothing but loopback nobody can tell.
+        let tunnel = of(&[local], &[("cp1", "127.0.0.1:2222")]);
+        assert_eq!(tunnel.differs(&of(&[local], &[("cp1", "127.0.0.1:2223")]), &["cp1"]), None);
+        assert!(tunnel.unknown(&tunnel, &["cp1"]).unwrap().contains("where cp1 was"));
+        assert!(tunnel.unknown(&tunnel, &[]).unwrap().contains("only its certificates"));
+    }
+    // An address beside loopback counts.
+    let then = of(&["10.0.0.1:6443", "127.0.0.1:6443"], &[]);
+    assert!(then.differs(&of(&["10.9.0.1:6443", "127.0.0.1:6443"], &[]), &[]).is_some());
+    let same = of(&["10.0.0.1:6443"], &[elsewhere]);
+    assert!(of(&["10.0.0.1:6443"], &[cp1]).differs(&same, &["cp1"]).is_some(), "behind one balancer");
+    // Of an older version: said, and not guessed at.
+    let older = Identity { hosts: None, ..of(&["127.0.0.1:6443"], &[]) };
+    assert_eq!(older.differs(&then, &["cp1"]), None);
+    assert!(older.unknown(&then, &["cp1"]).unwrap().contains("where cp1 was is not in its journal"));
+}
+
+/// The chain alone proves neither: whoever may write the file can make it fit itself.
+#[test]
+fn a_tail_that_was_cut_off_and_a_file_written_anew_show_against_a_head() {
+    let (_kept, folder) = written();
+    let whole = verify(&folder, None).unwrap();
+    assert_eq!(whole.anchored, None);
+    for head in [&whole.head[..], &whole.head[..16]] {
+        assert_eq!(verify(&folder, Some(head)).unwrap().anchored, Some(5));
+    }
+    // What is appended later takes nothing from what was noted.
+    let mut writer = Writer::open(folder.clone(), clock()).unwrap();
+    writer.append(Entry::StepStarted { cluster: "east".into(), step: 9 }).unwrap();
+    drop(writer);
+    assert_eq!(verify(&folder, Some(&whole.head)).unwrap().anchored, Some(5));
+
+    let cut = |lines: usize| edit(&folder, |all| all.into_iter().take(lines).collect());
+    let anew = || {
+        fs::remove_file(folder.journal()).unwrap();
+        let mut writer = Writer::create(folder.clone(), header(FORMAT), clock()).unwrap();
+        (0..4).for_each(|step| drop(writer.append(Entry::StepStarted { cluster: "west".into(), step }).unwrap()));
+    };
+    let missing = |head: Option<&str>| match verify(&folder, head) {
+        Err(JournalError::Damaged { what, .. }) => assert!(what.contains("cut off"), "{what}"),
+        other => panic!("{other:?}"),
+    };
+    cut(4);
+    assert_eq!(verify(&folder, None).unwrap().lines, 4, "the chain alone holds");
+    missing(Some(&whole.head));
+    anew();
+    assert_eq!(verify(&folder, None).unwrap().lines, 5, "the chain alone holds");
+    missing(Some(&whole.head));
+
+    // The same against what was kept beside the runs when this one came to an end; other runs' heads say nothing.
+    let now = verify(&folder, None).unwrap();
+    folder.keep_head(5, &now.head).unwrap();
+    RunFolder { run: "another".into(), ..folder.clone() }.keep_head(3, &whole.head).unwrap();
+    assert_eq!(verify(&folder, None).unwrap().anchored, Some(5));
+    cut(4);
+    missing(None);
+    anew();
+    assert_eq!(verify(&folder, None).unwrap().anchored, Some(5), "the same lines again");
+    edit(&folder, |_| Vec::new());
+    assert!(verify(&folder, None).is_err());
+}
+
+#[test]
+fn a_run_is_not_taken_up_on_the_word_of_another_s_journal_or_of_one_that_lost_its_end() {
+    let (_kept, folder) = written();
+    let head = verify(&folder, None).unwrap().head;
+    folder.keep_head(5, &head).unwrap();
+    drop(Writer::open(folder.clone(), clock()).unwrap());
+    edit(&folder, |all| all.into_iter().take(4).collect());
+    assert!(matches!(Writer::open(folder.clone(), clock()), Err(JournalError::Damaged { .. })));
+
+    let (_kept, folder) = written();
+    let other = RunFolder { run: "another".into(), ..folder.clone() };
+    let said = read(&other).unwrap_err().to_string();
+    assert!(said.contains("it is the journal of run ") && said.contains("another"), "{said}");
+}
+
+#[test]
+fn heads_that_cannot_be_read_hold_up_no_run_and_are_said() {
+    let (_kept, folder) = written();
+    let heads = folder.path.with_file_name("heads");
+    rustix::fs::mknodat(rustix::fs::CWD, &heads, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    assert!(folder.keep_head(5, "x").is_err(), "nobody reads there, and it was not waited for");
+    assert!(verify(&folder, None).unwrap_err().to_string().contains("heads"));
+    drop(Writer::open(folder, clock()).unwrap());
 }

@@ -4,10 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::kubeconfig::{Kubeconfig, Server, command_line};
+use super::kubeconfig::{Context, Kubeconfig, Server, command_line};
 use super::load::API_PORT;
-use super::read::{Either, Place};
+use super::read::{Either, Place, Whose, open_note};
 use super::{ApiServer, Cluster, Credential, Host};
+use crate::bounded::Hear;
 use crate::process::Process;
 use crate::refusal::Refusal;
 use crate::yaml::{Faults, Node, Tree};
@@ -35,6 +36,26 @@ pub struct Flags {
     pub via: Option<Host>,
 }
 
+/// What may be done to find a cluster.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// Names are looked up and plugins waited for until then.
+    pub deadline: Instant,
+    /// What is done with credential plugins.
+    pub plugins: Plugins,
+    /// Hears what a plugin says while it waits.
+    pub hear: Hear<'a>,
+}
+
+/// What is done with credential plugins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plugins {
+    /// They are run: once, for a credential.
+    Run,
+    /// They are named in a note: there will be no credential.
+    Named,
+}
+
 /// A cluster, and what should be known about how it was found.
 #[derive(Debug, Clone)]
 pub struct Found {
@@ -49,10 +70,11 @@ pub struct Found {
 ///
 /// # Errors
 /// Everything that is wrong, all at once.
-pub async fn cluster(flags: &Flags, process: &Process, deadline: Instant) -> Result<Found, Vec<Refusal>> {
+pub async fn cluster(flags: &Flags, process: &Process, asking: &Asking<'_>) -> Result<Found, Vec<Refusal>> {
     let mut notes = Vec::new();
     let mut refusals = Vec::new();
     let by_flag = credential(flags, process, &mut refusals);
+    notes.extend(flags.client_key.as_ref().and_then(|key| open_note(&place(process).path(&key.display().to_string()))));
     let ca_by_flag = flags.certificate_authority.as_deref().and_then(|path| {
         let mut faults = Faults::new("--certificate-authority");
         let node = path_node(path);
@@ -69,7 +91,10 @@ pub async fn cluster(flags: &Flags, process: &Process, deadline: Instant) -> Res
         None
     };
     let context = match config.as_ref().map(|config| config.context(flags.context.as_deref())) {
-        Some(Ok(context)) => Some(context),
+        Some(Ok(context)) => {
+            notes.extend(context.notes.iter().cloned());
+            Some(context)
+        }
         Some(Err(refusal)) => {
             refusals.push(refusal);
             None
@@ -83,27 +108,44 @@ pub async fn cluster(flags: &Flags, process: &Process, deadline: Instant) -> Res
         _ => ca_by_flag.unwrap_or_default(),
     };
     let said = match (&flags.server, &context) {
-        (Some(text), _) => {
+        (Some(text), context) => {
+            if let Some(proxy) = context.as_ref().and_then(Context::proxy).filter(|_| flags.via.is_none()) {
+                notes.push(format!("{proxy} is not used: --server is dialled without a proxy"));
+            }
             Server::parse(text).map(Some).map_err(|fault| command_line(format!("--server: {fault}"), None))
         }
         // Through a host the server's name is only what its certificate may say.
         (None, Some(context)) if flags.via.is_some() => Ok(context.server().ok()),
-        (None, Some(context)) => context.server().map(Some),
+        (None, Some(context)) => context.server_without_proxy().map(Some),
         (None, None) => Ok(None),
     };
     let said = said.map_err(|refusal| refusals.push(refusal)).ok().flatten();
     let address =
-        if refusals.is_empty() { address(flags, said.as_ref(), deadline, &mut notes).await } else { Ok(None) };
+        if refusals.is_empty() { address(flags, said.as_ref(), asking.deadline, &mut notes).await } else { Ok(None) };
     let address = address.map_err(|refusal| refusals.push(refusal)).ok().flatten();
     // Only now: a plugin is not run for a command that is refused anyhow.
-    let credential = match (by_flag, &context) {
+    let found = match (by_flag, &context) {
         (None, Some(context)) if refusals.is_empty() => {
-            context.credential(process, deadline, &mut notes).await.map_err(|faults| refusals.extend(faults)).ok()
+            context.credential(process, asking, &mut notes).await.map_err(|faults| refusals.extend(faults)).ok()
         }
-        (by_flag, _) => by_flag,
+        (by_flag, _) => by_flag.map(|credential| (credential, None)),
     };
+    let (credential, credential_ends) = found.unwrap_or((Credential::Anonymous, None));
+    let acting_as = match context.as_ref().map(Context::acting_as) {
+        Some(Ok(acting_as)) => acting_as,
+        Some(Err(refusal)) => {
+            refusals.push(refusal);
+            None
+        }
+        None => None,
+    };
+    let nobody = matches!(credential, Credential::Anonymous) && asking.plugins == Plugins::Run;
+    if let Some(acting_as) = acting_as.as_ref().filter(|_| nobody && refusals.is_empty()) {
+        let what = format!("as: nobody may act as {} without a credential of their own", acting_as.user);
+        refusals.push(command_line(what, Some(super::kubeconfig::BY_FLAGS.into())));
+    }
     let (Some(address), true) = (address, refusals.is_empty()) else { return Err(refusals) };
-    let written = context.as_ref().and_then(super::kubeconfig::Context::tls_server_name);
+    let written = context.as_ref().and_then(Context::tls_server_name);
     let tls_server_name = flags.tls_server_name.clone().or(written).or_else(|| tls_name(said.as_ref(), address));
     let name = context.as_ref().map_or_else(|| address.ip().to_string(), |context| context.name.clone());
     let via = flags.via.as_ref().map(|host| host.name.clone());
@@ -118,7 +160,9 @@ pub async fn cluster(flags: &Flags, process: &Process, deadline: Instant) -> Res
         hosts: flags.via.iter().cloned().collect(),
         tls_server_name,
         ca,
-        credential: credential.unwrap_or(Credential::Anonymous),
+        credential,
+        credential_ends,
+        acting_as,
         sets: std::collections::BTreeMap::new(),
         source: context.as_ref().map_or_else(|| "flags".into(), |c| format!("kubeconfig, context {}", c.name)),
     };
@@ -132,8 +176,11 @@ async fn address(
     deadline: Instant,
     notes: &mut Vec<String>,
 ) -> Result<Option<SocketAddr>, Refusal> {
-    if flags.via.is_some() && flags.server.is_none() {
-        return Ok(Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), API_PORT)));
+    if let Some(host) = flags.via.as_ref().filter(|_| flags.server.is_none()) {
+        // The port is the host's only where the host's own address stands there: a load balancer has a port of its own.
+        let own = said.filter(|server| server.host.parse() == Ok(host.address));
+        let port = own.map_or(API_PORT, |server| server.port);
+        return Ok(Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)));
     }
     let Some(server) = said else { return Ok(None) };
     server.address(deadline, notes).await.map(Some).map_err(|fault| {
@@ -151,8 +198,14 @@ fn tls_name(said: Option<&Server>, address: SocketAddr) -> Option<String> {
 /// The credential of the flags; kubectl's flags go before its files.
 fn credential(flags: &Flags, process: &Process, refusals: &mut Vec<Refusal>) -> Option<Credential> {
     if let Some(token) = &flags.token {
+        if flags.client_certificate.is_some() || flags.client_key.is_some() {
+            let what = "both a token and a client certificate are given; one is used".to_owned();
+            refusals
+                .push(command_line(what, Some("leave out --token, or --client-certificate and --client-key".into())));
+            return None;
+        }
         let mut faults = Faults::new("--token");
-        let node = Node { line: 0, column: 0, tree: Tree::String(token.clone()) };
+        let node = Node { line: 0, column: 0, bytes: 0..0, tree: Tree::String(token.clone()) };
         let found = place(process).token(None, Some(&node), &mut faults);
         refusals.extend(faults.into_vec());
         return found;
@@ -168,9 +221,9 @@ fn credential(flags: &Flags, process: &Process, refusals: &mut Vec<Refusal>) -> 
 }
 
 fn place(process: &Process) -> Place<'_> {
-    Place { folder: process.cwd.clone(), process }
+    Place { folder: process.cwd.clone(), process, whose: Whose::Kubectl }
 }
 
 fn path_node(path: &Path) -> Node {
-    Node { line: 0, column: 0, tree: Tree::String(path.display().to_string()) }
+    Node { line: 0, column: 0, bytes: 0..0, tree: Tree::String(path.display().to_string()) }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::adhoc::{Flags, Found, cluster};
+use super::adhoc::{Asking, Flags, Found, Plugins, cluster};
 use super::kubeconfig::Server;
 use super::tests::{pair, process, put};
 use super::*;
@@ -18,6 +18,7 @@ contexts:
   - {name: prod, context: {cluster: prod, user: me}}
   - {name: plugin, context: {cluster: prod, user: plugin}}
   - {name: slow, context: {cluster: prod, user: slow}}
+  - {name: loud, context: {cluster: prod, user: loud}}
   - {name: lost, context: {cluster: gone, user: me}}
   - {name: rancher, context: {cluster: proxy, user: me}}
   - {name: naked, context: {cluster: naked, user: me}}
@@ -29,6 +30,7 @@ users:
   - {name: me, user: {client-certificate: me.crt, client-key: me.key}}
   - {name: plugin, user: {exec: {command: ./plugin, args: [token], env: [{name: WORD, value: hello}]}}}
   - {name: slow, user: {exec: {command: ./slow}}}
+  - {name: loud, user: {exec: {command: ./loud}}}
 ";
 
 fn folder() -> (TempDir, Process) {
@@ -45,15 +47,19 @@ fn folder() -> (TempDir, Process) {
          echo ran >>\"$HOME/ran\"\necho \"{\\\"status\\\": {\\\"token\\\": \\\"$WORD-$1\\\"}}\"\n",
         0o755,
     );
-    put(dir.path(), "slow", "#!/bin/sh\nexec cat /dev/zero\n", 0o755);
+    put(dir.path(), "slow", "#!/bin/sh\nexec sleep 600\n", 0o755);
+    put(dir.path(), "loud", "#!/bin/sh\nexec cat /dev/zero\n", 0o755);
     let process = process(dir.path());
     (dir, process)
 }
 
+fn asking(seconds: u64) -> Asking<'static> {
+    Asking { deadline: Instant::now() + Duration::from_secs(seconds), plugins: Plugins::Run, hear: &|_| {} }
+}
+
 async fn find(flags: Flags, process: &Process) -> Result<Found, Vec<String>> {
     let flags = Flags { kubeconfig: flags.kubeconfig.or_else(|| Some("config".into())), ..flags };
-    let deadline = Instant::now() + Duration::from_millis(2_000);
-    let found = cluster(&flags, process, deadline).await;
+    let found = cluster(&flags, process, &asking(2)).await;
     found.map_err(|refusals| refusals.iter().map(ToString::to_string).collect())
 }
 
@@ -97,7 +103,7 @@ async fn with_everything_by_flags_no_file_is_read() {
         token: Some("word".into()),
         ..Flags::default()
     };
-    let found = cluster(&flags, &process, Instant::now() + Duration::from_secs(1)).await.unwrap();
+    let found = cluster(&flags, &process, &asking(1)).await.unwrap();
     assert_eq!(found.cluster.api_servers[0].address, "10.0.0.1:6443".parse().unwrap());
     assert_eq!(found.cluster.tls_server_name, None);
 }
@@ -118,16 +124,46 @@ async fn through_a_host_the_api_server_is_on_its_loopback() {
     assert_eq!(cluster.hosts.len(), 1);
 }
 
+/// In a file of its own as in place: kubectl reads both.
 #[tokio::test]
-async fn a_secret_in_a_file_that_others_can_read_is_said() {
-    let (dir, process) = folder();
-    let config = CONFIG.replace("client-certificate: me.crt, client-key: me.key", "token: word");
-    for (mode, said) in [(0o600, 0), (0o644, 1)] {
-        put(dir.path(), "config", &config, mode);
-        let found = find(context("prod"), &process).await.unwrap();
-        assert_eq!(found.notes.len(), said, "{:?}", found.notes);
-        assert!(found.notes.iter().all(|note| note.contains("can be read by others: chmod 600")), "{:?}", found.notes);
+async fn a_secret_that_others_can_read_is_used_and_said() {
+    let me = "client-certificate: me.crt, client-key: me.key";
+    for (secret, file) in [(me, "me.key"), ("token: word", "config"), ("tokenFile: token", "token")] {
+        for (mode, said) in [(0o600, 0), (0o640, 1), (0o644, 1)] {
+            let (dir, process) = folder();
+            put(dir.path(), "token", "word", 0o600);
+            put(dir.path(), "config", &CONFIG.replace(me, secret), 0o600);
+            let text = std::fs::read_to_string(dir.path().join(file)).unwrap();
+            put(dir.path(), file, &text, mode);
+            let found = find(context("prod"), &process).await.unwrap();
+            assert_eq!(found.notes.len(), said, "{secret} {mode:o}: {:?}", found.notes);
+            let expected = format!("{file} holds a secret and can be read by others: chmod 600 ");
+            assert!(found.notes.iter().all(|note| note.contains(&expected)), "{:?}", found.notes);
+        }
     }
+    let (dir, process) = folder();
+    put(dir.path(), "me.key", &std::fs::read_to_string(dir.path().join("me.key")).unwrap(), 0o644);
+    let flags =
+        Flags { client_certificate: Some("me.crt".into()), client_key: Some("me.key".into()), ..Flags::default() };
+    let found = find(flags, &process).await.unwrap();
+    assert!(found.notes.len() == 1 && found.notes[0].contains("me.key holds a secret"), "{:?}", found.notes);
+}
+
+#[tokio::test]
+async fn a_file_that_others_can_write_decides_nothing() {
+    for file in ["config", "ca.crt"] {
+        let (dir, process) = folder();
+        put(dir.path(), file, &std::fs::read_to_string(dir.path().join(file)).unwrap(), 0o646);
+        let said = find(context("prod"), &process).await.unwrap_err();
+        assert!(
+            said[0].contains(&format!("{file} can be written by others")) && said[0].contains("chmod go-w"),
+            "{said:?}"
+        );
+    }
+    let (dir, process) = folder();
+    put(dir.path(), "ca2.crt", &std::fs::read_to_string(dir.path().join("ca.crt")).unwrap(), 0o666);
+    let flags = Flags { certificate_authority: Some("ca2.crt".into()), ..Flags::default() };
+    assert!(find(flags, &process).await.unwrap_err()[0].contains("ca2.crt can be written by others"));
 }
 
 #[tokio::test]
@@ -140,10 +176,74 @@ async fn a_plugin_runs_once_and_is_said() {
 }
 
 #[tokio::test]
-async fn a_plugin_that_hangs_is_ended() {
+async fn a_plugin_that_hangs_or_prints_without_end_is_ended() {
     let (_dir, process) = folder();
     let said = find(context("slow"), &process).await.unwrap_err();
     assert!(said[0].contains("plugin ./slow did not answer within"), "{said:?}");
+    let said = find(context("loud"), &process).await.unwrap_err();
+    assert!(said[0].contains("plugin ./loud printed more than 1.0 MB"), "{said:?}");
+}
+
+#[tokio::test]
+async fn what_a_plugin_says_is_heard_and_kept() {
+    let (dir, process) = folder();
+    let flags = |name| Flags { kubeconfig: Some("config".into()), ..context(name) };
+    put(dir.path(), "slow", "#!/bin/sh\necho go to https://x and type ABCD >&2\nexec sleep 600\n", 0o755);
+    let heard = std::sync::Mutex::new(Vec::new());
+    let hear = |line: &str| heard.lock().unwrap().push(line.to_owned());
+    let said = cluster(&flags("slow"), &process, &Asking { hear: &hear, ..asking(2) }).await.unwrap_err();
+    assert_eq!(*heard.lock().unwrap(), ["./slow: go to https://x and type ABCD"]);
+    assert!(said[0].what.contains("was killed; its last words: go to https://x and type ABCD"), "{said:?}");
+
+    let hinted = "{exec: {command: ./gone, installHint: 'get it from https://x'}}";
+    put(dir.path(), "config", &CONFIG.replace("{exec: {command: ./slow}}", hinted), 0o600);
+    let said = find(context("slow"), &process).await.unwrap_err();
+    assert!(said[0].contains("./gone cannot be run") && said[0].contains("says: get it from https://x"), "{said:?}");
+}
+
+#[tokio::test]
+async fn the_end_of_what_a_plugin_gave_is_kept() {
+    // {"exp":1893456000}
+    let own = "e30.eyJleHAiOjE4OTM0NTYwMDB9.x";
+    let late = "2026-06-01T00:15:00Z";
+    for (token, ends, expected) in [
+        ("opaque", late, Ok(Some(late.parse().unwrap()))),
+        (own, late, Ok(None)),
+        ("opaque", "2026-05-31T00:00:00Z", Err("gave a credential that ended on 2026-05-31")),
+        ("opaque", "soon", Err("expirationTimestamp \"soon\"")),
+    ] {
+        let (dir, process) = folder();
+        let answer = format!(r#"{{"status": {{"token": "{token}", "expirationTimestamp": "{ends}"}}}}"#);
+        put(dir.path(), "slow", &format!("#!/bin/sh\necho '{answer}'\n"), 0o755);
+        match (find(context("slow"), &process).await, expected) {
+            (Ok(found), Ok(expected)) => {
+                assert_eq!(found.cluster.credential_ends, expected, "{token}");
+                assert_eq!(found.notes[0].contains("and ends on"), expected.is_some(), "{:?}", found.notes);
+            }
+            (Err(said), Err(expected)) => assert!(said[0].contains(expected), "{said:?}"),
+            (found, expected) => panic!("{token} {ends}: {found:?} {expected:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_plan_names_a_plugin_and_does_not_run_it() {
+    let (dir, process) = folder();
+    let flags = Flags { kubeconfig: Some("config".into()), ..context("plugin") };
+    let asking = Asking { plugins: Plugins::Named, ..asking(2) };
+    let found = cluster(&flags, &process, &asking).await.unwrap();
+    assert!(found.notes[0].contains("./plugin would be run"), "{:?}", found.notes);
+    assert!(!dir.path().join("ran").exists());
+}
+
+#[tokio::test]
+async fn a_plugin_that_kubectl_may_not_run_is_not_run() {
+    let (dir, process) = folder();
+    std::fs::create_dir(dir.path().join(".kube")).unwrap();
+    put(dir.path(), ".kube/kuberc", "credentialPluginPolicy: DenyAll\n", 0o600);
+    let said = find(context("plugin"), &process).await.unwrap_err();
+    assert!(said[0].contains("./plugin is not run") && said[0].contains("DenyAll (--token"), "{said:?}");
+    assert!(!dir.path().join("ran").exists());
 }
 
 #[tokio::test]
@@ -181,4 +281,323 @@ fn servers_are_read_in_every_form() {
     for text in ["", "http://x", "https://x/y", "https://", "a b"] {
         assert!(Server::parse(text).is_err(), "{text}");
     }
+}
+
+/// Two files as kubeadm makes them: all names the same but those of the contexts.
+fn two_files(dir: &TempDir, process: &mut Process) {
+    let file = |n: u8, context: &str| {
+        format!(
+            "current-context: {context}\n\
+             contexts: [{{name: {context}, context: {{cluster: kubernetes, user: kubernetes-admin}}}}]\n\
+             clusters: [{{name: kubernetes, cluster: {{server: 'https://10.{n}.0.11:6443', certificate-authority: ca.crt}}}}]\n\
+             users: [{{name: kubernetes-admin, user: {{token: token-{n}}}}}]\n"
+        )
+    };
+    put(dir.path(), "a", &file(1, "admin@prod-a"), 0o600);
+    put(dir.path(), "b", &file(2, "admin@prod-b"), 0o600);
+    process.env.insert("KUBECONFIG".into(), "a:b".into());
+}
+
+#[tokio::test]
+async fn a_name_that_means_another_cluster_in_another_file_is_never_taken_in_silence() {
+    let (dir, mut process) = folder();
+    two_files(&dir, &mut process);
+    let find = async |flags: Flags| cluster(&flags, &process, &asking(2)).await;
+    let said = find(context("admin@prod-b")).await.unwrap_err();
+    let said: Vec<String> = said.iter().map(ToString::to_string).collect();
+    assert!(said[0].contains("another cluster \"kubernetes\" stands in") && said[0].contains("/a:3:"), "{said:?}");
+    assert!(said[0].contains("--kubeconfig") && said[0].contains("/b)"), "{said:?}");
+
+    // What comes first is the context's own; and a file alone has no namesakes.
+    let found = find(context("admin@prod-a")).await.unwrap();
+    assert_eq!(found.cluster.api_servers[0].address, "10.1.0.11:6443".parse().unwrap());
+    let found = find(Flags { kubeconfig: Some("b".into()), ..context("admin@prod-b") }).await.unwrap();
+    assert_eq!(found.cluster.api_servers[0].address, "10.2.0.11:6443".parse().unwrap());
+    assert!(matches!(&found.cluster.credential, Credential::Token(token) if token == "token-2"));
+
+    // The same entry in both files is no other.
+    let b = std::fs::read_to_string(dir.path().join("b")).unwrap();
+    put(dir.path(), "b", &b.replace("10.2.", "10.1.").replace("token-2", "token-1"), 0o600);
+    assert_eq!(find(context("admin@prod-b")).await.unwrap().notes, Vec::<String>::new());
+
+    // A credential of another is no better than an address of another.
+    put(dir.path(), "b", &b.replace("10.2.", "10.1."), 0o600);
+    let said = find(context("admin@prod-b")).await.unwrap_err();
+    assert!(said[0].to_string().contains("another user \"kubernetes-admin\" stands in"), "{said:?}");
+    let flags = Flags { token: Some("mine".into()), ..context("admin@prod-b") };
+    assert!(find(flags).await.is_ok(), "the file's user is not asked");
+}
+
+/// A context in a file of its own says nothing of which namesake it means: never one file's address with the other's token.
+#[tokio::test]
+async fn a_context_alone_in_its_file_means_none_of_several_namesakes() {
+    let (dir, mut process) = folder();
+    two_files(&dir, &mut process);
+    put(dir.path(), "c", "contexts: [{name: mine, context: {cluster: kubernetes, user: kubernetes-admin}}]\n", 0o600);
+    process.env.insert("KUBECONFIG".into(), "c:a:b".into());
+    let said = cluster(&context("mine"), &process, &asking(2)).await.unwrap_err()[0].to_string();
+    assert!(said.contains("/a:") && said.contains("/b:") && said.contains("different ones stand in"), "{said}");
+    process.env.insert("KUBECONFIG".into(), "c:b".into());
+    let found = cluster(&context("mine"), &process, &asking(2)).await.unwrap();
+    assert_eq!(found.cluster.api_servers[0].address, "10.2.0.11:6443".parse().unwrap());
+}
+
+#[tokio::test]
+async fn a_context_that_stands_in_two_files_is_said() {
+    let (dir, mut process) = folder();
+    two_files(&dir, &mut process);
+    let b = std::fs::read_to_string(dir.path().join("b")).unwrap();
+    put(dir.path(), "b", &b.replace("prod-b", "prod-a"), 0o600);
+    let flags = context("admin@prod-a");
+    let found = cluster(&flags, &process, &asking(2)).await.unwrap();
+    assert!(found.notes[0].contains("context \"admin@prod-a\" stands in"), "{:?}", found.notes);
+    assert_eq!(found.cluster.api_servers[0].address, "10.1.0.11:6443".parse().unwrap());
+}
+
+#[tokio::test]
+async fn a_name_given_twice_in_one_file_is_refused_as_kubectl_does() {
+    let (dir, process) = folder();
+    let other = "  - {name: prod, cluster: {server: 'https://10.0.0.8', certificate-authority: ca.crt}}\nusers:";
+    put(dir.path(), "config", &CONFIG.replace("users:", other), 0o600);
+    let said = find(context("prod"), &process).await.unwrap_err();
+    assert!(said[0].contains("another cluster \"prod\" stands in"), "{said:?}");
+}
+
+#[tokio::test]
+async fn flags_are_the_credential_of_a_context_without_a_user() {
+    let (dir, process) = folder();
+    for user in ["''", "gone"] {
+        put(
+            dir.path(),
+            "config",
+            &CONFIG.replace("{cluster: prod, user: me}", &format!("{{cluster: prod, user: {user}}}")),
+            0o600,
+        );
+        let flags = Flags { token: Some("word".into()), ..context("prod") };
+        let found = find(flags, &process).await.unwrap();
+        assert!(matches!(&found.cluster.credential, Credential::Token(token) if token == "word"), "{user}");
+    }
+    let said = find(context("prod"), &process).await.unwrap_err();
+    assert!(said[0].contains("context \"prod\" names a user that is not there: gone (--token"), "{said:?}");
+}
+
+#[tokio::test]
+async fn an_empty_kubeconfig_is_said_to_be_empty() {
+    let (dir, process) = folder();
+    for text in ["", "clusters: null\ncontexts: null\nusers: null\n"] {
+        put(dir.path(), "config", text, 0o600);
+        for flags in [Flags::default(), context("prod")] {
+            let said = find(flags, &process).await.unwrap_err();
+            assert!(said[0].contains("no context stands in") && said[0].contains("/config"), "{said:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn through_a_host_the_port_is_that_of_the_host() {
+    let (dir, process) = folder();
+    let host = Host {
+        name: "cp1".into(),
+        address: "10.0.0.1".parse().unwrap(),
+        ssh: sample::ssh(),
+        roles: vec![Role::ControlPlane],
+        manifests: "/m".into(),
+    };
+    for (server, port) in [("10.0.0.1:16443", 16443), ("10.0.0.1", 443), ("10.0.0.9:8443", 6443), ("api.x:8443", 6443)]
+    {
+        put(dir.path(), "config", &CONFIG.replace("https://10.0.0.9'", &format!("https://{server}'")), 0o600);
+        let found = find(Flags { via: Some(host.clone()), ..context("prod") }, &process).await.unwrap();
+        assert_eq!(found.cluster.api_servers[0].address, ([127, 0, 0, 1], port).into(), "{server}");
+    }
+}
+
+/// With these lines in the user's map, the context's user being one with a token.
+fn user(dir: &TempDir, lines: &str) {
+    let me = "{client-certificate: me.crt, client-key: me.key}";
+    put(dir.path(), "config", &CONFIG.replace(me, &format!("{{token: word{lines}}}")), 0o600);
+}
+
+#[tokio::test]
+async fn a_user_that_acts_as_another_does_so_here_too() {
+    let (dir, process) = folder();
+    user(
+        &dir,
+        ", as: alice, as-groups: [dev, 'a b'], as-uid: u-1, as-user-extra: {scopes: [x, y], 'acme.com/p': ['1']}",
+    );
+    for token in [None, Some("mine".to_owned())] {
+        // As kubectl merges them: another token, and the same user to act as.
+        let found = find(Flags { token, ..context("prod") }, &process).await.unwrap();
+        let other = found.cluster.acting_as.unwrap();
+        assert_eq!((other.user.as_str(), other.said().as_str()), ("alice", "alice of dev, a b"));
+        let headers: Vec<String> = other.headers().iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        assert_eq!(
+            headers,
+            [
+                "impersonate-user: alice",
+                "impersonate-group: dev",
+                "impersonate-group: a b",
+                "impersonate-uid: u-1",
+                "impersonate-extra-acme.com%2Fp: 1",
+                "impersonate-extra-scopes: x",
+                "impersonate-extra-scopes: y",
+            ]
+        );
+    }
+    user(&dir, ", as: '', as-groups: []");
+    assert_eq!(find(context("prod"), &process).await.unwrap().cluster.acting_as, None);
+}
+
+#[tokio::test]
+async fn nobody_is_acted_as_by_halves() {
+    for (lines, expected) in [
+        (", as-groups: ['system:masters']", "but not as whom"),
+        (", as-uid: u-1", "but not as whom"),
+        (", as-user-extra: {a: [b]}", "but not as whom"),
+        (", as: \"a\\nb\"", "without control characters"),
+        (", as: alice, as-groups: dev", "as-groups: expected a list"),
+        (", as: alice, as-groups: [1]", "as-groups: expected texts"),
+        (", as: alice, as-groups: ['']", "expected a word"),
+        (", as: alice, as-user-extra: {a: b}", "as-user-extra: expected a list"),
+        (", as: [alice]", "as: expected text"),
+    ] {
+        let (dir, process) = folder();
+        user(&dir, lines);
+        let said = find(context("prod"), &process).await.expect_err(expected);
+        assert!(said[0].contains(expected) && said[0].contains("/config:"), "expected {expected}\nsaid {said:#?}");
+    }
+    let (dir, process) = folder();
+    put(
+        dir.path(),
+        "config",
+        &CONFIG.replace("{client-certificate: me.crt, client-key: me.key}", "{as: alice}"),
+        0o600,
+    );
+    let said = find(context("prod"), &process).await.unwrap_err();
+    assert!(said[0].contains("nobody may act as alice without a credential"), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_server_behind_a_proxy_is_not_dialled_as_if_there_were_none() {
+    let (dir, process) = folder();
+    for proxy in ["socks5://127.0.0.1:1080", "http://proxy:3128", "https://10.0.0.1"] {
+        let with = format!("tls-server-name: kubernetes, proxy-url: '{proxy}'");
+        put(dir.path(), "config", &CONFIG.replace("tls-server-name: kubernetes", &with), 0o600);
+        let said = find(context("prod"), &process).await.expect_err(proxy);
+        assert!(
+            said[0].contains("/config:13:") && said[0].contains(proxy) && said[0].contains("--via HOST"),
+            "{said:?}"
+        );
+        // What is hinted at works.
+        let flags = Flags { server: Some("10.0.0.1".into()), ..context("prod") };
+        let found = find(flags, &process).await.unwrap();
+        assert!(found.notes[0].contains("proxy-url is not used"), "{:?}", found.notes);
+        let host = Host {
+            name: "cp1".into(),
+            address: "10.0.0.9".parse().unwrap(),
+            ssh: sample::ssh(),
+            roles: vec![Role::ControlPlane],
+            manifests: "/m".into(),
+        };
+        let found = find(Flags { via: Some(host), ..context("prod") }, &process).await.unwrap();
+        assert_eq!(found.notes, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn two_credentials_by_flags_are_refused() {
+    let (_dir, process) = folder();
+    let flags = Flags { token: Some("word".into()), client_certificate: Some("me.crt".into()), ..Flags::default() };
+    let flags = Flags { client_key: Some("me.key".into()), ..flags };
+    let said = find(flags, &process).await.unwrap_err();
+    assert!(said[0].contains("both a token and a client certificate"), "{said:?}");
+}
+
+#[tokio::test]
+async fn of_a_key_that_is_given_again_the_last_value_counts_and_is_said_where_it_differs() {
+    let (dir, process) = folder();
+    put(dir.path(), "config", &format!("kind: Config\n{CONFIG}kind: Config\n"), 0o600);
+    assert_eq!(find(context("prod"), &process).await.unwrap().notes, Vec::<String>::new());
+
+    let again = "{server: 'https://10.0.0.9', server: 'https://10.0.0.8:7443',";
+    put(
+        dir.path(),
+        "config",
+        &format!("{}current-context: naked\n", CONFIG.replace("{server: 'https://10.0.0.9',", again)),
+        0o600,
+    );
+    let found = find(context("prod"), &process).await.unwrap();
+    assert_eq!(found.cluster.api_servers[0].address, "10.0.0.8:7443".parse().unwrap());
+    let [first, second] = found.notes.as_slice() else { panic!("{:?}", found.notes) };
+    assert!(first.contains("/config:13: server is given again; this one counts"), "{first}");
+    assert!(second.contains("current-context is given again"), "{second}");
+
+    put(dir.path(), "config", &format!("{CONFIG}users:\n  - {{name: me, user: {{token: other}}}}\n"), 0o600);
+    let found = find(context("prod"), &process).await.unwrap();
+    assert!(matches!(&found.cluster.credential, Credential::Token(token) if token == "other"));
+}
+
+#[tokio::test]
+async fn merged_maps_are_read_as_kubectl_reads_them() {
+    let (dir, process) = folder();
+    let base = "x-base: &base {certificate-authority: ca.crt, tls-server-name: base}\n\
+                x-more: &more {tls-server-name: more, server: 'https://10.0.0.7'}\n";
+    for (cluster, server, name) in [
+        ("{<<: *base, server: 'https://10.0.0.8', tls-server-name: own}", "10.0.0.8:443", "own"),
+        ("{server: 'https://10.0.0.8', <<: *base}", "10.0.0.8:443", "base"),
+        ("{<<: [*base, *more]}", "10.0.0.7:443", "base"),
+        ("{<<: [*more, *base]}", "10.0.0.7:443", "more"),
+    ] {
+        let prod = "{server: 'https://10.0.0.9', certificate-authority: ca.crt, tls-server-name: kubernetes}";
+        put(dir.path(), "config", &format!("{base}{}", CONFIG.replace(prod, cluster)), 0o600);
+        let found = find(context("prod"), &process).await.unwrap();
+        assert_eq!(found.cluster.api_servers[0].address, server.parse().unwrap(), "{cluster}");
+        assert_eq!((found.cluster.tls_server_name.as_deref(), found.notes.len()), (Some(name), 0), "{cluster}");
+    }
+}
+
+#[tokio::test]
+async fn a_kubeconfig_in_utf_16_is_read() {
+    let (dir, process) = folder();
+    let units: Vec<u16> = format!("\u{feff}{CONFIG}# grüße 🌍\n").encode_utf16().collect();
+    let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+    let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+    for bytes in [little, big] {
+        std::fs::write(dir.path().join("config"), &bytes).unwrap();
+        assert_eq!(find(context("prod"), &process).await.unwrap().cluster.name, "prod");
+        std::fs::write(dir.path().join("config"), &bytes[..bytes.len() - 1]).unwrap();
+        let said = find(context("prod"), &process).await.unwrap_err();
+        assert!(said[0].contains("/config: begins as UTF-16 and is not text in it"), "{said:?}");
+    }
+    std::fs::write(dir.path().join("config"), b"\xffx").unwrap();
+    assert!(find(context("prod"), &process).await.unwrap_err()[0].contains("is not text in UTF-8"));
+}
+
+#[tokio::test]
+async fn the_kubeconfig_of_a_whole_fleet_is_read_and_no_more_than_that() {
+    let (dir, process) = folder();
+    let part = |head: &str, line: &dyn Fn(usize) -> String, count: usize| {
+        std::iter::once(format!("{head}:\n")).chain((0..count).map(line)).collect::<String>()
+    };
+    let fleet = |count: usize, length: usize| {
+        let data = "QUJD".repeat(length / 4);
+        let context = |n: usize| format!("  - {{name: c{n}, context: {{cluster: c{n}, user: u{n}}}}}\n");
+        let cluster = |n: usize| {
+            format!(
+                "  - {{name: c{n}, cluster: {{server: 'https://10.0.{}.{}', certificate-authority: ca.crt}}}}\n",
+                n / 250,
+                n % 250
+            )
+        };
+        let user = |n: usize| format!("  - {{name: u{n}, user: {{token: {data}{n}}}}}\n");
+        part("contexts", &context, count) + &part("clusters", &cluster, count) + &part("users", &user, count)
+    };
+    let text = fleet(320, 4_000);
+    assert!(text.len() > 1_300_000);
+    put(dir.path(), "config", &text, 0o600);
+    let found = find(context("c319"), &process).await.unwrap();
+    assert_eq!(found.cluster.api_servers[0].address, "10.0.1.69:443".parse().unwrap());
+    // Longer than the most that is read.
+    put(dir.path(), "config", &fleet(100, 180_000), 0o600);
+    let said = find(context("c1"), &process).await.unwrap_err();
+    assert!(said[0].contains("/config: cannot be read: longer than 16.7 MB"), "{said:?}");
 }

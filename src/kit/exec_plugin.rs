@@ -1,15 +1,40 @@
-//! kubectl's exec credential plugins: run once, with a deadline, never asked twice and never waited for.
+//! kubectl's exec credential plugins: run once, with a deadline, never asked twice and never waited for. What they say is
+//! shown as they say it: it may be an address and a code that a person has to type somewhere.
 
-use std::process::Stdio;
+use std::sync::Mutex;
 use std::time::Instant;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Credential;
 use super::read::Place;
+use super::{Credential, kuberc, pem};
+use crate::bounded::{self, Hear, NoOutput};
+use crate::words;
 use crate::yaml::Node;
 
-/// Runs the plugin of a user and takes the certificate or token that it prints; also says its command, for notes.
+/// More than any certificate with its key and chain.
+const LONGEST: usize = 1 << 20;
+
+/// More of one line than a person reads.
+const LINE: usize = 500;
+
+/// What a plugin gave.
+pub(super) struct Given {
+    pub(super) credential: Credential,
+    /// When it ends, where it does not say so itself.
+    pub(super) ends: Option<Timestamp>,
+}
+
+/// The command of a plugin, as it is written.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn command_of(plugin: &Node) -> Result<&str, String> {
+    plugin.get("command").and_then(Node::text).ok_or_else(|| "exec: no command".into())
+}
+
+/// Runs the plugin of a user and takes the certificate or token that it prints.
 ///
 /// # Errors
 /// One sentence: which command, how long, what it said.
@@ -18,19 +43,21 @@ pub(super) async fn run(
     cluster: &Value,
     place: &Place<'_>,
     deadline: Instant,
-) -> Result<(Credential, String), String> {
+    hear: Hear<'_>,
+) -> Result<Given, String> {
     let text = |key: &str| plugin.get(key).and_then(Node::text);
-    let Some(name) = text("command") else { return Err("exec: no command".into()) };
+    let name = command_of(plugin)?;
     let version = text("apiVersion").unwrap_or("client.authentication.k8s.io/v1");
     // As kubectl does: a command with a slash is relative to the file, one without is looked for in PATH.
     let program = if name.contains('/') { place.path(name) } else { name.into() };
+    kuberc::allows(&program, name, place.process)?;
     let mut spec = json!({ "interactive": false });
     if plugin.get("provideClusterInfo").is_some_and(|node| node.to_json() == json!(true)) {
         spec["cluster"] = cluster.clone();
     }
     let info = json!({ "apiVersion": version, "kind": "ExecCredential", "spec": spec });
     let args = plugin.get("args").map(Node::items).unwrap_or_default().iter().filter_map(Node::text);
-    let mut command = tokio::process::Command::new(&program);
+    let mut command = crate::descriptors::command(&program);
     command.args(args).env_clear().envs(&place.process.env).env("KUBERNETES_EXEC_INFO", info.to_string());
     for entry in plugin.get("env").map(Node::items).unwrap_or_default() {
         if let (Some(name), Some(value)) =
@@ -39,28 +66,71 @@ pub(super) async fn run(
             command.env(name, value);
         }
     }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let started = Instant::now();
-    let output = match tokio::time::timeout_at(deadline.into(), command.output()).await {
-        Err(_) => {
+    let last = Mutex::new(String::new());
+    let hear = |line: &str| {
+        let line: String = line.chars().take(LINE).collect();
+        hear(&format!("{name}: {line}"));
+        *last.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = line;
+    };
+    let output = match bounded::output_heard(&mut command, LONGEST, deadline, &hear).await {
+        Err(NoOutput::Late) => {
             let took = started.elapsed().as_secs_f64();
-            return Err(format!("exec: plugin {name} did not answer within {took:.1} s and was killed"));
+            let last = last.into_inner().unwrap_or_default();
+            let last = if last.is_empty() { String::new() } else { format!("; its last words: {last}") };
+            return Err(format!("exec: plugin {name} did not answer within {took:.1} s and was killed{last}"));
         }
-        Ok(Err(error)) => return Err(format!("exec: plugin {name} cannot be run: {error}")),
-        Ok(Ok(output)) => output,
+        Err(NoOutput::Long(most)) => {
+            let most = words::bytes(most as u64);
+            return Err(format!(
+                "exec: plugin {name} printed more than {most}, which is no credential, and was killed"
+            ));
+        }
+        Err(NoOutput::NotRun(error)) => {
+            // What kubectl shows, too: whoever wrote the file knows where it comes from.
+            let hint =
+                text("installHint").map(|hint| format!("; the kubeconfig says: {}", hint.trim())).unwrap_or_default();
+            return Err(format!("exec: plugin {name} cannot be run: {error}{hint}"));
+        }
+        Ok(output) => output,
     };
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let said: String = said.trim().chars().take(300).collect();
         return Err(format!("exec: plugin {name} failed ({}): {said}", output.status));
     }
-    let answer: Value = serde_json::from_slice(&output.stdout)
-        .map_err(|_| format!("exec: plugin {name} printed no ExecCredential in JSON"))?;
-    let status = |key: &str| answer.pointer(&format!("/status/{key}")).and_then(Value::as_str);
-    let credential = match (status("clientCertificateData"), status("clientKeyData"), status("token")) {
-        (Some(cert), Some(key), _) => Credential::Certificate { cert: cert.into(), key: key.into() },
-        (_, _, Some(token)) => Credential::Token(token.trim().to_owned()),
-        _ => return Err(format!("exec: plugin {name} printed neither a certificate with its key nor a token")),
+    let credential = credential(&output.stdout).map_err(|why| format!("exec: plugin {name} printed {why}"))?;
+    let ends = end(&output.stdout).map_err(|why| format!("exec: plugin {name}: {why}"))?;
+    if let Some(end) = ends.filter(|end| *end < place.process.clock.now()) {
+        return Err(format!("exec: plugin {name} gave a credential that ended on {end}"));
+    }
+    let says_itself = match &credential {
+        Credential::Token(token) => pem::token_end(token).is_some(),
+        Credential::Certificate { .. } | Credential::Anonymous => true,
     };
-    Ok((credential, name.to_owned()))
+    Ok(Given { credential, ends: ends.filter(|_| !says_itself) })
+}
+
+/// When what a plugin printed ends, where it says so.
+fn end(printed: &[u8]) -> Result<Option<Timestamp>, String> {
+    let answer: Value = serde_json::from_slice(printed).unwrap_or_default();
+    let text = answer.pointer("/status/expirationTimestamp").and_then(Value::as_str);
+    text.map(|text| text.parse().map_err(|error| format!("expirationTimestamp {text:?}: {error}"))).transpose()
+}
+
+/// What a plugin printed.
+///
+/// # Errors
+/// What it printed instead.
+pub(super) fn credential(printed: &[u8]) -> Result<Credential, &'static str> {
+    let answer: Value = serde_json::from_slice(printed).map_err(|_| "no ExecCredential in JSON")?;
+    let status = |key: &str| answer.pointer(&format!("/status/{key}")).and_then(Value::as_str);
+    match (status("clientCertificateData"), status("clientKeyData"), status("token").map(str::trim)) {
+        (Some(cert), Some(key), _) => Ok(Credential::Certificate { cert: cert.into(), key: key.into() }),
+        (_, _, Some(token)) if token.is_empty() || token.chars().any(|c| c.is_whitespace() || c.is_control()) => {
+            Err("a token that is not one word without spaces")
+        }
+        (_, _, Some(token)) => Ok(Credential::Token(token.to_owned())),
+        _ => Err("neither a certificate with its key nor a token"),
+    }
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Role;
+use super::{ActingAs, Role};
 use crate::steps::schema_of;
 
 /// Where static pods stand when nothing else is said.
@@ -58,7 +58,7 @@ pub(super) struct ClusterSpec {
     /// The name in the API servers' certificates, when it is not the address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) tls_server_name: Option<String>,
-    /// The file with the certificates that API servers are verified against, PEM.
+    /// The file with the certificates that API servers are verified against, PEM. This or the data must be given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) certificate_authority: Option<String>,
     /// The same in the file itself, base64 of PEM.
@@ -107,6 +107,22 @@ pub(super) struct UserFile {
     /// The same in the file itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) token: Option<String>,
+    /// When the token ends, where it does not say so itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = "2026-12-01T12:00:00Z")]
+    pub(super) token_ends: Option<String>,
+    /// The user that requests are made as, when that is somebody else. It has to be allowed by RBAC (impersonate).
+    #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
+    pub(super) acting_as: Option<String>,
+    /// The groups of that user.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) as_groups: Vec<String>,
+    /// The uid of that user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) as_uid: Option<String>,
+    /// What else that user has, each key with its values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) as_user_extra: BTreeMap<String, Vec<String>>,
 }
 
 impl std::fmt::Debug for UserFile {
@@ -118,6 +134,17 @@ impl std::fmt::Debug for UserFile {
 impl UserFile {
     fn is_nobody(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whom requests are made as, when that is somebody else.
+    pub(super) fn acting_as(&self) -> Option<ActingAs> {
+        let acting_as = ActingAs {
+            user: self.acting_as.clone().unwrap_or_default(),
+            groups: self.as_groups.clone(),
+            uid: self.as_uid.clone(),
+            extra: self.as_user_extra.clone(),
+        };
+        (acting_as != ActingAs::default()).then_some(acting_as)
     }
 
     /// Whether the file itself holds what only its owner may read.

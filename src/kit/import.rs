@@ -1,5 +1,6 @@
 //! Makes a file of the kit from what kubectl's and SSH's configurations say today, so that an incident needs neither.
 
+use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -36,6 +37,10 @@ pub struct HostWord {
     pub sudo: bool,
     /// `role=…`; the control plane when none is given.
     pub roles: Vec<Role>,
+    /// `manifests=…`: the folder of its static pods.
+    pub manifests: Option<String>,
+    /// `api=…`: the port of the API server on it.
+    pub api_port: Option<u16>,
 }
 
 impl std::str::FromStr for HostWord {
@@ -65,6 +70,8 @@ impl std::str::FromStr for HostWord {
             jump: None,
             sudo: false,
             roles: Vec::new(),
+            manifests: None,
+            api_port: None,
         };
         for part in parts {
             match part.split_once('=') {
@@ -73,9 +80,19 @@ impl std::str::FromStr for HostWord {
                 Some(("jump", jump)) => word.jump = Some(jump.to_owned()),
                 Some(("role", "control-plane")) => word.roles.push(Role::ControlPlane),
                 Some(("role", "node")) => word.roles.push(Role::Node),
+                Some(("manifests", folder)) if folder.starts_with('/') => word.manifests = Some(folder.to_owned()),
+                Some(("manifests", folder)) => {
+                    return Err(format!("manifests={folder:?}: expected a folder from / on"));
+                }
+                Some(("api", port)) => match port.parse::<u16>() {
+                    Ok(port) if port > 0 => word.api_port = Some(port),
+                    _ => return Err(format!("api={port:?}: expected the API server's port on the host, like 6443")),
+                },
                 None if part == "sudo" => word.sudo = true,
                 _ => {
-                    return Err(format!("{part:?}: expected user=, identity=, jump=, role=control-plane|node or sudo"));
+                    return Err(format!(
+                        "{part:?}: expected user=, identity=, jump=, role=control-plane|node, manifests=, api= or sudo"
+                    ));
                 }
             }
         }
@@ -87,18 +104,24 @@ impl std::str::FromStr for HostWord {
 }
 
 /// Gives a cluster its hosts: its API servers are reached through the control plane's loopback first, then directly.
-pub fn with_hosts(mut cluster: Cluster, hosts: Vec<Host>) -> Cluster {
+/// `ports` has the API server's port on hosts by their names, where it was said; else it is that of the host's own address
+/// among the cluster's, else that of another host's, since the API servers of one cluster are made alike.
+pub fn with_hosts(mut cluster: Cluster, hosts: Vec<Host>, ports: &BTreeMap<String, u16>) -> Cluster {
+    let direct: Vec<SocketAddr> = cluster.api_servers.iter().filter(|s| s.via.is_none()).map(|s| s.address).collect();
+    let own = |host: &Host| direct.iter().find(|server| server.ip() == host.address).map(SocketAddr::port);
+    let alike = hosts.iter().find_map(own).unwrap_or(API_PORT);
+    let port = |host: &Host| ports.get(&host.name).copied().or_else(|| own(host)).unwrap_or(alike);
     let through = hosts.iter().filter(|host| host.roles.contains(&Role::ControlPlane)).map(|host| ApiServer {
         name: host.name.clone(),
-        address: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), API_PORT),
+        address: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port(host)),
         via: Some(host.name.clone()),
         host: Some(host.name.clone()),
     });
-    let direct = cluster.api_servers.iter().filter(|server| server.via.is_none()).enumerate().map(|(n, server)| {
-        let on = hosts.iter().find(|host| host.address == server.address.ip());
+    let direct = direct.iter().enumerate().map(|(n, address)| {
+        let on = hosts.iter().find(|host| host.address == address.ip());
         ApiServer {
             name: if n == 0 { "direct".into() } else { format!("direct{n}") },
-            address: server.address,
+            address: *address,
             via: None,
             host: on.map(|host| host.name.clone()),
         }
@@ -113,7 +136,7 @@ pub fn with_hosts(mut cluster: Cluster, hosts: Vec<Host>) -> Cluster {
 /// # Errors
 /// Everything that would be refused when it is loaded; names that cannot stand in a kit.
 pub fn text(name: &str, cluster: &Cluster, process: &Process) -> Result<String, Vec<Refusal>> {
-    let file = file(name, cluster);
+    let file = file(name, cluster, process.var("SSH_AUTH_SOCK").map(Path::new));
     let at = || Location { file: "command line".into(), ..Location::default() };
     let text = serde_saphyr::to_string(&file)
         .map_err(|error| vec![Refusal { at: at(), what: error.to_string(), hint: None }])?;
@@ -151,7 +174,7 @@ pub fn write(folder: &Path, name: &str, text: &str, replace: bool) -> Result<Pat
     Ok(path)
 }
 
-fn file(name: &str, cluster: &Cluster) -> ClusterFile {
+fn file(name: &str, cluster: &Cluster, usual_agent: Option<&Path>) -> ClusterFile {
     let hosts = &cluster.hosts;
     let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
     let user = match &cluster.credential {
@@ -163,6 +186,15 @@ fn file(name: &str, cluster: &Cluster) -> ClusterFile {
         Credential::Token(token) => UserFile { token: Some(token.clone()), ..UserFile::default() },
         Credential::Anonymous => UserFile::default(),
     };
+    let acting_as = cluster.acting_as.clone().unwrap_or_default();
+    let user = UserFile {
+        token_ends: cluster.credential_ends.map(|end| end.to_string()),
+        acting_as: Some(acting_as.user).filter(|user| !user.is_empty()),
+        as_groups: acting_as.groups,
+        as_uid: acting_as.uid,
+        as_user_extra: acting_as.extra,
+        ..user
+    };
     let servers = cluster.api_servers.iter().map(|server| ApiServerFile {
         name: server.name.clone(),
         address: server.address.to_string(),
@@ -173,7 +205,7 @@ fn file(name: &str, cluster: &Cluster) -> ClusterFile {
     for jump in hosts.iter().flat_map(|host| &host.ssh.jumps) {
         if !jumps.iter().any(|known| known.name == jump.name) {
             let (name, address) = (jump.name.clone(), jump.address.to_string());
-            jumps.push(JumpFile { name, address, ssh: SshFile { jumps: None, ..ssh(&jump.ssh) } });
+            jumps.push(JumpFile { name, address, ssh: SshFile { jumps: None, ..ssh(&jump.ssh, usual_agent) } });
         }
     }
     ClusterFile {
@@ -200,14 +232,14 @@ fn file(name: &str, cluster: &Cluster) -> ClusterFile {
                     address: host.address.to_string(),
                     roles: Some(host.roles.clone()),
                     manifests: (host.manifests != MANIFESTS).then(|| host.manifests.clone()),
-                    ssh: ssh(&host.ssh),
+                    ssh: ssh(&host.ssh, usual_agent),
                 })
                 .collect(),
         },
     }
 }
 
-fn ssh(access: &SshAccess) -> SshFile {
+fn ssh(access: &SshAccess, usual_agent: Option<&Path>) -> SshFile {
     let paths = |paths: &[PathBuf]| -> Option<Vec<String>> {
         (!paths.is_empty()).then(|| paths.iter().map(|path| path.display().to_string()).collect())
     };
@@ -219,7 +251,9 @@ fn ssh(access: &SshAccess) -> SshFile {
         identities: paths(&there),
         identities_only: Some(access.identities_only),
         certificates: paths(&access.certificates),
-        agent: None,
+        // The usual one has another socket after every login.
+        agent: (access.agent.as_deref() != usual_agent)
+            .then(|| access.agent.as_ref().map_or_else(|| "none".into(), |socket| socket.display().to_string())),
         host_keys: (!access.host_keys.is_empty()).then(|| access.host_keys.clone()),
         known_hosts: paths(&access.known_hosts),
         host_key_alias: access.host_key_alias.clone(),
@@ -244,15 +278,45 @@ mod tests {
         assert_eq!(word.roles, [Role::Node]);
         assert_eq!("cp1".parse::<HostWord>().unwrap().roles, [Role::ControlPlane]);
         assert_eq!("cp1=fd00::1".parse::<HostWord>().unwrap().address, Some("fd00::1".parse().unwrap()));
+        let word: HostWord =
+            "s1=10.0.0.1,manifests=/var/lib/rancher/rke2/agent/pod-manifests,api=16443".parse().unwrap();
+        assert_eq!(word.manifests.as_deref(), Some("/var/lib/rancher/rke2/agent/pod-manifests"));
+        assert_eq!(word.api_port, Some(16443));
+        for wrong in ["cp1,api=0", "cp1,api=x", "cp1,api=70000", "cp1,manifests=", "cp1,manifests=here"] {
+            assert!(wrong.parse::<HostWord>().is_err(), "{wrong}");
+        }
         for wrong in ["", "=10.0.0.1", "cp1=cp1.example.com", "cp1=10.0.0.1,users=x", "cp1=10.0.0.1,role=master"] {
             assert!(wrong.parse::<HostWord>().is_err(), "{wrong}");
         }
     }
 
     #[test]
+    fn the_port_on_a_host_is_the_host_s() {
+        let mut cluster = crate::kit::sample::cluster("c", 3);
+        for (server, said, expected) in [
+            // The host's own, and that of the others like it.
+            ("10.0.0.1:16443", None, [16443, 16443, 16443]),
+            ("10.0.0.2:443", Some(("cp3", 7443)), [443, 443, 7443]),
+            // A load balancer's says nothing of the hosts.
+            ("10.0.0.99:443", None, [6443, 6443, 6443]),
+            ("10.0.0.99:443", Some(("cp2", 443)), [6443, 443, 6443]),
+        ] {
+            let (hosts, mut one) = (std::mem::take(&mut cluster.hosts), cluster.clone());
+            one.api_servers.truncate(1);
+            one.api_servers[0].address = server.parse().unwrap();
+            let ports = said.iter().map(|(name, port)| ((*name).to_owned(), *port)).collect();
+            let whole = with_hosts(one, hosts.clone(), &ports);
+            let through = whole.api_servers.iter().filter(|server| server.via.is_some());
+            assert_eq!(through.map(|server| server.address.port()).collect::<Vec<_>>(), expected, "{server} {said:?}");
+            cluster.hosts = hosts;
+        }
+    }
+
+    #[test]
     fn what_is_imported_is_loaded_again_as_it_was() {
         let dir = tempfile::TempDir::new().unwrap();
-        let process = process(dir.path());
+        let mut process = process(dir.path());
+        process.env.insert("SSH_AUTH_SOCK".into(), "/run/usual".into());
         let (cert, key) = pair("me", 2020, 2030);
         let access = |jumps: Vec<Jump>| SshAccess {
             port: 2222,
@@ -260,7 +324,8 @@ mod tests {
             identities: vec![dir.path().join("not-there")],
             identities_only: false,
             certificates: Vec::new(),
-            agent: None,
+            // A bastion's own agent, and none for the host: the usual one is neither.
+            agent: jumps.is_empty().then(|| "/run/ops/agent".into()),
             host_keys: Vec::new(),
             known_hosts: vec![dir.path().join("known_hosts")],
             host_key_alias: Some("cp1".into()),
@@ -287,11 +352,20 @@ mod tests {
             tls_server_name: Some("kubernetes".into()),
             ca: pair("ca", 2020, 2030).0.into_bytes(),
             credential: Credential::Certificate { cert: cert.into_bytes(), key: key.into_bytes() },
+            credential_ends: None,
+            acting_as: None,
             sets: std::collections::BTreeMap::new(),
             source: String::new(),
         };
         let folder = dir.path().join("kit");
-        let cluster = with_hosts(cluster, vec![host.clone()]);
+        let other = crate::kit::ActingAs {
+            user: "alice".into(),
+            groups: vec!["dev".into()],
+            uid: Some("u-1".into()),
+            extra: [("scopes".to_owned(), vec!["x".to_owned(), "y".to_owned()])].into(),
+        };
+        let cluster = Cluster { acting_as: Some(other), ..cluster };
+        let cluster = with_hosts(cluster, vec![host.clone()], &BTreeMap::new());
         let text = text("prod", &cluster, &process).unwrap();
         let path = write(&folder, "prod", &text, false).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -299,6 +373,7 @@ mod tests {
         write(&folder, "prod", &text, true).unwrap();
 
         let loaded = load::file(&path, &process).unwrap();
+        assert_eq!(loaded.acting_as, cluster.acting_as);
         assert_eq!((loaded.ca, loaded.tls_server_name), (cluster.ca, cluster.tls_server_name));
         let servers: Vec<_> = loaded.api_servers.iter().map(|s| (s.name.as_str(), s.via.as_deref())).collect();
         assert_eq!(servers, [("cp1", Some("cp1")), ("direct", None)]);

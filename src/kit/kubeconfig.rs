@@ -4,8 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::read::{self, Either, Place};
-use super::{Credential, exec_plugin};
+use jiff::Timestamp;
+
+use super::adhoc::{Asking, Plugins};
+use super::read::{self, Either, Place, Whose};
+use super::{ActingAs, Credential, exec_plugin};
+use crate::bounded;
 use crate::process::Process;
 use crate::refusal::{Location, Refusal};
 use crate::words;
@@ -15,6 +19,8 @@ use crate::yaml::{self, Faults, Node, Tree};
 #[derive(Debug)]
 pub struct Kubeconfig {
     files: Vec<File>,
+    /// What should be known about them: one sentence each.
+    notes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -34,10 +40,17 @@ struct Entry<'a> {
 pub struct Context<'a> {
     /// Its name.
     pub name: String,
+    /// What should be known about it: one sentence each.
+    pub notes: Vec<String>,
     cluster: Entry<'a>,
-    user: Option<Entry<'a>>,
+    /// A fault of it counts only when it is asked: flags may stand in its place.
+    user: Result<Option<Entry<'a>>, Refusal>,
 }
 
+/// Flags that stand in the place of a user.
+pub(super) const BY_FLAGS: &str = "--token, or --client-certificate FILE --client-key FILE";
+/// The keys of a cluster or a user whose values are paths, beside the command of a plugin.
+const PATHS: [&str; 4] = ["certificate-authority", "client-certificate", "client-key", "tokenFile"];
 /// Where an API server is said to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
@@ -69,6 +82,9 @@ impl Server {
         }
         let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(expected)?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        if host.is_empty() {
+            return Err(expected());
+        }
         let default = if text.contains("://") { 443 } else { super::load::API_PORT };
         Ok(Self { host, port: uri.port_u16().unwrap_or(default) })
     }
@@ -113,16 +129,23 @@ impl Kubeconfig {
             (None, None) => (vec![process.home().join(".kube/config")], true),
         };
         let mut files = Vec::new();
+        let mut notes = Vec::new();
         let mut refusals = Vec::new();
         for path in &paths {
             let mut faults = Faults::new(path.display().to_string());
-            match read::read(path).map(String::from_utf8) {
+            match bounded::file(path, yaml::KUBECTL_BYTES).map(read::text) {
                 Ok(Ok(text)) => {
-                    if let Some(root) = yaml::parse(&text, &mut faults) {
+                    let mut repeated = |key: &yaml::Key| {
+                        let place = format!("{}:{}", path.display(), key.line);
+                        notes.push(format!("{place}: {} is given again; this one counts, as for kubectl", key.word));
+                    };
+                    if let Some(root) = yaml::parse_as_kubectl(&text, &mut faults, &mut repeated)
+                        && read::trusted(path, &root, &mut faults).is_some()
+                    {
                         files.push(File { path: path.clone(), root });
                     }
                 }
-                Ok(Err(_)) => faults.place(0, 0, "is not text in UTF-8", None),
+                Ok(Err(fault)) => faults.place(0, 0, fault, None),
                 Err(error) if may_miss && error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => faults.place(0, 0, format!("cannot be read: {error}"), None),
             }
@@ -136,7 +159,7 @@ impl Kubeconfig {
             let what = format!("no kubeconfig: {} is not there", names.join(" nor "));
             return Err(vec![command_line(what, Some("--kubeconfig FILE, or a kit: breakglass kit import".into()))]);
         }
-        Ok(Self { files })
+        Ok(Self { files, notes })
     }
 
     /// A context: the named one, or the current one.
@@ -147,38 +170,93 @@ impl Kubeconfig {
         let current =
             || self.files.iter().filter_map(|f| f.root.get("current-context")?.text()).find(|name| !name.is_empty());
         let known = self.names("contexts");
+        if known.is_empty() {
+            let files: Vec<String> = self.files.iter().map(|file| file.path.display().to_string()).collect();
+            let what = format!("no context stands in {}", files.join(" nor in "));
+            return Err(command_line(what, Some("--kubeconfig FILE".into())));
+        }
         let list = || Some(format!("there is {}", known.join(", ")));
         let Some(name) = name.or_else(current) else {
             let what = "the kubeconfig has no current context".to_owned();
             return Err(command_line(what, list().map(|list| format!("--context NAME; {list}"))));
         };
-        let Some(context) = self.entry("contexts", "context", name) else {
+        let all = self.entries("contexts", "context", name);
+        let Some(context) = all.first().copied() else {
             let hint = words::nearest(name, known.iter().copied()).map(|near| format!("did you mean {near:?}?"));
             return Err(command_line(format!("the kubeconfig has no context {name:?}"), hint.or_else(list)));
         };
         let part = |list: &str, key: &str| -> Result<Option<Entry<'_>>, Refusal> {
-            let Some(node) = context.map.get(key) else { return Ok(None) };
-            let named = node.text().unwrap_or_default();
-            self.entry(list, key, named).map(Some).ok_or_else(|| Refusal {
-                at: context.file.at(node),
-                what: format!("context {name:?} names a {key} that is not there: {named}"),
-                hint: None,
-            })
+            context.get(key).map(|node| self.meant(context, name, (list, key), node)).transpose()
         };
         let cluster = part("clusters", "cluster")?.ok_or_else(|| Refusal {
             at: context.file.at(context.map),
             what: format!("context {name:?} names no cluster"),
             hint: None,
         })?;
-        Ok(Context { name: name.to_owned(), cluster, user: part("users", "user")? })
+        let user = part("users", "user");
+        let mut notes = self.notes.clone();
+        if all.len() > 1 {
+            let places: Vec<String> = all.iter().map(Entry::place_said).collect();
+            notes.push(format!("context {name:?} stands in {}; the first one is used", places.join(" and in ")));
+        }
+        Ok(Context { name: name.to_owned(), notes, cluster, user })
     }
 
-    fn entry(&self, list: &str, key: &str, name: &str) -> Option<Entry<'_>> {
-        self.files.iter().find_map(|file| {
-            let items = file.root.get(list)?.items();
-            let item = items.iter().find(|item| item.get("name").and_then(Node::text) == Some(name))?;
-            Some(Entry { file, map: item.get(key)? })
-        })
+    /// The cluster or user that a context names. kubectl takes the first of that name, whatever file it stands in. Where
+    /// the context's own file has another, that would be a stranger's address or credential, so it is refused.
+    fn meant<'a>(
+        &'a self,
+        context: Entry<'a>,
+        name: &str,
+        (list, key): (&str, &str),
+        node: &Node,
+    ) -> Result<Entry<'a>, Refusal> {
+        let named = node.text().unwrap_or_default();
+        let refuse = |what: String, hint: Option<String>| Refusal { at: context.file.at(node), what, hint };
+        let all = self.entries(list, key, named);
+        let Some(first) = all.first().copied() else {
+            let what = format!("context {name:?} names a {key} that is not there: {named}");
+            return Err(refuse(what, (key == "user").then(|| BY_FLAGS.to_owned())));
+        };
+        let here = |entry: &&Entry<'_>| std::ptr::eq(entry.file, context.file);
+        let mut own = all.iter().filter(here).peekable();
+        if own.peek().is_none() {
+            // The context stands in a file of its own: nothing says which of several it means.
+            if all.iter().all(|entry| entry.same(&first)) {
+                return Ok(first);
+            }
+            let places: Vec<String> = all.iter().map(Entry::place_said).collect();
+            let what = format!(
+                "context {name:?} names the {key} {named:?}, and different ones stand in {}",
+                places.join(" and in ")
+            );
+            let hint =
+                format!("KUBECONFIG with the one of these files that is meant, and {}", context.file.path.display());
+            return Err(refuse(what, Some(hint)));
+        }
+        if own.all(|own| own.same(&first)) {
+            return Ok(first);
+        }
+        let what = format!(
+            "context {name:?}: another {key} {named:?} stands in {}: kubectl would not tell them apart",
+            first.place_said()
+        );
+        let hint = if here(&&first) {
+            format!("give each {key} of the file a name of its own")
+        } else {
+            format!("--kubeconfig {}", context.file.path.display())
+        };
+        Err(refuse(what, Some(hint)))
+    }
+
+    /// Every entry of this name, in the order of the files.
+    fn entries(&self, list: &str, key: &str, name: &str) -> Vec<Entry<'_>> {
+        let of = |file| {
+            let items = File::list(file, list).iter();
+            let named = items.filter(|item| item.get("name").and_then(Node::text) == Some(name));
+            named.filter_map(move |item| Some(Entry { file, map: item.get(key)? }))
+        };
+        self.files.iter().flat_map(of).collect()
     }
 
     fn names(&self, list: &str) -> Vec<&str> {
@@ -188,12 +266,28 @@ impl Kubeconfig {
 }
 
 impl File {
+    fn list(&self, list: &str) -> &[Node] {
+        self.root.get(list).map(Node::items).unwrap_or_default()
+    }
+
     fn at(&self, node: &Node) -> Location {
         Location { file: self.path.display().to_string(), line: node.line, column: node.column }
     }
 }
 
 impl Entry<'_> {
+    fn place_said(&self) -> String {
+        format!("{}:{}", self.file.path.display(), self.map.line)
+    }
+
+    /// Whether both mean the same: a relative path means another file in another folder.
+    fn same(&self, other: &Self) -> bool {
+        let command = self.map.get("exec").and_then(|exec| exec.get("command"));
+        let mut paths = PATHS.iter().filter_map(|key| self.map.get(key)).chain(command).filter_map(Node::text);
+        let by_folder = paths.any(|path| Path::new(path).is_relative());
+        self.map.to_json() == other.map.to_json() && (!by_folder || self.file.path.parent() == other.file.path.parent())
+    }
+
     fn get(&self, key: &str) -> Option<&Node> {
         self.map.get(key).filter(|node| node.tree != Tree::Null && node.text() != Some(""))
     }
@@ -205,7 +299,8 @@ impl Entry<'_> {
     }
 
     fn place<'a>(&self, process: &'a Process) -> Place<'a> {
-        Place { folder: self.file.path.parent().map(Path::to_path_buf).unwrap_or_default(), process }
+        let folder = self.file.path.parent().map(Path::to_path_buf).unwrap_or_default();
+        Place { folder, process, whose: Whose::Kubectl }
     }
 
     fn faults(&self) -> Faults {
@@ -229,6 +324,59 @@ impl Context<'_> {
             what: format!("server: {fault}"),
             hint: Some("--server ADDRESS".into()),
         })
+    }
+
+    /// The same, when it is to be dialled: only a proxy leads to some, and nothing here goes through one.
+    ///
+    /// # Errors
+    /// When there is none, or one behind a proxy.
+    pub fn server_without_proxy(&self) -> Result<Server, Refusal> {
+        let server = self.server()?;
+        let Some(node) = self.cluster.get("proxy-url") else { return Ok(server) };
+        let hint = "--via HOST leads through SSH to a host; where it can be reached without, --server ADDRESS says so";
+        let what = format!(
+            "proxy-url: {} is said to be reached through {}, and API servers are dialled without a proxy here",
+            server.host,
+            node.text().unwrap_or("a proxy")
+        );
+        Err(Refusal { at: self.cluster.file.at(node), what, hint: Some(hint.into()) })
+    }
+
+    /// Where the file names a proxy, if it does.
+    pub fn proxy(&self) -> Option<String> {
+        let node = self.cluster.get("proxy-url")?;
+        Some(format!("{}:{}: proxy-url", self.cluster.file.path.display(), node.line))
+    }
+
+    /// Whom the user's requests are made as, when that is somebody else.
+    ///
+    /// # Errors
+    /// When it cannot be said to an API server.
+    pub fn acting_as(&self) -> Result<Option<ActingAs>, Refusal> {
+        let Ok(Some(user)) = &self.user else { return Ok(None) };
+        let at = |key: &str| user.get(key).unwrap_or(user.map);
+        let refuse = |key: &str, what: String| Refusal { at: user.file.at(at(key)), what, hint: None };
+        let text = |key: &str| match user.get(key) {
+            None => Ok(None),
+            Some(node) => node
+                .text()
+                .map(|text| Some(text.to_owned()))
+                .ok_or_else(|| refuse(key, format!("{key}: expected text"))),
+        };
+        let words = |key: &str, node: &Node| -> Result<Vec<String>, Refusal> {
+            let Tree::List(items) = &node.tree else { return Err(refuse(key, format!("{key}: expected a list"))) };
+            let word = |item: &Node| item.text().map(str::to_owned);
+            items.iter().map(word).collect::<Option<_>>().ok_or_else(|| refuse(key, format!("{key}: expected texts")))
+        };
+        let groups = user.get("as-groups").map(|node| words("as-groups", node)).transpose()?.unwrap_or_default();
+        let of = |(key, node): &(yaml::Key, Node)| Ok((key.word.clone(), words("as-user-extra", node)?));
+        let extra = user.get("as-user-extra").map(Node::entries).unwrap_or_default();
+        let extra = extra.iter().map(of).collect::<Result<_, Refusal>>()?;
+        let acting_as = ActingAs { user: text("as")?.unwrap_or_default(), groups, uid: text("as-uid")?, extra };
+        if acting_as == ActingAs::default() {
+            return Ok(None);
+        }
+        acting_as.fault().map_or(Ok(Some(acting_as)), |fault| Err(refuse("as", fault)))
     }
 
     /// The name that certificates are verified against, when the file says one.
@@ -256,18 +404,19 @@ impl Context<'_> {
         faults.or(found.unwrap_or_default())
     }
 
-    /// Who we are: the certificate or token of the file; an exec plugin is run once, until the deadline, which is said
-    /// in `notes`.
+    /// Who we are, and when that ends where it does not say so itself: the certificate or token of the file; an exec plugin
+    /// is run once, until the deadline, if it may be, which is said in `notes`.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub async fn credential(
         &self,
         process: &Process,
-        deadline: Instant,
+        asking: &Asking<'_>,
         notes: &mut Vec<String>,
-    ) -> Result<Credential, Vec<Refusal>> {
-        let Some(user) = self.user else { return Ok(Credential::Anonymous) };
+    ) -> Result<(Credential, Option<Timestamp>), Vec<Refusal>> {
+        let nobody = (Credential::Anonymous, None);
+        let Some(user) = self.user.clone().map_err(|refusal| vec![refusal])? else { return Ok(nobody) };
         let mut faults = user.faults();
         let place = user.place(process);
         let found = place
@@ -276,39 +425,46 @@ impl Context<'_> {
                 let file = if user.get("token").is_some() { None } else { user.get("tokenFile") };
                 place.token(file, user.get("token"), &mut faults)
             });
-        let in_place = user.get("client-key-data").or_else(|| user.get("token")).is_some();
-        if found.is_some() && in_place && read::is_open(&user.file.path) {
-            // A note and no more: kubectl has always read such a file, and the incident is now.
-            let file = &user.file.path;
-            notes.push(format!("{} holds a secret and can be read by others: {}", file.display(), read::chmod(file)));
+        if found.is_some() {
+            // Notes and no more: kubectl has always read such files, and the incident is now.
+            let key = |key: &str| user.either(key).path.and_then(Node::text).map(|path| place.path(path));
+            let in_place = user.get("client-key-data").or_else(|| user.get("token")).map(|_| user.file.path.clone());
+            let token = user.get("token").is_none().then(|| key("tokenFile")).flatten();
+            let files = [in_place, key("client-key"), token].into_iter().flatten();
+            notes.extend(files.filter_map(|path| read::open_note(&path)));
         }
         if found.is_some() || !faults.is_empty() {
-            return faults.or(found.unwrap_or(Credential::Anonymous));
+            return faults.or((found.unwrap_or(Credential::Anonymous), None));
         }
         if let Some(plugin) = user.get("exec") {
             let server = self.cluster.map.to_json();
-            return match exec_plugin::run(plugin, &server, &place, deadline).await {
-                Ok((credential, command)) => {
+            let command = exec_plugin::command_of(plugin).unwrap_or_default();
+            if asking.plugins == Plugins::Named {
+                notes.push(format!("the plugin {command} would be run for the credential; a plan runs nothing"));
+                return Ok(nobody);
+            }
+            return match exec_plugin::run(plugin, &server, &place, asking.deadline, asking.hear).await {
+                Ok(given) => {
+                    let ends = given.ends.map(|end| format!(" and ends on {end}")).unwrap_or_default();
                     notes.push(format!(
-                        "the credential came from the plugin {command}, run once; in an incident it may not answer: \
+                        "the credential came from the plugin {command}, run once{ends}; in an incident it may not answer: \
                          put a client certificate into the kit"
                     ));
-                    Ok(credential)
+                    Ok((given.credential, given.ends))
                 }
                 Err(fault) => {
-                    let hint = "--client-certificate FILE --client-key FILE, or --token".to_owned();
-                    faults.refuse(plugin, fault, Some(hint));
+                    faults.refuse(plugin, fault, Some(BY_FLAGS.into()));
                     Err(faults.into_vec())
                 }
             };
         }
         for key in ["auth-provider", "username", "password"] {
             if let Some(node) = user.get(key) {
-                let hint = "--client-certificate FILE --client-key FILE, or --token".to_owned();
-                faults.refuse(node, format!("{key} is not supported any more, by API servers neither"), Some(hint));
+                let what = format!("{key} is not supported any more, by API servers neither");
+                faults.refuse(node, what, Some(BY_FLAGS.into()));
             }
         }
-        faults.or(Credential::Anonymous)
+        faults.or(nobody)
     }
 }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::Deserialize as _;
 
 use super::file::{ClusterFile, ClusterSpec, MANIFESTS, SshFile, schema};
-use super::read::{self, Either, Place};
-use super::{ApiServer, Cluster, Credential, Host, Jump, Role, SshAccess};
+use super::read::{self, Either, Place, Whose};
+use super::{ActingAs, ApiServer, Cluster, Credential, Host, Jump, Role, SshAccess};
 use crate::host::net::Net;
 use crate::process::Process;
 use crate::refusal::{Location, Refusal};
@@ -46,14 +47,21 @@ pub fn names(folder: &Path) -> Result<Vec<String>, Refusal> {
 /// # Errors
 /// Every unknown name and everything wrong with each chosen file, all at once.
 pub fn clusters(folder: &Path, words: &[String], process: &Process) -> Result<Vec<Cluster>, Vec<Refusal>> {
+    let (loaded, refusals) = each(folder, words, process)?;
+    if refusals.is_empty() { Ok(loaded) } else { Err(refusals) }
+}
+
+/// The same, file by file: those that can be loaded, and everything wrong with the others.
+///
+/// # Errors
+/// When the words choose no cluster.
+pub fn each(folder: &Path, words: &[String], process: &Process) -> Result<(Vec<Cluster>, Vec<Refusal>), Vec<Refusal>> {
     let known = names(folder).map_err(|refusal| vec![refusal])?;
     if known.is_empty() {
         let hint = "breakglass kit import --help; or without a kit: --kubeconfig FILE --via HOST".to_owned();
         return Err(vec![refusal(folder, "no cluster in the kit".into(), Some(hint))]);
     }
-    let things: Vec<super::select::Thing<'_>> =
-        known.iter().map(|name| super::select::Thing { name, roles: &[] }).collect();
-    let chosen = super::select::choose(&things, &words.join(",")).map_err(|fault| {
+    let chosen = chosen(&known, words).map_err(|fault| {
         let at = Location { file: "command line".into(), ..Location::default() };
         let hint = Some(format!("the kit {} has {}", folder.display(), words::fold(&known)));
         vec![Refusal { at, what: format!("cluster {fault}"), hint }]
@@ -66,7 +74,17 @@ pub fn clusters(folder: &Path, words: &[String], process: &Process) -> Result<Ve
             Err(faults) => refusals.extend(faults),
         }
     }
-    if refusals.is_empty() { Ok(loaded) } else { Err(refusals) }
+    Ok((loaded, refusals))
+}
+
+/// The places of the clusters that words choose among these names.
+///
+/// # Errors
+/// One sentence.
+pub fn chosen(known: &[String], words: &[String]) -> Result<Vec<usize>, String> {
+    let things: Vec<super::select::Thing<'_>> =
+        known.iter().map(|name| super::select::Thing { name, roles: &[] }).collect();
+    super::select::choose(&things, &words.join(","))
 }
 
 /// One cluster from its file.
@@ -75,7 +93,7 @@ pub fn clusters(folder: &Path, words: &[String], process: &Process) -> Result<Ve
 /// Everything that is wrong, each with its line.
 pub fn file(path: &Path, process: &Process) -> Result<Cluster, Vec<Refusal>> {
     let bytes = read::read(path).map_err(|error| vec![refusal(path, format!("cannot be read: {error}"), None)])?;
-    let text = String::from_utf8(bytes).map_err(|_| vec![refusal(path, "is not text in UTF-8".into(), None)])?;
+    let text = read::text(bytes).map_err(|fault| vec![refusal(path, fault.into(), None)])?;
     let cluster = parse(&text, path, process)?;
     match path.file_stem().and_then(|stem| stem.to_str()) {
         Some(stem) if stem == cluster.name => Ok(cluster),
@@ -104,13 +122,19 @@ pub fn parse(text: &str, path: &Path, process: &Process) -> Result<Cluster, Vec<
         }
     };
     let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    let mut loader = Loader { place: Place { folder, process }, spec: &file.spec, root: &root, faults };
+    let mut loader =
+        Loader { place: Place { folder, process, whose: Whose::Kit }, spec: &file.spec, root: &root, faults };
     let user = loader.spec_node("user");
     if file.spec.user.holds_secret() && path.exists() {
         read::closed(path, user.unwrap_or(&root), &mut loader.faults);
     }
-    let ca = loader.place.authority(Either::of(loader.spec_node(""), "certificateAuthority"), &mut loader.faults);
+    for trusted in [Some(path), path.parent()].into_iter().flatten().filter(|_| path.exists()) {
+        read::trusted(trusted, &root, &mut loader.faults);
+    }
+    let ca = loader.authority();
     let credential = loader.credential();
+    let credential_ends = loader.credential_ends(&credential);
+    let acting_as = loader.acting_as(&credential);
     let jumps = loader.jumps();
     let hosts = loader.hosts(&jumps);
     let api_servers = loader.api_servers();
@@ -123,6 +147,8 @@ pub fn parse(text: &str, path: &Path, process: &Process) -> Result<Cluster, Vec<
         tls_server_name: file.spec.tls_server_name.clone(),
         ca: ca.unwrap_or_default(),
         credential,
+        credential_ends,
+        acting_as,
         sets,
         source: path.display().to_string(),
     })
@@ -136,6 +162,19 @@ struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
+    /// Whom the API servers are verified against: never the machine's own list of authorities, which any of them could
+    /// sign a server into.
+    fn authority(&mut self) -> Option<Vec<u8>> {
+        let spec = self.spec_node("");
+        let either = Either::of(spec, "certificateAuthority");
+        if either.node().is_none() {
+            let hint = "certificateAuthority: FILE, or certificateAuthorityData: the base64 of one".to_owned();
+            let what = "no certificate authority to verify the API servers with";
+            self.faults.refuse(spec.unwrap_or(self.root), what, Some(hint));
+        }
+        self.place.authority(either, &mut self.faults)
+    }
+
     /// The node under a key of `spec`, or `spec` itself.
     fn spec_node(&self, key: &str) -> Option<&'a Node> {
         let spec = self.root.get("spec")?;
@@ -161,6 +200,42 @@ impl<'a> Loader<'a> {
             self.faults.refuse(node, "both a certificate and a token are given; one is used", None);
         }
         cert.or(token).unwrap_or(Credential::Anonymous)
+    }
+
+    /// The end of a token that does not say its own.
+    fn credential_ends(&mut self, credential: &Credential) -> Option<Timestamp> {
+        let text = self.spec.user.token_ends.as_ref()?;
+        let node = self.spec_node("user").and_then(|user| user.get("tokenEnds")).unwrap_or(self.root);
+        if !matches!(credential, Credential::Token(_)) {
+            self.faults.refuse(node, "tokenEnds: there is no token", None);
+        }
+        match text.parse() {
+            Ok(end) => {
+                self.place.not_ended(end, node, &mut self.faults);
+                Some(end)
+            }
+            Err(error) => {
+                self.faults.refuse(
+                    node,
+                    format!("tokenEnds: expected a time like 2026-12-01T12:00:00Z: {error}"),
+                    None,
+                );
+                None
+            }
+        }
+    }
+
+    fn acting_as(&mut self, credential: &Credential) -> Option<ActingAs> {
+        let acting_as = self.spec.user.acting_as()?;
+        let user = self.spec_node("user").unwrap_or(self.root);
+        let node = user.get("as").unwrap_or(user);
+        if let Some(fault) = acting_as.fault() {
+            self.faults.refuse(node, fault, None);
+        }
+        if matches!(credential, Credential::Anonymous) && self.faults.is_empty() {
+            self.faults.refuse(node, "as: nobody may act as somebody else without a credential", None);
+        }
+        Some(acting_as)
     }
 
     fn jumps(&mut self) -> BTreeMap<&'a str, Jump> {
@@ -282,7 +357,10 @@ impl<'a> Loader<'a> {
         // What every host shares is refused once: the place of the shared default is the same for all.
         let place =
             |key: &str| item.get(key).or_else(|| self.spec_node("ssh").and_then(|ssh| ssh.get(key))).unwrap_or(item);
-        let (keys_at, jumps_at) = (place("identities"), place("jumps"));
+        let (keys_at, jumps_at, known_at) = (place("identities"), place("jumps"), place("knownHosts"));
+        for path in &known_hosts {
+            read::trusted(path, known_at, &mut self.faults);
+        }
         for path in &identities {
             read::closed(path, keys_at, &mut self.faults);
         }

@@ -6,8 +6,11 @@ mod adhoc_tests;
 pub mod check;
 mod exec_plugin;
 mod file;
+#[cfg(test)]
+mod fuzz;
 pub mod import;
 pub mod kubeconfig;
+mod kuberc;
 pub mod load;
 pub mod pem;
 mod read;
@@ -21,6 +24,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::host::net::Net;
@@ -42,6 +46,10 @@ pub struct Cluster {
     pub ca: Vec<u8>,
     /// Who we are to the API.
     pub credential: Credential,
+    /// When the credential ends, where it does not say so itself.
+    pub credential_ends: Option<Timestamp>,
+    /// Whom our requests are made as, when that is somebody else.
+    pub acting_as: Option<ActingAs>,
     /// Named addresses, for the stages of a gate.
     pub sets: BTreeMap<String, Vec<Net>>,
     /// Where this was read: a file of the kit, or the flags that replaced it.
@@ -138,6 +146,58 @@ pub enum Credential {
     Token(String),
     /// None: health endpoints and hosts only.
     Anonymous,
+}
+
+/// Somebody else whose rights our requests have: impersonation, for those whom RBAC allows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ActingAs {
+    /// The user.
+    pub user: String,
+    /// The user's groups; when none are given, those that the API server knows.
+    pub groups: Vec<String>,
+    /// The user's uid.
+    pub uid: Option<String>,
+    /// What else the user has, each key with its values.
+    pub extra: BTreeMap<String, Vec<String>>,
+}
+
+impl ActingAs {
+    /// The headers that say so, as client-go writes them.
+    pub fn headers(&self) -> Vec<(String, &str)> {
+        let mut headers = vec![("impersonate-user".to_owned(), &*self.user)];
+        headers.extend(self.groups.iter().map(|group| ("impersonate-group".to_owned(), &**group)));
+        headers.extend(self.uid.iter().map(|uid| ("impersonate-uid".to_owned(), &**uid)));
+        for (key, values) in &self.extra {
+            let name = format!("impersonate-extra-{}", header_key(key));
+            headers.extend(values.iter().map(|value| (name.clone(), &**value)));
+        }
+        headers
+    }
+
+    /// Why it cannot be said to an API server.
+    pub fn fault(&self) -> Option<String> {
+        if self.user.is_empty() {
+            return Some("groups, a uid or extras of somebody else are given, but not as whom".into());
+        }
+        let bad = |value: &str| value.is_empty() || value.bytes().any(|byte| byte < 0x20 || byte == 0x7f);
+        let headers = self.headers();
+        let (name, _) = headers.iter().find(|(_, value)| bad(value))?;
+        Some(format!("{name}: expected a word without control characters"))
+    }
+
+    /// The user and the groups, for people.
+    pub fn said(&self) -> String {
+        match self.groups.as_slice() {
+            [] => self.user.clone(),
+            groups => format!("{} of {}", self.user, groups.join(", ")),
+        }
+    }
+}
+
+/// A key as a part of a header's name: what may not stand there is escaped with %, and the server undoes it.
+fn header_key(key: &str) -> String {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&'*+-.^_`|~".contains(&byte);
+    key.bytes().map(|byte| if legal(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 impl std::fmt::Debug for Credential {

@@ -1,5 +1,6 @@
 //! What can be said of certificates and keys without contacting anybody.
 
+use base64::Engine as _;
 use jiff::Timestamp;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -14,6 +15,8 @@ pub struct CertFacts {
     pub not_before: Timestamp,
     /// When it ends.
     pub not_after: Timestamp,
+    /// Whether it may sign others.
+    pub is_authority: bool,
     /// Its public key, DER.
     pub(super) public_key: Vec<u8>,
 }
@@ -48,37 +51,56 @@ pub fn certificates(pem: &[u8]) -> Result<Vec<CertFacts>, String> {
             subject: cert.subject().to_string(),
             not_before: time(cert.validity().not_before)?,
             not_after: time(cert.validity().not_after)?,
+            // Before version 3 nothing said so, and every one could be.
+            is_authority: cert.is_ca() || cert.version() != x509_parser::x509::X509Version::V3,
             public_key: cert.public_key().raw.to_vec(),
         });
     }
     if found.is_empty() { Err("no certificate in it; expected PEM".into()) } else { Ok(found) }
 }
 
-/// Checks that a key is one and belongs to a certificate.
+/// A key that belongs to a certificate, under the label of its form: what is under `PRIVATE KEY` need not be PKCS#8, and
+/// kubectl tries every form whatever the label says, where our TLS library goes by the label.
 ///
 /// # Errors
 /// One sentence, beginning in lower case.
-pub fn key_of(pem: &[u8], cert: &CertFacts) -> Result<(), String> {
-    let key = PrivateKeyDer::from_pem_slice(pem).map_err(|_| {
+pub fn key_of(pem: &[u8], cert: &CertFacts) -> Result<Vec<u8>, String> {
+    let labelled = PrivateKeyDer::from_pem_slice(pem).map_err(|_| {
         if pem.windows(9).any(|word| word == b"ENCRYPTED") {
             "the key is encrypted; it has to be readable without a person".to_owned()
         } else {
             "no private key in it; expected PEM".to_owned()
         }
     })?;
-    let key =
-        rustls::crypto::ring::sign::any_supported_type(&key).map_err(|_| "a key of an unknown type".to_owned())?;
-    match key.public_key() {
-        Some(public) if public.as_ref() != cert.public_key.as_slice() => {
-            Err(format!("the key does not belong to the certificate of {}", cert.subject))
+    let der = labelled.secret_der();
+    let known = "no key of a known form; expected PKCS#8, PKCS#1 or SEC1";
+    let key = PrivateKeyDer::try_from(der).map_err(|_| known.to_owned())?;
+    let signer = rustls::crypto::ring::sign::any_supported_type(&key).map_err(|_| {
+        if der.windows(P521.len()).any(|part| part == P521) {
+            "a key on the curve P-521, which the TLS library of breakglass cannot use; make one on P-256 with a \
+             certificate of its own, on a control-plane host: kubeadm kubeconfig user"
+                .to_owned()
+        } else {
+            "a key of an unknown type; RSA, P-256, P-384 and Ed25519 can be used".to_owned()
         }
-        _ => Ok(()),
+    })?;
+    if signer.public_key().is_some_and(|public| public.as_ref() != cert.public_key.as_slice()) {
+        return Err(format!("the key does not belong to the certificate of {}", cert.subject));
     }
+    let label = match &key {
+        PrivateKeyDer::Pkcs1(_) => "RSA PRIVATE KEY",
+        PrivateKeyDer::Sec1(_) => "EC PRIVATE KEY",
+        _ => "PRIVATE KEY",
+    };
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    Ok(format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n").into_bytes())
 }
+
+/// The object identifier of the curve P-521, DER.
+const P521: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23];
 
 /// When a token says that it ends, if it is one that says so.
 pub fn token_end(token: &str) -> Option<Timestamp> {
-    use base64::Engine as _;
     let [_, claims, _] = token.trim().split('.').collect::<Vec<_>>()[..] else { return None };
     let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).ok()?;
     let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
@@ -93,5 +115,85 @@ pub(super) fn age(duration: jiff::SignedDuration) -> String {
         120..7_200 => crate::words::count(secs / 60, "minute"),
         7_200..172_800 => crate::words::count(secs / 3_600, "hour"),
         _ => crate::words::count(secs / 86_400, "day"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::pair;
+    use super::*;
+
+    /// PKCS#1, made for this test.
+    const RSA: &str = "MIIEogIBAAKCAQEA57BXtZpXNuX7ZIfbpOEZvGk3rJFvn4pSD1rHhA88RdH1un9b8u0GbVrnMLDFHKC2B44xTHsdH3VgRtd0wpDP\
+        Lkfy9jY/hy1itlHPMN7kLStvBJD6VbDQ1l9KhK2yQ3d+Wqy41BCwSD+Uex4vHAQ9AmQNJs5zp8jjvmCAz4aG6IVJllXkH7Qq/hI6\
+        ZWXAV6FzQzwHVfY3GkEYDY26amOCOqqpL9OUO8QOD8DwazOBjBxsDCyt3ubfOR3yWcvetGmd8Xu1u+z9Dc0KpzczMrP23/fQ608S\
+        ffpgV4Kw/4U//8Q3cTw72WCgQ+Zx8einfybqNfRZc17496oNKxyXOEAOwQIDAQABAoIBAAJ20iwuHrGUzfumnilAT7x/zqXyMAov\
+        zQVLZ7VNf+TSfqGudsCUmkFx0v2BgqbLdh1NXKNj3KzKGQKuuwuteES6DYF+uX6sxfhaM8ZhBpfofM2emx5r3LGzv+T6c3ohUDJ0\
+        o8aBn/rrNdAK1ci3wolOPDRV0B1TaWJkOe8QcHsevLNjQhWL3vjdRaCGiH1oaRRXv3Q9W+ksnThduV+Rw4uv4rXoGdhgPFsGPoQY\
+        0+WvN6ovYlDb/kCAgFwlJYdOes4xpF5M84YWTqMhB2/y94ZKJGZ2Iu6oeKzSHEabXtd5NE68Zra+yzf4GUR4ngMsvXJLOFZokBff\
+        r/4Z8Rq8SekCgYEA+tgRZLBCDYYkcIzaRv83KOA+pZZY2s+Rl9K4WDN02R7YwCkX551wBSYwn1J6FwYdLB3tb14mNJrdaILxH/ge\
+        Khuf9Jhr0nVF7ptqxeNNAxtDgVEKbWcnT0TIZ7YhJRZ5QwITP/P2En6FccfZbroWIpesKtJseSR+jdjbsLud+WUCgYEA7HN7F6EY\
+        0QqH6pKkcW+FLSOTX/yUx3i5zBIfEND/cWxW/3Z0ROFaQ3DnOVEkGmZ93dnxBdXohwm1q+PAHXCfx6RE6862bLe0D+oYxQ/oSWXp\
+        g4IBdrRIAlYG0+xmJxswv7DcWv42mPa7HWysx8cWy5fqeEXUWNsPNraWb1z22C0CgYA4tWA5Qx+rrwfN6gnuwwPVWdzP0o2D6ikg\
+        CaNjTT69VxvpVWDyG8WXZGrZmevACMHPl3R2GPLKMbicR/37HDy1iElBIrQ9gAWvS7N3yUs/yIoaUhfpY8ifQw2LZMFZgRso6u8v\
+        JhgbVj8U2flt7uPSLjfd9nRPbtCtgLkp20B7gQKBgBRp2+SsWdIiUJ2lz2CjuiGtgpm02rtl5tSBdAElqggGzHP9rAgOVJah9rRy\
+        FuXYl2FB4ZcZYpvV8MNIRFvGT2US/4hELmewbHE7SqwotWswyzo5TRsMcXMSLkC5lhAmPs0t3bhVXi1Sj9D4guo0e/lTwkBj9vM8\
+        5lFY7h/rLLx5AoGALwNGcT3aCF3g8z2ySTDQZsVCTQDWsj9NMISTczVX9A5/vJKqOafaMic90y4F0w07pWV/9HOFQVJUYdHyOY3D\
+        U3aES6ll2TVmb+fyQzcoiR4SaxEszZ4QP/Qia636C5xbbk4blU5/Y5lHTLzSxs2+mELN65tT+WnJOc1qLVvqFTY=";
+    /// SEC1 on P-521, made for this test.
+    const P521: &str = "MIHcAgEBBEIB898GXTgUSfUAszM1o0siAGKhFO1BDSxfU6MGkxgYO/47alaW3mAISD1cAK/AattQ29C0T/A7cv4XYGRIOESatIOg\
+        BwYFK4EEACOhgYkDgYYABAGBPtqbAmpjQzwAthWbi5yDHYwpwwcCetzZ+moO76lv28HWfiEIbVrjYEjYplkP9vcSKnBjN4LM19Oq\
+        0/9VDW4peABDsnG07+Upfcy5eM1MamKUZ1Xj/8ZZlbzVUVEV0MfYaUPnsA2kJQkQXjAPm2v1hjB+2W7CUX+d7YSgD5FnAtKTlw==";
+
+    fn pem(label: &str, base64: &str) -> String {
+        format!("-----BEGIN {label}-----\n{base64}\n-----END {label}-----\n")
+    }
+
+    fn body(pem: &str) -> String {
+        pem.lines().filter(|line| !line.starts_with('-')).collect()
+    }
+
+    /// As the API's link reads it: by its label alone.
+    fn is_used(pem: &[u8]) -> bool {
+        let key = PrivateKeyDer::from_pem_slice(pem).unwrap();
+        rustls::crypto::ring::sign::any_supported_type(&key).is_ok()
+    }
+
+    #[test]
+    fn a_key_is_known_by_its_form_whatever_its_label_says() {
+        let base64 = base64::engine::general_purpose::STANDARD;
+        let (cert, key) = pair("me", 2020, 2030);
+        let ec = certificates(cert.as_bytes()).unwrap().remove(0);
+        let pkcs8 = body(&key);
+        let der = base64.decode(&pkcs8).unwrap();
+        let inner = der.windows(5).position(|part| part == [2, 1, 1, 4, 32]).unwrap() - 2;
+        let sec1 = base64.encode(&der[inner..]);
+        let rsa_key = PrivateKeyDer::Pkcs1(base64.decode(RSA).unwrap().into());
+        let public = rustls::crypto::ring::sign::any_supported_type(&rsa_key).unwrap().public_key().unwrap().to_vec();
+        let rsa = CertFacts { public_key: public, ..ec.clone() };
+        for label in ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"] {
+            for (form, text, cert) in [("PKCS#8", &*pkcs8, &ec), ("SEC1", &sec1, &ec), ("PKCS#1", RSA, &rsa)] {
+                let made =
+                    key_of(pem(label, text).as_bytes(), cert).unwrap_or_else(|fault| panic!("{form} {label}: {fault}"));
+                assert!(is_used(&made), "{form} under {label}");
+            }
+        }
+        let fault = key_of(pem("PRIVATE KEY", RSA).as_bytes(), &ec).unwrap_err();
+        assert!(fault.contains("does not belong"), "{fault}");
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_used_is_said_with_the_way_out() {
+        let ec = certificates(pair("me", 2020, 2030).0.as_bytes()).unwrap().remove(0);
+        for (text, expected) in [
+            (pem("EC PRIVATE KEY", P521), "P-521"),
+            (pem("PRIVATE KEY", P521), "make one on P-256"),
+            (pem("PRIVATE KEY", "AAAA"), "no key of a known form"),
+            (pem("ENCRYPTED PRIVATE KEY", "AAAA"), "is encrypted"),
+            ("nothing".to_owned(), "no private key in it"),
+        ] {
+            let fault = key_of(text.as_bytes(), &ec).unwrap_err();
+            assert!(fault.contains(expected), "{expected}: {fault}");
+        }
     }
 }

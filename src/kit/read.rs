@@ -7,18 +7,30 @@ use base64::Engine as _;
 use jiff::Timestamp;
 
 use super::Credential;
-use super::pem::{self, CertFacts};
+use super::pem;
+use crate::guarded;
 use crate::process::Process;
 use crate::yaml::{Faults, Node};
 
 /// Files with keys are short; anything longer is something else.
-const LONGEST: u64 = 1 << 20;
+const LONGEST: usize = 1 << 20;
 
 /// Where paths begin, and what time it is.
 pub(super) struct Place<'a> {
     /// The folder that relative paths begin at.
     pub(super) folder: PathBuf,
     pub(super) process: &'a Process,
+    pub(super) whose: Whose,
+}
+
+/// Whose files they are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// The kit's, prepared in peace: a secret that others can read is refused, in a file of its own as in place.
+    Kit,
+    /// kubectl's: read as kubectl reads them, since the incident is now; that others can read a secret is a note, in a file
+    /// of its own as in place.
+    Kubectl,
 }
 
 /// A value that may stand in a file or in place: the node of each, if given.
@@ -61,7 +73,7 @@ impl Place<'_> {
         }
         if let Some(node) = either.path {
             let path = self.path(node.text()?);
-            if secret {
+            if secret && self.whose == Whose::Kit {
                 closed(&path, node, faults)?;
             }
             return match read(&path) {
@@ -86,6 +98,11 @@ impl Place<'_> {
     /// The certificates of an authority.
     pub(super) fn authority(&self, either: Either<'_>, faults: &mut Faults) -> Option<Vec<u8>> {
         let bytes = self.bytes(either, false, faults)?;
+        if let Some(node) = either.path
+            && let Some(path) = node.text().map(|text| self.path(text))
+        {
+            trusted(&path, node, faults)?;
+        }
         if let (Err(fault), Some(node)) = (pem::certificates(&bytes), either.node()) {
             faults.refuse(node, format!("certificate authority: {fault}"), None);
             return None;
@@ -119,9 +136,16 @@ impl Place<'_> {
         if let Some(fault) = facts.as_ref().and_then(|facts| facts.fault(self.now())) {
             faults.refuse(cert_node, format!("client {fault}"), Some(RENEW.into()));
         }
-        if let (Some(key), Some(facts)) = (&key, &facts) {
-            check_key(key, facts, key_node, faults);
-        }
+        let key = match (key, &facts) {
+            (Some(key), Some(facts)) => match pem::key_of(&key, facts) {
+                Ok(key) => Some(key),
+                Err(fault) => {
+                    faults.refuse(key_node, fault, None);
+                    None
+                }
+            },
+            (key, _) => key,
+        };
         Some(Credential::Certificate { cert: cert?, key: key? })
     }
 
@@ -140,21 +164,22 @@ impl Place<'_> {
             faults.refuse(node, "a bearer token is one word without spaces", None);
             return None;
         }
-        if let Some(end) = pem::token_end(&token).filter(|end| *end < self.now()) {
+        if let Some(end) = pem::token_end(&token) {
+            self.not_ended(end, node, faults);
+        }
+        Some(Credential::Token(token))
+    }
+
+    /// Refuses a token that has ended.
+    pub(super) fn not_ended(&self, end: Timestamp, node: &Node, faults: &mut Faults) {
+        if end < self.now() {
             let since = pem::age(self.now().duration_since(end));
             faults.refuse(node, format!("the token expired on {end}, {since} ago"), Some(RENEW.into()));
         }
-        Some(Credential::Token(token))
     }
 }
 
 const RENEW: &str = "make a new one while the API still answers, or on a control-plane host: kubeadm kubeconfig user";
-
-fn check_key(key: &[u8], facts: &CertFacts, node: &Node, faults: &mut Faults) {
-    if let Err(fault) = pem::key_of(key, facts) {
-        faults.refuse(node, fault, None);
-    }
-}
 
 /// Refuses a file with a secret that others can read; `None` when it was refused.
 pub(super) fn closed(path: &Path, node: &Node, faults: &mut Faults) -> Option<()> {
@@ -173,9 +198,17 @@ pub(super) fn closed(path: &Path, node: &Node, faults: &mut Faults) -> Option<()
     }
 }
 
-/// Whether others can read it.
-pub(super) fn is_open(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0)
+/// Refuses a file that decides whom we trust and that others can write; `None` when it was refused.
+pub(super) fn trusted(path: &Path, node: &Node, faults: &mut Faults) -> Option<()> {
+    let Some(fault) = guarded::fault(path) else { return Some(()) };
+    faults.refuse(node, fault, Some(guarded::chmod(path)));
+    None
+}
+
+/// That others can read a file with a secret, if they can.
+pub(super) fn open_note(path: &Path) -> Option<String> {
+    let open = std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0);
+    open.then(|| format!("{} holds a secret and can be read by others: {}", path.display(), chmod(path)))
 }
 
 /// The command that closes a file.
@@ -185,12 +218,17 @@ pub(super) fn chmod(path: &Path) -> String {
 
 /// A whole file, when it is a file and not too long.
 pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let meta = std::fs::metadata(path)?;
-    if !meta.is_file() {
-        return Err(std::io::Error::other("not a file"));
-    }
-    if meta.len() > LONGEST {
-        return Err(std::io::Error::other(format!("{} bytes; at most {LONGEST} are read", meta.len())));
-    }
-    std::fs::read(path)
+    crate::bounded::file(path, LONGEST)
+}
+
+/// The text of a file: UTF-8, or UTF-16 that says so by its mark, as PowerShell writes it and kubectl reads it.
+pub(super) fn text(bytes: Vec<u8>) -> Result<String, &'static str> {
+    let (rest, unit): (_, fn([u8; 2]) -> u16) = match bytes.as_slice() {
+        [0xff, 0xfe, rest @ ..] => (rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => (rest, u16::from_be_bytes),
+        _ => return String::from_utf8(bytes).map_err(|_| "is not text in UTF-8"),
+    };
+    let (units, odd) = rest.as_chunks::<2>();
+    let text = char::decode_utf16(units.iter().map(|pair| unit(*pair))).collect::<Result<String, _>>();
+    text.ok().filter(|_| odd.is_empty()).ok_or("begins as UTF-16 and is not text in it")
 }

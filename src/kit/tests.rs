@@ -105,6 +105,16 @@ fn a_file_becomes_a_cluster() {
     assert!(!format!("{cluster:?}").contains("PRIVATE"));
 }
 
+/// The machine's own authorities must not decide whom a token is sent to.
+#[test]
+fn a_cluster_without_an_authority_is_refused() {
+    let dir = folder();
+    put(dir.path(), "prod.yaml", &GOOD.replace("  certificateAuthority: ca.crt\n", ""), 0o644);
+    let said = load(&dir).unwrap_err();
+    assert!(said[0].contains("no certificate authority to verify the API servers with"), "{said:?}");
+    assert_eq!(said.len(), 1, "{said:?}");
+}
+
 #[test]
 fn everything_wrong_is_said_at_once_with_its_place() {
     let dir = folder();
@@ -165,6 +175,15 @@ fn each_fault_is_found() {
             "is not valid before 2027-01-01T00:00:00Z, in 214 days",
         ),
         ("{clientCertificate: me.crt, clientKey: me.key}", "{token: 'a b'}", "a bearer token is one word"),
+        ("{clientCertificate: me.crt, clientKey: me.key}", "{as: alice}", "without a credential"),
+        ("clientKey: me.key}", "clientKey: me.key, asGroups: [x]}", "but not as whom"),
+        ("clientKey: me.key}", "clientKey: me.key, tokenEnds: 2027-01-01T00:00:00Z}", "tokenEnds: there is no token"),
+        (
+            "{clientCertificate: me.crt, clientKey: me.key}",
+            "{token: x, tokenEnds: 2026-05-31T22:00:00Z}",
+            "the token expired on 2026-05-31T22:00:00Z, 2 hours ago",
+        ),
+        ("{clientCertificate: me.crt, clientKey: me.key}", "{token: x, tokenEnds: soon}", "expected a time like"),
         ("name: n1", "name: 'n,1'", "host name \"n,1\": expected letters"),
     ] {
         let dir = folder();
@@ -218,4 +237,31 @@ fn clusters_are_chosen_by_name() {
     let empty = TempDir::new().unwrap();
     let said = load::clusters(empty.path(), &["x".into()], &process(empty.path())).unwrap_err();
     assert!(said[0].to_string().contains("kit import"), "{}", said[0]);
+}
+
+/// Whoever can write one of these decides whom we trust.
+#[test]
+fn what_decides_whom_we_trust_may_not_be_written_by_others() {
+    let dir = folder();
+    let text = GOOD.replace("ssh: {user: ops,", "ssh: {user: ops, knownHosts: [known],");
+    put(dir.path(), "prod.yaml", &text, 0o644);
+    put(dir.path(), "known", "", 0o644);
+    assert!(load(&dir).is_ok());
+    for (name, mode, expected) in [
+        (
+            "prod.yaml",
+            0o646,
+            "prod.yaml:1:1: prod.yaml can be written by others: its mode is 0646 (chmod go-w prod.yaml)",
+        ),
+        ("ca.crt", 0o666, "prod.yaml:6:25: ca.crt can be written by others: its mode is 0666 (chmod go-w ca.crt)"),
+        ("known", 0o602, "known can be written by others: its mode is 0602 (chmod go-w known)"),
+        ("", 0o777, "can be written by others: its mode is 0777 (chmod go-w "),
+    ] {
+        let path = dir.path().join(name);
+        let before = fs::metadata(&path).unwrap().permissions();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let said = load(&dir).expect_err(name);
+        assert!(said.len() == 1 && said[0].contains(expected), "expected {expected}\nsaid {said:#?}");
+        fs::set_permissions(&path, before).unwrap();
+    }
 }

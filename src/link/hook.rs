@@ -7,10 +7,15 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Url};
 
+use crate::bounded;
+
 /// TCP and TLS together.
 const CONNECT: Duration = Duration::from_secs(10);
 /// Read of an answer.
 const BODY_LIMIT: usize = 64 << 10;
+
+/// Of a file with a secret in it: a token, a path, a body.
+const SECRET_LIMIT: usize = 1 << 20;
 
 /// One call.
 #[derive(Debug)]
@@ -53,10 +58,10 @@ pub enum NoAnswer {
 /// See [`NoAnswer`].
 pub async fn call(mut call: Call<'_>) -> Result<(u16, usize), NoAnswer> {
     if let Some(path) = call.secret_body {
-        call.body = tokio::fs::read(path).await.map_err(|error| not_sent(path, &error))?;
+        call.body = secret(path, call.limit).await?;
     }
     let rest = match call.secret_path {
-        Some(path) => tokio::fs::read_to_string(path).await.map_err(|error| not_sent(path, &error))?,
+        Some(path) => secret_text(path, call.limit).await?,
         None => String::new(),
     };
     let url: Url = format!("{}{}", call.url, rest.trim()).parse().map_err(|error| not_sent(call.url, &error))?;
@@ -83,6 +88,21 @@ pub async fn call(mut call: Call<'_>) -> Result<(u16, usize), NoAnswer> {
     Ok((code, length))
 }
 
+/// What a file holds: a file, not too long, and read in time, or nothing is sent.
+async fn secret(path: &str, limit: Duration) -> Result<Vec<u8>, NoAnswer> {
+    let file = std::path::PathBuf::from(path);
+    let read = tokio::task::spawn_blocking(move || bounded::file(&file, SECRET_LIMIT));
+    match tokio::time::timeout(limit, read).await {
+        Ok(Ok(read)) => read.map_err(|error| not_sent(path, &error)),
+        Ok(Err(error)) => Err(not_sent(path, &error)),
+        Err(_) => Err(not_sent(path, &format!("it could not be read within {:.1} s", limit.as_secs_f64()))),
+    }
+}
+
+async fn secret_text(path: &str, limit: Duration) -> Result<String, NoAnswer> {
+    String::from_utf8(secret(path, limit).await?).map_err(|_| not_sent(path, &"not text in UTF-8"))
+}
+
 fn not_sent(what: &str, why: &dyn std::fmt::Display) -> NoAnswer {
     NoAnswer::NotSent(format!("{what}: {why}"))
 }
@@ -96,7 +116,7 @@ async fn headers(call: &Call<'_>) -> Result<HeaderMap, NoAnswer> {
         headers.insert(header_name(name)?, HeaderValue::from_str(value).map_err(|error| not_sent(name, &error))?);
     }
     for (name, path) in call.secret_headers {
-        let value = tokio::fs::read_to_string(path).await.map_err(|error| not_sent(path, &error))?;
+        let value = secret_text(path, call.limit).await?;
         // The error would not show the value, but its place says enough.
         let mut value =
             HeaderValue::from_str(value.trim_end()).map_err(|_| not_sent(path, &"is not a header's value"))?;
@@ -155,6 +175,33 @@ mod tests {
         };
         let all = super::headers(&call).await.unwrap();
         all.get(CONTENT_TYPE).map(|value| value.to_str().unwrap().to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_a_file_of_a_bounded_length_or_nothing_is_sent() {
+        let long = tempfile::NamedTempFile::new().unwrap();
+        long.as_file().set_len(SECRET_LIMIT as u64 + 1).unwrap();
+        let long = long.path().to_str().unwrap();
+        let header = |path: &str| [("Authorization".to_owned(), path.to_owned())];
+        for (path, why) in [("/dev/zero", "not a file"), (long, "longer than 1.0 MB, the most that is read")] {
+            let secret_headers = header(path);
+            for (secret_headers, secret_path, secret_body) in
+                [(&secret_headers[..], None, None), (&[][..], Some(path), None), (&[][..], None, Some(path))]
+            {
+                let call = Call {
+                    method: "POST",
+                    url: "http://pager.invalid/1",
+                    dial: &[],
+                    headers: &[],
+                    secret_headers,
+                    secret_path,
+                    secret_body,
+                    body: Vec::new(),
+                    limit: CONNECT,
+                };
+                assert_eq!(super::call(call).await, Err(NoAnswer::NotSent(format!("{path}: {why}"))));
+            }
+        }
     }
 
     #[tokio::test]

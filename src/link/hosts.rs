@@ -1,18 +1,19 @@
 //! SSH to the hosts of a run: one kept session for each, opened when first needed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use tokio::sync::Mutex as AsyncMutex;
 
 use super::dial::{Dial, Stream};
-use super::fault::{Fault, FaultKind, Stage};
+use super::fault::{Fault, FaultKind};
 use super::meter::{Meter, Reading};
-use super::ssh::{self, Endpoint, Exit, HostKeys, KnownHosts, Output, Session, SshError};
+use super::ssh::{self, Endpoint, Exit, HostKeys, Kept, KnownHosts, Output, SshError};
 use crate::host::Script;
+use crate::host::script::said;
 use crate::kit::{Cluster, Host, SshAccess};
 
 /// From the first packet to a login: with jump hosts on the way, and a server that may be short of processor time.
@@ -24,14 +25,33 @@ const TUNNEL: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Hosts {
     cluster: Arc<Cluster>,
-    /// The outer lock is held for a look only, a line's own lock while its session is being opened.
+    library: Arc<Library>,
     lines: Mutex<BTreeMap<String, Arc<Line>>>,
+}
+
+/// Every known_hosts file of a run, read once for all hosts of all clusters.
+#[derive(Debug, Default)]
+pub struct Library(Mutex<HashMap<Vec<PathBuf>, Arc<KnownHosts>>>);
+
+impl Library {
+    fn known(&self, name: &str, access: &SshAccess) -> Arc<KnownHosts> {
+        let mut read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = read
+            .entry(access.known_hosts.clone())
+            .or_insert_with(|| Arc::new(KnownHosts::from_files(&access.known_hosts)));
+        if access.host_keys.is_empty() {
+            return Arc::clone(files);
+        }
+        let mut known = KnownHosts::clone(files);
+        known.add(&format!("the kit, host {name}"), &access.host_keys.join("\n"));
+        Arc::new(known)
+    }
 }
 
 #[derive(Debug)]
 struct Line {
     endpoint: Endpoint,
-    session: AsyncMutex<Option<Session>>,
+    session: Kept,
     meter: Meter,
 }
 
@@ -55,8 +75,8 @@ pub struct Ran {
 
 impl Hosts {
     /// The hosts of a cluster.
-    pub fn new(cluster: Arc<Cluster>) -> Self {
-        Self { cluster, lines: Mutex::default() }
+    pub fn new(cluster: Arc<Cluster>, library: Arc<Library>) -> Self {
+        Self { cluster, library, lines: Mutex::default() }
     }
 
     /// Runs a script. A dead kept session is replaced once, when nothing of the script had been sent, or when
@@ -88,6 +108,13 @@ impl Hosts {
         }
     }
 
+    /// The key that a host shows on the way in, as `TYPE SHA256:...`; `None` when there is no such host.
+    pub async fn host_key(&self, host: &str, limit: Duration) -> Option<Result<String, SshError>> {
+        let line = self.line(host)?;
+        let session = line.session.lend(&line.endpoint, Instant::now() + limit, CONNECT).await;
+        Some(session.map(|session| session.host_key().to_owned()))
+    }
+
     /// A way to an address as the host sees it.
     pub fn way(self: &Arc<Self>, host: &str, to: std::net::SocketAddr) -> Arc<dyn Dial> {
         Arc::new(Through { hosts: Arc::clone(self), host: host.to_owned(), to })
@@ -99,38 +126,33 @@ impl Hosts {
         lines.iter().map(|(name, line)| (name.clone(), line.meter.read())).collect()
     }
 
+    /// Ends the kept sessions that are not in use; what is needed later is opened again.
+    pub fn rest(&self) {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.values().for_each(|line| line.session.forget());
+    }
+
     fn line(&self, name: &str) -> Option<Arc<Line>> {
         let host = self.cluster.host(name)?;
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let line = lines.entry(name.to_owned()).or_insert_with(|| {
-            let (session, meter) = (AsyncMutex::default(), Meter::default());
-            Arc::new(Line { endpoint: endpoint(host), session, meter })
+            let (session, meter) = (Kept::default(), Meter::default());
+            Arc::new(Line { endpoint: endpoint(host, &self.library), session, meter })
         });
         Some(Arc::clone(line))
     }
 }
 
 impl Line {
-    async fn session(&self, deadline: Instant) -> Result<Session, SshError> {
-        let mut kept = self.session.lock().await;
-        if let Some(session) = kept.as_ref().filter(|session| !session.is_closed()) {
-            return Ok(session.clone());
-        }
-        let session = self.connect(deadline).await?;
-        *kept = Some(session.clone());
-        Ok(session)
-    }
-
-    async fn connect(&self, deadline: Instant) -> Result<Session, SshError> {
-        Session::connect(&self.endpoint, deadline.min(Instant::now() + CONNECT)).await
-    }
-
     async fn run(&self, script: &Script, connection: Connection, deadline: Instant) -> Result<Output, SshError> {
-        let session = match connection {
-            Connection::Kept => self.session(deadline).await?,
-            Connection::Fresh => self.connect(deadline).await?,
+        let fresh = Kept::default();
+        let kept = match connection {
+            Connection::Kept => &self.session,
+            Connection::Fresh => &fresh,
         };
+        let session = kept.lend(&self.endpoint, deadline, CONNECT).await?;
         let result = session.exec(self.endpoint.script_command(), script.text().into_bytes(), deadline).await;
+        let result = result.map(answer_alone);
         match &result {
             Ok(output) => {
                 self.meter.request();
@@ -144,15 +166,34 @@ impl Line {
                 let slow = matches!(&*error.fault, ssh::Fault::Timeout { .. });
                 if connection == Connection::Kept && (slow || session_died(error)) {
                     // It may only have been slow; but the next script shall not find out at its own cost.
-                    self.session.lock().await.take();
+                    self.session.forget();
                 }
             }
         }
         if connection == Connection::Fresh {
-            session.close().await;
+            session.clone().close().await;
         }
         result
     }
+}
+
+/// A status that shells give for what cannot be run.
+const NOT_RUN: i32 = 126;
+
+/// The output without what the login itself printed before the script began. Where it never began, nothing on standard
+/// output is an answer: it may say why, so it stands with the errors, and the status is not that of a success.
+fn answer_alone(mut output: Output) -> Output {
+    if let Some(said) = said(&output.stdout) {
+        output.stdout = said.to_vec();
+        return output;
+    }
+    let noise = std::mem::take(&mut output.stdout);
+    if output.success() {
+        output.exit = Exit::Status(NOT_RUN);
+        output.stderr.extend_from_slice(b"the login ended well but did not run the script that was sent; it said: ");
+    }
+    output.stderr.extend_from_slice(&noise);
+    output
 }
 
 /// Through a host to an address beside it, over the kept session.
@@ -168,13 +209,14 @@ impl Dial for Through {
             let Some(line) = self.hosts.line(&self.host) else {
                 return Err(Fault::new(FaultKind::NoWay, format!("the kit has no host {:?}", self.host)));
             };
-            let session = line.session(Instant::now() + CONNECT).await.map_err(|error| way_fault(&error))?;
+            let session = line.session.lend(&line.endpoint, Instant::now() + CONNECT, CONNECT).await;
+            let session = session.map_err(|error| way_fault(&error))?;
             let (host, port) = (self.to.ip().to_string(), self.to.port());
             match session.dial(&host, port, Instant::now() + TUNNEL).await {
                 Ok(stream) => Ok(Stream::Tunnel(stream)),
                 Err(error) => {
                     if session_died(&error) {
-                        line.session.lock().await.take();
+                        line.session.forget();
                     }
                     Err(way_fault(&error))
                 }
@@ -191,14 +233,18 @@ fn session_died(error: &SshError) -> bool {
 fn way_fault(error: &SshError) -> Fault {
     let kind = match &*error.fault {
         ssh::Fault::TunnelRefused { .. } => FaultKind::Refused,
-        ssh::Fault::Timeout { .. } | ssh::Fault::NotReached(ssh::Reach::TimedOut) => {
-            FaultKind::TimedOut(Stage::Connect)
+        ssh::Fault::Timeout { .. } | ssh::Fault::NotReached(_) | ssh::Fault::Handshake(_) | ssh::Fault::Lost { .. } => {
+            FaultKind::Ssh
         }
-        ssh::Fault::NotReached(_) | ssh::Fault::Handshake(_) | ssh::Fault::Lost { .. } => FaultKind::Unreachable,
         ssh::Fault::Local(_) => FaultKind::Local,
-        _ => FaultKind::NoWay,
+        ssh::Fault::HostKey(_)
+        | ssh::Fault::Auth { .. }
+        | ssh::Fault::KeyFile(_)
+        | ssh::Fault::Refused(_)
+        | ssh::Fault::TooLong { .. } => FaultKind::NoWay,
     };
-    Fault { kind, detail: error.to_string(), hint: Some(error.hint()) }
+    // What SSH could not do says nothing about the API server behind it.
+    Fault { kind, detail: format!("SSH to {error}"), hint: Some(error.hint()) }
 }
 
 /// The exit status as a shell would give it.
@@ -225,16 +271,20 @@ fn signal_number(name: &str) -> i32 {
 }
 
 /// What the SSH link has to know of a host of the kit.
-pub fn endpoint(host: &Host) -> Endpoint {
-    let jumps = host.ssh.jumps.iter().map(|jump| hop(&jump.name, jump.address, &jump.ssh, Vec::new())).collect();
-    hop(&host.name, host.address, &host.ssh, jumps)
+pub fn endpoint(host: &Host, library: &Library) -> Endpoint {
+    let jumps = host.ssh.jumps.iter().map(|jump| hop(&jump.name, jump.address, &jump.ssh, Vec::new(), library));
+    hop(&host.name, host.address, &host.ssh, jumps.collect(), library)
 }
 
-fn hop(name: &str, address: std::net::IpAddr, access: &SshAccess, jumps: Vec<Endpoint>) -> Endpoint {
-    let mut known = KnownHosts::from_files(&access.known_hosts);
-    if !access.host_keys.is_empty() {
-        known.add(&format!("the kit, host {name}"), &access.host_keys.join("\n"));
-    }
+/// The way to one host, once those before it are passed.
+pub(super) fn hop(
+    name: &str,
+    address: std::net::IpAddr,
+    access: &SshAccess,
+    jumps: Vec<Endpoint>,
+    library: &Library,
+) -> Endpoint {
+    let known = library.known(name, access);
     Endpoint {
         name: name.to_owned(),
         address: address.to_string(),
@@ -244,8 +294,38 @@ fn hop(name: &str, address: std::net::IpAddr, access: &SshAccess, jumps: Vec<End
         identities_only: access.identities_only,
         certificates: access.certificates.clone(),
         agent: access.agent.clone(),
-        host_keys: HostKeys { known: Arc::new(known), alias: access.host_key_alias.clone(), host: None },
+        host_keys: HostKeys { known, alias: access.host_key_alias.clone(), host: None },
         jumps,
         sudo: access.sudo,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alone(exit: Exit, stdout: &str) -> (Exit, String, String) {
+        let (stdout, stderr) = (stdout.as_bytes().to_vec(), b"E;".to_vec());
+        let output = answer_alone(Output { exit, stdout, stderr, bytes_sent: 0, bytes_received: 0 });
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.exit, text(output.stdout), text(output.stderr))
+    }
+
+    #[test]
+    fn only_what_the_script_printed_is_its_answer() {
+        let mark = crate::host::script::MARK;
+        let noisy = alone(Exit::Status(3), &format!("failed=0 updates=3\nmotd {mark}failed=busy\n{mark}"));
+        assert_eq!(noisy, (Exit::Status(3), format!("failed=busy\n{mark}"), "E;".into()));
+        let quiet = alone(Exit::Status(0), mark);
+        assert_eq!(quiet, (Exit::Status(0), String::new(), "E;".into()));
+    }
+
+    #[test]
+    fn a_login_that_runs_something_else_is_no_success() {
+        let (exit, stdout, stderr) = alone(Exit::Status(0), "end=yes\nThis account is a menu\n");
+        assert_eq!((exit, stdout.as_str()), (Exit::Status(NOT_RUN), ""));
+        assert!(stderr.starts_with("E;the login ended well but did not run") && stderr.contains("a menu"), "{stderr}");
+        let refused = alone(Exit::Status(1), "This account is currently not available.\n");
+        assert_eq!(refused, (Exit::Status(1), String::new(), "E;This account is currently not available.\n".into()));
     }
 }

@@ -5,7 +5,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::Command;
 use tokio::time::timeout;
 
 /// Kept of each output stream; the rest is read and dropped.
@@ -34,11 +33,11 @@ pub async fn run(argv: &[String], limit: Duration) -> Ran {
     let Some((program, args)) = argv.split_first() else {
         return Ran::NotStarted("there is no program to run".into());
     };
-    let mut command = Command::new(program);
+    let mut command = crate::descriptors::command(program);
     // A group of its own, so that the end of the time ends its children too.
     command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0).kill_on_drop(true);
-    let mut child = match command.spawn() {
+    let mut child = match crate::descriptors::start(&mut command) {
         Ok(child) => child,
         Err(error) => return Ran::NotStarted(format!("{program}: {error}")),
     };

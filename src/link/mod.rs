@@ -22,25 +22,22 @@ fn use_ring() {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::Path;
+    use crate::rooms::{files, used};
 
-    /// The links, and what each may use of this room.
+    /// The links, and what stands above them.
     #[test]
     fn no_link_uses_another() {
-        let room = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/link");
         let links = ["api", "ssh", "hook", "local"];
         let mut read = 0;
         for link in links {
-            let alone = room.join(format!("{link}.rs"));
-            let inside = fs::read_dir(room.join(link)).into_iter().flatten().map(|entry| entry.unwrap().path());
-            for file in inside.chain([alone]).filter(|path| path.is_file()) {
-                let text = fs::read_to_string(&file).unwrap();
+            for file in files(&format!("link/{link}")) {
                 read += 1;
-                for other in links.iter().chain(&["hosts", "names"]).filter(|other| **other != link) {
-                    let used =
-                        text.contains(&format!("link::{other}::")) || text.contains(&format!("super::super::{other}"));
-                    assert!(!used, "{} uses {other}", file.display());
+                for path in used(&file) {
+                    let other = path.strip_prefix("link::").and_then(|rest| rest.split("::").next());
+                    let apart = |other: &str| {
+                        other != link && links.iter().chain(&["hosts", "names", "*"]).any(|it| *it == other)
+                    };
+                    assert!(!other.is_some_and(apart), "{} uses {path}", file.display());
                 }
             }
         }

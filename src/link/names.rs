@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use super::hosts;
 use super::ssh::config::{Overrides, Resolver, Surroundings};
-use super::ssh::{Endpoint, KnownHosts, lookup_name};
+use super::ssh::{Endpoint, lookup_name};
 use crate::kit::{Host, Jump, Role, SshAccess};
 use crate::process::Process;
 use crate::refusal::{Location, Refusal};
@@ -31,7 +32,9 @@ pub fn resolver(process: &Process) -> Resolver {
         config: None,
         home: process.home(),
         user: process.operator(),
-        agent: process.var("SSH_AUTH_SOCK").map(PathBuf::from),
+        uid: rustix::process::getuid().as_raw(),
+        machine: process.hostname(),
+        env: process.env.clone(),
     })
 }
 
@@ -62,12 +65,12 @@ pub async fn host(resolver: &Resolver, name: &str, overrides: &Overrides, deadli
     };
     let mut jumps = Vec::new();
     for hop in &found.endpoint.jumps {
-        jumps.push(Jump { name: hop.name.clone(), address: address(hop)?, ssh: access(hop, Vec::new()) });
+        jumps.push(Jump { name: hop.name.clone(), address: address(hop)?, ssh: access(hop, Vec::new(), false) });
     }
     let host = Host {
         name: name.to_owned(),
         address: address(&found.endpoint)?,
-        ssh: access(&found.endpoint, jumps),
+        ssh: access(&found.endpoint, jumps, overrides.address.is_some()),
         roles: vec![Role::ControlPlane],
         manifests: MANIFESTS.into(),
     };
@@ -75,23 +78,29 @@ pub async fn host(resolver: &Resolver, name: &str, overrides: &Overrides, deadli
 }
 
 /// Copies what the operator's known_hosts files say of a host, and of the jump hosts before it, into its entry, so that
-/// the kit needs none of these files. Returns the names of whom they say nothing; these keep the files.
+/// the kit needs none of these files. Returns a sentence with the next command for each of whom they say nothing; these keep
+/// the files.
 pub fn copy_host_keys(host: &mut Host) -> Vec<String> {
-    let jumps = host.ssh.jumps.iter_mut().map(|jump| (&jump.name, jump.address, &mut jump.ssh));
-    let mut unknown: Vec<String> = jumps.filter_map(|(name, address, ssh)| keep_keys(name, address, ssh)).collect();
+    let endpoint = hosts::endpoint(host, &hosts::Library::default());
+    let ways = (0..endpoint.jumps.len())
+        .map(|at| Endpoint { jumps: endpoint.jumps[..at].to_vec(), ..endpoint.jumps[at].clone() });
+    let ways: Vec<Endpoint> = ways.chain([endpoint.clone()]).collect();
+    let jumps = host.ssh.jumps.iter_mut().map(|jump| &mut jump.ssh);
+    let mut unknown: Vec<String> = jumps.zip(&ways).filter_map(|(ssh, way)| keep_keys(way, ssh)).collect();
     // The host's own jumps are part of its way in, so they are done apart from it.
-    unknown.extend(keep_keys(&host.name, host.address, &mut host.ssh));
+    unknown.extend(keep_keys(&endpoint, &mut host.ssh));
     unknown
 }
 
-/// One of them; its name when nothing is said of it.
-fn keep_keys(name: &str, address: IpAddr, ssh: &mut SshAccess) -> Option<String> {
-    let lines = KnownHosts::from_files(&ssh.known_hosts).lines_of(&key_name(address, ssh));
-    if lines.iter().all(|line| line.starts_with("@revoked ")) {
-        return Some(name.to_owned());
+/// One of them; what is to be done when nothing is said of it.
+fn keep_keys(way: &Endpoint, ssh: &mut SshAccess) -> Option<String> {
+    let keys = &way.host_keys;
+    if keys.found_under(&way.address, way.port).is_none() {
+        return Some(format!("{}: its host key is not known; import again after: {}", way.name, way.learn_host_key()));
     }
     ssh.known_hosts.clear();
-    for line in lines {
+    let name = keys.alias.clone().unwrap_or_else(|| lookup_name(&way.address, way.port));
+    for line in keys.lines_as(&name, &way.address, way.port) {
         if !ssh.host_keys.contains(&line) {
             ssh.host_keys.push(line);
         }
@@ -99,17 +108,35 @@ fn keep_keys(name: &str, address: IpAddr, ssh: &mut SshAccess) -> Option<String>
     None
 }
 
-/// The name under which its keys are looked up.
-fn key_name(address: IpAddr, ssh: &SshAccess) -> String {
-    ssh.host_key_alias.clone().unwrap_or_else(|| lookup_name(&address.to_string(), ssh.port))
+/// Whether a key of a host, or of an authority for it, is known: in its entry or in its files.
+pub fn knows_host_key(address: IpAddr, ssh: &SshAccess) -> bool {
+    let shown = address.to_string();
+    let way = hosts::hop(&shown, address, ssh, Vec::new(), &hosts::Library::default());
+    way.host_keys.found_under(&shown, ssh.port).is_some()
 }
 
-fn access(endpoint: &Endpoint, jumps: Vec<Jump>) -> SshAccess {
+/// The name to look the host's keys up under, where the kit has only one: the one that they are known under today. When none is
+/// known, the name that ssh will learn them under: the configuration's, but not one that only the command line has given to an
+/// address.
+fn key_name(endpoint: &Endpoint, addressed: bool) -> Option<String> {
     let keys = &endpoint.host_keys;
-    // An alias is looked up as it is, so the name that the configuration uses can stand there with its port.
-    let name = keys.host.as_deref().filter(|host| *host != endpoint.address);
-    let alias = keys.alias.clone().or_else(|| name.map(|host| lookup_name(host, endpoint.port)));
+    if keys.alias.is_some() {
+        return keys.alias.clone();
+    }
+    let of_address = [lookup_name(&endpoint.address, endpoint.port), endpoint.address.clone()];
+    if let Some(name) = keys.found_under(&endpoint.address, endpoint.port) {
+        return Some(name).filter(|name| !of_address.contains(name));
+    }
+    let host = keys.host.as_deref().filter(|host| *host != endpoint.address)?;
+    (!addressed || host != endpoint.name).then(|| lookup_name(host, endpoint.port))
+}
+
+fn access(endpoint: &Endpoint, jumps: Vec<Jump>, addressed: bool) -> SshAccess {
+    let keys = &endpoint.host_keys;
+    let alias = key_name(endpoint, addressed);
     let looked_up = alias.clone().unwrap_or_else(|| lookup_name(&endpoint.address, endpoint.port));
+    // A RevokedHostKeys file is none of the known_hosts files.
+    let lines = keys.lines_as(&looked_up, &endpoint.address, endpoint.port);
     SshAccess {
         port: endpoint.port,
         user: endpoint.user.clone(),
@@ -117,9 +144,8 @@ fn access(endpoint: &Endpoint, jumps: Vec<Jump>) -> SshAccess {
         identities_only: endpoint.identities_only,
         certificates: endpoint.certificates.clone(),
         agent: endpoint.agent.clone(),
-        // A RevokedHostKeys file is none of the files below.
-        host_keys: keys.known.revoked_of(&looked_up),
-        known_hosts: keys.known.sources().iter().map(PathBuf::from).collect(),
+        host_keys: lines.into_iter().filter(|line| line.starts_with("@revoked ")).collect(),
+        known_hosts: keys.known.files().to_vec(),
         host_key_alias: alias,
         jumps,
         sudo: endpoint.sudo,
@@ -154,11 +180,55 @@ mod tests {
             roles: vec![Role::ControlPlane],
             manifests: MANIFESTS.into(),
         };
-        assert_eq!(copy_host_keys(&mut host), ["10.0.0.2:22"]);
+        assert!(knows_host_key(host.address, &host.ssh));
+        assert!(!knows_host_key(host.ssh.jumps[1].address, &host.ssh.jumps[1].ssh));
+        let unknown = copy_host_keys(&mut host);
+        assert!(
+            matches!(&unknown[..], [one] if one.contains("10.0.0.2:22: its host key is not known") && one.contains("ssh -p 2222 root@10.0.0.1 'ssh-keyscan")),
+            "{unknown:?}"
+        );
+        assert!(knows_host_key(host.address, &host.ssh));
         assert_eq!(host.ssh.host_keys, [format!("10.0.0.1 {KEY}"), format!("@revoked 10.0.0.1 {KEY}")]);
         assert_eq!(host.ssh.jumps[0].ssh.host_keys[0], format!("[10.0.0.1]:2222 {KEY}"));
         assert!(host.ssh.known_hosts.is_empty() && host.ssh.jumps[0].ssh.known_hosts.is_empty());
         let unknown = &host.ssh.jumps[1].ssh;
         assert!(unknown.host_keys.is_empty() && unknown.known_hosts == [file], "{unknown:?}");
+    }
+
+    /// `kit import --host cp1=10.0.0.11`, with known_hosts as people's machines have it.
+    #[tokio::test]
+    async fn the_key_is_found_under_the_name_or_the_address_as_ssh_would_find_it() {
+        type Case<'a> = (&'a str, Option<u16>, Option<&'a str>, &'a [&'a str]);
+        let (cp1, ip) = ("cp1", "10.0.0.11");
+        let table: &[Case<'_>] = &[
+            ("", None, None, &[]),
+            ("10.0.0.11", None, None, &[ip]),
+            ("cp1", None, Some(cp1), &[cp1]),
+            // The name goes before the address.
+            ("10.0.0.11\ncp1,other", None, Some(cp1), &[cp1]),
+            ("[10.0.0.11]:2222", Some(2222), None, &["[10.0.0.11]:2222"]),
+            ("[cp1]:2222", Some(2222), Some("[cp1]:2222"), &["[cp1]:2222"]),
+            // A line without a port serves every port.
+            ("cp1", Some(2222), Some(cp1), &[cp1]),
+            ("10.0.0.11", Some(2222), None, &["[10.0.0.11]:2222"]),
+            ("[10.0.0.11]:22", Some(2222), None, &[]),
+        ];
+        for (lines, port, alias, kept) in table {
+            let home = tempfile::TempDir::new().unwrap();
+            std::fs::create_dir(home.path().join(".ssh")).unwrap();
+            let text: String = lines.lines().map(|names| format!("{names} {KEY}\n")).collect();
+            std::fs::write(home.path().join(".ssh/known_hosts"), text).unwrap();
+            let resolver = Resolver::new(Surroundings { home: home.path().into(), ..Surroundings::default() });
+            let overrides = Overrides { address: Some(ip.parse().unwrap()), port: *port, ..Overrides::default() };
+            let deadline = Instant::now() + std::time::Duration::from_secs(60);
+            let mut host = super::host(&resolver, cp1, &overrides, deadline).await.unwrap().host;
+            assert_eq!(host.ssh.host_key_alias.as_deref(), *alias, "{lines}");
+            // The way as it is dialled finds what the kit is given.
+            let way = hosts::endpoint(&host, &hosts::Library::default());
+            assert_eq!(way.host_keys.found_under(&way.address, way.port).is_some(), !kept.is_empty(), "{lines}");
+            assert_eq!(copy_host_keys(&mut host).is_empty(), !kept.is_empty(), "{lines}");
+            let wanted: Vec<_> = kept.iter().map(|name| format!("{name} {KEY}")).collect();
+            assert_eq!(host.ssh.host_keys, wanted, "{lines}");
+        }
     }
 }

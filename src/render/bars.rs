@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::clean;
 use crate::change::Target;
 use crate::event::Event;
 
@@ -43,7 +44,11 @@ impl Bars {
             Event::StepStarted { cluster, step, name, targets, .. } => {
                 self.close(cluster);
                 if self.lanes.len() < CLUSTERS_AT_MOST {
-                    let title = format!("{cluster} [{}/{}] {name}", step + 1, self.steps.max(step + 1));
+                    let title = clean::one_line(&format!(
+                        "{cluster} [{}/{}] {name}",
+                        step.saturating_add(1),
+                        self.steps.max(step.saturating_add(1))
+                    ));
                     let bar = self.multi.add(row("{spinner} {prefix} {msg} {elapsed}"));
                     bar.set_prefix(title.clone());
                     let rows = BTreeMap::new();
@@ -73,11 +78,11 @@ impl Bars {
             }
             let last = lane.rows.values().next_back().unwrap_or(&lane.bar);
             let bar = self.multi.insert_after(last, row("    {prefix}: {wide_msg}"));
-            bar.set_prefix(target.short().to_owned());
+            bar.set_prefix(clean::one_line(target.short()));
             lane.rows.insert(target.clone(), bar);
         }
         if let Some(bar) = lane.rows.get(target) {
-            bar.set_message(what);
+            bar.set_message(clean::one_line(&what));
         }
     }
 

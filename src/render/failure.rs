@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::json;
-use super::{Line, Output, Screen, Tone, painted};
+use super::{Line, Output, Screen, Tone, told};
 use crate::error::Failure;
 use crate::refusal::Refusal;
 
@@ -34,7 +34,7 @@ pub fn show(screen: &Screen, output: Output, failure: &Failure) {
     let mut lines = vec![Line { tone: Tone::Bad, head: "error: ".into(), text: sentence.clone() }];
     lines.extend(causes.iter().enumerate().map(|(i, cause)| Line::plain(format!("  {}: {cause}", i + 1))));
     lines.extend(hints.map(Line::hint));
-    screen.err(&painted(&lines, screen.err_paint()));
+    screen.err_lines(&told(&lines, screen.err_paint()));
     if output == Output::Json {
         screen.out(&json::failure(failure, &sentence, &causes));
     }

@@ -3,6 +3,7 @@
 //! Data goes to standard output (the report of a run, lists, plans, events as JSON), everything else to standard error.
 
 mod bars;
+mod clean;
 mod failure;
 mod fold;
 mod json;
@@ -17,6 +18,7 @@ mod table;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+pub use clean::{one_line, without_color};
 pub use failure::{Refusals, show as show_failure};
 pub use json::VERSION;
 pub use paint::{Color, Paint, Tone};
@@ -38,7 +40,7 @@ pub enum Output {
     Json,
 }
 
-/// One line before it is painted.
+/// One line before it is cleaned and painted: whatever is in it, it comes out as one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Line {
     /// The tone of the head.
@@ -63,12 +65,19 @@ impl Line {
     }
 
     fn painted(&self, paint: Paint) -> String {
-        format!("{}{}\n", paint.tone(self.tone, &self.head), self.text)
+        format!("{}{}\n", paint.tone(self.tone, &self.head), clean::one_line(&self.text))
     }
 }
 
 fn painted(lines: &[Line], paint: Paint) -> String {
     lines.iter().map(|line| line.painted(paint)).collect()
+}
+
+/// The same for what is told while things happen: whatever a far side says, a line has a length that a person reads. A plan
+/// is shown whole.
+fn told(lines: &[Line], paint: Paint) -> String {
+    let cut = |line: &Line| Line { tone: line.tone, head: clean::cut(&line.head), text: clean::cut(&line.text) };
+    lines.iter().map(|line| cut(line).painted(paint)).collect()
 }
 
 /// Tells a run while it happens: live progress when standard error is a terminal, plain lines otherwise, or JSON.
@@ -121,13 +130,15 @@ impl Renderer {
     pub fn note(&self, text: &str) {
         match &self.form {
             Form::Json => self.screen.out(&json::note(text, self.clock.now())),
-            Form::Text(_) => self.screen.err(&self.screen.err_paint().tone(Tone::Dim, &format!("  note     {text}"))),
+            Form::Text(_) => {
+                self.say(&[Line { tone: Tone::Dim, head: format!("  note     {text}"), text: String::new() }]);
+            }
         }
     }
 
     fn say(&self, lines: &[Line]) {
         if !lines.is_empty() {
-            self.screen.err(&painted(lines, self.screen.err_paint()));
+            self.screen.err_lines(&told(lines, self.screen.err_paint()));
         }
     }
 }
@@ -148,11 +159,13 @@ impl Listener for Renderer {
         self.say(&telling.story.hear(&event, Instant::now()));
         if matches!(event, Event::RunEnded { .. }) {
             let end = telling.story.end(&event);
-            self.screen.out(&painted(&end.report, self.screen.out_paint()));
+            self.screen.out(&told(&end.report, self.screen.out_paint()));
             self.say(&end.failure);
         }
     }
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

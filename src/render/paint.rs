@@ -1,5 +1,6 @@
 //! Colour as an extra: everything is readable without it.
 
+use super::clean;
 use crate::process::Process;
 
 /// When colour is used.
@@ -45,6 +46,19 @@ pub enum Tone {
     Dim,
 }
 
+impl Tone {
+    fn code(self) -> Option<&'static str> {
+        match self {
+            Self::Plain => None,
+            Self::Head => Some("\x1b[1m"),
+            Self::Good => Some("\x1b[32m"),
+            Self::Warn => Some("\x1b[33m"),
+            Self::Bad => Some("\x1b[1;31m"),
+            Self::Dim => Some("\x1b[2m"),
+        }
+    }
+}
+
 /// Puts colour on text, or leaves it as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Paint {
@@ -62,18 +76,26 @@ impl Paint {
         self.on
     }
 
-    /// The text in a tone.
+    /// The text in a tone, as a part of one line: what is in it cannot end the line, nor the tone.
     pub fn tone(self, tone: Tone, text: &str) -> String {
-        let code = match tone {
-            Tone::Plain => return text.to_owned(),
-            Tone::Head => "1",
-            Tone::Good => "32",
-            Tone::Warn => "33",
-            Tone::Bad => "1;31",
-            Tone::Dim => "2",
-        };
-        if self.on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        let text = clean::one_line(text);
+        match tone.code() {
+            Some(code) if self.on => format!("{code}{text}{OFF}"),
+            _ => text,
+        }
     }
+}
+
+/// Back to ordinary.
+const OFF: &str = "\x1b[0m";
+/// What clap paints its help and its errors with, besides what we use ourselves.
+const OF_CLAP: [&str; 2] = ["\x1b[4m", "\x1b[31m"];
+
+/// The colour code that a text begins with, if it is one that this program prints.
+pub(super) fn own_code(text: &str) -> Option<&'static str> {
+    let tones = [Tone::Head, Tone::Good, Tone::Warn, Tone::Bad, Tone::Dim];
+    let own = tones.into_iter().filter_map(Tone::code).chain(OF_CLAP).chain([OFF]);
+    own.into_iter().find(|code| text.starts_with(code))
 }
 
 #[cfg(test)]
@@ -92,7 +114,7 @@ mod tests {
             interactive: false,
             stdout_terminal: false,
             stderr_terminal: false,
-            clock: Clock::System,
+            clock: Clock::steady(),
         }
     }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::json::VERSION;
 use super::paint::{Paint, Tone};
+use super::{Line, painted};
 use crate::change::{Body, HttpCall, KubeCall, Op, Target};
 use crate::duration::HumanDuration;
 use crate::host::Script;
@@ -27,33 +28,31 @@ pub enum Detail {
 
 /// A plan for people.
 pub fn text(plan: &Plan, detail: Detail, paint: Paint) -> String {
-    let mut out = String::new();
     let clusters: Vec<String> = plan.clusters.iter().map(|cluster| cluster.name.clone()).collect();
-    let _ = writeln!(out, "{}: {}", paint.tone(Tone::Head, &plan.name), plan.purpose);
-    let _ = writeln!(out, "clusters: {}", words::fold(&clusters));
-    for (name, value) in &plan.runbook.params {
-        let _ = writeln!(out, "param:    {name}={}", plain(value));
-    }
+    let mut out = vec![
+        Line { tone: Tone::Head, head: plan.name.clone(), text: format!(": {}", plan.purpose) },
+        Line::plain(format!("clusters: {}", words::fold(&clusters))),
+    ];
+    let params = plan.runbook.params.iter();
+    out.extend(params.map(|(name, value)| Line::plain(format!("param:    {name}={}", plain(value)))));
     let mut shown = HashSet::new();
     for (index, planned) in plan.steps.iter().enumerate() {
         let head = format!("[{}/{}] {}: {}", index + 1, plan.steps.len(), planned.name, planned.step.intent());
-        let _ = writeln!(out, "\n{}", paint.tone(Tone::Head, &head));
+        out.extend([Line::plain(""), Line::head(head)]);
         if !planned.why.is_empty() {
-            let _ = writeln!(out, "  {}", planned.why);
+            out.push(Line::plain(format!("  {}", planned.why)));
         }
-        let _ = writeln!(out, "  {}", policy(planned.kind, &planned.policy));
+        out.push(Line::plain(format!("  {}", policy(planned.kind, &planned.policy))));
         if planned.targets.is_empty() {
-            let _ = writeln!(out, "  no target fits: nothing is sent");
+            out.push(Line::plain("  no target fits: nothing is sent"));
         }
         for (targets, sends) in alike(plan, planned) {
-            let _ = writeln!(out, "  on {}", words::fold(&targets));
-            for announced in &sends {
-                one(&mut out, announced, detail, paint, &mut shown);
-            }
+            out.push(Line::plain(format!("  on {}", words::fold(&targets))));
+            out.extend(sends.iter().flat_map(|announced| one(announced, detail, &mut shown)));
         }
     }
-    let _ = writeln!(out, "\n{}\nplan {}", total(plan), plan.digest);
-    out
+    out.extend([Line::plain(""), Line::plain(total(plan)), Line::plain(format!("plan {}", plan.digest))]);
+    painted(&out, paint)
 }
 
 /// Targets to which the same is sent, together.
@@ -95,7 +94,7 @@ fn policy(kind: &str, policy: &Policy) -> String {
     line
 }
 
-fn one(out: &mut String, announced: &Announced, detail: Detail, paint: Paint, shown: &mut HashSet<String>) {
+fn one(announced: &Announced, detail: Detail, shown: &mut HashSet<String>) -> Vec<Line> {
     let (label, tone) = match (&announced.what, announced.writes) {
         (Sends::Ask(_), _) => ("ask", Tone::Warn),
         (_, true) => ("write", Tone::Warn),
@@ -103,12 +102,13 @@ fn one(out: &mut String, announced: &Announced, detail: Detail, paint: Paint, sh
     };
     let often = often(announced.times);
     let what = summary(&announced.what);
-    let _ = writeln!(out, "    {} {what} ({often}): {}", paint.tone(tone, &format!("{label:<5}")), announced.why);
-    if detail == Detail::Full {
-        for line in full(&announced.what, shown) {
-            let _ = writeln!(out, "          {}", paint.tone(Tone::Dim, &line));
-        }
-    }
+    let text = format!(" {what} ({often}): {}", announced.why);
+    let below = match detail {
+        Detail::Short => Vec::new(),
+        Detail::Full => full(&announced.what, shown),
+    };
+    let dim = |line: String| Line { tone: Tone::Dim, head: format!("          {line}"), text: String::new() };
+    std::iter::once(Line { tone, head: format!("    {label:<5}"), text }).chain(below.into_iter().map(dim)).collect()
 }
 
 fn often(times: Times) -> String {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::story::Story;
-use super::{Output, Screen, json, painted};
+use super::{Output, Screen, json, told};
 use crate::change::Inverse;
 use crate::event::{ChangeEnd, Event};
 use crate::journal::{ChangeRecord, Entry, Header, Journal, Line};
@@ -23,7 +23,7 @@ pub fn show(screen: &Screen, output: Output, journal: &Journal, steps: &[String]
                     lines.extend(end.report);
                     lines.extend(end.failure);
                     if !lines.is_empty() {
-                        screen.out(&painted(&lines, screen.out_paint()));
+                        screen.out(&told(&lines, screen.out_paint()));
                     }
                 }
             }
@@ -58,7 +58,7 @@ impl<'a> Teller<'a> {
     }
 
     fn name(&self, step: usize) -> String {
-        self.steps.get(step).cloned().unwrap_or_else(|| format!("step {}", step + 1))
+        self.steps.get(step).cloned().unwrap_or_else(|| format!("step {}", step.saturating_add(1)))
     }
 
     fn record(&self, id: u32) -> Option<&'a ChangeRecord> {
@@ -92,7 +92,7 @@ impl<'a> Teller<'a> {
                 let what = format!("asked ({question}), the operator said {}", if *yes { "yes" } else { "no" });
                 vec![Event::Saw { target: crate::change::Target::cluster(cluster), step: *step, what }]
             }
-            Entry::Intended { id, step, target, change } => {
+            Entry::Intended { id, step, target, change, .. } => {
                 self.sent.insert(*id, line.at);
                 let (what, because) = (change.op.summary(), change.because.clone());
                 vec![Event::ChangeSent {

@@ -1,10 +1,14 @@
 //! The only place that writes to standard output and standard error.
+//!
+//! Nothing that strangers say gets through raw: values are cleaned where they become lines, and whatever else stands in
+//! a text is shown as an escape here, but line breaks and our own colours.
 
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::MultiProgress;
 
+use super::clean;
 use super::paint::{Color, Paint};
 use crate::process::Process;
 
@@ -23,12 +27,13 @@ struct Stream {
 impl Stream {
     fn write(&self, text: &str) {
         let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+        let _ = to.write_all(clean::lines(text).as_bytes()).and_then(|()| to.flush());
     }
 }
 
 impl Screen {
     /// The real streams. `bars`: live progress may be drawn when standard error is a terminal.
+    #[expect(clippy::disallowed_methods, reason = "the one place that writes to the terminal")]
     pub fn real(process: &Process, color: Color, bars: bool) -> Self {
         let stream = |to: Box<dyn Write + Send>, terminal| Stream {
             to: Mutex::new(to),
@@ -47,17 +52,30 @@ impl Screen {
         Self { out: plain(Box::new(out)), err: plain(Box::new(err)), bars: None }
     }
 
-    /// Data: what was asked for. Ends in a line break.
+    /// Streams that are no terminals and take colour all the same.
+    #[cfg(test)]
+    pub(super) fn colored(out: impl Write + Send + 'static, err: impl Write + Send + 'static) -> Self {
+        let mut screen = Self::to(out, err);
+        (screen.out.paint, screen.err.paint) = (Paint::new(true), Paint::new(true));
+        screen
+    }
+
+    /// Data: what was asked for, as whole lines or as JSON, which reads back as it was. Ends in a line break.
     pub fn out(&self, text: &str) {
         self.above_bars(|| self.out.write(&ended(text)));
     }
 
-    /// Everything else. Ends in a line break.
-    pub fn err(&self, text: &str) {
+    /// Everything else: one line, whatever is in it.
+    pub fn err(&self, line: &str) {
+        self.err_lines(&clean::one_line(line));
+    }
+
+    /// Several lines, or painted ones, whose values are cleaned already. Ends in a line break.
+    pub fn err_lines(&self, text: &str) {
         self.above_bars(|| self.err.write(&ended(text)));
     }
 
-    /// A question: no line break, the live progress out of the way.
+    /// A question, painted and cleaned: no line break, the live progress out of the way.
     pub fn prompt(&self, text: &str) {
         if let Some(bars) = &self.bars {
             let _ = bars.clear();

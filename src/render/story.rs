@@ -26,6 +26,11 @@ pub(super) struct Story {
     summary: summary::Summary,
 }
 
+/// Steps are counted from 1. A journal may say any number.
+fn number(step: usize) -> usize {
+    step.saturating_add(1)
+}
+
 /// A wait is mentioned again after this many seconds.
 const WAIT_AGAIN_SECS: u64 = 30;
 /// A step says at most so often what it waits for; what many of its targets wait for alike is said together.
@@ -46,7 +51,7 @@ impl Story {
             }
             Event::StepStarted { cluster, step, name, intent, why, targets } => {
                 let mut lines = if self.fleet { self.fold.due(now) } else { self.fold.all() };
-                let text = format!("[{}/{}] {name}: {intent}", step + 1, self.steps.max(step + 1));
+                let text = format!("[{}/{}] {name}: {intent}", number(*step), self.steps.max(number(*step)));
                 if self.fleet {
                     self.fold.add(news("begins", Tone::Head, cluster, text), now);
                 } else {
@@ -61,7 +66,7 @@ impl Story {
             Event::StepEnded { cluster, step, name, state, why, costs, took_ms } => {
                 let (label, tone) = step_word(*state);
                 let text =
-                    if self.fleet { format!("[{}/{}] {name}: {why}", step + 1, self.steps) } else { why.clone() };
+                    if self.fleet { format!("[{}/{}] {name}: {why}", number(*step), self.steps) } else { why.clone() };
                 let mut ended = news(label, tone, cluster, text);
                 ended.took_ms = Some(*took_ms);
                 if !self.fleet {
@@ -141,7 +146,7 @@ impl Story {
                     ChangeEnd::Done | ChangeEnd::Pretended => said.clone(),
                     _ => format!("{what}: {said}"),
                 };
-                let below = by_hand.iter().map(|command| format!("by hand: {command}")).collect();
+                let below = by_hand.as_deref().map(summary::by_hand).unwrap_or_default();
                 News { took_ms: Some(*took_ms), below, ..news(label, tone, &self.who(target), text) }
             }
             Event::Trouble { target, what, hint, again, .. } => {

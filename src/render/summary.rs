@@ -97,12 +97,23 @@ impl Summary {
 
     /// What a person still has to look at.
     fn left(&self) -> Vec<Line> {
-        let by_hand = |known: &Known| {
-            let command = known.by_hand.as_ref()?;
-            Some(labelled(Tone::Warn, "left", format!("{}: by hand: {command}", known.target)))
+        let left = |known: &Known| {
+            let lines = known.by_hand.as_deref().map(by_hand).unwrap_or_default();
+            let target = known.target.to_string();
+            let line = move |(at, line)| match at {
+                0 => labelled(Tone::Warn, "left", format!("{target}: {line}")),
+                _ => labelled(Tone::Warn, "", line),
+            };
+            lines.into_iter().enumerate().map(line).collect::<Vec<_>>()
         };
-        self.changes.values().filter_map(by_hand).collect()
+        self.changes.values().flat_map(left).collect()
     }
+}
+
+/// The command for a person; one of several lines keeps them, so that it can be copied.
+pub(super) fn by_hand(command: &str) -> Vec<String> {
+    let lines = command.trim_end().lines().enumerate();
+    lines.map(|(at, line)| format!("{}{line}", if at == 0 { "by hand: " } else { "  " })).collect()
 }
 
 fn failure(why: &str, next: &[String]) -> Vec<Line> {

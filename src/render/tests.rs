@@ -16,7 +16,7 @@ use crate::refusal::{Location, Refusal};
 use crate::world::Cost;
 
 #[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Buffer(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Buffer {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -29,12 +29,12 @@ impl Write for Buffer {
 }
 
 impl Buffer {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
 
-fn screen() -> (Arc<Screen>, Buffer, Buffer) {
+pub(super) fn screen() -> (Arc<Screen>, Buffer, Buffer) {
     let (out, err) = (Buffer::default(), Buffer::default());
     (Arc::new(Screen::to(out.clone(), err.clone())), out, err)
 }
@@ -211,4 +211,23 @@ fn causes_are_numbered() {
     assert_eq!(err.text(), text);
     let json: Value = serde_json::from_str(&out.text()).unwrap();
     assert_eq!((&json["event"], &json["code"]), (&"error".into(), &3.into()));
+}
+
+#[test]
+fn each_cluster_that_failed_is_one_reason() {
+    let (_, err) = told(Output::Text, vec![run_ended(5, "east: <html> / 503\nwest: late")]);
+    assert!(
+        err.starts_with("error: 2 clusters did not get to the end\n  1: east: <html> / 503\n  2: west: late\n"),
+        "{err}"
+    );
+}
+
+#[test]
+fn a_command_of_several_lines_can_be_copied() {
+    let by_hand = Some("cat <<E\nx\nE\n".to_owned());
+    let (target, what, said) = (host("cp1"), "run".into(), "lost".into());
+    let ended = Event::ChangeEnded { target, id: 1, what, state: ChangeEnd::Unknown, said, took_ms: 0, by_hand };
+    let (out, err) = told(Output::Text, vec![started(false), ended, run_ended(5, "lost")]);
+    assert!(err.contains("by hand: cat <<E\n") && err.contains("             x\n"), "{err}");
+    assert!(out.contains("prod/cp1: by hand: cat <<E\n"), "{out}");
 }

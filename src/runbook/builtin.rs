@@ -54,6 +54,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::runbook::On;
 
     #[test]
     fn every_builtin_says_what_it_is_for_and_what_it_may_cost() {
@@ -72,9 +73,8 @@ mod tests {
             assert_eq!(runbook.name, builtin.name);
             let object = |name: &str| (name.to_owned(), "daemonsets.apps/telemetry/agent".to_owned());
             let needed = runbook.params.iter().filter(|param| param.required).map(|param| object(&param.name));
-            let mut given: BTreeMap<String, String> = needed.collect();
-            given.insert("cluster".into(), "prod".into());
-            let resolved = runbook.resolve(&given).unwrap_or_else(|faults| panic!("{faults:#?}"));
+            let given: BTreeMap<String, String> = needed.collect();
+            let resolved = runbook.resolve(&given, On::One("prod")).unwrap_or_else(|faults| panic!("{faults:#?}"));
             assert!(!resolved.steps.is_empty());
             for param in &runbook.params {
                 assert!(!param.help.is_empty(), "{}: parameter {} has no help", builtin.name, param.name);
@@ -85,9 +85,9 @@ mod tests {
     #[test]
     fn every_step_of_the_recovery_is_there_when_it_is_asked_for() {
         let runbook = Builtin::find("api-overload").and_then(|b| b.runbook().map_err(|mut f| f.remove(0))).unwrap();
-        let given = [("offender", "ds/telemetry/agent"), ("memory", "8Gi"), ("delete", "true"), ("cluster", "prod")];
+        let given = [("offender", "ds/telemetry/agent"), ("memory", "8Gi"), ("delete", "true")];
         let given = given.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let resolved = runbook.resolve(&given).unwrap();
+        let resolved = runbook.resolve(&given, On::One("prod")).unwrap();
         let kinds: Vec<&str> = resolved.steps.iter().map(|step| step.kind.name()).collect();
         for kind in ["probe", "park", "delete", "scale-apiserver"] {
             assert!(kinds.contains(&kind), "{kind} is not in {kinds:?}");

@@ -58,7 +58,7 @@ pub(super) struct Spec {
     /// Values that are given when it is run; used as `${name}` in the steps.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) params: BTreeMap<String, ParamFile>,
-    /// A word that must be typed before the run begins, beyond a yes. `${cluster}` is the name of the cluster.
+    /// A word that must be typed before the run begins, instead of a yes; `--yes` does not answer it, `--consent WORD` does. `${cluster}` is the name of the cluster, where the run is on one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) typed_consent: Option<String>,
     /// The steps, in order.

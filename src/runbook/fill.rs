@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::params::{self, Param};
+use super::params::{self, CLUSTER, Param};
 use crate::words;
 use crate::yaml::{Faults, Node, Tree};
 
@@ -58,7 +58,10 @@ impl Values<'_> {
                 Some(value) => out += &params::text(value),
                 None => {
                     open = true;
-                    if !self.open && self.params.iter().any(|param| param.name == name && !param.required) {
+                    if !self.open
+                        && name != CLUSTER
+                        && self.params.iter().any(|param| param.name == name && !param.required)
+                    {
                         let what = format!("parameter {name:?} has no value, and this text needs one");
                         faults.refuse(node, what, Some(give(name)));
                     }
@@ -78,6 +81,10 @@ impl Values<'_> {
                 None => format!("declared under spec.params: {}; write $${{ for a plain ${{", known.join(", ")),
             };
             faults.refuse(node, format!("unknown parameter {name:?}"), Some(hint));
+        }
+        if name == CLUSTER && !self.values.contains_key(CLUSTER) {
+            let what = "${cluster} is the name of one cluster, and this is about several";
+            faults.refuse(node, what, Some("run it on one at a time: --cluster NAME".into()));
         }
         self.values.get(name)
     }

@@ -3,6 +3,8 @@
 pub mod builtin;
 mod file;
 mod fill;
+#[cfg(test)]
+mod fuzz;
 mod params;
 mod parse;
 mod schema;
@@ -82,6 +84,27 @@ impl fmt::Debug for StepDecl {
             .field("kind", &self.kind.name())
             .field("with", &self.with)
             .finish_non_exhaustive()
+    }
+}
+
+/// What a runbook is run on, as far as its text may speak of it: `${cluster}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On<'a> {
+    /// The clusters are not chosen yet: all else is checked, with a name in that place.
+    NotYet,
+    /// One cluster, by its name.
+    One(&'a str),
+    /// Several, which have no name together: what uses `${cluster}` is refused.
+    Several,
+}
+
+impl On<'_> {
+    fn cluster(&self) -> Option<&str> {
+        match self {
+            Self::NotYet => Some("not-yet"),
+            Self::One(name) => Some(name),
+            Self::Several => None,
+        }
     }
 }
 

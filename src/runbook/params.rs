@@ -72,6 +72,9 @@ impl ParamType {
     }
 }
 
+/// The parameter that every runbook has and nobody gives.
+pub(super) const CLUSTER: &str = "cluster";
+
 /// A parameter as declared.
 #[derive(Debug, Clone)]
 pub struct Param {
@@ -116,7 +119,7 @@ impl Param {
     /// The name of the cluster, which every runbook may use.
     pub(super) fn cluster() -> Self {
         Self {
-            name: "cluster".into(),
+            name: CLUSTER.into(),
             of: ParamType::String,
             items: ParamType::String,
             default: None,

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::file::{ParamFile, StepFile};
 use super::fill::{Values, give};
-use super::params::Param;
-use super::{Resolved, StepDecl, schema};
+use super::params::{CLUSTER, Param};
+use super::{On, Resolved, StepDecl, schema};
 use crate::refusal::{Location, Refusal};
 use crate::steps::{self, KINDS};
 use crate::words;
@@ -60,8 +60,14 @@ impl Runbook {
     ///
     /// # Errors
     /// Every value that is unknown, missing or does not fit, and everything that is wrong with the steps they lead to.
-    pub fn resolve(&self, given: &BTreeMap<String, String>) -> Result<Resolved, Vec<Refusal>> {
-        self.with_values(given.iter().map(|(name, word)| (name.as_str(), word)), |param, word| param.read(word))
+    pub fn resolve(&self, given: &BTreeMap<String, String>, on: On<'_>) -> Result<Resolved, Vec<Refusal>> {
+        if given.contains_key(CLUSTER) {
+            let at = Location { file: COMMAND_LINE.into(), ..Location::default() };
+            let what = format!("parameter {CLUSTER:?} is the name of the cluster and cannot be given");
+            return Err(vec![Refusal { at, what, hint: Some("choose the cluster with --cluster".into()) }]);
+        }
+        let given = given.iter().map(|(name, word)| (name.as_str(), word));
+        self.with_values(given, on.cluster(), |param, word| param.read(word))
     }
 
     /// Fills in values that were resolved before, as kept in a journal.
@@ -69,16 +75,20 @@ impl Runbook {
     /// # Errors
     /// As [`Self::resolve`].
     pub fn resolve_again(&self, values: &Map<String, Value>) -> Result<Resolved, Vec<Refusal>> {
-        self.with_values(values.iter().map(|(name, value)| (name.as_str(), value)), Param::take)
+        self.with_values(values.iter().map(|(name, value)| (name.as_str(), value)), None, Param::take)
     }
 
     fn with_values<'a, V>(
         &self,
         given: impl Iterator<Item = (&'a str, V)>,
+        cluster: Option<&str>,
         read: impl Fn(&Param, V) -> Result<Value, String>,
     ) -> Result<Resolved, Vec<Refusal>> {
         let mut refusals = Faults::new(COMMAND_LINE);
         let mut values = self.defaults();
+        // Only where it is used: the clusters stand beside the parameters anyhow.
+        let cluster = cluster.filter(|_| self.text.contains("${cluster}"));
+        values.extend(cluster.map(|name| (CLUSTER.to_owned(), Value::from(name))));
         let mut mentioned = BTreeSet::new();
         for (name, value) in given {
             mentioned.insert(name);
@@ -103,8 +113,7 @@ impl Runbook {
         let filler = Values { params: &self.params, values: &values, open: !refusals.is_empty() };
         let steps = self.steps(&filler, &mut faults);
         let consent = self.root.get("spec").and_then(|spec| spec.get("typedConsent"));
-        let typed_consent =
-            consent.map(|node| filler.fill(node, &mut faults)).and_then(|n| n.text().map(str::to_owned));
+        let typed_consent = consent.and_then(|node| typed_consent(node, &filler, &mut faults));
         refusals.extend(lineless(faults.into_vec()));
         refusals.or(Resolved {
             name: self.name.clone(),
@@ -170,6 +179,19 @@ impl Runbook {
     }
 }
 
+/// The word that has to be typed. One that has no value is refused: without it, nobody would have to type anything.
+fn typed_consent(node: &Node, values: &Values<'_>, faults: &mut Faults) -> Option<String> {
+    let before = faults.is_empty();
+    let filled = values.fill(node, faults);
+    let word = filled.text().map(str::trim).filter(|word| !word.is_empty());
+    if word.is_none() && before && faults.is_empty() && !values.open {
+        let name = node.text().and_then(|text| text.strip_prefix("${")?.strip_suffix('}'));
+        let what = "typedConsent has no word in it, so nobody could type it";
+        faults.refuse(node, what, Some(name.map_or_else(|| "write the word there".into(), give)));
+    }
+    word.map(str::to_owned)
+}
+
 /// What `when` takes as a no.
 fn is_off(when: &Node) -> bool {
     match &when.tree {
@@ -221,11 +243,14 @@ fn declared(root: &Node, faults: &mut Faults) -> Vec<Param> {
             let at = node.get("default").unwrap_or(node);
             faults.refuse(at, format!("parameter {:?}: {fault}", key.word), None);
         }
+        if param.name == CLUSTER {
+            let what = format!("parameter {CLUSTER:?} is there already: the name of the cluster");
+            faults.place(key.line, key.column, what, Some("give it another name".into()));
+        }
         params.push(param);
     }
-    if !params.iter().any(|param: &Param| param.name == "cluster") {
-        params.push(Param::cluster());
-    }
+    params.retain(|param: &Param| param.name != CLUSTER);
+    params.push(Param::cluster());
     params
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::file::{ApiVersion, FileKind, Metadata, RunbookFile, Spec, StepFile};
 use super::parse::{COMMAND_LINE, Runbook};
-use super::{Policy, Resolved};
+use super::{On, Policy, Resolved};
 use crate::refusal::{Location, Refusal};
 use crate::steps;
 
@@ -40,7 +40,7 @@ impl Resolved {
             let at = Location { file: COMMAND_LINE.into(), ..Location::default() };
             vec![Refusal { at, what: error.to_string(), hint: None }]
         })?;
-        Runbook::parse(&text, COMMAND_LINE)?.resolve(&BTreeMap::new())
+        Runbook::parse(&text, COMMAND_LINE)?.resolve(&BTreeMap::new(), On::NotYet)
     }
 }
 

@@ -69,6 +69,11 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
         "apiserver.presence" => Said::ok(format!("process={} 3600\nstarted=0\nend=yes\n", host.pid)),
         "gate.status" => Said::ok(status(host, began, pods)),
         "manifest.look" => Said::ok(look(host, &head)),
+        "manifest.room" => Said::ok(format!(
+            "total=16384000\navailable=9000000\ncpus=8\nmemory={api} {api}\nasked=yes\nend=yes\n",
+            api = 2_500_000
+        )),
+        "manifest.under-way" => Said::ok("looked=yes\n".into()),
         "manifest.swap" => swap(host, &head),
         "file.put" => put(host, &head, text),
         "manifest.folder" | "manifest.folder-away" => folder(host, &head),
@@ -111,13 +116,14 @@ fn owner(gate: &Gate) -> String {
         })
         .collect();
     format!(
-        "run={} by={} at={} ports={} hold={} step={}{stages} why={}",
+        "run={} by={} at={} ports={} hold={} step={} is={}{stages} why={}",
         word(&mark.run),
         word(&mark.operator),
         mark.at,
         ports.join(","),
         mark.hold,
         mark.step,
+        mark.number,
         word(&mark.reason)
     )
 }
@@ -127,7 +133,7 @@ fn close(host: &mut SimHost, head: &Head) -> Said {
     let Some(spec) = spec else { return Said::failed(1, "the gate's description did not arrive whole") };
     let now = Instant::now();
     if let Some(gate) = host.gate.as_ref().filter(|gate| gate.armed > now) {
-        if gate.mark.run == spec.run {
+        if gate.mark.run == spec.run && gate.mark.number == spec.number() {
             return Said::ok("result=already\n".into());
         }
         let why = format!("result=held\nowner={}\nfailed=the gate of another run stands here\n", owner(gate));
@@ -196,8 +202,14 @@ fn open(host: &mut SimHost, head: &Head) -> Said {
     if host.gate.is_none() {
         return Said::ok("result=open\n".into());
     }
-    if let Err(said) = ours(host, head) {
-        return said;
+    let gate = match ours(host, head) {
+        Ok(gate) => gate,
+        Err(said) => return said,
+    };
+    let hands = [head.get("was"), head.get("by")];
+    if gate.armed > Instant::now() && !hands.contains(&Some(gate.driver.run.as_str())) {
+        let why = format!("another run sets the fuses of this gate now: {}", gate.driver.comment());
+        return Said { status: 1, stdout: format!("result=moved\nfailed={why}\n"), stderr: String::new() };
     }
     host.gate = None;
     Said::ok("result=open\n".into())
@@ -312,6 +324,9 @@ fn look(host: &SimHost, head: &Head) -> String {
     if host.files.contains_key(&format!("{}/.", beside(head))) {
         let _ = writeln!(out, "folder={}", beside(head));
     }
+    if host.files.contains_key(&format!("{}/mark", beside(head))) {
+        out.push_str("marked=0\n");
+    }
     if let Some(state) = host.files.get(&format!("{}/state", beside(head))) {
         let _ = writeln!(out, "state={state}");
     }
@@ -324,6 +339,11 @@ fn swap(host: &mut SimHost, head: &Head) -> Said {
         return Said::failed(1, "the order did not arrive whole");
     };
     let sum = |host: &SimHost, path: &str| host.files.get(path).map(|text| sha256_hex(text.as_bytes()));
+    if sum(host, file).as_deref() == head.get("to") {
+        // Put back already, or done before.
+        host.files.remove(&format!("{}/mark", beside(head)));
+        return Said::ok("state=ready\n".into());
+    }
     if sum(host, file).as_deref() != head.get("from") {
         return Said::failed(4, &format!("{file} is not what was seen before: somebody else has changed it"));
     }
@@ -333,6 +353,7 @@ fn swap(host: &mut SimHost, head: &Head) -> Said {
     let text = host.files.get(staged).cloned().unwrap_or_default();
     host.files.insert(file.to_owned(), text);
     host.files.insert(format!("{}/state", beside(head)), "ready".into());
+    host.files.remove(&format!("{}/mark", beside(head)));
     host.restart();
     Said::ok("state=ready\n".into())
 }
@@ -365,10 +386,12 @@ fn content(script: &str, sha256: &str) -> Option<String> {
 fn folder(host: &mut SimHost, head: &Head) -> Said {
     let path = head.get("path").unwrap_or_default();
     if head.name == "manifest.folder-away" {
-        host.files.remove(&format!("{path}/state"));
-        host.files.remove(&format!("{path}/."));
+        for name in ["state", "mark", "."] {
+            host.files.remove(&format!("{path}/{name}"));
+        }
     } else {
         host.files.insert(format!("{path}/."), String::new());
+        host.files.insert(format!("{path}/mark"), String::new());
     }
     Said::ok(format!("folder={path}\n"))
 }
@@ -432,7 +455,9 @@ mod tests {
         assert_eq!(say(&world, &gate::arm(&spec.mark(), nft, &turn(0, "r3"))).await.status, 1);
         let state = gate::parse_status(&say(&world, &gate::status()).await.stdout).unwrap().unwrap();
         assert_eq!((state.level(), state.confirmed, state.fuses.len()), (1, true, 2));
-        say(&world, &gate::open("r1", nft)).await;
+        let first = say(&world, &gate::open("r1", nft, "r1", &spec.driver())).await;
+        assert!(first.status == 1 && first.stdout.starts_with("result=moved\n"), "{}", first.stdout);
+        say(&world, &gate::open("r1", nft, "r2", &spec.driver())).await;
         assert_eq!(gate::parse_status(&say(&world, &gate::status()).await.stdout), Some(None));
     }
 
@@ -443,9 +468,10 @@ mod tests {
             manifests: MANIFESTS.into(),
             program: "kube-apiserver".into(),
             run: "r1".into(),
+            operator: "alice".into(),
             tag: "room".into(),
         };
-        let seen = swap::seen(&say(&world, &swap::look(&place)).await.stdout).unwrap();
+        let seen = swap::seen(&say(&world, &swap::look(&place)).await.stdout, &place.program).unwrap();
         assert!(seen.text.contains("--secure-port=6443"));
         assert_eq!(seen.sha256, sha256_hex(seen.text.as_bytes()));
     }
@@ -459,7 +485,7 @@ mod tests {
         assert_eq!((met().await, requests(CLIENT).await), (gate::Knock::Open, Some(4800)));
         say(&world, &gate::close(&spec("r1"), gate::BackEnd::Nft)).await;
         assert_eq!((met().await, requests(CLIENT).await), (gate::Knock::Refused, Some(0)));
-        say(&world, &gate::open("r1", gate::BackEnd::Nft)).await;
+        say(&world, &gate::open("r1", gate::BackEnd::Nft, "r1", &spec("r1").driver())).await;
         assert_eq!((met().await, requests("system:serviceaccount:a:b").await), (gate::Knock::Open, Some(0)));
     }
 

@@ -13,7 +13,9 @@ mod ssh;
 mod storm;
 mod world;
 
+use std::fs::Permissions;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -59,22 +61,28 @@ impl Sandbox {
     /// When keys cannot be made or loopback cannot be listened on.
     pub async fn start(weather: Weather) -> Result<Self> {
         let pki = pki::Pki::new().context("cannot make the sandbox's certificates")?;
-        let folder =
-            tempfile::Builder::new().prefix("breakglass-sandbox-").tempdir().context("cannot make a folder")?;
+        let mut place = tempfile::Builder::new();
+        place.prefix("breakglass-sandbox-").permissions(Permissions::from_mode(0o700));
+        let folder = place.tempdir().context("cannot make a folder")?;
         let operator = ssh::Keypair::generate()?;
         let identity = folder.path().join("id_ed25519");
         operator.write(&identity)?;
         let world = Arc::new(World::new(&HOSTS, weather));
         let mut servers = JoinSet::new();
         let (mut hosts, mut api_servers) = (Vec::new(), Vec::new());
-        for (index, name) in HOSTS.into_iter().enumerate() {
+        let mut sshds = Vec::new();
+        for _ in HOSTS {
+            sshds.push(listen().await?);
+        }
+        let beside: Arc<[SocketAddr]> = sshds.iter().map(TcpListener::local_addr).collect::<std::io::Result<_>>()?;
+        for (index, (name, sshd)) in HOSTS.into_iter().zip(sshds).enumerate() {
             let api = listen().await?;
-            let sshd = listen().await?;
             let (api_address, ssh_address) = (api.local_addr()?, sshd.local_addr()?);
             let host_key = ssh::Keypair::generate()?;
             let host_keys = vec![format!("[{LOOPBACK}]:{} {}", ssh_address.port(), host_key.public_line()?)];
             servers.spawn(api::serve(api, pki.server_config()?, Arc::clone(&world), index));
-            let guest = ssh::Guest { world: Arc::clone(&world), index, api: api_address, operator: operator.clone() };
+            let (world, operator, beside) = (Arc::clone(&world), operator.clone(), Arc::clone(&beside));
+            let guest = ssh::Guest { world, index, api: api_address, beside, operator };
             servers.spawn(ssh::serve(sshd, host_key, guest));
             hosts.push(host(name, ssh_address, host_keys, &identity));
             api_servers.push(ApiServer {
@@ -92,6 +100,8 @@ impl Sandbox {
             tls_server_name: Some(pki::SERVER_NAME.into()),
             ca: pki.ca().into_bytes(),
             credential: Credential::Certificate { cert: cert.into_bytes(), key: key.into_bytes() },
+            credential_ends: None,
+            acting_as: None,
             sets: std::collections::BTreeMap::new(),
             source: "the embedded sandbox".into(),
         };

@@ -58,6 +58,8 @@ pub(super) struct Guest {
     pub(super) world: Arc<World>,
     pub(super) index: usize,
     pub(super) api: SocketAddr,
+    /// The SSH servers of all hosts, so that each can be a jump host for the others.
+    pub(super) beside: Arc<[SocketAddr]>,
     pub(super) operator: Keypair,
 }
 
@@ -107,7 +109,7 @@ impl Handler for Connection {
         Ok(())
     }
 
-    /// The only thing behind a simulated host is its own API server, whatever address is asked for.
+    /// All that is behind a simulated host, whatever address is asked for: its own API server, and SSH to the other hosts.
     async fn channel_open_direct_tcpip(
         &mut self,
         channel: Channel<Msg>,
@@ -118,9 +120,9 @@ impl Handler for Connection {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
-        let stream =
-            if port == u32::from(self.guest.api.port()) { TcpStream::connect(self.guest.api).await.ok() } else { None };
-        let Some(mut stream) = stream else { return Ok(()) };
+        let mut behind = [self.guest.api].into_iter().chain(self.guest.beside.iter().copied());
+        let Some(address) = behind.find(|address| u32::from(address.port()) == port) else { return Ok(()) };
+        let Ok(mut stream) = TcpStream::connect(address).await else { return Ok(()) };
         reply.accept().await;
         tokio::spawn(async move {
             let mut channel = channel.into_stream();
@@ -162,7 +164,8 @@ impl Handler for Connection {
         tokio::spawn(async move {
             let said = host::run(&guest.world, guest.index, peer, &String::from_utf8_lossy(&input)).await;
             // The client may be gone; what was done was done.
-            let _ = handle.data(channel, said.stdout.into_bytes()).await;
+            let stdout = format!("{}{}", crate::host::script::MARK, said.stdout);
+            let _ = handle.data(channel, stdout.into_bytes()).await;
             let _ = handle.extended_data(channel, 1, said.stderr.into_bytes()).await;
             let _ = handle.exit_status_request(channel, said.status).await;
             let _ = handle.eof(channel).await;

@@ -99,7 +99,15 @@ impl World {
             },
         };
         let state = State {
-            objects: BTreeMap::from([(OFFENDER.to_owned(), offender()), (BINDING.to_owned(), binding())]),
+            objects: BTreeMap::from([
+                (OFFENDER.to_owned(), offender()),
+                (BINDING.to_owned(), binding()),
+                // What a health check reads.
+                (
+                    "/api/v1/namespaces/kube-system".to_owned(),
+                    json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "kube-system" } }),
+                ),
+            ]),
             offender: Offender { running: 1.0, forgotten: false, at: now },
             hosts: hosts.iter().enumerate().map(host).collect(),
             began: now,

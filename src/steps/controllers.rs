@@ -3,30 +3,74 @@
 use std::collections::BTreeMap;
 
 use super::static_pod::{Patience, StaticPod};
-use crate::host::manifest::Edit;
+use crate::host::manifest::{self, Edit};
+use crate::host::room::Ask;
+
+/// The program.
+const PROGRAM: &str = "kube-controller-manager";
 
 /// The controllers that act on nodes that do not report.
 pub(super) const CONTROLLERS: [&str; 2] = ["node-lifecycle-controller", "taint-eviction-controller"];
 
 /// The controller manager as a static pod.
 pub(super) fn controller_manager(tag: &'static str) -> StaticPod {
-    StaticPod {
-        program: "kube-controller-manager",
-        tag,
-        health: "/healthz",
-        port: 10257,
-        patience: Patience { exit: 40, ready: 60 },
-    }
+    StaticPod { program: PROGRAM, tag, health: "/healthz", port: 10257, patience: Patience { exit: 40, ready: 60 } }
 }
 
-/// The value of `--controllers` in a manifest; `*` when it is not said.
-pub(super) fn controllers(manifest: &str) -> Vec<String> {
-    let said = manifest.lines().find_map(|line| line.split_once("--controllers=").map(|(_, value)| value));
-    let said = said.map_or("*", |value| value.trim().trim_matches(['"', '\'', ',']));
-    said.split(',').map(str::to_owned).collect()
+/// What the controller manager itself has to know, to start with these controllers off.
+pub(super) fn ask() -> Ask {
+    Ask { flags: Vec::new(), names: CONTROLLERS.map(str::to_owned).to_vec() }
+}
+
+/// The value of `--controllers` in a manifest, when it is said; given several times, all of them count.
+pub(super) fn controllers(text: &str) -> Result<Option<Vec<String>>, String> {
+    let said = manifest::flag(text, PROGRAM, "controllers")?;
+    let words = said.iter().flat_map(|value| value.split(',')).map(|word| word.trim().to_owned());
+    Ok((!said.is_empty()).then(|| words.collect()))
+}
+
+/// What keeps a controller manager from being frozen: an older one does not know all the controllers, and would not start
+/// with a name that it does not know. Where its image does not say its release, that is not known, and not refused.
+pub(super) fn too_old(text: &str) -> Result<Option<String>, String> {
+    let image = manifest::image(text, PROGRAM)?;
+    let old = release(&image).is_some_and(|release| release < (1, 29));
+    Ok(old.then(|| {
+        format!(
+            "its image is {image}; freezing takes Kubernetes 1.29 or newer: an older controller manager does not know {}, \
+             and would not start",
+            CONTROLLERS[1]
+        )
+    }))
+}
+
+/// The release in an image's tag, when it is an image of the program: `HOST:PORT/PATH/kube-controller-manager:v1.28.3@DIGEST`.
+fn release(image: &str) -> Option<(u32, u32)> {
+    let name = image.split('@').next()?.rsplit('/').next()?;
+    let (name, tag) = name.split_once(':')?;
+    let mut numbers = tag.strip_prefix('v').unwrap_or(tag).split(['.', '-', '_', '+']);
+    let release = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
+    name.contains(PROGRAM).then_some(release)
 }
 
 /// The edit that makes `--controllers` this list.
 pub(super) fn wanted(controllers: &[String]) -> Edit {
     Edit { flags: BTreeMap::from([("controllers".to_owned(), Some(controllers.join(",")))]), ..Edit::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_release_is_read_from_the_tag() {
+        for (image, wanted) in [
+            ("registry.k8s.io/kube-controller-manager:v1.28.3", Some((1, 28))),
+            ("10.0.0.1:5000/k/kube-controller-manager-amd64:1.34.4-eks-1@sha256:ab", Some((1, 34))),
+            ("10.0.0.1:5000/kube-controller-manager@sha256:ab", None),
+            ("kube-controller-manager:latest", None),
+            ("bg.local/busybox:1.2", None),
+        ] {
+            assert_eq!(release(image), wanted, "{image}");
+        }
+    }
 }

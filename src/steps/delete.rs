@@ -1,23 +1,26 @@
 //! `delete`: one named object, saved first.
 
+use std::time::Duration;
+
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::kube_object::{self, Seen, text};
+use super::kube_object::{self, Going, Made, Seen, text};
 use super::{
     Announced, Kind, Look, ObjectRef, Question, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
 };
-use crate::change::{Body, Change, Inverse, Keep, KubeCall, Method, Op, Target};
+use crate::change::{Body, Change, GONE, Inverse, Keep, KubeCall, Method, Op, Target};
 use crate::duration::HumanDuration;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
-use crate::world::Accept;
+use crate::world::{Accept, ReadErrorKind};
 
 const KEY: &str = "delete";
 const UNSAVED: &str = "unsaved";
+const DATA_LOSS: &str = "data-loss";
 /// Stands in the plan for what only a look can know.
 const UID: &str = "<uid seen by the GET>";
 
@@ -51,9 +54,17 @@ struct Params {
     /// Seconds that pods get to end by themselves; the object's own value when it is not said.
     #[serde(default)]
     grace_period_seconds: Option<u32>,
+    /// Go on without a question although more goes with it than the object, which `undo` cannot bring back: the volume of
+    /// a claim, all that is in a namespace, the claims of a StatefulSet whose policy is `whenDeleted: Delete`.
+    #[serde(default)]
+    accept_data_loss: bool,
     /// How long the DELETE may stay unanswered, all attempts together, before the outcome is looked at.
     #[serde(default = "kube_object::write_deadline")]
     deadline: HumanDuration,
+    /// How long an object that a finalizer or a grace period still holds is waited for before the step fails and says what
+    /// holds it. Its own grace period comes on top.
+    #[serde(default = "gone_within")]
+    gone_within: HumanDuration,
 }
 
 /// What to do when the object could not be saved.
@@ -90,6 +101,10 @@ fn save_within() -> HumanDuration {
     HumanDuration::secs(20)
 }
 
+fn gone_within() -> HumanDuration {
+    HumanDuration::secs(30)
+}
+
 struct Deletion {
     object: ObjectRef,
     with: Params,
@@ -104,10 +119,13 @@ impl Kind for Delete {
         "Deletes one object by its exact name. Two requests: a GET that saves the object beside the journal, and a \
          DELETE with the uid that the GET saw as precondition; one with `save: false`. When the reply to the DELETE is \
          lost, one GET more says what came of it: gone, another uid or a deletion timestamp all mean that it was done. \
+         What would lose more than the object (a claim's volume, what is in a namespace) is asked about, by name. \
          `undo` creates the saved object again, without what the server had set and without its owners: an owner that \
          is gone by then would have it collected as garbage at once, and a controller takes back what its selector fits. \
          Where an object of that name is there already, `undo` compares spec, labels and data with the saved ones, and \
-         names what differs instead of taking it for the saved one. What the object owned (pods) goes \
+         names what differs instead of taking it for the saved one. Where the answer to the DELETE does not say that the \
+         object is gone (a finalizer or a grace period holds it), a GET every 2 s looks for it, for `goneWithin` and its \
+         grace at most; then the step fails with what holds it. Nothing is ever forced. What the object owned (pods) goes \
          only when the garbage collector works: follow with `wait-for` and `podsGone`."
     }
 
@@ -165,13 +183,19 @@ impl Step for Deletion {
             all.push(delete(Some(UID), Times::AtMost(2), "again, when a look found that the first did not arrive"));
         }
         all.push(get(Times::AtMost(3), "when the reply to the DELETE is lost: looks whether it was done"));
+        // Only pods have a grace, which is theirs to say.
+        let pods = self.object.group.is_empty() && self.object.plural == "pods";
+        let until = if pods { Duration::MAX } else { self.with.gone_within.0 };
+        let times = Times::Every { interval: self.interval(), until };
+        all.push(get(times, "when the reply does not say that it is gone: looks until it is, or what holds it"));
         all
     }
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
         async move {
             match look.history.last(KEY) {
-                Some(record) if record.state == ChangeState::Done => Ok(Survey::done()),
+                Some(record) if record.state == ChangeState::Done && record.said.contains(GONE) => Ok(Survey::done()),
+                Some(record) if record.state == ChangeState::Done => self.effect(look, record).await,
                 Some(record) if matches!(record.state, ChangeState::Intended | ChangeState::Unknown) => {
                     self.settle(look, record).await
                 }
@@ -185,6 +209,11 @@ impl Step for Deletion {
 impl Deletion {
     /// Nothing of ours is under way.
     async fn fresh(&self, look: Look<'_>) -> Result<Survey, StepError> {
+        if let Some(what) = goes_with(&self.object)
+            && let Some(asked) = self.consented(look, what)?
+        {
+            return Ok(asked);
+        }
         if !self.with.save {
             return Ok(Survey::change(self.change(self.with.uid.as_deref(), self.unsaved("save: false"))));
         }
@@ -198,7 +227,7 @@ impl Deletion {
         }
         match kube_object::get(look, &self.object, Accept::Json, self.with.save_within.0).await {
             Ok(Seen::Absent) => Ok(Survey::done().saw(format!("{} is not there", self.object))),
-            Ok(Seen::There(object)) => self.found(&object),
+            Ok(Seen::There(object)) => self.found(look, &object),
             Err(StepError::Read(error)) => match self.with.when_unsaved {
                 WhenUnsaved::Stop => Err(StepError::Read(error)),
                 WhenUnsaved::Delete => {
@@ -206,11 +235,41 @@ impl Deletion {
                     Ok(Survey::change(self.change(self.with.uid.as_deref(), why))
                         .saw(format!("{} could not be saved: {error}", self.object)))
                 }
+                // Nothing would get through there: whether to go on without the save is no question yet.
+                WhenUnsaved::Ask if matches!(error.kind, ReadErrorKind::NoRoute | ReadErrorKind::Refused) => {
+                    Err(StepError::Read(error))
+                }
                 WhenUnsaved::Ask => Ok(Survey { ask: Some(self.question()), ..Survey::default() }
                     .saw(format!("{} could not be saved: {error}", self.object))),
             },
             Err(other) => Err(other),
         }
+    }
+
+    /// The question whether what goes with the object may be lost; `None` when it may.
+    fn consented(&self, look: Look<'_>, what: &str) -> Result<Option<Survey>, StepError> {
+        match look.history.answer(DATA_LOSS) {
+            _ if self.with.accept_data_loss => Ok(None),
+            Some(true) => Ok(None),
+            Some(false) => Err(StepError::Declined(format!("delete {}: {what}", self.object))),
+            None => {
+                let question = Question {
+                    id: DATA_LOSS.into(),
+                    text: format!("{}: {what}, and nothing here can bring that back. Delete it?", self.object),
+                    typed: Some(self.object.name.clone()),
+                    unattended: false,
+                    otherwise: None,
+                };
+                Ok(Some(Survey { ask: Some(question), ..Survey::default() }))
+            }
+        }
+    }
+
+    /// What a StatefulSet takes with it by its own policy; nothing when what it owns is to stay.
+    fn claims_go(&self, object: &Value) -> Option<&'static str> {
+        let deletes = text(object, "/spec/persistentVolumeClaimRetentionPolicy/whenDeleted") == "Delete";
+        (deletes && self.with.propagation != Propagation::Orphan)
+            .then_some("its policy (whenDeleted: Delete) deletes the volume claims of its pods with it")
     }
 
     fn question(&self) -> Question {
@@ -227,7 +286,7 @@ impl Deletion {
     }
 
     /// The object as it stands before we touched it.
-    fn found(&self, object: &Value) -> Result<Survey, StepError> {
+    fn found(&self, look: Look<'_>, object: &Value) -> Result<Survey, StepError> {
         let uid = text(object, "/metadata/uid");
         if let Some(wanted) = self.with.uid.as_deref().filter(|wanted| *wanted != uid) {
             return Err(StepError::Refused {
@@ -235,8 +294,14 @@ impl Deletion {
                 hint: Some("take `uid` out of the step, or name the uid that is there now".into()),
             });
         }
-        if let Some(since) = object.pointer("/metadata/deletionTimestamp").and_then(Value::as_str) {
-            return Ok(Survey::done().saw(self.going(object, since)));
+        if let Some(going) = Going::of(object) {
+            // Somebody else deletes it: nothing is left to send, and it is not gone.
+            return self.awaited(look, look.history.since, &going);
+        }
+        if let Some(what) = self.claims_go(object)
+            && let Some(asked) = self.consented(look, what)?
+        {
+            return Ok(asked);
         }
         let mut survey = Survey::change(self.change(Some(uid), self.put_back(object)));
         survey.saw.extend(kube_object::comes_back(&self.object, object));
@@ -246,33 +311,75 @@ impl Deletion {
 
     /// A DELETE of ours was sent and its reply never came: what is there now?
     async fn settle(&self, look: Look<'_>, record: &ChangeRecord) -> Result<Survey, StepError> {
-        let object = match kube_object::get(look, &self.object, Accept::Json, self.with.save_within.0).await? {
-            Seen::Absent => return Ok(Survey::done()),
-            Seen::There(object) => object,
+        let within = self.with.save_within.0;
+        let (object, date) = match kube_object::dated(look, &self.object, Accept::Json, within).await? {
+            (Seen::Absent, _) => return Ok(Survey::done()),
+            (Seen::There(object), date) => (object, date),
         };
         let uid = text(&object, "/metadata/uid");
-        let other = match precondition(&record.change) {
-            Some(ours) => ours != uid,
-            // Deleted by name only: what was made since then is not what we were asked to delete.
-            None => text(&object, "/metadata/creationTimestamp")
-                .parse::<jiff::Timestamp>()
-                .is_ok_and(|made| made > record.intended_at),
-        };
-        if other {
+        let made = made_since(look, record, &object, date);
+        if made == Made::Since {
             return Ok(Survey::done().saw(format!("{} is gone, and there again with uid {uid}", self.object)));
         }
-        if let Some(since) = object.pointer("/metadata/deletionTimestamp").and_then(Value::as_str) {
-            return Ok(Survey::done().saw(self.going(&object, since)));
+        if let Some(going) = Going::of(&object) {
+            let survey = self.awaited(look, Some(record.moved_at), &going)?;
+            return Ok(Survey { arrived: vec![record.id], ..survey });
+        }
+        if made == Made::NotKnown
+            && let Some(asked) = self.same_one(look, record, &object)?
+        {
+            return Ok(asked);
         }
         let inverse = if self.with.save { self.put_back(&object) } else { self.unsaved("save: false") };
         Ok(Survey::change(self.change(Some(uid), inverse)))
     }
 
-    fn going(&self, object: &Value, since: &str) -> String {
-        let finalizers: Vec<&str> =
-            object["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let held = if finalizers.is_empty() { String::new() } else { format!(", held by {}", finalizers.join(", ")) };
-        format!("{} is being deleted since {since}{held}", self.object)
+    /// The question whether what is there is still what was to be deleted; `None` when it is.
+    fn same_one(&self, look: Look<'_>, record: &ChangeRecord, object: &Value) -> Result<Option<Survey>, StepError> {
+        let id = format!("the one that change {} was to delete", record.id);
+        let created = text(object, "/metadata/creationTimestamp");
+        match look.history.answer(&id) {
+            Some(true) => Ok(None),
+            Some(false) => Err(StepError::Declined(format!("delete {} again", self.object))),
+            None => {
+                let text = format!(
+                    "The reply to the DELETE of {} was lost, and one is there with uid {}, made {created} by the server's \
+                     clock. It is not known whether it is the same or was made anew since. Delete it?",
+                    self.object,
+                    text(object, "/metadata/uid")
+                );
+                let ask = Some(Question { id, text, typed: None, unattended: false, otherwise: None });
+                Ok(Some(Survey { ask, ..Survey::default() }))
+            }
+        }
+    }
+
+    /// The DELETE was taken in, and its answer did not say that the object is gone: is it?
+    async fn effect(&self, look: Look<'_>, record: &ChangeRecord) -> Result<Survey, StepError> {
+        let since = Some(record.moved_at);
+        match kube_object::dated(look, &self.object, Accept::Json, self.with.save_within.0).await {
+            Ok((Seen::Absent, _)) => Ok(Survey::done().saw(format!("{} is gone", self.object))),
+            Ok((Seen::There(object), date)) if is_another(made_since(look, record, &object, date), &object) => {
+                let uid = text(&object, "/metadata/uid");
+                Ok(Survey::done().saw(format!("{} is gone, and there again with uid {uid}", self.object)))
+            }
+            Ok((Seen::There(object), _)) => self.awaited(look, since, &Going::of(&object).unwrap_or_default()),
+            // It was taken in: that nobody can look now makes it no failure to get in.
+            Err(StepError::Read(error)) => self.awaited(look, since, &Going::unseen(error.to_string())),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Waits for an object that is still there, up to an end, which says what holds it.
+    fn awaited(&self, look: Look<'_>, since: Option<jiff::Timestamp>, going: &Going) -> Result<Survey, StepError> {
+        let waited = since.map(|since| look.history.ago(since)).unwrap_or_default();
+        if waited < self.with.gone_within.0 + going.grace {
+            return Ok(Survey::waiting(format!("{} to be gone: {going}", self.object)));
+        }
+        Err(StepError::Refused {
+            why: format!("{} is not gone after {} s: {going}", self.object, waited.as_secs()),
+            hint: Some(going.hint(&self.object)),
+        })
     }
 
     fn call(&self, uid: Option<&str>) -> KubeCall {
@@ -325,10 +432,43 @@ impl Deletion {
 
     /// Creates the saved object again.
     fn put_back(&self, object: &Value) -> Inverse {
-        if matches!(self.object.plural.as_str(), "namespaces" | "customresourcedefinitions") {
-            return Inverse::Impossible(format!("all that was in {} went with it", self.object));
+        if let Some(what) = goes_with(&self.object).or_else(|| self.claims_go(object)) {
+            return Inverse::Impossible(format!("{}: {what}", self.object));
         }
         kube_object::created_again(&self.object, object)
+    }
+}
+
+/// What goes with an object of this resource and is in no saved copy of it.
+fn goes_with(object: &ObjectRef) -> Option<&'static str> {
+    match (object.group.as_str(), object.plural.as_str()) {
+        ("", "namespaces") => Some("everything in it goes with it"),
+        ("apiextensions.k8s.io", "customresourcedefinitions") => Some("every object of its kind goes with it"),
+        ("", "persistentvolumeclaims") => Some("its volume goes with it where the reclaim policy is Delete"),
+        ("", "persistentvolumes") => Some("what it holds may go with it, and no claim finds it again"),
+        ("snapshot.storage.k8s.io", "volumesnapshots" | "volumesnapshotcontents") => {
+            Some("the snapshot goes with it where the deletion policy is Delete")
+        }
+        _ => None,
+    }
+}
+
+/// Whether what is there was made before or after a DELETE of ours was sent.
+fn made_since(look: Look<'_>, record: &ChangeRecord, object: &Value, date: Option<jiff::Timestamp>) -> Made {
+    match precondition(&record.change) {
+        Some(ours) if ours == text(object, "/metadata/uid") => Made::Before,
+        Some(_) => Made::Since,
+        // Deleted by name only: what was made since then is not what we were asked to delete.
+        None => kube_object::made(object, date, look.history.now.as_second() - record.intended_at.as_second()),
+    }
+}
+
+/// Whether what is there after a DELETE that was taken in is not what that was about: what it was about would be going.
+fn is_another(made: Made, object: &Value) -> bool {
+    match made {
+        Made::Before => false,
+        Made::Since => true,
+        Made::NotKnown => Going::of(object).is_none(),
     }
 }
 

@@ -98,14 +98,15 @@ impl Step for Close {
         }
         let whys = [
             format!(
-                "by {back_end}{} (--plan prints the rules); only the host knows: its API servers' ports (here: the kit's), the \
-                 operator's address as it sees it, and etcd's peers, both added to those let through; only the run \
-                 knows: <run>, from which the number in `driver` and the seed follow, <operator> and <reason>",
+                "by {back_end}{} (--plan prints the rules); let through: {}; only the host knows: its API servers' ports (here: \
+                 the kit's), the operator's address as it sees it, and etcd's peers, both added to those let through; only the \
+                 run knows: <run>, from which the number in `driver` and the seed follow, <operator> and <reason>",
                 if self.wish.back_end.is_some() {
                     ""
                 } else {
                     ", or the same by the iptables that the host has instead"
-                }
+                },
+                spec.let_through()
             ),
             "over a new SSH connection".into(),
             "ends the connections of those who are refused, and counts them".into(),
@@ -178,6 +179,7 @@ impl Step for Close {
             let since = look.history.since.unwrap_or(look.history.now).as_second();
             let at = u64::try_from(since).unwrap_or(0);
             let spec = self.wish.spec(look.mark, at, cluster, host, Some(&seen));
+            let spec = self.closed_here(look.history, &seen, spec);
             let back_end = self.back_end((cluster, host), look.target, &spec, &seen)?;
             let ours = seen.gate.as_ref().is_some_and(|found| found.stands);
             let state = if ours { common::status(look).await?.filter(GateState::stands) } else { None };
@@ -224,6 +226,9 @@ impl Close {
             _ => Err(StepError::Refused {
                 why: format!("{target}: no gate is put up: {}", whys.join("; ")),
                 hint: Some(match &seen.gate {
+                    Some(Found { mark: Some(mark), stands: true, .. }) if mark.run == spec.run => {
+                        "breakglass gate open, then breakglass gate close with all that is meant (--port, once for each)".into()
+                    }
                     Some(Found { mark: Some(mark), stands: true, .. }) => {
                         format!("breakglass gate status; breakglass gate open --of {}", mark.run)
                     }
@@ -285,6 +290,27 @@ impl Close {
         Ok(all.into_iter().filter(|change| wanted(&change.key)).collect())
     }
 
+    /// What this very step closed here, where that stands; else the gate that is asked for. Since the closing the host may
+    /// have come to show other peers or another operator's address: nobody of either time is cut off.
+    fn closed_here(&self, history: &History, seen: &gate::Survey, asked: GateSpec) -> GateSpec {
+        let made = |record: &&ChangeRecord| record.state == ChangeState::Done || record.state.is_open();
+        let close = history.last(CLOSE).filter(made).map(|record| &record.change.op);
+        let spec = match close {
+            Some(Op::Host(command)) => gate::spec_of(&command.script).map(|(spec, _)| spec),
+            _ => None,
+        };
+        let stands = seen.gate.as_ref().is_some_and(|found| {
+            found.stands && found.mark.as_ref().is_some_and(|mark| mark.run == asked.run)
+        });
+        match spec.filter(|_| stands) {
+            Some(mut spec) => {
+                spec.allow.extend(asked.allow);
+                spec
+            }
+            None => asked,
+        }
+    }
+
     /// While the run lives: twice without effect, and there is still time for a third.
     fn renewed_every(&self) -> Duration {
         Duration::from_secs(u64::from((self.wish.hold / 3).max(1)))
@@ -329,10 +355,10 @@ impl Close {
     }
 
     /// Closed so short a while ago that it stands, whatever was seen: what comes next will say if it does not. A drill, in
-    /// which nothing ever stands, goes on with it.
+    /// which nothing ever stands, goes on with it. What another process closed is looked at.
     fn closed_just_now(&self, history: &History) -> bool {
         let last = history.last(CLOSE).filter(|record| record.state == ChangeState::Done);
-        last.is_some_and(|record| history.ago(record.moved_at) < Duration::from_secs(self.wish.confirm_within.into()))
+        last.is_some_and(|record| history.just_now(record, Duration::from_secs(self.wish.confirm_within.into())))
     }
 
     /// Everything that closing takes, in this order. `ways`: the run's own that are open now.
@@ -354,11 +380,9 @@ impl Close {
         let close = change(
             CLOSE,
             common::op(if ways.is_empty() { order } else { order.arg(WAYS, ways.join(" ")) }),
-            Inverse::By(Box::new(common::op(gate::open(&spec.run, back_end)))),
+            Inverse::By(Box::new(common::op(gate::open(&spec.run, back_end, &spec.run, &spec.driver())))),
             "no other run's gate and nobody else's rules of this name are there",
-            format!(
-                "keeps all but the operator and the control plane away from port {ports}, so that the API has room"
-            ),
+            format!("keeps all others away from port {ports}, so that the API has room; let through: {}", spec.let_through()),
             "load the rules that `breakglass gate close --plan` prints",
         );
         let by = spec.driver();

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::gate::Whose;
 use super::gate::health::Limits;
 use super::gate::offender;
-use super::gate::opening::{Late, Open};
+use super::gate::opening::{Following, Late, Open};
 use super::gate::progress::Progress;
 use super::gate::stages::Pace;
 use super::{Kind, Scope, Step, params, schema_of};
@@ -149,6 +149,7 @@ impl Kind for GateOpen {
             offender,
             progress: Progress::default(),
             late: Late::default(),
+            following: Following::default(),
         }))
     }
 }

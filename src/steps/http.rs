@@ -353,6 +353,8 @@ mod tests {
             tls_server_name: None,
             ca: Vec::new(),
             credential: crate::kit::Credential::Anonymous,
+            credential_ends: None,
+            acting_as: None,
             sets: std::collections::BTreeMap::default(),
             source: "a test".into(),
         };

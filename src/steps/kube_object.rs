@@ -1,5 +1,6 @@
 //! Looking at objects, what several kinds read out of them, and putting one back.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -27,6 +28,29 @@ pub(super) fn too_short(deadline: HumanDuration) -> Option<String> {
     short.then(|| "deadline: it must be at least 1s; a drowning server needs 30s and more".to_owned())
 }
 
+/// When an object was made, measured on the server's clock alone: the operator's may go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Made {
+    Before,
+    Since,
+    /// Too close to tell, or the server said no time.
+    NotKnown,
+}
+
+/// How far the clocks of a cluster's API servers may be apart; to the second only, besides.
+const APART: i64 = 60;
+
+/// Whether an object was made before or after a moment that lies `ago` seconds back.
+pub(super) fn made(object: &Value, date: Option<jiff::Timestamp>, ago: i64) -> Made {
+    let created = text(object, "/metadata/creationTimestamp").parse::<jiff::Timestamp>().ok();
+    let age = date.zip(created).map(|(now, created)| now.as_second() - created.as_second());
+    match age {
+        Some(age) if age > ago + APART => Made::Before,
+        Some(age) if age + APART < ago => Made::Since,
+        Some(_) | None => Made::NotKnown,
+    }
+}
+
 /// What a GET of one object came to.
 pub(super) enum Seen {
     /// It is there.
@@ -45,14 +69,28 @@ pub(super) async fn get(
     accept: Accept,
     limit: Duration,
 ) -> Result<Seen, StepError> {
+    dated(look, object, accept, limit).await.map(|(seen, _)| seen)
+}
+
+/// The same, with what the server's clock said.
+///
+/// # Errors
+/// As `get`.
+pub(super) async fn dated(
+    look: Look<'_>,
+    object: &ObjectRef,
+    accept: Accept,
+    limit: Duration,
+) -> Result<(Seen, Option<jiff::Timestamp>), StepError> {
     let read = KubeRead { path: object.path(), accept, limit };
     let answer = look.reads.kube(look.target, &read).await?;
+    let date = answer.date;
     match answer.code {
         200 => match answer.json() {
-            Value::Object(map) => Ok(Seen::There(Value::Object(map))),
+            Value::Object(map) => Ok((Seen::There(Value::Object(map)), date)),
             _ => Err(odd(&answer, &read.path, "its body is no object").into()),
         },
-        404 if names(&answer, object) => Ok(Seen::Absent),
+        404 if names(&answer, object) => Ok((Seen::Absent, date)),
         404 => {
             Err(odd(&answer, &read.path, "that resource is not served (yet: it can take 15s after a restart)").into())
         }
@@ -138,12 +176,101 @@ fn odd(answer: &KubeAnswer, path: &str, what: &str) -> ReadError {
 
 fn refused(answer: &KubeAnswer, path: &str) -> ReadError {
     let hint = Some("use a credential of system:masters: --kubeconfig or the kit's `credential`".into());
-    ReadError { kind: ReadErrorKind::Refused, tried: vec![said(answer, path, "we may not")], hint }
+    ReadError { kind: ReadErrorKind::Denied, tried: vec![said(answer, path, "we may not")], hint }
 }
 
 fn said(answer: &KubeAnswer, path: &str, what: &str) -> String {
     let took = answer.took.as_millis();
     format!("GET {path} on {}: {} after {took} ms, {what}: {}", answer.server, answer.code, answer.message())
+}
+
+/// An object that was deleted and is still there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Going {
+    /// When its deletion was asked for; the server notes only when its grace ends.
+    since: Option<jiff::Timestamp>,
+    /// How long it may take to end by itself.
+    pub(super) grace: Duration,
+    /// The finalizers that hold it.
+    holds: Vec<String>,
+    /// What its controller says about that.
+    says: Vec<String>,
+    /// Why it cannot be looked at.
+    unseen: Option<String>,
+}
+
+impl Going {
+    /// Reads an object; `None` when nobody has deleted it.
+    pub(super) fn of(object: &Value) -> Option<Self> {
+        let ends: jiff::Timestamp = text(object, "/metadata/deletionTimestamp").parse().ok()?;
+        let grace = object.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_u64).unwrap_or(0);
+        let grace = Duration::from_secs(grace);
+        let since = ends.checked_sub(grace).unwrap_or(ends);
+        let words = |pointer: &str| {
+            let all = object.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+            all.filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
+        };
+        // A namespace has its own in its spec, and says in its conditions what is left in it.
+        let holds = [words("/metadata/finalizers"), words("/spec/finalizers")].concat();
+        let conditions = object.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
+        let says = conditions
+            .filter(|condition| text(condition, "/type").starts_with("Namespace") && condition["status"] == "True")
+            .map(|condition| text(condition, "/message").to_owned())
+            .collect();
+        Some(Self { since: Some(since), grace, holds, says, unseen: None })
+    }
+
+    /// One that nobody can look at.
+    pub(super) fn unseen(why: String) -> Self {
+        Self { unseen: Some(why), ..Self::default() }
+    }
+
+    /// What to type next. Nothing here takes a finalizer away by itself: what it guards would never be cleaned up.
+    pub(super) fn hint(&self, object: &ObjectRef) -> String {
+        let namespace = object.namespace.as_ref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
+        let of = format!("{} {}{namespace}", object.resource(), object.name);
+        if self.unseen.is_some() {
+            return format!("breakglass probe; then kubectl get {of}");
+        }
+        match self.holds.first().map(String::as_str) {
+            None => format!("kubectl get {of} -o yaml"),
+            Some("kubernetes.io/pvc-protection" | "kubernetes.io/pv-protection") => {
+                format!("end the pods (or the claim) that still use it; kubectl describe {of}")
+            }
+            Some("foregroundDeletion" | "orphan") => {
+                "the garbage collector does it: is a kube-controller-manager leading? \
+                 kubectl -n kube-system get lease kube-controller-manager"
+                    .into()
+            }
+            Some("kubernetes") => format!("kubectl get {of} -o yaml says what is left in it"),
+            Some(hold) => format!(
+                "start whoever serves {hold}, or wait for it; only where it is dead for good, and what it guards may stay \
+                 behind: kubectl patch {of} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Going {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(why) = &self.unseen {
+            return write!(f, "its deletion was taken in, and nobody can look whether it is gone ({why})");
+        }
+        let Some(since) = self.since else {
+            return f.write_str("it is there, and nothing says that it is being deleted");
+        };
+        write!(f, "it is being deleted, since {}", since.strftime("%Y-%m-%d %H:%M:%S UTC"))?;
+        if !self.holds.is_empty() {
+            write!(f, ", held by {}", self.holds.join(", "))?;
+        }
+        if !self.grace.is_zero() {
+            write!(f, ", with {} s of grace", self.grace.as_secs())?;
+        }
+        for says in &self.says {
+            write!(f, "; {says}")?;
+        }
+        Ok(())
+    }
 }
 
 /// A field as text; empty when it is not there.
@@ -194,6 +321,29 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// The server notes when the grace ends, which may be in the future.
+    #[test]
+    fn a_deletion_began_before_its_grace_and_says_what_holds_it() {
+        let pod = json!({"metadata": {
+            "deletionTimestamp": "2025-01-01T00:00:30Z", "deletionGracePeriodSeconds": 30, "finalizers": ["example.com/hold"],
+        }});
+        let said = Going::of(&pod).unwrap().to_string();
+        let expected =
+            "it is being deleted, since 2025-01-01 00:00:00 UTC, held by example.com/hold, with 30 s of grace";
+        assert_eq!(said, expected);
+        let namespace = json!({
+            "metadata": {"deletionTimestamp": "2025-01-01T00:00:30Z"},
+            "spec": {"finalizers": ["kubernetes"]},
+            "status": {"conditions": [
+                {"type": "NamespaceContentRemaining", "status": "True", "message": "pods. has 3 resource instances"},
+                {"type": "NamespaceDeletionContentFailure", "status": "False", "message": "all is well"},
+            ]},
+        });
+        let said = Going::of(&namespace).unwrap().to_string();
+        assert!(said.ends_with("held by kubernetes; pods. has 3 resource instances"), "{said}");
+        assert_eq!(Going::of(&json!({"metadata": {"finalizers": ["x"]}})), None);
+    }
 
     #[test]
     fn who_puts_an_object_back_is_read_from_its_metadata() {

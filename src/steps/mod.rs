@@ -48,6 +48,8 @@ pub struct Look<'a> {
     pub history: &'a History,
     /// Who does this and why, for the marks left on hosts.
     pub mark: &'a Mark,
+    /// Which step of the plan this is, from 0: two steps of one kind must not share what they leave on a host.
+    pub step: usize,
 }
 
 /// The run, as it marks what it leaves on hosts and in the API.
@@ -72,6 +74,9 @@ pub struct History {
     pub since: Option<jiff::Timestamp>,
     /// Now, by the same clock.
     pub now: jiff::Timestamp,
+    /// Since when this process has had the run in hand, by the same clock. Before that another process wrote the times, by a
+    /// clock that may have been set since.
+    pub here: jiff::Timestamp,
     /// The API servers and hosts that have answered anything in this run; `None`: nobody knows.
     pub answered: Option<BTreeSet<String>>,
 }
@@ -113,9 +118,15 @@ impl History {
         self.answers.iter().rev().find(|(id, _)| id == question).map(|(_, yes)| *yes)
     }
 
-    /// How long ago a moment was.
+    /// For how long it has been so at least, since a moment that was written down: what this process has not seen itself
+    /// is counted from when it took the run over.
     pub fn ago(&self, at: jiff::Timestamp) -> Duration {
-        Duration::try_from(self.now.duration_since(at)).unwrap_or_default()
+        Duration::try_from(self.now.duration_since(at.max(self.here))).unwrap_or_default()
+    }
+
+    /// Whether a change was made by this process, and less than so long ago.
+    pub fn just_now(&self, record: &ChangeRecord, within: Duration) -> bool {
+        record.moved_at >= self.here && self.ago(record.moved_at) < within
     }
 }
 
@@ -137,6 +148,9 @@ pub struct Survey {
     /// The changes could not be looked for: one whose outcome is not known is sent again under its own number, and stays
     /// unknown until the far side says that it did it.
     pub blind: bool,
+    /// The changes only put right what broke off, or prepare. What was sent before and has no outcome is not made by that: it
+    /// stays unknown until a look that says what is still wanted.
+    pub mends: bool,
 }
 
 impl Survey {
@@ -153,6 +167,11 @@ impl Survey {
     /// One change that cannot be looked for.
     pub fn blind(change: Change) -> Self {
         Self { blind: true, ..Self::change(change) }
+    }
+
+    /// One change that puts right what broke off, or prepares.
+    pub fn mending(change: Change) -> Self {
+        Self { mends: true, ..Self::change(change) }
     }
 
     /// Waiting.
@@ -337,16 +356,38 @@ macro_rules! kinds {
         $(mod $module;)*
         /// Every kind of step, in the order of the reference page.
         pub const KINDS: &[&dyn Kind] = &[$(&$module::$kind),*];
+
+        /// The same by name: what has to be there for each kind, the compiler demands of a new one (a match over all).
+        #[cfg(test)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Known {
+            $($kind),*
+        }
+
+        #[cfg(test)]
+        impl Known {
+            /// All of them.
+            pub(crate) const ALL: &[Self] = &[$(Self::$kind),*];
+
+            /// The kind itself.
+            pub(crate) fn kind(self) -> &'static dyn Kind {
+                match self {
+                    $(Self::$kind => &$module::$kind),*
+                }
+            }
+        }
     };
 }
 
 mod again;
 mod controllers;
+mod elsewhere;
 mod gate;
 mod kube_object;
 mod object;
 mod owners;
 mod pods;
+mod preflight;
 mod rbac;
 mod servers;
 mod static_pod;

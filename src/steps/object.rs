@@ -48,6 +48,8 @@ const KNOWN: &[Known] = &[
     known("serviceaccounts", "", "v1", true, &["serviceaccount", "sa"]),
     known("persistentvolumeclaims", "", "v1", true, &["persistentvolumeclaim", "pvc"]),
     known("replicationcontrollers", "", "v1", true, &["replicationcontroller", "rc"]),
+    known("events", "", "v1", true, &["event", "ev"]),
+    known("podtemplates", "", "v1", true, &["podtemplate"]),
     known("resourcequotas", "", "v1", true, &["resourcequota", "quota"]),
     known("limitranges", "", "v1", true, &["limitrange", "limits"]),
     known("namespaces", "", "v1", false, &["namespace", "ns"]),
@@ -63,6 +65,9 @@ const KNOWN: &[Known] = &[
     known("poddisruptionbudgets", "policy", "v1", true, &["poddisruptionbudget", "pdb"]),
     known("networkpolicies", "networking.k8s.io", "v1", true, &["networkpolicy", "netpol"]),
     known("ingresses", "networking.k8s.io", "v1", true, &["ingress", "ing"]),
+    known("ingressclasses", "networking.k8s.io", "v1", false, &["ingressclass"]),
+    known("runtimeclasses", "node.k8s.io", "v1", false, &["runtimeclass"]),
+    known("certificatesigningrequests", "certificates.k8s.io", "v1", false, &["certificatesigningrequest", "csr"]),
     known("leases", "coordination.k8s.io", "v1", true, &["lease"]),
     known("endpointslices", "discovery.k8s.io", "v1", true, &["endpointslice"]),
     known("roles", "rbac.authorization.k8s.io", "v1", true, &["role"]),
@@ -71,6 +76,10 @@ const KNOWN: &[Known] = &[
     known("clusterrolebindings", "rbac.authorization.k8s.io", "v1", false, &["clusterrolebinding"]),
     known("priorityclasses", "scheduling.k8s.io", "v1", false, &["priorityclass", "pc"]),
     known("storageclasses", "storage.k8s.io", "v1", false, &["storageclass", "sc"]),
+    known("volumeattachments", "storage.k8s.io", "v1", false, &["volumeattachment"]),
+    known("csinodes", "storage.k8s.io", "v1", false, &["csinode"]),
+    known("csistoragecapacities", "storage.k8s.io", "v1", true, &["csistoragecapacity"]),
+    known("controllerrevisions", "apps", "v1", true, &["controllerrevision"]),
     known("csidrivers", "storage.k8s.io", "v1", false, &["csidriver"]),
     known("flowschemas", "flowcontrol.apiserver.k8s.io", "v1", false, &["flowschema"]),
     known("prioritylevelconfigurations", "flowcontrol.apiserver.k8s.io", "v1", false, &["prioritylevelconfiguration"]),
@@ -100,6 +109,9 @@ const KNOWN: &[Known] = &[
     known("customresourcedefinitions", "apiextensions.k8s.io", "v1", false, &["customresourcedefinition", "crd"]),
 ];
 
+/// The group whose names are the freest.
+const RBAC: &str = "rbac.authorization.k8s.io";
+
 /// What an object may be called, for messages.
 const FORMS: &str =
     "RESOURCE/NAMESPACE/NAME, RESOURCE/NAME for what has no namespace, or GROUP/VERSION/RESOURCE/[NAMESPACE/]NAME";
@@ -112,12 +124,24 @@ impl ObjectRef {
     /// One sentence: what is wrong and what would be right.
     pub fn parse(text: &str, namespace: Option<&str>) -> Result<Self, String> {
         let parts: Vec<&str> = text.split('/').collect();
-        if let Some(part) = parts.iter().chain(namespace.iter()).find(|part| !word(part)) {
-            return Err(format!("{part:?} in {text:?} cannot be part of an exact name; expected {FORMS}"));
+        let wrong = |part: &str| format!("{part:?} in {text:?} cannot be part of an exact name; expected {FORMS}");
+        let Some((name, before)) = parts.split_last() else { return Err(wrong(text)) };
+        if let Some(part) = before.iter().chain(namespace.iter()).find(|part| !word(part)) {
+            return Err(wrong(part));
+        }
+        // What RBAC binds may be called anything that a path can hold.
+        let rbac =
+            before.first().is_some_and(|first| *first == RBAC || lookup(first).is_ok_and(|known| known.group == RBAC));
+        if !(word(name) || rbac && segment_name(name)) {
+            return Err(wrong(name));
         }
         match *parts.as_slice() {
             [resource, name] => Self::built_in(text, resource, namespace, name),
             [resource, in_name, name] => Self::built_in(text, resource, one(text, in_name, namespace)?, name),
+            [group, version, ..] if !spelled_out(group, version) => Err(format!(
+                "{text:?}: {group:?} is no API group and {version:?} no version (a part of an object, like an eviction, \
+                 is no object of its own); expected {FORMS}"
+            )),
             [group, version, plural, name] => Ok(Self::spelled(group, version, plural, namespace, name)),
             [group, version, plural, in_name, name] => {
                 Ok(Self::spelled(group, version, plural, one(text, in_name, namespace)?, name))
@@ -217,6 +241,20 @@ fn segment(name: &str) -> String {
     name.bytes().map(one).collect()
 }
 
+/// Whether the first two parts of a long name are a group and a version: a group has a dot in it, but for the few old ones,
+/// and a version is `v1`, `v2beta1` or the like.
+fn spelled_out(group: &str, version: &str) -> bool {
+    let old = ["apps", "batch", "autoscaling", "policy", "extensions"].contains(&group);
+    let number = version.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    (old || group.contains('.')) && number && version.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// Whether Kubernetes lets a name be a segment of a path: its loosest rule, and that of RBAC.
+fn segment_name(name: &str) -> bool {
+    let fits = |c: char| !c.is_control() && c != '/' && c != '%';
+    !name.is_empty() && name.len() <= 253 && name != "." && name != ".." && name.chars().all(fits)
+}
+
 /// Whether a text can stand in a path as it is, and cannot lead out of its place.
 fn word(part: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-._:@".contains(c);
@@ -251,6 +289,29 @@ mod tests {
     }
 
     #[test]
+    fn rbac_objects_may_be_called_anything_that_a_path_can_hold() {
+        let at = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+        path("clusterrolebinding/alice@example.com", None, &format!("{at}/alice@example.com"));
+        path("clusterrolebinding/admins of team (a)*", None, &format!("{at}/admins%20of%20team%20%28a%29%2A"));
+        path("clusterrolebinding/zoë", None, &format!("{at}/zo%C3%AB"));
+        path("clusterrolebinding/a?x=y#z", None, &format!("{at}/a%3Fx%3Dy%23z"));
+        path("rbac.authorization.k8s.io/v1/clusterrolebindings/a b", None, &format!("{at}/a%20b"));
+        for name in ["..", ".", "", "50%", "a\nb"] {
+            refused(&format!("clusterrolebinding/{name}"), None, "exact name");
+        }
+    }
+
+    #[test]
+    fn what_an_incident_meets_is_built_in() {
+        path("ev/telemetry/agent.17", None, "/api/v1/namespaces/telemetry/events/agent.17");
+        path("csr/node-1", None, "/apis/certificates.k8s.io/v1/certificatesigningrequests/node-1");
+        path("ingressclass/nginx", None, "/apis/networking.k8s.io/v1/ingressclasses/nginx");
+        path("volumeattachment/csi-1", None, "/apis/storage.k8s.io/v1/volumeattachments/csi-1");
+        path("runtimeclass/gvisor", None, "/apis/node.k8s.io/v1/runtimeclasses/gvisor");
+        path("apps/v1/controllerrevisions/a/b", None, "/apis/apps/v1/namespaces/a/controllerrevisions/b");
+    }
+
+    #[test]
     fn a_name_that_a_server_gave_leads_to_that_name_alone() {
         let named = |name: &str| {
             let at = ObjectRef::parse("clusterrolebinding/x", None).unwrap();
@@ -278,6 +339,10 @@ mod tests {
         refused("ds/telemetry/..", None, "exact name");
         refused("ds/telemetry/a?x=y", None, "exact name");
         refused("ds", None, "expected RESOURCE");
+        // A part of an object is no object, and no group.
+        refused("pods/ns/x/eviction", None, "is no API group");
+        refused("pods/v1/x/eviction", None, "is no API group");
+        refused("stable.example.com/crontabs/a/b", None, "no version");
         refused("ds/telemetry/", None, "exact name");
     }
 

@@ -18,6 +18,10 @@ const KEY: &str = "park";
 /// Where the run's id is left in an object that has no node selector for it.
 const MARK: &str = "/metadata/annotations/breakglass.io~1parked";
 const ANNOTATIONS: &str = "/metadata/annotations";
+/// What becomes of the volume claims of a StatefulSet's pods that are scaled away. It may be changed in place.
+const WHEN_SCALED: &str = "/spec/persistentVolumeClaimRetentionPolicy/whenScaled";
+const DELETE: &str = "Delete";
+const RETAIN: &str = "Retain";
 const UID: &str = "<uid seen by the GET>";
 const RUN: &str = "<this run>";
 
@@ -145,7 +149,9 @@ impl Kind for Park {
         "Takes a workload out of the way without deleting it: a DaemonSet gets a node selector that no node fits, a \
          Deployment, StatefulSet or ReplicaSet 0 replicas, a CronJob or Job is suspended. Two requests: a GET, and a \
          JSON patch that tests the uid and the old value of the one field it changes, so that a busy controller's \
-         status updates do not stand in its way. The run's id is left in the object (as the node selector's value, or in \
+         status updates do not stand in its way. A StatefulSet whose policy deletes the volume claims of pods that are \
+         scaled away (whenScaled: Delete) is told in the same patch to retain them, until `undo`. Jobs that a CronJob has \
+         started go on; they are named. The run's id is left in the object (as the node selector's value, or in \
          the annotation breakglass.io/parked). `undo` puts the old value back, only if both still are as we left them. \
          Pods go when the controllers work: follow with `wait-for` and `podsGone`."
     }
@@ -192,18 +198,22 @@ impl Step for Parking {
             How::Nowhere => json!({"<node selector seen by the GET>": "<its value>", PARKED: RUN}),
             _ => self.how.value(&Value::Null, ""),
         };
-        let patch = |annotations: &Value, times, why| Announced {
-            what: Sends::Op(Box::new(Op::Kube(self.patch(&self.parking_ops(UID, &seen, &parked, annotations, RUN), None)))),
-            writes: true,
-            times,
-            why,
+        let patch = |annotations: &Value, claims_go, times, why: &str| {
+            let ops = self.parking_ops(UID, &seen, &parked, (annotations, claims_go), RUN);
+            let what = Sends::Op(Box::new(Op::Kube(self.patch(&ops, None))));
+            Announced { what, writes: true, times, why: why.into() }
         };
         let mut all = vec![
             get(Times::Once, "sees its uid and the value that undo puts back"),
-            patch(&json!({}), Times::Once, format!("parks it {}", self.how.effect())),
+            patch(&json!({}), false, Times::Once, &format!("parks it {}", self.how.effect())),
         ];
         if self.how != How::Nowhere {
-            all.push(patch(&Value::Null, Times::AtMost(1), "instead, when it has no annotations yet".into()));
+            all.push(patch(&Value::Null, false, Times::AtMost(1), "instead, when it has no annotations yet"));
+        }
+        if self.object.plural == "statefulsets" {
+            let why = "instead, when its policy would delete the volume claims of its pods";
+            all.push(patch(&json!({}), true, Times::AtMost(1), why));
+            all.push(patch(&Value::Null, true, Times::AtMost(1), why));
         }
         all.push(get(Times::AtMost(3), "looks again when the PATCH was refused or its reply was lost"));
         all
@@ -223,6 +233,7 @@ impl Step for Parking {
                 let by = self.how.by(&object);
                 let who = by.map_or_else(String::new, |run| format!(", by run {run}"));
                 let mut survey = Survey::done().saw(format!("{} {parked}{who}", self.object));
+                survey.saw.extend(self.jobs_go_on(&object));
                 if by == Some(&look.mark.run) {
                     survey.arrived.extend(look.history.missed(KEY));
                 }
@@ -230,6 +241,13 @@ impl Step for Parking {
             }
             let mut survey = Survey::change(self.change(&object, now, &look.mark.run));
             survey.saw.extend(kube_object::comes_back(&self.object, &object));
+            survey.saw.extend(self.jobs_go_on(&object));
+            if self.claims_go(&object) {
+                survey = survey.saw(format!(
+                    "the policy of {} deletes the volume claims of pods that are scaled away; it is set to retain them, until undo",
+                    self.object
+                ));
+            }
             Ok(survey)
         }
         .boxed()
@@ -237,11 +255,35 @@ impl Step for Parking {
 }
 
 impl Parking {
+    /// Whether scaling it down takes the volume claims of its pods, and what is in them, away for good.
+    fn claims_go(&self, object: &Value) -> bool {
+        self.object.plural == "statefulsets" && text(object, WHEN_SCALED) == DELETE
+    }
+
+    /// The Jobs that a CronJob has started: no more come, and these stay.
+    fn jobs_go_on(&self, object: &Value) -> Option<String> {
+        let active = object.pointer("/status/active")?.as_array()?;
+        let names: Vec<String> = active.iter().map(|job| text(job, "/name").to_owned()).collect();
+        let namespace = self.object.namespace.as_deref().unwrap_or_default();
+        let next = names.iter().take(3).map(|name| format!("breakglass park job/{namespace}/{name}"));
+        let next = next.collect::<Vec<_>>().join("; ");
+        let go = if names.len() == 1 { "goes" } else { "go" };
+        (!names.is_empty() && self.object.plural == "cronjobs").then(|| {
+            format!(
+                "{} starts no more Jobs, but {} that it has started {go} on ({}); next: {next}",
+                self.object,
+                crate::words::count(names.len(), "Job"),
+                crate::words::fold(&names)
+            )
+        })
+    }
+
     fn change(&self, object: &Value, now: &Value, run: &str) -> Change {
         let uid = text(object, "/metadata/uid");
         let parked = self.how.value(now, run);
         let annotations = object.pointer(ANNOTATIONS).unwrap_or(&Value::Null);
-        let ops = self.parking_ops(uid, now, &parked, annotations, run);
+        let claims_go = self.claims_go(object);
+        let ops = self.parking_ops(uid, now, &parked, (annotations, claims_go), run);
         let by_hand = format!(
             "kubectl patch {} {} {}--type=json -p '{ops}'",
             self.object.resource(),
@@ -252,7 +294,7 @@ impl Parking {
             key: KEY.into(),
             op: Op::Kube(self.patch(&ops, None)),
             guard: format!("{} still has uid {uid}, and {} is still {now}", self.object, self.how.field()),
-            inverse: self.unpark(now, &parked, run),
+            inverse: self.unpark(now, &parked, claims_go, run),
             because: format!("{} is to run {}", self.object, self.how.effect()),
             by_hand,
             deadline_secs: self.with.deadline.0.as_secs().max(1),
@@ -260,19 +302,29 @@ impl Parking {
         }
     }
 
-    fn parking_ops(&self, uid: &str, now: &Value, parked: &Value, annotations: &Value, run: &str) -> Value {
+    fn parking_ops(
+        &self,
+        uid: &str,
+        now: &Value,
+        parked: &Value,
+        (annotations, claims_go): (&Value, bool),
+        run: &str,
+    ) -> Value {
         let field = self.how.field();
         let mut ops = vec![
             json!({"op": "test", "path": "/metadata/uid", "value": uid}),
             json!({"op": "test", "path": field, "value": now}),
-            json!({"op": "add", "path": field, "value": parked}),
         ];
+        if claims_go {
+            ops.extend(retention(DELETE, RETAIN));
+        }
+        ops.push(json!({"op": "add", "path": field, "value": parked}));
         ops.extend(self.how.mark(annotations, run));
         Value::Array(ops)
     }
 
     /// Puts the old value back, if the field still has ours. No uid: what was deleted and put back meanwhile is parked still.
-    fn unpark(&self, before: &Value, parked: &Value, run: &str) -> Inverse {
+    fn unpark(&self, before: &Value, parked: &Value, claims_go: bool, run: &str) -> Inverse {
         let field = self.how.field();
         let test = json!({"op": "test", "path": field, "value": parked});
         let (ours, unmark) = self.how.unmark(run).unzip();
@@ -281,8 +333,14 @@ impl Parking {
         } else {
             json!({"op": "replace", "path": field, "value": before})
         };
-        let holds = Holds { path: self.object.path(), fields: vec![(field.into(), before.clone())], as_sent: false };
-        let ops: Vec<Value> = [Some(test), ours, Some(put), unmark].into_iter().flatten().collect();
+        let mut fields = vec![(field.into(), before.clone())];
+        let mut ops: Vec<Value> = [Some(test), ours, Some(put), unmark].into_iter().flatten().collect();
+        if claims_go {
+            fields.push((WHEN_SCALED.into(), json!(DELETE)));
+            // Tested before anything is put back.
+            ops.splice(1..1, retention(RETAIN, DELETE));
+        }
+        let holds = Holds { path: self.object.path(), fields, as_sent: false };
         Inverse::By(Box::new(Op::Kube(self.patch(&Value::Array(ops), Some(holds)))))
     }
 
@@ -298,4 +356,12 @@ impl Parking {
             holds,
         }
     }
+}
+
+/// Ops that change what becomes of the claims of pods that are scaled away.
+fn retention(from: &str, to: &str) -> [Value; 2] {
+    [
+        json!({"op": "test", "path": WHEN_SCALED, "value": from}),
+        json!({"op": "replace", "path": WHEN_SCALED, "value": to}),
+    ]
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,6 +18,11 @@ const LIVEZ: &str = "/livez";
 const READYZ: &str = "/readyz";
 /// Slower than this, an answer to a health endpoint is a sign of trouble.
 const SLOW: Duration = Duration::from_secs(1);
+/// So many failing checks are named, each up to so many characters.
+const SHOWN: usize = 5;
+const LONGEST_NAME: usize = 80;
+/// What to type about a credential that is not known.
+const CREDENTIAL: &str = "breakglass kit check; on a control-plane host: sudo kubeadm certs check-expiration";
 
 /// The kind.
 pub(super) struct Probe;
@@ -29,6 +34,9 @@ struct Params {
     /// What must be found; otherwise the step fails.
     #[serde(default)]
     require: Require,
+    /// Of how many API servers of a cluster: `all` (each is judged by itself), `any`, or a number.
+    #[serde(default)]
+    at_least: AtLeast,
     /// How long each of the requests may take.
     #[serde(default = "within")]
     within: HumanDuration,
@@ -46,6 +54,40 @@ enum Require {
     Healthy,
 }
 
+/// How many API servers must be as required.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum AtLeast {
+    /// A word.
+    Word(Word),
+    /// So many.
+    Number(usize),
+    /// All of them.
+    #[default]
+    #[serde(skip)]
+    Default,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Word {
+    /// Every one.
+    All,
+    /// One of them.
+    Any,
+}
+
+impl AtLeast {
+    /// `None`: all.
+    fn number(self) -> Option<usize> {
+        match self {
+            Self::Word(Word::All) | Self::Default => None,
+            Self::Word(Word::Any) => Some(1),
+            Self::Number(number) => Some(number),
+        }
+    }
+}
+
 fn within() -> HumanDuration {
     HumanDuration::secs(10)
 }
@@ -57,12 +99,25 @@ impl Kind for Probe {
 
     fn doc(&self) -> &'static str {
         "Looks at each API server: a TCP connection (when it is reached directly), GET /livez, GET /readyz, and says in \
-         words which layer is broken: network, TLS, credential, overload (429), the process, etcd. At most two requests \
-         per API server, exempt from priority and fairness. Changes nothing. Fails only when told what to require."
+         words which layer is broken: network, SSH, TLS, credential, overload (429), the process, etcd, or something on the \
+         way that answers in its place. At most two requests per API server, exempt from priority and fairness; where the \
+         first is a 401, the second goes without our credential, to tell a server that is well from one that is not. \
+         Changes nothing. Fails only when told what to require, and of how many."
     }
 
     fn scope(&self) -> Scope {
         Scope::ApiServers
+    }
+
+    /// What is required of some of them is judged over the cluster.
+    fn scope_of(&self, with: &Value) -> Scope {
+        let some = params::<Params>(with.clone()).is_ok_and(|with| with.at_least.number().is_some());
+        if some { Scope::Cluster } else { Scope::ApiServers }
+    }
+
+    /// One that is dead must not keep us from looking at the others.
+    fn all_together(&self) -> bool {
+        true
     }
 
     fn schema(&self) -> Value {
@@ -71,10 +126,16 @@ impl Kind for Probe {
 
     fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
         let with: Params = params(with)?;
+        let mut faults = Vec::new();
         if with.within.0.is_zero() {
-            return Err(vec!["within: it must be longer than 0s".into()]);
+            faults.push("within: it must be longer than 0s".to_owned());
         }
-        Ok(Box::new(with))
+        match with.at_least.number() {
+            Some(0) => faults.push("atLeast: it must be at least 1; leave `require` out to require nothing".into()),
+            Some(_) if with.require == Require::Nothing => faults.push("atLeast: of what? say it in `require`".into()),
+            _ => {}
+        }
+        if faults.is_empty() { Ok(Box::new(with)) } else { Err(faults) }
     }
 }
 
@@ -93,65 +154,104 @@ impl Step for Params {
 
     fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
         let look = |what, why: &str| Announced { what, writes: false, times: Times::AtMost(1), why: why.into() };
-        let connect = direct(target, cluster)
-            .map(|server| look(Sends::Connect(server.address), "does anything listen, and how far away is it"));
-        connect
-            .into_iter()
-            .chain([
+        let one = |server: Target| {
+            let connect = direct(&server, cluster)
+                .map(|server| look(Sends::Connect(server.address), "does anything listen, and how far away is it"));
+            let ready = "is it ready, and if not, which check fails; without our credential when /livez does not know it; \
+                         not asked when /livez is silent";
+            connect.into_iter().chain([
                 look(Sends::Get(LIVEZ.into()), "is the process alive"),
-                look(Sends::Get(READYZ.into()), "is it ready, and if not, which check fails; not asked when /livez is silent"),
+                look(Sends::Get(READYZ.into()), ready),
             ])
-            .collect()
+        };
+        servers(target, cluster).into_iter().flat_map(one).collect()
+    }
+
+    fn refuse(&self, target: &Target, cluster: &Cluster) -> Vec<String> {
+        let there = servers(target, cluster).len();
+        let wanted = self.at_least.number().filter(|wanted| *wanted > there);
+        let too_many = |wanted| format!("atLeast: {wanted} of {} can never be", crate::words::count(there, "API server"));
+        wanted.map(too_many).into_iter().collect()
     }
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
         async move {
-            let name = look.target.short();
-            let mut survey = Survey::done();
-            let cluster = look.reads.cluster(&look.target.cluster);
-            if let Some(server) = cluster.and_then(|cluster| direct(look.target, cluster)) {
-                let said = match look.reads.connect(server.address, self.within.0).await {
-                    Ok(took) => format!("connected in {} ms", took.as_millis()),
-                    Err(error) => format!("no connection: {error}"),
-                };
-                survey.saw.push(format!("{name}: {} {said}", server.address));
-            }
-            let mut state = State::Silent;
-            for path in [LIVEZ, READYZ] {
-                let read = KubeRead { path: path.into(), accept: Accept::Text, limit: self.within.0 };
-                let answer = look.reads.kube(look.target, &read).await;
-                let silent = answer.is_err();
-                survey.saw.push(format!("{name}: {path} {}", words(&answer)));
-                state = state.max(match &answer {
-                    Ok(answer) if answer.code == 200 && path == READYZ => State::Healthy,
-                    Ok(_) => State::Answers,
-                    Err(_) => State::Silent,
-                });
-                if silent {
-                    // The second question would wait as long for the same, and cost a drowning server as much.
-                    break;
-                }
-            }
-            self.judge(state, survey)
+            let Some(cluster) = look.reads.cluster(&look.target.cluster) else {
+                return Err(StepError::refused(format!("the kit has no {}", look.target)));
+            };
+            let servers = servers(look.target, cluster);
+            let seen = join_all(servers.iter().map(|server| self.one(look, server, cluster))).await;
+            let states: Vec<State> = seen.iter().map(|(state, _)| *state).collect();
+            let survey = Survey { saw: seen.into_iter().flat_map(|(_, saw)| saw).collect(), ..Survey::default() };
+            self.judge(&states, survey)
         }
         .boxed()
     }
 }
 
 impl Params {
-    fn judge(&self, state: State, survey: Survey) -> Result<Survey, StepError> {
+    /// Looks at one API server.
+    async fn one(&self, look: Look<'_>, server: &Target, cluster: &Cluster) -> (State, Vec<String>) {
+        let name = server.short();
+        let mut saw = Vec::new();
+        if let Some(server) = direct(server, cluster) {
+            let said = match look.reads.connect(server.address, self.within.0).await {
+                Ok(took) => format!("connected in {} ms", took.as_millis()),
+                Err(error) => format!("no connection: {}", error.tried.join("; ")),
+            };
+            saw.push(format!("{name}: {} {said}", server.address));
+        }
+        let read = |path: &str| KubeRead { path: path.into(), accept: Accept::Text, limit: self.within.0 };
+        let alive = look.reads.kube(server, &read(LIVEZ)).await;
+        saw.push(format!("{name}: {LIVEZ} {}", words(&alive)));
+        let state = match alive {
+            // The second question would wait as long for the same, and cost a drowning server as much.
+            Err(_) => State::Silent,
+            Ok(answer) if answer.code == 401 => {
+                let anonymous = look.reads.kube_anonymous(server, &read(READYZ)).await;
+                saw.push(format!("{name}: {READYZ} without our credential: {}", unknown(&anonymous)));
+                State::Answers
+            }
+            Ok(_) => {
+                let ready = look.reads.kube(server, &read(READYZ)).await;
+                saw.push(format!("{name}: {READYZ} {}", words(&ready)));
+                if ready.is_ok_and(|answer| answer.code == 200) { State::Healthy } else { State::Answers }
+            }
+        };
+        (state, saw)
+    }
+
+    fn judge(&self, states: &[State], survey: Survey) -> Result<Survey, StepError> {
         let wanted = match self.require {
             Require::Nothing => return Ok(survey),
             Require::Answers => State::Answers,
             Require::Healthy => State::Healthy,
         };
-        if state >= wanted {
+        let found = states.iter().filter(|state| **state >= wanted).count();
+        if found >= self.at_least.number().unwrap_or(states.len()) {
             return Ok(survey);
         }
-        Err(StepError::Refused {
-            why: format!("the step requires {:?}: {}", self.require, survey.saw.join("; ")).to_lowercase(),
-            hint: Some("breakglass gate close, when it drowns; breakglass probe again".into()),
-        })
+        let hint = Some("breakglass gate close, when it drowns; breakglass probe again".to_owned());
+        if states.iter().all(|state| *state == State::Silent) {
+            return Err(ReadError { kind: ReadErrorKind::NoRoute, tried: survey.saw, hint }.into());
+        }
+        let saw = survey.saw.join("; ");
+        let what = match self.require {
+            Require::Nothing | Require::Answers => "answers",
+            Require::Healthy => "is healthy",
+        };
+        let why = format!("{found} of {} {what}: {saw}", crate::words::count(states.len(), "API server"));
+        Err(StepError::Refused { why, hint })
+    }
+}
+
+/// The API servers that a target stands for.
+fn servers(target: &Target, cluster: &Cluster) -> Vec<Target> {
+    match &target.part {
+        Part::Cluster => {
+            cluster.api_servers.iter().map(|server| Target::api_server(&cluster.name, &server.name)).collect()
+        }
+        Part::ApiServer(_) | Part::Host(_) | Part::Local => vec![target.clone()],
     }
 }
 
@@ -167,19 +267,21 @@ fn words(answer: &Result<KubeAnswer, ReadError>) -> String {
         Ok(answer) => answer,
         Err(error) => {
             let layer = match error.kind {
-                ReadErrorKind::NoRoute => "no way in (network, or the process is down)",
-                ReadErrorKind::TimedOut => "reached, but no answer in time (drowning or hung)",
+                ReadErrorKind::NoRoute => "no way in",
+                ReadErrorKind::TimedOut => "it was reached, and gave no answer in time (drowning, hung or cut off)",
                 ReadErrorKind::Refused => "TLS or SSH refused us, or we refused it",
+                ReadErrorKind::Denied => "we may not look",
                 ReadErrorKind::Nonsense => "what answers there is no API server",
             };
-            return format!("{layer}: {}", error.tried.join("; "));
+            let next = error.hint.as_ref().map(|hint| format!("; next: {hint}")).unwrap_or_default();
+            return format!("{layer}: {}{next}", error.tried.join("; "));
         }
     };
     let took = answer.took.as_millis();
     match answer.code {
         200 if answer.took >= SLOW => format!("ok, but slow: {took} ms"),
         200 => format!("ok in {took} ms"),
-        401 => format!("401 in {took} ms: it lives, and does not know our credential"),
+        401 => format!("401 in {took} ms: it lives, and does not know our credential; next: {CREDENTIAL}"),
         403 => format!("403 in {took} ms: it lives, and our credential may not look at it"),
         429 => format!("429 in {took} ms: it lives, and turns requests away (overload)"),
         500..=599 => {
@@ -187,14 +289,33 @@ fn words(answer: &Result<KubeAnswer, ReadError>) -> String {
             let what = match failed.as_slice() {
                 [] => answer.message(),
                 checks if checks.contains(&"etcd") || checks.contains(&"etcd-readiness") => {
-                    format!("it cannot reach etcd (failing: {})", checks.join(", "))
+                    format!("it cannot reach etcd (failing: {})", some(checks))
                 }
-                checks => format!("failing: {}", checks.join(", ")),
+                checks => format!("failing: {}", some(checks)),
             };
             format!("{} in {took} ms: {what}", answer.code)
         }
         code => format!("{code} in {took} ms: {}", answer.message()),
     }
+}
+
+/// What a server says to somebody without a credential, after it did not know ours.
+fn unknown(answer: &Result<KubeAnswer, ReadError>) -> String {
+    match answer {
+        Ok(answer) if answer.code == 200 => format!("{}: the server is well, our credential is not", words(&Ok(answer.clone()))),
+        Ok(answer) if matches!(answer.code, 401 | 403) => {
+            format!("{} in {} ms: it lets nobody look, so how it is is not known", answer.code, answer.took.as_millis())
+        }
+        other => words(other),
+    }
+}
+
+/// Names as a person reads them: of many, or of very long ones, the beginning.
+fn some(names: &[&str]) -> String {
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| name.chars().take(LONGEST_NAME).collect()).collect();
+    let more = names.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    shown.join(", ") + &more
 }
 
 /// The names after `[-]` in the body of a health endpoint.
@@ -212,7 +333,7 @@ mod tests {
     #[track_caller]
     fn case(code: u16, text: &str, millis: u64, expected: &str) {
         let took = Duration::from_millis(millis);
-        let answer = KubeAnswer { code, text: text.into(), server: "api1".into(), took };
+        let answer = KubeAnswer { code, text: text.into(), server: "api1".into(), date: None, took };
         assert_eq!(words(&Ok(answer)), expected);
     }
 
@@ -228,6 +349,8 @@ mod tests {
             "500 in 7 ms: it cannot reach etcd (failing: etcd, informer-sync)",
         );
         case(500, "[-]poststarthook/rbac/bootstrap-roles failed\n", 7, "500 in 7 ms: failing: poststarthook/rbac/bootstrap-roles");
+        let many = "[-]a-check-that-is-named failed\n".repeat(9);
+        case(500, &many, 7, &format!("500 in 7 ms: failing: {}a-check-that-is-named and 4 more", "a-check-that-is-named, ".repeat(4)));
         case(504, "gateway", 9, "504 in 9 ms: gateway");
     }
 
@@ -235,7 +358,73 @@ mod tests {
     fn silence_is_told_apart() {
         let say = |kind| words(&Err(ReadError { kind, tried: vec!["x".into()], hint: None }));
         assert!(say(ReadErrorKind::NoRoute).starts_with("no way in"));
-        assert!(say(ReadErrorKind::TimedOut).contains("no answer in time"));
+        // Said only of what was connected: see the link.
+        assert!(say(ReadErrorKind::TimedOut).starts_with("it was reached"));
         assert!(say(ReadErrorKind::Refused).starts_with("TLS or SSH"));
+    }
+
+    /// On a 401 the second question tells a server that is well from one that is not.
+    #[test]
+    fn a_credential_that_is_not_known_is_told_apart_from_a_sick_server() {
+        let say = |code: u16, text: &str| {
+            let took = Duration::from_millis(3);
+            unknown(&Ok(KubeAnswer { code, text: text.into(), server: "api1".into(), took, date: None }))
+        };
+        assert_eq!(say(200, "ok"), "ok in 3 ms: the server is well, our credential is not");
+        assert!(say(401, "").contains("is not known"));
+        assert_eq!(say(500, "[-]etcd failed"), "500 in 3 ms: it cannot reach etcd (failing: etcd)");
+    }
+
+    #[test]
+    fn what_is_required_is_required_of_so_many() {
+        use State::{Answers, Healthy, Silent};
+        let case = |with: Value, states: &[State], fine: bool, silent: bool| {
+            let with: Params = params(with).unwrap();
+            let judged = with.judge(states, Survey::default());
+            assert_eq!(judged.is_ok(), fine, "{with:?} {states:?}");
+            assert_eq!(matches!(judged, Err(StepError::Read(_))), silent, "{with:?} {states:?}");
+        };
+        let any = serde_json::json!({"require": "answers", "atLeast": "any"});
+        case(any.clone(), &[Silent, Answers, Silent], true, false);
+        case(any, &[Silent, Silent, Silent], false, true);
+        let two = serde_json::json!({"require": "healthy", "atLeast": 2});
+        case(two.clone(), &[Healthy, Answers, Healthy], true, false);
+        case(two.clone(), &[Healthy, Answers, Silent], false, false);
+        case(two, &[Silent, Silent, Silent], false, true);
+        case(serde_json::json!({"require": "healthy"}), &[Healthy], true, false);
+        case(serde_json::json!({"require": "healthy", "atLeast": "all"}), &[Healthy, Silent], false, false);
+        case(serde_json::json!({}), &[Silent], true, false);
+        let kind = super::super::kind("probe").unwrap();
+        let faults = |with: Value| kind.build(with).err().unwrap_or_default().join("; ");
+        assert!(faults(serde_json::json!({"require": "answers", "atLeast": 0})).contains("at least 1"));
+        assert!(faults(serde_json::json!({"atLeast": "any"})).contains("of what"));
+        assert!(!faults(serde_json::json!({"require": "answers", "atLeast": "most"})).is_empty());
+    }
+
+    #[test]
+    fn what_to_type_next_stands_beside_the_silence() {
+        let hint = Some("ssh-keyscan cp1".to_owned());
+        let said = words(&Err(ReadError { kind: ReadErrorKind::Refused, tried: vec!["no key".into()], hint }));
+        assert!(said.ends_with("no key; next: ssh-keyscan cp1"), "{said}");
+    }
+}
+
+#[cfg(test)]
+mod fuzz {
+    use super::*;
+
+    #[test]
+    fn whatever_a_server_answers_is_a_sentence_of_a_bounded_length() {
+        const BODIES: &[&str] = &[
+            "[+]ping ok\n[-]etcd failed: reason withheld\n[-]informer-sync failed: reason withheld\nhealthz check failed\n",
+            r#"{"kind":"Status","code":403,"reason":"Forbidden","message":"nodes is forbidden","details":{"name":"x"}}"#,
+            "<html><head><title>502 Bad Gateway</title></head></html>",
+        ];
+        crate::fuzz::each(4_000, &(crate::fuzz::mangled(BODIES), 100_u16..600), |(text, code)| {
+            let answer = KubeAnswer { code, text, server: "api1".into(), took: Duration::from_millis(7), date: None };
+            let said = words(&Ok(answer));
+            proptest::prop_assert!(!said.is_empty() && said.chars().count() < 600, "{}", said.len());
+            Ok(())
+        });
     }
 }

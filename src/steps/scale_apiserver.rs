@@ -12,7 +12,8 @@ use serde_json::Value;
 use super::static_pod::{Patience, Progress, StaticPod};
 use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Part, Target};
-use crate::host::manifest::Edit;
+use crate::host::manifest::{Edit, absurd, quantity};
+use crate::host::room::Ask;
 use crate::host::swap::Seen;
 use crate::kit::{ApiServer, Cluster};
 use crate::world::{Accept, KubeRead};
@@ -60,8 +61,10 @@ impl Kind for ScaleApiserver {
         "Gives API servers more room by editing their static-pod manifest: limits, requests, flags.\n\n\
          One host at a time. The manifest is taken out, the process's exit awaited, the edited one put in, its answer \
          awaited; when none comes the old text is put back by the host itself. Copies stand beside the manifests' \
-         folder, never inside. Costs no API request but one GET /readyz per look; the API server on the host is away \
-         for the time of a restart (7 to 60 s). Undone by the same exchange backwards, to the same bytes."
+         folder, never inside. Refused before anything is taken out: a limit that would shrink or is below what the process \
+         uses, a request that the host does not have, a flag that the kube-apiserver there does not know (it is asked by \
+         `--help`), an edit that would touch anything else. A manifest that a program writes again is named. Costs no API \
+         request but one GET /readyz per look; the API server on the host is away for the time of a restart (7 to 60 s). Undone by the same exchange backwards, to the same bytes."
     }
 
     fn scope(&self) -> Scope {
@@ -86,8 +89,14 @@ impl Kind for ScaleApiserver {
             if !matches!(name.as_str(), "cpu" | "memory") {
                 faults.push(format!("{name}: only cpu and memory can be set"));
             }
-            if let Some(value) = value.as_ref().filter(|value| !is_quantity(value)) {
-                faults.push(format!("{name}: {value:?} is not a quantity like 8Gi or 500m"));
+            if let Some(why) = value.as_ref().and_then(|value| absurd(name, value)) {
+                faults.push(format!("{name}: {why}"));
+            }
+        }
+        for (name, limit) in &params.limits {
+            let (Some(limit), Some(Some(request))) = (limit, params.requests.get(name)) else { continue };
+            if quantity(limit) < quantity(request) {
+                faults.push(format!("{name}: its limit {limit} is less than its request {request}"));
             }
         }
         for name in params.flags.keys().filter(|name| name.starts_with('-') || name.contains('=') || name.is_empty()) {
@@ -100,14 +109,6 @@ impl Kind for ScaleApiserver {
         }
         if faults.is_empty() { Ok(Box::new(Scale { params })) } else { Err(faults) }
     }
-}
-
-/// Digits with an optional fraction and one of Kubernetes' suffixes.
-fn is_quantity(text: &str) -> bool {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let suffix = &text[digits.len()..];
-    digits.parse::<f64>().is_ok_and(|n| n > 0.0)
-        && matches!(suffix, "" | "m" | "k" | "M" | "G" | "T" | "Ki" | "Mi" | "Gi" | "Ti")
 }
 
 struct Scale {
@@ -131,6 +132,12 @@ impl Scale {
             limits: self.params.limits.clone(),
             flags: self.params.flags.clone(),
         }
+    }
+
+    /// What the API server itself has to know.
+    fn ask(&self) -> Ask {
+        let given = self.params.flags.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        Ask { flags: given.map(|(name, value)| format!("--{name}={value}")).collect(), names: Vec::new() }
     }
 
     /// The API server has to be ready, beyond its process answering on the host.
@@ -166,7 +173,7 @@ impl Step for Scale {
     }
 
     fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
-        let mut sent = self.pod().announce(target, cluster);
+        let mut sent = self.pod().announce(target, cluster, &self.ask());
         sent.push(Announced {
             what: Sends::Get("/readyz".into()),
             writes: false,
@@ -182,7 +189,7 @@ impl Step for Scale {
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
         async move {
-            match self.pod().survey(look, |_| Ok(self.edit())).await? {
+            match self.pod().survey(look, &self.ask(), |_| Ok(self.edit())).await? {
                 Progress::Open(survey) => Ok(survey),
                 Progress::Settled { ours: false, .. } => Ok(Survey::done().saw("its manifest says so already")),
                 Progress::Settled { seen, .. } => self.after(look, &seen).await,
@@ -213,6 +220,9 @@ mod tests {
         refused(json!({}), "nothing to change");
         refused(json!({ "limits": { "memory": "8 gigs" } }), "memory");
         refused(json!({ "limits": { "disk": "8Gi" } }), "disk");
+        refused(json!({ "limits": { "memory": "512m" } }), "512Mi was probably meant");
+        refused(json!({ "requests": { "memory": "8192" } }), "8192Mi was probably meant");
+        refused(json!({ "limits": { "cpu": "1" }, "requests": { "cpu": "1500m" } }), "limit 1 is less than its request");
         refused(json!({ "flags": { "--v": "4" } }), "without dashes");
         refused(json!({ "limit": {} }), "unknown field");
         assert!(ScaleApiserver.build(json!({ "limits": { "memory": "8Gi", "cpu": null } })).is_ok());

@@ -2,10 +2,16 @@
 
 use std::time::Duration;
 
-use super::{Announced, Look, Sends, StepError, Survey, Times};
+use super::elsewhere::{self, Way};
+use super::preflight::{self, Wish};
+use super::{Announced, History, Look, Mark, Sends, StepError, Survey, Times};
 use crate::change::{Blob, Change, Expect, FilePut, HostCommand, Inverse, Keep, Op, Part, Target};
-use crate::host::manifest::{self, Edit, Edited};
-use crate::host::swap::{self, Place, Seen, State, Swap};
+use crate::host::manifest::{self, Edit, Edited, Listens};
+use crate::host::rewriter;
+use crate::host::room::{self, Ask};
+use crate::host::swap::{self, Kept, MARK_LIFE, Place, Seen, Stands, State, Swap};
+use crate::host::why;
+use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
 
 const LOOK_LIMIT: Duration = Duration::from_secs(30);
@@ -26,9 +32,9 @@ pub(super) struct StaticPod {
     pub(super) program: &'static str,
     /// What for; names the folder of the copies.
     pub(super) tag: &'static str,
-    /// Where its process answers on loopback, by HTTPS.
+    /// The path at which its process answers.
     pub(super) health: &'static str,
-    /// Its port, unless its manifest says `--secure-port`.
+    /// Its port, unless its manifest says another.
     pub(super) port: u16,
     pub(super) patience: Patience,
 }
@@ -48,15 +54,28 @@ pub(super) enum Progress {
 
 impl StaticPod {
     /// Where the manifest and the copies are; `None` for what is no host of the kit.
-    fn place(&self, target: &Target, cluster: &Cluster, run: &str) -> Option<Place> {
+    fn place(&self, target: &Target, cluster: &Cluster, (run, operator): (&str, &str), step: &str) -> Option<Place> {
         let Part::Host(name) = &target.part else { return None };
         let manifests = cluster.host(name)?.manifests.clone();
-        Some(Place { manifests, program: self.program.into(), run: run.to_owned(), tag: self.tag.into() })
+        let tag = format!("{step}-{}", self.tag);
+        Some(Place { manifests, program: self.program.into(), run: run.to_owned(), operator: operator.to_owned(), tag })
+    }
+
+    /// The same for a step that may have begun already: it goes on in the folder that it began in, whatever rule named it.
+    fn place_of(&self, look: Look<'_>) -> Option<Place> {
+        let cluster = look.reads.cluster(&look.target.cluster)?;
+        let Mark { run, operator, .. } = look.mark;
+        let mut place = self.place(look.target, cluster, (run, operator), &(look.step + 1).to_string())?;
+        let of_run = format!("/breakglass-{}-", place.run);
+        if let Some((_, tag)) = folder_used(look.history).and_then(|folder| folder.rsplit_once(&of_run)) {
+            tag.clone_into(&mut place.tag);
+        }
+        Some(place)
     }
 
     /// Why the step cannot be run on a target.
     pub(super) fn refuse(&self, target: &Target, cluster: &Cluster) -> Vec<String> {
-        match self.place(target, cluster, "") {
+        match self.place(target, cluster, ("", ""), "") {
             Some(_) => Vec::new(),
             None => vec![format!(
                 "the manifest of {} is edited on its host, and this is none of the kit's hosts",
@@ -65,18 +84,18 @@ impl StaticPod {
         }
     }
 
-    /// Looks at a host, and says what an edit of its manifest takes.
+    /// Looks at a host, and says what an edit of its manifest takes; the program there is asked whether it knows it.
     pub(super) async fn survey(
         &self,
         look: Look<'_>,
+        ask: &Ask,
         edit: impl Fn(&str) -> Result<Edit, String>,
     ) -> Result<Progress, StepError> {
-        let cluster = look.reads.cluster(&look.target.cluster);
-        let place = cluster
-            .and_then(|cluster| self.place(look.target, cluster, &look.mark.run))
+        let place = self
+            .place_of(look)
             .ok_or_else(|| StepError::refused(format!("{} is not a host of the kit", look.target)))?;
         let output = look.reads.script(look.target, &swap::look(&place), LOOK_LIMIT).await?;
-        let seen = swap::seen(&output.stdout).map_err(|why| StepError::Refused {
+        let seen = swap::seen(&output.stdout, self.program).map_err(|why| StepError::Refused {
             why: format!("{}: {why}", look.target),
             hint: Some(format!("ls -l {} on {}", place.manifests, look.target.short())),
         })?;
@@ -84,51 +103,129 @@ impl StaticPod {
             return Ok(Progress::Open(Survey::waiting("the exchange of the manifest on the host")));
         }
         if seen.state == Some(State::Broken) {
-            return Ok(Progress::Open(Survey::change(mend(&place))));
+            return Ok(Progress::Open(Survey::mending(mend(&place))));
         }
-        let [file] = seen.files.as_slice() else { return Err(self.not_one_file(look.target, &place, &seen.files)) };
-        let edited = edit(&seen.text)
-            .and_then(|edit| manifest::edit(&seen.text, self.program, &edit))
+        let [file] = seen.files.as_slice() else {
+            let out = seen.others.iter().find(|other| other.stands == Stands::Out);
+            return Err(match out {
+                Some(other) => elsewhere::out(look.target, self.program, other),
+                None => self.not_one_file(look, &place, &seen).await,
+            });
+        };
+        let (wanted, edited) = edit(&seen.text)
+            .and_then(|edit| manifest::edit(&seen.text, self.program, &edit).map(|edited| (edit, edited)))
             .map_err(|why| StepError::refused(format!("{}: {file}: {why}", look.target)))?;
         if edited.changes.is_empty() {
-            return Ok(Progress::Settled { ours: look.history.done("swap"), seen });
+            let ours = |record: &ChangeRecord| record.state == ChangeState::Done || record.state.is_open();
+            return Ok(Progress::Settled { ours: look.history.last("swap").is_some_and(ours), seen });
         }
-        if seen.state == Some(State::Reverted) {
-            return Err(StepError::Refused {
-                why: format!("{}: the new process did not answer, and the old manifest is back", look.target),
-                hint: Some(format!("the text that failed is in {}/refused.yaml", place.beside())),
-            });
+        if let Some(State::Kept(why)) = seen.state {
+            return Err(self.kept(look, &place, why).await);
         }
-        let survey = Survey { changes: self.changes(&place, &seen, file, &edited), ..Survey::default() };
-        Ok(Progress::Open(if edited.kept_layout {
-            survey
+        let listens = |text: &str| {
+            manifest::listens(text, self.program, self.port).map_err(|why| {
+                let why = format!("{}: {file}: it cannot be told where its process will answer: {why}", look.target);
+                StepError::refused(why)
+            })
+        };
+        let (old, new) = (listens(&seen.text)?, listens(&edited.text)?);
+        // What cannot work is found before the first change; those who wait their turn have asked already.
+        let saw = if seen.folder || look.history.last("folder").is_some() {
+            Vec::new()
         } else {
-            survey.saw("the manifest's layout could not be kept: its comments are lost until undo")
-        }))
+            let wish = Wish { place: &place, file, text: &edited.text, edit: &wanted, ask };
+            preflight::check(look, wish).await?
+        };
+        let begin = self.changes(&place, &seen, file, &edited, (old, new));
+        let survey = self.in_turn(look, &place, &seen, &edited, begin).await?;
+        Ok(Progress::Open(saw.into_iter().fold(survey, Survey::saw)))
     }
 
-    fn exchange(&self, place: &Place, file: &str, from: &str, to: &str, staged: String, port: u16) -> Swap {
+    /// The changes, when it is this run's turn to take a manifest out: its own host is marked, and nobody is in the way.
+    async fn in_turn(
+        &self,
+        look: Look<'_>,
+        place: &Place,
+        seen: &Seen,
+        edited: &Edited,
+        begin: Vec<Change>,
+    ) -> Result<Survey, StepError> {
+        let because = edited.changes.join(", ");
+        let before = look.history.last("mark").or_else(|| look.history.last("folder"));
+        let marked = match seen.marked {
+            Some(age) => Some(age).filter(|age| *age <= MARK_LIFE),
+            // A pretended folder is not seen.
+            None => before.filter(|record| record.state == ChangeState::Done && !seen.folder).map(|_| 0),
+        };
+        if marked.is_none() && before.is_none() && !seen.folder {
+            return Ok(Survey::mending(folder(place, &because)));
+        }
+        let elsewhere = elsewhere::look(look, self.program, &seen.others).await;
+        let survey = match (elsewhere.way(look, self.program)?, marked) {
+            (Way::Free, Some(_)) => Survey { changes: begin, ..Survey::default() },
+            // Those who let us go first wait for our mark or for its end, so it must not end before theirs.
+            (Way::Wait { first: true, .. }, Some(age)) if age > MARK_LIFE / 2 => Survey::mending(mark(place, &because)),
+            (Way::Free | Way::Wait { first: true, .. }, None) => Survey::mending(mark(place, &because)),
+            (Way::Wait { what, .. }, _) => Survey::waiting(what),
+        };
+        let notes = seen.others.iter().filter_map(elsewhere::broke_off).chain(elsewhere.unasked);
+        Ok(notes.fold(survey, Survey::saw))
+    }
+
+    /// The host put the old manifest back, or never took it out.
+    async fn kept(&self, look: Look<'_>, place: &Place, why: Kept) -> StepError {
+        let (target, exit) = (look.target, self.patience.exit);
+        let (why, hint) = match why {
+            Kept::Unanswered => return self.unanswered(look, place).await,
+            Kept::Stayed => (
+                format!(
+                    "the old process did not exit within {exit} s, so the old manifest is back, and the new one was not tried"
+                ),
+                format!(
+                    "on {}: crictl ps --name {}, crictl stop; or a longer exitSeconds",
+                    target.short(),
+                    self.program
+                ),
+            ),
+            Kept::Untaken => (
+                "the manifest could not be taken out of its folder: nothing was changed".to_owned(),
+                format!("on {}: ls -ld {}; mount (is it read-only?)", target.short(), place.manifests),
+            ),
+            Kept::Unwritten => (
+                "the new manifest could not be put in its place, and the old one is back".to_owned(),
+                format!("on {}: df {}", target.short(), place.manifests),
+            ),
+        };
+        StepError::Refused { why: format!("{target}: {why}"), hint: Some(hint) }
+    }
+
+    fn exchange(&self, place: &Place, file: &str, from: &str, to: &str, staged: String, listens: Listens) -> Swap {
         Swap {
             place: place.clone(),
             file: file.to_owned(),
             from: from.to_owned(),
             staged,
             to: to.to_owned(),
-            port,
+            origin: listens.to_string(),
+            port: listens.port,
             health: self.health,
             exit_secs: self.patience.exit,
             ready_secs: self.patience.ready,
         }
     }
 
-    fn changes(&self, place: &Place, seen: &Seen, file: &str, edited: &Edited) -> Vec<Change> {
+    /// What an edit takes; `listens` is where the old and the new process answer.
+    fn changes(
+        &self,
+        place: &Place,
+        seen: &Seen,
+        file: &str,
+        edited: &Edited,
+        listens: (Listens, Listens),
+    ) -> Vec<Change> {
         let (old, new) = (Blob::new(seen.text.as_bytes()), Blob::new(edited.text.as_bytes()));
-        let port = secure_port(&seen.text).unwrap_or(self.port);
         let because = edited.changes.join(", ");
         let mut changes = Vec::new();
-        if !seen.folder {
-            changes.push(folder(place, &because));
-        }
         for (key, path, blob, there) in
             [("keep", place.before(), &old, &seen.before), ("stage", place.next(), &new, &seen.next)]
         {
@@ -136,17 +233,18 @@ impl StaticPod {
                 changes.push(put(key, path, blob, there.as_deref(), &because));
             }
         }
-        let forward = self.exchange(place, file, &old.sha256, &new.sha256, place.next(), port);
-        let back = self.exchange(place, file, &new.sha256, &old.sha256, place.before(), port);
+        let forward = self.exchange(place, file, &old.sha256, &new.sha256, place.next(), listens.1);
+        let back = self.exchange(place, file, &new.sha256, &old.sha256, place.before(), listens.0);
         changes.push(Change {
             key: "swap".into(),
             op: command(swap::swap(&forward)),
             guard: format!("{file} still has sha256 {}", seen.sha256),
             inverse: Inverse::By(Box::new(command(swap::swap(&back)))),
             because,
+            // Said when it failed or nobody knows: never the same act again, but what stands, and why it failed.
             by_hand: format!(
-                "mv {file} {}/out.yaml; wait until {} has exited; cp {} {file}",
-                place.beside(),
+                "[ -e {file} ] || cp -p {} {file}; tail -n 30 /var/log/pods/*{}*/*/*.log; diff {0} {}",
+                place.before(),
                 self.program,
                 place.next()
             ),
@@ -157,45 +255,104 @@ impl StaticPod {
     }
 
     /// Everything that may be sent to a host.
-    pub(super) fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
-        let Some(place) = self.place(target, cluster, "<run>") else { return Vec::new() };
+    pub(super) fn announce(&self, target: &Target, cluster: &Cluster, ask: &Ask) -> Vec<Announced> {
+        let Some(place) = self.place(target, cluster, ("<run>", "<operator>"), "<step>") else { return Vec::new() };
         let file = format!("{}/{}.yaml", place.manifests.trim_end_matches('/'), self.program);
         let unknown = |sha256: &str| Blob { sha256: sha256.to_owned(), len: 0, bytes: None };
         let (old, new) = (unknown("<sha256 of the manifest>"), unknown("<sha256 of the edited manifest>"));
-        let exchange = self.exchange(&place, &file, &old.sha256, &new.sha256, place.next(), self.port);
+        let exchange =
+            self.exchange(&place, &file, &old.sha256, &new.sha256, place.next(), Listens::by_default(self.port));
         let once = |op: Op, why: &str| Announced {
             what: Sends::Op(Box::new(op)),
             writes: true,
             times: Times::Once,
             why: why.to_owned(),
         };
-        vec![
-            Announced {
-                what: Sends::Look(swap::look(&place)),
-                writes: false,
-                times: Times::AtMost(4),
-                why: "reads the manifest and the process".into(),
-            },
-            once(folder(&place, "").op, "makes a folder for the copies, beside the manifests' folder"),
+        let reads = |what, times, why: &str| Announced {
+            what,
+            writes: false,
+            times: Times::AtMost(times),
+            why: why.to_owned(),
+        };
+        let looks = [
+            reads(Sends::Look(swap::look(&place)), 5, "reads the manifest and the process"),
+            reads(
+                Sends::Look(room::look(&place, ask)),
+                4,
+                "reads what the host has and what the process uses, and asks the program",
+            ),
+            reads(Sends::Look(why::look(&place)), 1, "reads why a new process did not answer"),
+        ];
+        let elsewhere = elsewhere::announced(target, cluster, self.program).into_iter().map(|what| {
+            reads(what, 2, "on every other control-plane host: is an exchange under way there, or about to be")
+        });
+        let writes = [
+            once(
+                folder(&place, "").op,
+                "makes a folder for the copies, beside the manifests' folder, and a mark for others in it",
+            ),
             once(put("keep", place.before(), &old, None, "").op, "keeps the old text beside the folder"),
             once(put("stage", place.next(), &new, None, "").op, "puts the edited text beside the folder"),
             once(command(swap::swap(&exchange)), "takes the old manifest out, awaits the exit, puts the new one in"),
-        ]
+        ];
+        looks.into_iter().chain(elsewhere).chain(writes).collect()
     }
 
-    fn not_one_file(&self, target: &Target, place: &Place, files: &[String]) -> StepError {
-        let (why, hint) = if files.is_empty() {
-            let why = format!("{target}: no manifest in {} starts {}", place.manifests, self.program);
-            (why, "set `manifests` of this host in the kit")
-        } else {
-            let why = format!(
-                "{target}: {} files start {}, and the kubelet may obey any of them",
-                files.join(", "),
-                self.program
-            );
-            (why, "move all but one of them out of the folder")
+    /// Why there is no manifest to edit, or which one is not known. No file of another program is ever to be moved away.
+    async fn not_one_file(&self, look: Look<'_>, place: &Place, seen: &Seen) -> StepError {
+        let (target, host, program) = (look.target, look.target.short(), self.program);
+        if !seen.files.is_empty() {
+            let files = seen.files.join(" ");
+            return StepError::Refused {
+                why: format!("{target}: {files} start {program}, and the kubelet may obey any of them"),
+                hint: Some(format!(
+                    "grep -A3 -e command: -e args: {files} on {host}: what is a copy of the other does not belong in there, \
+                     whatever its name; a pod of its own stays"
+                )),
+            };
+        }
+        let looked = look.reads.script(target, &room::look(place, &Ask::default()), LOOK_LIMIT).await;
+        let runs = looked.ok().and_then(|output| room::room(&output.stdout).ok()).map(|room| room.runs);
+        let known = rewriter::without_manifest(&runs.unwrap_or_default());
+        let others = match seen.namesakes.as_slice() {
+            [] => String::new(),
+            others => format!("; {} only names it", others.join(", ")),
         };
-        StepError::Refused { why, hint: Some(hint.to_owned()) }
+        let hint = "set `manifests` of this host in the kit; a program that a shell script starts is not found";
+        StepError::Refused {
+            why: format!("{target}: no manifest in {} starts {program}{others}", place.manifests),
+            hint: Some(known.unwrap_or(hint).to_owned()),
+        }
+    }
+
+    /// Why the new process did not come, as its host noted it; doing the same once more would fail once more.
+    async fn unanswered(&self, look: Look<'_>, place: &Place) -> StepError {
+        let (target, host, beside) = (look.target, look.target.short(), place.beside());
+        let told = look.reads.script(target, &why::look(place), LOOK_LIMIT).await;
+        let told = told.map(|output| why::why(&output.stdout)).unwrap_or_default();
+        let mut why = format!(
+            "{target}: the new process did not answer within {} s, and the old manifest is back",
+            self.patience.ready
+        );
+        for (what, lines) in
+            [("asked, it said", &told.said), ("its log ends", &told.log), ("its kubelet says", &told.kubelet)]
+        {
+            if !lines.is_empty() {
+                why.push_str(&format!("; {what}: {}", lines.join(" / ")));
+            }
+        }
+        if told.log.is_empty() {
+            why.push_str("; no log of it was found, so it may never have been started");
+        }
+        let log = told.file.map_or_else(|| "journalctl -u kubelet".to_owned(), |file| format!("less {file}"));
+        StepError::Refused {
+            why,
+            hint: Some(format!(
+                "the same edit would fail again: `diff {beside}/before.yaml {beside}/refused.yaml; {log}` on {host}, then run \
+                 it with other values; `breakglass undo {}` takes the copies away",
+                place.run
+            )),
+        }
     }
 }
 
@@ -227,6 +384,16 @@ fn folder(place: &Place, because: &str) -> Change {
     }
 }
 
+/// The mark set anew where the folder is there already.
+fn mark(place: &Place, because: &str) -> Change {
+    Change {
+        key: "mark".into(),
+        inverse: Inverse::NotNeeded(format!("the mark ends by itself after {MARK_LIFE} s")),
+        by_hand: format!("touch {}/mark", place.beside()),
+        ..folder(place, because)
+    }
+}
+
 fn mend(place: &Place) -> Change {
     Change {
         key: "mend".into(),
@@ -244,19 +411,14 @@ fn command(script: crate::host::Script) -> Op {
     Op::Host(HostCommand { script, fresh_connection: false, idempotent: true, quiet: false })
 }
 
-/// The port a component listens on, when its manifest says it.
-fn secure_port(text: &str) -> Option<u16> {
-    let (_, rest) = text.split_once("--secure-port=")?;
-    rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_port_is_read_from_the_manifest() {
-        assert_eq!(secure_port("    - --secure-port=7443\n"), Some(7443));
-        assert_eq!(secure_port("- kube-apiserver"), None);
-    }
+/// The folder that a step kept its copies in here before.
+fn folder_used(history: &History) -> Option<&str> {
+    history.changes.iter().find_map(|record| match &record.change.op {
+        Op::File(put) => put.path.rsplit_once('/').map(|(folder, _)| folder),
+        Op::Host(command) => {
+            let args = &command.script.args;
+            args.iter().find(|(key, _)| key == "beside" || key == "path").map(|(_, folder)| folder.as_str())
+        }
+        Op::Kube(_) | Op::Local(_) | Op::Http(_) => None,
+    })
 }

@@ -14,6 +14,7 @@ use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times,
 use crate::change::Target;
 use crate::duration::HumanDuration;
 use crate::host::manifest::Edit;
+use crate::host::room::Ask;
 use crate::kit::Cluster;
 use crate::world::{Accept, KubeRead};
 
@@ -48,7 +49,9 @@ impl Kind for ThawNodes {
         "Waits until the nodes report, then switches on again what `freeze-nodes` switched off.\n\n\
          A node reports when its lease was renewed a short while ago: while frozen, its Ready condition says nothing. \
          Costs one LIST of the leases in kube-node-lease per look, in pages of 500. Edits the static-pod manifest of \
-         kube-controller-manager, one host at a time; `undo` puts the old text back."
+         kube-controller-manager, one host at a time; `undo` puts the old text back, \
+         so of a run that froze and thawed it freezes again first: one that is stopped then says so, and goes on when it is \
+         typed again."
     }
 
     fn scope(&self) -> Scope {
@@ -94,11 +97,11 @@ fn silent(list: &Value, now: jiff::Timestamp, fresh: Duration) -> Vec<String> {
 }
 
 impl Thaw {
-    fn edit(manifest: &str) -> Edit {
-        let mut list = controllers(manifest);
-        list.retain(|word| !CONTROLLERS.iter().any(|controller| word.strip_prefix('-') == Some(controller)));
+    fn edit(manifest: &str) -> Result<Edit, String> {
         // A manifest that says nothing about controllers is not made to.
-        if list == ["*"] && !manifest.contains("--controllers=") { Edit::default() } else { wanted(&list) }
+        let Some(mut list) = controllers(manifest)? else { return Ok(Edit::default()) };
+        list.retain(|word| !CONTROLLERS.iter().any(|controller| word.strip_prefix('-') == Some(controller)));
+        Ok(wanted(&list))
     }
 
     /// Every silent node; the clock is the operator's, so a wrong one shows as silence.
@@ -128,7 +131,7 @@ impl Step for Thaw {
     }
 
     fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
-        let mut sent = controller_manager("thaw").announce(target, cluster);
+        let mut sent = controller_manager("thaw").announce(target, cluster, &Ask::default());
         sent.push(Announced {
             what: Sends::Get(page("")),
             writes: false,
@@ -144,7 +147,7 @@ impl Step for Thaw {
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
         async move {
-            let survey = match controller_manager("thaw").survey(look, |manifest| Ok(Self::edit(manifest))).await? {
+            let survey = match controller_manager("thaw").survey(look, &Ask::default(), Self::edit).await? {
                 Progress::Settled { ours: true, .. } => return Ok(Survey::done().saw("the node lifecycle runs again")),
                 Progress::Settled { .. } => return Ok(Survey::done().saw("it was not frozen")),
                 Progress::Open(survey) => survey,
@@ -176,10 +179,14 @@ mod tests {
 
     #[test]
     fn only_what_was_frozen_is_thawed() {
-        let edit = Thaw::edit("- --controllers=*,tokencleaner,-node-lifecycle-controller,-taint-eviction-controller\n");
-        assert_eq!(edit.flags["controllers"].as_deref(), Some("*,tokencleaner"));
-        assert_eq!(Thaw::edit("- kube-controller-manager\n"), Edit::default());
-        assert_eq!(Thaw::edit("- --controllers=*\n").flags["controllers"].as_deref(), Some("*"));
+        let edit = |command: &str| {
+            let command = format!("[kube-controller-manager{command}]");
+            Thaw::edit(&format!("kind: Pod\nspec:\n  containers:\n  - command: {command}\n")).unwrap()
+        };
+        let frozen = edit(", \"--controllers=*,tokencleaner,-node-lifecycle-controller,-taint-eviction-controller\"");
+        assert_eq!(frozen.flags["controllers"].as_deref(), Some("*,tokencleaner"));
+        assert_eq!(edit(""), Edit::default());
+        assert_eq!(edit(", --controllers, \"*\"").flags["controllers"].as_deref(), Some("*"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use super::{Cost, KubeAnswer, KubeRead, ReadError, Reads, ScriptOutput, World, Writes};
-use crate::change::{Op, Outcome, Target};
+use crate::change::{GONE, KubeCall, Method, Op, Outcome, Target};
 use crate::host::Script;
 use crate::kit::Cluster;
 
@@ -34,6 +34,14 @@ impl<W: World> Reads for Drill<W> {
         self.inner.kube(target, read)
     }
 
+    fn kube_anonymous<'a>(
+        &'a self,
+        target: &'a Target,
+        read: &'a KubeRead,
+    ) -> BoxFuture<'a, Result<KubeAnswer, ReadError>> {
+        self.inner.kube_anonymous(target, read)
+    }
+
     fn script<'a>(
         &'a self,
         target: &'a Target,
@@ -54,13 +62,24 @@ impl<W: World> Reads for Drill<W> {
 
 impl<W: World> Writes for Drill<W> {
     fn perform<'a>(&'a self, _target: &'a Target, op: &'a Op, _limit: Duration) -> BoxFuture<'a, Outcome> {
-        async move { Outcome::Done(format!("pretended: {}", op.summary())) }.boxed()
+        let said = match op {
+            // As if nothing held it: what does would be looked for after the real one.
+            Op::Kube(KubeCall { method: Method::Delete, .. }) => format!("pretended: {}, {GONE}", op.summary()),
+            Op::Kube(_) | Op::Host(_) | Op::File(_) | Op::Http(_) | Op::Local(_) => {
+                format!("pretended: {}", op.summary())
+            }
+        };
+        async move { Outcome::Done(said) }.boxed()
     }
 }
 
 impl<W: World> World for Drill<W> {
     fn costs(&self) -> BTreeMap<String, Cost> {
         self.inner.costs()
+    }
+
+    fn rest(&self, cluster: &str) {
+        self.inner.rest(cluster);
     }
 
     fn pretends(&self) -> bool {

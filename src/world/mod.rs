@@ -65,6 +65,8 @@ pub struct KubeAnswer {
     pub text: String,
     /// The API server that answered, by its name in the kit.
     pub server: String,
+    /// What the clock of that server said; to the second.
+    pub date: Option<jiff::Timestamp>,
     /// From the question to the answer, all attempts and pauses on the way included.
     pub took: Duration,
 }
@@ -75,11 +77,12 @@ impl KubeAnswer {
         serde_json::from_str(&self.text).unwrap_or(Value::Null)
     }
 
-    /// The message of a Kubernetes `Status`, or the start of the body.
+    /// The message of a Kubernetes `Status`, or the start of the body, as one line.
     pub fn message(&self) -> String {
         let json = self.json();
         let text = json.get("message").and_then(Value::as_str).unwrap_or(&self.text);
-        text.chars().take(300).collect()
+        let start: String = text.chars().take(300).collect();
+        start.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -110,12 +113,24 @@ pub struct ReadError {
 pub enum ReadErrorKind {
     /// No route led there.
     NoRoute,
-    /// It did not answer in time.
+    /// Something was there, and did not answer in time.
     TimedOut,
-    /// It answered that we may not: certificate, key, host key, rights.
+    /// The way is shut: a certificate, key or host key that one side does not accept.
     Refused,
+    /// It answered that we may not: a credential that it does not know, or rights that are missing.
+    Denied,
     /// It answered something that makes no sense.
     Nonsense,
+}
+
+impl ReadErrorKind {
+    /// Asking again brings the same.
+    pub fn lasts(self) -> bool {
+        match self {
+            Self::Refused | Self::Denied => true,
+            Self::NoRoute | Self::TimedOut | Self::Nonsense => false,
+        }
+    }
 }
 
 impl fmt::Display for ReadError {
@@ -123,7 +138,8 @@ impl fmt::Display for ReadError {
         let what = match self.kind {
             ReadErrorKind::NoRoute => "no route",
             ReadErrorKind::TimedOut => "no answer in time",
-            ReadErrorKind::Refused => "refused",
+            ReadErrorKind::Refused => "no way in",
+            ReadErrorKind::Denied => "refused",
             ReadErrorKind::Nonsense => "an answer that makes no sense",
         };
         write!(f, "{what}: {}", self.tried.join("; "))
@@ -140,6 +156,15 @@ pub trait Reads: Send + Sync {
     /// Asks an API server: the named one, or for a cluster target whichever answers.
     fn kube<'a>(&'a self, target: &'a Target, read: &'a KubeRead) -> BoxFuture<'a, Result<KubeAnswer, ReadError>>;
 
+    /// The same without our certificate or token: tells a server that is well and does not know us from one that is not.
+    fn kube_anonymous<'a>(
+        &'a self,
+        target: &'a Target,
+        read: &'a KubeRead,
+    ) -> BoxFuture<'a, Result<KubeAnswer, ReadError>> {
+        self.kube(target, read)
+    }
+
     /// Runs a script that only looks, on a host. `fresh` opens a connection for it alone.
     fn script<'a>(
         &'a self,
@@ -147,6 +172,16 @@ pub trait Reads: Send + Sync {
         script: &'a Script,
         limit: Duration,
     ) -> BoxFuture<'a, Result<ScriptOutput, ReadError>>;
+
+    /// The key that a host shows on the way in, as `TYPE SHA256:...`; a connection is opened where there is none. `None`
+    /// where there is nothing to show one.
+    fn host_key<'a>(
+        &'a self,
+        _target: &'a Target,
+        _limit: Duration,
+    ) -> BoxFuture<'a, Result<Option<String>, ReadError>> {
+        Box::pin(async { Ok(None) })
+    }
 
     /// Opens a TCP connection from the operator's machine and closes it: how long it took, or why not.
     fn connect<'a>(
@@ -195,6 +230,9 @@ impl Cost {
 pub trait World: Reads + Writes {
     /// What was spent so far, by API server and host (their display names).
     fn costs(&self) -> BTreeMap<String, Cost>;
+
+    /// Nothing more is to be done on a cluster for now: gives connections to it back, so that they are there for others.
+    fn rest(&self, _cluster: &str) {}
 
     /// The writes are pretended, so a later look cannot see them.
     fn pretends(&self) -> bool {

@@ -2,17 +2,30 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use serde_saphyr::Spanned;
+use serde_saphyr::options::MergeKeyPolicy;
 
 use super::Faults;
 
-/// Longer files are refused unread: what people write by hand is far below, and a fleet has one file per cluster.
-const BYTES: usize = 1 << 20;
-/// Values in one file, those repeated by aliases counted each time.
-const NODES: usize = 50_000;
+/// How much is read.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Longer files are refused unread.
+    bytes: usize,
+    /// Values in one file, those repeated by aliases counted each time.
+    nodes: usize,
+}
+
+/// What people write by hand is far below, and a fleet has one file per cluster.
+const OURS: Limits = Limits { bytes: 1 << 20, nodes: 50_000 };
+/// One file for a whole fleet: thousands of clusters, with their certificates in place.
+const KUBECTL: Limits = Limits { bytes: KUBECTL_BYTES, nodes: 400_000 };
+/// The most that is read of a file of kubectl's.
+pub const KUBECTL_BYTES: usize = 16 << 20;
 /// Folds in folds.
 const DEPTH: usize = 32;
 
@@ -23,6 +36,8 @@ pub struct Node {
     pub line: usize,
     /// From 1.
     pub column: usize,
+    /// Where it is used: its bytes in the text, with its quotes; of an alias the alias, of a map or list its beginning.
+    pub bytes: Range<usize>,
     /// What stands there.
     pub tree: Tree,
 }
@@ -53,6 +68,8 @@ pub struct Key {
     pub line: usize,
     /// From 1.
     pub column: usize,
+    /// Its bytes in the text, with its quotes.
+    pub bytes: Range<usize>,
     /// The word.
     pub word: String,
 }
@@ -61,7 +78,7 @@ impl Node {
     /// A node with another tree, at the same place.
     #[must_use]
     pub fn with(&self, tree: Tree) -> Self {
-        Self { line: self.line, column: self.column, tree }
+        Self { line: self.line, column: self.column, bytes: self.bytes.clone(), tree }
     }
 
     /// A JSON value as a node, all of it at the same place.
@@ -76,7 +93,8 @@ impl Node {
             Value::Object(map) => Tree::Map(
                 map.iter()
                     .map(|(word, value)| {
-                        (Key { line: self.line, column: self.column, word: word.clone() }, self.of(value))
+                        let bytes = self.bytes.clone();
+                        (Key { line: self.line, column: self.column, bytes, word: word.clone() }, self.of(value))
                     })
                     .collect(),
             ),
@@ -127,42 +145,54 @@ impl Node {
 /// Reads one YAML document. Aliases are followed within limits. A repeated key is a fault, and its first value counts,
 /// so that the rest can still be checked.
 pub fn parse(text: &str, faults: &mut Faults) -> Option<Node> {
-    if text.len() > BYTES {
-        faults.place(0, 0, format!("the file has {} bytes; at most {BYTES} are read", text.len()), None);
+    // Merged keys would have two places, and the file would no longer say what it means.
+    let mut root = read(text, OURS, MergeKeyPolicy::Error, faults)?;
+    drop_repeated(&mut root, faults);
+    Some(root)
+}
+
+/// Reads a file as kubectl reads its own: longer; `<<` takes the keys of other maps in; and of a repeated key the last value
+/// counts. Where the values differ, `repeated` hears of it.
+pub fn parse_as_kubectl(text: &str, faults: &mut Faults, repeated: &mut dyn FnMut(&Key)) -> Option<Node> {
+    let mut root = read(text, KUBECTL, MergeKeyPolicy::AsOrdinary, faults)?;
+    merge(&mut root, repeated);
+    Some(root)
+}
+
+fn read(text: &str, limits: Limits, merge_keys: MergeKeyPolicy, faults: &mut Faults) -> Option<Node> {
+    let Limits { bytes, nodes } = limits;
+    if text.len() > bytes {
+        faults.place(0, 0, format!("the file has {} bytes; at most {bytes} are read", text.len()), None);
         return None;
     }
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
-            max_events: 4 * NODES,
-            max_nodes: NODES,
+            max_events: 4 * nodes,
+            max_nodes: nodes,
             max_depth: DEPTH,
             flow_nesting_limit: DEPTH,
             max_documents: 1,
             max_aliases: 1_000,
             max_anchors: 1_000,
-            max_recorded_anchor_events: NODES,
-            max_recorded_anchor_bytes: BYTES,
-            max_total_scalar_bytes: BYTES,
+            max_recorded_anchor_events: nodes,
+            max_recorded_anchor_bytes: bytes,
+            max_total_scalar_bytes: bytes,
             max_inclusion_depth: 0,
         },
         alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: NODES,
+            max_total_replayed_events: nodes,
             max_replay_stack_depth: 8,
         },
         // All repeated keys are collected below instead of ending at the first.
         duplicate_keys: serde_saphyr::DuplicateKeyPolicy::PassThrough,
-        // Merged keys would have two places, and the file would no longer say what it means.
-        merge_keys: serde_saphyr::options::MergeKeyPolicy::Error,
+        merge_keys: merge_keys,
         strict_booleans: true,
         leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,
         with_snippet: false,
     };
     match serde_saphyr::from_str_with_options::<Node>(text, options) {
-        Ok(mut node) => {
-            drop_repeated(&mut node, faults);
-            Some(node)
-        }
+        Ok(node) => Some(node),
         Err(error) => {
             let error = error.without_snippet();
             let (line, column) = error.location().map_or((0, 0), |at| (number(at.line()), number(at.column())));
@@ -180,6 +210,11 @@ fn plain(message: &str) -> String {
 
 fn number(wide: u64) -> usize {
     usize::try_from(wide).unwrap_or(0)
+}
+
+fn bytes(at: &serde_saphyr::Location) -> Range<usize> {
+    let start = number(at.span().byte_offset().unwrap_or(0));
+    start..start + number(at.span().byte_len().unwrap_or(0))
 }
 
 fn drop_repeated(node: &mut Node, faults: &mut Faults) {
@@ -201,11 +236,61 @@ fn drop_repeated(node: &mut Node, faults: &mut Faults) {
     }
 }
 
+/// Takes in what `<<` names, behind the map's own keys, and leaves the last of those that are repeated.
+fn merge(node: &mut Node, repeated: &mut dyn FnMut(&Key)) {
+    match &mut node.tree {
+        Tree::List(items) => items.iter_mut().for_each(|item| merge(item, repeated)),
+        Tree::Map(entries) => {
+            let mut places: BTreeMap<String, usize> = BTreeMap::new();
+            let mut own: Vec<(Key, Node)> = Vec::new();
+            let mut taken_in = Vec::new();
+            for (key, mut value) in std::mem::take(entries) {
+                merge(&mut value, repeated);
+                match (key.word == "<<", value.tree) {
+                    (true, Tree::Map(others)) => taken_in.extend(others),
+                    (true, Tree::List(maps)) => taken_in.extend(maps.into_iter().flat_map(|map| match map.tree {
+                        Tree::Map(others) => others,
+                        _ => Vec::new(),
+                    })),
+                    (_, tree) => {
+                        value.tree = tree;
+                        match places.get(&key.word) {
+                            Some(&at) => {
+                                if own[at].1.to_json() != value.to_json() {
+                                    repeated(&key);
+                                }
+                                own[at] = (key, value);
+                            }
+                            None => {
+                                places.insert(key.word.clone(), own.len());
+                                own.push((key, value));
+                            }
+                        }
+                    }
+                }
+            }
+            for (key, value) in taken_in {
+                if !places.contains_key(&key.word) {
+                    places.insert(key.word.clone(), own.len());
+                    own.push((key, value));
+                }
+            }
+            *entries = own;
+        }
+        Tree::Null | Tree::Bool(_) | Tree::Number(_) | Tree::String(_) | Tree::Hole => {}
+    }
+}
+
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Tree>::deserialize(deserializer)?;
         // `defined` is where an alias's anchor stands: that is where it has to be mended.
-        Ok(Self { line: number(spanned.defined.line()), column: number(spanned.defined.column()), tree: spanned.value })
+        Ok(Self {
+            line: number(spanned.defined.line()),
+            column: number(spanned.defined.column()),
+            bytes: bytes(&spanned.referenced),
+            tree: spanned.value,
+        })
     }
 }
 
@@ -267,8 +352,12 @@ impl<'de> Visitor<'de> for TreeVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Tree, A::Error> {
         let mut map = Vec::new();
         while let Some((key, node)) = entries.next_entry::<Spanned<String>, Node>()? {
-            let key =
-                Key { line: number(key.referenced.line()), column: number(key.referenced.column()), word: key.value };
+            let key = Key {
+                line: number(key.referenced.line()),
+                column: number(key.referenced.column()),
+                bytes: bytes(&key.referenced),
+                word: key.value,
+            };
             map.push((key, node));
         }
         Ok(Tree::Map(map))

@@ -40,6 +40,8 @@ pub(crate) enum Does {
     Hangs,
     /// The head of a 200 and then a byte each 200 ms.
     Trickles,
+    /// The head of a 200, and then megabytes without an end.
+    Floods,
     /// The connection is closed.
     Closes,
     /// The connection is reset.
@@ -215,7 +217,7 @@ async fn answer(
     let say = |code: u16| Response::builder().status(code);
     match does {
         Does::Says(code, text) => Ok(say(code).body(full(text)).unwrap()),
-        Does::With(code, (name, value)) => Ok(say(code).header(name, value).body(full("{}")).unwrap()),
+        Does::With(code, (name, value)) => Ok(say(code).header(name, value).body(full(super::OK)).unwrap()),
         Does::Hangs => futures::future::pending().await,
         Does::Trickles => {
             let bytes = stream::unfold((), |()| async {
@@ -223,6 +225,11 @@ async fn answer(
                 Some((Ok::<_, Infallible>(Frame::data(Bytes::from_static(b" "))), ()))
             });
             Ok(say(200).body(StreamBody::new(Box::pin(bytes)).boxed()).unwrap())
+        }
+        Does::Floods => {
+            let megabyte = Bytes::from(vec![b' '; 1 << 20]);
+            let bytes = stream::repeat_with(move || Ok::<_, Infallible>(Frame::data(megabyte.clone())));
+            Ok(say(200).body(StreamBody::new(bytes).boxed()).unwrap())
         }
         Does::Closes => Err(io::Error::other("the test says so")),
         Does::Resets => {

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use breakglass::change::{Body, KubeCall, Method, Op, Outcome, Target};
-use breakglass::kit::{ApiServer, Cluster, Credential};
+use breakglass::kit::{ActingAs, ApiServer, Cluster, Credential};
 use breakglass::world::live::{Live, Options};
 use breakglass::world::{Accept, KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads as _, World as _, Writes as _};
 use fake::{Authority, Does, Door, FakeServer, NAME};
@@ -18,6 +18,8 @@ use fake::{Authority, Does, Door, FakeServer, NAME};
 const PATH: &str = "/apis/apps/v1/namespaces/telemetry/daemonsets/agent";
 const GONE: &str =
     r#"{"kind":"Status","code":404,"message":"daemonsets.apps \"agent\" not found","details":{"name":"agent"}}"#;
+/// What an API server says to a DELETE of what is gone then, and to nothing else that is asked here.
+const OK: &str = r#"{"kind":"Status","apiVersion":"v1","status":"Success"}"#;
 const NOT_SERVED: &str =
     r#"{"kind":"Status","code":404,"message":"the server could not find the requested resource","details":{}}"#;
 
@@ -35,6 +37,8 @@ fn cluster(authority: &Authority, servers: &[std::net::SocketAddr]) -> Cluster {
         tls_server_name: Some(NAME.into()),
         ca: authority.pem(),
         credential: Credential::Anonymous,
+        credential_ends: None,
+        acting_as: None,
         sets: std::collections::BTreeMap::new(),
         source: "the test".into(),
     }
@@ -81,7 +85,7 @@ fn said(outcome: &Outcome) -> &str {
 
 #[tokio::test]
 async fn one_delete_is_one_request_with_nothing_before_it_and_every_byte_is_counted() {
-    let (server, live) = one(&[Does::Says(200, "{}")]).await;
+    let (server, live) = one(&[Does::Says(200, OK)]).await;
     let outcome = perform(&live, &delete(true), 20.0).await;
     assert!(matches!(&outcome, Outcome::Done(said) if said.starts_with("200 from cp1 in ")), "{outcome:?}");
     let requests = server.seen.requests();
@@ -107,7 +111,7 @@ async fn one_delete_is_one_request_with_nothing_before_it_and_every_byte_is_coun
 #[tokio::test]
 async fn a_look_and_a_write_share_one_connection_and_a_new_one_resumes_the_session() {
     let closing = Does::With(200, ("connection", "close"));
-    let (server, live) = one(&[Does::Says(200, "{}"), closing, Does::Says(200, "{}")]).await;
+    let (server, live) = one(&[Does::Says(200, OK), closing, Does::Says(200, OK)]).await;
     assert_eq!(read(&live, PATH, 20.0).await.unwrap().code, 200);
     assert!(matches!(perform(&live, &delete(true), 20.0).await, Outcome::Done(_)));
     assert_eq!(server.seen.connections.load(SeqCst), 1);
@@ -130,9 +134,27 @@ async fn a_token_is_sent_and_stands_in_no_message() {
 }
 
 #[tokio::test]
+async fn whoever_acts_as_somebody_else_says_so_in_every_request() {
+    let authority = Authority::new();
+    let server = FakeServer::start(&authority, &[Does::Says(200, "ok"), Does::Says(200, OK)]).await;
+    let mut cluster = cluster(&authority, &[server.address]);
+    cluster.credential = Credential::Token("hush-hush".into());
+    cluster.acting_as = Some(ActingAs { user: "älice".into(), groups: vec!["dev".into()], ..ActingAs::default() });
+    let live = live(cluster);
+    assert_eq!(read(&live, "/livez", 20.0).await.unwrap().code, 200);
+    assert!(matches!(perform(&live, &delete(true), 20.0).await, Outcome::Done(_)));
+    let requests = server.seen.requests();
+    assert_eq!(requests.len(), 2);
+    for request in requests {
+        assert_eq!(request.headers["impersonate-user"].as_bytes(), "älice".as_bytes());
+        assert_eq!(request.headers["impersonate-group"], "dev");
+    }
+}
+
+#[tokio::test]
 async fn a_429_is_obeyed_and_nothing_retries_behind_our_back() {
     let later = Does::With(429, ("retry-after", "1"));
-    let (server, live) = one(&[later, Does::Says(200, "{}")]).await;
+    let (server, live) = one(&[later, Does::Says(200, OK)]).await;
     assert!(matches!(perform(&live, &delete(false), 20.0).await, Outcome::Done(_)));
     let requests = server.seen.requests();
     assert_eq!(requests.len(), 2);
@@ -142,7 +164,7 @@ async fn a_429_is_obeyed_and_nothing_retries_behind_our_back() {
 
 #[tokio::test]
 async fn the_time_of_an_answer_is_that_since_the_question() {
-    let (_server, live) = one(&[Does::With(429, ("retry-after", "1")), Does::Says(200, "{}")]).await;
+    let (_server, live) = one(&[Does::With(429, ("retry-after", "1")), Does::Says(200, OK)]).await;
     let answer = read(&live, PATH, 20.0).await.unwrap();
     assert!(answer.code == 200 && answer.took >= Duration::from_secs(1), "{answer:?}");
 }
@@ -150,7 +172,7 @@ async fn the_time_of_an_answer_is_that_since_the_question() {
 #[tokio::test]
 async fn what_may_be_done_once_only_is_sent_once_when_its_answer_is_lost() {
     for lost in [Does::Says(503, "{}"), Does::Says(504, "{}"), Does::Closes, Does::Resets] {
-        let (server, live) = one(&[lost.clone(), Does::Says(200, "{}")]).await;
+        let (server, live) = one(&[lost.clone(), Does::Says(200, OK)]).await;
         let outcome = perform(&live, &delete(false), 20.0).await;
         assert!(matches!(outcome, Outcome::Unknown(_)), "{lost:?}: {outcome:?}");
         assert_eq!(server.seen.requests().len(), 1, "{lost:?}");
@@ -195,7 +217,7 @@ async fn a_hanging_server_gets_four_overlapping_attempts_and_no_more() {
 #[tokio::test]
 async fn a_server_that_cuts_handshakes_took_nothing_in() {
     let authority = Authority::new();
-    let server = FakeServer::with(&authority, NAME, Door::Slams, &[Does::Says(200, "{}")]).await;
+    let server = FakeServer::with(&authority, NAME, Door::Slams, &[Does::Says(200, OK)]).await;
     let live = live(cluster(&authority, &[server.address]));
     let outcome = perform(&live, &delete(true), 5.0).await;
     let told = "during the TLS handshake";
@@ -211,9 +233,9 @@ async fn a_server_that_cuts_handshakes_took_nothing_in() {
 #[tokio::test]
 async fn a_server_without_the_right_certificate_is_sent_nothing() {
     let authority = Authority::new();
-    let stranger = FakeServer::start(&Authority::new(), &[Does::Says(200, "{}")]).await;
-    let renamed = FakeServer::with(&authority, "other.example", Door::Open, &[Does::Says(200, "{}")]).await;
-    let plain = FakeServer::with(&authority, NAME, Door::Plain, &[Does::Says(200, "{}")]).await;
+    let stranger = FakeServer::start(&Authority::new(), &[Does::Says(200, OK)]).await;
+    let renamed = FakeServer::with(&authority, "other.example", Door::Open, &[Does::Says(200, OK)]).await;
+    let plain = FakeServer::with(&authority, NAME, Door::Plain, &[Does::Says(200, OK)]).await;
     for (server, words) in
         [(&stranger, "signed by another authority"), (&renamed, "other.example"), (&plain, "makes no sense")]
     {
@@ -224,16 +246,93 @@ async fn a_server_without_the_right_certificate_is_sent_nothing() {
         let error = read(&live, PATH, 20.0).await.unwrap_err();
         let kind = if words == "makes no sense" { ReadErrorKind::Nonsense } else { ReadErrorKind::Refused };
         assert_eq!(error.kind, kind, "{error}");
-        assert!(error.hint.as_ref().unwrap().starts_with("openssl s_client -connect 127.0.0.1:"), "{error:?}");
+        let hint = if words == "other.example" {
+            "--tls-server-name other.example"
+        } else {
+            "openssl s_client -connect 127.0.0.1:"
+        };
+        assert!(error.hint.as_ref().unwrap().contains(hint), "{error:?}");
         assert_eq!((server.seen.requests().len(), server.seen.connections.load(SeqCst)), (0, 2));
         assert!(began.elapsed() < Duration::from_secs(15), "at once");
     }
 }
 
+/// A login page says 200 to everything: nothing was done for it, and nothing is well.
+#[tokio::test]
+async fn what_is_no_api_server_is_never_taken_for_one() {
+    const PAGE: &str = "<html><head><title>Sign in</title></head></html>";
+    for idempotent in [true, false] {
+        let (server, live) = one(&[Does::Says(200, PAGE)]).await;
+        let outcome = perform(&live, &delete(idempotent), 10.0).await;
+        assert!(
+            matches!(&outcome, Outcome::Unknown(said) if said.contains("Sign in") && said.contains("--via")),
+            "{outcome:?}"
+        );
+        assert_eq!(server.seen.requests().len(), 1, "once");
+        for (code, header) in [(302, ("location", "https://sso.example/")), (403, ("content-type", "text/html"))] {
+            let (_server, live) = one(&[Does::With(code, header)]).await;
+            let outcome = perform(&live, &delete(idempotent), 10.0).await;
+            assert!(matches!(&outcome, Outcome::Failed(said) if said.contains("turned away")), "{code}: {outcome:?}");
+        }
+    }
+    for path in ["/livez", "/readyz", PATH] {
+        for does in [
+            Does::Says(200, PAGE),
+            Does::Says(200, "healthy"),
+            Does::With(301, ("location", "https://sso.example/")),
+            Does::With(503, ("content-type", "text/html")),
+        ] {
+            let (_server, live) = one(std::slice::from_ref(&does)).await;
+            let error = read(&live, path, 2.0).await.unwrap_err();
+            assert_eq!(error.kind, ReadErrorKind::Nonsense, "{path} {does:?}: {error}");
+            assert!(!error.to_string().contains('\n'), "{error}");
+        }
+    }
+    // Another server of the cluster is asked past it.
+    let authority = Authority::new();
+    let page = FakeServer::start(&authority, &[Does::Says(200, PAGE)]).await;
+    let real = FakeServer::start(&authority, &[Does::Says(200, OK)]).await;
+    let live = live(cluster(&authority, &[page.address, real.address]));
+    assert_eq!(read(&live, PATH, 20.0).await.unwrap().server, "cp2");
+}
+
+/// Only what was there can be drowning.
+#[tokio::test]
+async fn how_far_it_got_is_told_apart() {
+    let authority = Authority::new();
+    for (door, kind) in [(Door::Silent, ReadErrorKind::TimedOut), (Door::Open, ReadErrorKind::TimedOut)] {
+        let silent = FakeServer::with(&authority, NAME, door, &[Does::Hangs]).await;
+        let live = live(cluster(&authority, &[silent.address]));
+        let error = read(&live, "/livez", 2.0).await.unwrap_err();
+        assert_eq!(error.kind, kind, "{error}");
+    }
+    // Nothing listens on port 1 of an address of the documentation, and nothing says so.
+    let live = live(cluster(&authority, &["192.0.2.1:1".parse().unwrap()]));
+    let error = read(&live, "/livez", 2.0).await.unwrap_err();
+    assert_eq!(error.kind, ReadErrorKind::NoRoute, "{error}");
+}
+
+/// A server that is well, and does not know us: seen only without what it does not know.
+#[tokio::test]
+async fn a_health_endpoint_can_be_asked_without_our_credential() {
+    let authority = Authority::new();
+    let server = FakeServer::start(&authority, &[Does::Says(401, "{}"), Does::Says(200, "ok")]).await;
+    let mut cluster = cluster(&authority, &[server.address]);
+    cluster.credential = Credential::Token("hush-hush".into());
+    let live = live(cluster);
+    let target = Target::cluster("prod");
+    let read = |path: &str| KubeRead { path: path.into(), accept: Accept::Text, limit: Duration::from_secs(20) };
+    assert_eq!(live.kube(&target, &read("/livez")).await.unwrap().code, 401);
+    assert_eq!(live.kube_anonymous(&target, &read("/readyz")).await.unwrap().code, 200);
+    let requests = server.seen.requests();
+    assert_eq!(requests[0].headers["authorization"], "Bearer hush-hush");
+    assert!(!requests[1].headers.contains_key("authorization"));
+}
+
 #[tokio::test]
 async fn a_refused_client_certificate_is_named_as_such() {
     let authority = Authority::new();
-    let server = FakeServer::with(&authority, NAME, Door::Demands, &[Does::Says(200, "{}")]).await;
+    let server = FakeServer::with(&authority, NAME, Door::Demands, &[Does::Says(200, OK)]).await;
     let mut cluster = cluster(&authority, &[server.address]);
     let (cert, key) = authority.issue("somebody");
     cluster.credential = Credential::Certificate { cert: cert.into(), key: key.into() };
@@ -254,7 +353,7 @@ async fn a_dead_server_is_passed_over_and_a_silent_one_remembered() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap()
     };
-    let good = FakeServer::start(&authority, &[Does::Says(200, "{}")]).await;
+    let good = FakeServer::start(&authority, &[Does::Says(200, OK)]).await;
     let world = live(cluster(&authority, &[dead, good.address]));
     assert_eq!(read(&world, PATH, 20.0).await.unwrap().server, "cp2");
 
@@ -284,6 +383,14 @@ async fn an_answer_that_never_ends_is_no_answer_to_a_look_but_its_head_is_one_to
 }
 
 #[tokio::test]
+async fn an_answer_without_an_end_is_read_up_to_a_length_and_said_to_be_nonsense() {
+    let (_server, live) = one(&[Does::Floods]).await;
+    let error = read(&live, PATH, 120.0).await.unwrap_err();
+    assert_eq!(error.kind, ReadErrorKind::Nonsense, "{error}");
+    assert!(error.to_string().contains("its answer is longer than 33.5 MB, the most that is read"), "{error}");
+}
+
+#[tokio::test]
 async fn health_is_what_the_server_says_and_is_asked_once() {
     let (server, live) = one(&[Does::Says(500, "[-]etcd failed")]).await;
     let answer = read(&live, "/readyz?verbose", 10.0).await.unwrap();
@@ -302,15 +409,15 @@ fn live_nowhere() -> Live {
 #[tokio::test]
 async fn every_attempt_is_told_and_a_named_server_is_the_only_one_asked() {
     let authority = Authority::new();
-    let first = FakeServer::start(&authority, &[Does::Says(200, "{}")]).await;
-    let second = FakeServer::start(&authority, &[Does::Closes, Does::Says(200, "{}")]).await;
+    let first = FakeServer::start(&authority, &[Does::Says(200, OK)]).await;
+    let second = FakeServer::start(&authority, &[Does::Closes, Does::Says(200, OK)]).await;
     let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let hears = std::sync::Arc::clone(&told);
     let tell = std::sync::Arc::new(move |line: &str| hears.lock().unwrap().push(line.to_owned()));
     let options = Options { run: "r-2".into(), tell: Some(tell) };
     let live = Live::new([cluster(&authority, &[first.address, second.address])], &options);
     let outcome = live.perform(&Target::api_server("prod", "cp2"), &delete(true), Duration::from_secs(10)).await;
-    assert!(said(&outcome).starts_with("200 from cp2 in ") && said(&outcome).ends_with("(attempt 2)"), "{outcome:?}");
+    assert!(said(&outcome).starts_with("200 from cp2 in ") && said(&outcome).contains("(attempt 2)"), "{outcome:?}");
     assert_eq!(first.seen.connections.load(SeqCst), 0);
     let told = told.lock().unwrap();
     assert_eq!(told.len(), 2, "{told:?}");

@@ -1,6 +1,7 @@
 //! The live world against a real control plane: what the API server's own audit log says that we sent.
 
 mod end_pods;
+mod park;
 mod revoke;
 
 use std::process::ExitCode;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
             "what_others_hold_or_change_after_a_revoke_is_not_forced",
             revoke::what_others_hold_or_change_is_not_forced,
         ),
+        test("a_parked_stateful_set_keeps_its_claims_and_is_put_back", park::claims_stay),
         test("a_dead_session_is_replaced_for_looks_and_lost_writes_are_unknown", sessions),
     ])
 }

@@ -54,6 +54,11 @@ pub(crate) fn closed_and_opened(back_end: &'static str) -> Result<()> {
     ensure!(longer.success(), "{longer:?}");
     let state = status(&api)?.context("no gate")?;
     ensure!(state.next_ms() > 3_500_000 && state.level() == 0, "{state:?}");
+    // It is in the hands of that run now: taking the first one back leaves it closed, and says what would open it.
+    let undone = program.run(&["undo", &run, "--yes"])?;
+    let told = format!("{}{}", undone.stdout, undone.stderr);
+    ensure!(!undone.success() && told.contains(&format!("breakglass gate open --of {run}")), "{undone:?}");
+    ensure!(status(&api)?.is_some_and(|state| state.stands() && state.level() == 0), "undo opened it: {undone:?}");
     // Nothing here answers as an API server, so that no stage is ever good: it stays shut, and says why.
     let held =
         program.run(&["gate", "open", "--window", "1s", "--p99", "100ms", "--yes", "--request-timeout", "12s"])?;

@@ -7,7 +7,7 @@ use breakglass::host::gate::{self, BackEnd, GateSpec, Scope, Side, Stage};
 use libtest_mimic::Trial;
 use testbed::{Host, Lab, Probe};
 
-use crate::stand::{LIMIT, PORT, Stand, Standing, connect, each, echo, ping, say, turn};
+use crate::stand::{LIMIT, PORT, Stand, Standing, connect, each, echo, opening, ping, say, turn};
 
 const SERVICE: &str = "10.96.0.1:443";
 const POD: &str = "10.200.0.2";
@@ -106,7 +106,7 @@ fn node_and_pods_are_met(back_end: BackEnd) -> Result<()> {
     for (pod, want) in [(true, Probe::Open), (false, Probe::Refused), (true, Probe::Open)] {
         ensure!(meets(&stand.client, pod, (v4, PORT).into())? == want, "pod {pod}");
     }
-    ensure!(order(&stand, &gate::open(&spec.run, back_end))? == Standing::Open);
+    ensure!(order(&stand, &opening(&spec, back_end))? == Standing::Open);
     all(Probe::Open)
 }
 

@@ -1,14 +1,19 @@
 //! What the rules do while they stand.
 
-use std::{io, net::IpAddr, thread};
+use std::{
+    io,
+    net::IpAddr,
+    thread,
+    time::{Duration, Instant},
+};
 
-use anyhow::{Result, ensure};
-use breakglass::host::gate::{self, BackEnd, Driver, GateState, Stage, Turn};
+use anyhow::{Context, Result, ensure};
+use breakglass::host::gate::{self, BackEnd, Driver, GateSpec, GateState, Side, Stage, Turn};
 use breakglass::host::net::Net;
 use libtest_mimic::Trial;
-use testbed::{Lab, Probe};
+use testbed::{Lab, Probe, Running};
 
-use crate::stand::{Stand, Standing, connect, each, ping, turn, until};
+use crate::stand::{Stand, Standing, connect, each, once, opening, ping, turn, until};
 
 pub(crate) fn tests() -> Vec<Trial> {
     [
@@ -17,7 +22,11 @@ pub(crate) fn tests() -> Vec<Trial> {
         each("leaves_others_rules_alone", leaves_others_rules_alone),
         each("knows_whose_it_is", knows_whose_it_is),
         each("who_was_before_does_not_close_it_again", who_was_before_does_not_close_it_again),
+        each("whoever_lost_the_fuses_does_not_open_it", whoever_lost_the_fuses_does_not_open_it),
         each("goes_by_hand_as_documented", goes_by_hand_as_documented),
+        vec![once("a_lock_that_is_held_is_waited_for", a_lock_that_is_held_is_waited_for)],
+        vec![once("a_lock_that_stays_held_is_said_and_is_no_answer", a_lock_that_stays_held_is_said_and_is_no_answer)],
+        vec![once("a_killed_order_holds_up_no_other", a_killed_order_holds_up_no_other)],
     ]
     .into_iter()
     .flatten()
@@ -36,7 +45,8 @@ fn stages() -> Vec<Stage> {
 fn refuses_and_lets_in(back_end: BackEnd) -> Result<()> {
     let stand = Stand::new("in", back_end)?;
     ensure!(stand.client_meets()? == [Probe::Open; 2]);
-    stand.close(&stand.spec(stages()), back_end)?;
+    let spec = stand.spec(stages());
+    stand.close(&spec, back_end)?;
     ensure!(stand.client_meets()? == [Probe::Refused; 2]);
     ensure!(stand.operator_meets()? == [Probe::Open; 2]);
     ensure!(stand.api.probe(stand.api.ip4(), 6443, crate::stand::LIMIT)? == Probe::Open, "from itself");
@@ -46,7 +56,7 @@ fn refuses_and_lets_in(back_end: BackEnd) -> Result<()> {
     let Some(GateState { mark: Some(mark), confirmed: false, counters, talkers, sources: 2, .. }) = &state else {
         anyhow::bail!("{state:?}")
     };
-    ensure!(*mark == stand.spec(stages()).mark());
+    ensure!(*mark == spec.mark());
     // One packet of each client: the first was refused, not the second after a silence.
     ensure!((counters.attempts, counters.refused, counters.admitted) == (2, 2, 2), "{counters:?}");
     ensure!(
@@ -54,7 +64,7 @@ fn refuses_and_lets_in(back_end: BackEnd) -> Result<()> {
             && [stand.client.ip4().into(), std::net::IpAddr::from(stand.client.ip6())].contains(&t.addr)),
         "{talkers:?}"
     );
-    ensure!(stand.outcome(&gate::open(&mark.run, back_end))? == Standing::Open);
+    ensure!(stand.outcome(&opening(&spec, back_end))? == Standing::Open);
     ensure!(stand.status()?.is_none());
     ensure!(stand.client_meets()? == [Probe::Open; 2]);
     Ok(())
@@ -112,7 +122,7 @@ ipset create theirs hash:ip; ipset add theirs 192.0.2.1"#,
     let during: Vec<String> = others(&stand)?.lines().filter(ours).map(str::to_owned).collect();
     let uncounted = |text: &str| text.lines().filter(|l| !l.starts_with(':')).map(str::to_owned).collect::<Vec<_>>();
     ensure!(uncounted(&during.join("\n")) == uncounted(&before), "{during:#?}\n{before}");
-    ensure!(stand.outcome(&gate::open(&spec.run, back_end))? == Standing::Open);
+    ensure!(stand.outcome(&opening(&spec, back_end))? == Standing::Open);
     let after = others(&stand)?;
     ensure!(uncounted(&after) == uncounted(&before), "{after}\n{before}");
     let left = everything(&stand)?;
@@ -135,17 +145,21 @@ fn knows_whose_it_is(back_end: BackEnd) -> Result<()> {
     ensure!([&one, &two].into_iter().filter(|s| **s == Standing::Closed).count() == 1, "{one:?} {two:?}");
     let (winner, loser) = if one == Standing::Closed { (spec, other) } else { (other, spec) };
     ensure!(stand.outcome(&gate::close(&winner, back_end))? == Standing::Already);
+    // What this very run asks for besides is not closed by what stands.
+    let wider = GateSpec { side: Side::Server { ports: vec![6443, 8443] }, ..winner.clone() };
+    let told = stand.outcome(&gate::close(&wider, back_end))?;
+    ensure!(matches!(&told, Standing::Failed(why) if why.contains("another gate of this very run")), "{told:?}");
     for script in [
         gate::close(&loser, back_end),
         gate::arm(&loser.mark(), back_end, &turn(&loser, 0, 60)),
-        gate::open(&loser.run, back_end),
+        opening(&loser, back_end),
     ] {
         let standing = stand.outcome(&script)?;
         let held = matches!(&standing, Standing::Held(whose) if whose.starts_with(&format!("run={} ", winner.run)));
         ensure!(held, "{}: {standing:?}", script.name);
     }
-    ensure!(stand.outcome(&gate::open(&winner.run, back_end))? == Standing::Open);
-    ensure!(stand.outcome(&gate::open(&winner.run, back_end))? == Standing::Open, "again");
+    ensure!(stand.outcome(&opening(&winner, back_end))? == Standing::Open);
+    ensure!(stand.outcome(&opening(&winner, back_end))? == Standing::Open, "again");
     Ok(())
 }
 
@@ -183,8 +197,113 @@ fn who_was_before_does_not_close_it_again(back_end: BackEnd) -> Result<()> {
     let said = renewed()?;
     ensure!(said.contains("lost=its first stage has come by the kernel's timetable"), "{said}");
     ensure!(stand.status()?.is_some_and(|s| s.level() == 1), "it was closed again");
-    ensure!(stand.outcome(&gate::open(&mark.run, back_end))? == Standing::Open);
+    ensure!(stand.outcome(&opening(&spec, back_end))? == Standing::Open);
     ensure!(renewed()?.contains("lost=no gate stands here any more"));
+    Ok(())
+}
+
+/// Taking back a closing must not let everybody in where another run holds the gate, or lets them in stage by stage.
+fn whoever_lost_the_fuses_does_not_open_it(back_end: BackEnd) -> Result<()> {
+    let stand = Stand::new("lost", back_end)?;
+    let spec = stand.spec(stages());
+    let second = Driver { run: "20261122-1350-x7y8".into(), operator: "bob".into() };
+    let by_second = |was: &str| gate::open(&spec.run, back_end, was, &second);
+    stand.close(&spec, back_end)?;
+    // As seen before the first one sets its fuses: whoever has not seen the one that holds it does not open it, either.
+    for level in [0, 1] {
+        let take = Turn { level, hold: 60, was: spec.run.clone(), by: second.clone() };
+        ensure!(stand.outcome(&gate::arm(&spec.mark(), back_end, &take))? == Standing::Armed);
+        let said = stand.say(&opening(&spec, back_end))?;
+        let moved = Standing::Moved("run=20261122-1350-x7y8 by=bob".into());
+        ensure!(Standing::read(&said.stdout) == Some(moved) && !said.success(), "{level}: {said:?}");
+        ensure!(said.stdout.contains(&format!("breakglass gate open --of {}", spec.run)), "{said:?}");
+        let state = stand.status()?;
+        ensure!(state.as_ref().is_some_and(|it| it.level() == level && it.stands()), "{level}: {state:?}");
+        ensure!(stand.client_meets()? == [Probe::Refused; 2], "{level}: it was opened");
+        // Whoever takes it back, and whoever means it, opens it.
+        let back = Turn { was: second.run.clone(), ..turn(&spec, 0, 60) };
+        ensure!(stand.outcome(&gate::arm(&spec.mark(), back_end, &back))? == Standing::Armed);
+    }
+    let third = gate::open(&spec.run, back_end, "20261122-1355-none", &second);
+    ensure!(matches!(stand.outcome(&third)?, Standing::Moved(_)));
+    ensure!(stand.outcome(&by_second(&spec.run))? == Standing::Open && stand.status()?.is_none());
+    ensure!(stand.outcome(&by_second(&spec.run))? == Standing::Open, "again");
+    // What has run out refuses nobody: whoever closed it clears it away.
+    stand.close(&spec, back_end)?;
+    let take = Turn { level: stages().len(), hold: 1, was: spec.run.clone(), by: second };
+    ensure!(stand.outcome(&gate::arm(&spec.mark(), back_end, &take))? == Standing::Armed);
+    until(|| Ok(stand.status()?.is_some_and(|it| !it.stands())))?;
+    ensure!(stand.outcome(&opening(&spec, back_end))? == Standing::Open && stand.status()?.is_none());
+    Ok(())
+}
+
+/// Another program holds the lock of x_tables for so many seconds.
+fn lock(stand: &Stand, seconds: &str) -> Result<Running> {
+    let running = stand.api.spawn(&["flock", "-x", "/run/xtables.lock", "sleep", seconds])?;
+    until(|| Ok(!stand.api.sh("flock -n /run/xtables.lock true")?.success()))?;
+    Ok(running)
+}
+
+/// Longer than iptables was ever waited for at a time.
+fn a_lock_that_is_held_is_waited_for() -> Result<()> {
+    let stand = Stand::new("busy", BackEnd::IptablesLegacy)?;
+    let spec = stand.spec(stages());
+    {
+        let _held = lock(&stand, "9")?;
+        stand.close(&spec, BackEnd::IptablesLegacy)?;
+    }
+    ensure!(stand.client_meets()? == [Probe::Refused; 2]);
+    {
+        let _held = lock(&stand, "9")?;
+        ensure!(stand.status()?.is_some_and(|state| state.stands()));
+    }
+    let _held = lock(&stand, "9")?;
+    ensure!(stand.outcome(&opening(&spec, BackEnd::IptablesLegacy))? == Standing::Open);
+    ensure!(stand.client_meets()? == [Probe::Open; 2]);
+    Ok(())
+}
+
+fn a_lock_that_stays_held_is_said_and_is_no_answer() -> Result<()> {
+    let stand = Stand::new("held", BackEnd::IptablesLegacy)?;
+    let spec = stand.spec(stages());
+    // Without a gate of ours nothing has to be waited for.
+    {
+        let _held = lock(&stand, "1000")?;
+        ensure!(stand.status()?.is_none());
+    }
+    stand.close(&spec, BackEnd::IptablesLegacy)?;
+    let _held = lock(&stand, "1000")?;
+    for script in [gate::status(), opening(&spec, BackEnd::IptablesLegacy)] {
+        let said = stand.say(&script)?;
+        ensure!(said.stdout.contains("(flock) holds the lock of x_tables") && !said.success(), "{said:?}");
+        ensure!(gate::parse_status(&said.stdout).is_none(), "{said:?}");
+    }
+    // A host without nft, asked what it can hold.
+    let hidden = "nft() { return 1; }\nhave() { [ \"$1\" != nft ] && command -v \"$1\" >/dev/null 2>&1; }\n";
+    let mut script = gate::survey(&[]);
+    script.body.insert_str(0, hidden);
+    let said = stand.say(&script)?;
+    let survey = gate::parse_survey(&said.stdout).with_context(|| format!("{said:?}"))?;
+    ensure!(survey.busy.as_ref().is_some_and(|why| why.contains("(flock)")), "{survey:#?}");
+    Ok(())
+}
+
+/// Killed while it holds its turn, as by a host that has no memory left.
+fn a_killed_order_holds_up_no_other() -> Result<()> {
+    let stand = Stand::new("kill", BackEnd::IptablesLegacy)?;
+    let spec = stand.spec(stages());
+    {
+        let _held = lock(&stand, "1000")?;
+        let text = gate::close(&spec, BackEnd::IptablesLegacy).text();
+        let _order = Running::start(&mut stand.api.enter(&["sh", "-s"]), text.as_bytes())?;
+        let whose = "ipset list bg_turn 2>/dev/null | sed -n 's/.* pid=\\([0-9]*\\) .*/\\1/p'";
+        until(|| Ok(!stand.api.sh(whose)?.stdout.trim().is_empty()))?;
+        stand.api.sh(&format!("kill -9 $({whose})"))?.ok()?;
+    }
+    let began = Instant::now();
+    stand.close(&spec, BackEnd::IptablesLegacy)?;
+    ensure!(began.elapsed() < Duration::from_secs(10), "after {:?}", began.elapsed());
+    ensure!(stand.outcome(&opening(&spec, BackEnd::IptablesLegacy))? == Standing::Open);
     Ok(())
 }
 

@@ -7,13 +7,14 @@ use breakglass::host::gate::{self, BackEnd, Manager, Refusal, Stage, Survey, ref
 use libtest_mimic::Trial;
 use testbed::{Host, Lab, OPERATOR_IP4, Running};
 
-use crate::stand::{LIMIT, Stand, once, say, turn, until};
+use crate::stand::{LIMIT, Stand, once, opening, say, turn, until};
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
         once("a_torn_transfer_runs_nothing", a_torn_transfer_runs_nothing),
         once("every_shell_runs_the_same_text", every_shell_runs_the_same_text),
         once("a_survey_sees_the_host", a_survey_sees_the_host),
+        once("a_name_alone_opens_and_shuts_nothing", a_name_alone_opens_and_shuts_nothing),
         once("memory_of_api_servers_is_seen", memory_of_api_servers_is_seen),
         once("the_operator_is_seen_through_sudo", the_operator_is_seen_through_sudo),
     ]
@@ -59,7 +60,7 @@ fn every_shell_runs_the_same_text() -> Result<()> {
             ensure!(state.as_ref().is_some_and(|s| s.confirmed && s.back_end == back_end), "{shell}: {output:?}");
             let found = looked(&stand.api, shell)?.gate;
             ensure!(found.as_ref().is_some_and(|g| g.stands && g.mark == Some(spec.mark())), "{shell}: {found:?}");
-            let output = say(&stand.api, shell, &gate::open(&spec.run, back_end))?;
+            let output = say(&stand.api, shell, &opening(&spec, back_end))?;
             ensure!(output.stdout == "result=open\n" && output.stderr.is_empty(), "{shell}: {output:?}");
         }
     }
@@ -71,7 +72,7 @@ fn a_survey_sees_the_host() -> Result<()> {
     let api = "exec -a /usr/local/bin/kube-apiserver sleep 1000 --secure-port=6443";
     let fake = |line: &str| format!("exec -a kube-apiserver sh -c 'sleep 1000; :' {line}");
     ensure!(api.contains("kube-apiserver"));
-    let line = fake("--etcd-servers=https://10.90.1.1:2379,https://[fd90::7]:2379 --secure-port=6443");
+    let line = fake("--etcd-servers=https://10.99.1.1:2379,https://[fd99::7]:2379 --secure-port=6443");
     let _server = stand.api.spawn(&["bash", "-c", &line])?;
     let _proxy = stand.api.spawn(&["bash", "-c", "exec -a kube-proxy sh -c 'sleep 1000; :'"])?;
     let manifests = stand.api.etc_kubernetes().join("manifests");
@@ -81,7 +82,7 @@ fn a_survey_sees_the_host() -> Result<()> {
     ensure!(survey.root && survey.nft.works && survey.ipset.works && survey.iptables_legacy.works, "{survey:#?}");
     ensure!(survey.iptables_nft.v6 && survey.has_ss && survey.now > 1_700_000_000, "{survey:#?}");
     ensure!(survey.api_ports().into_iter().eq([6443, 8443]), "{:?}", survey.api);
-    ensure!(survey.peers.iter().map(ToString::to_string).eq(["10.90.1.1", "fd90::7"]), "{:?}", survey.peers);
+    ensure!(survey.peers.iter().map(ToString::to_string).eq(["10.99.1.1", "fd99::7"]), "{:?}", survey.peers);
     ensure!(survey.listens(6443) && survey.listens(22) && !survey.listens(8443), "{:?}", survey.listeners);
     ensure!(survey.managers.iter().eq([&Manager::KubeProxy]), "{:?}", survey.managers);
     ensure!(survey.own.contains(&IpAddr::from(stand.api.ip4())) && survey.ssh_ports.contains(&22), "{survey:#?}");
@@ -99,6 +100,48 @@ fn a_survey_sees_the_host() -> Result<()> {
     ensure!(foreign.contains(&Refusal::Foreign(BackEnd::Nft)), "{foreign:?}");
     let said = stand.say(&gate::close(&spec, BackEnd::Nft))?;
     ensure!(said.stdout.starts_with("result=foreign\n") && !said.success(), "{said:?}");
+    Ok(())
+}
+
+/// What any user of the host, or any pod on its network, can start: processes with the names of the control plane's.
+fn a_name_alone_opens_and_shuts_nothing() -> Result<()> {
+    let stand = Stand::new("name", BackEnd::Nft)?;
+    let pose = |user: &str, line: &str| {
+        stand.api.spawn(&["setpriv", &format!("--reuid={user}"), "--clear-groups", "bash", "-c", line])
+    };
+    let waits = "sh -c 'sleep 1000; :'";
+    let _posing = (
+        pose("65534", &format!("exec -a etcd {waits} --initial-cluster=x=https://203.0.113.66:2380"))?,
+        pose(
+            "65534",
+            &format!("exec -a kube-apiserver {waits} --secure-port=22 --etcd-servers=https://203.0.113.67:2379"),
+        )?,
+        pose("1234", &format!("exec -a /usr/bin/k3s {waits} server --https-listen-port 7777"))?,
+        stand.api.spawn(&[
+            "bash",
+            "-c",
+            &format!("exec -a etcd {waits} --initial-cluster=y=https://10.99.1.9:2380"),
+        ])?,
+    );
+    // It listens under the name of sshd, and is nobody's.
+    stand.api.sh("install -D -m 755 /bin/busybox /run/posing/sshd")?.ok()?;
+    let _sshd = pose("65534", "exec -a nc /run/posing/sshd -l -p 8443")?;
+    until(|| {
+        let now = looked(&stand.api, "dash")?;
+        Ok(now.posing.len() == 3 && now.listens(8443) && !now.peers.is_empty())
+    })?;
+    let survey = looked(&stand.api, "dash")?;
+    ensure!(survey.peers.iter().map(ToString::to_string).eq(["10.99.1.9"]), "{:?}", survey.peers);
+    ensure!(survey.api_ports().is_empty() && survey.ssh_ports.iter().eq([&22]), "{survey:#?}");
+    let mut spec = stand.spec(vec![]);
+    spec.side = gate::Side::Server { ports: vec![6443, 8443] };
+    ensure!(refuse(&spec, &survey, &[]).is_empty(), "{:?}", refuse(&spec, &survey, &[]));
+    for shell in ["bash --posix", "busybox ash"] {
+        let same = looked(&stand.api, shell)?;
+        ensure!(same.peers == survey.peers && same.ssh_ports == survey.ssh_ports, "{shell}: {same:#?}");
+    }
+    let output = say(&stand.api, "dash", &gate::memory())?;
+    ensure!(gate::parse_memory(&output.stdout).is_some_and(|memory| memory.servers.is_empty()), "{output:?}");
     Ok(())
 }
 

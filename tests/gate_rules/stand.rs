@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use breakglass::host::{
     Script,
     gate::{self, Allow, BackEnd, GateSpec, GateState, Reply, Side, Stage, Turn, Why},
-    script::Answer,
+    script::{self, Answer},
 };
 use libtest_mimic::{Failed, Trial};
 use testbed::{Host, Lab, OPERATOR_IP4, OPERATOR_IP6, Output, Probe};
@@ -150,10 +150,20 @@ pub(crate) fn turn(spec: &GateSpec, level: usize, hold: u32) -> Turn {
     Turn { level, hold, was: spec.run.clone(), by: spec.driver() }
 }
 
+/// The opening by the run that closed the gate.
+pub(crate) fn opening(spec: &GateSpec, back_end: BackEnd) -> Script {
+    gate::open(&spec.run, back_end, &spec.run, &spec.driver())
+}
+
 /// Runs a text of ours in a shell of the host.
 pub(crate) fn say(host: &Host, shell: &str, script: &Script) -> Result<Output> {
     let argv: Vec<&str> = shell.split(' ').chain(["-s"]).collect();
-    host.command_within(&argv, script.text().as_bytes(), LIMIT)
+    let mut output = host.command_within(&argv, script.text().as_bytes(), LIMIT)?;
+    // As the link does it.
+    if let Some(said) = script::said(output.stdout.as_bytes()) {
+        output.stdout = String::from_utf8_lossy(said).into_owned();
+    }
+    Ok(output)
 }
 
 /// Answers every byte with the same byte, on both families, for as long as the test runs.

@@ -13,7 +13,7 @@ use breakglass::host::gate::{self, Allow, BackEnd, Balancer, Reply, Stage, Why};
 use libtest_mimic::Trial;
 use testbed::{Host, Probe};
 
-use crate::stand::{LIMIT, PORT, Stand, Standing, connect, each, ping, until};
+use crate::stand::{LIMIT, PORT, Stand, Standing, connect, each, opening, ping, until};
 
 pub(crate) fn tests() -> Vec<Trial> {
     [
@@ -106,7 +106,7 @@ fn allowed_streams_lose_nothing(back_end: BackEnd) -> Result<()> {
                 for level in [0, 1, 2, 3, 2, 0] {
                     ensure!(stand.arm(&spec, back_end, level, 60)? == Standing::Armed);
                 }
-                ensure!(stand.outcome(&gate::open(&spec.run, back_end))? == Standing::Open);
+                ensure!(stand.outcome(&opening(&spec, back_end))? == Standing::Open);
             }
             Ok(())
         })();
@@ -140,7 +140,7 @@ fn rates_are_kept(back_end: BackEnd) -> Result<()> {
     stand.close(&spec, back_end)?;
     ensure!(stand.arm(&spec, back_end, 1, 60)? == Standing::Armed);
     gets(&stand, 10.0)?;
-    ensure!(stand.outcome(&gate::open(&spec.run, back_end))? == Standing::Open);
+    ensure!(stand.outcome(&opening(&spec, back_end))? == Standing::Open);
     spec.stages.clear();
     spec.balancer = Some(Balancer { nets: vec![IpAddr::from(stand.client.ip4()).into()], per_second: 5 });
     stand.close(&spec, back_end)?;

@@ -15,6 +15,8 @@ use serde_json::Value;
 use testbed::{Host, Kit, KubeletPlane, Lab, User, test, wait_until};
 
 mod eviction;
+mod points;
+mod refused;
 
 const LONG: Duration = Duration::from_mins(3);
 const OFFENDER: &str = "daemonsets.apps/telemetry/agent";
@@ -41,7 +43,10 @@ fn main() -> ExitCode {
     testbed::main_with_kubernetes(vec![
         test("a_real_control_plane_is_recovered_and_all_of_it_is_undone_to_the_same_bytes", recovered_and_undone),
         test("a_run_killed_in_the_middle_of_a_manifest_is_taken_up_to_the_same_end", killed_and_resumed),
+        test("an_exchange_broken_off_at_any_point_is_gone_on_with_and_taken_back", points::broken_off_anywhere),
         test("the_node_lifecycle_is_frozen_and_thawed_in_a_real_controller_manager", frozen_and_thawed),
+        test("what_an_api_server_would_not_take_is_refused_and_it_stays_untouched", refused::with_the_server_untouched),
+        test("an_api_server_that_did_not_come_is_told_by_its_log", refused::or_told_by_its_log),
         test(
             "nodes_that_a_gate_cuts_off_keep_their_pods_only_where_the_lifecycle_is_frozen",
             eviction::only_frozen_nodes_keep_their_pods,

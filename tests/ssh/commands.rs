@@ -38,7 +38,7 @@ async fn script_status_signal() -> Verdict {
 
 async fn megabytes() -> Verdict {
     let (_host, session) = session("cmd-mega").await?;
-    let input = noise(9 << 20);
+    let input = noise(3 << 20);
     let out = session.exec("cat", input.clone(), plenty()).await?;
     assert!(out.success() && out.stdout == input, "cat gave back {} bytes", out.stdout.len());
     let out = session.exec("tee /dev/stderr", input.clone(), plenty()).await?;

@@ -64,17 +64,16 @@ async fn behind_a_bastion() -> Verdict {
     bastion.command(&["ip", "route", "add", "10.92.0.0/24", "dev", "eth0"])?.ok()?;
     // Packets to these vanish, so that the bastion's server waits for minutes.
     inner.sh("nft add table inet t; nft 'add chain inet t i { type filter hook input priority 0; }'; nft add rule inet t i ip daddr 10.92.0.61-10.92.0.70 drop")?.ok()?;
-    let _server = sshd(bastion, 2222, &["MaxStartups=5:100:5"])?;
+    let _server = sshd(bastion, 2222, &["MaxStartups=5:100:5", "MaxSessions=1"])?;
     let mut known = KnownHosts::default();
     known.add("lines", &format!("10.92.0.* {}", inner.host_key()?));
-    let base = Endpoint {
-        host_keys: HostKeys { known: Arc::new(known), alias: None, host: None },
-        jumps: vec![Endpoint { port: 2222, ..endpoint(bastion)? }],
-        ..endpoint(inner)?
-    };
+    let base = Endpoint { host_keys: HostKeys { known: Arc::new(known), alias: None, host: None }, ..endpoint(inner)? };
+    // Each host has its own copy of what vouches for the bastion, as in a kit.
+    let ways = (0..70).map(|_| Ok(vec![Endpoint { port: 2222, ..endpoint(bastion)? }]));
+    let ways = ways.collect::<Result<Vec<_>, libtest_mimic::Failed>>()?;
     // The dead ones come first, where they do the most harm.
-    let all = (1..=70).rev().map(|n| {
-        let endpoint = Endpoint { address: format!("10.92.0.{n}"), ..base.clone() };
+    let all = (1..=70).rev().zip(ways).map(|(n, jumps)| {
+        let endpoint = Endpoint { address: format!("10.92.0.{n}"), jumps, ..base.clone() };
         async move {
             let session = Session::connect(&endpoint, seconds(40)).await?;
             let out = session.exec("echo $SSH_CONNECTION", Vec::new(), plenty()).await?;

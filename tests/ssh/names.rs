@@ -26,7 +26,8 @@ fn resolver(config: PathBuf) -> Resolver {
         config: Some(config),
         home: "/root".into(),
         user: "root".into(),
-        agent: None,
+        env: [("KEYS".to_owned(), "/keys".to_owned())].into(),
+        ..Surroundings::default()
     })
 }
 
@@ -74,7 +75,12 @@ async fn nested() -> Verdict {
 
 async fn refusals() -> Verdict {
     let proxied = ways("Host p\n HostName 10.0.0.1\n ProxyCommand nc %h %p\n", "p").await.expect_err("a proxy command");
-    assert!(proxied.message().is_some_and(|m| m.contains("ProxyJump")), "{proxied:?}");
+    assert!(proxied.message().is_some_and(|m| m.contains("is not run")), "{proxied:?}");
+    let older = "Host p\n HostName 10.0.0.1\n ProxyCommand ssh -q -W %h:%p joe@b\nHost b\n HostName 10.0.0.2\n Port 2201\nHost *\n User ops\n";
+    assert_eq!(ways(older, "p").await?, ["joe@10.0.0.2:2201", "ops@10.0.0.1:22"]);
+    let unset =
+        ways("Host p\n HostName 10.0.0.1\n IdentityFile ${NOT_SET}/id\n", "p").await.expect_err("no such variable");
+    assert!(unset.message().is_some_and(|m| m.contains("NOT_SET")), "{unset:?}");
     assert!(ways("Host p\n HostName 10.0.0.1\n ProxyCommand none\n", "p").await.is_ok());
     let broken = ways("Host p\n NoSuchOption yes\n", "p").await.expect_err("not accepted by ssh");
     assert!(broken.message().is_some_and(|m| m.to_lowercase().contains("nosuchoption")), "{broken:?}");
@@ -82,7 +88,7 @@ async fn refusals() -> Verdict {
     let nowhere = ways("Host n\n HostName does-not-exist.invalid\n", "n").await.expect_err("there is no DNS here");
     assert!(nowhere.message().is_some_and(|m| m.contains("no address")), "{nowhere:?}");
 
-    let text = "Host p\n HostName 10.0.0.1\n StrictHostKeyChecking no\n IdentityFile %d/keys/%h-%r\n CertificateFile /c\n HostKeyAlias cp1\n RevokedHostKeys REVOKED\n";
+    let text = "Host p\n HostName 10.0.0.1\n StrictHostKeyChecking no\n IdentityFile %d/keys/%h-%r\n IdentityFile ${KEYS}/id\n UserKnownHostsFile /dev/null\n CertificateFile /c\n HostKeyAlias cp1\n RevokedHostKeys REVOKED\n";
     let stranger = std::fs::read_to_string(Lab::shared()?.stranger().public_key())?;
     let revoked = file("revoked", &stranger)?.display().to_string();
     let resolver = resolver(file("config", &text.replace("REVOKED", &revoked))?);
@@ -90,7 +96,9 @@ async fn refusals() -> Verdict {
     assert!(found.notes.iter().any(|note| note.contains("StrictHostKeyChecking")), "{:?}", found.notes);
     let endpoint = found.endpoint;
     assert_eq!((endpoint.port, endpoint.host_keys.alias.as_deref()), (2222, Some("cp1")));
-    assert_eq!(endpoint.identities, [PathBuf::from("/root/keys/10.0.0.1-root")]);
+    assert_eq!(endpoint.identities, [PathBuf::from("/root/keys/10.0.0.1-root"), PathBuf::from("/keys/id")]);
+    assert!(found.notes.iter().any(|note| note.contains("~/.ssh/known_hosts")), "{:?}", found.notes);
+    assert_eq!(endpoint.host_keys.known.files()[0], PathBuf::from("/root/.ssh/known_hosts"));
     assert_eq!(endpoint.certificates, [PathBuf::from("/c")]);
     assert!(endpoint.host_keys.known.mentions("any host at all"), "the revoked key is for all");
     // Read once: the second host shares what the first has read.

@@ -39,7 +39,7 @@ impl Hosts {
             })?;
             targets.extend(found);
         }
-        let options = Options { run: app.process.run_id(), tell: None };
+        let options = Options { run: crate::journal::new_id(app.process.clock.now()), tell: None };
         Ok(Self { live: Live::new(chosen.clusters.iter().cloned(), &options), targets })
     }
 

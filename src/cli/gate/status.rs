@@ -10,7 +10,7 @@ use crate::change::Target;
 use crate::cli::{App, clusters, drive};
 use crate::error::{Class, Failure};
 use crate::host::gate::GateState;
-use crate::render::{Output, VERSION, table};
+use crate::render::{Output, VERSION, one_line, table};
 use crate::words;
 
 /// What stands on each host: closed, opening, open; whose it is, and how it goes on by itself
@@ -82,7 +82,7 @@ fn text(all: &[(Target, Said)]) -> String {
         groups.iter().map(|((cluster, word, _), members)| row(cluster, word, members)).collect();
     let mut text = table(&["CLUSTER", "HOSTS", "GATE", "NEXT BY ITSELF", "TRIED", "LET IN", "REFUSED", "WHOSE"], &rows);
     for cluster in half_closed(all) {
-        let _ = writeln!(text, "\n{cluster}");
+        let _ = writeln!(text, "\n{}", one_line(&cluster));
     }
     text
 }

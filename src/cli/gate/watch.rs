@@ -14,7 +14,7 @@ use crate::cli::{App, clusters, drive};
 use crate::duration::HumanDuration;
 use crate::error::{Class, Failure};
 use crate::host::gate::GateState;
-use crate::render::{Output, VERSION};
+use crate::render::{Output, VERSION, one_line};
 use crate::words;
 
 /// The second look comes this soon, or sooner.
@@ -187,7 +187,7 @@ impl Frame {
     fn text(&self, top: usize) -> String {
         let mut text = String::new();
         for (members, line) in self.folded() {
-            let _ = writeln!(text, "{members}: {line}");
+            let _ = writeln!(text, "{}", one_line(&format!("{members}: {line}")));
         }
         let _ = writeln!(text, "all: {:.1}/s tried, {:.1}/s let in", self.tried, self.admitted);
         for (addr, rate) in self.sources.iter().take(top) {

@@ -165,7 +165,7 @@ fn a_selector_that_fits_pods_of_others_is_refused_with_both_named() {
             let bench = bench(with(COLLECTOR, json!({"force": true})));
             bench.fake.objects("east", |o| o.put(&pod_path("web", 1), stranger));
             let report = bench.run().await;
-            assert_eq!((report.class, bench.fake.ops()), (Some(Class::Partial), 0), "{}", report.why);
+            assert_eq!((report.class, bench.fake.ops()), (Some(Class::Refused), 0), "{}", report.why);
             assert!(report.why.contains(named), "{}", report.why);
             assert!(report.why.contains("app=collector of daemonsets.apps/telemetry/collector"), "{}", report.why);
             assert_eq!((pods(&bench, "web"), pods(&bench, "collector")), ((1, 0), (3, 0)));
@@ -179,7 +179,7 @@ fn an_empty_selector_is_refused() {
         let bench = bench(with(COLLECTOR, json!({})));
         bench.fake.objects("east", |o| o.edit(DS_PARKED, |ds| ds["spec"]["selector"] = json!({})));
         let report = bench.run().await;
-        assert_eq!((report.class, bench.fake.ops()), (Some(Class::Partial), 0));
+        assert_eq!((report.class, bench.fake.ops()), (Some(Class::Refused), 0));
         assert!(report.why.contains("would fit every pod of the namespace"), "{}", report.why);
     });
 }
@@ -265,7 +265,7 @@ fn pods_that_do_not_end_are_not_tried_for_ever() {
             bench.fake.meddle(number, "east", |o| o.edit(DEPLOY, |_| ()));
         }
         let report = bench.run().await;
-        assert_eq!((report.class, bench.fake.ops()), (Some(Class::Partial), 3), "{}", report.why);
+        assert_eq!((report.class, bench.fake.ops()), (Some(Class::Refused), 3), "{}", report.why);
         assert_eq!(pods(&bench, "collector"), (3, 0));
     });
 }
@@ -331,14 +331,14 @@ fn labels_that_others_have_too_do_not_end_the_pods_of_a_workload_that_is_gone() 
             o.put(&pod_path("web", 1), json!({"metadata": {"labels": {"app": "collector"}}}));
         });
         let report = bench.run().await;
-        assert_eq!((report.class, bench.fake.ops()), (Some(Class::Partial), 0), "{}", report.why);
+        assert_eq!((report.class, bench.fake.ops()), (Some(Class::Refused), 0), "{}", report.why);
         assert!(report.why.contains("pod web-1, which no controller owns"), "{}", report.why);
         bench.fake.objects("east", |o| {
             o.remove(&pod_path("web", 1));
             each(o, "collector", |pod| drop(pod["metadata"].as_object_mut().unwrap().remove("labels")));
         });
         let report = bench.resume().await;
-        assert_eq!((report.class, bench.fake.ops()), (Some(Class::Partial), 0), "{}", report.why);
+        assert_eq!((report.class, bench.fake.ops()), (Some(Class::Refused), 0), "{}", report.why);
         assert!(report.why.contains("no label in common"), "{}", report.why);
     });
 }
@@ -385,7 +385,7 @@ fn a_deployments_pods_belong_to_its_replica_sets() {
             crew(o, "stray", 2);
         });
         let report = bench.run().await;
-        assert_eq!((report.class, bench.fake.ops()), (Some(Class::Partial), 0), "{}", report.why);
+        assert_eq!((report.class, bench.fake.ops()), (Some(Class::Refused), 0), "{}", report.why);
         assert!(report.why.contains("pod gateway-2, which belongs to ReplicaSet stray-1"), "{}", report.why);
         bench.fake.objects("east", |o| o.remove(&pod_path("gateway", 2)));
         let report = bench.resume().await;

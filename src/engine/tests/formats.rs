@@ -22,8 +22,10 @@ fn a_journal_of_format_1_is_read_and_taken_back() {
         }
 
         let bench = Bench::new(ran.fake, plan(&names, &everything(), &policy()));
-        bench.adopt(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journals/20250101T000000Z-format1"));
+        bench.adopt(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journals/20250101T000000Z-test"));
         assert_eq!(bench.journal().run.ended.map(|(code, _)| code), Some(0));
+        assert_eq!(bench.journal().run.header.identities, []);
+        assert!(bench.journal().run.changes.values().all(|change| change.host_key.is_none()));
         let report = bench.undo().await;
         assert_eq!(report.class, None, "{}", report.why);
         assert_eq!(bench.fake.snapshot(), before);
@@ -44,4 +46,16 @@ fn a_damaged_copy_is_stuck_and_the_rest_is_taken_back() {
         assert_eq!(report.tally.stuck, blobs.len());
         bench.fake.objects("east", |o| assert_eq!(o.at(DEPLOY).unwrap()["spec"]["replicas"], 3));
     });
+}
+
+/// `resume` asks for the very plan that was consented to, also where an older version made the run: what a plan's digest is
+/// made of may not change in passing. What scripts say to hosts is not part of it.
+#[test]
+fn the_digest_of_a_plan_is_that_of_older_versions() {
+    let specs: [Spec; 2] = [
+        ("park", "park", serde_json::json!({"object": "ds/telemetry/collector"})),
+        ("close", "gate-close", serde_json::json!({"for": "15m"})),
+    ];
+    let digest = plan(&["east"], &specs, &policy()).digest;
+    assert_eq!(digest, "f3c8cb2af9282262d10ffc119e5ea6d2bd104e944fd9389c831c2c65086fe472");
 }

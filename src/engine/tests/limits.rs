@@ -36,8 +36,8 @@ fn case(policy: Policy, faults: &[usize], ops: usize, class: Option<Class>) {
 #[test]
 fn hosts_go_canary_first_and_stop_after_enough_failures() {
     case(policy(), &[], 3, None);
-    case(policy(), &[1], 1, Some(Class::Partial));
-    case(Policy { canary: false, fanout: 1, ..policy() }, &[1], 1, Some(Class::Partial));
+    case(policy(), &[1], 1, Some(Class::Refused));
+    case(Policy { canary: false, fanout: 1, ..policy() }, &[1], 1, Some(Class::Refused));
     case(Policy { canary: false, fanout: 1, max_failures: 9, ..policy() }, &[1], 3, Some(Class::Partial));
     case(Policy { canary: false, batch: 2, ..policy() }, &[2], 2, Some(Class::Partial));
 }
@@ -51,7 +51,7 @@ fn a_failed_canary_cluster_spares_the_rest() {
             bench.fake.fault(1, Fault::Refuse);
             let fleet = Fleet { at_once: 2, canary: true, batch: 0, max_failures };
             let report = bench.go(Verb::Run, &How { fleet, ..How::default() }).await.unwrap();
-            assert_eq!((bench.fake.ops(), report.class), (begun, Some(Class::Partial)), "{}", report.why);
+            assert_eq!((bench.fake.ops(), report.class), (begun, Some(Class::Refused)), "{}", report.why);
             assert!(report.why.contains("north: not begun"), "{}", report.why);
         }
     });

@@ -2,14 +2,23 @@
 
 mod announced;
 mod cancel;
+mod clocks;
 mod end_pods;
+mod exchange;
 mod faults;
 mod formats;
+mod half_undone;
 mod kills;
+mod kinds;
 mod limits;
+mod manifests;
+mod park;
 mod requests;
 mod revoke;
+mod samples;
+mod strangers;
 mod stuck;
 mod support;
+mod syncs;
 mod waits;
 mod whole;

@@ -434,7 +434,7 @@ fn what_the_cluster_may_live_by_is_taken_only_when_that_was_typed() {
 #[test]
 fn more_bindings_than_were_allowed_are_not_touched() {
     paused(async {
-        for (at_most, class) in [(1, Some(Class::Partial)), (2, None)] {
+        for (at_most, class) in [(1, Some(Class::Refused)), (2, None)] {
             let bench = bench(json!({"subject": "sa/telemetry/agent", "atMost": at_most}));
             listed(&bench, &[]);
             let report = bench.run().await;

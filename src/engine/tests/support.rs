@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -31,7 +31,7 @@ pub(super) const DEPLOY: &str = "/apis/apps/v1/namespaces/telemetry/deployments/
 pub(super) const OWN: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/agent";
 pub(super) const SHARED: &str = "/apis/rbac.authorization.k8s.io/v1/namespaces/telemetry/rolebindings/readers";
 pub(super) const CRON: &str = "/apis/batch/v1/namespaces/telemetry/cronjobs/sweep";
-const RUN: &str = "20250101T000000Z-test";
+pub(super) const RUN: &str = "20250101T000000Z-test";
 
 pub(super) fn cluster(name: &str) -> Cluster {
     let mut cluster = sample::cluster(name, 3);
@@ -41,8 +41,13 @@ pub(super) fn cluster(name: &str) -> Cluster {
 
 /// A world with something to break in it.
 pub(super) fn world(names: &[&str]) -> Fake {
-    let fake = Fake::new(names.iter().map(|name| cluster(name)).collect());
-    for name in names {
+    world_of(names.iter().map(|name| cluster(name)).collect())
+}
+
+pub(super) fn world_of(clusters: Vec<Cluster>) -> Fake {
+    let names: Vec<String> = clusters.iter().map(|cluster| cluster.name.clone()).collect();
+    let fake = Fake::new(clusters);
+    for name in &names {
         fake.objects(name, |objects| {
             let pod = |spec: Value| json!({"metadata": {"labels": {"app": "x"}}, "spec": {"template": {"spec": spec}}});
             objects.put(DS, pod(json!({"containers": []})));
@@ -147,7 +152,10 @@ pub(super) fn resolved(specs: &[Spec], policy: &Policy) -> Resolved {
 }
 
 pub(super) fn plan(names: &[&str], specs: &[Spec], policy: &Policy) -> Plan {
-    let clusters = names.iter().map(|name| cluster(name)).collect();
+    plan_over(names.iter().map(|name| cluster(name)).collect(), specs, policy)
+}
+
+pub(super) fn plan_over(clusters: Vec<Cluster>, specs: &[Spec], policy: &Policy) -> Plan {
     plan::build(resolved(specs, policy), clusters).unwrap_or_else(|refusals| panic!("{refusals:?}"))
 }
 
@@ -196,6 +204,10 @@ impl Disk for Trapped {
         if self.trap == Trap::After(self.lines) {
             resume_unwind(Box::new(Killed));
         }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
@@ -268,13 +280,16 @@ pub(super) struct Bench {
     pub(super) plan: Plan,
     pub(super) asked: Mutex<Vec<Question>>,
     store: Store,
+    /// When it was first used: time goes on from run to resume to undo.
+    since: OnceLock<tokio::time::Instant>,
     _dir: tempfile::TempDir,
 }
 
 impl Bench {
     pub(super) fn new(fake: Fake, plan: Plan) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self { fake, plan, asked: Mutex::default(), store: Store::at(dir.path().join("runs")), _dir: dir }
+        let store = Store::at(dir.path().join("runs"));
+        Self { fake, plan, asked: Mutex::default(), store, since: OnceLock::new(), _dir: dir }
     }
 
     /// One cluster, every kind.
@@ -311,6 +326,7 @@ impl Bench {
                 version: "0".into(),
                 reason: None,
                 drill: how.drill,
+                writes: true,
                 runbook: String::new(),
                 name: "test".into(),
                 params: serde_json::Map::new(),
@@ -330,10 +346,11 @@ impl Bench {
 
     /// Does it; `None`: killed on the way.
     pub(super) async fn go(&self, verb: Verb, how: &How) -> Option<Report> {
-        let clock = Clock::Paced { shows: "2025-01-01T00:00:00Z".parse().unwrap(), at: tokio::time::Instant::now() };
+        let at = *self.since.get_or_init(tokio::time::Instant::now);
+        let clock = Clock::Paced { shows: "2025-01-01T00:00:00Z".parse().unwrap(), at };
         let work = async {
             let record = Record::new(self.writer(verb, how, clock), clock).unwrap();
-            if verb == Verb::Resume && record.append(Entry::Resumed { operator: "eve".into() }).is_err() {
+            if verb == Verb::Resume && record.append(Entry::Resumed { operator: "eve".into() }).await.is_err() {
                 return None;
             }
             let drill = Drill::new(&self.fake);

@@ -14,10 +14,12 @@ use crate::host::script::quote;
 const SYN: &str = "-p tcp --syn";
 
 /// Picks the commands of one flavour into `$v4` and `$v6`. Old releases have no suffixed names: there the version tells.
-/// Another program may hold the xtables lock: five seconds of waiting, then a message.
+/// Another program may hold the lock of x_tables, and kube-proxy with many rules does so for long: a script waits for it for
+/// [`WAIT`] seconds in all and then says who has it (`ipt_busy`). That is never taken for an answer.
 ///
-/// Unlike an nft transaction, sets and chains are written by several commands. `ipt_lock` keeps two runs apart: adding an
-/// element that is there already fails, and one that its owner forgot is gone after a minute.
+/// Unlike an nft transaction, sets and chains are written by several commands. `ipt_lock` keeps two orders apart: adding an
+/// element that is there already fails. The element names its owner's process; what a killed one left is taken away by the
+/// next, and what nobody can tell is gone after a minute. Its second element keeps two from taking it away at once.
 pub(super) const LIB: &str = r#"ipt_pick() {
   case $1 in
   iptables-nft) want=nf_tables ;;
@@ -37,36 +39,91 @@ pub(super) const LIB: &str = r#"ipt_pick() {
   done
   return 1
 }
-ipt_owner() { "$v4" -w 5 -S BREAKGLASS-OWNER 2>/dev/null | sed -n 's/.*--comment "breakglass\/1 \([^"]*\)".*/\1/p' | tr '\n' ' '; }
-ipt_there() { "$v4" -w 5 -S BREAKGLASS-OWNER >/dev/null 2>&1; }
+ipt_time() { read -r up rest </proc/uptime; up=${up%%.*}; }
+ipt_patience() { ipt_time; ipt_until=$((up + $1)); }
+ipt_patience 20
+ipt_left() { ipt_time; left=$((ipt_until - up)); [ "$left" -ge 1 ] || left=1; }
+ipt_busy() { ipt_unlock; say result busy; fail "$1"; }
+ipt_holder() {
+  inode=$(stat -c %i /run/xtables.lock 2>/dev/null)
+  holder=$(sed -n "s/^[^>]*FLOCK *ADVISORY *WRITE \([0-9]*\) .*:${inode:-none} .*/\1/p" /proc/locks | sed -n 1p)
+  [ -z "$holder" ] || printf 'process %s (%s)' "$holder" "$(cat "/proc/$holder/comm" 2>/dev/null)"
+}
+# Asks iptables: the program, then what. What it prints is in $asked.
+ipt_ask() {
+  tool=$1
+  shift
+  ipt_left
+  waited=$left
+  asked=$("$tool" -w "$left" "$@" 2>/dev/null) && return 0 || code=$?
+  [ "$code" = 4 ] || return "$code"
+  asked=$("$tool" -w 1 "$@" 2>&1) && return 0 || code=$?
+  case $code:$asked in
+  4:*'xtables lock'*)
+    holder=$(ipt_holder)
+    ipt_busy "${holder:-another program} holds the lock of x_tables (/run/xtables.lock) of this host, and held it for $((waited + 1)) s of waiting: whether a gate stands and whether one can be put up is not known; try again, or end what holds it"
+    ;;
+  esac
+  return "$code"
+}
+# What ipt_there has found.
+ipt_owner() { printf '%s\n' "$asked" | sed -n 's/.*--comment "breakglass\/1 \([^"]*\)".*/\1/p' | tr '\n' ' '; }
+ipt_there() { ipt_ask "$v4" -S BREAKGLASS-OWNER; }
+# Without its first set there is no gate of ours: no lock need be waited for to know it.
+ipt_none() { ! ipset list -n 2>/dev/null | grep -qx bg_armed; }
 ipt_driver() { ipset list bg_driver 2>/dev/null | sed -n 's/.* comment "\([^"]*\)".*/\1/p'; }
 ipt_burns() { ipset list "$1" 2>/dev/null | grep -q '^[0-9][0-9]* timeout'; }
 ipt_alive() { ipt_burns bg_armed; }
-ipt_load() { printf '%s\n' "$2" | "$1-restore" -w 5 --noflush 2>&1; }
+ipt_load() {
+  ipt_left
+  printf '%s\n' "$2" | "$1-restore" -w "$left" --noflush 2>&1
+}
+ipt_start() { sed -n 's/^.*) //p' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+ipt_turn() { ipset list bg_turn 2>/dev/null | sed -n 's/^192\.0\.2\.1 .*comment "\(.*\)"$/\1/p'; }
 ipt_lock() {
-  err=$(ipset create bg_claim hash:ip timeout 60 -exist 2>&1) || fail "ipset does not work here: $err"
-  tries=0
-  until ipset add bg_claim 192.0.2.1 2>/dev/null; do
-    tries=$((tries + 1))
-    [ "$tries" -le 5 ] || { say result held; fail 'another run is at work on the gate of this host right now'; }
+  err=$(ipset create bg_turn hash:ip timeout 60 comment -exist 2>&1) || fail "ipset does not work here: $err"
+  space=$(readlink /proc/self/ns/pid)
+  ipt_patience 15
+  until ipset add bg_turn 192.0.2.1 comment "space=$space pid=$$ start=$(ipt_start $$)" 2>/dev/null; do
+    whose=$(ipt_turn)
+    pid=${whose#*pid=}
+    start=${pid#*start=}
+    pid=${pid%% *}
+    case $whose in
+    "space=$space "*)
+      if [ "$(ipt_start "$pid")" != "$start" ] && ipset add bg_turn 192.0.2.2 timeout 3 2>/dev/null; then
+        [ "$(ipt_turn)" != "$whose" ] || ipset del bg_turn 192.0.2.1 2>/dev/null
+        ipset del bg_turn 192.0.2.2 2>/dev/null
+        continue
+      fi
+      ;;
+    esac
+    ipt_time
+    [ "$up" -lt "$ipt_until" ] || {
+      say result held
+      fail "another order to the gate of this host is under way (process ${pid:-not known}), and was for 15 s of waiting; it counts for a minute at most; then try again"
+    }
     sleep 1
-    ipset create bg_claim hash:ip timeout 60 -exist 2>/dev/null
+    ipset create bg_turn hash:ip timeout 60 comment -exist 2>/dev/null
   done
+  ipt_patience 20
   locked=yes
 }
-ipt_unlock() { [ -z "${locked:-}" ] || ipset destroy bg_claim 2>/dev/null; locked=; }
+ipt_unlock() { [ -z "${locked:-}" ] || ipset destroy bg_turn 2>/dev/null; locked=; }
 ipt_clear() {
   for t in "$v4" "$v6"; do
     [ -n "$t" ] || continue
-    rules=$("$t" -w 5 -S 2>/dev/null | sed -n '/BREAKGLASS-/p')
+    ipt_left
+    rules=$("$t" -w "$left" -S 2>&1) || [ $? != 4 ] || { printf '%s\n' "$rules"; return 1; }
+    rules=$(printf '%s\n' "$rules" | sed -n '/BREAKGLASS-/p')
     [ -n "$rules" ] || continue
     ipt_load "$t" "*filter
 $(printf '%s\n' "$rules" | sed -n 's/^-A\( [^B].* -j BREAKGLASS-.*\)$/-D\1/p')
 $(printf '%s\n' "$rules" | sed -n 's/^-N/-F/p')
 $(printf '%s\n' "$rules" | sed -n 's/^-N/-X/p')
-COMMIT"
+COMMIT" || return 1
   done
-  for set in $(ipset list -n 2>/dev/null | sed -n -e '/^bg_claim$/d' -e '/^bg_/p'); do ipset destroy "$set" 2>&1; done
+  for set in $(ipset list -n 2>/dev/null | sed -n -e '/^bg_turn$/d' -e '/^bg_/p'); do ipset destroy "$set" 2>&1; done
 }
 "#;
 
@@ -293,9 +350,9 @@ fn driver(of: &str, by: &Driver) -> String {
     format!("add bg_driver {} comment \"{}\" -exist", Ipv4Addr::from(by.key(of)), by.comment())
 }
 
-/// The element that stands for a run in `bg_driver`.
-fn hand(mark: &Mark, run: &str) -> Ipv4Addr {
-    key(&mark.run, run).into()
+/// The element that stands in `bg_driver` for a run at work on the gate of another.
+fn hand(gate: &str, run: &str) -> Ipv4Addr {
+    key(gate, run).into()
 }
 
 /// The `ipset restore` text that sets the fuses anew: the long ones first, so that no moment is less shut than it should be.
@@ -315,7 +372,7 @@ pub(super) fn rearm(mark: &Mark, times: &Times, was: &str, by: &Driver) -> Strin
     }
     lines.extend(mark.ports.iter().map(|p| format!("add bg_confirmed {p} -exist")));
     if was != by.run {
-        lines.push(format!("del bg_driver {} -exist", hand(mark, was)));
+        lines.push(format!("del bg_driver {} -exist", hand(&mark.run, was)));
     }
     lines.push(driver(&mark.run, by));
     lines.join("\n")
@@ -334,7 +391,8 @@ if ipt_there; then
   [ -n "$owner" ] || quit foreign "a chain BREAKGLASS-OWNER that is not ours is there; look with: $v4 -S BREAKGLASS-OWNER"
   if ipt_alive; then
     case " $owner" in
-    *' {run} '*) ipt_unlock; say result already; return 0 ;;
+    *' {run} '*' {number} '*) ipt_unlock; say result already; return 0 ;;
+    *' {run} '*) quit another "another gate of this very run stands here: $owner" ;;
     *) say owner "$owner"; quit held "the gate of another run stands here: $owner" ;;
     esac
   fi
@@ -349,6 +407,7 @@ ipt_unlock
 say result closed
 "#,
         run = run_field(&spec.run),
+        number = spec.mark().number_field(),
         sets = quote(&sets(spec)),
         v4 = quote(&table(spec, false)),
         v6 = quote(&table(spec, true)),
@@ -373,16 +432,27 @@ ipset test bg_driver {was} 2>/dev/null || ipset test bg_driver {by} 2>/dev/null 
 ipt_unlock
 say result armed
 "#,
-        was = hand(mark, was),
-        by = hand(mark, &by.run),
+        was = hand(&mark.run, was),
+        by = hand(&mark.run, &by.run),
         text = quote(&rearm(mark, times, was, by)),
     )
 }
 
-/// Takes our jumps, chains and sets away and nothing else.
-pub(super) const OPEN_BODY: &str = r#"ipt_lock
+/// Takes our jumps, chains and sets away and nothing else: those of a gate that still refuses somebody only out of the hands
+/// of `was` or `by`.
+pub(super) fn open_body(run: &str, was: &str, by: &str) -> String {
+    format!(
+        r#"ipt_lock
+if ipt_alive && ! ipset test bg_driver {was} 2>/dev/null && ! ipset test bg_driver {by} 2>/dev/null; then
+  driver=$(ipt_driver)
+  say driver "$driver"; taken "$driver"
+fi
 left=$(ipt_clear)
 ipt_unlock
 if ipt_there; then say result failed; fail "the chains did not go: $left"; fi
 say result open
-"#;
+"#,
+        was = hand(run, was),
+        by = hand(run, by),
+    )
+}

@@ -25,7 +25,7 @@ pub fn knock(to: SocketAddr) -> Script {
 late() {{ [ $(($(date +%s) - before)) -ge 4 ]; }}
 if have curl; then
   say with curl
-  took=$(curl -sk -o /dev/null -m 6 --connect-timeout 5 -w '%{{time_connect}}' --noproxy '*' 'https://{to}/')
+  took=$(curl -q -sk -o /dev/null -m 6 --connect-timeout 5 -w '%{{time_connect}}' --noproxy '*' 'https://{to}/')
   case $took in
   '' | 0 | 0.0 | 0.000 | 0.000000) late && say knock silent || say knock refused ;;
   *) say knock open ;;

@@ -36,6 +36,10 @@ pub struct Mark {
     pub step: u32,
     /// Its stages, but for a last one that lets everybody in.
     pub rungs: Vec<Rung>,
+    /// A number for all that it is and that does not stand above; see [`GateSpec::number`](super::GateSpec::number). Empty
+    /// in a mark that does not say it.
+    #[serde(default)]
+    pub number: String,
 }
 
 /// One stage as the mark names it.
@@ -107,6 +111,7 @@ impl Mark {
             field("ports", &ports.join(",")),
             field("hold", &self.hold.to_string()),
             field("step", &self.step.to_string()),
+            self.number_field(),
         ];
         fields.extend(self.rungs.iter().map(|r| field("stage", &r.field())));
         fields.push(field("why", &self.reason));
@@ -123,6 +128,32 @@ impl Mark {
         comments
     }
 
+    /// The field that tells a gate from another one of the same run.
+    pub(crate) fn number_field(&self) -> String {
+        field("is", &self.number)
+    }
+
+    /// How the gate that carries this mark is another one than `asked`, one sentence part each; nothing where it is the same.
+    pub fn differs(&self, asked: &Self) -> Vec<String> {
+        let mut all = Vec::new();
+        let mut one = |what: &str, there: String, wanted: String| {
+            if there != wanted {
+                all.push(format!("{what} {there} there, {wanted} asked for"));
+            }
+        };
+        let list = |all: Vec<String>| if all.is_empty() { "none".to_owned() } else { all.join(", ") };
+        let ports = |mark: &Self| list(mark.ports.iter().map(ToString::to_string).collect());
+        let stages = |mark: &Self| list(mark.rungs.iter().map(ToString::to_string).collect());
+        one("ports:", ports(self), ports(asked));
+        one("stages before everybody:", stages(self), stages(asked));
+        one("for:", format!("{} s", self.hold), format!("{} s", asked.hold));
+        one("step:", format!("{} s", self.step), format!("{} s", asked.step));
+        if all.is_empty() && self.number != asked.number {
+            all.push("another side, list of allowed addresses, balancer, set of a stage, or answer".to_owned());
+        }
+        all
+    }
+
     /// The mark out of the comments' fields, joined by blanks, without their first word; `None` if this is no mark of ours.
     pub(crate) fn read(fields: &str) -> Option<Self> {
         let mut mark = Self {
@@ -134,6 +165,7 @@ impl Mark {
             hold: 0,
             step: 0,
             rungs: Vec::new(),
+            number: String::new(),
         };
         for word in fields.split_whitespace() {
             let Some((key, value)) = word.split_once('=') else { continue };
@@ -146,6 +178,7 @@ impl Mark {
                 "ports" => mark.ports = value.split(',').filter_map(|p| p.parse().ok()).collect(),
                 "hold" => mark.hold = value.parse().ok()?,
                 "step" => mark.step = value.parse().ok()?,
+                "is" => mark.number = value,
                 "stage" => mark.rungs.push(Rung::read(&value)?),
                 _ => {}
             }
@@ -245,6 +278,7 @@ mod tests {
             hold: 900,
             step: 60,
             rungs: vec![Rung::Set("kubelets".into()), Rung::Share(1), Rung::Count(5), Rung::Share(25), Rung::Rate(50)],
+            number: "0123abcd".into(),
         }
     }
 

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use crate::host::script::{Answer, Script};
+use crate::host::genuine::GENUINE;
+use crate::host::script::{Answer, Script, amount};
 
 /// Looks at the API servers' processes on a host. Writes nothing, and asks the API nothing: `/proc` and the control group
 /// answer in milliseconds where `/metrics` of a drowning server is megabytes late.
 pub fn memory() -> Script {
-    let body = r#"here=$(readlink "/proc/$$/ns/net")
+    let looks = r#"here=$(readlink "/proc/$$/ns/net")
 kb() { sed -n "s/^$2:[^0-9]*\([0-9][0-9]*\) kB.*/\1/p" "$1" 2>/dev/null; }
 # The lowest limit of a control group and those around it, in bytes; nothing where there is none.
 limit() {
@@ -28,12 +29,12 @@ for file in $(grep -l -e kube-apiserver -e k3s /proc/[0-9]*/cmdline 2>/dev/null)
   p=${file#/proc/}; p=${p%/cmdline}
   [ "$(readlink "/proc/$p/ns/net" 2>/dev/null)" = "$here" ] || continue
   case $(tr '\0' '\n' <"$file" 2>/dev/null | sed -n -e '1s/ .*//' -e '1s/^.*\///' -e 1p) in
-  kube-apiserver | k3s | k3s-server) say api "$(kb "/proc/$p/status" VmRSS) $(limit "$p" | sort -n | sed -n 1p)" ;;
+  kube-apiserver | k3s | k3s-server) genuine "$p" k && say api "$(kb "/proc/$p/status" VmRSS) $(limit "$p" | sort -n | sed -n 1p)" ;;
   esac
 done
 say end yes
 "#;
-    Script::new("gate.memory", body)
+    Script::new("gate.memory", format!("{GENUINE}{looks}"))
 }
 
 /// What a host said of memory.
@@ -55,7 +56,7 @@ pub fn parse_memory(stdout: &str) -> Option<Memory> {
     }
     let servers = answer.all("api").filter_map(|line| {
         let mut words = line.split_whitespace();
-        let resident = words.next()?.parse().ok()?;
+        let resident = amount(words.next()?)?;
         Some((resident, words.next().and_then(|bytes| bytes.parse::<u64>().ok()).map(|bytes| bytes / 1024)))
     });
     Some(Memory { total: answer.number("total")?, available: answer.number("available")?, servers: servers.collect() })
@@ -111,5 +112,9 @@ mod tests {
         let full = Memory { available: 100_000, ..read("api=1000\n") };
         assert_eq!(full.heavy(90).unwrap().to_string(), "98 % of the host's 7812 MB are in use");
         assert_eq!(parse_memory("total=1\navailable=1\n"), None);
+        let odd =
+            |total: &str| parse_memory(&format!("total={total}\navailable=1\napi=18446744073709551615\nend=yes\n"));
+        assert_eq!(odd("18446744073709551615"), None, "what no host has is not known");
+        assert_eq!(odd("8000000").unwrap().servers, []);
     }
 }

@@ -124,13 +124,33 @@ pub struct Allow {
 pub enum Why {
     /// The operator's address as the host sees it.
     Operator,
-    /// Another host of the control plane.
+    /// Named as the operator's address.
+    Named,
+    /// A host of the control plane, by the kit.
     Peer,
+    /// A host of the control plane, by what the API server or etcd on the host was started with.
+    Found,
     /// Asked for as the kubelets' addresses.
     Kubelet,
     /// Asked for by the operator.
     Asked,
 }
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Operator => "the operator, as the host sees it",
+            Self::Named => "the operator, as named",
+            Self::Peer => "the control plane, by the kit",
+            Self::Found => "the control plane, by --etcd-servers or --initial-cluster on the host",
+            Self::Kubelet => "kubelets, as asked",
+            Self::Asked => "as asked",
+        })
+    }
+}
+
+/// How many addresses are named for one reason; the gate of a large fleet may have thousands.
+const NAMED: usize = 12;
 
 /// Load balancers whose health checks pass. Behind a balancer that hides its clients' addresses, the clients share this rate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -260,6 +280,21 @@ impl GateSpec {
         nets.into_iter().collect()
     }
 
+    /// Everybody whom it never stops, and why: `192.0.2.10 (the operator, as the host sees it), ...`.
+    pub fn let_through(&self) -> String {
+        let reasons: BTreeSet<Why> = self.allow.iter().map(|a| a.why).collect();
+        let one = |why: Why| {
+            let nets: BTreeSet<Net> = self.allow.iter().filter(|a| a.why == why).map(|a| a.net).collect();
+            let mut words: Vec<String> = nets.iter().take(NAMED).map(ToString::to_string).collect();
+            if nets.len() > NAMED {
+                words.push(format!("{} more", nets.len() - NAMED));
+            }
+            format!("{} ({why})", words.join(", "))
+        };
+        let all: Vec<String> = reasons.into_iter().map(one).collect();
+        if all.is_empty() { "nobody".to_owned() } else { all.join(", ") }
+    }
+
     /// Who sets its fuses at first.
     pub fn driver(&self) -> Driver {
         Driver { run: self.run.clone(), operator: self.operator.clone() }
@@ -276,7 +311,29 @@ impl GateSpec {
             hold: self.hold,
             step: self.step,
             rungs: self.rungs().iter().map(Rung::from).collect(),
+            number: self.number(),
         }
+    }
+
+    /// A number for whom it refuses and what they get: the same for two gates that differ at most in what a look at the
+    /// host adds by itself (the operator's address and the control plane's).
+    pub fn number(&self) -> String {
+        let asked = |a: &&Allow| match a.why {
+            Why::Named | Why::Kubelet | Why::Asked => true,
+            Why::Operator | Why::Peer | Why::Found => false,
+        };
+        let allow: BTreeSet<Net> = self.allow.iter().filter(asked).map(|a| a.net).collect();
+        let mut side = self.side.clone();
+        match &mut side {
+            Side::Server { ports } => *ports = self.ports(),
+            Side::Client { endpoints, service, .. } => {
+                endpoints.sort_unstable();
+                service.sort_unstable();
+            }
+        }
+        // Nothing in it that JSON cannot say.
+        let all = serde_json::to_string(&(side, allow, &self.balancer, self.answer, &self.stages)).unwrap_or_default();
+        format!("{:08x}", mark::key("", &all))
     }
 }
 

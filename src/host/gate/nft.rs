@@ -397,7 +397,8 @@ refuse_others() {{
   [ -n "$owner" ] || {{ say result foreign; fail 'a table inet {NAME} that is not ours is there; look with: nft list table inet {NAME}'; }}
   nft_alive || return 0
   case " $owner" in
-  *' {run} '*) say result already; exit 0 ;;
+  *' {run} '*' {number} '*) say result already; exit 0 ;;
+  *' {run} '*) say result another; fail "another gate of this very run stands here: $owner" ;;
   *) say result held; say owner "$owner"; fail "the gate of another run stands here: $owner" ;;
   esac
 }}
@@ -418,6 +419,7 @@ err=$(nft_load {arming}) || lost fuses
 say result closed
 "#,
         run = run_field(&spec.run),
+        number = spec.mark().number_field(),
         rules = quote(&ruleset(spec)),
         arming = quote(&arming(spec)),
     )
@@ -450,7 +452,30 @@ say result armed
     )
 }
 
-/// Takes our table away and nothing else.
-pub(super) const OPEN_BODY: &str = r#"err=$(nft delete table inet handle "$(nft_handle)" 2>&1) || { say result failed; fail "nft did not delete the table: $err"; }
+/// Takes our table away and nothing else: one that still refuses somebody only out of the hands of `was` or `by`. By its
+/// handle: a new one in its place has another.
+pub(super) fn open_body(run: &str, was: &str, by: &str) -> String {
+    let hands = |of: &str| format!("'delete element inet {NAME} driver {{ {:#010x} }}\n'", key(run, of));
+    format!(
+        r#"handle=$(nft_handle)
+away() {{ nft_load "$1delete table inet handle $handle"; }}
+if nft_alive; then
+  # Gone: it is the answer to an earlier sending of this very order that was lost.
+  err=$(away {was}) || err=$(away {by}) || ! nft_there || {{
+    driver=$(nft_driver)
+    case "$driver " in
+    '{its} '* | '{mine} '*) say result failed; fail "nft did not delete the table: $err" ;;
+    esac
+    say driver "$driver"; taken "$driver"
+  }}
+else
+  err=$(away '') || ! nft_there || {{ say result failed; fail "nft did not delete the table: $err"; }}
+fi
 say result open
-"#;
+"#,
+        was = hands(was),
+        by = hands(by),
+        its = run_field(was),
+        mine = run_field(by),
+    )
+}

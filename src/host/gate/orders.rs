@@ -1,7 +1,7 @@
 //! The orders to a host: close, arm, open; and what it answers.
 
 use super::{BackEnd, Driver, GateSpec, Mark, Times, iptables, mark, nft};
-use crate::host::script::Script;
+use crate::host::script::{Script, quote};
 use crate::words;
 
 const CLOSE: &str = "gate.close";
@@ -14,8 +14,8 @@ pub fn rules(spec: &GateSpec, back_end: BackEnd) -> Vec<(String, String)> {
         }
         BackEnd::IptablesNft | BackEnd::IptablesLegacy => vec![
             ("ipset restore".to_owned(), iptables::sets(spec)),
-            (format!("{back_end}-restore -w 5 --noflush"), iptables::table(spec, false)),
-            (format!("ip6{}-restore -w 5 --noflush", &back_end.word()[2..]), iptables::table(spec, true)),
+            (format!("{back_end}-restore -w 20 --noflush"), iptables::table(spec, false)),
+            (format!("ip6{}-restore -w 20 --noflush", &back_end.word()[2..]), iptables::table(spec, true)),
         ],
     }
 }
@@ -116,14 +116,22 @@ fn fuses(name: &str, mark: &Mark, back_end: BackEnd, turn: &Turn, renewal: bool)
 }
 
 /// Takes the gate of this run away, with everything that belongs to it. A host without a gate answers `open` too.
-pub fn open(run: &str, back_end: BackEnd) -> Script {
+///
+/// Fails if another run than `was` (and `by`) has set its fuses in the meantime, unless it has run out.
+pub fn open(run: &str, back_end: BackEnd, was: &str, by: &Driver) -> Script {
     let body = match back_end {
-        BackEnd::Nft => nft::OPEN_BODY,
-        _ => iptables::OPEN_BODY,
+        BackEnd::Nft => nft::open_body(run, was, &by.run),
+        BackEnd::IptablesNft | BackEnd::IptablesLegacy => iptables::open_body(run, was, &by.run),
     };
-    Script::new("gate.open", format!("{REFUSE}{}{body}", guarded(back_end, run, "say result open; return 0")))
+    let hint = format!("; nothing was opened; to open it all the same: breakglass gate open --of {run}");
+    let taken =
+        format!("taken() {{ no moved \"another run sets the fuses of this gate now: $1\"{}; }}\n", quote(&hint));
+    Script::new("gate.open", format!("{REFUSE}{taken}{}{body}", guarded(back_end, run, "say result open; return 0")))
         .arg("run", run)
         .arg("back_end", back_end.word())
+        .arg("was", was)
+        .arg("by", &by.run)
+        .arg("operator", &by.operator)
         .words(format!("for everybody, by {back_end}"))
 }
 

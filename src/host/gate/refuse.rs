@@ -44,8 +44,12 @@ pub enum Refusal {
     Foreign(BackEnd),
     /// Another run's gate.
     Held(Box<Mark>),
+    /// This run's gate, and not the one that is asked for: how it differs.
+    Another(Vec<String>),
     /// Nothing here can hold a gate; what each was found to lack.
     NoBackEnd(String),
+    /// Another program holds the lock of x_tables.
+    Busy(String),
     /// The session has no right to write rules.
     NotRoot,
 }
@@ -67,7 +71,9 @@ pub fn refuse(spec: &GateSpec, survey: &Survey, known: &[u16]) -> Vec<Refusal> {
             Some(addr) if !spec.allow.iter().any(|a| a.net.contains(addr)) => {
                 all.push(Refusal::OperatorShutOut(addr));
             }
-            None if !spec.allow.iter().any(|a| a.why == Why::Operator) => all.push(Refusal::OperatorUnknown),
+            None if !spec.allow.iter().any(|a| matches!(a.why, Why::Operator | Why::Named)) => {
+                all.push(Refusal::OperatorUnknown);
+            }
             _ => {}
         }
     }
@@ -79,12 +85,18 @@ pub fn refuse(spec: &GateSpec, survey: &Survey, known: &[u16]) -> Vec<Refusal> {
         Some(Found { mark: Some(mark), stands: true, .. }) if mark.run != spec.run => {
             all.push(Refusal::Held(Box::new(mark.clone())));
         }
+        Some(Found { mark: Some(mark), stands: true, .. }) => {
+            let differs = mark.differs(&spec.mark());
+            if !differs.is_empty() {
+                all.push(Refusal::Another(differs));
+            }
+        }
         _ => {}
     }
     if !survey.root {
         all.push(Refusal::NotRoot);
     } else if survey.choose().is_none() {
-        all.push(Refusal::NoBackEnd(lacks(survey)));
+        all.push(survey.busy.clone().map_or_else(|| Refusal::NoBackEnd(lacks(survey)), Refusal::Busy));
     }
     all
 }
@@ -207,7 +219,14 @@ impl fmt::Display for Refusal {
                 jiff::Timestamp::from_second(i64::try_from(mark.at).unwrap_or(0)).unwrap_or_default(),
                 mark.reason
             ),
+            Self::Another(differs) => write!(
+                f,
+                "this run's gate stands here already, and another one is asked for ({}): nothing was closed or cut by this; \
+                 one gate-close has to name all of it",
+                differs.join("; ")
+            ),
             Self::NoBackEnd(lacks) => write!(f, "nothing on this host can hold a gate that ends by itself ({lacks})"),
+            Self::Busy(why) => f.write_str(why),
             Self::NotRoot => f.write_str("rules need root; log in as root or with a user whose sudo asks nothing"),
         }
     }
@@ -253,6 +272,52 @@ mod tests {
     }
 
     #[test]
+    fn this_run_s_gate_is_no_answer_to_another_wish() {
+        let standing = Some(Found { back_end: BackEnd::Nft, mark: Some(sample().mark()), stands: true });
+        let survey = Survey { gate: standing, ..host() };
+        let changed = |change: &dyn Fn(&mut GateSpec)| {
+            let mut spec = sample();
+            change(&mut spec);
+            refuse(&spec, &survey, &[6443, 8443])
+        };
+        let net = |text: &str| text.parse::<Net>().unwrap();
+        // What a look adds by itself may have changed since, and so may the order of what was given.
+        let same: [&dyn Fn(&mut GateSpec); 4] = [
+            &|_| {},
+            &|spec| spec.allow.push(crate::host::gate::Allow { net: net("192.0.2.77"), why: Why::Found }),
+            &|spec| spec.allow.retain(|a| a.why != Why::Peer),
+            &|spec| (spec.at, spec.confirm_within) = (7, 60),
+        ];
+        for change in same {
+            assert_eq!(changed(change), []);
+        }
+        let another: [(&str, &dyn Fn(&mut GateSpec)); 10] = [
+            ("ports: 6443 there, 6443, 8443 asked for", &|spec| spec.side = Side::Server { ports: vec![8443, 6443] }),
+            ("ports: 6443 there, 8443 asked for", &|spec| spec.side = Side::Server { ports: vec![8443] }),
+            ("stages before everybody: kubelets, 25 % there, 25 %", &|spec| drop(spec.stages.remove(0))),
+            ("for: 900 s there, 60 s asked for", &|spec| spec.hold = 60),
+            ("step: 60 s there, 61 s asked for", &|spec| spec.step = 61),
+            ("answer", &|spec| spec.answer = crate::host::gate::Reply::Silence),
+            ("allowed", &|spec| spec.allow.push(crate::host::gate::Allow { net: net("10.9.9.9"), why: Why::Asked })),
+            ("allowed", &|spec| spec.allow.push(crate::host::gate::Allow { net: net("10.9.9.9"), why: Why::Named })),
+            ("balancer", &|spec| {
+                spec.balancer = Some(crate::host::gate::Balancer { nets: vec![net("10.9.9.9")], per_second: 5 });
+            }),
+            ("side", &|spec| {
+                let endpoints = vec!["192.0.2.2:6443".parse().unwrap()];
+                spec.side = Side::Client { endpoints, service: Vec::new(), scope: Scope::All { spare_cgroup: None } };
+            }),
+        ];
+        for (part, change) in another {
+            let all = changed(change);
+            assert!(
+                matches!(all.as_slice(), [Refusal::Another(_)]) && all[0].to_string().contains(part),
+                "{part}: {all:?}"
+            );
+        }
+    }
+
+    #[test]
     fn every_fault_of_a_gate_is_named_at_once() {
         let mut spec = sample();
         spec.side = Side::Server { ports: vec![22, 7777] };
@@ -294,6 +359,10 @@ mod tests {
         assert!(
             one(Survey { nft: broken, ..host() }).contains("nft: Operation not supported; iptables-nft: not there")
         );
+        let busy = Some("process 7 (kube-proxy) holds the lock".to_owned());
+        let told = one(Survey { nft: Tool::default(), busy: busy.clone(), ..host() });
+        assert_eq!(Some(told), busy, "a lock is no lack");
+        assert_eq!(refuse(&sample(), &Survey { busy, ..host() }, &[]), []);
         let found = |mark| Some(Found { back_end: BackEnd::Nft, mark, stands: true });
         assert!(one(Survey { gate: found(None), ..host() }).contains("no mark of this program"));
         let mark = Mark { run: "r7".into(), operator: "bob".into(), ..sample().mark() };

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BackEnd, Driver, Mark, iptables, nft};
 use crate::duration::HumanDuration;
-use crate::host::script::{Answer, Script};
+use crate::host::script::{Answer, MOST, Script, amount};
 
 /// How many of the loudest sources a host reports; it sends no more over a bad line.
 const TALKERS: usize = 20;
@@ -173,6 +173,7 @@ if nft_there; then
   return 0
 fi
 for flavour in iptables-nft iptables-legacy; do
+  ipt_none && break
   ipt_pick "$flavour" && ipt_there || continue
   say back_end "$flavour"
   say owner "$(ipt_owner)"
@@ -183,7 +184,8 @@ for flavour in iptables-nft iptables-legacy; do
   done
   for t in "$v4" "$v6"; do
     [ -n "$t" ] || continue
-    row() {{ "$t" -w 5 -nvxL "BREAKGLASS-$2" 2>/dev/null | sed -n "s/^ *\([0-9][0-9]*\) .*$3.*/count.$1=\1/p"; }}
+    ipt_left
+    row() {{ "$t" -w "$left" -nvxL "BREAKGLASS-$2" 2>/dev/null | sed -n "s/^ *\([0-9][0-9]*\) .*$3.*/count.$1=\1/p"; }}
     row attempts GATE 'breakglass attempts'
     row admitted YES RETURN
     row refused NO '\(REJECT\|DROP\)'
@@ -220,7 +222,7 @@ pub fn parse_status(stdout: &str) -> Option<Option<GateState>> {
     });
     let talkers = answer.all("talker").filter_map(|line| {
         let (attempts, addr) = line.split_once(' ')?;
-        Some(Talker { addr: addr.trim().parse().ok()?, attempts: attempts.parse().ok()? })
+        Some(Talker { addr: addr.trim().parse().ok()?, attempts: amount(attempts)? })
     });
     Some(Some(GateState {
         back_end,
@@ -248,11 +250,11 @@ fn counters(answer: &Answer) -> Counters {
     let words: Vec<&str> = answer.get("counters").unwrap_or("").split_whitespace().collect();
     let of = |name: &str| {
         let listed = words.windows(5).find_map(|w| match w {
-            ["counter", n, "{", "packets", count] if *n == name => count.parse::<u64>().ok(),
+            ["counter", n, "{", "packets", count] if *n == name => amount(count),
             _ => None,
         });
         let key = format!("count.{name}");
-        listed.unwrap_or_else(|| answer.all(&key).filter_map(|n| n.parse::<u64>().ok()).sum())
+        listed.unwrap_or_else(|| answer.all(&key).filter_map(amount).fold(0, u64::saturating_add).min(MOST))
     };
     Counters { attempts: of("attempts"), admitted: of("admitted"), refused: of("refused"), returned: of("returned") }
 }
@@ -264,7 +266,10 @@ fn left_ms(set: &str) -> u64 {
     longest("expires").or_else(|| longest("timeout")).unwrap_or(0)
 }
 
-/// `1d2h3m4s5ms` in milliseconds; a bare number is seconds.
+/// Ten years: a set without an end in sight, and a time that can be added to any clock.
+const LONGEST_MS: u64 = 10 * 365 * 86_400_000;
+
+/// `1d2h3m4s5ms` in milliseconds, up to ten years; a bare number is seconds.
 fn span_ms(text: &str) -> u64 {
     let mut sum = 0;
     let mut rest = text;
@@ -279,7 +284,7 @@ fn span_ms(text: &str) -> u64 {
             "d" => 86_400_000,
             _ => 1000,
         };
-        sum += number * factor;
+        sum = number.saturating_mul(factor).saturating_add(sum).min(LONGEST_MS);
         rest = &rest[unit_end..];
     }
     sum
@@ -289,7 +294,7 @@ fn span_ms(text: &str) -> u64 {
 fn uptime_ms(text: &str) -> u64 {
     let (seconds, part) = text.split_once('.').unwrap_or((text, ""));
     let part: String = part.chars().chain("000".chars()).take(3).collect();
-    seconds.parse::<u64>().unwrap_or(0) * 1000 + part.parse::<u64>().unwrap_or(0)
+    amount(seconds).unwrap_or(0) * 1000 + part.parse::<u64>().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -305,6 +310,12 @@ mod tests {
         assert_eq!(left_ms("6443 timeout 27 8443 timeout 26"), 27_000);
         assert_eq!(left_ms("set armed { type inet_service flags timeout }"), 0);
         assert_eq!(uptime_ms("12.3"), 12_300);
+        // What no clock can show.
+        let years = 315_360_000_000;
+        for beyond in ["18446744073709551615", "18446744073709551615d1h", "9999999d9999999h"] {
+            assert_eq!(span_ms(beyond), years, "{beyond}");
+        }
+        assert_eq!(uptime_ms("18446744073709551615.99"), 990);
     }
 
     #[test]

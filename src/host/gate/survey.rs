@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::{BackEnd, GateSpec, Mark, Side, iptables, nft};
+use crate::host::genuine::GENUINE;
 use crate::host::script::{Answer, Script, quote};
 
 /// Loads a table of every construct the gate uses into the kernel's checker (`-c`), which throws it away again.
@@ -31,8 +32,13 @@ const MANIFESTS: &str = "/etc/kubernetes/manifests";
 pub fn survey(manifests: &[String]) -> Script {
     let dirs: Vec<String> = std::iter::once(MANIFESTS.to_owned()).chain(manifests.iter().cloned()).collect();
     let all = dirs.join(" ");
-    let body =
-        format!("{}{}{NFT_TRY}manifests={}\n{}", nft::LIB, iptables::LIB, quote(&all), include_str!("survey.sh"));
+    let body = format!(
+        "{}{}{GENUINE}{NFT_TRY}manifests={}\n{}",
+        nft::LIB,
+        iptables::LIB,
+        quote(&all),
+        include_str!("survey.sh")
+    );
     Script::new("gate.survey", body).arg("manifests", all)
 }
 
@@ -141,6 +147,9 @@ pub struct Survey {
     pub iptables_legacy: Tool,
     /// ipset, which both kinds of iptables need for a gate that ends by itself.
     pub ipset: Tool,
+    /// Who held the lock of x_tables all the time, so that iptables could not be asked.
+    #[serde(default)]
+    pub busy: Option<String>,
     /// Whether the host has rules in x_tables.
     pub legacy_in_use: bool,
     /// API servers that run here, by process and by manifest.
@@ -149,6 +158,9 @@ pub struct Survey {
     pub peers: BTreeSet<IpAddr>,
     /// Names of the control-plane and balancer processes seen.
     pub processes: BTreeSet<String>,
+    /// Processes that only have the name of one that counts, each with its id: what they say of themselves changes nothing.
+    #[serde(default)]
+    pub posing: Vec<String>,
     /// Programs that write rules here too.
     pub managers: BTreeSet<Manager>,
     /// Every listening TCP port.
@@ -274,11 +286,17 @@ pub fn parse_survey(stdout: &str) -> Option<Survey> {
         iptables_nft: tool("iptables_nft"),
         iptables_legacy: tool("iptables_legacy"),
         ipset: tool("ipset"),
+        busy: answer.get("busy").map(str::to_owned),
         legacy_in_use: answer.yes("legacy_in_use"),
         api: api(&answer),
         peers: peers(&answer).into_iter().filter(|a| !a.is_loopback() && !own.contains(a)).collect(),
         managers: managers(&answer, &processes),
         processes,
+        posing: answer
+            .all("posing")
+            .filter_map(|line| line.split_once(' '))
+            .map(|(pid, name)| format!("{name} (process {pid})"))
+            .collect(),
         listeners,
         own,
         can_destroy: answer.get("destroy").map(|d| d == "yes"),

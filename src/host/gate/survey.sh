@@ -25,9 +25,17 @@ if have ipset; then
   say ipset.version "$(ipset -v 2>/dev/null | sed -n 1p)"
   err=$(ipset list -n 2>&1 >/dev/null) && say ipset yes || say ipset.error "$err"
 fi
+# Where nft holds the gate, nothing hangs on the lock of x_tables.
+[ -n "$nft_error" ] || ipt_patience 2
+ipt_busy() { busy=$1; say busy "$1"; }
 for flavour in iptables-nft iptables-legacy; do
   if ipt_pick "$flavour"; then
-    err=$("$v4" -w 5 -S INPUT 2>&1 >/dev/null) && say "$flavour" yes || say "$flavour.error" "$err"
+    busy=
+    if ipt_ask "$v4" -S INPUT; then
+      say "$flavour" yes
+    else
+      say "$flavour.error" "${busy:-$("$v4" -w 1 -S INPUT 2>&1 >/dev/null)}"
+    fi
     [ -n "$v6" ] && say "$flavour.v6" yes
   fi
 done | sed 's/^iptables-/iptables_/'
@@ -42,6 +50,11 @@ for file in $(grep -l -e kube-apiserver -e kube-controller -e kube-scheduler -e 
   name=$(printf '%s\n' "$args" | sed -n -e '1s/ .*//' -e '1s/^.*\///p' -e '1p' | sed -n 1p)
   case $name in
   python*) name=$(printf '%s\n' "$args" | sed -n 's/^.*\/\(firewalld\)$/\1/p') ;;
+  esac
+  case $name in
+  kube-apiserver | k3s | k3s-server | etcd | kubelet)
+    genuine "$p" "$name" || { say posing "$p $name"; continue; }
+    ;;
   esac
   case $name in
   kube-apiserver)
@@ -69,7 +82,13 @@ if have nft; then
 fi
 
 if have ss; then
-  ss -Hltnp 2>/dev/null | sed -n 's/^[A-Z-]* *[0-9]* *[0-9]* *\([^ ]*\) *[^ ]* *\(users:(("\([^"]*\)"\)\{0,1\}.*$/listen=\1 \3/p'
+  # An sshd that is not the host's guards no port: its name would keep the gate from the port that it has.
+  ss -Hltnp 2>/dev/null |
+    sed -n 's/^[A-Z-]* *[0-9]* *[0-9]* *\([^ ]*\) *[^ ]* *\(users:(("\([^"]*\)",pid=\([0-9]*\)\)\{0,1\}.*$/\1 \4 \3/p' |
+    while read -r local pid name; do
+      [ "$name" != sshd ] || genuine "$pid" ssh || name='sshd?'
+      say listen "$local $name"
+    done
 else
   sed -n 's/^ *[0-9]*: [0-9A-F]*:\([0-9A-F]*\) [0-9A-F]*:[0-9A-F]* 0A .*/listen_hex=\1/p' /proc/net/tcp /proc/net/tcp6 2>/dev/null
 fi
@@ -82,7 +101,7 @@ if nft_there; then
   say gate nft
   say gate_owner "$(nft_owner)"
   nft_alive && say gate_alive yes
-else
+elif ! ipt_none; then
   for flavour in iptables-nft iptables-legacy; do
     ipt_pick "$flavour" && ipt_there || continue
     say gate "$flavour"

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Answer;
 use super::standing::Standing;
-use crate::link::fault::{Fault, FaultKind};
+use crate::link::fault::{Fault, FaultKind, Stage};
 
 /// Between the starts of two overlapping attempts.
 const STAGGER: Duration = Duration::from_millis(1500);
@@ -36,6 +36,9 @@ const RETRY_AFTER_CAP: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Answers 500, 502 and 504 that are taken before one of them is the answer.
 const BROKEN_AT_MOST: u32 = 3;
+
+/// What is said of an attempt that was still open at the end.
+const USED_UP: &str = "no answer when the time was used up";
 
 /// What a request is, and so how it may be tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +84,10 @@ pub struct Tried {
     pub took: Duration,
     /// How many attempts in a row came to the same.
     pub times: u32,
+    /// Whether anything was there at the server's port.
+    pub reached: bool,
+    /// The next command to type, where the way itself knows one.
+    pub hint: Option<String>,
 }
 
 impl fmt::Display for Tried {
@@ -232,9 +239,10 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
         soonest.min().map(|soonest| soonest.max(self.next_start))
     }
 
-    fn note(&mut self, lane: usize, came: String, took: Duration) {
+    fn note(&mut self, lane: usize, came: String, took: Duration, fault: Option<&Fault>) {
         let label = (self.view)(self.lanes[lane].server).label.to_owned();
-        let tried = Tried { label, came, took, times: 1 };
+        let (reached, hint) = (fault.is_none_or(Fault::reached), fault.and_then(|fault| fault.hint.clone()));
+        let tried = Tried { label, came, took, times: 1, reached, hint };
         (self.tell)(&tried);
         match self.tried.iter_mut().rev().find(|last| last.label == tried.label) {
             Some(last) if last.came == tried.came => {
@@ -264,7 +272,7 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
             _ => None,
         };
         self.standing.answered(server, took, pause.filter(|_| answer.retry_after.is_some()));
-        self.note(flight.lane, said(&answer), took);
+        self.note(flight.lane, said(&answer), took, None);
         self.unanswered |= answer.code == 503;
         let reply = Reply { server, answer, took };
         let lane = &mut self.lanes[flight.lane];
@@ -287,9 +295,14 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
 
     fn failed(&mut self, flight: &Flight, fault: Fault, took: Duration) -> Option<End> {
         self.standing.failed(self.lanes[flight.lane].server, &fault);
-        self.note(flight.lane, fault.to_string(), took);
-        // A refused client certificate shows only when the answer is read, but nothing was done for it.
-        let lost = flight.received.load(Ordering::Relaxed) && fault.kind != FaultKind::Rejected;
+        // Of several that end with the time that all of them had, one sentence is enough.
+        let late = Instant::now() >= self.deadline && fault.kind == FaultKind::TimedOut(Stage::Answer);
+        let came = if late { USED_UP.to_owned() } else { fault.to_string() };
+        self.note(flight.lane, came, took, Some(&fault));
+        // A refused client certificate shows only when the answer is read, but nothing was done for it; nor for what was
+        // turned away on the way.
+        let unread = matches!(fault.kind, FaultKind::Rejected | FaultKind::TurnedAway);
+        let lost = flight.received.load(Ordering::Relaxed) && !unread;
         self.unanswered |= lost;
         let lane = &mut self.lanes[flight.lane];
         if fault.is_final() {
@@ -330,7 +343,7 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
 
     fn give_up(mut self) -> Conclusion {
         for flight in self.open.clone() {
-            self.note(flight.lane, "no answer when the time was used up".into(), flight.began.elapsed());
+            self.note(flight.lane, USED_UP.to_owned(), flight.began.elapsed(), None);
         }
         let shut = self.lanes.iter_mut().find_map(|lane| lane.shut.take()).filter(|_| self.open.is_empty());
         let last = self.last.take();
@@ -388,9 +401,8 @@ where
             tokio::task::yield_now().await;
             while let Some(ended) = flying.next().now_or_never() {
                 let Some((flight, result)): Option<(Flight, Result<Answer, Fault>)> = ended else { break };
-                if result.is_ok()
-                    && let Some(end) = drive.ended(&flight, result)
-                {
+                // How far it got, too: only what was reached can be drowning.
+                if let Some(end) = drive.ended(&flight, result) {
                     return drive.conclude(end);
                 }
             }
@@ -415,6 +427,9 @@ where
 
 /// An answer as a fragment for a sentence.
 fn said(answer: &Answer) -> String {
+    if let Some(stranger) = &answer.stranger {
+        return stranger.clone();
+    }
     match (answer.retry_after, &answer.flow_schema) {
         (Some(pause), Some(flow)) => {
             format!("{}, come again in {} s (flow schema {flow})", answer.code, pause.as_secs())

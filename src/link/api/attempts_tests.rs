@@ -5,7 +5,6 @@ use std::sync::Mutex;
 use futures::FutureExt as _;
 
 use super::*;
-use crate::link::fault::Stage;
 
 /// What a server does to an attempt.
 #[derive(Clone)]
@@ -103,7 +102,7 @@ impl Play {
 async fn act(does: Does, received: Arc<AtomicBool>, until: Instant) -> Result<Answer, Fault> {
     let answer = |code, text: &str, retry| {
         let retry_after = Some(retry).filter(|secs| *secs > 0).map(Duration::from_secs);
-        Ok(Answer { code, text: text.to_owned(), retry_after, flow_schema: None })
+        Ok(Answer { code, text: text.to_owned(), retry_after, date: None, flow_schema: None, stranger: None })
     };
     let wait = |secs: f64| {
         received.store(true, Ordering::Relaxed);

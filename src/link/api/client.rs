@@ -3,14 +3,14 @@
 //! kube would retry 429, 503 and 504 up to fifteen times by itself, wait without end for an answer, and run credential
 //! plugins; none of that is on this path. It gives the TLS configuration, the bearer header and the base address.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, Request, header};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::TokioExecutor;
@@ -23,14 +23,17 @@ use tower::ServiceBuilder;
 
 use super::attempts::View;
 use super::connect::Connector;
+use super::stranger::Came;
+use super::verify::Authorities;
 use super::{Answer, ApiRequest};
-use crate::kit::{ApiServer, Cluster, Credential};
+use crate::kit::{ActingAs, ApiServer, Cluster, Credential};
 use crate::link::dial::{Dial, TCP};
 use crate::link::fault::{Fault, FaultKind, Stage};
 use crate::link::meter::Meter;
+use crate::words;
 
-/// More than any answer that a step asks for; keeps a runaway LIST out of memory.
-const BODY_LIMIT: usize = 128 << 20;
+/// More than any answer that a step asks for; keeps a runaway LIST out of memory, also while several are under way.
+const BODY_LIMIT: usize = 32 << 20;
 /// An SSH login and a tunnel, with jump hosts on the way.
 const LOGIN: Duration = Duration::from_secs(20);
 /// How long the body of a write that was made is waited for.
@@ -48,7 +51,9 @@ pub(super) struct Server {
     dial: Arc<dyn Dial>,
     cluster: Arc<Cluster>,
     user_agent: Arc<str>,
-    client: OnceLock<Result<Client, Fault>>,
+    client: Mutex<Option<Result<Client, Fault>>>,
+    /// Connections that came about so far, before TLS.
+    connected: Arc<AtomicU64>,
 }
 
 impl Server {
@@ -57,8 +62,17 @@ impl Server {
             Some(host) => format!("{} ({} through {host} by SSH)", facts.name, facts.address),
             None => format!("{} ({})", facts.name, facts.address),
         };
-        let (name, meter, client) = (facts.name.clone(), Arc::default(), OnceLock::new());
-        Self { name, label, meter, facts, dial, cluster, user_agent, client }
+        let (name, meter, client, connected) = (facts.name.clone(), Arc::default(), Mutex::default(), Arc::default());
+        Self { name, label, meter, facts, dial, cluster, user_agent, client, connected }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<Result<Client, Fault>>> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets go of the client and of the connections that it keeps.
+    pub(super) fn rest(&self) {
+        drop(self.kept().take());
     }
 
     /// What the attempts have to know of it.
@@ -76,7 +90,12 @@ impl Server {
         deadline: Instant,
         received: &AtomicBool,
     ) -> Result<Answer, Fault> {
-        let client = self.client.get_or_init(|| self.build()).clone()?;
+        let client = if asked.anonymous {
+            self.build(&Credential::Anonymous)?
+        } else {
+            self.kept().get_or_insert_with(|| self.build(&self.cluster.credential)).clone()?
+        };
+        let connected = self.connected.load(Ordering::Relaxed);
         let mut request = self.request(asked)?;
         let mut connection = capture_connection(&mut request);
         let life = deadline.saturating_duration_since(Instant::now());
@@ -105,24 +124,61 @@ impl Server {
             note();
         }
         let response =
-            response.map_err(|_| Fault::timed_out(Stage::Answer, life))?.map_err(|error| Fault::from_client(&error))?;
+            response.map_err(|_| self.late(received, connected, life))?.map_err(|error| Fault::from_client(&error))?;
         let (parts, body) = response.into_parts();
         let mut answer = Answer {
             code: parts.status.as_u16(),
             text: String::new(),
             retry_after: retry_after(&parts.headers),
+            date: date(&parts.headers),
             flow_schema: text_of(&parts.headers, "x-kubernetes-pf-flowschema-uid"),
+            stranger: None,
         };
         // The status line says what became of a write; the body is only words about it, and a failure's are worth a wait.
         let made = asked.writes && parts.status.is_success();
-        let words = if made { deadline.min(Instant::now() + WORDS) } else { deadline };
-        match timeout_at(words, Limited::new(body, BODY_LIMIT).collect()).await {
-            Ok(Ok(bytes)) => answer.text = String::from_utf8_lossy(&bytes.to_bytes()).into_owned(),
-            _ if asked.writes => {}
+        let patience = if made { deadline.min(Instant::now() + WORDS) } else { deadline };
+        let whole = match timeout_at(patience, Limited::new(body, BODY_LIMIT).collect()).await {
+            Ok(Ok(bytes)) => {
+                answer.text = String::from_utf8_lossy(&bytes.to_bytes()).into_owned();
+                true
+            }
+            _ if asked.writes => false,
+            Ok(Err(error)) if error.is::<LengthLimitError>() => {
+                let why =
+                    format!("its answer is longer than {}, the most that is read", words::bytes(BODY_LIMIT as u64));
+                return Err(Fault::new(FaultKind::Nonsense, why));
+            }
             Ok(Err(error)) => return Err(Fault::from_client(error.as_ref())),
             Err(_) => return Err(Fault::timed_out(Stage::Body, life)),
+        };
+        let came = Came { code: answer.code, headers: &parts.headers, body: &answer.text, whole };
+        let Some(stranger) = came.stranger(asked) else { return Ok(answer) };
+        let kind = match answer.code {
+            // Whether it was handed on is anybody's guess: for a write the outcome is not known.
+            ..300 => FaultKind::Nonsense,
+            // It may do better the next time.
+            408 | 429 | 500.. => {
+                answer.stranger = Some(stranger);
+                return Ok(answer);
+            }
+            300.. => FaultKind::TurnedAway,
+        };
+        let hint = "go past what answers there: --via HOST, or --server with an API server's own address";
+        Err(Fault { hint: Some(hint.into()), ..Fault::new(kind, stranger) })
+    }
+
+    /// The time was used up: at which stage?
+    fn late(&self, received: &AtomicBool, connected: u64, life: Duration) -> Fault {
+        if received.load(Ordering::Relaxed) {
+            return Fault::timed_out(Stage::Answer, life);
         }
-        Ok(answer)
+        match &self.facts.via {
+            _ if self.connected.load(Ordering::Relaxed) > connected => Fault::timed_out(Stage::Handshake, life),
+            Some(host) => {
+                Fault::new(FaultKind::Ssh, format!("SSH to {host}: no way on in {:.1} s", life.as_secs_f64()))
+            }
+            None => Fault::timed_out(Stage::Connect, life),
+        }
     }
 
     fn request(&self, asked: &ApiRequest) -> Result<Request<Body>, Fault> {
@@ -133,6 +189,10 @@ impl Server {
             .header(header::USER_AGENT, &*self.user_agent)
             // Compressing a large answer costs a starving server more than sending it.
             .header(header::ACCEPT_ENCODING, "identity");
+        // As somebody else, or not at all: who answers as our own self has more rights than was meant.
+        for (name, value) in self.cluster.acting_as.iter().flat_map(ActingAs::headers) {
+            request = request.header(name, value.as_bytes());
+        }
         if !asked.body.is_empty() {
             request = request.header(header::CONTENT_TYPE, &asked.content_type);
         }
@@ -141,7 +201,18 @@ impl Server {
             .map_err(|error| Fault::new(FaultKind::Local, format!("the request can't be written: {error}")))
     }
 
-    fn build(&self) -> Result<Client, Fault> {
+    /// Whom a server is verified against. Without any, the TLS library would take the machine's own list.
+    fn authorities(&self) -> Result<Vec<CertificateDer<'static>>, Fault> {
+        let local = |why: String| Fault::new(FaultKind::Local, format!("{why} ({})", self.cluster.source));
+        let certs: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.cluster.ca).collect();
+        let certs = certs.map_err(|error| local(format!("the cluster's CA can't be read: {error}")))?;
+        if certs.is_empty() {
+            return Err(local("there is no certificate authority to verify the API server with".into()));
+        }
+        Ok(certs)
+    }
+
+    fn build(&self, credential: &Credential) -> Result<Client, Fault> {
         let local = |what: &str, why: &dyn std::fmt::Display| {
             Fault::new(FaultKind::Local, format!("{what} ({}): {why}", self.cluster.source))
         };
@@ -149,12 +220,9 @@ impl Server {
         let address = self.facts.address;
         let uri = format!("https://{address}").parse().map_err(|error| local("the address can't be used", &error))?;
         let mut config = kube::Config::new(uri);
-        if !self.cluster.ca.is_empty() {
-            let certs: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.cluster.ca).collect();
-            let certs = certs.map_err(|error| local("the cluster's CA can't be read", &error))?;
-            config.root_cert = Some(certs.into_iter().map(|der| der.to_vec()).collect());
-        }
-        match &self.cluster.credential {
+        let authorities = self.authorities()?;
+        config.root_cert = Some(authorities.iter().map(|der| der.to_vec()).collect());
+        match credential {
             Credential::Certificate { cert, key } => {
                 config.auth_info.client_certificate_data = Some(STANDARD.encode(cert));
                 config.auth_info.client_key_data = Some(STANDARD.encode(key).into());
@@ -163,6 +231,10 @@ impl Server {
             Credential::Anonymous => {}
         }
         let mut tls = config.rustls_client_config().map_err(|error| local("the credential can't be used", &error))?;
+        let verifier =
+            Authorities::new(authorities).map_err(|error| local("the cluster's CA can't be used", &error))?;
+        // Named as dangerous by the library: what it is given decides. It verifies no less than the one it takes the place of.
+        tls.dangerous().set_certificate_verifier(Arc::new(verifier));
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         let name = match &self.cluster.tls_server_name {
             Some(name) => ServerName::try_from(name.clone()).map_err(|error| local("tlsServerName", &error))?,
@@ -173,6 +245,7 @@ impl Server {
             tls: TlsConnector::from(Arc::new(tls)),
             name,
             meter: Arc::clone(&self.meter),
+            connected: Arc::clone(&self.connected),
         };
         let http = HttpClient::builder(TokioExecutor::new())
             .pool_idle_timeout(KEPT)
@@ -192,6 +265,11 @@ impl Server {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
+}
+
+fn date(headers: &HeaderMap) -> Option<jiff::Timestamp> {
+    let text = headers.get(header::DATE)?.to_str().ok()?;
+    Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp())
 }
 
 fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub(super) struct Connector {
     /// What the certificate is verified against, whatever is dialled.
     pub(super) name: ServerName<'static>,
     pub(super) meter: Arc<Meter>,
+    /// Counts the connections that came about, before TLS.
+    pub(super) connected: Arc<AtomicU64>,
 }
 
 impl tower::Service<http::Uri> for Connector {
@@ -44,9 +47,10 @@ impl tower::Service<http::Uri> for Connector {
 
     /// The URI is not looked at: a connector leads to one server only.
     fn call(&mut self, _uri: http::Uri) -> Self::Future {
-        let Self { dial, tls, name, meter } = self.clone();
+        let Self { dial, tls, name, meter, connected } = self.clone();
         async move {
             let stream = dial.dial().await?;
+            connected.fetch_add(1, Ordering::Relaxed);
             let stream = timeout(TLS, tls.connect(name, stream))
                 .await
                 .map_err(|_| Fault::timed_out(Stage::Handshake, TLS))?

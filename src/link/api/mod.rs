@@ -8,6 +8,8 @@ mod attempts;
 mod client;
 mod connect;
 mod standing;
+mod stranger;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -41,6 +44,8 @@ pub struct ApiRequest {
     pub body: Arc<[u8]>,
     /// It changes something: the status line alone is an answer.
     pub writes: bool,
+    /// Sent without our certificate or token.
+    pub anonymous: bool,
 }
 
 /// What a server answered, whatever the code.
@@ -52,13 +57,20 @@ pub struct Answer {
     pub text: String,
     /// For how long it asks to be left alone.
     pub retry_after: Option<Duration>,
+    /// What its clock said.
+    pub date: Option<Timestamp>,
     /// The uid of the flow schema that sorted the request, when priority and fairness is on.
     pub flow_schema: Option<String>,
+    /// It came from no API server, and from what instead: one line.
+    pub stranger: Option<String>,
 }
 
 impl Answer {
-    /// The message of a Kubernetes `Status`, or the body as it is.
+    /// The message of a Kubernetes `Status`, or the body as it is; of a stranger, who it is.
     pub fn message(&self) -> String {
+        if let Some(stranger) = &self.stranger {
+            return stranger.clone();
+        }
         let status: Value = serde_json::from_str(&self.text).unwrap_or_default();
         status["message"].as_str().unwrap_or(&self.text).to_owned()
     }
@@ -129,6 +141,11 @@ impl Api {
     /// The server with this index, as [`Conclusion`] gives it.
     pub fn server(&self, index: usize) -> &ApiServer {
         &self.servers[index].facts
+    }
+
+    /// Lets go of the connections that are kept; the next request makes new ones.
+    pub fn rest(&self) {
+        self.servers.iter().for_each(Server::rest);
     }
 
     /// What was spent on each server so far.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
 use std::time::{Duration, Instant};
 
@@ -12,11 +13,10 @@ use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use super::error::{Fault, Reach, SshError, Stage};
 use super::jump::{self, Via};
 use super::login::{self, NoLogin};
+use super::places;
 use super::worker::{Line, Request, Worker};
-use super::{Endpoint, Output, Reply, with_grace};
+use super::{Endpoint, Output, Reply, host_key, with_grace};
 
-/// Sessions at once in this process; each is a thread with a small stack and two descriptors or three.
-const SESSIONS: usize = 512;
 /// libssh2 needs little stack, but OpenSSL's key exchange some.
 const STACK: usize = 256 << 10;
 /// Log-ins under way at once to one address: sshd's MaxStartups starts to drop at 10, counting everybody's.
@@ -26,7 +26,6 @@ const ATTEMPTS: u32 = 6;
 /// The pause before the second attempt; doubled each time, and half of it is chance.
 const PAUSE: Duration = Duration::from_millis(150);
 
-static PLACES: Semaphore = Semaphore::const_new(SESSIONS);
 static LOGINS: Mutex<Option<HashMap<String, Weak<Semaphore>>>> = Mutex::new(None);
 
 /// A logged-in SSH session. Cheap to clone; the connection ends when the last clone and the last tunnel are gone.
@@ -40,6 +39,10 @@ pub(super) struct Handle {
     wake: Arc<OwnedFd>,
     ended: Arc<Mutex<Option<String>>>,
     endpoint: Arc<Endpoint>,
+    /// What the host showed on the way in.
+    host_key: String,
+    /// How many tunnels it carries.
+    tunnels: Arc<AtomicUsize>,
     /// What carries this session, behind a jump host.
     _via: Option<Via>,
 }
@@ -63,15 +66,43 @@ impl Session {
     ///
     /// [`SshError`] names the hop that failed, the stage, and the next command. No command has been sent then.
     pub async fn connect(endpoint: &Endpoint, deadline: Instant) -> Result<Self, SshError> {
+        Self::connect_within(endpoint, deadline, Duration::MAX).await
+    }
+
+    /// The same, of which at most `login` may pass once there is a place among the sessions of this process: how long that takes
+    /// says nothing about the host.
+    pub(super) async fn connect_within(
+        endpoint: &Endpoint,
+        deadline: Instant,
+        login: Duration,
+    ) -> Result<Self, SshError> {
+        let started = Instant::now();
+        let late = || failure(endpoint, started, 0, Fault::Timeout { stage: Stage::Queue, sent: false });
+        // Behind a jump host the address may be a different machine for each, but then the jump host's own queue counts.
+        let gate = login_gate(&format!("{}:{}", endpoint.address, endpoint.port));
+        let turn = tokio::time::timeout_at(deadline.into(), gate.acquire()).await;
+        let (Ok(Ok(_turn)), Some(place)) = (turn, places::take(endpoint, deadline).await) else { return Err(late()) };
+        let until = Instant::now().checked_add(login).map_or(deadline, |until| until.min(deadline));
+        Self::open(endpoint, Some(place), until).await
+    }
+
+    /// The session of a jump host, whose descriptors are counted with those of the hosts behind it.
+    pub(super) async fn on_the_way(endpoint: &Endpoint, deadline: Instant) -> Result<Self, SshError> {
+        let started = Instant::now();
+        let gate = login_gate(&format!("{}:{}", endpoint.address, endpoint.port));
+        let Ok(Ok(_turn)) = tokio::time::timeout_at(deadline.into(), gate.acquire()).await else {
+            return Err(failure(endpoint, started, 0, Fault::Timeout { stage: Stage::Queue, sent: false }));
+        };
+        Self::open(endpoint, None, deadline).await
+    }
+
+    async fn open(
+        endpoint: &Endpoint,
+        mut place: Option<SemaphorePermit<'static>>,
+        deadline: Instant,
+    ) -> Result<Self, SshError> {
         let started = Instant::now();
         let fail = |attempts, fault| failure(endpoint, started, attempts, fault);
-        let gate = login_gate(&format!("{}:{}", endpoint.address, endpoint.port));
-        let queue = async { (PLACES.acquire().await, gate.acquire().await) };
-        // Behind a jump host the address may be a different machine for each, but then the jump host's own queue counts.
-        let Ok((Ok(place), Ok(_turn))) = tokio::time::timeout_at(deadline.into(), queue).await else {
-            return Err(fail(0, Fault::Timeout { stage: Stage::Queue, sent: false }));
-        };
-        let mut place = Some(place);
         let shared = Arc::new(endpoint.clone());
         for attempt in 1.. {
             let (stream, via) =
@@ -132,6 +163,16 @@ impl Session {
         &self.handle.endpoint
     }
 
+    /// The host key it was opened with, as `TYPE SHA256:...`.
+    pub fn host_key(&self) -> &str {
+        &self.handle.host_key
+    }
+
+    /// How many tunnels it carries.
+    pub(super) fn tunnels(&self) -> usize {
+        self.handle.tunnels.load(Ordering::SeqCst)
+    }
+
     /// Whether the connection has ended; a session that is not closed may still turn out to be dead when used.
     pub fn is_closed(&self) -> bool {
         self.handle.ended.lock().unwrap_or_else(PoisonError::into_inner).is_some()
@@ -175,6 +216,7 @@ pub(super) fn failure(endpoint: &Endpoint, started: Instant, attempts: u32, faul
     SshError {
         target: endpoint.label(),
         login: endpoint.login(),
+        through: endpoint.through(),
         after: started.elapsed(),
         attempts,
         fault: Box::new(fault),
@@ -273,16 +315,19 @@ async fn start(
     let flags = rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK;
     let wake = Arc::new(rustix::event::eventfd(0, flags).map_err(|e| local("no event descriptor", e.into()))?);
     let ended = Arc::new(Mutex::new(None));
+    let tunnels = Arc::new(AtomicUsize::new(0));
     let (requests, inbox) = mpsc::channel();
     let (ready, logged_in) = oneshot::channel();
     let fd = Arc::new(stream);
     let thread = {
         let (endpoint, wake, ended) = (Arc::clone(endpoint), Arc::clone(&wake), Arc::clone(&ended));
+        let tunnels = Arc::clone(&tunnels);
         move |held: oneshot::Receiver<SemaphorePermit<'static>>| match login::login(&fd, &endpoint, deadline) {
             Ok(session) => {
-                if ready.send(Ok(())).is_ok() {
+                let shown = session.host_key().map(|(key, _)| host_key::shown(key)).unwrap_or_default();
+                if ready.send(Ok(shown)).is_ok() {
                     let _place = held.blocking_recv();
-                    Worker::new(Line { session, fd }, inbox, wake, ended).run();
+                    Worker::new(Line { session, fd }, inbox, wake, ended, tunnels).run();
                 }
             }
             Err(error) => drop(ready.send(Err(error))),
@@ -294,14 +339,14 @@ async fn start(
         .stack_size(STACK)
         .spawn(move || thread(held))
         .map_err(|e| local("no thread", e))?;
-    match tokio::time::timeout_at(with_grace(deadline), logged_in).await {
+    let host_key = match tokio::time::timeout_at(with_grace(deadline), logged_in).await {
         Ok(Ok(result)) => result?,
         Ok(Err(_)) => return Err(Fault::Handshake("the SSH library failed on what the server sent".into()).into()),
         Err(_) => return Err(Fault::Timeout { stage: Stage::Auth, sent: false }.into()),
-    }
+    };
     if let Some(place) = place.take() {
         let _ = keep.send(place);
     }
-    let handle = Handle { requests, wake, ended, endpoint: Arc::clone(endpoint), _via: via };
+    let handle = Handle { requests, wake, ended, endpoint: Arc::clone(endpoint), host_key, tunnels, _via: via };
     Ok(Session { handle: Arc::new(handle) })
 }

@@ -13,6 +13,8 @@ pub struct SshError {
     pub target: String,
     /// `user@address -p port` for the hints.
     pub(super) login: String,
+    /// The same for the jump host before it.
+    pub(super) through: Option<String>,
     /// How long it took from the call to the failure.
     pub after: Duration,
     /// Log-in attempts made; more than 1 when the server dropped us before it said anything (MaxStartups).
@@ -171,7 +173,7 @@ impl SshError {
     pub fn hint(&self) -> String {
         let login = &self.login;
         match &*self.fault {
-            Fault::HostKey(fault) => fault.hint(),
+            Fault::HostKey(fault) => fault.hint(self.through.as_deref()),
             Fault::KeyFile(fault) => fault.hint(),
             Fault::Auth { .. } => format!("ssh -v {login} true; ssh-add -l"),
             Fault::TunnelRefused { .. } => {

@@ -10,7 +10,7 @@ use super::worker::{Broken, Line, Step};
 use super::{Exit, Output, Reply};
 
 /// stdout and stderr of one command together. Enough for any report a host gives; a runaway command is cut off.
-pub(super) const OUTPUT_LIMIT: usize = 32 << 20;
+pub(super) const OUTPUT_LIMIT: usize = 8 << 20;
 /// One write: the payload of one full SSH packet.
 const WRITE: usize = 32 << 10;
 /// Rounds of reading before other channels get their turn.

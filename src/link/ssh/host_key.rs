@@ -4,6 +4,7 @@
 //! when a `@cert-authority` line speaks of the host, and every check is made here.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -11,15 +12,17 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::certificate::{self, Certificate};
 use super::known_hosts::{KnownHosts, Line, Marker, glob, lookup_name, wire_string};
+use super::lesson::Lesson;
 
 /// Which keys an endpoint may show. Always strict: a key that no line vouches for is refused.
 #[derive(Debug, Clone, Default)]
 pub struct HostKeys {
     /// The lines, shared by all endpoints.
     pub known: Arc<KnownHosts>,
-    /// `HostKeyAlias`: looked up as it is, without a port.
+    /// `HostKeyAlias`: looked up as it is, without a port, and nothing else is.
     pub alias: Option<String>,
-    /// The name the lines use, when it is not the address we dial. Looked up with the port, as ssh does.
+    /// The name the lines use, when it is not the address we dial. Looked up with the port, as ssh does, and before the
+    /// address.
     pub host: Option<String>,
 }
 
@@ -38,6 +41,8 @@ pub struct HostKeyFault {
     pub line: Option<String>,
     /// Where lines were looked for.
     pub sources: Vec<String>,
+    /// Those of them that are files.
+    files: Vec<PathBuf>,
     /// How many lines could not be read; one of them may be the missing one.
     pub damaged: Vec<String>,
     address: String,
@@ -61,7 +66,9 @@ pub enum HostKeyProblem {
 pub(super) struct Expected<'a> {
     keys: &'a HostKeys,
     lines: Vec<&'a Line>,
-    /// As looked up.
+    /// Whether one of them does more than revoke.
+    vouched: bool,
+    /// As looked up; the first of the names when none of them is known.
     name: String,
     /// Without port: what a certificate's principals are compared with.
     principal: String,
@@ -84,23 +91,106 @@ fn key_type_of(algorithm: &str) -> &str {
     if algorithm.starts_with("rsa-sha2-") { "ssh-rsa" } else { algorithm }
 }
 
+fn fingerprint(key: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, key);
+    format!("SHA256:{}", STANDARD_NO_PAD.encode(digest))
+}
+
+fn key_type(key: &[u8]) -> String {
+    wire_string(key).map(|t| String::from_utf8_lossy(t).into_owned()).unwrap_or_default()
+}
+
+/// The type and the fingerprint of what a host showed. Of a certificate it is the key inside, which stays when it is renewed.
+pub(super) fn shown(blob: &[u8]) -> String {
+    let inside = Certificate::parse(blob).filter(|_| Certificate::is_one(blob)).map(|certificate| certificate.key);
+    let key = inside.as_deref().unwrap_or(blob);
+    format!("{} {}", key_type(key), fingerprint(key))
+}
+
 impl HostKeys {
+    /// The name that is looked up, and what is said of it.
+    ///
+    /// With `HostKeyAlias` that is the alias alone, without a port. Else it is the host's name; when nothing vouches for a key
+    /// of that, its address. Of both the form with the port goes first, and the one without serves every port. A key that is
+    /// revoked under any of these names is revoked.
     pub(super) fn expect<'a>(&'a self, address: &'a str, port: u16) -> Expected<'a> {
-        let host = self.host.as_deref().unwrap_or(address);
-        let (name, principal) = match &self.alias {
-            Some(alias) => (alias.to_ascii_lowercase(), alias.to_ascii_lowercase()),
-            None => (lookup_name(host, port), host.to_ascii_lowercase()),
-        };
-        let mut lines = self.known.matching(&name);
-        // ssh falls back to the entry without port when nothing names this port, so that one line serves every port.
-        if self.alias.is_none() && port != 22 && !lines.iter().any(|line| line.marker != Marker::Revoked) {
-            lines.extend(self.known.matching(&principal));
+        let names = self.names(address, port);
+        let mut found: Option<(usize, Vec<&Line>)> = None;
+        let mut revoked: Vec<&Line> = Vec::new();
+        for (index, (name, _)) in names.iter().enumerate() {
+            let lines = self.known.matching(name);
+            if found.is_none() && lines.iter().any(|line| line.marker != Marker::Revoked) {
+                found = Some((index, lines));
+            } else {
+                revoked.extend(lines.into_iter().filter(|line| line.marker == Marker::Revoked));
+            }
         }
-        Expected { keys: self, lines, name, principal, address, port }
+        let vouched = found.is_some();
+        let (index, mut lines) = found.unwrap_or_default();
+        lines.extend(revoked);
+        let (name, principal) = names.into_iter().nth(index).unwrap_or_default();
+        Expected { keys: self, lines, vouched, name, principal, address, port }
+    }
+
+    /// The names to look up, in this order, each with its form without port.
+    fn names(&self, address: &str, port: u16) -> Vec<(String, String)> {
+        if let Some(alias) = &self.alias {
+            return vec![(alias.to_ascii_lowercase(), alias.to_ascii_lowercase())];
+        }
+        let host = self.host.as_deref().unwrap_or(address);
+        let mut names = Vec::new();
+        for bare in [host.to_ascii_lowercase(), address.to_ascii_lowercase()] {
+            for name in [lookup_name(&bare, port), bare.clone()] {
+                if !names.iter().any(|(known, _)| *known == name) {
+                    names.push((name, bare.clone()));
+                }
+            }
+        }
+        names
+    }
+
+    /// The name under which a key of the host is known, if one is.
+    pub fn found_under(&self, address: &str, port: u16) -> Option<String> {
+        let expected = self.expect(address, port);
+        expected.vouched.then_some(expected.name)
+    }
+
+    /// Every line that speaks of the host, as one that speaks of `name` alone.
+    pub fn lines_as(&self, name: &str, address: &str, port: u16) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        for line in self.expect(address, port).lines {
+            let line = line.of(name);
+            if !all.contains(&line) {
+                all.push(line);
+            }
+        }
+        all
+    }
+
+    /// Two lines that contradict each other: one gives the host's name a key, the other its address another of the same type.
+    /// ssh refuses such a host by `CheckHostIP yes`, whichever of the two it shows.
+    pub(super) fn contradiction(&self, address: &str, port: u16) -> Option<[String; 2]> {
+        let host = self.host.as_deref().filter(|host| self.alias.is_none() && *host != address)?;
+        let plain = |name: &str| -> Vec<&Line> {
+            let lines = self.known.matching(&lookup_name(name, port));
+            lines.into_iter().filter(|line| line.marker == Marker::Plain).collect()
+        };
+        let (named, addressed) = (plain(host), plain(address));
+        named.iter().find_map(|name| {
+            let mut same_type = addressed.iter().filter(|line| line.key_type == name.key_type).peekable();
+            let other = *same_type.peek()?;
+            let agreed = |line: &&&Line| named.iter().any(|name| name.key == line.key);
+            (!same_type.any(|line| agreed(&line))).then(|| [name.at(), other.at()])
+        })
     }
 }
 
 impl Expected<'_> {
+    /// The name that is looked up.
+    pub(super) fn into_name(self) -> String {
+        self.name
+    }
+
     /// The value for libssh2's host key preference: what is known comes first, so that a host with several keys shows
     /// the one that we can check.
     pub(super) fn algorithms(&self) -> String {
@@ -186,14 +276,14 @@ impl Expected<'_> {
     }
 
     fn fault(&self, problem: HostKeyProblem, key: &[u8], line: Option<&Line>) -> Box<HostKeyFault> {
-        let digest = ring::digest::digest(&ring::digest::SHA256, key);
         Box::new(HostKeyFault {
             problem,
-            fingerprint: format!("SHA256:{}", STANDARD_NO_PAD.encode(digest)),
-            key_type: wire_string(key).map(|t| String::from_utf8_lossy(t).into_owned()).unwrap_or_default(),
+            fingerprint: fingerprint(key),
+            key_type: key_type(key),
             name: self.name.clone(),
             line: line.map(Line::at),
             sources: self.keys.known.sources().to_vec(),
+            files: self.keys.known.files().to_vec(),
             damaged: self.keys.known.damaged().to_vec(),
             address: self.address.to_owned(),
             port: self.port,
@@ -202,25 +292,29 @@ impl Expected<'_> {
 }
 
 impl HostKeyFault {
-    /// The next command to type.
-    pub(super) fn hint(&self) -> String {
-        use crate::link::shell::word;
-        let file = word(self.sources.first().map_or("~/.ssh/known_hosts", String::as_str));
+    /// The next command to type. `through` are the arguments of `ssh` for the jump host before this one.
+    pub(super) fn hint(&self, through: Option<&str>) -> String {
+        let lesson = Lesson { name: &self.name, address: &self.address, port: self.port, files: &self.files, through };
         match &self.problem {
-            HostKeyProblem::Unknown => format!(
-                "ssh-keyscan -p {} {} | ssh-keygen -lf - # compare with the host's console, then: ssh-keyscan -p {} {} >> {file}",
-                self.port, self.address, self.port, self.address
-            ),
+            HostKeyProblem::Unknown => lesson.look_and_learn(),
             HostKeyProblem::Mismatch => {
-                let file = self.line.as_deref().and_then(|at| at.rsplit_once(':')).map_or(file, |(f, _)| word(f));
-                format!(
-                    "ssh-keygen -lF {} -f {file} # if the host was reinstalled: ssh-keygen -R {} -f {file}",
-                    word(&self.name),
-                    word(&self.name)
-                )
+                let file = self.line.as_deref().and_then(|at| at.rsplit_once(':')).map(|(file, _)| Path::new(file));
+                match file.filter(|file| self.files.iter().any(|known| known == file)) {
+                    Some(file) => format!(
+                        "{} # only if the host was reinstalled, and with the fingerprint of its console: {} && {}",
+                        lesson.fingerprints(),
+                        lesson.forget(file, self.line.as_deref()),
+                        lesson.learn_in(Some(file))
+                    ),
+                    None => format!(
+                        "{} # only if the host was reinstalled: {}",
+                        lesson.fingerprints(),
+                        lesson.learn_in(None)
+                    ),
+                }
             }
             HostKeyProblem::Revoked | HostKeyProblem::BadCertificate(_) => {
-                format!("ssh-keyscan -c -p {} {} | cut -d' ' -f2- | ssh-keygen -Lf -", self.port, self.address)
+                format!("{} | cut -d' ' -f2- | ssh-keygen -Lf -", lesson.scan("-c "))
             }
         }
     }
@@ -251,5 +345,159 @@ impl fmt::Display for HostKeyFault {
             [one] => write!(f, "; note: {one}"),
             [one, rest @ ..] => write!(f, "; note: {one}, and {} more", rest.len()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::super::Endpoint;
+    use super::*;
+
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPXXLZu1LxKz8JUHOzSUDKTgvJEoxzTNoDsAV5Yjn1S";
+    const OTHER: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPXXLZu1LxKz8JUHOzSUDKTgvJEoxzTNoDsAV5Yjn1T";
+
+    fn blob(key: &str) -> Vec<u8> {
+        use base64::engine::general_purpose::STANDARD;
+        STANDARD.decode(key.split(' ').nth(1).unwrap()).unwrap()
+    }
+
+    fn keys(text: &str, host: Option<&str>, alias: Option<&str>) -> HostKeys {
+        let mut known = KnownHosts::default();
+        known.add("t", text);
+        HostKeys { known: Arc::new(known), alias: alias.map(str::to_owned), host: host.map(str::to_owned) }
+    }
+
+    #[test]
+    fn the_names_are_those_of_ssh() {
+        // (known_hosts, host, alias, port, whether KEY is good for 10.0.0.1)
+        type Case<'a> = (&'a str, Option<&'a str>, Option<&'a str>, u16, bool);
+        let table: &[Case<'_>] = &[
+            ("cp1 KEY", Some("cp1"), None, 22, true),
+            ("10.0.0.1 KEY", Some("cp1"), None, 22, true),
+            ("10.0.0.1 KEY", None, None, 22, true),
+            ("cp1 OTHER\n10.0.0.1 KEY", Some("cp1"), None, 22, false),
+            ("cp1 KEY\n10.0.0.1 OTHER", Some("cp1"), None, 22, true),
+            ("10.0.0.1 KEY\ncp1 KEY", Some("cp1"), Some("alias"), 22, false),
+            ("alias KEY", Some("cp1"), Some("Alias"), 2222, true),
+            ("[cp1]:2222 KEY\ncp1 OTHER", Some("cp1"), None, 2222, true),
+            ("[cp1]:2222 OTHER\ncp1 KEY", Some("cp1"), None, 2222, false),
+            ("cp1 KEY", Some("cp1"), None, 2222, true),
+            ("[10.0.0.1]:2222 KEY", Some("cp1"), None, 2222, true),
+            ("[10.0.0.1]:2222 KEY", Some("cp1"), None, 2223, false),
+            ("cp1 KEY\n@revoked 10.0.0.1 KEY", Some("cp1"), None, 22, false),
+            ("@revoked cp1 KEY\n10.0.0.1 KEY", Some("cp1"), None, 22, false),
+            ("@revoked * OTHER\n10.0.0.1 KEY", Some("cp1"), None, 22, true),
+        ];
+        for (text, host, alias, port, good) in table {
+            let keys = keys(&text.replace("KEY", KEY).replace("OTHER", OTHER), *host, *alias);
+            assert_eq!(
+                keys.expect("10.0.0.1", *port).judge(&blob(KEY), 0).is_ok(),
+                *good,
+                "{text} {host:?} {alias:?} {port}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_and_an_address_that_contradict_each_other_are_found() {
+        let at = |text: &str| {
+            let text = text.replace("KEY", KEY).replace("OTHER", OTHER);
+            keys(&text, Some("cp1"), None).contradiction("10.0.0.1", 22)
+        };
+        assert_eq!(at("cp1 KEY\n10.0.0.1 OTHER"), Some(["t:1".to_owned(), "t:2".to_owned()]));
+        assert_eq!(at("cp1 KEY\n10.0.0.1 KEY"), None);
+        assert_eq!(at("cp1 KEY\n10.0.0.1 OTHER\n10.0.0.1 KEY"), None);
+        assert_eq!(at("cp1 KEY"), None);
+    }
+
+    /// A folder of commands that do what the real ones would: `ssh-keyscan` writes what it dialled, `ssh` runs its last word.
+    fn commands() -> tempfile::TempDir {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::TempDir::new().unwrap();
+        let scan = format!(
+            "#!/bin/sh\necho \"# $3:$2 SSH-2.0\" >&2\nif [ \"$2\" = 22 ]; then name=$3; else name=\"[$3]:$2\"; fi\necho \"$name {KEY}\"\n"
+        );
+        let ssh = "#!/bin/sh\nfor last; do :; done\nexec sh -c \"$last\"\n";
+        for (name, text) in [("ssh-keyscan", scan.as_str()), ("ssh", ssh)] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        folder
+    }
+
+    fn endpoint(host_keys: HostKeys, port: u16, jumps: Vec<Endpoint>) -> Endpoint {
+        Endpoint {
+            name: "cp1".into(),
+            address: "10.0.0.1".into(),
+            port,
+            user: "ops".into(),
+            identities: Vec::new(),
+            identities_only: true,
+            certificates: Vec::new(),
+            agent: None,
+            host_keys,
+            jumps,
+            sudo: false,
+        }
+    }
+
+    /// What a person does who believes the hint: the command after the comparison, word for word.
+    fn follow(hint: &str, commands: &Path) {
+        let (_, command) = hint.rsplit_once(": ").expect(hint);
+        let path = format!("{}:/usr/bin:/bin", commands.display());
+        let done = Command::new("sh").arg("-c").arg(command).env("PATH", path).output().unwrap();
+        assert!(done.status.success(), "{command}: {done:?}");
+    }
+
+    #[test]
+    fn a_hint_that_is_followed_makes_the_key_known() {
+        let commands = commands();
+        // What the file holds before; `None`: not even its folder is there.
+        let files = [
+            None,
+            Some(String::new()),
+            Some("cp9 junk without an end".to_owned()),
+            Some(format!("10.0.0.1,cp1,alias,[10.0.0.1]:2222 {OTHER}\n")),
+        ];
+        let names = [(None, None), (Some("cp1"), None), (None, Some("alias")), (Some("cp1"), Some("al/ias&"))];
+        let mut followed = 0;
+        for (before, (host, alias)) in files.iter().flat_map(|file| names.map(|names| (file, names))) {
+            for (port, behind) in [(22, false), (2222, false), (22, true)] {
+                let home = tempfile::TempDir::new().unwrap();
+                let file = home.path().join("a folder/known_hosts");
+                if let Some(before) = before {
+                    std::fs::create_dir(file.parent().unwrap()).unwrap();
+                    std::fs::write(&file, before).unwrap();
+                }
+                let read = || {
+                    let known = Arc::new(KnownHosts::from_files(&["/dev/null".into(), file.clone()]));
+                    let (alias, host) = (alias.map(str::to_owned), host.map(str::to_owned));
+                    HostKeys { known, alias, host }
+                };
+                let jumps = if behind { vec![endpoint(HostKeys::default(), 22, Vec::new())] } else { Vec::new() };
+                let way = endpoint(read(), port, jumps);
+                let fault = way.host_keys.expect(&way.address, port).judge(&blob(KEY), 0).unwrap_err();
+                let hint = fault.hint(way.through().as_deref());
+                follow(&hint, commands.path());
+                let now = read();
+                let judged = now.expect(&way.address, port).judge(&blob(KEY), 0);
+                assert!(judged.is_ok(), "{hint}\n{judged:?}\n{:?}", std::fs::read_to_string(&file));
+                followed += 1;
+            }
+        }
+        assert_eq!(followed, 4 * 4 * 3);
+    }
+
+    #[test]
+    fn where_no_file_is_read_the_kit_is_what_to_write_to() {
+        let mut known = KnownHosts::from_files(&["/dev/null".into()]);
+        known.add("the kit, host cp1", &format!("10.0.0.1 {OTHER}"));
+        let way = endpoint(HostKeys { known: Arc::new(known), ..HostKeys::default() }, 22, Vec::new());
+        let fault = way.host_keys.expect(&way.address, 22).judge(&blob(KEY), 0).unwrap_err();
+        assert!(fault.hint(None).contains("under hostKeys of this host in the kit"), "{}", fault.hint(None));
+        assert!(!fault.hint(None).contains("/dev/null"), "{}", fault.hint(None));
     }
 }

@@ -9,6 +9,7 @@ use ssh_key::{Algorithm, PrivateKey, PublicKey};
 use super::Endpoint;
 use super::certificate::Certificate;
 use super::error::{KeyFileFault, KeyFileProblem};
+use crate::bounded;
 
 /// Larger than any key; keeps a wrong path (a log, a device) from being read into memory.
 const LIMIT: u64 = 1 << 20;
@@ -112,11 +113,8 @@ fn read_private(path: &Path) -> Result<String, Option<KeyFileProblem>> {
         (e.kind() != std::io::ErrorKind::NotFound).then(|| KeyFileProblem::Unreadable(e.to_string()))
     };
     // The permissions are those of the opened file: the name may point elsewhere a moment later.
-    let file = std::fs::File::open(path).map_err(|e| unreadable(&e))?;
+    let file = bounded::open(path).map_err(|e| unreadable(&e))?;
     let about = file.metadata().map_err(|e| unreadable(&e))?;
-    if !about.is_file() {
-        return Err(Some(KeyFileProblem::Unreadable("not a regular file".into())));
-    }
     let mut text = String::new();
     file.take(LIMIT).read_to_string(&mut text).map_err(|e| unreadable(&e))?;
     // ssh looks at its own user's files only: a key that belongs to another user and is readable here was shared on purpose.
@@ -130,7 +128,7 @@ fn read_private(path: &Path) -> Result<String, Option<KeyFileProblem>> {
 
 fn read_text(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
-    std::fs::File::open(path)?.take(LIMIT).read_to_string(&mut text)?;
+    bounded::open(path)?.take(LIMIT).read_to_string(&mut text)?;
     Ok(text)
 }
 

@@ -46,6 +46,15 @@ struct Lane {
     session: Weak<Handle>,
     /// Since when an open is under way.
     busy: Option<Instant>,
+    /// The server refused to carry more than this many tunnels in one session.
+    full: Option<usize>,
+}
+
+impl Lane {
+    fn is_full(&self) -> bool {
+        let carried = || self.session.upgrade().map_or(0, |handle| Session { handle }.tunnels());
+        self.full.is_some_and(|most| carried() >= most)
+    }
 }
 
 /// Keeps the way open for a session that goes through it.
@@ -108,19 +117,24 @@ pub(super) fn at_end_of(way: &[Endpoint]) -> Option<Arc<Jump>> {
     Some(jump)
 }
 
-/// [`Session::connect`], boxed: a jump host may be behind another one.
+/// [`Session::on_the_way`], boxed: a jump host may be behind another one.
 fn connect(
     endpoint: &Endpoint,
     deadline: Instant,
 ) -> Pin<Box<dyn Future<Output = Result<Session, SshError>> + Send + '_>> {
-    Box::pin(Session::connect(endpoint, deadline))
+    Box::pin(Session::on_the_way(endpoint, deadline))
 }
 
-/// Everything that makes two endpoints the same log-in. A jump that is alive keeps its known hosts alive, so their
-/// address can't have been given to others.
+/// Whether the server would have opened it in a session that carries less.
+fn lacks_room(error: &SshError) -> bool {
+    matches!(&*error.fault, Fault::TunnelRefused { why, .. } if why.contains("resource shortage"))
+}
+
+/// Everything that makes two endpoints the same log-in. What vouches for the key counts by what it says, not by where it was
+/// read: each host of a kit has its own copy.
 fn identity_of(hop: &Endpoint) -> String {
     let Endpoint { address, port, user, identities, identities_only, certificates, agent, host_keys, .. } = hop;
-    let known = Arc::as_ptr(&host_keys.known);
+    let known = host_keys.known.digest();
     let name = (lookup_name(address, *port), user, &host_keys.alias, &host_keys.host, known);
     format!("{name:?} {identities:?} {identities_only} {certificates:?} {agent:?}")
 }
@@ -137,14 +151,26 @@ impl Jump {
         port: u16,
         deadline: Instant,
     ) -> Result<(UnixStream, Via), SshError> {
-        let mut lane = self.lane(deadline).await?;
-        let result = lane.session.dial(host, port, deadline).await;
-        lane.answered = match &result {
-            Ok(_) => true,
-            Err(error) => !matches!(*error.fault, Fault::Timeout { .. } | Fault::Lost { .. }),
-        };
-        let via = Via { _jump: Arc::clone(self), _session: lane.session.clone() };
-        Ok((result?, via))
+        loop {
+            let mut lane = self.lane(deadline).await?;
+            let carried = lane.session.tunnels();
+            let result = lane.session.dial(host, port, deadline).await;
+            lane.answered = match &result {
+                Ok(_) => true,
+                Err(error) => !matches!(*error.fault, Fault::Timeout { .. } | Fault::Lost { .. }),
+            };
+            if let Err(error) = &result
+                && carried > 0
+                && lacks_room(error)
+            {
+                // OpenSSH counts no tunnels (MaxSessions is about commands), but other servers do. Another log-in has room.
+                let mut state = self.state();
+                state.lanes.iter_mut().filter(|known| known.id == lane.id).for_each(|known| known.full = Some(carried));
+                continue;
+            }
+            let via = Via { _jump: Arc::clone(self), _session: lane.session.clone() };
+            return Ok((result?, via));
+        }
     }
 
     async fn lane(self: &Arc<Self>, deadline: Instant) -> Result<Taken, SshError> {
@@ -174,6 +200,7 @@ impl Jump {
         state.lanes.retain(|lane| lane.session.upgrade().is_some_and(|handle| !Session { handle }.is_closed()));
         for lane in &mut state.lanes {
             if lane.busy.is_none()
+                && !lane.is_full()
                 && let Some(handle) = lane.session.upgrade()
             {
                 lane.busy = Some(Instant::now());
@@ -187,7 +214,8 @@ impl Jump {
             return Pick::Failed(error.clone());
         }
         let prompt = state.lanes.iter().filter(|lane| lane.busy.is_some_and(|since| since.elapsed() < SLOW)).count();
-        if prompt + state.logging_in < LANES && state.lanes.len() + state.logging_in < ALL_LANES {
+        let usable = state.lanes.iter().filter(|lane| !lane.is_full()).count();
+        if prompt + state.logging_in < LANES && usable + state.logging_in < ALL_LANES {
             state.logging_in += 1;
             return Pick::LogIn;
         }
@@ -209,7 +237,7 @@ impl Jump {
         };
         state.next += 1;
         let id = state.next;
-        state.lanes.push(Lane { id, session: Arc::downgrade(&session.handle), busy: Some(Instant::now()) });
+        state.lanes.push(Lane { id, session: Arc::downgrade(&session.handle), busy: Some(Instant::now()), full: None });
         drop(state);
         drop(place);
         Ok(self.take(session, id))
@@ -217,5 +245,118 @@ impl Jump {
 
     fn take(self: &Arc<Self>, session: Session, id: u64) -> Taken {
         Taken { jump: Arc::clone(self), session, id, answered: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use russh::keys::PrivateKey;
+    use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
+    use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session as Serving, VerifiedPublicKey};
+    use russh::{Channel, ChannelOpenFailure};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::super::{HostKeys, KnownHosts};
+    use super::*;
+
+    /// A session of a bastion that carries at most so many tunnels.
+    struct Narrow {
+        most: usize,
+        carried: Arc<AtomicUsize>,
+        target: SocketAddr,
+    }
+
+    impl Handler for Narrow {
+        type Error = russh::Error;
+
+        async fn auth_publickey(&mut self, _: &str, _: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
+            Ok(Auth::Accept)
+        }
+
+        async fn channel_open_direct_tcpip(
+            &mut self,
+            channel: Channel<Msg>,
+            _host: &str,
+            _port: u32,
+            _origin: &str,
+            _origin_port: u32,
+            reply: ChannelOpenHandle,
+            _session: &mut Serving,
+        ) -> Result<(), Self::Error> {
+            if self.carried.fetch_add(1, Ordering::SeqCst) >= self.most {
+                self.carried.fetch_sub(1, Ordering::SeqCst);
+                reply.reject(ChannelOpenFailure::ResourceShortage).await;
+                return Ok(());
+            }
+            let mut stream = TcpStream::connect(self.target).await?;
+            reply.accept().await;
+            let carried = Arc::clone(&self.carried);
+            tokio::spawn(async move {
+                let _ = tokio::io::copy_bidirectional(&mut channel.into_stream(), &mut stream).await;
+                carried.fetch_sub(1, Ordering::SeqCst);
+            });
+            Ok(())
+        }
+    }
+
+    fn key(seed: u8) -> PrivateKey {
+        PrivateKey::new(KeypairData::Ed25519(Ed25519Keypair::from_seed(&[seed; 32])), "test").unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_bastion_that_carries_few_tunnels_a_session_is_logged_in_to_again() {
+        use russh::keys::ssh_key::LineEnding;
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let identity = folder.path().join("id");
+        std::fs::write(&identity, key(2).to_openssh(LineEnding::LF).unwrap().as_bytes()).unwrap();
+        std::fs::set_permissions(&identity, std::fs::Permissions::from_mode(0o600)).unwrap();
+        // Whoever connects there is kept.
+        let behind = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let target = behind.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut all = Vec::new();
+            while let Ok(one) = behind.accept().await {
+                all.push(one);
+            }
+        });
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let bastion = listener.local_addr().unwrap();
+        let logins = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&logins);
+        tokio::spawn(async move {
+            let config = Arc::new(Config { keys: vec![key(1)], ..Config::default() });
+            while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
+                let narrow = Narrow { most: 10, carried: Arc::default(), target };
+                let config = Arc::clone(&config);
+                tokio::spawn(async move { russh::server::run_stream(config, stream, narrow).await?.await });
+            }
+        });
+        let mut known = KnownHosts::default();
+        let line = key(1).public_key().to_openssh().unwrap();
+        known.add("test", &format!("[127.0.0.1]:{} {line}", bastion.port()));
+        let way = Endpoint {
+            name: "bastion".into(),
+            address: bastion.ip().to_string(),
+            port: bastion.port(),
+            user: "ops".into(),
+            identities: vec![identity],
+            identities_only: true,
+            certificates: Vec::new(),
+            agent: None,
+            host_keys: HostKeys { known: Arc::new(known), alias: None, host: None },
+            jumps: Vec::new(),
+            sudo: false,
+        };
+        let jump = at_end_of(&[way]).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let dials = (0..45).map(|_| jump.dial("127.0.0.1", target.port(), deadline));
+        let open: Vec<_> = futures::future::join_all(dials).await.into_iter().map(Result::unwrap).collect();
+        let logins = logins.load(Ordering::SeqCst);
+        assert!((5..=8).contains(&logins), "{logins} log-ins for {} tunnels, 10 each", open.len());
     }
 }

@@ -4,10 +4,16 @@
 //! so a key that the operator has revoked would pass. The rules here are those of `sshd(8)`, SSH_KNOWN_HOSTS FILE FORMAT.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+
+use crate::bounded;
+use crate::guarded;
+
+/// Fleets have long ones; a hundred thousand keys fit.
+const LONGEST: usize = 32 << 20;
 
 /// What the optional first field of a line says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +50,9 @@ impl Line {
         format!("{}:{}", self.source, self.number)
     }
 
-    fn of(&self, name: &str) -> String {
+    /// As a line of a known_hosts file that speaks of `name` alone: what a file holds in hashes and patterns, made fit to be
+    /// kept elsewhere.
+    pub(super) fn of(&self, name: &str) -> String {
         let marker = match self.marker {
             Marker::Plain => "",
             Marker::CertAuthority => "@cert-authority ",
@@ -80,18 +88,35 @@ impl Line {
 pub struct KnownHosts {
     lines: Vec<Line>,
     sources: Vec<String>,
+    files: Vec<PathBuf>,
     damaged: Vec<String>,
+    digest: OnceLock<String>,
+}
+
+/// All of a file; `/dev/null` is one that many name here.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    if path == Path::new("/dev/null") { Ok(Vec::new()) } else { bounded::file(path, LONGEST) }
 }
 
 impl KnownHosts {
     /// Reads the files that exist; a missing one is normal (ssh skips it as well), an unreadable one is a note in
-    /// [`KnownHosts::damaged`], since the host key will then simply not be known.
+    /// [`KnownHosts::damaged`], since the host key will then simply not be known. So is one that others can write: its keys
+    /// are not believed, but what it revokes is.
     pub fn from_files(paths: &[PathBuf]) -> Self {
         let mut all = Self::default();
         for path in paths {
             let shown = path.display().to_string();
-            match std::fs::read(path) {
-                Ok(bytes) => all.add(&shown, &String::from_utf8_lossy(&bytes)),
+            all.files.push(path.clone());
+            match read(path) {
+                Ok(bytes) => {
+                    let before = all.lines.len();
+                    all.add(&shown, &String::from_utf8_lossy(&bytes));
+                    if let Some(fault) = guarded::fault(path).filter(|_| path != Path::new("/dev/null")) {
+                        let read = all.lines.split_off(before);
+                        all.lines.extend(read.into_iter().filter(|line| line.marker == Marker::Revoked));
+                        all.damaged.push(format!("{fault}: {}", guarded::chmod(path)));
+                    }
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => all.sources.push(shown),
                 Err(error) => {
                     all.damaged.push(format!("{shown}: {error}"));
@@ -104,6 +129,7 @@ impl KnownHosts {
 
     /// Adds lines that come from elsewhere, for instance the kit. `source` is shown as `source:line` in messages.
     pub fn add(&mut self, source: &str, text: &str) {
+        self.digest = OnceLock::new();
         self.sources.push(source.to_owned());
         let source: Arc<str> = source.into();
         for (index, raw) in text.lines().enumerate() {
@@ -125,10 +151,11 @@ impl KnownHosts {
     /// When the file can't be read or used: ssh refuses every host then, and so must we.
     pub fn add_revoked(&mut self, path: &Path) -> Result<(), String> {
         let shown = path.display();
-        let bytes = std::fs::read(path).map_err(|e| format!("RevokedHostKeys {shown}: {e}"))?;
+        let bytes = read(path).map_err(|e| format!("RevokedHostKeys {shown}: {e}"))?;
         if bytes.starts_with(b"SSHKRL\n") {
             return Err(format!("RevokedHostKeys {shown} is a binary revocation list; write its keys as text lines"));
         }
+        self.digest = OnceLock::new();
         let before = self.damaged.len();
         for (index, key) in String::from_utf8_lossy(&bytes).lines().enumerate() {
             let key = key.trim();
@@ -145,6 +172,17 @@ impl KnownHosts {
         }
     }
 
+    /// The same for all whose lines say the same, wherever they were read.
+    pub(super) fn digest(&self) -> &str {
+        self.digest.get_or_init(|| {
+            let mut sum = ring::digest::Context::new(&ring::digest::SHA256);
+            for Line { marker, hosts, key_type, key, .. } in &self.lines {
+                sum.update(format!("{marker:?} {hosts:?} {key_type} {}\n", BASE64.encode(key)).as_bytes());
+            }
+            BASE64.encode(sum.finish())
+        })
+    }
+
     /// Lines and files that could not be used, one sentence each. ssh skips them silently; so do we, but we can say so.
     pub fn damaged(&self) -> &[String] {
         &self.damaged
@@ -155,22 +193,15 @@ impl KnownHosts {
         &self.sources
     }
 
+    /// Those of [`KnownHosts::sources`] that are known_hosts files, whether they are there or not.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     /// Lines that speak of `name` (a plain name or `[name]:port`).
     pub(super) fn matching<'a>(&'a self, name: &str) -> Vec<&'a Line> {
         let name = name.to_ascii_lowercase();
         self.lines.iter().filter(|line| line.fits(&name)).collect()
-    }
-
-    /// Every line that speaks of `name`, as a line of a known_hosts file that speaks of `name` alone: what a file holds in
-    /// hashes and patterns, made fit to be kept elsewhere.
-    pub fn lines_of(&self, name: &str) -> Vec<String> {
-        self.matching(name).into_iter().map(|line| line.of(name)).collect()
-    }
-
-    /// Those of [`KnownHosts::lines_of`] that revoke a key.
-    pub fn revoked_of(&self, name: &str) -> Vec<String> {
-        let revoked = self.matching(name).into_iter().filter(|line| line.marker == Marker::Revoked);
-        revoked.map(|line| line.of(name)).collect()
     }
 
     /// Whether any line, plain or marked, speaks of `name` (a plain name or `[name]:port`).
@@ -277,12 +308,12 @@ mod tests {
     fn lines_are_kept_for_one_name_with_what_they_mean() {
         let mut all = known("cp?,!cp9");
         all.add("u", &format!("@cert-authority *.example,cp* {KEY}\n@revoked * {KEY}"));
-        let kept = all.lines_of("cp1");
+        let lines_of = |all: &KnownHosts| -> Vec<_> { all.matching("cp1").into_iter().map(|l| l.of("cp1")).collect() };
+        let kept = lines_of(&all);
         assert_eq!(kept, [format!("cp1 {KEY}"), format!("@cert-authority cp1 {KEY}"), format!("@revoked cp1 {KEY}")]);
-        assert_eq!(all.revoked_of("cp9"), [format!("@revoked cp9 {KEY}")]);
         let mut again = KnownHosts::default();
         again.add("kit", &kept.join("\n"));
-        assert_eq!(again.lines_of("cp1"), kept);
+        assert_eq!(lines_of(&again), kept);
         assert!(!again.mentions("cp2"));
     }
 
@@ -312,6 +343,23 @@ mod tests {
         for (hosts, name, want) in table {
             assert_eq!(known(hosts).mentions(name), *want, "{hosts} against {name}");
         }
+    }
+
+    #[test]
+    fn what_others_can_write_makes_no_key_known_but_revokes() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let file = tempfile::NamedTempFile::new().expect("temp");
+        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPXXLZu1LxKz8JUHOzSUDKTgvJEoxzTNoDsAV5Yjn1S";
+        std::fs::write(file.path(), format!("a {key}\n@cert-authority a {key}\n@revoked b {key}\n")).expect("written");
+        for (mode, lines) in [(0o644, 3), (0o666, 1)] {
+            std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).expect("chmod");
+            let known = KnownHosts::from_files(&[file.path().to_owned()]);
+            assert_eq!(known.lines.len(), lines, "{mode:o}");
+            assert_eq!(known.damaged().len(), usize::from(mode == 0o666), "{:?}", known.damaged());
+        }
+        let known = KnownHosts::from_files(&[file.path().to_owned()]);
+        assert!(known.damaged()[0].contains("can be written by others") && known.damaged()[0].contains("chmod go-w "));
     }
 
     #[test]

@@ -23,11 +23,15 @@ pub mod config;
 mod connect;
 mod error;
 mod exec;
+#[cfg(test)]
+mod fuzz;
 mod host_key;
 mod identity;
 mod jump;
 mod known_hosts;
+mod lesson;
 mod login;
+mod places;
 mod tunnel;
 mod worker;
 
@@ -35,6 +39,7 @@ pub use connect::Session;
 pub use error::{Fault, KeyFileFault, KeyFileProblem, Reach, SshError, Stage};
 pub use host_key::{HostKeyFault, HostKeyProblem, HostKeys};
 pub use known_hosts::{KnownHosts, lookup_name};
+pub use places::{Kept, Lent};
 
 /// How to get into one host.
 #[derive(Debug, Clone)]
@@ -85,6 +90,20 @@ impl Endpoint {
             line = format!("-J {} ", word(&hops.join(",")));
         }
         line + &format!("-p {} {}", self.port, word(&format!("{}@{}", self.user, self.address)))
+    }
+
+    /// The same for the jump host before it.
+    fn through(&self) -> Option<String> {
+        let (last, before) = self.jumps.split_last()?;
+        Some(Self { jumps: before.to_vec(), ..last.clone() }.login())
+    }
+
+    /// The next commands to type where no key of the host is known.
+    pub fn learn_host_key(&self) -> String {
+        let (keys, through) = (&self.host_keys, self.through());
+        let name = keys.expect(&self.address, self.port).into_name();
+        let (address, port, files) = (&self.address, self.port, keys.known.files());
+        lesson::Lesson { name: &name, address, port, files, through: through.as_deref() }.look_and_learn()
     }
 }
 

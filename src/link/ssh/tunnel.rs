@@ -4,6 +4,8 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::event::PollFlags;
 use ssh2::Channel;
@@ -56,11 +58,28 @@ pub(super) struct Tunnel {
     /// The caller has dropped its end: nobody reads what comes in.
     peer_gone: bool,
     closing: bool,
+    _counted: Counted,
+}
+
+/// One more among the tunnels of a session, until it is dropped.
+pub(super) struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    pub(super) fn new(tunnels: &Arc<AtomicUsize>) -> Self {
+        tunnels.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(tunnels))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Tunnel {
     /// Hands the caller its end. `Err` gives the channel back when nobody takes it, or when there is no socket to give.
-    pub(super) fn new(channel: Channel, reply: Reply<UnixStream>) -> Result<Self, Channel> {
+    pub(super) fn new(channel: Channel, counted: Counted, reply: Reply<UnixStream>) -> Result<Self, Channel> {
         let (local, theirs) = match socket_pair() {
             Ok(pair) => pair,
             Err(error) => {
@@ -79,6 +98,7 @@ impl Tunnel {
             writing: false,
             peer_gone: false,
             closing: false,
+            _counted: counted,
         })
     }
 

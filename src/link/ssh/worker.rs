@@ -11,6 +11,7 @@
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ use ssh2::{BlockDirections, ErrorCode, Session};
 use super::error::{Fault, Stage};
 use super::exec::Exec;
 use super::login::EAGAIN;
-use super::tunnel::Tunnel;
+use super::tunnel::{Counted, Tunnel};
 use super::{Output, Reply};
 
 /// What a handle asks of the thread.
@@ -130,6 +131,8 @@ pub(super) struct Worker {
     wake: Arc<OwnedFd>,
     /// Set when the thread ends, so that later callers learn why.
     ended: Arc<Mutex<Option<String>>>,
+    /// How many tunnels there are, for those who may end the session.
+    tunnels: Arc<AtomicUsize>,
     /// Waiting for their turn to be opened; the first is being opened.
     opening: VecDeque<Request>,
     /// An open that nobody waits for is under way and must be seen through.
@@ -146,6 +149,7 @@ impl Worker {
         requests: Receiver<Request>,
         wake: Arc<OwnedFd>,
         ended: Arc<Mutex<Option<String>>>,
+        tunnels: Arc<AtomicUsize>,
     ) -> Self {
         line.session.set_keepalive(false, KEEPALIVE_SECONDS);
         Self {
@@ -153,6 +157,7 @@ impl Worker {
             requests,
             wake,
             ended,
+            tunnels,
             opening: VecDeque::new(),
             abandoned: None,
             channels: Vec::new(),
@@ -262,10 +267,12 @@ impl Worker {
                 self.channels.push(Channel::Exec(Exec::new(channel, command, stdin, deadline, reply)));
             }
             (Some(Request::Exec { reply, .. }), Err(why)) => drop(reply.send(Err(Fault::Refused(why)))),
-            (Some(Request::Dial { reply, .. }), Ok(channel)) => match Tunnel::new(channel, reply) {
-                Ok(tunnel) => self.channels.push(Channel::Tunnel(tunnel)),
-                Err(discard) => self.channels.push(Channel::Exec(Exec::discard(discard))),
-            },
+            (Some(Request::Dial { reply, .. }), Ok(channel)) => {
+                match Tunnel::new(channel, Counted::new(&self.tunnels), reply) {
+                    Ok(tunnel) => self.channels.push(Channel::Tunnel(tunnel)),
+                    Err(discard) => self.channels.push(Channel::Exec(Exec::discard(discard))),
+                }
+            }
             (Some(Request::Dial { host, port, reply, .. }), Err(why)) => {
                 drop(reply.send(Err(Fault::TunnelRefused { to: format!("{host}:{port}"), why })));
             }

@@ -169,7 +169,7 @@ impl Open {
 #[cfg(test)]
 mod tests {
     use super::super::health::{Health, Limits, SMALL};
-    use super::super::opening::Late;
+    use super::super::opening::{Following, Late};
     use super::super::progress::Progress;
     use super::super::stages::{Pace, tests::history};
     use super::super::tests::Seat;
@@ -190,6 +190,7 @@ mod tests {
             offender: None,
             progress: Progress::default(),
             late: Late::default(),
+            following: Following::default(),
         }
     }
 
@@ -204,7 +205,7 @@ mod tests {
         // As in a run that was resumed an hour later: what counts is how long somebody has looked.
         let seat = Seat::at(host, history(&[(OPEN, 0, 3600)]));
         seat.fake.on_script(Box::new(still_served));
-        seat.fake.answer(SMALL, 200, "{}", Duration::from_millis(millis));
+        seat.fake.answer(SMALL, 200, r#"{"kind":"Namespace"}"#, Duration::from_millis(millis));
         open.after(seat.look(), seat.cluster()).await
     }
 

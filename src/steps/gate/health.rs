@@ -9,9 +9,10 @@ use tokio::time::Instant;
 use super::progress::Order;
 use crate::change::Target;
 use crate::host::gate;
+use crate::host::script::{MOST, amount};
 use crate::kit::{ApiServer, Cluster, Host};
 use crate::steps::{Look, servers};
-use crate::world::{Accept, KubeRead, Reads};
+use crate::world::{Accept, KubeAnswer, KubeRead, ReadErrorKind, Reads};
 
 /// The small request that is timed: one object, which every cluster has.
 pub(in crate::steps) const SMALL: &str = "/api/v1/namespaces/kube-system";
@@ -55,6 +56,8 @@ pub(in crate::steps) struct Health {
     pub(in crate::steps) without: Vec<String>,
     /// Something was not answered at all.
     pub(in crate::steps) lost: bool,
+    /// The credential may not read what the judgement needs, and no waiting changes that.
+    pub(in crate::steps) denied: bool,
     /// The slowest small GET that was answered.
     pub(in crate::steps) slowest: Option<Duration>,
 }
@@ -104,7 +107,7 @@ pub(in crate::steps) async fn judge(
     let mut silent = Vec::new();
     let mut away = 0;
     for (server, judged) in asked.iter().zip(seen) {
-        let Seen { bad, heard, whole, slowest } = match judged {
+        let Seen { bad, heard, whole, denied, slowest } = match judged {
             Judged::Seen(seen) => seen,
             Judged::Away(why) => {
                 away += 1;
@@ -113,6 +116,7 @@ pub(in crate::steps) async fn judge(
             }
         };
         health.slowest = health.slowest.max(slowest);
+        health.denied |= denied;
         if heard {
             health.lost |= !whole;
             health.bad.extend(bad);
@@ -158,6 +162,8 @@ struct Seen {
     heard: bool,
     /// It answered everything.
     whole: bool,
+    /// The credential may not read what is asked for.
+    denied: bool,
     /// The slowest small GET that it answered.
     slowest: Option<Duration>,
 }
@@ -223,14 +229,27 @@ async fn one(reads: &dyn Reads, cluster: &Cluster, server: &ApiServer, limits: &
     match readyz {
         Ok(answer) if answer.code == 200 => {}
         Ok(answer) => bad.push(format!("/readyz of {name} says {}", answer.code)),
+        Err(error) if error.kind == ReadErrorKind::Nonsense => {
+            bad.push(format!("/readyz of {name} is answered by no API server ({})", error.tried.join("; ")));
+        }
         Err(_) => bad.push(format!("/readyz of {name} is not answered within {} s", limit.as_secs())),
     }
     let answered: Vec<_> = samples.into_iter().flatten().collect();
     if answered.len() < usize::from(limits.samples) {
         bad.push(format!("small GETs to {name} are not answered within {} s", limit.as_secs()));
     }
-    if let Some(answer) = answered.iter().find(|answer| answer.code == 429 || answer.code >= 500) {
-        bad.push(format!("a small GET to {name} came back with {}", answer.code));
+    // Only the object itself shows that what stands behind the server was asked.
+    let told = |answer: &KubeAnswer| answer.code == 200 && answer.json()["kind"].is_string();
+    let denied = answered.iter().any(|answer| matches!(answer.code, 401 | 403));
+    if let Some(answer) = answered.iter().find(|answer| !told(answer)) {
+        bad.push(match answer.code {
+            200 => format!("a small GET to {name} came back with 200 and no Kubernetes object: something else answers"),
+            code @ (401 | 403) => format!(
+                "the storage behind {name} cannot be judged with this credential: a small GET came back with {code} ({})",
+                answer.message()
+            ),
+            code => format!("a small GET to {name} came back with {code}"),
+        });
     }
     let slowest = answered.iter().map(|answer| answer.took).max();
     if let Some(slowest) = slowest.filter(|took| *took > limits.slowest) {
@@ -243,14 +262,14 @@ async fn one(reads: &dyn Reads, cluster: &Cluster, server: &ApiServer, limits: &
             bad.push(format!("{name} rejects {rate} requests a second"));
         }
     }
-    Seen { bad, heard, whole, slowest }
+    Seen { bad, heard, whole, denied, slowest }
 }
 
 /// The sum of the column `RejectedRequests`.
 fn rejected(dump: &str) -> Option<u64> {
     let mut lines = dump.lines().map(|line| line.split(',').map(str::trim).collect::<Vec<_>>());
     let column = lines.next()?.iter().position(|name| *name == "RejectedRequests")?;
-    Some(lines.filter_map(|row| row.get(column)?.parse::<u64>().ok()).sum())
+    Some(lines.filter_map(|row| amount(row.get(column)?)).fold(0, u64::saturating_add).min(MOST))
 }
 
 #[cfg(test)]
@@ -260,12 +279,13 @@ mod tests {
     use crate::steps::{History, Mark};
     use crate::world::fake::Fake;
 
+    const OBJECT: &str = r#"{"kind":"PartialObjectMetadata"}"#;
     const LIMITS: Limits = Limits { slowest: Duration::from_secs(1), samples: 2, rejects: None, memory: 100 };
 
     /// One look, so many seconds after the step began; these are gone, and these had answered before.
     async fn looked(secs: i64, gone: &[Target], answered: Option<&[&str]>, small: u64) -> Health {
         let fake = Fake::new(vec![cluster()]);
-        fake.answer(SMALL, 200, "{}", Duration::from_millis(small));
+        fake.answer(SMALL, 200, OBJECT, Duration::from_millis(small));
         gone.iter().for_each(|target| fake.dies_after(target.clone(), 0));
         judged(&fake, secs, answered).await
     }
@@ -284,7 +304,7 @@ mod tests {
         };
         let mark = Mark { run: "r".into(), operator: "eve".into(), reason: String::new() };
         let target = Target::host("east", "cp1");
-        let look = Look { target: &target, reads: fake, history: &history, mark: &mark };
+        let look = Look { target: &target, reads: fake, history: &history, mark: &mark, step: 0 };
         judge(look, fake.cluster("east").unwrap(), (&[], &BTreeSet::new()), &LIMITS).await
     }
 
@@ -313,10 +333,32 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn only_the_object_itself_shows_that_storage_was_asked() {
+        for (code, body, part) in [
+            (200, OBJECT, ""),
+            (200, "{}", "no Kubernetes object"),
+            (200, "<html>sign in</html>", "no Kubernetes object"),
+            (401, r#"{"kind":"Status","message":"Unauthorized"}"#, "cannot be judged with this credential"),
+            (403, r#"{"kind":"Status","message":"no"}"#, "cannot be judged with this credential"),
+            (404, r#"{"kind":"Status","message":"none"}"#, "came back with 404"),
+            (301, "", "came back with 301"),
+            (429, "", "came back with 429"),
+            (503, "<html>", "came back with 503"),
+        ] {
+            let fake = Fake::new(vec![cluster()]);
+            fake.answer(SMALL, code, body, Duration::from_millis(5));
+            let health = judged_at(&fake, 1).await;
+            assert_eq!(health.denied, matches!(code, 401 | 403), "{code}: {health:?}");
+            let bad = health.bad.join("; ");
+            assert!(bad.contains(part) && bad.is_empty() == part.is_empty(), "{code} {body}: {health:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_dead_process_is_left_out_at_once_where_a_closed_gate_keeps_everybody_from_its_next_start() {
         let case = async |level: u32, listening: &'static [u16], restarts: u32| {
             let fake = Fake::new(vec![cluster()]);
-            fake.answer(SMALL, 200, "{}", Duration::from_millis(5));
+            fake.answer(SMALL, 200, OBJECT, Duration::from_millis(5));
             // It had answered before: what it does now is the host's word.
             fake.dies_after(Target::api_server("east", "api2"), 0);
             fake.on_script(gate_on("cp2", level, listening, restarts));
@@ -337,7 +379,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_that_is_away_keeps_no_look_waiting_and_where_all_are_nobody_is_well() {
         let fake = Fake::new(vec![cluster()]);
-        fake.answer(SMALL, 200, "{}", Duration::from_millis(5));
+        fake.answer(SMALL, 200, OBJECT, Duration::from_millis(5));
         fake.hangs(Target::api_server("east", "api2"));
         fake.on_script(gate_on("cp2", 0, &[22], 0));
         let began = Instant::now();
@@ -356,7 +398,7 @@ mod tests {
     /// What `settled` finds bad when the four questions of two looks are answered with these codes after these milliseconds.
     async fn found(small: [(u16, u64); 4]) -> Vec<String> {
         let fake = Fake::new(vec![cluster()]);
-        small.iter().for_each(|(code, millis)| fake.answer(SMALL, *code, "{}", Duration::from_millis(*millis)));
+        small.iter().for_each(|(code, millis)| fake.answer(SMALL, *code, OBJECT, Duration::from_millis(*millis)));
         let cluster = fake.cluster("east").unwrap();
         settled(&fake, cluster, &cluster.api_servers[0], &LIMITS).await.bad
     }
@@ -388,5 +430,21 @@ mod tests {
                     global-default, 0, true, false, 0, 0, 40, 7, 0, 0\nworkload-low, 1, false, false, 3, 1, 9, 5, 1, 0\n";
         assert_eq!(rejected(dump), Some(12));
         assert_eq!(rejected("no such page"), None);
+    }
+}
+
+#[cfg(test)]
+mod fuzz {
+    use super::rejected;
+
+    #[test]
+    fn the_sum_of_a_broken_dump_can_be_counted_with() {
+        const DUMP: &str = "PriorityLevelName, ActiveQueues, RejectedRequests, TimedoutRequests\n\
+            exempt, <none>, <none>, <none>\nglobal-default, 0, 7, 0\nworkload-low, 1, 5, 0\n";
+        crate::fuzz::each(8_000, &crate::fuzz::mangled(&[DUMP]), |dump| {
+            let sum = rejected(&dump);
+            proptest::prop_assert!(sum.is_none_or(|sum| sum.checked_mul(1000).is_some()), "{:?}", sum);
+            Ok(())
+        });
     }
 }

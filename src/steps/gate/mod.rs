@@ -130,6 +130,7 @@ pub(super) fn unknown_mark(stages: usize) -> Mark {
         hold: 900,
         step: 60,
         rungs: vec![gate::Rung::Share(1); stages],
+        number: "0".repeat(8),
     }
 }
 
@@ -209,7 +210,7 @@ pub(super) mod tests {
         }
 
         pub(in crate::steps) fn look(&self) -> Look<'_> {
-            Look { target: &self.target, reads: &self.fake, history: &self.history, mark: &self.mark }
+            Look { target: &self.target, reads: &self.fake, history: &self.history, mark: &self.mark, step: 0 }
         }
 
         pub(in crate::steps) fn cluster(&self) -> &Cluster {

@@ -26,6 +26,9 @@ pub(super) const OPEN: &str = "open";
 const FOLLOW: &str = "follow-";
 /// Milliseconds that the fuses of two hosts may be apart.
 const FUSES_APART: u64 = 15_000;
+/// The longest that a host which leads may go without a new fuse while somebody is at it: an order whose reply is lost, and
+/// the look after it.
+const TAKEN_UP: Duration = Duration::from_secs(ORDER_SECS + 15);
 /// Looks that follow an offender come this soon after each other.
 const QUICK: Duration = Duration::from_millis(500);
 
@@ -42,6 +45,8 @@ pub(in crate::steps) struct Open {
     pub(in crate::steps) progress: Progress,
     /// The hosts that open last.
     pub(in crate::steps) late: Late,
+    /// The hosts that follow.
+    pub(in crate::steps) following: Following,
 }
 
 /// The hosts whose API server was seen to be away: they lead nobody and open after all the others, also when the server is
@@ -68,6 +73,32 @@ impl Late {
     /// How long a host has waited with the others open.
     pub(super) fn waited(&self, host: &Target) -> Duration {
         self.all().entry(host.clone()).or_default().get_or_insert_with(Instant::now).elapsed()
+    }
+}
+
+/// Since when the host that leads has seemed to be left alone, and at which level it was then, by the hosts that follow.
+#[derive(Debug, Default)]
+pub(in crate::steps) struct Following(Mutex<BTreeMap<Target, (usize, Instant)>>);
+
+impl Following {
+    /// Whether the host that leads has been left alone for so long that nobody can be at it: what it was told may be
+    /// under way, and a run that is gone on with finds a fuse that has burned low.
+    fn is_alone(&self, host: &Target, leader: (usize, bool)) -> bool {
+        // A panic elsewhere leaves no entry half written.
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match (leader, all.get(host)) {
+            ((_, true), Some((_, since))) => since.elapsed() > TAKEN_UP,
+            ((level, true), None) => {
+                all.insert(host.clone(), (level, Instant::now()));
+                false
+            }
+            // A stage that came by itself has a long fuse, too.
+            ((level, false), Some((before, _))) if level == *before => {
+                all.remove(host);
+                false
+            }
+            ((_, false), _) => false,
+        }
     }
 }
 
@@ -212,6 +243,9 @@ impl Step for Open {
                 return Ok(Survey::change(self.open(&held, format!("{name}, which led, is open for everybody"))));
             }
             let looked = self.look(look, cluster, state.level(), state.counters.admitted).await;
+            if looked.health.denied {
+                return Err(blind(look, &state, &looked.health.bad));
+            }
             let mut survey = self.next(look, &state, &held, &looked)?;
             survey.saw.extend(stood(mark, look.history));
             survey.saw.extend(self.stuck(cluster, &looked, state.level()));
@@ -337,7 +371,8 @@ impl Open {
     ) -> Result<Survey, StepError> {
         let left = leader.next_ms();
         // A client that drives the leader sets its fuse anew long before it burns down.
-        if self.pace.abandoned(Duration::from_millis(left)) {
+        let abandoned = self.pace.abandoned(Duration::from_millis(left));
+        if self.following.is_alone(look.target, (leader.level(), abandoned)) {
             return Err(StepError::Refused {
                 why: format!(
                     "{}: {name}, which leads, is not driven any more; both go on by their timetable: {leader}",
@@ -379,7 +414,7 @@ impl Open {
             _ => "ipset flush bg_armed".to_owned(),
         };
         Change {
-            op: Op::Host(common::order(gate::open(&held.mark.run, held.back_end), false)),
+            op: Op::Host(common::order(gate::open(&held.mark.run, held.back_end, &held.was, &held.by), false)),
             by_hand,
             ..self.arm(held, OPEN, 0, 1, because)
         }
@@ -391,6 +426,22 @@ fn follows_to_the_end(history: &History, state: &GateState) -> bool {
     let last = history.changes.iter().rfind(|record| record.state == ChangeState::Done);
     let followed = last.is_some_and(|record| record.change.key.starts_with(FOLLOW));
     followed && state.mark.as_ref().is_some_and(|mark| state.level() >= mark.rungs.len())
+}
+
+/// Nobody is let in by a judgement that cannot be made.
+fn blind(look: Look<'_>, state: &GateState, bad: &[String]) -> StepError {
+    StepError::Refused {
+        why: format!(
+            "{}: {}; the gate is {state}",
+            look.target,
+            bad.iter().filter(|why| why.contains("credential")).cloned().collect::<Vec<_>>().join("; ")
+        ),
+        hint: Some(
+            "a credential that may get the namespace kube-system (kubectl auth can-i get ns/kube-system); or \
+             breakglass gate open --at-once, which judges nothing"
+                .into(),
+        ),
+    }
 }
 
 /// Two that open or close the same gate would undo each other's work: the one that began later goes on.
@@ -409,11 +460,13 @@ fn still_ours(look: Look<'_>, state: &GateState, by: &Driver) -> Result<(), Step
 fn stood(mark: &Mark, history: &History) -> Option<String> {
     let at = jiff::Timestamp::from_second(i64::try_from(mark.at).ok()?).ok()?;
     let first = history.changes.is_empty();
-    (first && mark.at > 0 && history.ago(at) > FOUR_MINUTES).then(|| {
+    // By the clock of whoever closed it, which is only said, never waited for.
+    let stood = Duration::try_from(history.now.duration_since(at)).unwrap_or_default();
+    (first && mark.at > 0 && stood > FOUR_MINUTES).then(|| {
         format!(
             "the gate has stood for {}: if it refused the kubelets, too, nodes count as lost by now; freeze the node \
              lifecycle before they come back one by one (step freeze-nodes), and thaw it when they have reported",
-            common::words(u64::try_from(history.ago(at).as_millis()).unwrap_or(0))
+            common::words(u64::try_from(stood.as_millis()).unwrap_or(0))
         )
     })
 }

@@ -89,10 +89,17 @@ pub(in crate::steps) fn notes(
 ) -> Vec<String> {
     let mut notes: Vec<String> =
         seen.managers.iter().map(|manager| format!("{} is here: {}", manager.name(), manager.note(back_end))).collect();
+    if !seen.posing.is_empty() {
+        notes.push(format!(
+            "{} here: neither root's nor a static pod's nor its unit's, so its ports and peers do not count",
+            seen.posing.join(", ")
+        ));
+    }
     for balancer in seen.balancers() {
         let name = balancer.process.as_deref().unwrap_or("a balancer");
         notes.push(format!(
-            "{name} listens on port {} here: its clients come from this host, which is let through; gate that port too",
+            "{name} listens on port {} here: its clients come from this host, which is let through; gate that port too, \
+             in the same gate-close (--port {0} beside the API's)",
             balancer.port
         ));
     }

@@ -204,7 +204,17 @@ pub(super) mod tests {
             };
             let state = ChangeState::Done;
             let target = Target::host("east", "cp1");
-            ChangeRecord { id: 1, step: 0, target, change, state, said: String::new(), intended_at: at, moved_at: at }
+            ChangeRecord {
+                id: 1,
+                step: 0,
+                target,
+                change,
+                host_key: None,
+                state,
+                said: String::new(),
+                intended_at: at,
+                moved_at: at,
+            }
         };
         History { changes: acts.iter().map(record).collect(), since: Some(now), now, ..History::default() }
     }
@@ -307,6 +317,21 @@ pub(super) mod tests {
     #[test]
     fn what_somebody_set_back_is_set_again() {
         case(at(0, 300), &[("stage-1", 1, 2)], true, Act::Stage { level: 1, hold: 70 });
+    }
+
+    /// A run that was resumed watches a stage anew, whatever the two processes' clocks show.
+    #[test]
+    fn what_an_earlier_process_saw_ends_no_window() {
+        let well = Going::Well { settled: false };
+        for age in [86_400, 30, -3600] {
+            let mut resumed = history(&[("stage-1", 1, age)]);
+            resumed.here = resumed.now;
+            assert_eq!(next(&at(1, 60), &resumed, well, false, &PACE), wait(0, 20), "{age}");
+            resumed.now = resumed.now.saturating_add(PACE.window).unwrap();
+            let passed = next(&at(1, 60), &resumed, well, false, &PACE);
+            // A time that lies ahead is put right when the journal is read.
+            assert_eq!(passed == Act::Stage { level: 2, hold: 70 }, age > 0, "{age}: {passed:?}");
+        }
     }
 
     #[test]

@@ -205,7 +205,7 @@ impl Params {
         }
         let asked = nets("allow", &self.allow, &mut faults).into_iter().map(|net| (net, Why::Asked));
         let operator = nets("allowOperator", &self.allow_operator, &mut faults);
-        let operator = operator.into_iter().map(|net| (net, Why::Operator));
+        let operator = operator.into_iter().map(|net| (net, Why::Named));
         let allow = asked.chain(operator).map(|(net, why)| Allow { net, why }).collect();
         let balancer = self.balancer.map(|balancer| Balancer {
             nets: nets("balancer.addresses", &balancer.addresses, &mut faults),
@@ -369,7 +369,7 @@ impl Wish {
             add(peer.address.into(), Why::Peer);
         }
         for peer in seen.iter().flat_map(|seen| &seen.peers) {
-            add((*peer).into(), Why::Peer);
+            add((*peer).into(), Why::Found);
         }
         if self.allow_kubelets {
             for net in kubelets {
@@ -445,6 +445,8 @@ mod tests {
             tls_server_name: None,
             ca: Vec::new(),
             credential: crate::kit::Credential::Anonymous,
+            credential_ends: None,
+            acting_as: None,
             sets: sets.map(|(name, text)| (name.to_owned(), net(text))).into(),
             source: String::new(),
         };

@@ -12,7 +12,7 @@ use crate::change::Target;
 use crate::duration::HumanDuration;
 use crate::kit::{ApiServer, Cluster};
 use crate::steps::{Look, Sends, StepError, servers};
-use crate::world::{Accept, KubeRead, ReadErrorKind};
+use crate::world::{Accept, KubeRead};
 
 const READYZ: &str = "/readyz";
 /// The longest one of the requests may take; slower is not healthy.
@@ -107,7 +107,7 @@ impl Condition for Health {
                             let what = format!("{} to be ready ({}: {})", known.name, answer.code, answer.message());
                             return Ok(Found::NotYet(what));
                         }
-                        Err(error) if error.kind == ReadErrorKind::Refused => return Err(error.into()),
+                        Err(error) if error.kind.lasts() => return Err(error.into()),
                         Err(_) if heard && asked.leave_out(look, known).await => {}
                         Err(error) => {
                             let loops = servers::crash_loop(look, asked.cluster, known).await;

@@ -73,7 +73,7 @@ fn denied(server: &Target, answer: &KubeAnswer) -> Result<(), StepError> {
         return Ok(());
     }
     Err(StepError::Read(ReadError {
-        kind: ReadErrorKind::Refused,
+        kind: ReadErrorKind::Denied,
         tried: vec![format!("{}: {} {}", server.short(), answer.code, answer.message())],
         hint: Some("kubectl auth whoami; breakglass probe".into()),
     }))
@@ -81,10 +81,7 @@ fn denied(server: &Target, answer: &KubeAnswer) -> Result<(), StepError> {
 
 /// Why a server gave no answer, in words, if that can change; else the end of the wait.
 fn unanswered(server: &ApiServer, error: ReadError) -> Result<String, StepError> {
-    match error.kind {
-        ReadErrorKind::Refused => Err(error.into()),
-        _ => Ok(format!("{}: {error}", server.name)),
-    }
+    if error.kind.lasts() { Err(error.into()) } else { Ok(format!("{}: {error}", server.name)) }
 }
 
 /// The API servers of one look.
@@ -170,9 +167,12 @@ impl Kind for WaitFor {
         "Waits until conditions hold, all in the same look; the step's timeout ends the wait. Changes nothing.\n\n\
          `health`: GET /readyz on every API server, several times in a row; exempt from priority and fairness.\n\
          `latency`: a small GET on every API server, so many samples; one seat each.\n\
-         `clientRate`: no API request: the audit logs on the hosts are counted over a window, by user or user agent.\n\
+         `clientRate`: no API request: the audit logs on the hosts are counted over a window, by user or user agent; a \
+         watch counts when it begins. What their policy leaves out is not in them: that is said when nothing of the client \
+         stands there.\n\
          `clientRequests`: one GET of the priority-and-fairness dump per API server and look, 12 to 50 KB; counts what \
-         is queued or under way at a moment, so a client that asks rarely and is answered fast can be missed.\n\
+         is queued or under way at a moment, so a client that asks rarely and is answered fast can be missed, and so are \
+         watches once they have begun: where a client watches, use `clientRate`.\n\
          `absent`: one GET of the object's metadata.\n\
          `podsGone`: one LIST of metadata, one page of at most 50, by namespace and label.\n\n\
          `health`, `latency` and `clientRequests` judge every API server of the kit but those in `without`, and those \
@@ -247,7 +247,7 @@ impl Step for Params {
                     Ok(Found::Holds(what)) => saw.extend(what),
                     Ok(Found::NotYet(what)) => return Ok(Survey::waiting(what)),
                     // Nobody answers: that is what one waits through. Who is not let in stays outside.
-                    Err(StepError::Read(error)) if error.kind != ReadErrorKind::Refused => {
+                    Err(StepError::Read(error)) if !error.kind.lasts() => {
                         return Ok(Survey::waiting(format!("{} ({error})", condition.intent())));
                     }
                     Err(other) => return Err(other),

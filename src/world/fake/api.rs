@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::change::{KubeCall, Method, Outcome};
+use crate::change::{GONE, KubeCall, Method, Outcome};
 use crate::world::{Accept, KubeAnswer};
 
 /// What a server sets by itself.
@@ -19,6 +19,8 @@ pub(crate) struct Objects {
     /// What the controller of a workload makes again while that is not parked.
     controlled: BTreeMap<String, Vec<(String, Value)>>,
     made: u64,
+    /// What the server's clock says, if it does.
+    pub(crate) date: Option<jiff::Timestamp>,
     pub(super) version: u64,
 }
 
@@ -93,8 +95,13 @@ impl Objects {
     }
 
     pub(crate) fn get(&self, path: &str, accept: Accept) -> KubeAnswer {
-        let answer =
-            |code, text: String| KubeAnswer { code, text, server: String::new(), took: Duration::from_millis(2) };
+        let answer = |code, text: String| KubeAnswer {
+            code,
+            text,
+            server: String::new(),
+            date: None,
+            took: Duration::from_millis(2),
+        };
         if matches!(path, "/livez" | "/readyz") {
             return answer(200, "ok".into());
         }
@@ -119,6 +126,7 @@ impl Objects {
             Method::Put => (501, "nothing here is replaced".into()),
             Method::Patch => self.patch(call, &body),
         };
+        let said = if code == 404 { format!("it was so already, {GONE}") } else { said };
         if (200..300).contains(&code) || call.already.contains(&code) {
             Outcome::Done(format!("{code} {said}"))
         } else {
@@ -141,10 +149,10 @@ impl Objects {
                 object["metadata"]["deletionTimestamp"] = json!("2025-01-02T00:00:00Z");
                 object["metadata"]["deletionGracePeriodSeconds"] = json!(0);
             });
-        } else {
-            self.by_path.remove(path);
+            return (200, "it is marked".into());
         }
-        (200, "deleted".into())
+        self.by_path.remove(path);
+        (200, format!("deleted, {GONE}"))
     }
 
     fn create(&mut self, list: &str, object: Value) -> (u16, String) {

@@ -1,7 +1,9 @@
 //! A world in memory, with faults on demand: objects behind an API server that knows uids, preconditions and patches,
-//! hosts with files and flags, hooks that remember what they were told.
+//! hosts with files, flags, exchanges of manifests and gates, hooks that remember what they were told.
 
 mod api;
+mod gate;
+mod host;
 mod list;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -12,8 +14,10 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 pub(crate) use self::api::Objects;
+pub(crate) use self::host::Exchange;
 use super::{Cost, KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads, ScriptOutput, World, Writes};
 use crate::change::{Expect, FilePut, HttpCall, Method, Op, Outcome, Target, sha256_hex};
 use crate::host::Script;
@@ -32,6 +36,8 @@ pub(crate) enum Fault {
     Hang,
     /// The reply is lost, and it arrives only just before the next op.
     Late,
+    /// The reply is lost at once. What takes its time on a host goes on there by itself.
+    Cut,
     /// The far side takes nothing in, for as long as it is tried.
     Busy,
 }
@@ -50,6 +56,16 @@ pub(crate) type Answering = Box<dyn Fn(&Target, &Script) -> Option<ScriptOutput>
 
 /// What somebody else does to a cluster, and to which one.
 type Meddler = (String, Box<dyn FnOnce(&mut Objects) + Send>);
+
+/// How long an exchange of a manifest takes that goes on without whoever ordered it.
+const EXCHANGE: Duration = Duration::from_secs(20);
+
+/// An exchange of a manifest that its host is at.
+struct Moving {
+    due: Instant,
+    target: Target,
+    op: Op,
+}
 
 pub(crate) struct Fake {
     clusters: Vec<Cluster>,
@@ -77,6 +93,12 @@ struct State {
     late: Vec<(Target, Op)>,
     answers: BTreeMap<String, VecDeque<KubeAnswer>>,
     scripts: Option<Answering>,
+    host_keys: BTreeMap<Target, String>,
+    /// What becomes of the next exchange of a manifest.
+    exchange: Option<Exchange>,
+    moving: Vec<Moving>,
+    /// What stands on the hosts that can have a gate; `None`: their scripts mean nothing here.
+    gates: Option<gate::Gates>,
     ops: usize,
     sent: Vec<Sent>,
 }
@@ -132,13 +154,56 @@ impl Fake {
 
     /// What a path answers next, instead of what the objects say; the last one stays.
     pub(crate) fn answer(&self, path: &str, code: u16, text: &str, took: Duration) {
-        let answer = KubeAnswer { code, text: text.into(), server: String::new(), took };
+        let answer = KubeAnswer { code, text: text.into(), server: String::new(), date: None, took };
         self.state().answers.entry(path.to_owned()).or_default().push_back(answer);
     }
 
     /// What hosts answer.
     pub(crate) fn on_script(&self, script: Answering) {
         self.state().scripts = Some(script);
+    }
+
+    /// A host shows this key from now on.
+    pub(crate) fn shows_key(&self, target: &Target, key: &str) {
+        self.state().host_keys.insert(target.clone(), key.to_owned());
+    }
+
+    /// A file of a host, as somebody else put it there.
+    pub(crate) fn write(&self, target: &Target, path: &str, text: &str) {
+        self.state().files.insert((target.clone(), path.to_owned()), (0o600, text.as_bytes().to_vec()));
+    }
+
+    /// The same, taken away.
+    pub(crate) fn remove(&self, target: &Target, path: &str) {
+        self.state().files.remove(&(target.clone(), path.to_owned()));
+    }
+
+    /// A host's files, by path.
+    pub(crate) fn files(&self, target: &Target) -> BTreeMap<String, String> {
+        let state = self.state();
+        let here = state.files.iter().filter(|((at, _), _)| at == target);
+        here.map(|((_, path), (_, bytes))| (path.clone(), String::from_utf8_lossy(bytes).into_owned())).collect()
+    }
+
+    /// The next exchange of a manifest goes wrong, on whatever host.
+    pub(crate) fn exchange(&self, how: Exchange) {
+        self.state().exchange = Some(how);
+    }
+
+    /// From now on hosts can have a gate.
+    pub(crate) fn with_gates(self) -> Self {
+        self.state().gates = Some(gate::Gates::new());
+        self
+    }
+
+    /// Every host starts anew: no gate is left, and what was at an exchange is dead.
+    pub(crate) fn reboot(&self) {
+        let mut state = self.state();
+        state.gates.iter_mut().for_each(gate::Gates::clear);
+        for Moving { target, op, .. } in std::mem::take(&mut state.moving) {
+            let (_, _, beside) = exchange_of(&op).expect("only exchanges go on by themselves");
+            state.files.insert((target, format!("{beside}/state")), (0o600, b"broken".to_vec()));
+        }
     }
 
     /// How many ops were performed.
@@ -158,17 +223,65 @@ impl Fake {
             state.clusters.iter().map(|(name, objects)| json!([name, objects.snapshot()])).collect();
         let files: Vec<Value> = state.files.iter().map(|(at, (mode, bytes))| json!([at, mode, bytes])).collect();
         let flags: Vec<Value> = state.flags.iter().map(|(at, value)| json!([at, value])).collect();
-        json!({"clusters": clusters, "files": files, "flags": flags, "hooks": state.hooks})
+        let gates: Vec<Value> = state.gates.iter().flatten().map(|(at, gate)| json!([at, gate.snapshot()])).collect();
+        json!({"clusters": clusters, "files": files, "flags": flags, "hooks": state.hooks, "gates": gates})
     }
 }
 
+/// The script of an exchange of a manifest, the manifest, and the folder beside; `None`: it is none.
+fn exchange_of(op: &Op) -> Option<(&Script, &str, &str)> {
+    let Op::Host(command) = op else { return None };
+    let arg = |key: &str| command.script.args.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
+    let exchanges = command.script.name == "manifest.swap";
+    exchanges.then_some(())?;
+    Some((&command.script, arg("file")?, arg("beside")?))
+}
+
 impl State {
+    /// What goes on by itself has gone on until now.
+    fn settle(&mut self) {
+        let now = Instant::now();
+        let (due, moving) = std::mem::take(&mut self.moving).into_iter().partition(|it: &Moving| it.due <= now);
+        self.moving = moving;
+        for Moving { target, op, .. } in due {
+            let Some((_, file, beside)) = exchange_of(&op) else { continue };
+            if let Some(text) = self.files.remove(&(target.clone(), format!("{beside}/out.yaml"))) {
+                self.files.insert((target.clone(), file.to_owned()), text);
+            }
+            self.files.remove(&(target.clone(), format!("{beside}/state")));
+            self.make(&target, &op);
+        }
+    }
+
+    /// Begins an op whose reply nobody hears.
+    fn begin(&mut self, target: &Target, op: &Op) {
+        let at = |path: &str| (target.clone(), path.to_owned());
+        let Some((script, file, beside)) = exchange_of(op) else { return drop(self.make(target, op)) };
+        let from = script.args.iter().find(|(key, _)| key == "from").map(|(_, sum)| sum);
+        let text = self.files.get(&at(file)).filter(|(_, bytes)| Some(&sha256_hex(bytes)) == from).cloned();
+        let Some(text) = text else { return drop(self.make(target, op)) };
+        self.files.remove(&at(file));
+        self.files.insert(at(&format!("{beside}/out.yaml")), text);
+        for (name, what) in [("state", "out"), ("order", file)] {
+            self.files.insert(at(&format!("{beside}/{name}")), (0o600, what.as_bytes().to_vec()));
+        }
+        self.moving.push(Moving { due: Instant::now() + EXCHANGE, target: target.clone(), op: op.clone() });
+    }
+
+    /// When the exchange ends that this op meets on its host, the same one or the way back: it is waited for.
+    fn met(&self, target: &Target, op: &Op) -> Option<Instant> {
+        let (_, _, beside) = exchange_of(op)?;
+        let mut here = self.moving.iter().filter(|it| it.target == *target);
+        here.find(|it| exchange_of(&it.op).is_some_and(|(_, _, other)| other == beside)).map(|it| it.due)
+    }
+
     /// Performs an op without any fault.
     fn make(&mut self, target: &Target, op: &Op) -> Outcome {
         match op {
             Op::Kube(call) => self.clusters.entry(target.cluster.clone()).or_default().perform(call),
             Op::Host(command) => match self.run(target, &command.script) {
                 ScriptOutput { status: 0, stdout, .. } => Outcome::Done(stdout),
+                ScriptOutput { stdout, .. } if stdout.starts_with("unknown=") => Outcome::Unknown(stdout),
                 output => Outcome::Failed(format!("exit status {}: {}", output.status, output.stderr)),
             },
             Op::Local(command) => {
@@ -181,9 +294,15 @@ impl State {
         }
     }
 
-    /// `set KEY VALUE`, `unset KEY` and `has KEY` are all that these hosts understand.
+    /// `set KEY VALUE`, `unset KEY`, `has KEY`, the exchange of a manifest and the gate are all that these hosts understand.
     fn run(&mut self, target: &Target, script: &Script) -> ScriptOutput {
         if let Some(output) = self.scripts.as_ref().and_then(|scripts| scripts(target, script)) {
+            return output;
+        }
+        if let Some(output) = host::run(&mut self.files, &mut self.exchange, target, script) {
+            return output;
+        }
+        if let Some(output) = self.gates.as_mut().and_then(|gates| gate::run(gates, target, script)) {
             return output;
         }
         let words: Vec<&str> = script.body.split_whitespace().collect();
@@ -249,8 +368,13 @@ impl State {
             return Ok(());
         }
         self.deny_reads -= usize::from(!dead);
-        let tried = vec!["no way led there".into()];
-        Err(ReadError { kind: ReadErrorKind::NoRoute, tried, hint: Some("breakglass probe".into()) })
+        // What is dead is not reached; what is denied a look drowns.
+        let (kind, why) = if dead {
+            (ReadErrorKind::NoRoute, "no way led there")
+        } else {
+            (ReadErrorKind::TimedOut, "no answer in time")
+        };
+        Err(ReadError { kind, tried: vec![why.into()], hint: Some("breakglass probe".into()) })
     }
 }
 
@@ -276,7 +400,15 @@ impl Reads for Fake {
             let queue = state.answers.get_mut(&read.path);
             let told = queue.and_then(|queue| if queue.len() > 1 { queue.pop_front() } else { queue.front().cloned() });
             let objects = state.clusters.entry(target.cluster.clone()).or_default();
-            denied.map(|()| told.unwrap_or_else(|| objects.get(&read.path, read.accept)))
+            let date = objects.date;
+            let answer = || match objects.get(&read.path, read.accept) {
+                // Every cluster has it.
+                KubeAnswer { code: 404, server, took, date, .. } if read.path == "/api/v1/namespaces/kube-system" => {
+                    KubeAnswer { code: 200, text: r#"{"kind":"Namespace"}"#.into(), server, took, date }
+                }
+                answer => answer,
+            };
+            denied.map(|()| told.unwrap_or_else(|| KubeAnswer { date, ..answer() }))
         };
         async move {
             let mut answer = answer?;
@@ -295,10 +427,20 @@ impl Reads for Fake {
     ) -> BoxFuture<'a, Result<ScriptOutput, ReadError>> {
         let output = {
             let mut state = self.state();
+            state.settle();
             state.sent.push(Sent::Look(target.clone(), script.clone()));
             state.deny(target).map(|()| state.run(target, script))
         };
         async move { output }.boxed()
+    }
+
+    fn host_key<'a>(&'a self, target: &'a Target, _: Duration) -> BoxFuture<'a, Result<Option<String>, ReadError>> {
+        let mut state = self.state();
+        let shown = match state.dying.get(target) {
+            Some(0) => state.deny(target).map(|()| None),
+            _ => Ok(state.host_keys.get(target).cloned()),
+        };
+        async move { shown }.boxed()
     }
 
     fn connect<'a>(&'a self, address: SocketAddr, _: Duration) -> BoxFuture<'a, Result<Duration, ReadError>> {
@@ -319,6 +461,7 @@ impl Writes for Fake {
         async move {
             let fault = {
                 let mut state = self.state();
+                state.settle();
                 state.ops += 1;
                 state.sent.push(Sent::Op(target.clone(), op.clone()));
                 let number = state.ops;
@@ -335,8 +478,17 @@ impl Writes for Fake {
             };
             // Others get their turn between the decision and the act.
             tokio::task::yield_now().await;
+            let met = self.state().met(target, op);
+            if let Some(due) = met {
+                tokio::time::sleep_until(due).await;
+                self.state().settle();
+            }
             match fault {
                 None => self.state().make(target, op),
+                Some(Fault::Cut) => {
+                    self.state().begin(target, op);
+                    Outcome::Unknown("the connection was reset".into())
+                }
                 Some(Fault::Refuse) => Outcome::Failed("403: not today".into()),
                 Some(Fault::LoseMade) => {
                     self.state().make(target, op);

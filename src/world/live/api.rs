@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::{Links, one_line};
-use crate::change::{KubeCall, Method, Outcome, Part, Target};
+use crate::change::{GONE, KubeCall, Method, Outcome, Part, Target};
 use crate::host::script::quote;
 use crate::kit::{ApiServer, Host};
 use crate::link::api::{ApiRequest, Conclusion, End, Kind, Reply, Tried};
@@ -12,7 +14,13 @@ use crate::link::fault::FaultKind;
 use crate::world::{Accept, KubeAnswer, KubeRead, ReadError, ReadErrorKind};
 
 impl Links {
-    pub(super) async fn read(&self, target: &Target, read: &KubeRead) -> Result<KubeAnswer, ReadError> {
+    /// `anonymous`: without our certificate or token.
+    pub(super) async fn read(
+        &self,
+        target: &Target,
+        read: &KubeRead,
+        anonymous: bool,
+    ) -> Result<KubeAnswer, ReadError> {
         let request = ApiRequest {
             method: "GET",
             path: read.path.clone(),
@@ -20,29 +28,35 @@ impl Links {
             content_type: String::new(),
             body: Arc::default(),
             writes: false,
+            anonymous,
         };
         let began = Instant::now();
         let conclusion = self.api.send(only(target), &request, kind_of_read(&read.path), read.limit).await;
         let Some(conclusion) = conclusion else { return Err(super::no_route(no_server(target))) };
         let Conclusion { end, tried, .. } = conclusion;
+        let failed = |kind| {
+            let hint = next(&tried).or_else(|| Some(self.by_hand(target)));
+            Err(ReadError { kind, tried: sentences(&tried), hint })
+        };
         let reply = match end {
+            End::Answered(reply) | End::GaveUp { last: Some(reply), .. } if reply.answer.stranger.is_some() => {
+                return failed(ReadErrorKind::Nonsense);
+            }
             End::Answered(reply) | End::GaveUp { last: Some(reply), .. } => reply,
             End::GaveUp { last: None, shut } => {
-                let kind = match shut.as_ref().map(|fault| fault.kind) {
+                return failed(match shut.map(|fault| fault.kind) {
                     Some(FaultKind::Certificate | FaultKind::Rejected | FaultKind::NoWay) => ReadErrorKind::Refused,
-                    Some(FaultKind::Nonsense) => ReadErrorKind::Nonsense,
+                    Some(FaultKind::Nonsense | FaultKind::TurnedAway) => ReadErrorKind::Nonsense,
                     Some(_) => ReadErrorKind::NoRoute,
-                    None if tried.iter().all(|tried| tried.came.starts_with("connection refused")) => {
-                        ReadErrorKind::NoRoute
-                    }
+                    // Nothing got as far as the server's port: nobody knows whether it drowns.
+                    None if tried.iter().all(|tried| !tried.reached) => ReadErrorKind::NoRoute,
                     None => ReadErrorKind::TimedOut,
-                };
-                let hint = shut.and_then(|fault| fault.hint).or_else(|| Some(self.by_hand(target)));
-                return Err(ReadError { kind, tried: sentences(&tried), hint });
+                });
             }
         };
         let server = self.api.server(reply.server).name.clone();
-        Ok(KubeAnswer { code: reply.answer.code, text: reply.answer.text, server, took: began.elapsed() })
+        let (code, text, date) = (reply.answer.code, reply.answer.text, reply.answer.date);
+        Ok(KubeAnswer { code, text, server, date, took: began.elapsed() })
     }
 
     pub(super) async fn write(&self, target: &Target, call: &KubeCall, limit: Duration) -> Outcome {
@@ -58,6 +72,7 @@ impl Links {
             content_type: call.content_type.clone(),
             body: body.into(),
             writes: true,
+            anonymous: false,
         };
         let kind = if call.idempotent { Kind::Guarded } else { Kind::Single };
         match self.api.send(only(target), &request, kind, limit).await {
@@ -112,8 +127,51 @@ fn kind_of_read(path: &str) -> Kind {
     }
 }
 
+/// What the way itself says that a person should type: for the last attempt that knew it.
+fn next(tried: &[Tried]) -> Option<String> {
+    tried.iter().rev().find_map(|tried| tried.hint.clone())
+}
+
 fn sentences(tried: &[Tried]) -> Vec<String> {
     tried.iter().map(ToString::to_string).collect()
+}
+
+/// How to get past what refused it on admission, and may be drowning itself.
+fn past_admission(said: &str) -> String {
+    let quoted = |after: &str, mark: char| {
+        let rest = said.split_once(after)?.1;
+        let name = rest.split_once(mark)?.0;
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
+        (!name.is_empty() && name.chars().all(fits)).then(|| name.to_owned())
+    };
+    if let Some(webhook) = quoted("failed calling webhook \"", '"').or_else(|| quoted("admission webhook \"", '"')) {
+        return format!(
+            "; next: kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations --no-headers -o \
+             custom-columns=K:.kind,N:.metadata.name,W:.webhooks[*].name | grep -F {webhook} says where it is from; then \
+             `breakglass delete validatingwebhookconfiguration/NAME` takes it away (undo puts it back), and this again"
+        );
+    }
+    if let Some(binding) = quoted("with binding '", '\'') {
+        return format!(
+            "; next: `breakglass delete validatingadmissionpolicybinding/{binding}` takes that policy away (undo puts it \
+             back), then this again"
+        );
+    }
+    String::new()
+}
+
+/// What the answer to a DELETE says of the object: a `Status` in place of the object means that it is gone. What comes as
+/// an object may still be there, held by a finalizer or its grace period.
+fn ended(call: &KubeCall, body: &str) -> String {
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    if call.method == Method::Delete && !call.path.contains('?') && body["kind"] == "Status" {
+        return gone(call);
+    }
+    String::new()
+}
+
+fn gone(call: &KubeCall) -> String {
+    if call.method == Method::Delete { format!(", {GONE}") } else { String::new() }
 }
 
 /// What the attempts at a write came to.
@@ -126,13 +184,19 @@ fn outcome(call: &KubeCall, conclusion: Conclusion, name: impl Fn(usize) -> Stri
             let Reply { server, answer, took } = &reply;
             let from = format!("{} from {} in {:.2} s{count}", answer.code, name(*server), took.as_secs_f64());
             let already = call.already.contains(&answer.code) && (answer.code != 404 || answer.names_an_object());
-            let why = || format!("{from}: {}", one_line(&reply.answer.message(), 300));
+            let why = || {
+                let said = reply.answer.message();
+                format!("{from}: {}{}", one_line(&said, 300), past_admission(&said))
+            };
             match answer.code {
-                200..300 => Outcome::Done(from),
+                200..300 => Outcome::Done(format!("{from}{}", ended(call, &answer.text))),
                 _ if already && unanswered => {
-                    Outcome::Done(format!("{from}: an earlier attempt of ours, whose answer was lost, had done it"))
+                    let gone = gone(call);
+                    Outcome::Done(format!(
+                        "{from}: an earlier attempt of ours, whose answer was lost, had done it{gone}"
+                    ))
                 }
-                _ if already => Outcome::Done(format!("{from}: it was so already")),
+                _ if already => Outcome::Done(format!("{from}: it was so already{}", gone(call))),
                 // An earlier attempt may be just what this one ran into.
                 _ if unanswered => Outcome::Unknown(format!("{}, after an attempt that was not answered", why())),
                 500.. if !answer.refused_by_webhook() => Outcome::Unknown(why()),
@@ -140,7 +204,8 @@ fn outcome(call: &KubeCall, conclusion: Conclusion, name: impl Fn(usize) -> Stri
             }
         }
         End::GaveUp { last, shut } => {
-            let tried = sentences(&tried).join("; ");
+            let next = next(&tried).map(|hint| format!("; next: {hint}")).unwrap_or_default();
+            let tried = sentences(&tried).join("; ") + &next;
             let last =
                 last.map(|reply| format!("; it said: {}", one_line(&reply.answer.message(), 300))).unwrap_or_default();
             match shut {
@@ -150,5 +215,43 @@ fn outcome(call: &KubeCall, conclusion: Conclusion, name: impl Fn(usize) -> Stri
                 None => Outcome::NotTaken(format!("not taken in: {tried}{last}")),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_refuses_on_admission_is_named_with_the_way_past_it() {
+        let call = r#"Internal error occurred: failed calling webhook "validate.kyverno.svc-fail": failed to call webhook: Post "https://kyverno-svc.kyverno.svc:443/validate/fail?timeout=10s": context deadline exceeded"#;
+        let said = past_admission(call);
+        assert!(said.contains("grep -F validate.kyverno.svc-fail") && said.contains("undo puts it back"), "{said}");
+        let denied = r#"admission webhook "validation.gatekeeper.sh" denied the request: [no-delete] not today"#;
+        assert!(past_admission(denied).contains("validation.gatekeeper.sh"));
+        let policy = "ValidatingAdmissionPolicy 'hold' with binding 'hold-all' denied request: not today";
+        assert!(past_admission(policy).contains("validatingadmissionpolicybinding/hold-all"));
+        for other in ["forbidden", "admission webhook \"a; rm -rf /\" denied", "failed calling webhook \""] {
+            assert_eq!(past_admission(other), "", "{other}");
+        }
+    }
+
+    #[test]
+    fn an_answer_to_a_delete_says_whether_the_object_is_gone() {
+        let call = |method, path: &str| KubeCall {
+            method,
+            path: path.into(),
+            content_type: String::new(),
+            body: crate::change::Body::Empty,
+            idempotent: true,
+            already: Vec::new(),
+            holds: None,
+        };
+        let one = call(Method::Delete, "/api/v1/namespaces/a/pods/x");
+        assert!(ended(&one, r#"{"kind":"Status","status":"Success"}"#).contains(GONE));
+        assert_eq!(ended(&one, r#"{"kind":"Pod","metadata":{"deletionTimestamp":"2025-01-01T00:00:00Z"}}"#), "");
+        assert_eq!(ended(&one, ""), "");
+        let patch = call(Method::Patch, "/api/v1/namespaces/a/pods/x");
+        assert_eq!(ended(&patch, r#"{"kind":"Status"}"#), "");
     }
 }

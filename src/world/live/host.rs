@@ -14,17 +14,19 @@ impl Links {
     pub(super) async fn look(&self, host: &str, script: &Script, limit: Duration) -> Result<ScriptOutput, ReadError> {
         let ran = self.hosts.run(host, script, Connection::Kept, true, limit).await;
         match ran.map(|ran| ran.result) {
-            None => Err(super::no_route(format!("the kit has no host {host:?}"))),
-            Some(Err(error)) => {
-                let hint = Some(error.hint());
-                Err(ReadError { kind: kind(&error), tried: vec![error.to_string()], hint })
-            }
+            None => Err(no_host(host)),
+            Some(Err(error)) => Err(not_read(&error)),
             Some(Ok(output)) => Ok(ScriptOutput {
                 status: status(&output.exit),
                 stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
                 stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
             }),
         }
+    }
+
+    pub(super) async fn host_key(&self, host: &str, limit: Duration) -> Result<String, ReadError> {
+        let shown = self.hosts.host_key(host, limit).await.ok_or_else(|| no_host(host))?;
+        shown.map_err(|error| not_read(&error))
     }
 
     pub(super) async fn command(&self, host: &str, command: &HostCommand, limit: Duration) -> Outcome {
@@ -64,6 +66,14 @@ impl Links {
     }
 }
 
+fn no_host(host: &str) -> ReadError {
+    super::no_route(format!("the kit has no host {host:?}"))
+}
+
+fn not_read(error: &SshError) -> ReadError {
+    ReadError { kind: kind(error), tried: vec![error.to_string()], hint: Some(error.hint()) }
+}
+
 /// What a second sending says when nobody knows what became of the first: only its success counts for both. Where the
 /// second was refused or did not get through, the first may have done the work, or half of it.
 fn after_loss(second: Outcome, first: &str) -> Outcome {
@@ -85,6 +95,9 @@ fn amount_only(output: &Output) -> Outcome {
     }
 }
 
+/// The most that is kept of a reason, in characters.
+const REASON: usize = 1_000;
+
 fn outcome(output: &Output) -> Outcome {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -94,8 +107,12 @@ fn outcome(output: &Output) -> Outcome {
         Exit::Signal(name) => Outcome::Unknown(format!("ended by SIG{name}: {}", tail(&stderr))),
         Exit::Status(status) => {
             let said = Answer::parse(&stdout);
+            // The script itself says that it may still happen: nothing is called failed that is not known to be.
+            if let Some(why) = said.get("unknown") {
+                return Outcome::Unknown(one_line(why, REASON));
+            }
             Outcome::Failed(match said.get("failed") {
-                Some(why) => why.to_owned(),
+                Some(why) => one_line(why, REASON),
                 None if stderr.trim().is_empty() => format!("exit status {status}: {}", tail(&stdout)),
                 None => format!("exit status {status}: {}", tail(&stderr)),
             })
@@ -151,5 +168,17 @@ mod tests {
         };
         assert!(why.contains("the session ended") && why.contains("the file is not as it was"), "{why}");
         assert!(matches!(after_loss(Outcome::Unknown("no answer".into()), "lost"), Outcome::Unknown(_)));
+    }
+
+    /// An exchange whose runner is still to come, or died, is no failure: undo would throw its copies away.
+    #[test]
+    fn what_a_script_calls_unknown_is_never_taken_for_failed() {
+        let said = |stdout: &str| {
+            let exit = Exit::Status(7);
+            let stdout = stdout.as_bytes().to_vec();
+            outcome(&Output { exit, stdout, stderr: Vec::new(), bytes_sent: 0, bytes_received: 0 })
+        };
+        assert_eq!(said("state=none\nunknown=look there\n"), Outcome::Unknown("look there".into()));
+        assert_eq!(said("failed=no\n"), Outcome::Failed("no".into()));
     }
 }

@@ -19,7 +19,7 @@ use crate::host::Script;
 use crate::kit::{ApiServer, Cluster};
 use crate::link::api::Api;
 use crate::link::dial::{Dial, Direct};
-use crate::link::hosts::Hosts;
+use crate::link::hosts::{Hosts, Library};
 use crate::link::meter::Reading;
 use crate::link::{hook, local};
 use crate::words;
@@ -52,9 +52,10 @@ impl Live {
     /// The world of these clusters.
     pub fn new(clusters: impl IntoIterator<Item = Cluster>, options: &Options) -> Self {
         let user_agent: Arc<str> = format!("breakglass/{} (run {})", env!("CARGO_PKG_VERSION"), options.run).into();
+        let library = Arc::new(Library::default());
         let links = |cluster: Cluster| {
             let cluster = Arc::new(cluster);
-            let hosts = Arc::new(Hosts::new(Arc::clone(&cluster)));
+            let hosts = Arc::new(Hosts::new(Arc::clone(&cluster), Arc::clone(&library)));
             let way = |server: &ApiServer| -> Arc<dyn Dial> {
                 match &server.via {
                     Some(host) => hosts.way(host, server.address),
@@ -76,7 +77,21 @@ impl Reads for Live {
     fn kube<'a>(&'a self, target: &'a Target, read: &'a KubeRead) -> BoxFuture<'a, Result<KubeAnswer, ReadError>> {
         async move {
             match self.clusters.get(&target.cluster) {
-                Some(links) => links.read(target, read).await,
+                Some(links) => links.read(target, read, false).await,
+                None => Err(no_route(format!("the kit has no cluster {:?}", target.cluster))),
+            }
+        }
+        .boxed()
+    }
+
+    fn kube_anonymous<'a>(
+        &'a self,
+        target: &'a Target,
+        read: &'a KubeRead,
+    ) -> BoxFuture<'a, Result<KubeAnswer, ReadError>> {
+        async move {
+            match self.clusters.get(&target.cluster) {
+                Some(links) => links.read(target, read, true).await,
                 None => Err(no_route(format!("the kit has no cluster {:?}", target.cluster))),
             }
         }
@@ -93,6 +108,16 @@ impl Reads for Live {
             match (self.clusters.get(&target.cluster), &target.part) {
                 (Some(links), Part::Host(host)) => links.look(host, script, limit).await,
                 _ => Err(no_route(format!("{target} is not a host of the kit"))),
+            }
+        }
+        .boxed()
+    }
+
+    fn host_key<'a>(&'a self, target: &'a Target, limit: Duration) -> BoxFuture<'a, Result<Option<String>, ReadError>> {
+        async move {
+            match (self.clusters.get(&target.cluster), &target.part) {
+                (Some(links), Part::Host(host)) => links.host_key(host, limit).await.map(Some),
+                _ => Ok(None),
             }
         }
         .boxed()
@@ -159,6 +184,13 @@ impl World for Live {
         }
         costs.retain(|_, cost| *cost != Cost::default());
         costs
+    }
+
+    fn rest(&self, cluster: &str) {
+        if let Some(links) = self.clusters.get(cluster) {
+            links.api.rest();
+            links.hosts.rest();
+        }
     }
 }
 

@@ -7,8 +7,16 @@ use std::{
 };
 
 use anyhow::Result;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::{host::Host, lab::Lab};
+use crate::{host::Host, lab::Lab, pki::Authority};
+
+/// The line of a kit's file for an authority that has signed nothing: a kit must name one, also where the test's API
+/// servers have no certificate.
+pub fn unknown_authority() -> Result<String> {
+    let pem = Authority::new("nobody")?.pem();
+    Ok(format!("  certificateAuthorityData: {}\n", STANDARD.encode(pem)))
+}
 
 /// One cluster's file of a kit. Every host is reached by its address, as root with the lab's identity.
 #[derive(Debug, Clone, Default)]
@@ -61,7 +69,7 @@ impl Kit {
     /// Writes `NAME.yaml` into `folder`, which becomes what `BREAKGLASS_KIT` names.
     pub fn write(&self, lab: &Lab, folder: &Path, name: &str) -> Result<()> {
         let mut text = format!("apiVersion: breakglass/v1\nkind: Cluster\nmetadata: {{name: {name}}}\nspec:\n");
-        text += &self.credentials;
+        text += &if self.credentials.is_empty() { unknown_authority()? } else { self.credentials.clone() };
         let (key, known) = (lab.identity().key().display(), lab.known_hosts().display());
         let _ = writeln!(text, "  ssh: {{user: root, identities: [{key}], agent: none, knownHosts: [{known}]}}");
         let _ = write!(text, "  apiServers:\n{}  hosts:\n", self.api_servers);

@@ -64,7 +64,7 @@ pub use control_plane::{ApiServer, ControlPlane, Options, WrongCertificate, holl
 pub use fault::{Fault, FaultGuard};
 pub use host::Host;
 pub use isolate::{is_outside, main, play_role, run_isolated, test};
-pub use kit::Kit;
+pub use kit::{Kit, unknown_authority};
 pub use kubectl::{Curl, Kubectl};
 pub use kubelet::{KubeletPlane, pod_process, watch_restarts};
 pub use lab::{Lab, OPERATOR_IP4, OPERATOR_IP6};

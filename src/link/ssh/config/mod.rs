@@ -3,21 +3,30 @@
 //! The configuration is read by OpenSSH itself (`ssh -G`), which opens no connection: nobody else gets `Match`, `Include`
 //! and tokens right. Without an OpenSSH client there is no half parser, only OpenSSH's defaults, and a note that says so.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use tokio::process::Command;
-
+use self::words::Words;
 use super::{Endpoint, HostKeys, KnownHosts};
+use crate::bounded::{self, NoOutput};
 use crate::link::shell::line;
+use crate::words::bytes;
 
+#[cfg(test)]
+mod fuzz;
+mod proxy;
+mod words;
+
+/// The variable that names the agent's socket.
+const AGENT: &str = "SSH_AUTH_SOCK";
 /// Chains longer than this are loops.
 const JUMPS: usize = 8;
+/// Of a configuration as ssh prints it: some kilobytes.
+const LONGEST: usize = 1 << 20;
 
 /// What is taken from the process around us; the resolver asks no environment itself.
 #[derive(Debug, Clone, Default)]
@@ -30,8 +39,12 @@ pub struct Surroundings {
     pub home: PathBuf,
     /// The operator's local user name.
     pub user: String,
-    /// `SSH_AUTH_SOCK`.
-    pub agent: Option<PathBuf>,
+    /// The operator's local user id.
+    pub uid: u32,
+    /// The name of this machine.
+    pub machine: String,
+    /// The environment: `SSH_AUTH_SOCK`, and what `${NAME}` in paths stands for.
+    pub env: BTreeMap<String, String>,
 }
 
 /// What is said on the command line or in the kit, and goes before the configuration.
@@ -146,15 +159,13 @@ impl Resolver {
         Box::pin(async move {
             let options = self.options(alias, overrides, deadline).await?;
             let mut notes = self.notes(&options);
-            if let Some(command) = options.one("proxycommand") {
-                return Err(self.error(
-                    alias,
-                    format!("its ProxyCommand ({command}) is not supported; name the host to go through by ProxyJump"),
-                ));
-            }
             let mut endpoint = self.endpoint(alias, &options, overrides)?;
             let mut looked_up = false;
-            if let Some(jump) = options.one("proxyjump") {
+            let jump = match (options.one("proxyjump"), options.one("proxycommand")) {
+                (None, Some(command)) => Some(self.jump_of(alias, command, &mut notes)?),
+                (jump, _) => jump.map(str::to_owned),
+            };
+            if let Some(jump) = jump.as_deref() {
                 // A jump host that its own `Host *` sends through itself is reached directly, as by ssh.
                 if !names_itself(jump, alias) {
                     let Some(left) = left.checked_sub(1) else {
@@ -168,8 +179,33 @@ impl Resolver {
                 endpoint.address = self.look_up(alias, &endpoint.address, family, deadline).await?.to_string();
                 looked_up = true;
             }
+            if options.one("checkhostip") == Some("yes")
+                && endpoint.jumps.is_empty()
+                && let Some([named, addressed]) = endpoint.host_keys.contradiction(&endpoint.address, endpoint.port)
+            {
+                return Err(self.error(
+                    alias,
+                    format!("{named} has one key for its name and {addressed} another for its address, and CheckHostIP is yes"),
+                ));
+            }
             Ok(Resolved { endpoint, looked_up, notes })
         })
+    }
+
+    /// The jump host that a ProxyCommand stands for, when it is one that only goes through a host.
+    fn jump_of(&self, alias: &str, command: &str, notes: &mut Vec<String>) -> Result<String, ResolveError> {
+        if let Some(jump) = proxy::as_jump(command) {
+            notes.push(format!("{alias}: its ProxyCommand ({command}) is done as ProxyJump {jump}"));
+            return Ok(jump);
+        }
+        let mut error =
+            self.error(alias, format!("its ProxyCommand ({command}) is not run; a jump host can be gone through"));
+        error.hint = format!(
+            "name the host to go through: ProxyJump BASTION for Host {alias} in {}, or --host {alias}=ADDRESS,jump=BASTION of \
+             breakglass kit import",
+            self.config_file()
+        );
+        Err(error)
     }
 
     /// `ProxyJump a,b`: `a` as it is configured, jump hosts of its own included, then `b` through it.
@@ -222,15 +258,26 @@ impl Resolver {
             argv.extend(value.into_iter().flat_map(|v| ["-o".to_owned(), format!("{option}={v}")]));
         }
         argv.extend(["--".into(), alias.to_owned()]);
-        let mut command = Command::new(client);
-        command.args(&argv).stdin(Stdio::null()).kill_on_drop(true);
-        let output = match tokio::time::timeout_at(deadline.into(), command.output()).await {
-            Err(_) => return Err(self.error(alias, "ssh -G did not answer in time; a `Match exec` may hang".into())),
-            Ok(Err(e)) => return Err(self.error(alias, format!("{} can't be run: {e}", client.display()))),
-            Ok(Ok(output)) => output,
+        let mut command = crate::descriptors::command(client);
+        command.args(&argv);
+        let output = match bounded::output(&mut command, LONGEST, deadline).await {
+            Err(NoOutput::Late) => {
+                return Err(self.error(alias, "ssh -G did not answer in time; a `Match exec` may hang".into()));
+            }
+            Err(NoOutput::Long(most)) => {
+                let most = bytes(most as u64);
+                let why =
+                    format!("ssh -G printed more than {most} and was killed; a `Match exec` may print without end");
+                return Err(self.error(alias, why));
+            }
+            Err(NoOutput::NotRun(e)) => {
+                return Err(self.error(alias, format!("{} can't be run: {e}", client.display())));
+            }
+            Ok(output) => output,
         };
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
+            let said: String = said.chars().take(300).collect();
             return Err(self.error(alias, format!("ssh does not accept its configuration: {said}")));
         }
         Ok(Options::parse(&String::from_utf8_lossy(&output.stdout)))
@@ -254,60 +301,56 @@ impl Resolver {
         let host = options.one("hostname").unwrap_or(alias).to_owned();
         let port = options.one("port").and_then(|p| p.parse().ok()).unwrap_or(22);
         let user = options.one("user").unwrap_or(&self.around.user).to_owned();
-        let tokens =
-            [("%d", self.around.home.display().to_string()), ("%u", self.around.user.clone()), ("%r", user.clone())];
-        let tokens =
-            tokens.into_iter().chain([("%h", host.clone()), ("%n", alias.to_owned()), ("%p", port.to_string())]);
-        let tokens: Vec<_> = tokens.collect();
-        let path = |text: &str| self.path(text, &tokens);
-        let paths = |option: &str| -> Vec<PathBuf> {
-            options.all(option).flat_map(str::split_ascii_whitespace).filter(|p| *p != "none").map(path).collect()
+        let key_alias = options.one("hostkeyalias");
+        let words = Words {
+            around: &self.around,
+            alias,
+            host: &host,
+            port,
+            user: &user,
+            key_alias: key_alias.unwrap_or(&host),
+            jump: options.one("proxyjump").unwrap_or_default(),
         };
-        let mut known_files = paths("userknownhostsfile");
-        known_files.extend(paths("globalknownhostsfile"));
-        let known = self.known(&known_files, &paths("revokedhostkeys")).map_err(|why| self.error(alias, why))?;
+        let refuse = |option: &str, why: String| self.error(alias, format!("{option} {why}"));
+        let path = |option: &str, text: &str| words.path(text).map_err(|why| refuse(option, why));
+        let listed = |option: &str| -> Result<Vec<PathBuf>, ResolveError> {
+            let all = options.all(option).flat_map(str::split_ascii_whitespace);
+            all.filter(|p| *p != "none").map(|text| path(option, text)).collect()
+        };
+        let mut known_files = self.user_files(listed("userknownhostsfile")?);
+        known_files.extend(listed("globalknownhostsfile")?);
+        let known = self.known(&known_files, &listed("revokedhostkeys")?).map_err(|why| self.error(alias, why))?;
         let agent = match options.all("identityagent").next() {
-            None | Some("SSH_AUTH_SOCK" | "$SSH_AUTH_SOCK") => self.around.agent.clone(),
-            Some("none") => None,
-            Some(socket) => Some(path(socket)),
+            None => self.around.env.get(AGENT).map(PathBuf::from),
+            Some(text) => words.agent(text).map_err(|why| refuse("identityagent", why))?,
         };
-        let identities = options.all("identityfile").filter(|p| *p != "none").map(path);
+        let named = |option: &str| -> Result<Vec<PathBuf>, ResolveError> {
+            options.all(option).filter(|p| *p != "none").map(|text| path(option, text)).collect()
+        };
         Ok(Endpoint {
             name: alias.to_owned(),
             address: overrides.address.map_or_else(|| host.clone(), |ip| ip.to_string()),
             port,
-            user,
-            identities: overrides.identities.iter().cloned().chain(identities).collect(),
+            identities: overrides.identities.iter().cloned().chain(named("identityfile")?).collect(),
             identities_only: options.one("identitiesonly") == Some("yes"),
-            certificates: options.all("certificatefile").filter(|p| *p != "none").map(path).collect(),
-            agent,
-            host_keys: HostKeys { known, alias: options.one("hostkeyalias").map(str::to_owned), host: Some(host) },
+            certificates: named("certificatefile")?,
+            agent: agent.filter(|socket| !socket.as_os_str().is_empty()),
+            host_keys: HostKeys { known, alias: key_alias.map(str::to_owned), host: Some(host.clone()) },
             jumps: Vec::new(),
             sudo: overrides.sudo,
+            user,
         })
     }
 
-    /// `~` and the tokens that `ssh -G` leaves in paths.
-    fn path(&self, text: &str, tokens: &[(&str, String)]) -> PathBuf {
-        let text = match text.strip_prefix("~/") {
-            Some(rest) => format!("{}/{rest}", self.around.home.display()),
-            None => text.to_owned(),
-        };
-        let mut out = String::new();
-        let mut rest = text.as_str();
-        while let Some(at) = rest.find('%') {
-            out.push_str(&rest[..at]);
-            rest = &rest[at..];
-            if let Some((token, value)) = tokens.iter().find(|(token, _)| rest.starts_with(token)) {
-                out.push_str(value);
-                rest = &rest[token.len()..];
-            } else {
-                let double = rest.starts_with("%%");
-                out.push('%');
-                rest = &rest[if double { 2 } else { 1 }..];
-            }
+    /// The operator's own files. Who keeps none in them (`/dev/null`, `none`) is asked for those that ssh has by default: a key
+    /// that nobody vouches for is refused here, and a refusal must leave a place to write it to.
+    fn user_files(&self, mut files: Vec<PathBuf>) -> Vec<PathBuf> {
+        files.retain(|file| file != Path::new("/dev/null"));
+        if files.is_empty() {
+            let folder = self.around.home.join(".ssh");
+            files = vec![folder.join("known_hosts"), folder.join("known_hosts2")];
         }
-        PathBuf::from(out + rest)
+        files
     }
 
     fn known(&self, files: &[PathBuf], revoked: &[PathBuf]) -> Result<Arc<KnownHosts>, String> {
@@ -352,8 +395,14 @@ impl Resolver {
                 "there is no OpenSSH client here: its configuration is not read, only its defaults are used".into(),
             );
         }
-        if let Some("no" | "off" | "false" | "accept-new") = options.one("stricthostkeychecking") {
-            notes.push("StrictHostKeyChecking is not relaxed: an unknown host key is refused all the same".into());
+        if let Some(relaxed @ ("no" | "off" | "false" | "accept-new")) = options.one("stricthostkeychecking") {
+            notes.push(format!(
+                "StrictHostKeyChecking {relaxed} is not followed: an unknown host key is refused all the same"
+            ));
+        }
+        let forgets = options.all("userknownhostsfile").any(|value| matches!(value, "/dev/null" | "none"));
+        if forgets {
+            notes.push("UserKnownHostsFile keeps no host keys: they are looked for in ~/.ssh/known_hosts".into());
         }
         for option in ["knownhostscommand", "pkcs11provider", "bindaddress", "bindinterface"] {
             if let Some(value) = options.one(option) {

@@ -1,0 +1,313 @@
+//! Every kind of step, by its own example: killed at each line of the journal, a full disk at each line, each reply lost or
+//! late, hosts that start anew; then `resume`, and `undo`, come to the same end.
+
+use std::panic::AssertUnwindSafe;
+
+use serde_json::Value;
+
+use super::announced::{all_announced, as_often_as_announced};
+use super::samples::{bench, plan_of};
+use super::support::*;
+use crate::change::Op;
+use crate::engine::Report;
+use crate::error::Class;
+use crate::journal::Entry;
+use crate::steps::Known;
+use crate::world::fake::{Fault, Sent};
+
+/// Each way in which a reply can fail to come.
+const UNHEARD: [Fault; 5] = [Fault::LoseMade, Fault::LoseNotMade, Fault::Hang, Fault::Late, Fault::Cut];
+
+/// A kind, its example on a bench, and how that ends when nothing goes wrong.
+struct Kind {
+    kind: Known,
+    before: Value,
+    after: Value,
+    ops: usize,
+    lines: usize,
+    /// The lines after which something is sent.
+    intended: Vec<usize>,
+}
+
+impl Kind {
+    async fn ideal(kind: Known) -> Self {
+        let bench = bench(kind);
+        let before = bench.fake.snapshot();
+        let report = bench.run().await;
+        assert_eq!(report.class, None, "{kind:?}: {}", report.why);
+        let (after, ops) = (bench.fake.snapshot(), bench.fake.ops());
+        // The first one, which says what the run is, is there before anything can go wrong.
+        let lines = bench.journal().lines.split_off(1);
+        let intended =
+            |(at, line): (usize, &crate::journal::Line)| matches!(line.entry, Entry::Intended { .. }).then_some(at + 1);
+        let intended: Vec<usize> = lines.iter().enumerate().filter_map(intended).collect();
+        Self { kind, before, after, ops, lines: lines.len(), intended }
+    }
+
+    /// Everywhere a process can die so that it makes a difference: nothing is sent but after the word that it will be.
+    fn deaths(&self) -> Vec<Trap> {
+        let after = self.intended.iter().map(|line| Trap::After(*line));
+        (1..=self.lines).map(Trap::Before).chain(after).collect()
+    }
+
+    async fn killed(&self, at: Trap) -> Bench {
+        let bench = bench(self.kind);
+        assert!(bench.go(Verb::Run, &trap(at)).await.is_none(), "{:?} {at:?}", self.kind);
+        bench
+    }
+
+    /// `resume` in a process of its own.
+    async fn resumed(&self, bench: &mut Bench) -> Report {
+        bench.plan = plan_of(self.kind);
+        bench.resume().await
+    }
+
+    async fn resumes(&self, bench: &mut Bench, what: &str) {
+        let report = self.resumed(bench).await;
+        assert_eq!(report.class, None, "{:?} {what}: {}", self.kind, report.why);
+        assert_eq!(report.tally.unknown, 0, "{:?} {what}", self.kind);
+        assert_eq!(bench.fake.snapshot(), self.after, "{:?} {what}", self.kind);
+    }
+
+    async fn undoes(&self, bench: &Bench, what: &str) {
+        let report = bench.undo().await;
+        assert_eq!(report.class, None, "{:?} {what}: {}", self.kind, report.why);
+        assert_eq!(bench.fake.snapshot(), self.before, "{:?} {what}", self.kind);
+    }
+
+    /// What it does goes on on hosts, and ends with them.
+    fn is_on_hosts(&self) -> bool {
+        match self.kind {
+            Known::ScaleApiserver | Known::FreezeNodes | Known::ThawNodes => true,
+            Known::GateClose | Known::GateConfirm | Known::GateOpen => true,
+            Known::Probe | Known::Confirm | Known::Park | Known::EndPods | Known::Delete => false,
+            Known::Revoke | Known::Http | Known::Exec | Known::WaitFor => false,
+        }
+    }
+
+    /// A host that starts anew has no gate; a step that is over does not put one up again, and one that extends it says so.
+    fn is_a_gate(&self) -> bool {
+        matches!(self.kind, Known::GateClose | Known::GateConfirm | Known::GateOpen)
+    }
+}
+
+/// Does something with each kind, in the runtime whose clock jumps.
+fn each(test: impl AsyncFn(&Kind)) {
+    paused(async {
+        for kind in Known::ALL {
+            test(&Kind::ideal(*kind).await).await;
+        }
+    });
+}
+
+#[test]
+fn whatever_is_sent_was_announced_and_no_more_often() {
+    each(async |ideal| {
+        let bench = bench(ideal.kind);
+        bench.run().await;
+        let sent = bench.fake.take_sent();
+        all_announced(&bench.plan, &sent);
+        as_often_as_announced(&bench.plan, &sent);
+        let drill = self::bench(ideal.kind);
+        let report = drill.go(Verb::Run, &How { drill: true, ..How::default() }).await.unwrap();
+        // What was only pretended to be closed does not stand, and there is nothing to be confirmed.
+        let refused = (ideal.kind == Known::GateConfirm).then_some(Class::Refused);
+        assert_eq!(report.class, refused, "{:?}: {}", ideal.kind, report.why);
+        assert_eq!((drill.fake.snapshot(), drill.fake.ops()), (ideal.before.clone(), 0), "{:?}", ideal.kind);
+    });
+}
+
+#[test]
+fn what_is_sent_too_often_would_be_found() {
+    each(async |ideal| {
+        let bench = bench(ideal.kind);
+        bench.run().await;
+        let sent = bench.fake.take_sent();
+        let one = sent.iter().find(|sent| matches!(sent, Sent::Op(..)));
+        let twice = sent.iter().chain(one).cloned().collect::<Vec<_>>();
+        let caught = std::panic::catch_unwind(AssertUnwindSafe(|| as_often_as_announced(&bench.plan, &twice)));
+        assert_eq!(caught.is_err(), one.is_some(), "{:?}", ideal.kind);
+    });
+}
+
+#[test]
+fn killed_anywhere_resume_and_undo_come_to_the_same_end() {
+    each(async |ideal| {
+        for at in ideal.deaths() {
+            let what = format!("{at:?}");
+            let mut bench = ideal.killed(at).await;
+            ideal.resumes(&mut bench, &what).await;
+            ideal.undoes(&bench, &what).await;
+            ideal.undoes(&ideal.killed(at).await, &what).await;
+        }
+    });
+}
+
+#[test]
+fn killed_and_the_hosts_started_anew_nothing_is_lost() {
+    each(async |ideal| {
+        if !ideal.is_on_hosts() {
+            return;
+        }
+        for at in ideal.deaths() {
+            let what = format!("{at:?}, then a reboot");
+            let mut bench = ideal.killed(at).await;
+            bench.fake.reboot();
+            let report = ideal.resumed(&mut bench).await;
+            let now = bench.fake.snapshot();
+            if ideal.is_a_gate() {
+                assert!(report.class.is_none() || report.why.contains("no gate stands here"), "{what}: {}", report.why);
+                // Each host for itself: one whose gate was not closed yet is closed now, where another's went with its reboot.
+                let ours = now["gates"].as_array().unwrap().iter().all(|gate| gate[1][0] == RUN);
+                assert!(ours, "{:?} {what}: {:#}", ideal.kind, now["gates"]);
+                let rest = |of: &Value| {
+                    of.as_object().unwrap().clone().into_iter().filter(|(key, _)| key != "gates").collect::<Value>()
+                };
+                assert!(
+                    [&ideal.before, &ideal.after].map(rest).contains(&rest(&now)),
+                    "{:?} {what}: {now:#}",
+                    ideal.kind
+                );
+            } else {
+                assert_eq!((report.class, &now), (None, &ideal.after), "{:?} {what}: {}", ideal.kind, report.why);
+            }
+            ideal.undoes(&bench, &what).await;
+            let bench = ideal.killed(at).await;
+            bench.fake.reboot();
+            ideal.undoes(&bench, &what).await;
+        }
+    });
+}
+
+#[test]
+fn killed_while_taking_back_undo_goes_on() {
+    each(async |ideal| {
+        for line in 1.. {
+            for at in [Trap::Before(line), Trap::After(line)] {
+                let bench = bench(ideal.kind);
+                bench.run().await;
+                if bench.go(Verb::Undo, &trap(at)).await.is_some() {
+                    return;
+                }
+                ideal.undoes(&bench, &format!("undo killed {at:?}")).await;
+            }
+        }
+    });
+}
+
+#[test]
+fn a_full_disk_ends_the_run_and_nothing_was_sent_that_is_not_written_down() {
+    each(async |ideal| {
+        for line in 1..ideal.lines {
+            let what = format!("full at line {line}");
+            let mut bench = bench(ideal.kind);
+            let report = bench.go(Verb::Run, &trap(Trap::Full(line))).await.unwrap();
+            assert_eq!(report.class, Some(Class::Journal), "{:?} {what}: {}", ideal.kind, report.why);
+            // What holds a gate shut is sent again and again by the change that took it.
+            let counts = |sent: &&Sent| match sent {
+                Sent::Op(_, Op::Host(command)) => command.script.name != "gate.renew",
+                Sent::Op(..) => true,
+                Sent::Get(..) | Sent::Look(..) | Sent::Connect(_) => false,
+            };
+            let ops = bench.fake.take_sent().iter().filter(counts).count();
+            let intended = |line: &&crate::journal::Line| matches!(line.entry, Entry::Intended { .. });
+            // A line that went to the full disk with one that did not fit may be there whole: nothing was sent for it.
+            assert!(ops <= bench.journal().lines.iter().filter(intended).count(), "{:?} {what}", ideal.kind);
+            ideal.resumes(&mut bench, &what).await;
+            ideal.undoes(&bench, &what).await;
+            let bench = self::bench(ideal.kind);
+            bench.go(Verb::Run, &trap(Trap::Full(line))).await.unwrap();
+            ideal.undoes(&bench, &what).await;
+        }
+    });
+}
+
+#[test]
+fn a_reply_that_does_not_come_is_looked_into_and_the_run_goes_on() {
+    each(async |ideal| {
+        for (fault, number) in UNHEARD.into_iter().flat_map(|fault| (1..=ideal.ops).map(move |n| (fault, n))) {
+            let what = format!("op {number} {fault:?}");
+            let bench = bench(ideal.kind);
+            bench.fake.fault(number, fault);
+            let report = bench.run().await;
+            assert_eq!(report.class, None, "{:?} {what}: {}", ideal.kind, report.why);
+            assert_eq!(report.tally.unknown, 0, "{:?} {what}", ideal.kind);
+            assert_eq!(bench.fake.snapshot(), ideal.after, "{:?} {what}", ideal.kind);
+            all_announced(&bench.plan, &bench.fake.take_sent());
+            ideal.undoes(&bench, &what).await;
+        }
+    });
+}
+
+/// The process dies with a reply on its way; what the host was told goes on there.
+#[test]
+fn killed_while_a_host_is_at_it_resume_and_undo_come_to_the_same_end() {
+    each(async |ideal| {
+        if !ideal.is_on_hosts() {
+            return;
+        }
+        for (number, line) in ideal.intended.iter().enumerate() {
+            for (after, reboot) in [(0, false), (5, false), (60, false), (0, true)] {
+                let what = format!("cut off at op {}, {after} s, reboot {reboot}", number + 1);
+                let killed = async || {
+                    let bench = bench(ideal.kind);
+                    bench.fake.fault(number + 1, Fault::Cut);
+                    bench.go(Verb::Run, &trap(Trap::Before(line + 1))).await;
+                    tokio::time::sleep(std::time::Duration::from_secs(after)).await;
+                    if reboot {
+                        bench.fake.reboot();
+                    }
+                    bench
+                };
+                let mut bench = killed().await;
+                let report = ideal.resumed(&mut bench).await;
+                if !(reboot && ideal.is_a_gate()) {
+                    assert_eq!(report.class, None, "{:?} {what}: {}", ideal.kind, report.why);
+                    assert_eq!(bench.fake.snapshot(), ideal.after, "{:?} {what}", ideal.kind);
+                }
+                ideal.undoes(&bench, &what).await;
+                let bench = killed().await;
+                // What is still under way on a host is waited for.
+                ideal.undoes(&bench, &what).await;
+            }
+        }
+    });
+}
+
+#[test]
+fn an_inverse_that_is_not_heard_of_is_looked_into() {
+    each(async |ideal| {
+        let bench = bench(ideal.kind);
+        bench.run().await;
+        let began = bench.fake.ops();
+        bench.undo().await;
+        let inverses = bench.fake.ops() - began;
+        for (fault, number) in UNHEARD.into_iter().flat_map(|fault| (1..=inverses).map(move |n| (fault, n))) {
+            let what = format!("inverse {number} {fault:?}");
+            let bench = self::bench(ideal.kind);
+            bench.run().await;
+            bench.fake.fault(bench.fake.ops() + number, fault);
+            let report = bench.undo().await;
+            assert!(report.class.is_none() || report.tally.unknown + report.tally.stuck > 0, "{what}: {}", report.why);
+            ideal.undoes(&bench, &what).await;
+        }
+    });
+}
+
+#[test]
+fn a_refused_change_ends_the_run_and_undo_takes_back_the_others() {
+    each(async |ideal| {
+        for number in 1..=ideal.ops {
+            let what = format!("op {number} refused");
+            let bench = bench(ideal.kind);
+            bench.fake.fault(number, Fault::Refuse);
+            let report = bench.run().await;
+            // Something remains only where something was changed before.
+            let class = if report.tally.done > 0 { Class::Partial } else { Class::Refused };
+            assert_eq!(report.class, Some(class), "{:?} {what}: {}", ideal.kind, report.why);
+            assert!(report.why.contains("not today"), "{:?} {what}: {}", ideal.kind, report.why);
+            all_announced(&bench.plan, &bench.fake.take_sent());
+            ideal.undoes(&bench, &what).await;
+        }
+    });
+}

@@ -1,0 +1,81 @@
+//! One runnable example of each kind of step, with a world that it changes. A new kind without one does not compile.
+
+use serde_json::json;
+
+use super::support::*;
+use crate::change::Target;
+use crate::kit::Cluster;
+use crate::plan::Plan;
+use crate::steps::Known;
+use crate::world::Reads as _;
+
+const MANIFESTS: &str = "/etc/kubernetes/manifests";
+const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/worker-1";
+
+/// The steps with these names out of the plan of everything.
+fn of(names: &[&str]) -> Vec<Spec> {
+    everything().into_iter().filter(|(name, _, _)| names.contains(name)).collect()
+}
+
+/// A kind, and before it what it needs to have anything to do.
+pub(super) fn sample(kind: Known) -> Vec<Spec> {
+    let close = || ("shut", "gate-close", json!({"stages": ["25%", "100%"]}));
+    let freeze = || ("freeze", "freeze-nodes", json!({}));
+    match kind {
+        Known::Probe => of(&["look"]),
+        Known::Confirm => of(&["sure"]),
+        Known::Park => of(&["park", "scale", "hold"]),
+        Known::EndPods => of(&["park", "end"]),
+        Known::Delete => of(&["kill"]),
+        Known::Revoke => of(&["revoke"]),
+        Known::Http => of(&["page"]),
+        Known::Exec => of(&["mark", "here"]),
+        Known::WaitFor => of(&["kill", "effect"]),
+        Known::ScaleApiserver => vec![("room", "scale-apiserver", json!({"flags": {"max-requests-inflight": "800"}}))],
+        Known::GateClose => vec![close()],
+        Known::GateConfirm => vec![close(), ("longer", "gate-confirm", json!({"for": "20m"}))],
+        Known::GateOpen => vec![close(), ("in", "gate-open", json!({"window": "2s"}))],
+        Known::FreezeNodes => vec![freeze()],
+        // Nobody renews the lease here, and whole hours of the test's clock may pass.
+        Known::ThawNodes => vec![freeze(), ("thaw", "thaw-nodes", json!({"fresh": "48h"}))],
+    }
+}
+
+/// One that leads and one that follows are enough.
+fn small() -> Cluster {
+    Cluster { hosts: cluster("east").hosts[..2].to_vec(), ..cluster("east") }
+}
+
+/// The same as a plan: each process that runs or resumes makes its own.
+pub(super) fn plan_of(kind: Known) -> Plan {
+    plan_over(vec![small()], &sample(kind), &policy())
+}
+
+/// The plan over a world whose hosts have manifests and can have a gate.
+pub(super) fn bench(kind: Known) -> Bench {
+    let fake = world_of(vec![small()]).with_gates();
+    let hosts: Vec<String> = fake.cluster("east").unwrap().hosts.iter().map(|host| host.name.clone()).collect();
+    for (host, program) in
+        hosts.iter().flat_map(|host| ["kube-apiserver", "kube-controller-manager"].map(|p| (host, p)))
+    {
+        let text = format!(
+            "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {program}\nspec:\n  containers:\n  - name: {program}\n    command:\n    \
+             - {program}\n    - --v=2\n"
+        );
+        fake.write(&Target::host("east", host), &format!("{MANIFESTS}/{program}.yaml"), &text);
+    }
+    fake.objects("east", |objects| {
+        objects.put("/api/v1/namespaces/kube-system", json!({"kind": "Namespace", "metadata": {}}));
+        objects.put(LEASE, json!({"metadata": {}, "spec": {"renewTime": "2025-01-01T00:00:00.000000Z"}}));
+    });
+    Bench::new(fake, plan_of(kind))
+}
+
+#[test]
+fn each_kind_stands_in_its_own_example() {
+    for kind in Known::ALL {
+        let name = kind.kind().name();
+        assert!(sample(*kind).iter().any(|(_, used, _)| *used == name), "{name} is not in its own example");
+    }
+    assert_eq!(Known::ALL.len(), crate::steps::KINDS.len());
+}

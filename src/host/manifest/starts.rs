@@ -1,0 +1,77 @@
+//! Whether a manifest starts a program at all, or only names it: a balancer's pod names the API server, too.
+
+use serde_json::Value;
+
+use super::{container, quantity, read, shown, words};
+
+/// Whether a manifest starts `program`: as the first word of a container, behind what starts others, or by the name of the
+/// container, the pod or the image. One that cannot be read counts: what it starts is not known.
+pub fn starts(text: &str, program: &str) -> bool {
+    let Ok((root, _)) = read(text) else { return true };
+    let manifest = root.to_json();
+    let named = |name: &Value| {
+        let rest = name.as_str().and_then(|name| name.strip_prefix(program));
+        rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
+    };
+    let containers = manifest["spec"]["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let runs = |container: &Value| {
+        let image = container["image"].as_str().unwrap_or_default();
+        let image = image.split('@').next().unwrap_or_default();
+        if named(&container["name"]) || named(&Value::from(image.rsplit('/').next().unwrap_or_default())) {
+            return true;
+        }
+        let Ok(words) = words::all(container) else { return true };
+        let Some(first) = words.first() else { return false };
+        let wraps = words::WRAPPERS.contains(&words::base(&first.text)) || words::is_shell(&first.text);
+        words::starts(&first.text, program) || (wraps && words.iter().any(|word| word.text.contains(program)))
+    };
+    // A mirror of the pod's name is not enough where nothing in there runs anything.
+    containers.iter().any(runs) || (named(&manifest["metadata"]["name"]) && !containers.is_empty())
+}
+
+/// An amount in the container of `program`: `kind` is `limits` or `requests`. `None`: not said, or no quantity.
+///
+/// # Errors
+/// One sentence: no manifest, or no such container.
+pub fn amount(text: &str, program: &str, kind: &str, name: &str) -> Result<Option<f64>, String> {
+    let manifest = read(text)?.0.to_json();
+    let container = &manifest["spec"]["containers"][container(&manifest, program)?];
+    Ok(quantity(&shown(container["resources"][kind].get(name))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_that_only_names_the_program_does_not_start_it() {
+        let pod = |name: &str, container: &str| {
+            format!(
+                "kind: Pod\nmetadata:\n  name: {name}\n  labels: {{for: \"kube-apiserver\"}}\nspec:\n  containers:\n  - {container}\n"
+            )
+        };
+        for container in [
+            "{name: haproxy, image: haproxy:2.6, command: [haproxy, -f, /etc/haproxy.cfg]}",
+            "{name: haproxy, image: haproxy:2.6, args: [--backend, \"kube-apiserver\"]}",
+            "{name: kube-apiserver_x, image: \"x/kube-apiserverproxy:1\", command: [proxy, kube-apiserver]}",
+            "{name: keepalived, image: k, command: [sh, -c, \"keepalived -l\"]}",
+            "{name: none, image: \"10.0.0.1:5000/none\"}",
+        ] {
+            assert!(!starts(&pod("haproxy", container), "kube-apiserver"), "{container}");
+        }
+        for container in [
+            "{name: a, command: [kube-apiserver, --x=1]}",
+            "{name: a, args: [/k/kube-apiserver]}",
+            "{name: a, command: [/go-runner, --log-file=x, /k/kube-apiserver]}",
+            "{name: a, command: [/bin/sh, -c, \"exec /k/kube-apiserver --x=1\"]}",
+            "{name: kube-apiserver, command: [/start-it, kube-apiserver]}",
+            "{name: a, image: \"10.0.0.1:5000/k/kube-apiserver-amd64:v1@sha256:ab\", command: [/start, kube-apiserver]}",
+            "{name: a, command: {}}",
+        ] {
+            assert!(starts(&pod("p", container), "kube-apiserver"), "{container}");
+        }
+        assert!(starts(&pod("kube-apiserver-cp1", "{name: a, command: [/start-it]}"), "kube-apiserver"));
+        assert!(starts("kind: Pod\n a: [\n", "kube-apiserver"), "it cannot be read");
+        assert!(!starts("kind: Pod\n", "kube-apiserver"));
+    }
+}

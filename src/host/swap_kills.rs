@@ -1,0 +1,340 @@
+//! What exchanges a manifest on a host is killed, or told to end, at each of its own lines and between its commands: the
+//! real scripts under the machine's sh, in a folder of their own, before a kubelet that is a thread of the test.
+//!
+//! Wherever it ends, the manifest is in its place or its state says that it is not; it is the old text or the new one,
+//! whole; and `mend`, another exchange and its inverse come to the same end.
+
+use std::collections::VecDeque;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+use super::Script;
+use super::swap::{self, Place, Seen, State, Swap};
+use crate::change::sha256_hex;
+
+/// Most of a case is waiting.
+const AT_ONCE: usize = 8;
+const BEGIN: &str = "<<'BREAKGLASS_RUNNER'";
+const END: &str = "\nBREAKGLASS_RUNNER\n";
+/// Sleeps a tenth, so that a case takes seconds.
+const QUICK: &str = "sleep() { command sleep 0.1; }\n";
+
+/// The port at which everything answers, over HTTP.
+fn answering() -> u16 {
+    static PORT: OnceLock<u16> = OnceLock::new();
+    *PORT.get_or_init(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(mut stream) = stream else { continue };
+                // Whoever goes away meanwhile asks again.
+                let _ = stream.read(&mut [0; 1024]);
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            }
+        });
+        port
+    })
+}
+
+fn text(program: &str, word: &str) -> String {
+    format!("kind: Pod\nspec:\n  containers:\n  - command:\n    - {program}\n    - --word={word}\n")
+}
+
+/// Where the shell can be made to kill itself: before each line of the runner, and before each command that another
+/// one leads to. `sh -n` says which of these places are any.
+fn points(word: &str) -> Vec<(usize, &'static str)> {
+    let stand = Stand::new(word);
+    let runner = runner(&swap::swap(&stand.forward).text()).1;
+    let lines = runner.match_indices('\n').map(|(at, _)| (at + 1, "bgk\n"));
+    let led_to =
+        |mark: &'static str, insert| runner.match_indices(mark).map(move |(at, mark)| (at + mark.len(), insert));
+    let all =
+        std::iter::once((0, "bgk\n")).chain(lines).chain(led_to("&& ", "bgk && ")).chain(led_to("|| { ", "bgk; "));
+    let valid = |(at, insert): &(usize, &str)| {
+        let mut text = runner.clone();
+        text.insert_str(*at, insert);
+        let mut check = Command::new("sh").arg("-n").stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        check.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        check.wait().unwrap().success()
+    };
+    all.filter(valid).collect()
+}
+
+/// A script's text before its runner, the runner, and the text after it.
+fn runner(text: &str) -> (String, String, String) {
+    let at = text.find(BEGIN).expect("no runner");
+    let begin = at + text[at..].find('\n').unwrap() + 1;
+    let end = begin + text[begin..].find(END).unwrap() + 1;
+    (text[..begin].to_owned(), text[begin..end].to_owned(), text[end..].to_owned())
+}
+
+/// A kubelet: a process for the manifest that is in the folder, as long as it is there.
+fn kubelet(manifest: &Path, program: &Path, stop: &AtomicBool) {
+    let mut pod: Option<(String, Child)> = None;
+    while !stop.load(Ordering::Relaxed) {
+        let wanted = std::fs::read_to_string(manifest).ok().filter(|text| !text.contains("--word=bad"));
+        if pod.as_ref().map(|(text, _)| text) != wanted.as_ref() {
+            end(pod.take());
+            let start = |text| (text, Command::new(program).arg("600").spawn().unwrap());
+            pod = wanted.filter(|text| text.ends_with('\n')).map(start);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    end(pod);
+}
+
+fn end(pod: Option<(String, Child)>) {
+    if let Some((_, mut process)) = pod {
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+}
+
+/// A host's folder, with the exchange there and back.
+struct Stand {
+    dir: tempfile::TempDir,
+    program: PathBuf,
+    old: String,
+    new: String,
+    forward: Swap,
+    back: Swap,
+}
+
+impl Stand {
+    fn new(word: &str) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let dir = tempfile::tempdir().unwrap();
+        // The scripts find processes by this name on the whole machine. All as long, so that a point is the same in each.
+        let name = format!("bgk-{}-{:05}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let program = dir.path().join(&name);
+        std::os::unix::fs::symlink("/bin/sleep", &program).unwrap();
+        let place = Place {
+            manifests: dir.path().join("manifests").to_str().unwrap().to_owned(),
+            program: name.clone(),
+            run: "r1".into(),
+            operator: "alice".into(),
+            tag: "1-room".into(),
+        };
+        let (old, new) = (text(&name, "old"), text(&name, word));
+        let file = format!("{}/api.yaml", place.manifests);
+        std::fs::create_dir(&place.manifests).unwrap();
+        std::fs::create_dir(place.beside()).unwrap();
+        for (path, text) in [(&file, &old), (&place.before(), &old), (&place.next(), &new)] {
+            std::fs::write(path, text).unwrap();
+        }
+        let sum = |text: &str| sha256_hex(text.as_bytes());
+        let forward = Swap {
+            file,
+            from: sum(&old),
+            staged: place.next(),
+            to: sum(&new),
+            origin: "http://127.0.0.1".into(),
+            port: answering(),
+            health: "/livez",
+            exit_secs: 60,
+            ready_secs: if word == "bad" { 1 } else { 60 },
+            place,
+        };
+        let back = Swap {
+            from: forward.to.clone(),
+            to: forward.from.clone(),
+            staged: forward.place.before(),
+            ready_secs: 60,
+            ..forward.clone()
+        };
+        Self { dir, program, old, new, forward, back }
+    }
+
+    /// Does something before a living kubelet.
+    fn with_kubelet<R>(&self, work: impl FnOnce() -> R) -> R {
+        struct Stops<'a>(&'a AtomicBool);
+        impl Drop for Stops<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| kubelet(Path::new(&self.forward.file), &self.program, &stop));
+            let _stops = Stops(&stop);
+            work()
+        })
+    }
+
+    /// Runs the text of a script; its exit status and what it said.
+    fn sh(&self, text: &str) -> (i32, String) {
+        let mut child = Command::new("sh")
+            .arg("-s")
+            .current_dir(self.dir.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code().unwrap_or(-1), String::from_utf8(output.stdout).unwrap())
+    }
+
+    /// As the engine says it: again, where the host does not know how it ended.
+    fn say(&self, script: &Script) -> (i32, String) {
+        let mut said = self.say_once(script);
+        for _ in 0..2 {
+            if said.0 == 7 {
+                said = self.say_once(script);
+            }
+        }
+        said
+    }
+
+    fn say_once(&self, script: &Script) -> (i32, String) {
+        let (before, runner, after) = if script.name == "manifest.swap" {
+            runner(&script.text())
+        } else {
+            (script.text(), String::new(), String::new())
+        };
+        let before = before.replacen("main() {\n", &format!("main() {{\n{QUICK}"), 1);
+        let runner = if runner.is_empty() { runner } else { format!("{QUICK}{runner}") };
+        self.sh(&format!("{before}{runner}{after}"))
+    }
+
+    /// The exchange, whose runner sends itself this signal when it comes to this point for the `nth` time.
+    fn exchange_dying(&self, (at, insert): (usize, &str), nth: usize, signal: &str) -> (i32, String) {
+        let (before, mut runner, after) = runner(&swap::swap(&self.forward).text());
+        let before = before.replacen("main() {\n", &format!("main() {{\n{QUICK}"), 1);
+        runner.insert_str(at, insert);
+        let bgk = format!("bgk() {{ bgn=$((${{bgn:-0}}+1)); [ \"$bgn\" -ne {nth} ] || kill -{signal} $$; }}\n");
+        self.sh(&format!("{before}{QUICK}{bgk}{runner}{after}"))
+    }
+
+    fn look(&self) -> Seen {
+        swap::seen(&self.say(&swap::look(&self.forward.place)).1, &self.forward.place.program).unwrap()
+    }
+
+    fn manifest(&self) -> Option<String> {
+        std::fs::read_to_string(&self.forward.file).ok()
+    }
+
+    /// The manifest is one of the two, whole and alone in its folder, or it is away and the host says so.
+    fn is_true(&self, what: &str) -> Option<State> {
+        let seen = self.look();
+        match self.manifest() {
+            Some(text) => assert!(text == self.old || text == self.new, "{what}: {text:?}"),
+            None => {
+                assert_eq!(seen.state, Some(State::Broken), "{what}: the manifest is away");
+                let out = std::fs::read_to_string(format!("{}/out.yaml", self.forward.place.beside()));
+                assert_eq!(out.as_ref().ok(), Some(&self.old), "{what}: the manifest is lost");
+            }
+        }
+        assert!(std::fs::read_dir(&self.forward.place.manifests).unwrap().count() <= 1, "{what}: a file too many");
+        seen.state
+    }
+
+    /// Back to the old text, with nothing left beside.
+    fn undone(&self, what: &str) {
+        let (code, said) = self.say(&swap::swap(&self.back));
+        assert_eq!(code, 0, "{what}: undo: {said}");
+        assert_eq!(self.manifest().as_ref(), Some(&self.old), "{what}: undo");
+        for copy in [self.forward.place.before(), self.forward.place.next()] {
+            std::fs::remove_file(copy).unwrap();
+        }
+        let (code, said) = self.say(&swap::folder_away(&self.forward.place));
+        assert_eq!(
+            code,
+            0,
+            "{what}: {said}: {:?}",
+            std::fs::read_dir(self.forward.place.beside()).map(Iterator::count)
+        );
+    }
+}
+
+/// Each point for itself; how many of the runners did die at theirs.
+fn at_each_point(word: &str, signal: &str, check: impl Fn(&Stand, &str) + Sync) -> usize {
+    let points = points(word);
+    // What several commands go through is come to again: each time counts where it goes on to the new text.
+    let led_to = points.iter().filter(|(_, insert)| *insert != "bgk\n" && (word, signal) == ("new", "KILL"));
+    let again = led_to.flat_map(|point| [(*point, 2), (*point, 3)]);
+    let queue: Mutex<VecDeque<_>> = Mutex::new(points.iter().map(|point| (*point, 1)).chain(again).collect());
+    let died = AtomicUsize::new(0);
+    let worker = || {
+        loop {
+            let Some((point, nth)) = queue.lock().unwrap().pop_front() else { return };
+            let stand = Stand::new(word);
+            stand.with_kubelet(|| {
+                // A runner that finds no process yet would take the first for the new one.
+                while stand.look().processes.is_empty() {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                let (code, said) = stand.exchange_dying(point, nth, signal);
+                let what = format!("{signal} at {point:?}, time {nth}: {code} {said}");
+                died.fetch_add(usize::from(code == 7), Ordering::Relaxed);
+                check(&stand, &what);
+            });
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().for_each(|worker| worker.join().unwrap());
+    });
+    died.into_inner()
+}
+
+#[test]
+fn killed_at_any_line_the_manifest_is_kept_and_the_exchange_gone_on_with_and_taken_back() {
+    let died = at_each_point("new", "KILL", |stand, what| {
+        let state = stand.is_true(what);
+        if state == Some(State::Broken) {
+            let (code, said) = stand.say(&swap::mend(&stand.forward.place));
+            assert_eq!(code, 0, "{what}: mend: {said}");
+            assert!(stand.manifest().is_some(), "{what}: mended, and no manifest");
+        }
+        let (code, said) = stand.say(&swap::swap(&stand.forward));
+        assert_eq!((code, stand.manifest().as_ref()), (0, Some(&stand.new)), "{what}: resume: {said}");
+        stand.undone(what);
+    });
+    assert!(died > 20, "only {died} died");
+}
+
+#[test]
+fn killed_at_any_line_of_a_reversal_it_is_taken_back() {
+    let died = at_each_point("bad", "KILL", |stand, what| {
+        stand.is_true(what);
+        stand.undone(what);
+    });
+    assert!(died > 20, "only {died} died");
+}
+
+#[test]
+fn told_to_end_at_any_line_it_puts_the_manifest_back_first() {
+    let died = at_each_point("new", "TERM", |stand, what| {
+        stand.is_true(what);
+        assert!(stand.manifest().is_some(), "{what}: it left the manifest out");
+        stand.undone(what);
+    });
+    assert!(died > 10, "only {died} died");
+}
+
+#[test]
+fn the_way_back_waits_for_the_way_there_to_end() {
+    let stand = Stand::new("new");
+    stand.with_kubelet(|| {
+        while stand.look().processes.is_empty() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::thread::scope(|scope| {
+            let there = scope.spawn(|| stand.say_once(&swap::swap(&stand.forward)));
+            while stand.look().state != Some(State::Moving) {
+                assert!(!there.is_finished(), "it was over before it was seen under way");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let (code, said) = stand.say(&swap::swap(&stand.back));
+            assert_eq!((code, stand.manifest().as_ref()), (0, Some(&stand.old)), "{said}");
+        });
+    });
+}

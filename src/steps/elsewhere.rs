@@ -1,0 +1,151 @@
+//! Exchanges of the same program's manifest by other runs: on the host itself, and on every other control-plane host.
+//!
+//! Two engineers never take two API servers out at once. A step marks its own host, then looks here, and begins when nobody
+//! else has marked a host or begun. Of two who see each other's mark, the one with the later run lets its own run out.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use super::{Look, Sends, StepError};
+use crate::change::{Part, Target};
+use crate::host::swap::{self, MARK_LIFE, Other, Stands};
+use crate::kit::{Cluster, Host};
+
+const LOOK_LIMIT: Duration = Duration::from_secs(10);
+
+/// What was seen of others.
+#[derive(Debug, Default)]
+pub(super) struct Elsewhere {
+    /// Where, and what stands there.
+    all: Vec<(Target, Other)>,
+    /// Hosts that could not be asked: one sentence each.
+    pub(super) unasked: Vec<String>,
+}
+
+/// What has to be done about it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Nobody is in the way.
+    Free,
+    /// Somebody is, and comes to an end by itself.
+    Wait {
+        /// Who, where, and what to type.
+        what: String,
+        /// They let us go first.
+        first: bool,
+    },
+}
+
+/// Every control-plane host but this one.
+fn others<'a>(target: &'a Target, cluster: &'a Cluster) -> impl Iterator<Item = &'a Host> {
+    cluster.api_hosts().filter(|host| target.part != Part::Host(host.name.clone()))
+}
+
+/// The looks, each said once.
+pub(super) fn announced(target: &Target, cluster: &Cluster, program: &str) -> Vec<Sends> {
+    let mut looks = Vec::new();
+    for host in others(target, cluster) {
+        let look = Sends::Look(swap::under_way(&host.manifests, program));
+        if !looks.contains(&look) {
+            looks.push(look);
+        }
+    }
+    looks
+}
+
+/// Looks at every control-plane host but this one.
+pub(super) async fn look(look: Look<'_>, program: &str, here: &[Other]) -> Elsewhere {
+    let mut seen = Elsewhere::default();
+    seen.all.extend(here.iter().map(|other| (look.target.clone(), other.clone())));
+    let Some(cluster) = look.reads.cluster(&look.target.cluster) else { return seen };
+    let answers = join_all(others(look.target, cluster).map(async |host| {
+        let target = Target::host(&cluster.name, &host.name);
+        let answer = look.reads.script(&target, &swap::under_way(&host.manifests, program), LOOK_LIMIT).await;
+        let others = answer.map_err(|error| error.to_string()).and_then(|said| swap::under_way_seen(&said.stdout));
+        (target, others)
+    }))
+    .await;
+    for (target, others) in answers {
+        match others {
+            Ok(others) => seen.all.extend(others.into_iter().map(|other| (target.clone(), other))),
+            Err(why) => seen.unasked.push(format!(
+                "{} could not be asked whether a manifest is being exchanged there too: {}",
+                target.short(),
+                crate::words::one_line(&why)
+            )),
+        }
+    }
+    seen
+}
+
+impl Elsewhere {
+    /// Whether this run may take a manifest out.
+    ///
+    /// # Errors
+    /// When a host has lost its manifest to an exchange that broke off: nobody takes a second one out then.
+    pub(super) fn way(&self, look: Look<'_>, program: &str) -> Result<Way, StepError> {
+        if let Some((target, other)) = self.all.iter().find(|(_, other)| other.stands == Stands::Out) {
+            return Err(out(target, program, other));
+        }
+        let run = look.mark.run.as_str();
+        let moving = |(_, other): &&(Target, Other)| other.stands == Stands::Moving;
+        let marked = |(_, other): &&(Target, Other)| other.stands == Stands::Marked && other.run != run;
+        if let Some((target, other)) = self.all.iter().find(moving) {
+            let what = format!(
+                "the exchange of {program}'s manifest on {} to end, by {}, begun {} s ago (`breakglass show {}`)",
+                target.short(),
+                whose(other),
+                other.age,
+                other.run
+            );
+            return Ok(Way::Wait { what, first: false });
+        }
+        // Whoever is before all others goes first; the names of runs are in the order in which they began.
+        let others: Vec<_> = self.all.iter().filter(marked).collect();
+        let Some((target, other)) = others.iter().min_by_key(|(_, other)| &other.run) else { return Ok(Way::Free) };
+        let what = format!(
+            "{}, who is about to exchange {program}'s manifest on {} (`breakglass show {}`); the mark there ends in {} s",
+            whose(other),
+            target.short(),
+            other.run,
+            MARK_LIFE.saturating_sub(other.age)
+        );
+        Ok(Way::Wait { what, first: run < other.run.as_str() })
+    }
+}
+
+fn whose(other: &Other) -> String {
+    let who = if other.operator.is_empty() { "somebody" } else { &other.operator };
+    format!("{who} (run {})", other.run)
+}
+
+/// A host whose manifest lies beside the folder.
+pub(super) fn out(target: &Target, program: &str, other: &Other) -> StepError {
+    let Other { folder, file, run, .. } = other;
+    StepError::Refused {
+        why: format!(
+            "{target}: the manifest that starts {program} is out of its place: {} took it out {} s ago, and what \
+             exchanged it died. It lies in {folder}/out.yaml",
+            whose(other),
+            other.age
+        ),
+        hint: Some(format!(
+            "breakglass resume {run}, or breakglass undo {run}, where that run's journal is; without it, on {}: mv \
+             {folder}/out.yaml {file}",
+            target.short()
+        )),
+    }
+}
+
+/// One that broke off here with a manifest in its place.
+pub(super) fn broke_off(other: &Other) -> Option<String> {
+    (other.stands == Stands::Broken).then(|| {
+        format!(
+            "an exchange by {} broke off here {} s ago with a manifest in its place; `breakglass resume {}` or `undo` settles it",
+            whose(other),
+            other.age,
+            other.run
+        )
+    })
+}
