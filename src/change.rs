@@ -420,6 +420,23 @@ pub struct Change {
     pub keep: Keep,
 }
 
+#[cfg(test)]
+impl Change {
+    /// A change that says nothing but what it writes, for tests.
+    pub(crate) fn sample(key: &str, op: Op) -> Self {
+        Self {
+            key: key.to_owned(),
+            op,
+            guard: String::new(),
+            inverse: Inverse::NotNeeded(String::new()),
+            because: String::new(),
+            by_hand: String::new(),
+            deadline_secs: 1,
+            keep: Keep::Nothing,
+        }
+    }
+}
+
 /// What a change asks of the run for as long as it lives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

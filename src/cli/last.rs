@@ -104,11 +104,10 @@ fn last(store: &Store, wanted: For) -> Result<Last, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Map;
 
     use super::*;
-    use crate::change::{Change, Inverse, Keep, LocalCommand, Op, Target};
-    use crate::journal::{Entry, FORMAT, Header, Writer};
+    use crate::change::{Change, LocalCommand, Op, Target};
+    use crate::journal::{Entry, Header, Writer};
     use crate::process::Clock;
 
     /// What came of a run's one change.
@@ -132,23 +131,7 @@ mod tests {
         fn put(self) -> String {
             let at = "2025-01-01T00:00:00Z".parse().unwrap();
             let run = self.store.next_id(at).unwrap();
-            let header = Header {
-                format: FORMAT,
-                run: run.clone(),
-                operator: "eve".into(),
-                machine: "laptop".into(),
-                version: "0".into(),
-                reason: None,
-                drill: self.drill,
-                writes: self.writes,
-                runbook: String::new(),
-                name: "test".into(),
-                params: Map::new(),
-                clusters: vec!["east".into()],
-                kit: "a test".into(),
-                plan: String::new(),
-                identities: Vec::new(),
-            };
+            let header = Header { drill: self.drill, writes: self.writes, ..Header::sample(&run) };
             let folder = self.store.create(&run).unwrap();
             let mut writer = Writer::create(folder, header, Clock::Fixed(at)).unwrap();
             let mut append = |entry| drop(writer.append(entry).unwrap());
@@ -179,16 +162,7 @@ mod tests {
     }
 
     fn change() -> Change {
-        Change {
-            key: "exec".into(),
-            op: Op::Local(LocalCommand { argv: vec!["true".into()], idempotent: true, quiet: false }),
-            guard: String::new(),
-            inverse: Inverse::NotNeeded(String::new()),
-            because: String::new(),
-            by_hand: String::new(),
-            deadline_secs: 1,
-            keep: Keep::Nothing,
-        }
+        Change::sample("exec", Op::Local(LocalCommand { argv: vec!["true".into()], idempotent: true, quiet: false }))
     }
 
     #[track_caller]

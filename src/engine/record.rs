@@ -260,47 +260,25 @@ impl Inner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::{HostCommand, Inverse};
+    use crate::change::HostCommand;
     use crate::host::Script;
-    use crate::journal::{FORMAT, Header, Store};
+    use crate::journal::{Header, Store};
 
     /// The first process wrote an hour ahead of the second, whose clock has been put right since.
     #[tokio::test(start_paused = true)]
     async fn what_a_clock_that_was_ahead_wrote_is_past_all_the_same() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Store::at(dir.path()).create("20250101-000000-abcd").unwrap();
-        let header = Header {
-            format: FORMAT,
-            run: "20250101-000000-abcd".into(),
-            operator: "eve".into(),
-            machine: "laptop".into(),
-            version: "0".into(),
-            reason: None,
-            drill: false,
-            writes: true,
-            runbook: String::new(),
-            name: "test".into(),
-            params: serde_json::Map::new(),
-            clusters: vec!["east".into()],
-            kit: "a test".into(),
-            plan: String::new(),
-            identities: Vec::new(),
-        };
-        let change = Change {
-            key: "close".into(),
-            op: Op::Host(HostCommand {
+        let header = Header::sample("20250101-000000-abcd");
+        let change = Change::sample(
+            "close",
+            Op::Host(HostCommand {
                 script: Script::new("gate.close", ""),
                 fresh_connection: false,
                 idempotent: true,
                 quiet: false,
             }),
-            guard: String::new(),
-            inverse: Inverse::NotNeeded(String::new()),
-            because: String::new(),
-            by_hand: String::new(),
-            deadline_secs: 1,
-            keep: Keep::Nothing,
-        };
+        );
         let (target, second) = (Target::host("east", "cp1"), Duration::from_secs);
         let noon: jiff::Timestamp = "2025-01-01T12:00:00Z".parse().unwrap();
         let ahead = Clock::Fixed("2025-01-01T13:00:00Z".parse().unwrap());

@@ -18,8 +18,6 @@ pub mod rewriter;
 pub mod room;
 pub mod script;
 pub mod swap;
-#[cfg(test)]
-mod swap_kills;
 pub mod why;
 
 pub use net::Net;

@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use proptest::prelude::*;
-use serde_json::Map;
 
 use super::read::{chain, parse, seal};
 use super::{Entry, FORMAT, Header, JournalError, Line, StepState, fold};
@@ -16,21 +15,11 @@ use crate::world::Cost;
 
 fn header() -> Header {
     Header {
-        format: FORMAT,
-        run: "20250101-000000.000-abcd".into(),
-        operator: "eve".into(),
-        machine: "laptop".into(),
-        version: "0".into(),
         reason: Some("it drowns".into()),
-        drill: false,
-        writes: true,
         runbook: "apiVersion: breakglass/v1".into(),
-        name: "test".into(),
-        params: Map::new(),
         clusters: vec!["österreich".into()],
-        kit: "a test".into(),
         plan: "00".into(),
-        identities: Vec::new(),
+        ..Header::sample("20250101-000000.000-abcd")
     }
 }
 

@@ -85,6 +85,30 @@ fn yes() -> bool {
     true
 }
 
+#[cfg(test)]
+impl Header {
+    /// The header of a run on the cluster `east`, for tests.
+    pub(crate) fn sample(run: &str) -> Self {
+        Self {
+            format: FORMAT,
+            run: run.to_owned(),
+            operator: "eve".into(),
+            machine: "laptop".into(),
+            version: "0".into(),
+            reason: None,
+            drill: false,
+            writes: true,
+            runbook: String::new(),
+            name: "test".into(),
+            params: serde_json::Map::new(),
+            clusters: vec!["east".into()],
+            kit: "a test".into(),
+            plan: String::new(),
+            identities: Vec::new(),
+        }
+    }
+}
+
 /// What tells a cluster from another of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::{Map, json};
+use serde_json::json;
 
 use super::{Entry, FORMAT, Header, Identity, JournalError, RunFolder, Store, Writer, read, verify};
 use crate::change::{Blob, Body, KubeCall, Method, Op};
@@ -27,23 +27,7 @@ fn clock() -> Clock {
 }
 
 fn header(format: u32) -> Header {
-    Header {
-        format,
-        run: "20250101T000000Z-abcd".into(),
-        operator: "eve".into(),
-        machine: "laptop".into(),
-        version: "0".into(),
-        reason: Some("it drowns".into()),
-        drill: false,
-        writes: true,
-        runbook: String::new(),
-        name: "test".into(),
-        params: Map::new(),
-        clusters: vec!["east".into()],
-        kit: "a test".into(),
-        plan: String::new(),
-        identities: Vec::new(),
-    }
+    Header { format, reason: Some("it drowns".into()), ..Header::sample("20250101T000000Z-abcd") }
 }
 
 /// A journal of five lines.

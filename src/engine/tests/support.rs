@@ -319,21 +319,10 @@ impl Bench {
     fn writer(&self, verb: Verb, how: &How, clock: Clock) -> Writer {
         let writer = if verb == Verb::Run {
             let header = Header {
-                format: crate::journal::FORMAT,
-                run: RUN.into(),
-                operator: "eve".into(),
-                machine: "laptop".into(),
-                version: "0".into(),
-                reason: None,
                 drill: how.drill,
-                writes: true,
-                runbook: String::new(),
-                name: "test".into(),
-                params: serde_json::Map::new(),
                 clusters: self.plan.clusters.iter().map(|c| c.name.clone()).collect(),
-                kit: "a test".into(),
                 plan: self.plan.digest.clone(),
-                identities: Vec::new(),
+                ..Header::sample(RUN)
             };
             Writer::create(self.store.create(RUN).unwrap(), header, clock).unwrap()
         } else {

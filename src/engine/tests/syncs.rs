@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::support::*;
 use crate::engine::{Consent, Engine, Fleet, Operator, Record, cancel_pair, forward};
-use crate::journal::{Disk, FORMAT, Header, Store, Writer, verify};
+use crate::journal::{Disk, Header, Store, Writer, verify};
 use crate::plan::{self, Plan};
 use crate::process::Clock;
 use crate::steps::{Mark, Question};
@@ -101,23 +101,7 @@ fn hundreds_of_gates_are_confirmed_in_time_on_a_slow_disk() {
 
     let dir = tempfile::tempdir().unwrap();
     let folder = Store::at(dir.path()).create("run").unwrap();
-    let header = Header {
-        format: FORMAT,
-        run: "run".into(),
-        operator: "eve".into(),
-        machine: "laptop".into(),
-        version: "0".into(),
-        reason: None,
-        drill: false,
-        writes: true,
-        runbook: String::new(),
-        name: "test".into(),
-        params: serde_json::Map::new(),
-        clusters: vec!["east".into()],
-        kit: "a test".into(),
-        plan: plan.digest.clone(),
-        identities: Vec::new(),
-    };
+    let header = Header { plan: plan.digest.clone(), ..Header::sample("run") };
     let syncs = Arc::new(AtomicUsize::new(0));
     let writer = Writer::create(folder.clone(), header, Clock::steady()).unwrap();
     let writer = writer.through(|file| Box::new(Slow { file, syncs: Arc::clone(&syncs) }));

@@ -15,11 +15,13 @@
 use std::fmt::Write as _;
 
 pub(super) use self::runner::LIB;
-use self::runner::{LAUNCH, MEND, RUNNER};
+use self::runner::{LAUNCH, MEND, RUNNER, TURN};
 use super::genuine::GENUINE;
 use super::script::{HEAD, Script, quote};
 
 mod answers;
+#[cfg(test)]
+mod kills;
 mod runner;
 #[cfg(test)]
 mod tests;
@@ -138,7 +140,7 @@ pub fn folder_away(place: &Place) -> Script {
 case $(standing "$b") in out|in) fail "an exchange is under way in $b" 5;; broken) fail "an exchange broke off; look at $b" 5;; esac
 if [ -e "$b/out.yaml" ] && read -r f <"$b/order" && [ ! -e "$f" ]; then fail "$f is in no place but $b/out.yaml" 5; fi
 if [ -f "$b/out.yaml" ] && read -r f <"$b/order" && [ "$(sum "$f")" = "$(sum "$b/out.yaml")" ]; then rm -f "$b/out.yaml"; fi
-rm -f "$b/state" "$b/state.part" "$b/order" "$b/mark" "$b/runner" "$b/runner.part" "$b/put.yaml" "$b/refused.yaml" "$b/why"
+rm -f "$b/state" "$b/state.part" "$b/order" "$b/mark" "$b/runner" "$b/runner.part" "$b/put.yaml" "$b/refused.yaml" "$b/why" "$b/turn"
 rmdir "$b" || fail "$b is not empty: $(ls -A "$b" | tr '\n' ' ')"
 say folder absent
 "#,
@@ -185,20 +187,21 @@ pub fn mend(place: &Place) -> Script {
 /// is under way, and puts right one that broke off before it begins anew.
 pub fn swap(swap: &Swap) -> Script {
     let place = &swap.place;
-    let mut body = format!("{GENUINE}{LIB}{MEND}{LAUNCH}");
+    let mut body = format!("{GENUINE}{LIB}{MEND}{TURN}{LAUNCH}");
     let _ = write!(
         body,
         r#"F={file}; B={beside}; N={staged}; P={program}; manifests=${{F%/*}}; EXIT={exit}; READY={ready}; asked={origin}:{port}{health}
 order={from}-{to}
-mend
-# The way there, where this is the way back: it has an end.
-i=0; while s=$(standing "$B"); [ "$(sed -n 2p "$B/order" 2>/dev/null)" != "$order" ]; do
+# The way there, where this is the way back, is waited for: it has an end.
+waited=0
+while turn; mend; s=$(standing "$B"); do
   case $s in out|in) ;; *) break;; esac
-  [ "$i" -lt {patience} ] || fail "another exchange is under way in $B, for more than {patience} s" 5
-  sleep 1; i=$((i+1))
+  [ "$(sed -n 2p "$B/order" 2>/dev/null)" != "$order" ] || break
+  [ "$waited" -lt {patience} ] || fail "another exchange is under way in $B, for more than {patience} s" 5
+  exec 9>&-
+  sleep 1; waited=$((waited+1))
 done
-mend
-case $(standing "$B") in
+case $s in
 out|in) ;;
 *)
   if [ "$(sum "$F")" = {to} ]; then
@@ -235,6 +238,7 @@ out|in) ;;
   launch
   ;;
 esac
+exec 9>&-
 i=0; while [ "$i" -lt {patience} ]; do
   s=$(standing "$B")
   case $s in out|in) ;; *) break;; esac

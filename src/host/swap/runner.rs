@@ -90,12 +90,25 @@ state reverted
 # the end
 "#;
 
+/// One order at a time looks at an exchange and begins it: the script of a client that was killed lives on, and another may
+/// come meanwhile. The kernel lets go of the lock when the script ends, however it ends; the runner does not keep it. A host
+/// without `flock` has no such turn.
+pub(super) const TURN: &str = r#"turn() {
+  have flock && ( : >"$B/turn" ) 2>/dev/null || return 0
+  exec 9>"$B/turn"
+  i=0; until flock -n 9; do
+    [ "$i" -lt 120 ] || { say unknown "another order is about to exchange in $B, for more than 120 s; what comes of it is not known"; exit 7; }
+    sleep 1; i=$((i+1))
+  done
+}
+"#;
+
 /// Starts the runner. Its session and its control group end with the login, and what is in them is killed then on some hosts
 /// and at a reboot on all: where systemd is there, it is a service of systemd's own. One that did not come in time, or that
 /// would be in another network, is started in a session of its own.
 pub(super) const LAUNCH: &str = r#"launch() {
   if [ -d /run/systemd/system ] && have systemd-run && [ "$(readlink /proc/$$/ns/net)" = "$(readlink /proc/1/ns/net)" ]; then
-    systemd-run --collect --quiet --no-block sh "$B/runner" >/dev/null 2>&1 </dev/null &
+    systemd-run --collect --quiet --no-block sh "$B/runner" >/dev/null 2>&1 </dev/null 9>&- &
     r=$!; i=0
     while [ ! -s "$B/state" ] && [ "$i" -lt 5 ]; do
       sleep 1; i=$((i+1))
@@ -103,8 +116,8 @@ pub(super) const LAUNCH: &str = r#"launch() {
     done
     [ ! -s "$B/state" ] || return 0
   fi
-  if have setsid; then setsid sh "$B/runner" >/dev/null 2>&1 </dev/null &
-  else nohup sh "$B/runner" >/dev/null 2>&1 </dev/null & fi
+  if have setsid; then setsid sh "$B/runner" >/dev/null 2>&1 </dev/null 9>&- &
+  else nohup sh "$B/runner" >/dev/null 2>&1 </dev/null 9>&- & fi
   i=0; while [ ! -s "$B/state" ] && [ "$i" -lt 30 ]; do sleep 1; i=$((i+1)); done
 }
 "#;

@@ -181,13 +181,10 @@ fn an_exchange_whose_runner_died_is_seen_mended_and_begun_anew() {
 fn a_process_that_was_there_before_is_never_the_new_one() {
     let dir = tempfile::tempdir().unwrap();
     let mut exchange = exchange(&dir);
-    let program = format!("{}/breakglass-old-one", dir.path().display());
-    std::os::unix::fs::symlink("/bin/sleep", &program).unwrap();
-    let mut old = std::process::Command::new(&program).arg("60").spawn().unwrap();
     exchange.place.program = "breakglass-old-one".into();
+    let old = Alive::start(&dir, &exchange.place.program);
     let (code, out) = run(&swap(&exchange));
-    old.kill().unwrap();
-    old.wait().unwrap();
+    drop(old);
     assert_eq!(code, 6, "{out}");
     assert!(out.contains("did not exit"), "{out}");
     assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old");
@@ -212,13 +209,10 @@ fn an_exchange_whose_end_stands_already_is_ready_and_one_that_has_no_process_say
     let (code, out) = run(&swap(&exchange));
     assert_eq!(code, 6, "{out}");
     assert!(out.contains("no process"), "{out}");
-    let program = format!("{}/breakglass-one-alive", dir.path().display());
-    std::os::unix::fs::symlink("/bin/sleep", &program).unwrap();
-    let mut alive = std::process::Command::new(&program).arg("60").spawn().unwrap();
     exchange.place.program = "breakglass-one-alive".into();
+    let alive = Alive::start(&dir, &exchange.place.program);
     let (code, out) = run(&swap(&exchange));
-    alive.kill().unwrap();
-    alive.wait().unwrap();
+    drop(alive);
     assert_eq!(code, 0, "{out}");
     assert!(out.contains("state=ready"), "{out}");
     assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old");

@@ -181,7 +181,7 @@ pub(in crate::steps) fn next(now: &Standing, history: &History, going: Going, go
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::change::{Change, Inverse, Keep, Target};
+    use crate::change::{Change, Target};
     use crate::host::Script;
     use crate::steps::gate::op;
 
@@ -192,16 +192,7 @@ pub(super) mod tests {
         let now = jiff::Timestamp::from_second(1_790_000_000).unwrap();
         let record = |(key, level, age): &(&str, usize, i64)| {
             let at = jiff::Timestamp::from_second(1_790_000_000 - age).unwrap();
-            let change = Change {
-                key: (*key).into(),
-                op: op(Script::new("gate.arm", "").arg("level", level.to_string())),
-                guard: String::new(),
-                inverse: Inverse::NotNeeded(String::new()),
-                because: String::new(),
-                by_hand: String::new(),
-                deadline_secs: 1,
-                keep: Keep::Nothing,
-            };
+            let change = Change::sample(key, op(Script::new("gate.arm", "").arg("level", level.to_string())));
             let state = ChangeState::Done;
             let target = Target::host("east", "cp1");
             ChangeRecord {

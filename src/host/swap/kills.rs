@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
-use super::Script;
-use super::swap::{self, Place, Seen, State, Swap};
+use super::{Place, Seen, State, Swap};
 use crate::change::sha256_hex;
+use crate::host::{Script, swap};
 
 /// Most of a case is waiting.
 const AT_ONCE: usize = 8;
@@ -336,5 +336,33 @@ fn the_way_back_waits_for_the_way_there_to_end() {
             let (code, said) = stand.say(&swap::swap(&stand.back));
             assert_eq!((code, stand.manifest().as_ref()), (0, Some(&stand.old)), "{said}");
         });
+    });
+}
+
+/// The script of a client that was killed lives on: one that comes while it prepares an exchange joins it, and undoes nothing of it.
+#[test]
+fn two_orders_of_one_exchange_are_one() {
+    let stand = Stand::new("new");
+    let mut slow = swap::swap(&stand.forward);
+    // A disk that is short of breath, as a drowning etcd's; `QUICK` makes only `sleep` short.
+    let sync = "  sync \"$B/put.yaml\" 2>/dev/null || sync\n";
+    assert!(slow.body.contains(sync));
+    slow.body = slow.body.replace(sync, "  command sleep 3\n");
+    stand.with_kubelet(|| {
+        while stand.look().processes.is_empty() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::thread::scope(|scope| {
+            let first = scope.spawn(|| stand.say_once(&slow));
+            while !Path::new(&format!("{}/put.yaml", stand.forward.place.beside())).exists() {
+                assert!(!first.is_finished(), "it was over before it was seen at work");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let (code, said) = stand.say_once(&swap::swap(&stand.forward));
+            assert_eq!((code, stand.manifest().as_ref()), (0, Some(&stand.new)), "{said}");
+            let (code, said) = first.join().unwrap();
+            assert_eq!((code, stand.manifest().as_ref()), (0, Some(&stand.new)), "the first: {said}");
+        });
+        stand.undone("two orders");
     });
 }
