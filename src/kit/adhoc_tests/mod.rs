@@ -10,6 +10,9 @@ use super::tests::{pair, process, put};
 use super::*;
 use crate::process::Process;
 
+mod forms;
+mod namesakes;
+
 const CONFIG: &str = "\
 apiVersion: v1
 kind: Config
@@ -283,86 +286,6 @@ fn servers_are_read_in_every_form() {
     }
 }
 
-/// Two files as kubeadm makes them: all names the same but those of the contexts.
-fn two_files(dir: &TempDir, process: &mut Process) {
-    let file = |n: u8, context: &str| {
-        format!(
-            "current-context: {context}\n\
-             contexts: [{{name: {context}, context: {{cluster: kubernetes, user: kubernetes-admin}}}}]\n\
-             clusters: [{{name: kubernetes, cluster: {{server: 'https://10.{n}.0.11:6443', certificate-authority: ca.crt}}}}]\n\
-             users: [{{name: kubernetes-admin, user: {{token: token-{n}}}}}]\n"
-        )
-    };
-    put(dir.path(), "a", &file(1, "admin@prod-a"), 0o600);
-    put(dir.path(), "b", &file(2, "admin@prod-b"), 0o600);
-    process.env.insert("KUBECONFIG".into(), "a:b".into());
-}
-
-#[tokio::test]
-async fn a_name_that_means_another_cluster_in_another_file_is_never_taken_in_silence() {
-    let (dir, mut process) = folder();
-    two_files(&dir, &mut process);
-    let find = async |flags: Flags| cluster(&flags, &process, &asking(2)).await;
-    let said = find(context("admin@prod-b")).await.unwrap_err();
-    let said: Vec<String> = said.iter().map(ToString::to_string).collect();
-    assert!(said[0].contains("another cluster \"kubernetes\" stands in") && said[0].contains("/a:3:"), "{said:?}");
-    assert!(said[0].contains("--kubeconfig") && said[0].contains("/b)"), "{said:?}");
-
-    // What comes first is the context's own; and a file alone has no namesakes.
-    let found = find(context("admin@prod-a")).await.unwrap();
-    assert_eq!(found.cluster.api_servers[0].address, "10.1.0.11:6443".parse().unwrap());
-    let found = find(Flags { kubeconfig: Some("b".into()), ..context("admin@prod-b") }).await.unwrap();
-    assert_eq!(found.cluster.api_servers[0].address, "10.2.0.11:6443".parse().unwrap());
-    assert!(matches!(&found.cluster.credential, Credential::Token(token) if token == "token-2"));
-
-    // The same entry in both files is no other.
-    let b = std::fs::read_to_string(dir.path().join("b")).unwrap();
-    put(dir.path(), "b", &b.replace("10.2.", "10.1.").replace("token-2", "token-1"), 0o600);
-    assert_eq!(find(context("admin@prod-b")).await.unwrap().notes, Vec::<String>::new());
-
-    // A credential of another is no better than an address of another.
-    put(dir.path(), "b", &b.replace("10.2.", "10.1."), 0o600);
-    let said = find(context("admin@prod-b")).await.unwrap_err();
-    assert!(said[0].to_string().contains("another user \"kubernetes-admin\" stands in"), "{said:?}");
-    let flags = Flags { token: Some("mine".into()), ..context("admin@prod-b") };
-    assert!(find(flags).await.is_ok(), "the file's user is not asked");
-}
-
-/// A context in a file of its own says nothing of which namesake it means: never one file's address with the other's token.
-#[tokio::test]
-async fn a_context_alone_in_its_file_means_none_of_several_namesakes() {
-    let (dir, mut process) = folder();
-    two_files(&dir, &mut process);
-    put(dir.path(), "c", "contexts: [{name: mine, context: {cluster: kubernetes, user: kubernetes-admin}}]\n", 0o600);
-    process.env.insert("KUBECONFIG".into(), "c:a:b".into());
-    let said = cluster(&context("mine"), &process, &asking(2)).await.unwrap_err()[0].to_string();
-    assert!(said.contains("/a:") && said.contains("/b:") && said.contains("different ones stand in"), "{said}");
-    process.env.insert("KUBECONFIG".into(), "c:b".into());
-    let found = cluster(&context("mine"), &process, &asking(2)).await.unwrap();
-    assert_eq!(found.cluster.api_servers[0].address, "10.2.0.11:6443".parse().unwrap());
-}
-
-#[tokio::test]
-async fn a_context_that_stands_in_two_files_is_said() {
-    let (dir, mut process) = folder();
-    two_files(&dir, &mut process);
-    let b = std::fs::read_to_string(dir.path().join("b")).unwrap();
-    put(dir.path(), "b", &b.replace("prod-b", "prod-a"), 0o600);
-    let flags = context("admin@prod-a");
-    let found = cluster(&flags, &process, &asking(2)).await.unwrap();
-    assert!(found.notes[0].contains("context \"admin@prod-a\" stands in"), "{:?}", found.notes);
-    assert_eq!(found.cluster.api_servers[0].address, "10.1.0.11:6443".parse().unwrap());
-}
-
-#[tokio::test]
-async fn a_name_given_twice_in_one_file_is_refused_as_kubectl_does() {
-    let (dir, process) = folder();
-    let other = "  - {name: prod, cluster: {server: 'https://10.0.0.8', certificate-authority: ca.crt}}\nusers:";
-    put(dir.path(), "config", &CONFIG.replace("users:", other), 0o600);
-    let said = find(context("prod"), &process).await.unwrap_err();
-    assert!(said[0].contains("another cluster \"prod\" stands in"), "{said:?}");
-}
-
 #[tokio::test]
 async fn flags_are_the_credential_of_a_context_without_a_user() {
     let (dir, process) = folder();
@@ -510,94 +433,4 @@ async fn two_credentials_by_flags_are_refused() {
     let flags = Flags { client_key: Some("me.key".into()), ..flags };
     let said = find(flags, &process).await.unwrap_err();
     assert!(said[0].contains("both a token and a client certificate"), "{said:?}");
-}
-
-#[tokio::test]
-async fn of_a_key_that_is_given_again_the_last_value_counts_and_is_said_where_it_differs() {
-    let (dir, process) = folder();
-    put(dir.path(), "config", &format!("kind: Config\n{CONFIG}kind: Config\n"), 0o600);
-    assert_eq!(find(context("prod"), &process).await.unwrap().notes, Vec::<String>::new());
-
-    let again = "{server: 'https://10.0.0.9', server: 'https://10.0.0.8:7443',";
-    put(
-        dir.path(),
-        "config",
-        &format!("{}current-context: naked\n", CONFIG.replace("{server: 'https://10.0.0.9',", again)),
-        0o600,
-    );
-    let found = find(context("prod"), &process).await.unwrap();
-    assert_eq!(found.cluster.api_servers[0].address, "10.0.0.8:7443".parse().unwrap());
-    let [first, second] = found.notes.as_slice() else { panic!("{:?}", found.notes) };
-    assert!(first.contains("/config:13: server is given again; this one counts"), "{first}");
-    assert!(second.contains("current-context is given again"), "{second}");
-
-    put(dir.path(), "config", &format!("{CONFIG}users:\n  - {{name: me, user: {{token: other}}}}\n"), 0o600);
-    let found = find(context("prod"), &process).await.unwrap();
-    assert!(matches!(&found.cluster.credential, Credential::Token(token) if token == "other"));
-}
-
-#[tokio::test]
-async fn merged_maps_are_read_as_kubectl_reads_them() {
-    let (dir, process) = folder();
-    let base = "x-base: &base {certificate-authority: ca.crt, tls-server-name: base}\n\
-                x-more: &more {tls-server-name: more, server: 'https://10.0.0.7'}\n";
-    for (cluster, server, name) in [
-        ("{<<: *base, server: 'https://10.0.0.8', tls-server-name: own}", "10.0.0.8:443", "own"),
-        ("{server: 'https://10.0.0.8', <<: *base}", "10.0.0.8:443", "base"),
-        ("{<<: [*base, *more]}", "10.0.0.7:443", "base"),
-        ("{<<: [*more, *base]}", "10.0.0.7:443", "more"),
-    ] {
-        let prod = "{server: 'https://10.0.0.9', certificate-authority: ca.crt, tls-server-name: kubernetes}";
-        put(dir.path(), "config", &format!("{base}{}", CONFIG.replace(prod, cluster)), 0o600);
-        let found = find(context("prod"), &process).await.unwrap();
-        assert_eq!(found.cluster.api_servers[0].address, server.parse().unwrap(), "{cluster}");
-        assert_eq!((found.cluster.tls_server_name.as_deref(), found.notes.len()), (Some(name), 0), "{cluster}");
-    }
-}
-
-#[tokio::test]
-async fn a_kubeconfig_in_utf_16_is_read() {
-    let (dir, process) = folder();
-    let units: Vec<u16> = format!("\u{feff}{CONFIG}# grüße 🌍\n").encode_utf16().collect();
-    let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
-    let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
-    for bytes in [little, big] {
-        std::fs::write(dir.path().join("config"), &bytes).unwrap();
-        assert_eq!(find(context("prod"), &process).await.unwrap().cluster.name, "prod");
-        std::fs::write(dir.path().join("config"), &bytes[..bytes.len() - 1]).unwrap();
-        let said = find(context("prod"), &process).await.unwrap_err();
-        assert!(said[0].contains("/config: begins as UTF-16 and is not text in it"), "{said:?}");
-    }
-    std::fs::write(dir.path().join("config"), b"\xffx").unwrap();
-    assert!(find(context("prod"), &process).await.unwrap_err()[0].contains("is not text in UTF-8"));
-}
-
-#[tokio::test]
-async fn the_kubeconfig_of_a_whole_fleet_is_read_and_no_more_than_that() {
-    let (dir, process) = folder();
-    let part = |head: &str, line: &dyn Fn(usize) -> String, count: usize| {
-        std::iter::once(format!("{head}:\n")).chain((0..count).map(line)).collect::<String>()
-    };
-    let fleet = |count: usize, length: usize| {
-        let data = "QUJD".repeat(length / 4);
-        let context = |n: usize| format!("  - {{name: c{n}, context: {{cluster: c{n}, user: u{n}}}}}\n");
-        let cluster = |n: usize| {
-            format!(
-                "  - {{name: c{n}, cluster: {{server: 'https://10.0.{}.{}', certificate-authority: ca.crt}}}}\n",
-                n / 250,
-                n % 250
-            )
-        };
-        let user = |n: usize| format!("  - {{name: u{n}, user: {{token: {data}{n}}}}}\n");
-        part("contexts", &context, count) + &part("clusters", &cluster, count) + &part("users", &user, count)
-    };
-    let text = fleet(320, 4_000);
-    assert!(text.len() > 1_300_000);
-    put(dir.path(), "config", &text, 0o600);
-    let found = find(context("c319"), &process).await.unwrap();
-    assert_eq!(found.cluster.api_servers[0].address, "10.0.1.69:443".parse().unwrap());
-    // Longer than the most that is read.
-    put(dir.path(), "config", &fleet(100, 180_000), 0o600);
-    let said = find(context("c1"), &process).await.unwrap_err();
-    assert!(said[0].contains("/config: cannot be read: longer than 16.7 MB"), "{said:?}");
 }
