@@ -10,7 +10,7 @@ use super::Credential;
 use super::pem;
 use crate::guarded;
 use crate::process::Process;
-use crate::yaml::{Faults, Node};
+use crate::yaml::{Faults, Node, Tree};
 
 /// Files with keys are short; anything longer is something else.
 const LONGEST: usize = 1 << 20;
@@ -41,9 +41,9 @@ pub(super) struct Either<'a> {
 }
 
 impl<'a> Either<'a> {
-    /// The keys `name` and `nameData` of a map.
+    /// The keys `name` and `nameData` of a map; a key without a value is none.
     pub(super) fn of(map: Option<&'a Node>, name: &str) -> Self {
-        let get = |key: &str| map.and_then(|map| map.get(key));
+        let get = |key: &str| map.and_then(|map| map.get(key)).filter(|node| node.tree != Tree::Null);
         Self { path: get(name), data: get(&format!("{name}Data")) }
     }
 

@@ -109,10 +109,12 @@ fn a_file_becomes_a_cluster() {
 #[test]
 fn a_cluster_without_an_authority_is_refused() {
     let dir = folder();
-    put(dir.path(), "prod.yaml", &GOOD.replace("  certificateAuthority: ca.crt\n", ""), 0o644);
-    let said = load(&dir).unwrap_err();
-    assert!(said[0].contains("no certificate authority to verify the API servers with"), "{said:?}");
-    assert_eq!(said.len(), 1, "{said:?}");
+    for none in ["", "  certificateAuthority:\n", "  certificateAuthorityData: # none yet\n"] {
+        put(dir.path(), "prod.yaml", &GOOD.replace("  certificateAuthority: ca.crt\n", none), 0o644);
+        let said = load(&dir).unwrap_err();
+        assert!(said[0].contains("no certificate authority to verify the API servers with"), "{said:?}");
+        assert_eq!(said.len(), 1, "{said:?}");
+    }
 }
 
 #[test]

@@ -214,7 +214,7 @@ impl Draft {
         let what = format!("--{flag} {} -> {}", now.as_deref().unwrap_or("unset"), value.unwrap_or("unset"));
         match (given.last(), value) {
             (Some(last), Some(value)) => self.set_flag(&words, last, value, &what)?,
-            (None, Some(value)) => self.push_flag(&words, &format!("--{flag}={value}"), &what)?,
+            (None, Some(value)) => self.push_flag(&format!("--{flag}={value}"), &what)?,
             (_, None) => {
                 let mut gone: Vec<&Word> = Vec::new();
                 for given in &given {
@@ -244,10 +244,7 @@ impl Draft {
         self.splice(&[word.list, &word.index.to_string()], what, |all, root, path| splice::set(all, root, path, &text))
     }
 
-    fn push_flag(&mut self, words: &[Word], text: &str, what: &str) -> Result<(), String> {
-        if words.iter().any(|word| word.text == "--") {
-            return Err(strange(what));
-        }
+    fn push_flag(&mut self, text: &str, what: &str) -> Result<(), String> {
         let container = self.container();
         let has = |key: &&str| container[*key].as_array().is_some_and(|list| !list.is_empty());
         let list = ["args", "command"].into_iter().find(has).ok_or("its container has neither command nor args")?;

@@ -34,7 +34,9 @@ pub fn quantity(text: &str) -> Option<f64> {
     let (digits, suffix) = text.split_at(end);
     let number = digits.parse::<f64>().ok().filter(|_| digits.contains(|c: char| c.is_ascii_digit()))?;
     if let Some(power) = suffix.strip_prefix(['e', 'E']).filter(|power| !power.is_empty() && *power != "i") {
-        return power.parse::<i16>().ok().map(|power| number * 10_f64.powi(power.into()));
+        let power = power.parse::<i16>().ok()?;
+        // 10 to such a power may be no number, and 0 times it none either.
+        return Some(if number == 0.0 { 0.0 } else { number * 10_f64.powi(power.into()) });
     }
     let (_, factor) = SUFFIXES.iter().find(|(known, _)| *known == suffix)?;
     Some(number * factor)
@@ -120,6 +122,7 @@ mod tests {
             ("2Pi", 2.0 * 1_125_899_906_842_624.0),
             ("2E", 2e18),
             ("1Ei", 1_152_921_504_606_846_976.0),
+            ("0e999", 0.0),
         ] {
             let read = quantity(text).unwrap_or_default();
             assert!((read - amount).abs() <= amount * 1e-12, "{text}: {read}");

@@ -205,6 +205,12 @@ fn flags_in_a_script_are_refused_and_resources_are_not() {
     }
     let other = "spec:\n  containers:\n  - name: kube-apiserver\n    command: [/start-it, --m=400]\n";
     refused(other, &flags(&[("m", "800")]), "cannot be told");
+    // What is a flag behind a bare `--` is the program's to say; no word of it is moved.
+    for (lines, flag) in [(["- --m", "- \"--\"", "- --m=0"], "m"), (["- --x=1", "- --", "- --m=400"], "n")] {
+        for change in [without(flag), flags(&[(flag, "800")])] {
+            refused(&pod(&lines), &change, "a bare --");
+        }
+    }
     // What stands before the program is for the one that starts it.
     let runner = "spec:\n  containers:\n  - name: a\n    args: [/go-runner, --m=1, /k/kube-apiserver, --m=400]\n";
     let edited = edit(runner, "kube-apiserver", &flags(&[("m", "800")])).unwrap();

@@ -105,13 +105,14 @@ fn same(name: &str, flag: &str) -> bool {
 /// Every time that a flag is given, in order.
 ///
 /// # Errors
-/// One sentence: it cannot be told whether the next word is its value.
+/// One sentence: it cannot be told whether the next word is its value, or what is a flag at all.
 pub(super) fn given(words: &[Word], flag: &str) -> Result<Vec<Given>, String> {
     let mut found = Vec::new();
     let flag = flag.replace('_', "-");
     for (at, word) in words.iter().enumerate() {
+        // A flag may take it as its value; else all that follows is none.
         if word.text == "--" {
-            break;
+            return Err("a bare -- stands among its words, so it cannot be told which of them are flags".into());
         }
         let Some(rest) = word.text.strip_prefix("--") else {
             if flag.len() == 1 && word.text.starts_with(&format!("-{flag}")) {

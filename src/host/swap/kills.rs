@@ -20,9 +20,9 @@ use crate::host::{Script, swap};
 const AT_ONCE: usize = 8;
 const BEGIN: &str = "<<'BREAKGLASS_RUNNER'";
 const END: &str = "\nBREAKGLASS_RUNNER\n";
-/// Sleeps a tenth, and starts no program that takes longer to start than all else that a case does: everything answers.
-/// The real ones are asked in the tests of the exchange and of login environments.
-const QUICK: &str = "sleep() { command sleep 0.1; }\ncurl() { printf 200; }\njournalctl() { :; }\n";
+/// Sleeps a tenth, waits for no disk, and starts no program that takes longer to start than all else that a case does:
+/// everything answers. The real ones are asked in the tests of the exchange and of login environments.
+const QUICK: &str = "sleep() { command sleep 0.1; }\nsync() { :; }\ncurl() { printf 200; }\njournalctl() { :; }\n";
 
 fn text(program: &str, word: &str) -> String {
     format!("kind: Pod\nspec:\n  containers:\n  - command:\n    - {program}\n    - --word={word}\n")
