@@ -77,12 +77,19 @@ fn the_program_is_found_however_its_word_is_written() {
         "    command: [\n      kube-apiserver,\n      --x=1]",
         "    args: [\"/go-runner\", \"/k/kube-apiserver\"]",
         "    - &program kube-apiserver",
+        "    - /hyperkube\n    - apiserver",
+        "    - exec /k/kube-apiserver --x=1 >/tmp/pipe",
+        "    - |\n      exec kube-apiserver \\\n        --x=1",
     ] {
         assert!(found(text), "{text}");
     }
-    for text in
-        ["    # - kube-apiserver", "    # [kube-apiserver, x]", "    - kube-apiserver-x", "    - --for=kube-apiserver"]
-    {
+    for text in [
+        "    # - kube-apiserver",
+        "    # [kube-apiserver, x]",
+        "    - kube-apiserver-x",
+        "    - --for=kube-apiserver",
+        "    # /hyperkube",
+    ] {
         assert!(!found(text), "{text}");
     }
 }
