@@ -14,10 +14,10 @@ const YOUNG: Duration = Duration::from_mins(2);
 pub fn presence() -> Script {
     let looks = r#"here=$(readlink "/proc/$$/ns/net")
 read -r up rest </proc/uptime
-for file in $(grep -l -e kube-apiserver -e k3s /proc/[0-9]*/cmdline 2>/dev/null); do
+for file in $(grep -l -e kube-apiserver -e hyperkube -e k3s /proc/[0-9]*/cmdline 2>/dev/null); do
   p=${file#/proc/}; p=${p%/cmdline}
   [ "$(readlink "/proc/$p/ns/net" 2>/dev/null)" = "$here" ] || continue
-  case $(tr '\0' '\n' <"$file" 2>/dev/null | sed -n -e '1s/ .*//' -e '1s/^.*\///' -e 1p) in
+  case $(called "$p") in
   kube-apiserver | k3s | k3s-server) genuine "$p" k || continue ;;
   *) continue ;;
   esac

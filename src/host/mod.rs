@@ -8,6 +8,8 @@ pub mod apiserver;
 mod environments;
 pub mod file;
 #[cfg(test)]
+mod forms;
+#[cfg(test)]
 mod fuzz;
 pub mod gate;
 mod genuine;

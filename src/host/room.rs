@@ -1,6 +1,9 @@
 //! What a host can carry and what its program knows, looked at before a manifest is taken out.
 
+use std::net::IpAddr;
+
 use super::genuine::GENUINE;
+use super::manifest::Listens;
 use super::script::{Answer, Script, quote};
 use super::swap::{LIB, Place};
 
@@ -30,12 +33,19 @@ impl Ask {
 pub struct Room {
     /// The host's memory, in bytes.
     pub memory: Option<u64>,
+    /// What the host could still hand out of it, in bytes.
+    pub available: Option<u64>,
+    /// The most that all pods together may have, or what else stands above the program's pod, in bytes; `None` where nothing
+    /// holds them back.
+    pub ceiling: Option<u64>,
     /// The host's processors.
     pub cpus: Option<u64>,
     /// What the program's biggest process holds in memory, in bytes; `None` where none runs or it cannot be seen.
     pub used: Option<Used>,
     /// What the program said.
     pub asked: Asked,
+    /// Somebody listens where the program should, and no process of it is seen.
+    pub unseen: bool,
     /// Programs that run there, and are known to write manifests or to run control planes without them.
     pub runs: Vec<String>,
 }
@@ -86,13 +96,16 @@ ask() {
   ( { echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null
     cd / && GOMAXPROCS=1 exec timeout -s KILL "$secs" nice -n 19 "$@" --help 2>&1 )
 }
+# What hyperkube is told first.
+sub() { tr '\000' '\n' 2>/dev/null <"/proc/$1/cmdline" | sed -n -e '1{/\(^\|\/\)hyperkube$/!q;}' -e '2{p;q;}'; }
 asking() {
   [ -n "$pids" ] || { say unasked "no process of $p runs"; return 0; }
   have timeout || { say unasked "the host has no timeout command"; return 0; }
   [ "${available:-0}" -ge "$free" ] || { say unasked "only $((${available:-0} / 1024))Mi of the host's memory are free"; return 0; }
   for pid in $pids; do exe=$(file_of "/proc/$pid"); [ -z "$exe" ] || break; done
   [ -n "$exe" ] || { say unasked "the file of process $pid cannot be run under the name $p"; return 0; }
-  answer=$(ask "$exe" "$@"); code=$?
+  sub=$(sub "$pid")
+  answer=$(ask "$exe" ${sub:+"$sub"} "$@"); code=$?
   if [ "$code" = 0 ]; then
     for n in $names; do printf '%s\n' "$answer" | tr -s ' ,' '\n\n' | grep -qx -e "$n" || say lacks "$n"; done
     printf '%s\n' "$answer" | grep -q -e '--' && say asked yes || say unasked "its help names no flags"
@@ -102,25 +115,75 @@ asking() {
   no=$(printf '%s\n' "$answer" | sed -n -e 's/^Error: //' -e '/^unknown \(shorthand \)\{0,1\}flag/p' -e '/^flag provided but not defined/p' -e '/^invalid argument .* for .* flag/p' | head -n 1 | cut -c 1-400)
   [ -n "$no" ] || { say unasked "asked for its help, it ended with status $code"; return 0; }
   say refuses "$no"
-  ask "$exe" | sed -n 's/^ *\(-[a-zA-Z], \)\{0,1\}--\([a-z0-9][a-z0-9-]*\).*/flag=\2/p' | head -n 1000
+  ask "$exe" ${sub:+"$sub"} | sed -n 's/^ *\(-[a-zA-Z], \)\{0,1\}--\([a-z0-9][a-z0-9-]*\).*/flag=\2/p' | head -n 1000
 }
 "#;
 
-/// The script that looks. It writes nothing.
-pub fn look(place: &Place, ask: &Ask) -> Script {
+/// `ceiling`: the lowest memory limit above the pod of the program, or above all pods where it does not run. Its own pod's is
+/// not among them: that is what the manifest says.
+const CEILING: &str = r#"ceiling() {
+  base=/sys/fs/cgroup; name=memory.max; line='^0::'
+  [ -f "$base/cgroup.controllers" ] || { base=$base/memory; name=memory.limit_in_bytes; line='^[0-9]*:\([^:]*,\)\{0,1\}memory\(,[^:]*\)\{0,1\}:'; }
+  at=; least=
+  for x in $pids; do
+    at=$(sed -n "s/$line//p" "/proc/$x/cgroup" 2>/dev/null | sed -n 's/^\(.*\)\/[^/]*pod[0-9a-f]\{8\}[-_0-9a-f]\{24,28\}.*$/\1/p')
+    [ -z "$at" ] || break
+  done
+  if [ -z "$at" ]; then for x in /kubepods.slice /kubepods; do [ ! -d "$base$x" ] || at=$x; done; fi
+  while :; do
+    v=$(cat "$base$at/$name" 2>/dev/null)
+    # Where nothing is set, the first version says a number of 19 digits.
+    case $v in
+    '' | *[!0-9]*) ;;
+    *) if [ "${#v}" -le 15 ] && { [ -z "$least" ] || [ "$v" -lt "$least" ]; }; then least=$v; fi ;;
+    esac
+    [ -n "$at" ] || break
+    at=${at%/*}
+  done
+  say ceiling "$least"
+}
+"#;
+
+/// Who listens at an address or on all of them, as a pattern for lines of `/proc/net/tcp`; the order of the bytes is the
+/// machine's.
+fn listener(at: Listens) -> String {
+    let hex = |bytes: &mut dyn Iterator<Item = u8>| bytes.map(|byte| format!("{byte:02X}")).collect::<String>();
+    let (plain, turned) = match at.address {
+        IpAddr::V4(v4) => {
+            let octets = v4.octets();
+            (hex(&mut octets.into_iter()), hex(&mut octets.into_iter().rev()))
+        }
+        IpAddr::V6(v6) => {
+            let octets = v6.octets();
+            (hex(&mut octets.into_iter()), hex(&mut octets.chunks(4).flat_map(|word| word.iter().rev().copied())))
+        }
+    };
+    format!("^ *[0-9]+: ({plain}|{turned}|0{{8}}|0{{32}}):{:04X} [0-9A-F]+:0000 0A", at.port)
+}
+
+/// The script that looks; `listens` is where the program that is there should listen. It writes nothing.
+pub fn look(place: &Place, ask: &Ask, listens: Option<Listens>) -> Script {
+    let unseen = listens.map_or_else(String::new, |at| {
+        format!(
+            "[ -n \"$pids\" ] || ! grep -qE {} /proc/net/tcp /proc/net/tcp6 2>/dev/null || [ -n \"$(processes \"$p\")\" ] || say unseen yes\n",
+            quote(&listener(at))
+        )
+    });
     let flags: Vec<String> = ask.flags.iter().map(|flag| quote(flag)).collect();
     let asking = if ask.is_empty() { String::new() } else { format!("asking {}\n", flags.join(" ")) };
     let body = format!(
-        r#"{GENUINE}{LIB}{ASKING}manifests={manifests}; p={program}; secs={ASK_SECS}; free={ASK_FREE}; names={names}
+        r#"{GENUINE}{LIB}{ASKING}{CEILING}manifests={manifests}; p={program}; secs={ASK_SECS}; free={ASK_FREE}; names={names}
 kib() {{ sed -n "s/^$1:[[:space:]]*\([0-9]*\) kB\$/\1/p" "$2" 2>/dev/null; }}
 available=$(kib MemAvailable /proc/meminfo)
 say total "$(kib MemTotal /proc/meminfo)"
+say available "$available"
 say cpus "$(getconf _NPROCESSORS_ONLN 2>/dev/null || grep -c '^processor' /proc/cpuinfo)"
 pids=; for x in $(processes "$p"); do pids="$pids ${{x%%:*}}"; done
 for x in $pids; do say memory "$(kib VmRSS "/proc/$x/status") $(kib VmHWM "/proc/$x/status")"; done
 for x in $(cat /proc/[0-9]*/comm 2>/dev/null | grep -xE 'rke2|k3s|k3s-server|k0s|kubelite' | sort -u); do say runs "$x"; done
 [ ! -e /etc/systemd/system/kops-configuration.service ] || say runs kops
-{asking}say end yes
+ceiling
+{unseen}{asking}say end yes
 "#,
         manifests = quote(place.manifests.trim_end_matches('/')),
         program = quote(&place.program),
@@ -155,11 +218,15 @@ pub fn room(stdout: &str) -> Result<Room, String> {
         (None, None) if lacks.is_empty() => Asked::Fine,
         (None, None) => Asked::Lacks(lacks),
     };
+    let kib = |key: &str| answer.number(key).map(|kib| kib.saturating_mul(1024));
     Ok(Room {
-        memory: answer.number("total").filter(|kib| *kib > 0).map(|kib| kib.saturating_mul(1024)),
+        memory: kib("total").filter(|bytes| *bytes > 0),
+        available: kib("available"),
+        ceiling: answer.number("ceiling").filter(|bytes| *bytes > 0),
         cpus: answer.number("cpus").filter(|cpus| *cpus > 0),
         used: answer.all("memory").filter_map(used).max(),
         asked,
+        unseen: answer.yes("unseen"),
         runs: answer.all("runs").map(str::to_owned).collect(),
     })
 }
@@ -185,12 +252,16 @@ mod tests {
     }
 
     fn looked(shell: &str, place: &Place, ask: &Ask) -> Room {
+        looked_at(shell, place, ask, None)
+    }
+
+    fn looked_at(shell: &str, place: &Place, ask: &Ask, listens: Option<Listens>) -> Room {
         use std::io::Write as _;
         let mut words = shell.split(' ');
         let mut command = Command::new(words.next().unwrap_or("sh"));
         command.args(words).arg("-s").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(look(place, ask).text().as_bytes()).unwrap();
+        child.stdin.take().unwrap().write_all(look(place, ask, listens).text().as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{shell}");
         room(&String::from_utf8_lossy(&output.stdout)).unwrap()
@@ -243,6 +314,8 @@ mod tests {
             for shell in ["sh", "bash", "busybox sh"] {
                 let none = looked(shell, &place, &Ask::default());
                 assert!(none.memory > Some(64 << 20) && none.cpus >= Some(1), "{shell}: {none:?}");
+                assert!(none.available < none.memory && none.available > Some(0), "{shell}: {none:?}");
+                assert!(none.ceiling.is_none_or(|most| most > 0), "{shell}: {none:?}");
                 let used = none.used.unwrap();
                 assert!(used.now > 0 && used.most >= used.now, "{shell}: {none:?}");
                 assert_eq!(none.asked, Asked::Fine);
@@ -254,6 +327,32 @@ mod tests {
                 // It ends with a status of its own and none of the words of a component's parser.
                 let other = looked(shell, &place, &ask(&["--frobnicate=1"], &[]));
                 assert!(matches!(&other.asked, Asked::Not(why) if why.contains("ended with status 1")), "{other:?}");
+            }
+        }
+    }
+
+    /// `cat` waits for its standard input under whatever name.
+    #[test]
+    fn one_of_the_programs_in_hyperkube_is_seen_and_what_listens_unseen_is_said() {
+        use std::os::unix::process::CommandExt as _;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = Listens { port: listener.local_addr().unwrap().port(), ..Listens::by_default(0) };
+        let elsewhere = Listens { address: "127.0.0.9".parse().unwrap(), ..at };
+        let program = format!("kube-hyper{}", std::process::id());
+        let place = Place { program: program.clone(), ..place("x") };
+        for shell in ["sh", "bash", "busybox sh"] {
+            assert!(looked_at(shell, &place, &Ask::default(), Some(at)).unseen, "{shell}");
+            assert!(!looked_at(shell, &place, &Ask::default(), Some(elsewhere)).unseen, "{shell}");
+            for word in [program.as_str(), program.trim_start_matches("kube-")] {
+                let mut command = Command::new("/bin/cat");
+                command.arg0("/usr/bin/hyperkube").args([word, "-"]).stdin(Stdio::piped()).stdout(Stdio::null());
+                let child = Running(command.stderr(Stdio::null()).spawn().unwrap());
+                let cmdline = format!("/proc/{}/cmdline", child.0.id());
+                while !std::fs::read(&cmdline).unwrap_or_default().ends_with(b"-\0") {
+                    std::thread::yield_now();
+                }
+                let seen = looked_at(shell, &place, &Ask::default(), Some(at));
+                assert!(seen.used.is_some() && !seen.unseen, "{shell} {word}: {seen:?}");
             }
         }
     }
@@ -286,15 +385,15 @@ mod tests {
 
     #[test]
     fn an_answer_is_read_and_one_that_broke_off_is_none() {
-        let said =
-            "total=1000\ncpus=4\nmemory=10 20\nmemory=30 30\nruns=rke2\nrefuses=unknown flag: --x\nflag=y\nend=yes\n";
+        let said = "total=1000\navailable=400\nceiling=900000\nunseen=yes\ncpus=4\nmemory=10 20\nmemory=30 30\nruns=rke2\nrefuses=unknown flag: --x\nflag=y\nend=yes\n";
         let read = room(said).unwrap();
         assert_eq!((read.memory, read.cpus), (Some(1_024_000), Some(4)));
+        assert_eq!((read.available, read.ceiling, read.unseen), (Some(409_600), Some(900_000), true));
         assert_eq!(read.used, Some(Used { now: 30 * 1024, most: 30 * 1024 }));
         let flags = vec!["y".to_owned()];
         assert_eq!(read.asked, Asked::Refuses { said: "unknown flag: --x".into(), flags });
         assert_eq!(read.runs, ["rke2"]);
-        let bare = room("total=\ncpus=0\nmemory= \nend=yes\n").unwrap();
+        let bare = room("total=\nceiling=\ncpus=0\nmemory= \nend=yes\n").unwrap();
         assert_eq!((bare.memory, bare.cpus, bare.used), (None, None, None));
         assert!(room("total=1000\n").is_err());
     }

@@ -14,7 +14,13 @@ pub(super) const CONTROLLERS: [&str; 2] = ["node-lifecycle-controller", "taint-e
 
 /// The controller manager as a static pod.
 pub(super) fn controller_manager(tag: &'static str) -> StaticPod {
-    StaticPod { program: PROGRAM, tag, health: "/healthz", port: 10257, patience: Patience { exit: 40, ready: 60 } }
+    StaticPod {
+        program: PROGRAM,
+        tag,
+        health: "/healthz",
+        port: 10257,
+        patience: Patience { exit: 40, asked: None, ready: 60 },
+    }
 }
 
 /// What the controller manager itself has to know, to start with these controllers off.

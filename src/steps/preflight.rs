@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{Look, StepError};
-use crate::host::manifest::{Edit, amount, as_quantity};
+use crate::host::manifest::{Edit, Listens, amount, as_quantity};
 use crate::host::rewriter::rewriter;
 use crate::host::room::{self, Ask, Asked, Room};
 use crate::host::swap::Place;
@@ -25,12 +25,14 @@ pub(super) struct Wish<'a> {
     pub(super) text: &'a str,
     pub(super) edit: &'a Edit,
     pub(super) ask: &'a Ask,
+    /// Where the program that is there should listen.
+    pub(super) listens: Listens,
 }
 
 /// Looks at the host and judges; what is said otherwise, one sentence each.
 pub(super) async fn check(look: Look<'_>, wish: Wish<'_>) -> Result<Vec<String>, StepError> {
     let at = look.target;
-    let room = match look.reads.script(at, &room::look(wish.place, wish.ask), LOOK_LIMIT).await {
+    let room = match look.reads.script(at, &room::look(wish.place, wish.ask, Some(wish.listens)), LOOK_LIMIT).await {
         Ok(output) => room::room(&output.stdout),
         Err(error) if error.kind == ReadErrorKind::TimedOut => {
             Err(format!("no answer within {} s", LOOK_LIMIT.as_secs()))
@@ -61,6 +63,16 @@ struct No {
 
 fn judge(room: &Room, wish: &Wish<'_>) -> Result<Vec<String>, No> {
     let mut notes = Vec::new();
+    if room.unseen {
+        let (program, port) = (&wish.place.program, wish.listens.port);
+        return Err(No {
+            why: format!(
+                "somebody listens on port {port}, where {program} should, and no process of it is seen: it is started in a way \
+                 that is not known here, so nobody could tell when the old one is gone and the new one there"
+            ),
+            hint: Some(format!("ss -ltnp 'sport = :{port}' there says who it is; edit {} by hand", wish.file)),
+        });
+    }
     flags(room, wish, &mut notes)?;
     for name in ["memory", "cpu"] {
         if wish.edit.limits.contains_key(name) || wish.edit.requests.contains_key(name) {
@@ -69,6 +81,9 @@ fn judge(room: &Room, wish: &Wish<'_>) -> Result<Vec<String>, No> {
     }
     if matches!(wish.edit.limits.get("memory"), Some(Some(_))) {
         memory(room, wish, &mut notes)?;
+    }
+    if wish.edit.limits.contains_key("memory") || wish.edit.requests.contains_key("memory") {
+        memory_now(room, wish, &mut notes);
     }
     Ok(notes)
 }
@@ -122,7 +137,7 @@ fn capacity(room: &Room, wish: &Wish<'_>, name: &str, notes: &mut Vec<String>) -
     let read = |kind| amount(wish.text, &wish.place.program, kind, name).unwrap_or_default();
     let (limit, request) = (read("limits"), read("requests"));
     #[expect(clippy::cast_precision_loss, reason = "amounts of a host are far below what an f64 holds exactly")]
-    let has = if name == "memory" { room.memory } else { room.cpus }.map(|has| has as f64);
+    let has = if name == "memory" { most_memory(room) } else { room.cpus }.map(|has| has as f64);
     let show = |amount: f64| if name == "memory" { as_quantity(amount) } else { format!("{amount}") };
     let Some(has) = has else {
         notes.push(format!("not checked whether the host has enough {name}: it did not say how much it has"));
@@ -140,8 +155,9 @@ fn capacity(room: &Room, wish: &Wish<'_>, name: &str, notes: &mut Vec<String>) -
             ),
         };
         let why = format!(
-            "{name}: {what}, is {}, and the host has {}: the kubelet would not start the pod",
+            "{name}: {what}, is {}, and {} {}: the kubelet would not start the pod",
             show(asks),
+            whose(room, name),
             show(has)
         );
         return Err(No { why, hint: Some(hint) });
@@ -154,6 +170,46 @@ fn capacity(room: &Room, wish: &Wish<'_>, name: &str, notes: &mut Vec<String>) -
         ));
     }
     Ok(())
+}
+
+/// The most memory that a pod of the host can come to.
+fn most_memory(room: &Room) -> Option<u64> {
+    room.memory.map(|memory| room.ceiling.map_or(memory, |most| most.min(memory)))
+}
+
+/// Whose the most is, as the beginning of a sentence that ends with it.
+fn whose(room: &Room, name: &str) -> &'static str {
+    let held = name == "memory" && room.ceiling.is_some_and(|most| room.memory.is_some_and(|memory| most < memory));
+    if held { "the control groups above its pod let all pods together have" } else { "the host has" }
+}
+
+/// What the host has for the new process now: what it could hand out, and what the old one gives back.
+fn memory_now(room: &Room, wish: &Wish<'_>, notes: &mut Vec<String>) {
+    let read = |kind| amount(wish.text, &wish.place.program, kind, "memory").unwrap_or_default();
+    let set = |edit: &std::collections::BTreeMap<_, _>| edit.contains_key("memory");
+    let Some(available) = room.available else {
+        notes.push("not checked whether there is enough memory now: the host did not say how much is available".into());
+        return;
+    };
+    let used = room.used.map_or(0, |used| used.now);
+    #[expect(clippy::cast_precision_loss, reason = "amounts of a host are far below what an f64 holds exactly")]
+    let [now, has, available, used] = {
+        let now = available.saturating_add(used);
+        [now, most_memory(room).unwrap_or(u64::MAX), available, used].map(|bytes| bytes as f64)
+    };
+    for (kind, amount) in [("limits", read("limits")), ("requests", read("requests"))] {
+        let asked = set(if kind == "limits" { &wish.edit.limits } else { &wish.edit.requests });
+        // What is more than there is at all was said already.
+        let Some(amount) = amount.filter(|amount| asked && *amount > now && *amount <= has) else { continue };
+        notes.push(format!(
+            "{kind}.memory {} is more than the host has for it now, {} ({} available and {} that its process uses): before it \
+             comes so far, the host has no memory left and kills what it chooses",
+            as_quantity(amount),
+            as_quantity(now),
+            as_quantity(available),
+            as_quantity(used)
+        ));
+    }
 }
 
 /// What the process holds now must fit below the limit, or the new one is killed as soon as it has come so far.
@@ -202,6 +258,9 @@ mod tests {
     fn room(asked: Asked) -> Room {
         Room {
             memory: Some(16 * GI),
+            available: Some(9 * GI),
+            ceiling: None,
+            unseen: false,
             cpus: Some(8),
             used: Some(Used { now: 3 * GI, most: 5 * GI }),
             asked,
@@ -227,7 +286,8 @@ mod tests {
         };
         let edit = Edit { limits: names("limits."), requests: names("requests."), flags: BTreeMap::new() };
         let ask = Ask { flags: vec!["--max-request-inflight=800".into()], names: Vec::new() };
-        judge(room, &Wish { place: &place, file: "/m/a.yaml", text: &text, edit: &edit, ask: &ask })
+        let listens = Listens::by_default(6443);
+        judge(room, &Wish { place: &place, file: "/m/a.yaml", text: &text, edit: &edit, ask: &ask, listens })
     }
 
     #[track_caller]
@@ -278,8 +338,60 @@ mod tests {
         );
         noted(&fine, "{limits: {cpu: 16}, requests: {cpu: 4}}", &["limits.cpu"], "more than the host has (8)");
         noted(&fine, "{requests: {cpu: 8}}", &["requests.cpu"], "");
+        // All pods together may have less than the host has.
+        let held = Room { ceiling: Some(14 * GI), ..room(Asked::Fine) };
+        let no = judged(&held, "{requests: {memory: 15Gi}}", &["requests.memory"]).expect_err("refused");
+        assert!(
+            no.why.contains("is 15Gi, and the control groups above its pod let all pods together have 14Gi"),
+            "{no:?}"
+        );
+        assert!(
+            judged(&Room { ceiling: Some(64 * GI), ..held }, "{requests: {memory: 15Gi}}", &["requests.memory"])
+                .is_ok()
+        );
         let silent = Room { memory: None, cpus: None, ..room(Asked::Fine) };
         noted(&silent, "{requests: {cpu: 99}}", &["requests.cpu"], "did not say how much");
+    }
+
+    /// 9Gi are available, and the old process gives back its 3Gi.
+    #[test]
+    fn more_than_there_is_now_is_said_with_its_figures() {
+        let fine = room(Asked::Fine);
+        noted(&fine, "{limits: {memory: 12Gi}}", &["limits.memory"], "");
+        for (resources, set) in [
+            ("{limits: {memory: 13Gi}, requests: {memory: 1Gi}}", "limits.memory"),
+            ("{requests: {memory: 13Gi}}", "requests.memory"),
+        ] {
+            let part = format!(
+                "{set} 13Gi is more than the host has for it now, 12Gi (9Gi available and 3Gi that its process uses)"
+            );
+            noted(&fine, resources, &[set], &part);
+        }
+        let down = Room { used: None, ..room(Asked::Fine) };
+        noted(
+            &down,
+            "{limits: {memory: 10Gi}}",
+            &["limits.memory"],
+            "now, 9Gi (9Gi available and 0Mi that its process uses)",
+        );
+        let silent = Room { available: None, ..room(Asked::Fine) };
+        noted(&silent, "{limits: {memory: 10Gi}}", &["limits.memory"], "did not say how much is available");
+        // A limit that holds nothing back is said once.
+        assert_eq!(
+            judged(&fine, "{limits: {memory: 64Gi}, requests: {memory: 1Gi}}", &["limits.memory"]).unwrap().len(),
+            1
+        );
+    }
+
+    #[test]
+    fn what_listens_and_is_no_known_process_is_refused() {
+        let unseen = Room { unseen: true, ..room(Asked::Fine) };
+        let no = judged(&unseen, "{}", &[]).expect_err("refused");
+        assert!(
+            no.why.contains("listens on port 6443, where kube-apiserver should, and no process of it is seen"),
+            "{no:?}"
+        );
+        assert!(no.hint.unwrap().contains("ss -ltnp 'sport = :6443'"));
     }
 
     #[test]

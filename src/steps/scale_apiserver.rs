@@ -19,6 +19,8 @@ use crate::kit::{ApiServer, Cluster};
 use crate::world::{Accept, KubeRead};
 
 const READY_LIMIT: Duration = Duration::from_secs(10);
+/// So long may the old process take to exit unless its manifest lets it take longer, in seconds.
+const EXIT_SECS: u64 = 60;
 
 /// The step kind.
 pub(super) struct ScaleApiserver;
@@ -36,16 +38,12 @@ struct Params {
     /// Command-line flags without the dashes: `max-requests-inflight: "800"`.
     #[serde(default)]
     flags: BTreeMap<String, Option<String>>,
-    /// How long the old process may take to exit, in seconds.
-    #[serde(default = "exit_seconds")]
-    exit_seconds: u64,
+    /// How long the old process may take to exit, in seconds. Without it: 60, or as long as its manifest lets it take.
+    #[serde(default)]
+    exit_seconds: Option<u64>,
     /// How long the new process may take to answer before the old manifest comes back, in seconds.
     #[serde(default = "ready_seconds")]
     ready_seconds: u64,
-}
-
-fn exit_seconds() -> u64 {
-    60
 }
 
 fn ready_seconds() -> u64 {
@@ -62,7 +60,7 @@ impl Kind for ScaleApiserver {
          One host at a time. The manifest is taken out, the process's exit awaited, the edited one put in, its answer \
          awaited; when none comes the old text is put back by the host itself. Copies stand beside the manifests' \
          folder, never inside. Refused before anything is taken out: a limit that would shrink or is below what the process \
-         uses, a request that the host does not have, a flag that the kube-apiserver there does not know (it is asked by \
+         uses, a request that the host or its pods cannot have, a flag that the kube-apiserver there does not know (it is asked by \
          `--help`), an edit that would touch anything else. A manifest that a program writes again is named. Costs no API \
          request but one GET /readyz per look; the API server on the host is away for the time of a restart (7 to 60 s). Undone by the same exchange backwards, to the same bytes."
     }
@@ -102,7 +100,8 @@ impl Kind for ScaleApiserver {
         for name in params.flags.keys().filter(|name| name.starts_with('-') || name.contains('=') || name.is_empty()) {
             faults.push(format!("flags: {name:?} must stand without dashes and without a value"));
         }
-        for (name, seconds) in [("exitSeconds", params.exit_seconds), ("readySeconds", params.ready_seconds)] {
+        let exit = params.exit_seconds.unwrap_or(EXIT_SECS);
+        for (name, seconds) in [("exitSeconds", exit), ("readySeconds", params.ready_seconds)] {
             if !(5..=600).contains(&seconds) {
                 faults.push(format!("{name}: {seconds} is not between 5 and 600"));
             }
@@ -122,7 +121,11 @@ impl Scale {
             tag: "room",
             health: "/livez",
             port: 6443,
-            patience: Patience { exit: self.params.exit_seconds, ready: self.params.ready_seconds },
+            patience: Patience {
+                exit: EXIT_SECS,
+                asked: self.params.exit_seconds,
+                ready: self.params.ready_seconds,
+            },
         }
     }
 

@@ -6,7 +6,7 @@ use super::elsewhere::{self, Way};
 use super::preflight::{self, Wish};
 use super::{Announced, History, Look, Mark, Sends, StepError, Survey, Times};
 use crate::change::{Blob, Change, Expect, FilePut, HostCommand, Inverse, Keep, Op, Part, Target};
-use crate::host::manifest::{self, Edit, Edited, Listens};
+use crate::host::manifest::{self, Edit, Edited, Ending, Listens};
 use crate::host::rewriter;
 use crate::host::room::{self, Ask};
 use crate::host::swap::{self, Kept, MARK_LIFE, Place, Seen, Stands, State, Swap};
@@ -16,11 +16,16 @@ use crate::kit::Cluster;
 
 const LOOK_LIMIT: Duration = Duration::from_secs(30);
 
+/// The longest that an old process is waited for unless somebody asks for more, in seconds.
+const LONGEST: u64 = 600;
+
 /// How long a process may take, in seconds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
-    /// The old one to exit.
+    /// The old one to exit: so long, and longer where its manifest lets it take longer.
     pub(super) exit: u64,
+    /// The same where somebody asked for just that.
+    pub(super) asked: Option<u64>,
     /// The new one to answer, before the old manifest comes back.
     pub(super) ready: u64,
 }
@@ -73,6 +78,28 @@ impl StaticPod {
         Some(place)
     }
 
+    /// The same with the time that the pod of these manifests may take to end; what is to be said of it.
+    fn patient(&self, texts: [&str; 2]) -> (Self, Option<String>) {
+        let ending = texts.map(|text| manifest::ending(text, self.program).unwrap_or_default());
+        // Either of them may have to be waited for.
+        let Ending { grace, delay } = if ending[1].longest() > ending[0].longest() { ending[1] } else { ending[0] };
+        let needed = Ending { grace, delay }.longest();
+        let exit = self.patience.asked.unwrap_or(self.patience.exit.max(needed.min(LONGEST)));
+        let lets = format!(
+            "its manifest lets it take {needed} s (terminationGracePeriodSeconds {grace}, shutdown delay {delay} s)"
+        );
+        let said = if exit < needed {
+            Some(format!(
+                "the old process is waited for {exit} s, and {lets}: where it has not ended by then, the old manifest comes back"
+            ))
+        } else if exit > self.patience.exit && self.patience.asked.is_none() {
+            Some(format!("the old process is waited for up to {exit} s: {lets}"))
+        } else {
+            None
+        };
+        (Self { patience: Patience { exit, ..self.patience }, ..*self }, said)
+    }
+
     /// Why the step cannot be run on a target.
     pub(super) fn refuse(&self, target: &Target, cluster: &Cluster) -> Vec<String> {
         match self.place(target, cluster, ("", ""), "") {
@@ -119,8 +146,9 @@ impl StaticPod {
             let ours = |record: &ChangeRecord| record.state == ChangeState::Done || record.state.is_open();
             return Ok(Progress::Settled { ours: look.history.last("swap").is_some_and(ours), seen });
         }
+        let (patient, waits) = self.patient([&seen.text, &edited.text]);
         if let Some(State::Kept(why)) = seen.state {
-            return Err(self.kept(look, &place, why).await);
+            return Err(patient.kept(look, &place, why).await);
         }
         let listens = |text: &str| {
             manifest::listens(text, self.program, self.port).map_err(|why| {
@@ -133,10 +161,12 @@ impl StaticPod {
         let saw = if seen.folder || look.history.last("folder").is_some() {
             Vec::new()
         } else {
-            let wish = Wish { place: &place, file, text: &edited.text, edit: &wanted, ask };
-            preflight::check(look, wish).await?
+            let wish = Wish { place: &place, file, text: &edited.text, edit: &wanted, ask, listens: old };
+            let mut saw = preflight::check(look, wish).await?;
+            saw.extend(waits);
+            saw
         };
-        let begin = self.changes(&place, &seen, file, &edited, (old, new));
+        let begin = patient.changes(&place, &seen, file, &edited, (old, new));
         let survey = self.in_turn(look, &place, &seen, &edited, begin).await?;
         Ok(Progress::Open(saw.into_iter().fold(survey, Survey::saw)))
     }
@@ -277,7 +307,7 @@ impl StaticPod {
         let looks = [
             reads(Sends::Look(swap::look(&place)), 5, "reads the manifest and the process"),
             reads(
-                Sends::Look(room::look(&place, ask)),
+                Sends::Look(room::look(&place, ask, Some(Listens::by_default(self.port)))),
                 4,
                 "reads what the host has and what the process uses, and asks the program",
             ),
@@ -311,7 +341,7 @@ impl StaticPod {
                 )),
             };
         }
-        let looked = look.reads.script(target, &room::look(place, &Ask::default()), LOOK_LIMIT).await;
+        let looked = look.reads.script(target, &room::look(place, &Ask::default(), None), LOOK_LIMIT).await;
         let runs = looked.ok().and_then(|output| room::room(&output.stdout).ok()).map(|room| room.runs);
         let known = rewriter::without_manifest(&runs.unwrap_or_default());
         let others = match seen.namesakes.as_slice() {

@@ -151,6 +151,14 @@ pub fn parse(text: &str, faults: &mut Faults) -> Option<Node> {
     Some(root)
 }
 
+/// The same with `<<`, which takes the keys of other maps in: those have the places of the others.
+pub fn parse_merged(text: &str, faults: &mut Faults) -> Option<Node> {
+    let mut root = read(text, OURS, MergeKeyPolicy::AsOrdinary, faults)?;
+    drop_repeated(&mut root, faults);
+    merge(&mut root, &mut |_| {});
+    Some(root)
+}
+
 /// Reads a file as kubectl reads its own: longer; `<<` takes the keys of other maps in; and of a repeated key the last value
 /// counts. Where the values differ, `repeated` hears of it.
 pub fn parse_as_kubectl(text: &str, faults: &mut Faults, repeated: &mut dyn FnMut(&Key)) -> Option<Node> {

@@ -27,6 +27,15 @@ pub(crate) fn tests() -> Vec<Trial> {
         vec![once("a_lock_that_is_held_is_waited_for", a_lock_that_is_held_is_waited_for)],
         vec![once("a_lock_that_stays_held_is_said_and_is_no_answer", a_lock_that_stays_held_is_said_and_is_no_answer)],
         vec![once("a_killed_order_holds_up_no_other", a_killed_order_holds_up_no_other)],
+        vec![once(
+            "a_closing_killed_between_any_two_writes_is_done_again",
+            a_closing_killed_between_any_two_writes_is_done_again,
+        )],
+        vec![once(
+            "a_take_over_killed_between_any_two_writes_leaves_it_in_somebodys_hands",
+            a_take_over_killed_between_any_two_writes_leaves_it_in_somebodys_hands,
+        )],
+        vec![once("the_turn_of_another_is_left_alone", the_turn_of_another_is_left_alone)],
     ]
     .into_iter()
     .flatten()
@@ -304,6 +313,92 @@ fn a_killed_order_holds_up_no_other() -> Result<()> {
     stand.close(&spec, BackEnd::IptablesLegacy)?;
     ensure!(began.elapsed() < Duration::from_secs(10), "after {:?}", began.elapsed());
     ensure!(stand.outcome(&opening(&spec, BackEnd::IptablesLegacy))? == Standing::Open);
+    Ok(())
+}
+
+/// Killed before each of its writes: what is left is no gate, or a whole one.
+fn a_closing_killed_between_any_two_writes_is_done_again() -> Result<()> {
+    let back_end = BackEnd::IptablesLegacy;
+    let stand = Stand::new("half", back_end)?;
+    let spec = stand.spec(stages());
+    let close = gate::close(&spec, back_end);
+    let writes = [
+        "left=$(ipt_clear)\nerr=",
+        "err=$(printf",
+        "err=$(ipt_load \"$v4\"",
+        "if [ -n \"$v6\" ]; then\n  err=",
+        "ipt_unlock\nsay result closed",
+    ];
+    for write in writes {
+        let at = close.body.rfind(write).with_context(|| format!("{write:?} is not in it"))?;
+        let mut killed = close.clone();
+        killed.body.insert_str(at, "kill -9 $$\n");
+        ensure!(!stand.say(&killed)?.success(), "{write}: it was not killed");
+        let left = stand.status()?;
+        ensure!(
+            left.is_none() || stand.client_meets()? == [Probe::Refused; 2],
+            "{write}: half of a gate is called one"
+        );
+        let said = stand.outcome(&close)?;
+        ensure!(matches!(said, Standing::Closed | Standing::Already), "{write}: {said:?}");
+        ensure!(stand.client_meets()? == [Probe::Refused; 2], "{write}: {said:?}, and it is open");
+        ensure!(stand.outcome(&opening(&spec, back_end))? == Standing::Open);
+        ensure!(stand.client_meets()? == [Probe::Open; 2], "{write}: something was left");
+    }
+    Ok(())
+}
+
+/// Killed after each line of setting the fuses: they are in somebody's hands, who can set and open them, and nobody else.
+fn a_take_over_killed_between_any_two_writes_leaves_it_in_somebodys_hands() -> Result<()> {
+    let back_end = BackEnd::IptablesLegacy;
+    let stand = Stand::new("hands", back_end)?;
+    let spec = stand.spec(stages());
+    let second = Driver { run: "20261122-1350-x7y8".into(), operator: "bob".into() };
+    stand.close(&spec, back_end)?;
+    let take = |was: &Driver, by: &Driver| {
+        let turn = Turn { level: 0, hold: 60, was: was.run.clone(), by: by.clone() };
+        gate::arm(&spec.mark(), back_end, &turn)
+    };
+    let script = take(&spec.driver(), &second);
+    let (before, _) = script.body.split_once("' | ipset restore").context("it restores no sets")?;
+    let lines = before[before.rfind("'%s\\n' '").context("it prints no text")?..].lines().count();
+    ensure!(lines > 5, "{lines} lines of {before}");
+    for line in 0..=lines {
+        let mut killed = script.clone();
+        killed.body = killed
+            .body
+            .replace("' | ipset restore 2>&1)", &format!("' | head -n {line} | ipset restore 2>&1; kill -9 $$)"));
+        ensure!(!stand.say(&killed)?.success(), "{line}: it was not killed");
+        let state = stand.status()?.with_context(|| format!("{line}: no gate"))?;
+        ensure!(state.stands() && state.level() == 0, "{line}: {state:?}");
+        let holder = state.driven_by().context("nobody's")?;
+        let other = if holder == second { spec.driver() } else { second.clone() };
+        let theirs = stand.outcome(&gate::open(&spec.run, back_end, &other.run, &other))?;
+        ensure!(matches!(theirs, Standing::Moved(_)), "{line}: {holder:?} has it, and {other:?} opened it: {theirs:?}");
+        ensure!(stand.outcome(&take(&holder, &holder))? == Standing::Armed, "{line}: {holder:?} cannot set it");
+        ensure!(stand.outcome(&take(&holder, &spec.driver()))? == Standing::Armed, "{line}: it cannot be taken back");
+    }
+    ensure!(stand.outcome(&opening(&spec, back_end))? == Standing::Open);
+    ensure!(!stand.api.sh("ipset list -n")?.stdout.contains("bg_"), "sets are left");
+    Ok(())
+}
+
+/// An order whose minute ran out while it was at work finds another's turn in place of its own.
+fn the_turn_of_another_is_left_alone() -> Result<()> {
+    let back_end = BackEnd::IptablesLegacy;
+    let stand = Stand::new("turn", back_end)?;
+    let spec = stand.spec(stages());
+    stand.close(&spec, back_end)?;
+    let mut late = gate::arm(&spec.mark(), back_end, &turn(&spec, 0, 60));
+    let end = late.body.rfind("ipt_unlock\n").context("it never unlocks")?;
+    let passes = "ipset del bg_turn 192.0.2.1; ipset add bg_turn 192.0.2.1 comment \"space=elsewhere pid=7 start=7\"\n";
+    late.body.insert_str(end, passes);
+    ensure!(stand.outcome(&late)? == Standing::Armed);
+    let left = stand.api.sh("ipset list bg_turn")?;
+    ensure!(left.stdout.contains("space=elsewhere"), "it took another's turn away: {left:?}");
+    stand.api.sh("ipset destroy bg_turn")?.ok()?;
+    ensure!(stand.arm(&spec, back_end, 0, 60)? == Standing::Armed);
+    ensure!(!stand.api.sh("ipset list -n")?.stdout.contains("bg_turn"), "its own turn is left");
     Ok(())
 }
 

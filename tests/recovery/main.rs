@@ -18,6 +18,8 @@ mod eviction;
 mod points;
 mod refused;
 
+/// The API server listens here of its host's own address and on no other: nothing may look for it on loopback, or at 6443.
+const PORT: u16 = 7443;
 const LONG: Duration = Duration::from_mins(3);
 const OFFENDER: &str = "daemonsets.apps/telemetry/agent";
 
@@ -71,10 +73,10 @@ fn shared() -> Result<&'static Scene> {
     let start = || -> Result<Scene> {
         let lab = Lab::shared()?;
         let (cp1, worker1) = (lab.host("cp1")?, lab.host("worker1")?);
-        let mut plane = KubeletPlane::start(lab, &cp1, None)?;
+        let mut plane = KubeletPlane::start_at(lab, &cp1, PORT)?;
         plane.add_worker(&worker1)?;
         let folder = lab.folder("engineer")?;
-        Kit::through(&[cp1])
+        Kit::through_at(&[cp1], PORT)
             .and_nodes(&[worker1])
             .with_credentials(&plane.access().credential_files(User::Masters)?)
             .write(lab, &folder.join("kit"), "lab")?;

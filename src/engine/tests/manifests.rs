@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::support::*;
-use crate::change::Target;
+use crate::change::{Inverse, Op, Target};
 use crate::engine::Report;
 use crate::error::Class;
 use crate::journal::{ChangeRecord, Entry};
@@ -157,6 +157,40 @@ fn what_cannot_be_told_is_said_and_does_not_stand_in_the_way() {
             "may be put back by whoever its remark names (\"Ansible managed\")",
         ] {
             assert!(saw.contains(part), "{part} is not in\n{saw}");
+        }
+    });
+}
+
+/// The old process is waited for as long as its manifest lets it take, unless somebody asked for less, which is said.
+#[test]
+fn the_old_process_is_waited_for_as_long_as_its_manifest_lets_it_take() {
+    paused(async {
+        let patient = pod(&["- kube-apiserver", "- --shutdown-delay-duration=70s"])
+            .replace("spec:\n", "spec:\n  terminationGracePeriodSeconds: 135\n");
+        let more = |exit: Option<u64>| json!({"flags": {"max-requests-inflight": "800"}, "exitSeconds": exit});
+        let lets = "its manifest lets it take 205 s (terminationGracePeriodSeconds 135, shutdown delay 70 s)";
+        let forever = patient.replace("135", "3600");
+        for (text, exit, waits, said) in [
+            (pod(&["- kube-apiserver"]), None, 60, String::new()),
+            (patient.clone(), None, 205, format!("is waited for up to 205 s: {lets}")),
+            (patient.clone(), Some(300), 300, String::new()),
+            (
+                patient,
+                Some(20),
+                20,
+                format!("is waited for 20 s, and {lets}: where it has not ended by then, the old manifest comes back"),
+            ),
+            (forever, None, 600, "is waited for 600 s, and its manifest lets it take 3670 s".into()),
+        ] {
+            let bench = bench(&text, "scale-apiserver", more(exit), None);
+            assert_eq!(bench.run().await.class, None);
+            let (saw, swap) = (saw(&bench), swap(&bench).change);
+            assert!(saw.contains(&said) && (!said.is_empty() || !saw.contains("is waited for")), "{said:?}: {saw}");
+            let Op::Host(command) = &swap.op else { panic!("{swap:?}") };
+            assert!(command.script.body.contains(&format!("EXIT={waits};")), "{exit:?}: {}", command.script.body);
+            assert!(swap.deadline_secs > 2 * waits, "{}", swap.deadline_secs);
+            let Inverse::By(back) = &swap.inverse else { panic!("{swap:?}") };
+            assert!(format!("{back:?}").contains(&format!("EXIT={waits};")), "the way back");
         }
     });
 }

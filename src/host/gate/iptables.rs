@@ -1,7 +1,8 @@
 //! The gate in iptables and ipset, for hosts without a usable nftables: the same fuses, sets and levels.
 //!
 //! Sets are called `bg_...`, chains `BREAKGLASS-...`. The sets come first, with their time running, then the chains, and
-//! the jumps last: whatever breaks off in between opens by itself or was never shut.
+//! the jumps last: whatever breaks off in between opens by itself or was never shut. IPv4's chains, in which the mark stands,
+//! are the last to come and the last to go: where the mark is, nothing is missing.
 
 use std::fmt::Write;
 use std::net::Ipv4Addr;
@@ -19,7 +20,8 @@ const SYN: &str = "-p tcp --syn";
 ///
 /// Unlike an nft transaction, sets and chains are written by several commands. `ipt_lock` keeps two orders apart: adding an
 /// element that is there already fails. The element names its owner's process; what a killed one left is taken away by the
-/// next, and what nobody can tell is gone after a minute. Its second element keeps two from taking it away at once.
+/// next, and what nobody can tell is gone after a minute. Its second element keeps two from taking it away at once. One that took
+/// longer than its minute leaves the set alone: by then it may be the turn of another.
 pub(super) const LIB: &str = r#"ipt_pick() {
   case $1 in
   iptables-nft) want=nf_tables ;;
@@ -84,7 +86,8 @@ ipt_lock() {
   err=$(ipset create bg_turn hash:ip timeout 60 comment -exist 2>&1) || fail "ipset does not work here: $err"
   space=$(readlink /proc/self/ns/pid)
   ipt_patience 15
-  until ipset add bg_turn 192.0.2.1 comment "space=$space pid=$$ start=$(ipt_start $$)" 2>/dev/null; do
+  mine="space=$space pid=$$ start=$(ipt_start $$)"
+  until ipset add bg_turn 192.0.2.1 comment "$mine" 2>/dev/null; do
     whose=$(ipt_turn)
     pid=${whose#*pid=}
     start=${pid#*start=}
@@ -109,9 +112,15 @@ ipt_lock() {
   ipt_patience 20
   locked=yes
 }
-ipt_unlock() { [ -z "${locked:-}" ] || ipset destroy bg_turn 2>/dev/null; locked=; }
+ipt_unlock() {
+  [ -n "${locked:-}" ] || return 0
+  locked=
+  turn=$(ipset list bg_turn 2>/dev/null | sed -n 's/^192\.0\.2\.1 timeout //p')
+  # In its last seconds it runs out by itself.
+  [ "${turn#* }" != "comment \"$mine\"" ] || [ "${turn%% *}" -lt 3 ] || ipset destroy bg_turn 2>/dev/null
+}
 ipt_clear() {
-  for t in "$v4" "$v6"; do
+  for t in "$v6" "$v4"; do
     [ -n "$t" ] || continue
     ipt_left
     rules=$("$t" -w "$left" -S 2>&1) || [ $? != 4 ] || { printf '%s\n' "$rules"; return 1; }
@@ -160,7 +169,7 @@ pub(super) fn sets(spec: &GateSpec) -> String {
     }
     lines.push(format!("create bg_confirmed bitmap:port range {low}-{high}"));
     lines.push("create bg_driver hash:ip family inet comment".to_owned());
-    lines.push(driver(&spec.run, &spec.driver()));
+    lines.push(driver("bg_driver", &spec.run, &spec.driver()));
     for v6 in [false, true] {
         let (tail, family) = if v6 { ('6', "inet6") } else { ('4', "inet") };
         let nets = |lines: &mut Vec<String>, name: &str, all: &[Net]| {
@@ -346,8 +355,8 @@ fn jumps(t: &mut Table, spec: &GateSpec) {
 }
 
 /// The line that puts the fuses of the gate of `of` into a run's hands: sets hold no numbers, so an address stands for it.
-fn driver(of: &str, by: &Driver) -> String {
-    format!("add bg_driver {} comment \"{}\" -exist", Ipv4Addr::from(by.key(of)), by.comment())
+fn driver(set: &str, of: &str, by: &Driver) -> String {
+    format!("add {set} {} comment \"{}\" -exist", Ipv4Addr::from(by.key(of)), by.comment())
 }
 
 /// The element that stands in `bg_driver` for a run at work on the gate of another.
@@ -355,9 +364,18 @@ fn hand(gate: &str, run: &str) -> Ipv4Addr {
     key(gate, run).into()
 }
 
-/// The `ipset restore` text that sets the fuses anew: the long ones first, so that no moment is less shut than it should be.
+/// The `ipset restore` text that sets the fuses anew: in whose hands they are at one stroke and before any of them, so that a
+/// kill in between leaves none that are nobody's; then the long ones first, so that no moment is less shut than it should be.
 pub(super) fn rearm(mark: &Mark, times: &Times, was: &str, by: &Driver) -> String {
     let mut lines = Vec::new();
+    if was == by.run {
+        lines.push(driver("bg_driver", &mark.run, by));
+    } else {
+        lines.push("create bg_driver_next hash:ip family inet comment -exist".to_owned());
+        lines.push("flush bg_driver_next".to_owned());
+        lines.push(driver("bg_driver_next", &mark.run, by));
+        lines.push("swap bg_driver_next bg_driver".to_owned());
+    }
     let mut fuse = |name: &str, seconds: Option<u32>| match seconds {
         Some(s) => lines.extend(mark.ports.iter().map(|p| format!("add {name} {p} timeout {s} -exist"))),
         None => lines.push(format!("flush {name}")),
@@ -372,9 +390,8 @@ pub(super) fn rearm(mark: &Mark, times: &Times, was: &str, by: &Driver) -> Strin
     }
     lines.extend(mark.ports.iter().map(|p| format!("add bg_confirmed {p} -exist")));
     if was != by.run {
-        lines.push(format!("del bg_driver {} -exist", hand(&mark.run, was)));
+        lines.push("destroy bg_driver_next".to_owned());
     }
-    lines.push(driver(&mark.run, by));
     lines.join("\n")
 }
 
@@ -399,10 +416,10 @@ if ipt_there; then
 fi
 left=$(ipt_clear)
 err=$(printf '%s\n' {sets} | ipset restore 2>&1) || broke "ipset did not take the sets: $err"
-err=$(ipt_load "$v4" {v4}) || broke "$v4-restore did not take the rules: $err"
 if [ -n "$v6" ]; then
   err=$(ipt_load "$v6" {v6}) || broke "$v6-restore did not take the rules: $err"
 fi
+err=$(ipt_load "$v4" {v4}) || broke "$v4-restore did not take the rules: $err"
 ipt_unlock
 say result closed
 "#,

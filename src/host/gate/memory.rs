@@ -25,10 +25,10 @@ limit() {
 }
 say total "$(kb /proc/meminfo MemTotal)"
 say available "$(kb /proc/meminfo MemAvailable)"
-for file in $(grep -l -e kube-apiserver -e k3s /proc/[0-9]*/cmdline 2>/dev/null); do
+for file in $(grep -l -e kube-apiserver -e hyperkube -e k3s /proc/[0-9]*/cmdline 2>/dev/null); do
   p=${file#/proc/}; p=${p%/cmdline}
   [ "$(readlink "/proc/$p/ns/net" 2>/dev/null)" = "$here" ] || continue
-  case $(tr '\0' '\n' <"$file" 2>/dev/null | sed -n -e '1s/ .*//' -e '1s/^.*\///' -e 1p) in
+  case $(called "$p") in
   kube-apiserver | k3s | k3s-server) genuine "$p" k && say api "$(kb "/proc/$p/status" VmRSS) $(limit "$p" | sort -n | sed -n 1p)" ;;
   esac
 done

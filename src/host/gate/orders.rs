@@ -14,8 +14,8 @@ pub fn rules(spec: &GateSpec, back_end: BackEnd) -> Vec<(String, String)> {
         }
         BackEnd::IptablesNft | BackEnd::IptablesLegacy => vec![
             ("ipset restore".to_owned(), iptables::sets(spec)),
-            (format!("{back_end}-restore -w 20 --noflush"), iptables::table(spec, false)),
             (format!("ip6{}-restore -w 20 --noflush", &back_end.word()[2..]), iptables::table(spec, true)),
+            (format!("{back_end}-restore -w 20 --noflush"), iptables::table(spec, false)),
         ],
     }
 }

@@ -42,12 +42,12 @@ done | sed 's/^iptables-/iptables_/'
 [ -s /proc/net/ip_tables_names ] && say legacy_in_use yes
 
 here=$(readlink "/proc/$$/ns/net")
-for file in $(grep -l -e kube-apiserver -e kube-controller -e kube-scheduler -e etcd -e kubelet -e kube-proxy -e cilium-agent \
+for file in $(grep -l -e kube-apiserver -e hyperkube -e kube-controller -e kube-scheduler -e etcd -e kubelet -e kube-proxy -e cilium-agent \
   -e calico-node -e felix -e firewalld -e haproxy -e nginx -e envoy -e kube-vip -e k3s -e keepalived /proc/[0-9]*/cmdline 2>/dev/null); do
   p=${file#/proc/}; p=${p%/cmdline}
   [ "$(readlink "/proc/$p/ns/net" 2>/dev/null)" = "$here" ] || continue
   args=$(tr '\0' '\n' <"$file" 2>/dev/null)
-  name=$(printf '%s\n' "$args" | sed -n -e '1s/ .*//' -e '1s/^.*\///p' -e '1p' | sed -n 1p)
+  name=$(called "$p")
   case $name in
   python*) name=$(printf '%s\n' "$args" | sed -n 's/^.*\/\(firewalld\)$/\1/p') ;;
   esac

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 pub use self::listens::{Listens, Scheme, listens};
 pub use self::quantity::{absurd, as_quantity, quantity};
-pub use self::starts::{amount, starts};
+pub use self::starts::{Ending, amount, ending, starts};
 use self::words::{Form, Given, Word};
 use crate::yaml::{self, Faults, Node};
 
@@ -86,7 +86,7 @@ pub fn image(text: &str, program: &str) -> Result<String, String> {
 fn read(text: &str) -> Result<(Node, usize), String> {
     let end = first_document(text);
     let mut faults = Faults::default();
-    match (yaml::parse(&text[..end], &mut faults), faults.into_vec().first()) {
+    match (yaml::parse_merged(&text[..end], &mut faults), faults.into_vec().first()) {
         (Some(root), None) => Ok((root, end)),
         (_, Some(fault)) if fault.at.line > 0 => Err(format!("line {}: {}", fault.at.line, fault.what)),
         (_, fault) => Err(fault.map_or_else(|| "it is not YAML".into(), |fault| fault.what.clone())),
@@ -111,7 +111,7 @@ fn first_document(text: &str) -> usize {
     at
 }
 
-/// The container that runs a program: by a word of its command, else by its name.
+/// The container that runs a program: by a word of its command, else by its name, else by the script that its shell runs.
 fn container(manifest: &Value, program: &str) -> Result<usize, String> {
     let containers =
         manifest.pointer("/spec/containers").and_then(Value::as_array).ok_or("it has no spec.containers")?;
@@ -121,10 +121,18 @@ fn container(manifest: &Value, program: &str) -> Result<usize, String> {
     let which = |fits: &dyn Fn(&Value) -> bool| -> Vec<usize> {
         containers.iter().enumerate().filter(|(_, container)| fits(container)).map(|(index, _)| index).collect()
     };
+    let script = |container: &Value| {
+        let words = words::all(container).unwrap_or_default();
+        words.iter().any(|word| words::is_shell(&word.text)) && words.iter().any(|word| word.text.contains(program))
+    };
     match (which(&runs).as_slice(), which(&named).as_slice()) {
         ([index], _) | ([], [index]) => Ok(*index),
         (several, [index]) if several.contains(index) => Ok(*index),
-        ([], []) => Err(format!("none of its containers runs {program}")),
+        ([], []) => match which(&script).as_slice() {
+            [index] => Ok(*index),
+            [] => Err(format!("none of its containers runs {program}")),
+            several => Err(format!("{} of its containers may run {program} by a script", several.len())),
+        },
         (several, _) => Err(format!("{} of its containers run {program}", several.len().max(2))),
     }
 }
@@ -151,7 +159,7 @@ impl Draft {
         what: &str,
         with: impl FnOnce(&str, &Node, &[&str]) -> Option<String>,
     ) -> Result<(), String> {
-        let (root, end) = read(&self.text)?;
+        let (root, end) = read(&self.text).map_err(|_| strange(what))?;
         let path: Vec<&str> = ["spec", "containers", self.index.as_str()].iter().chain(path).copied().collect();
         let first = with(&self.text[..end], &root, &path).ok_or_else(|| strange(what))?;
         self.text = first + &self.text[end..];
@@ -256,7 +264,8 @@ impl Draft {
 
     /// The new text, when its values are the wanted ones and no others.
     fn checked(mut self, program: &str, edit: &Edit) -> Result<Edited, String> {
-        let after = read(&self.text)?.0.to_json();
+        // It was read before: what cannot be read now was not written right.
+        let after = read(&self.text).map_err(|_| strange(&self.changes.join(", ")))?.0.to_json();
         let container = self.container().clone();
         let words = if edit.flags.is_empty() { Vec::new() } else { words::of_program(&container, program)? };
         for (flag, value) in &edit.flags {

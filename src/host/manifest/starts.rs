@@ -3,6 +3,12 @@
 use serde_json::Value;
 
 use super::{container, quantity, read, shown, words};
+use crate::duration::HumanDuration;
+
+/// The kubelet lets a pod's processes take so long to end, in seconds, where its manifest says nothing.
+const GRACE: u64 = 30;
+/// So long may it take the kubelet to begin, in seconds.
+const BEGINS: u64 = 10;
 
 /// Whether a manifest starts `program`: as the first word of a container, behind what starts others, or by the name of the
 /// container, the pod or the image. One that cannot be read counts: what it starts is not known.
@@ -23,7 +29,7 @@ pub fn starts(text: &str, program: &str) -> bool {
         let Ok(words) = words::all(container) else { return true };
         let Some(first) = words.first() else { return false };
         let wraps = words::WRAPPERS.contains(&words::base(&first.text)) || words::is_shell(&first.text);
-        words::starts(&first.text, program) || (wraps && words.iter().any(|word| word.text.contains(program)))
+        words::program_at(&words, program).is_some() || (wraps && words.iter().any(|word| word.text.contains(program)))
     };
     // A mirror of the pod's name is not enough where nothing in there runs anything.
     containers.iter().any(runs) || (named(&manifest["metadata"]["name"]) && !containers.is_empty())
@@ -39,9 +45,61 @@ pub fn amount(text: &str, program: &str, kind: &str, name: &str) -> Result<Optio
     Ok(quantity(&shown(container["resources"][kind].get(name))))
 }
 
+/// How long a pod's process may take to end, as its manifest says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ending {
+    /// After that its kubelet kills it, in seconds.
+    pub grace: u64,
+    /// It goes on answering for so long before it ends, in seconds; 0 where that is not said.
+    pub delay: u64,
+}
+
+impl Ending {
+    /// How long it has to be waited for, in seconds, from the moment its manifest is taken out.
+    pub fn longest(self) -> u64 {
+        self.grace.saturating_add(self.delay.max(BEGINS))
+    }
+}
+
+/// How long the process of `program` may take to end.
+///
+/// # Errors
+/// One sentence: no manifest, or no such container.
+pub fn ending(text: &str, program: &str) -> Result<Ending, String> {
+    let manifest = read(text)?.0.to_json();
+    let container = &manifest["spec"]["containers"][container(&manifest, program)?];
+    let grace = manifest["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap_or(GRACE);
+    // What a script gives it, or what a file says, is not known.
+    let given = words::of_program(container, program).and_then(|words| words::given(&words, "shutdown-delay-duration"));
+    let said = given.ok().and_then(|mut given| given.pop()).and_then(|given| given.value.parse::<HumanDuration>().ok());
+    Ok(Ending { grace, delay: said.map_or(0, |delay| delay.0.as_secs()) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_long_a_process_may_take_to_end_is_read() {
+        #[track_caller]
+        fn case(spec: &str, lines: &str, grace: u64, delay: u64) {
+            let text = format!(
+                "kind: Pod\nspec:\n{spec}  containers:\n  - name: a\n    command:\n    - kube-apiserver\n{lines}    image: x\n"
+            );
+            assert_eq!(ending(&text, "kube-apiserver"), Ok(Ending { grace, delay }), "{text}");
+        }
+        case("", "", 30, 0);
+        case("  terminationGracePeriodSeconds: 135\n", "    - --shutdown-delay-duration=70s\n", 135, 70);
+        case("", "    - --shutdown-delay-duration\n    - 1m10s\n", 30, 70);
+        case("  # terminationGracePeriodSeconds: 9\n", "    # - --shutdown-delay-duration=9s\n", 30, 0);
+        case("  terminationGracePeriodSeconds: null\n", "    - --shutdown-delay-duration=soon\n", 30, 0);
+        assert_eq!(
+            [(30, 0), (135, 70), (30, 5)].map(|(grace, delay)| Ending { grace, delay }.longest()),
+            [40, 205, 40]
+        );
+        let script = "spec: {terminationGracePeriodSeconds: 60, containers: [{name: kube-apiserver, command: [sh, -c, \"kube-apiserver --shutdown-delay-duration=9s\"]}]}";
+        assert_eq!(ending(script, "kube-apiserver"), Ok(Ending { grace: 60, delay: 0 }));
+    }
 
     #[test]
     fn a_pod_that_only_names_the_program_does_not_start_it() {

@@ -58,7 +58,10 @@ pub(super) fn program_at(words: &[Word], program: &str) -> Option<usize> {
     let first = words.first()?;
     let wraps = WRAPPERS.contains(&base(&first.text)) || is_shell(&first.text);
     let reach = if wraps { words.len() } else { 1 };
-    words[..reach].iter().position(|word| starts(&word.text, program))
+    // hyperkube has all components in one file, and knows each without `kube-`, too.
+    let short = program.strip_prefix("kube-").unwrap_or(program);
+    let of_all = |at: usize| at > 0 && words[at].text == short && base(&words[at - 1].text) == "hyperkube";
+    (0..reach).find(|at| starts(&words[*at].text, program) || of_all(*at))
 }
 
 /// All words, those of `command` first: a container runs both as one command line.

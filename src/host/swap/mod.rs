@@ -75,8 +75,8 @@ pub fn look(place: &Place) -> Script {
 for f in "$m"/*; do
   [ -f "$f" ] || continue
   grep -qE "kind[\"']?[[:space:]]*:[[:space:]]*[\"']?Pod" "$f" || continue
-  # An item of a list on a line of its own, with a remark or not; a word in quotes; a word in brackets without them.
-  grep -qE "^[[:space:]]*-[[:space:]]+(&[^ ]+ +)?[\"']?([^ \"'#]*/)?$p[\"']?[[:space:]]*(#.*)?\$|[\"']([^\"']*/)?$p[\"']|^[^#]*[[,][[:space:]]*([^] ,\"'#]*/)?$p[[:space:]]*[],]|^[[:space:]]*([^] ,\"'#]*/)?$p[[:space:]]*,?[[:space:]]*\$" "$f" || continue
+  # Its name as a word, in no remark, or in quotes; whether that starts it is judged by who reads the text.
+  grep -qE "^([^#]*[^A-Za-z0-9_.=#-])?$p([^A-Za-z0-9_./=-]|\$)|[\"']([^\"']*/)?$p[\"']|^[^#]*hyperkube" "$f" || continue
   [ ! -L "$f" ] || fail "$f is a symbolic link, and only a file itself can be exchanged; nothing was changed" 3
   say file "$f"
   say sha256 "$(sha256sum <"$f" | cut -d ' ' -f 1)"
@@ -140,7 +140,7 @@ pub fn folder_away(place: &Place) -> Script {
 case $(standing "$b") in out|in) fail "an exchange is under way in $b" 5;; broken) fail "an exchange broke off; look at $b" 5;; esac
 if [ -e "$b/out.yaml" ] && read -r f <"$b/order" && [ ! -e "$f" ]; then fail "$f is in no place but $b/out.yaml" 5; fi
 if [ -f "$b/out.yaml" ] && read -r f <"$b/order" && [ "$(sum "$f")" = "$(sum "$b/out.yaml")" ]; then rm -f "$b/out.yaml"; fi
-rm -f "$b/state" "$b/state.part" "$b/order" "$b/mark" "$b/runner" "$b/runner.part" "$b/put.yaml" "$b/refused.yaml" "$b/why" "$b/turn"
+rm -f "$b/state" "$b/state.part" "$b/order" "$b/mark" "$b/runner" "$b/runner.part" "$b/put.yaml" "$b/refused.yaml" "$b/why" "$b/turn" "$b/probe"
 rmdir "$b" || fail "$b is not empty: $(ls -A "$b" | tr '\n' ' ')"
 say folder absent
 "#,
@@ -220,8 +220,11 @@ out|in) ;;
     fail "the mark that keeps others from exchanging meanwhile ran out after {mark} s; nothing was changed" 5
   fi
   # Whatever the disk has no room for is found out now.
-  [ "$(stat -c %d "$B")" = "$(stat -c %d "${{F%/*}}")" ] ||
-    fail "${{F%/*}} is a file system of its own: nothing beside it can be renamed into it; nothing was changed" 3
+  # A second name can be given just where a rename works: not to another file system nor through a mount of the same one,
+  # whatever link or number leads there. A move that has to copy could be seen, or broken off, in the middle.
+  rm -f "$B/probe"
+  err=$(ln "$F" "$B/probe" 2>&1) && rm -f "$B/probe" ||
+    fail "nothing can be renamed between ${{F%/*}} and $B beside it: ${{err##*: }} (see: findmnt -T ${{F%/*}}); nothing was changed" 3
   printf '%s\n' "$F" "$order" {run} {operator} "$P" >"$B/order" && [ "$(sed -n 5p "$B/order")" = "$P" ] ||
     fail "cannot write $B/order (disk full?); nothing was changed" 3
   cat >"$B/runner.part" <<'BREAKGLASS_RUNNER'

@@ -1,13 +1,13 @@
 //! What runs on the host, as sh.
 
-/// The program's genuine processes in the host's own network, by the base name of their first argument: the control planes
+/// The program's genuine processes in the host's own network, by their name: the control planes
 /// of other clusters may run here in pods, and a name is anybody's to take. One grep over all, because a fork for each is
 /// slow on a busy host. Needs `genuine`.
 /// `standing` says where an exchange stands, and knows when its runner is dead. `others` says what other exchanges of the
 /// same program, `$3`, stand in folders beside `$1`'s, but for `$2`.
 pub(in crate::host) const LIB: &str = r#"processes() {
-  grep -la -- "$1" /proc/[0-9]*/cmdline 2>/dev/null | while IFS= read -r c; do
-    d=${c%/cmdline}; a=$(tr '\000' '\n' 2>/dev/null <"$c" | head -n 1); [ "${a##*/}" = "$1" ] || continue
+  grep -la -- "${1#kube-}" /proc/[0-9]*/cmdline 2>/dev/null | while IFS= read -r c; do
+    d=${c%/cmdline}; [ "$(called "${d##*/}")" = "$1" ] || continue
     s=$(sed 's/.*) //' "$d/stat" 2>/dev/null | cut -d ' ' -f 1,20); case $s in ''|Z*|X*) continue;; esac
     [ "$(readlink "$d/ns/net" 2>/dev/null)" = "$(readlink /proc/$$/ns/net)" ] && genuine "${d##*/}" "$1" || continue
     echo "${d##*/}:${s#* }"

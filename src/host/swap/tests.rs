@@ -77,12 +77,19 @@ fn the_program_is_found_however_its_word_is_written() {
         "    command: [\n      kube-apiserver,\n      --x=1]",
         "    args: [\"/go-runner\", \"/k/kube-apiserver\"]",
         "    - &program kube-apiserver",
+        "    - /hyperkube\n    - apiserver",
+        "    - exec /k/kube-apiserver --x=1 >/tmp/pipe",
+        "    - |\n      exec kube-apiserver \\\n        --x=1",
     ] {
         assert!(found(text), "{text}");
     }
-    for text in
-        ["    # - kube-apiserver", "    # [kube-apiserver, x]", "    - kube-apiserver-x", "    - --for=kube-apiserver"]
-    {
+    for text in [
+        "    # - kube-apiserver",
+        "    # [kube-apiserver, x]",
+        "    - kube-apiserver-x",
+        "    - --for=kube-apiserver",
+        "    # /hyperkube",
+    ] {
         assert!(!found(text), "{text}");
     }
 }
@@ -491,6 +498,81 @@ fn a_new_process_that_answers_ends_an_exchange_and_the_copy_goes() {
     let left: Vec<_> =
         std::fs::read_dir(exchange.place.beside()).unwrap().map(|one| one.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| name != "out.yaml" && name != "mark"), "{left:?}");
+}
+
+/// What they are called by, and what they are told first; of those only who is the program itself counts.
+#[test]
+fn processes_are_told_by_the_program_that_they_run() {
+    use std::os::unix::process::CommandExt as _;
+    let program = format!("kube-forms{}", std::process::id());
+    let short = program.trim_start_matches("kube-").to_owned();
+    // `cat` waits for its standard input, whatever it is called and cannot find.
+    let start = |words: &[&str]| {
+        let mut command = std::process::Command::new("/bin/cat");
+        command.arg0(words[0]).args(&words[1..]).arg("-").stdin(std::process::Stdio::piped());
+        Alive(command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap())
+    };
+    for (words, counts) in [
+        ("PROGRAM", true),
+        ("/usr/local/bin/PROGRAM", true),
+        ("kubernetes/PROGRAM|x", true),
+        ("/hyperkube|SHORT", true),
+        ("hyperkube|PROGRAM", true),
+        ("/usr/bin/hyperkube|controller-manager|PROGRAM", false),
+        ("/go-runner|/var/log/PROGRAM|PROGRAM", false),
+        ("/sbin/tini|--|PROGRAM", false),
+        ("/bin/sh|exec PROGRAM --x=1", false),
+        ("tee|/var/log/PROGRAM", false),
+        ("SHORT", false),
+        ("PROGRAM-proxy", false),
+    ] {
+        let words = words.replace("PROGRAM", &program).replace("SHORT", &short);
+        let one = start(&words.split('|').collect::<Vec<_>>());
+        // Named by the name that it was started under as soon as the kernel has its words.
+        let cmdline = format!("/proc/{}/cmdline", one.0.id());
+        while !std::fs::read(&cmdline).unwrap_or_default().ends_with(b"-\0") {
+            std::thread::yield_now();
+        }
+        let (code, out) = run(&Script::new("t", format!("{GENUINE}{LIB}processes {}", quote(&program))));
+        assert_eq!((code, out.contains(&format!("\n{}:", one.0.id()))), (0, counts), "{words:?}: {out}");
+    }
+}
+
+/// A mount of the same file system keeps a manifest from being renamed just as another one does, and has its number.
+#[test]
+fn a_folder_that_nothing_can_be_renamed_into_is_refused_before_anything_is_taken_out() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    for shell in ["sh", "bash", "busybox sh"] {
+        for how in [
+            "mount --bind {m} {m}",
+            "mkdir {b}/m; mv {m}/api.yaml {b}/m; rmdir {m}; mount -t tmpfs none {b}/s; mv {b}/m/api.yaml {b}/s; ln -s {b}/s {m}",
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let exchange = exchange(&dir);
+            let side = dir.path().join("s");
+            std::fs::create_dir(&side).unwrap();
+            let how = how.replace("{b}", dir.path().to_str().unwrap()).replace("{m}", &exchange.place.manifests);
+            let login = format!(
+                "exec unshare -m sh -c {}",
+                quote(&format!("{how}; {shell} -s; code=$?; cat {}; exit $code", exchange.file))
+            );
+            let (code, out) = run_by(&login, &swap(&exchange));
+            assert_eq!(code, 3, "{shell}, {how}: {out}");
+            assert!(out.contains("nothing can be renamed between") && out.contains("nothing was changed"), "{out}");
+            assert!(out.ends_with("old"), "{shell}, {how}: it was touched: {out}");
+            assert_eq!(std::fs::read_dir(exchange.place.beside()).unwrap().count(), 2, "next.yaml and turn");
+        }
+    }
+    // A link to a folder of the same file system is none of that.
+    let dir = tempfile::tempdir().unwrap();
+    let exchange = exchange(&dir);
+    let real = dir.path().join("real");
+    std::fs::rename(&exchange.place.manifests, &real).unwrap();
+    std::os::unix::fs::symlink(&real, &exchange.place.manifests).unwrap();
+    assert_eq!(run(&swap(&exchange)).0, 6, "it is tried, and nothing answers");
+    assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old");
 }
 
 /// A link in the place of the manifest would be taken out, and what it leads to would not.

@@ -18,12 +18,19 @@ pub(crate) struct Member {
     pub(crate) ip6: Ipv6Addr,
     /// Where etcd's data and the audit log lie.
     pub(crate) data: PathBuf,
+    /// Its API server's port, where that listens on `ip4` alone; else it listens at [`API_PORT`] of every address.
+    pub(crate) own_port: Option<u16>,
 }
 
 impl Member {
+    /// The secure port of this host's own API server.
+    pub(crate) fn port(&self) -> u16 {
+        self.own_port.unwrap_or(API_PORT)
+    }
+
     /// The URL of this host's own API server.
     pub(crate) fn url(&self) -> String {
-        format!("https://{}:{API_PORT}", self.ip4)
+        format!("https://{}:{}", self.ip4, self.port())
     }
 
     /// Every address under which this host's servers are reached.
@@ -79,10 +86,10 @@ pub(crate) fn etcd(member: &Member, all: &[Member]) -> Vec<String> {
 
 pub(crate) fn api_server(member: &Member, flags: &ApiFlags) -> Vec<String> {
     let certificate = flags.certificate.display();
-    vec![
+    let mut words = vec![
         "kube-apiserver".to_owned(),
         format!("--advertise-address={}", member.ip4),
-        format!("--secure-port={API_PORT}"),
+        format!("--secure-port={}", member.port()),
         format!("--tls-cert-file={certificate}.crt"),
         format!("--tls-private-key-file={certificate}.key"),
         "--client-ca-file=/etc/kubernetes/pki/ca.crt".to_owned(),
@@ -102,7 +109,9 @@ pub(crate) fn api_server(member: &Member, flags: &ApiFlags) -> Vec<String> {
         format!("--enable-priority-and-fairness={}", flags.priority_and_fairness),
         // Without it a stopping server waits for its watchers until it is killed after 30 seconds.
         "--shutdown-watch-termination-grace-period=2s".to_owned(),
-    ]
+    ];
+    words.extend(member.own_port.map(|_| format!("--bind-address={}", member.ip4)));
+    words
 }
 
 /// Every request once, when it has been answered: who, what, from where and how it ended, without any body.

@@ -241,7 +241,8 @@ impl Drop for WrongCertificate<'_> {
 }
 
 pub(crate) fn member(host: &Host) -> Member {
-    Member { name: host.name().to_owned(), ip4: host.ip4(), ip6: host.ip6(), data: host.dir().join("data") }
+    let data = host.dir().join("data");
+    Member { name: host.name().to_owned(), ip4: host.ip4(), ip6: host.ip6(), data, own_port: None }
 }
 
 /// Writes keys, kubeconfigs and the audit policy into the host's `/etc/kubernetes`.
@@ -271,7 +272,7 @@ pub(crate) fn is_ready(host: &Host) -> Result<bool> {
     answers(host, &format!("https://127.0.0.1:{API_PORT}/readyz"))
 }
 
-fn answers(host: &Host, url: &str) -> Result<bool> {
+pub(crate) fn answers(host: &Host, url: &str) -> Result<bool> {
     Ok(host.command(&["curl", "-sfk", "-m", "5", url])?.success())
 }
 

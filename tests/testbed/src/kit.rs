@@ -37,6 +37,16 @@ impl Kit {
         Self { hosts: hosts.to_vec(), api_servers, credentials: String::new() }
     }
 
+    /// An API server at this port of each host's own address and of no other, reached through SSH.
+    #[must_use]
+    pub fn through_at(hosts: &[Host], port: u16) -> Self {
+        let api_servers = hosts.iter().fold(String::new(), |mut text, host| {
+            let _ = writeln!(text, "    - {{name: {0}, address: '{1}:{port}', via: {0}}}", host.name(), host.ip4());
+            text
+        });
+        Self { api_servers, ..Self::through(hosts) }
+    }
+
     /// The same API servers, dialled directly.
     #[must_use]
     pub fn direct(hosts: &[Host]) -> Self {

@@ -16,7 +16,7 @@ use crate::{
     binaries, cgroup,
     component::{Component, wait_until},
     components::{ApiFlags, Member},
-    control_plane::{self, Options, UP, is_ready, lay_out, ready_nodes},
+    control_plane::{self, Options, UP, answers, lay_out, ready_nodes},
     image,
     kubectl::Kubectl,
     manifests,
@@ -55,7 +55,15 @@ impl KubeletPlane {
     /// # Errors
     /// If a part does not come up in time: with the tail of the kubelet's log.
     pub fn start(lab: &Lab, host: &Host, memory: Option<&str>) -> Result<Self> {
-        let member = control_plane::member(host);
+        Self::start_as(lab, host, memory, control_plane::member(host))
+    }
+
+    /// The same with an API server that listens at this port of the host's own address, and on no other.
+    pub fn start_at(lab: &Lab, host: &Host, port: u16) -> Result<Self> {
+        Self::start_as(lab, host, None, Member { own_port: Some(port), ..control_plane::member(host) })
+    }
+
+    fn start_as(lab: &Lab, host: &Host, memory: Option<&str>, member: Member) -> Result<Self> {
         let pki = Pki::new()?;
         lay_out(&pki, host, &member, &Options::default(), &member.url())?;
         let manifests = host.etc_kubernetes().join("manifests");
@@ -64,7 +72,7 @@ impl KubeletPlane {
             fs::write(manifests.join(file), text)?;
         }
         let node = Node::start(host, 0)?;
-        node.kubelet.wait(UP, || is_ready(host))?;
+        node.kubelet.wait(UP, || is_ready(host, &member))?;
         let access = Access::new(lab, pki, member.url(), std::iter::once(&member))?;
         access.give_rights()?;
         let plane = Self { access, member, nodes: vec![node] };
@@ -109,7 +117,7 @@ impl KubeletPlane {
 
     /// Whether the API server says on its own host that it is ready.
     pub fn is_ready(&self) -> Result<bool> {
-        is_ready(self.host())
+        is_ready(self.host(), &self.member)
     }
 
     /// The process of a static pod's component on the control-plane host, if it runs now.
@@ -150,6 +158,10 @@ impl Node {
         fs::write(folder.join("cni/10-lab.conflist"), cni_config(number))?;
         Ok(Self { host: host.clone(), _containerd: containerd, kubelet })
     }
+}
+
+fn is_ready(host: &Host, member: &Member) -> Result<bool> {
+    answers(host, &format!("{}/readyz", member.url()))
 }
 
 /// A container's process in the network of `host` (static pods and others with `hostNetwork`), if it runs now.

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, path::Path};
 
 use crate::{
-    components::{self, API_PORT, ApiFlags, Member},
+    components::{self, ApiFlags, Member},
     image::BUSYBOX,
 };
 
@@ -58,9 +58,10 @@ fn probes(member: &Member) -> String {
     let probe = |kind: &str, path: &str, delay: u32, period: u32, failures: u32| {
         format!(
             "    {kind}:\n      failureThreshold: {failures}\n      httpGet:\n        host: {}\n        path: {path}\n        \
-             port: {API_PORT}\n        scheme: HTTPS\n      initialDelaySeconds: {delay}\n      \
+             port: {}\n        scheme: HTTPS\n      initialDelaySeconds: {delay}\n      \
              periodSeconds: {period}\n      timeoutSeconds: 15\n",
-            member.ip4
+            member.ip4,
+            member.port()
         )
     };
     probe("livenessProbe", "/livez", 10, 10, 8)
