@@ -225,7 +225,9 @@ async fn without_kit(app: &App<'_>, plugins: Plugins) -> Result<Chosen, Failure>
     let asking = Asking { deadline, plugins, hear: &hear };
     let found = kit::adhoc::cluster(&connection.flags(via), app.process, &asking).await.map_err(refused)?;
     found.notes.iter().for_each(|note| app.screen.err(note));
-    Ok(Chosen { source: found.cluster.source.clone(), clusters: vec![found.cluster], _sandbox: None })
+    let clusters = vec![found.cluster];
+    say_void(app, &clusters);
+    Ok(Chosen { source: clusters[0].source.clone(), clusters, _sandbox: None })
 }
 
 /// The host of the kit that `--via` means, as HOST or CLUSTER/HOST. In an incident the kit goes first: it needs no name service.
@@ -275,7 +277,17 @@ fn host_of_kit(app: &App, word: &str) -> Result<Option<Host>, Failure> {
 fn named(app: &App, words: &[String], folder: &std::path::Path) -> Result<Chosen, Failure> {
     alone(app, &format!("the kit {}", folder.display()))?;
     let clusters = kit::load::clusters(folder, words, app.process).map_err(|all| failure::refused("the kit", all))?;
+    say_void(app, &clusters);
     Ok(Chosen { clusters, source: folder.display().to_string(), _sandbox: None })
+}
+
+/// Says beforehand whose API will not know us: what goes by SSH goes on all the same.
+fn say_void(app: &App, clusters: &[Cluster]) {
+    let now = app.process.clock.now();
+    clusters
+        .iter()
+        .filter_map(|cluster| cluster.void_note(now))
+        .for_each(|note| app.screen.err(&format!("note: {note}")));
 }
 
 /// The kit's folder: the flag, else where it is looked for.

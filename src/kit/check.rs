@@ -156,6 +156,10 @@ fn credential(cluster: &Cluster, now: Timestamp) -> Finding {
     };
     match &cluster.credential {
         Credential::Certificate { cert, .. } => match certificates(cert).unwrap_or_default().first() {
+            Some(cert) if cert.not_before > now => {
+                let says = cert.fault(now).unwrap_or_default();
+                finding("client certificate", Level::Broken, says, Some("is this machine's clock right (date -u)?"))
+            }
             Some(cert) => {
                 let says = format!("{}: {}", cert.subject, end(cert.not_after, now));
                 ends("client certificate", says, cert.not_after)

@@ -210,10 +210,7 @@ impl<'a> Loader<'a> {
             self.faults.refuse(node, "tokenEnds: there is no token", None);
         }
         match text.parse() {
-            Ok(end) => {
-                self.place.not_ended(end, node, &mut self.faults);
-                Some(end)
-            }
+            Ok(end) => Some(end),
             Err(error) => {
                 self.faults.refuse(
                     node,
