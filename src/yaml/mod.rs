@@ -6,7 +6,7 @@ mod tree;
 
 pub use check::check;
 pub use faults::Faults;
-pub use tree::{KUBECTL_BYTES, Key, Node, Tree, parse, parse_as_kubectl};
+pub use tree::{KUBECTL_BYTES, Key, Node, Tree, parse, parse_as_kubectl, second_document};
 
 /// Where the files' format is named.
 pub const API_VERSION: &str = "breakglass/v1";
