@@ -12,7 +12,9 @@ pub mod import;
 pub mod kubeconfig;
 mod kuberc;
 pub mod load;
+mod logins;
 pub mod pem;
+pub mod proxy;
 mod read;
 #[cfg(test)]
 pub(crate) mod sample;

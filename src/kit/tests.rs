@@ -120,7 +120,6 @@ fn everything_wrong_is_said_at_once_with_its_place() {
     let dir = folder();
     let key = fs::read_to_string(dir.path().join("me.key")).unwrap();
     put(dir.path(), "me.key", &key, 0o640);
-    put(dir.path(), "id", "key", 0o644);
     put(dir.path(), "ca.crt", "no certificate", 0o644);
     let text = GOOD
         .replace("via: cp1", "via: cp2")
@@ -132,7 +131,6 @@ fn everything_wrong_is_said_at_once_with_its_place() {
     for expected in [
         "prod.yaml:6:25: certificate authority: no certificate in it; expected PEM",
         "prod.yaml:7:48: me.key can be read by others: its mode is 0640 (chmod 600 me.key)",
-        "prod.yaml:8:32: id can be read by others: its mode is 0644 (chmod 600 id)",
         "prod.yaml:8:57: no jump host \"bastoin\" under jumps (did you mean \"bastion\"?)",
         "prod.yaml:12:51: via: no host \"cp2\" under hosts (did you mean \"cp1\"?)",
         "prod.yaml:13:27: address: expected an IP address and a port, found \"api.example.com:443\": names are not \
@@ -222,7 +220,8 @@ fn a_credential_that_has_ended_is_read_and_told() {
         let note = cluster.void_note(now);
         assert_eq!(note.is_some_and(|note| note.contains("date -u") && note.contains("SSH works")), said.is_some());
         // In peace the same is what would not work.
-        let found = check::check(&cluster, &|_, _| true, now);
+        let keys = |_: &SshAccess, _| check::Keys { usable: true, faults: Vec::new() };
+        let found = check::check(&cluster, check::Asks { knows_host_key: &|_, _| true, keys: &keys }, now);
         let broken = found.iter().any(|finding| finding.level == check::Level::Broken && finding.about == about);
         assert_eq!(broken, said.is_some(), "{user}: {found:?}");
     }
@@ -250,6 +249,34 @@ fn a_file_that_holds_a_secret_must_be_closed() {
     assert!(said[0].contains("prod.yaml can be read by others: its mode is 0640 (chmod 600"), "{said:?}");
     put(dir.path(), "prod.yaml", &text, 0o600);
     assert!(matches!(load(&dir).unwrap().credential, Credential::Token(token) if token == "secret"));
+}
+
+#[test]
+fn what_an_editor_leaves_in_the_folder_is_no_cluster() {
+    let dir = TempDir::new().unwrap();
+    for name in
+        ["b.yaml", "a.yml", "b.yml", "a~.yaml", ".a.yaml", "#a.yaml", "a copy.yaml", "all.yaml", "a.yaml~", "a.txt"]
+    {
+        put(dir.path(), name, "", 0o600);
+    }
+    let load::Listed { names, passed_over } = load::listed(dir.path()).unwrap();
+    assert_eq!(names, ["a", "b"]);
+    assert_eq!(passed_over.len(), 6, "{passed_over:?}");
+    assert!(passed_over.iter().any(|said| said.contains("/a~.yaml is passed over: a cluster's file is NAME.yaml")));
+    assert!(passed_over.iter().any(|said| said.contains("/b.yml is passed over: b.yaml stands beside it")));
+    assert_eq!(load::path_of(dir.path(), "a"), dir.path().join("a.yml"));
+    assert_eq!(load::path_of(dir.path(), "b"), dir.path().join("b.yaml"));
+}
+
+/// ssh passes a key over that it cannot use; so does whoever reads a kit, and `kit check` says so.
+#[test]
+fn a_key_of_ssh_that_is_no_use_refuses_no_kit() {
+    let dir = folder();
+    put(dir.path(), "id", "key", 0o644);
+    assert!(load(&dir).is_ok());
+    fs::remove_file(dir.path().join("id")).unwrap();
+    let ways = load(&dir).unwrap().hosts;
+    assert_eq!(ways[0].ssh.identities, [dir.path().join("id")]);
 }
 
 #[test]
