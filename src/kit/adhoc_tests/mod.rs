@@ -261,6 +261,8 @@ async fn a_certificate_of_a_plugin_is_taken_in_the_forms_of_a_file() {
 
 #[tokio::test]
 async fn a_plugin_is_told_the_cluster_as_kubectl_tells_it() {
+    use base64::Engine as _;
+
     let (dir, process) = folder();
     let exec = "{exec: {command: ./slow}}";
     let told = "{exec: {command: ./slow, provideClusterInfo: true}}";
@@ -278,7 +280,6 @@ async fn a_plugin_is_told_the_cluster_as_kubectl_tells_it() {
     let told: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(dir.path().join("told")).unwrap()).unwrap();
     let ca = std::fs::read(dir.path().join("ca.crt")).unwrap();
-    use base64::Engine as _;
     let expected = serde_json::json!({
         "server": "https://10.0.0.9",
         "tls-server-name": "kubernetes",
