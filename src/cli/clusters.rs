@@ -225,7 +225,9 @@ async fn without_kit(app: &App<'_>, plugins: Plugins) -> Result<Chosen, Failure>
     let asking = Asking { deadline, plugins, hear: &hear };
     let found = kit::adhoc::cluster(&connection.flags(via), app.process, &asking).await.map_err(refused)?;
     found.notes.iter().for_each(|note| app.screen.err(note));
-    Ok(Chosen { source: found.cluster.source.clone(), clusters: vec![found.cluster], _sandbox: None })
+    let clusters = vec![found.cluster];
+    forewarn(app, &clusters);
+    Ok(Chosen { source: clusters[0].source.clone(), clusters, _sandbox: None })
 }
 
 /// The host of the kit that `--via` means, as HOST or CLUSTER/HOST. In an incident the kit goes first: it needs no name service.
@@ -235,7 +237,7 @@ fn host_of_kit(app: &App, word: &str) -> Result<Option<Host>, Failure> {
     let (cluster, name) = word.split_once('/').map_or((None, word), |(cluster, name)| (Some(cluster), name));
     let mut found: Vec<(String, Host)> = Vec::new();
     for cluster in known.iter().filter(|known| cluster.is_none_or(|cluster| cluster == **known)) {
-        match kit::load::file(&folder.join(format!("{cluster}.yaml")), app.process) {
+        match kit::load::file(&kit::load::path_of(&folder, cluster), app.process) {
             Ok(loaded) => found.extend(loaded.host(name).map(|host| (cluster.clone(), host.clone()))),
             // One damaged file must not hold up a way that goes by another, or by no kit at all.
             Err(refusals) => {
@@ -274,8 +276,27 @@ fn host_of_kit(app: &App, word: &str) -> Result<Option<Host>, Failure> {
 /// Clusters of the kit.
 fn named(app: &App, words: &[String], folder: &std::path::Path) -> Result<Chosen, Failure> {
     alone(app, &format!("the kit {}", folder.display()))?;
-    let clusters = kit::load::clusters(folder, words, app.process).map_err(|all| failure::refused("the kit", all))?;
+    let refused = |all| failure::refused("the kit", all);
+    let (clusters, wrong) = kit::load::each(folder, words, app.process).map_err(refused)?;
+    if !wrong.is_empty() {
+        // Whoever chose them can go on with the others.
+        if !clusters.is_empty() && !app.flags.clusters.cluster.is_empty() {
+            let names: Vec<String> = clusters.iter().map(|cluster| cluster.name.clone()).collect();
+            let names = crate::words::fold(&names);
+            app.screen
+                .err(&format!("note: nothing is wrong with {names}: --cluster '{names}' works without the others"));
+        }
+        return Err(refused(wrong));
+    }
+    forewarn(app, &clusters);
     Ok(Chosen { clusters, source: folder.display().to_string(), _sandbox: None })
+}
+
+/// Says beforehand whose API will not know us, since what goes by SSH goes on all the same, and what kubectl would do otherwise.
+fn forewarn(app: &App, clusters: &[Cluster]) {
+    let now = app.process.clock.now();
+    let notes = clusters.iter().flat_map(|cluster| [cluster.void_note(now), kit::proxy::note(cluster, app.process)]);
+    notes.flatten().for_each(|note| app.screen.err(&format!("note: {note}")));
 }
 
 /// The kit's folder: the flag, else where it is looked for.

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{App, clusters, failure};
+use super::{App, clusters, failure, inputs};
 use crate::error::Failure;
-use crate::kit::check::{self, Finding, Level};
+use crate::kit::check::{self, Asks, Finding, Level};
 use crate::kit::{self, Cluster, Credential};
 use crate::link::names;
 use crate::render::{Output, VERSION, one_line, table};
@@ -30,7 +30,7 @@ enum Verb {
     /// that has ended, no credential, no host key or no key to log in with. Warnings (ends within 30 days, no route
     /// through a host) end with 0.
     Check {
-        /// Clusters: names, `eu[1-3]`, `all`, `!name`.
+        /// Clusters: names, `eu[1-3]`, `all`, `!name` [default: those of --cluster, else all].
         names: Vec<String>,
     },
 }
@@ -48,7 +48,17 @@ impl Kit {
                 }
             }
             Verb::List => {
-                let names = kit::load::names(&folder).map_err(|refusal| refused(vec![refusal]))?;
+                clusters::alone(app, "kit list")?;
+                let listed = kit::load::listed(&folder).map_err(|refusal| refused(vec![refusal]))?;
+                listed.passed_over.iter().for_each(|note| app.screen.err(&format!("note: {note}")));
+                let names = match app.flags.clusters.cluster.as_slice() {
+                    [] => listed.names,
+                    words => {
+                        let chosen = kit::load::chosen(&listed.names, words)
+                            .map_err(|fault| inputs::refuse(format!("cluster {fault}"), "breakglass kit list"))?;
+                        chosen.into_iter().map(|at| listed.names[at].clone()).collect()
+                    }
+                };
                 if names.is_empty() {
                     app.screen.err(&format!("no cluster in {}", folder.display()));
                 }
@@ -60,7 +70,20 @@ impl Kit {
                 }
             }
             Verb::Check { names } => {
-                let names = if names.is_empty() { vec!["all".to_owned()] } else { names };
+                clusters::alone(app, "kit check")?;
+                let names = match (names.as_slice(), app.flags.clusters.cluster.as_slice()) {
+                    ([], []) => vec!["all".to_owned()],
+                    (_, []) => names,
+                    ([], named) => named.to_vec(),
+                    (names, named) if names == named => names.to_vec(),
+                    (names, named) => {
+                        let (names, named) = (names.join(","), named.join(","));
+                        let what = format!("kit check: {names} is named, and --cluster says {named}");
+                        return Err(inputs::refuse(what, "leave one of them out, also as BREAKGLASS_CLUSTER"));
+                    }
+                };
+                let listed = kit::load::listed(&folder).map_err(|refusal| refused(vec![refusal]))?;
+                listed.passed_over.iter().for_each(|note| app.screen.err(&format!("warning: {note}")));
                 let (found, mut wrong) = kit::load::each(&folder, &names, app.process).map_err(refused)?;
                 wrong.extend(show(app, &found).iter().map(|(cluster, finding)| finding.refusal(cluster)));
                 if !wrong.is_empty() {
@@ -76,7 +99,7 @@ impl Kit {
 fn show<'a>(app: &App, found: &'a [Cluster]) -> Vec<(&'a Cluster, Finding)> {
     let now = app.process.clock.now();
     let checked: Vec<(&Cluster, Vec<Finding>)> =
-        found.iter().map(|cluster| (cluster, check::check(cluster, &names::knows_host_key, now))).collect();
+        found.iter().map(|cluster| (cluster, findings(app, cluster, now))).collect();
     match app.output {
         Output::Json => checked.iter().for_each(|(cluster, all)| app.screen.out(&value(cluster, all).to_string())),
         Output::Text if found.is_empty() => {}
@@ -89,6 +112,18 @@ fn show<'a>(app: &App, found: &'a [Cluster]) -> Vec<(&'a Cluster, Finding)> {
         }
     }
     of_level(&checked, Level::Broken)
+}
+
+fn findings(app: &App, cluster: &Cluster, now: jiff::Timestamp) -> Vec<Finding> {
+    let asks = Asks { knows_host_key: &names::knows_host_key, keys: &names::keys };
+    let mut all = check::check(cluster, asks, now);
+    all.extend(kit::proxy::note(cluster, app.process).map(|says| Finding {
+        about: "routes".into(),
+        level: Level::Warning,
+        says,
+        hint: None,
+    }));
+    all
 }
 
 fn of_level<'a>(checked: &[(&'a Cluster, Vec<Finding>)], level: Level) -> Vec<(&'a Cluster, Finding)> {

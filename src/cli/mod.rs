@@ -103,7 +103,10 @@ struct App<'a> {
 /// Runs the program.
 pub fn main(process: &Process) -> ExitCode {
     let name = program(process.args.first());
-    let cli = match command(name).try_get_matches_from(&process.args).and_then(|m| Cli::from_arg_matches(&m)) {
+    let cli = match heeding(command(name), process)
+        .try_get_matches_from(&process.args)
+        .and_then(|m| Cli::from_arg_matches(&m))
+    {
         Ok(cli) => cli,
         Err(error) => return said(&error, process),
     };
@@ -147,6 +150,16 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
 /// The whole command line, under the name it was called by.
 fn command(name: &'static str) -> clap::Command {
     Cli::command().bin_name(name).after_long_help(exit_codes())
+}
+
+/// A variable that is set to nothing says nothing, as everywhere: one that a script left empty is no flag.
+fn heeding(command: clap::Command, process: &Process) -> clap::Command {
+    let empty = |arg: &clap::Arg| {
+        let name = arg.get_env().and_then(std::ffi::OsStr::to_str);
+        name.is_some_and(|name| process.env.get(name).is_some_and(String::is_empty))
+    };
+    let command = command.mut_args(|arg| if empty(&arg) { arg.env(None::<&'static str>) } else { arg });
+    command.mut_subcommands(|verb| heeding(verb, process))
 }
 
 /// As a plugin, kubectl calls `kubectl-breakglass` and people type `kubectl breakglass`.
@@ -215,6 +228,28 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         command("breakglass").debug_assert();
+    }
+
+    #[test]
+    fn an_empty_variable_is_none_of_any_verb() {
+        fn asked(command: &clap::Command, names: &mut Vec<String>) {
+            names.extend(command.get_arguments().filter_map(|arg| Some(arg.get_env()?.to_str()?.to_owned())));
+            command.get_subcommands().for_each(|verb| asked(verb, names));
+        }
+        let heeded = |value: Option<&str>| {
+            let (mut all, mut left) = (Vec::new(), Vec::new());
+            asked(&command("breakglass"), &mut all);
+            let env = all.iter().filter_map(|name| Some((name.clone(), value?.to_owned()))).collect();
+            let process = Process { env, ..Process::real() };
+            asked(&heeding(command("breakglass"), &process), &mut left);
+            (all, left)
+        };
+        for value in [None, Some("0")] {
+            let (all, left) = heeded(value);
+            assert!(all.len() > 20 && all == left, "{all:?}\n{left:?}");
+        }
+        assert_eq!(heeded(Some("")).1, Vec::<String>::new());
+        heeding(command("breakglass"), &Process::real()).debug_assert();
     }
 
     #[test]

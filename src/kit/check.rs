@@ -1,11 +1,13 @@
 //! What is known of a cluster's kit without contacting anybody: what ends soon, what is missing, what hangs on one thread.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::{SignedDuration, Timestamp};
+use rustls_pki_types::ServerName;
 
 use super::file::MANIFESTS;
+use super::logins::logins;
 use super::pem::{age, certificates, token_end};
 use super::{Cluster, Credential, SshAccess};
 use crate::refusal::{Location, Refusal};
@@ -48,11 +50,26 @@ impl Finding {
     }
 }
 
-/// Whether the key of a host at this address is known.
-pub type KnowsHostKey<'a> = &'a dyn Fn(IpAddr, &SshAccess) -> bool;
+/// What is asked of the rooms that know it.
+#[derive(Clone, Copy)]
+pub struct Asks<'a> {
+    /// Whether the key of a host at this address is known.
+    pub knows_host_key: &'a dyn Fn(IpAddr, &SshAccess) -> bool,
+    /// What SSH would do with the keys of a way.
+    pub keys: &'a dyn Fn(&SshAccess, Timestamp) -> Keys,
+}
+
+/// What SSH would do with the keys of a way, as far as it can be said without asking an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys {
+    /// One of them can be used as it stands in its file.
+    pub usable: bool,
+    /// What is wrong with the others, and with their certificates: one sentence each.
+    pub faults: Vec<String>,
+}
 
 /// Looks at a cluster as it was loaded; what makes loading fail is not repeated here.
-pub fn check(cluster: &Cluster, knows_host_key: KnowsHostKey<'_>, now: Timestamp) -> Vec<Finding> {
+pub fn check(cluster: &Cluster, asks: Asks<'_>, now: Timestamp) -> Vec<Finding> {
     let mut findings = authority(cluster, now);
     findings.extend(leaves(cluster));
     findings.push(credential(cluster, now));
@@ -66,7 +83,8 @@ pub fn check(cluster: &Cluster, knows_host_key: KnowsHostKey<'_>, now: Timestamp
         let says = "no host of the control plane: the gate and scale-apiserver have nowhere to act";
         findings.push(finding("hosts", Level::Warning, says, Some(ADD_HOSTS)));
     }
-    findings.extend(logins(cluster, knows_host_key));
+    findings.extend(places(cluster));
+    findings.extend(logins(cluster, asks, now));
     findings
 }
 
@@ -74,7 +92,7 @@ const ADD_HOSTS: &str = "breakglass kit import NAME --host cp1=10.0.0.11 --repla
 const RENEW: &str =
     "make a new one while the API still answers, and import again: breakglass kit import NAME --replace";
 
-fn finding(about: &str, level: Level, says: impl Into<String>, hint: Option<&str>) -> Finding {
+pub(super) fn finding(about: &str, level: Level, says: impl Into<String>, hint: Option<&str>) -> Finding {
     Finding { about: about.to_owned(), level, says: says.into(), hint: hint.map(str::to_owned) }
 }
 
@@ -105,6 +123,54 @@ fn leaves(cluster: &Cluster) -> impl Iterator<Item = Finding> {
         let hint = "take the authority's from a control-plane host: /etc/kubernetes/pki/ca.crt";
         finding("certificate authority", Level::Warning, says, Some(hint))
     })
+}
+
+/// Names, addresses and folders that nothing can stand at.
+fn places(cluster: &Cluster) -> Vec<Finding> {
+    let broken = |about: String, says: String| finding(&about, Level::Broken, says, None);
+    let name = cluster.tls_server_name.iter().filter(|name| ServerName::try_from(name.as_str()).is_err());
+    let name = name.map(|name| {
+        let says = format!("{name:?} is neither a DNS name nor an IP address, so no API server can be verified");
+        finding(
+            "tlsServerName",
+            Level::Broken,
+            says,
+            Some("one of the names in the API servers' certificates: kubernetes"),
+        )
+    });
+    let servers = cluster.api_servers.iter().filter_map(|server| {
+        let fault = no_place(server.address.ip()).or_else(|| (server.address.port() == 0).then_some("has no port"))?;
+        Some(broken(format!("API server {}", server.name), format!("address: {} {fault}", server.address)))
+    });
+    let jumps = cluster.hosts.iter().flat_map(|host| &host.ssh.jumps).map(|jump| (&jump.name, jump.address));
+    let hosts = cluster.hosts.iter().map(|host| (&host.name, host.address)).chain(jumps);
+    let hosts = hosts.filter_map(|(name, address)| {
+        let fault = no_place(address)?;
+        Some(broken(format!("host {name}"), format!("address: {address} {fault}")))
+    });
+    let folders = cluster.hosts.iter().filter(|host| !is_folder(&host.manifests)).map(|host| {
+        let says = format!("manifests: {:?} is no folder from / on", host.manifests);
+        broken(format!("host {}", host.name), says)
+    });
+    let mut all: Vec<Finding> = name.chain(servers).chain(hosts).chain(folders).collect();
+    // A jump host stands before many.
+    let mut said = BTreeSet::new();
+    all.retain(|one| said.insert((one.about.clone(), one.says.clone())));
+    all
+}
+
+/// Why nobody can be reached at an address.
+fn no_place(address: IpAddr) -> Option<&'static str> {
+    if address.is_unspecified() {
+        return Some("is nobody's address");
+    }
+    let many = address.is_multicast() || address == IpAddr::from(Ipv4Addr::BROADCAST);
+    many.then_some("is the address of many")
+}
+
+fn is_folder(text: &str) -> bool {
+    let mut parts = text.split('/').skip(1);
+    text.starts_with('/') && text.len() > 1 && !text.chars().any(char::is_control) && parts.all(|part| part != "..")
 }
 
 /// Ports of one API server that differ, straight and through its host.
@@ -156,6 +222,10 @@ fn credential(cluster: &Cluster, now: Timestamp) -> Finding {
     };
     match &cluster.credential {
         Credential::Certificate { cert, .. } => match certificates(cert).unwrap_or_default().first() {
+            Some(cert) if cert.not_before > now => {
+                let says = cert.fault(now).unwrap_or_default();
+                finding("client certificate", Level::Broken, says, Some("is this machine's clock right (date -u)?"))
+            }
             Some(cert) => {
                 let says = format!("{}: {}", cert.subject, end(cert.not_after, now));
                 ends("client certificate", says, cert.not_after)
@@ -181,39 +251,6 @@ fn credential(cluster: &Cluster, now: Timestamp) -> Finding {
     }
 }
 
-/// Whether SSH would get into the hosts, as far as that can be said from here. What is the same for many is said once.
-fn logins(cluster: &Cluster, knows_host_key: KnowsHostKey<'_>) -> Vec<Finding> {
-    let (mut unknown, mut no_key) = (BTreeSet::new(), BTreeSet::new());
-    for host in &cluster.hosts {
-        let jumps = host.ssh.jumps.iter().map(|jump| (&jump.name, jump.address, &jump.ssh));
-        for (name, address, ssh) in jumps.chain([(&host.name, host.address, &host.ssh)]) {
-            if !knows_host_key(address, ssh) {
-                unknown.insert(name.clone());
-            }
-            if !ssh.agent.as_ref().is_some_and(|socket| socket.exists())
-                && !ssh.identities.iter().any(|at| at.is_file())
-            {
-                no_key.insert(name.clone());
-            }
-        }
-    }
-    let about = |names: &BTreeSet<String>| format!("hosts {}", words::fold(&names.iter().cloned().collect::<Vec<_>>()));
-    let said = |names: BTreeSet<String>, says: &str, hint: &str| {
-        (!names.is_empty()).then(|| finding(&about(&names), Level::Broken, says, Some(hint)))
-    };
-    let unknown = said(
-        unknown,
-        "no host key is known, so SSH will be refused",
-        "compare it once with `ssh HOST true`, then import again, or hostKeys: in the file",
-    );
-    let no_key = said(
-        no_key,
-        "no key and no agent to log in with",
-        "identities: [FILE] under ssh in the file, or start the agent: ssh-add FILE",
-    );
-    unknown.into_iter().chain(no_key).collect()
-}
-
 fn until(at: Timestamp, now: Timestamp) -> Level {
     if at <= now {
         Level::Broken
@@ -237,7 +274,8 @@ mod tests {
     use super::*;
 
     fn says(cluster: &Cluster, now: &str, known: bool) -> Vec<String> {
-        let found = check(cluster, &|_, _| known, now.parse().unwrap());
+        let keys = |_: &SshAccess, _| Keys { usable: true, faults: Vec::new() };
+        let found = check(cluster, Asks { knows_host_key: &|_, _| known, keys: &keys }, now.parse().unwrap());
         found.iter().map(|f| format!("{:?} {}: {}", f.level, f.about, f.says)).collect()
     }
 
@@ -334,17 +372,31 @@ mod tests {
     }
 
     #[test]
-    fn hosts_without_a_way_in_are_said_once_for_all() {
-        let mut cluster = cluster(3);
-        let said = says(&cluster, NOW, false).split_off(3);
-        let key = "Broken hosts cp[1-3]: no key and no agent to log in with";
-        assert_eq!(said, ["Broken hosts cp[1-3]: no host key is known, so SSH will be refused", key]);
-        assert_eq!(says(&cluster, NOW, true).split_off(3), [key]);
-        // An agent whose socket is gone is none.
-        cluster.hosts.iter_mut().for_each(|host| host.ssh.agent = Some("/nonexistent/agent".into()));
-        assert_eq!(says(&cluster, NOW, true).split_off(3), [key]);
-        let here = std::env::current_exe().unwrap();
-        cluster.hosts.iter_mut().for_each(|host| host.ssh.identities = vec![here.clone()]);
-        assert_eq!(says(&cluster, NOW, true).len(), 3);
+    fn what_nothing_can_stand_at_is_said() {
+        let good = cluster(2);
+        assert_eq!(good.hosts.len(), 2);
+        let said = |spoil: &dyn Fn(&mut Cluster)| {
+            let mut cluster = good.clone();
+            spoil(&mut cluster);
+            let before = says(&good, NOW, true);
+            says(&cluster, NOW, true).into_iter().filter(|said| !before.contains(said)).collect::<Vec<_>>()
+        };
+        assert_eq!(said(&|c| c.tls_server_name = Some("kubernetes".into())), Vec::<String>::new());
+        assert_eq!(said(&|c| c.tls_server_name = Some("10.0.0.1".into())), Vec::<String>::new());
+        for name in ["", "a b", "kubernetes:6443", "https://kubernetes"] {
+            let said = said(&|c| c.tls_server_name = Some(name.into()));
+            assert!(said.len() == 1 && said[0].starts_with("Broken tlsServerName"), "{name}: {said:?}");
+        }
+        let server = |address: &'static str| move |c: &mut Cluster| c.api_servers[0].address = address.parse().unwrap();
+        let port = said(&server("10.0.0.1:0"));
+        assert_eq!(port, ["Broken API server api1: address: 10.0.0.1:0 has no port"]);
+        let nobody = said(&server("0.0.0.0:6443"));
+        assert_eq!(nobody, ["Broken API server api1: address: 0.0.0.0:6443 is nobody's address"]);
+        let many = said(&|c| c.hosts[1].address = "ff02::1".parse().unwrap());
+        assert_eq!(many, ["Broken host cp2: address: ff02::1 is the address of many"]);
+        for folder in ["", "/", "etc/kubernetes", "~/m", "/etc/../m", "/a\nb"] {
+            let said = said(&|c| c.hosts[0].manifests = folder.into());
+            assert!(said.len() == 1 && said[0].starts_with("Broken host cp1: manifests: "), "{folder}: {said:?}");
+        }
     }
 }

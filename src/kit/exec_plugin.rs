@@ -101,9 +101,6 @@ pub(super) async fn run(
     }
     let credential = credential(&output.stdout).map_err(|why| format!("exec: plugin {name} printed {why}"))?;
     let ends = end(&output.stdout).map_err(|why| format!("exec: plugin {name}: {why}"))?;
-    if let Some(end) = ends.filter(|end| *end < place.process.clock.now()) {
-        return Err(format!("exec: plugin {name} gave a credential that ended on {end}"));
-    }
     let says_itself = match &credential {
         Credential::Token(token) => pem::token_end(token).is_some(),
         Credential::Certificate { .. } | Credential::Anonymous => true,
@@ -122,15 +119,21 @@ fn end(printed: &[u8]) -> Result<Option<Timestamp>, String> {
 ///
 /// # Errors
 /// What it printed instead.
-pub(super) fn credential(printed: &[u8]) -> Result<Credential, &'static str> {
-    let answer: Value = serde_json::from_slice(printed).map_err(|_| "no ExecCredential in JSON")?;
+pub(super) fn credential(printed: &[u8]) -> Result<Credential, String> {
+    let answer: Value = serde_json::from_slice(printed).map_err(|_| "no ExecCredential in JSON".to_owned())?;
     let status = |key: &str| answer.pointer(&format!("/status/{key}")).and_then(Value::as_str);
     match (status("clientCertificateData"), status("clientKeyData"), status("token").map(str::trim)) {
-        (Some(cert), Some(key), _) => Ok(Credential::Certificate { cert: cert.into(), key: key.into() }),
+        // In the forms that kubectl takes, as where they stand in a file.
+        (Some(cert), Some(key), _) => {
+            let facts = pem::certificates(cert.as_bytes()).map_err(|why| format!("a client certificate: {why}"))?;
+            let first = facts.first().ok_or("a client certificate that is empty")?;
+            let key = pem::key_of(key.as_bytes(), first).map_err(|why| format!("a client key: {why}"))?;
+            Ok(Credential::Certificate { cert: cert.into(), key })
+        }
         (_, _, Some(token)) if token.is_empty() || token.chars().any(|c| c.is_whitespace() || c.is_control()) => {
-            Err("a token that is not one word without spaces")
+            Err("a token that is not one word without spaces".into())
         }
         (_, _, Some(token)) => Ok(Credential::Token(token.to_owned())),
-        _ => Err("neither a certificate with its key nor a token"),
+        _ => Err("neither a certificate with its key nor a token".into()),
     }
 }

@@ -150,7 +150,7 @@ pub fn text(name: &str, cluster: &Cluster, process: &Process) -> Result<String, 
 /// # Errors
 /// When it is there already, or cannot be written.
 pub fn write(folder: &Path, name: &str, text: &str, replace: bool) -> Result<PathBuf, Refusal> {
-    let path = folder.join(format!("{name}.yaml"));
+    let path = load::path_of(folder, name);
     let refuse = |what: String, hint: Option<&str>| Refusal {
         at: Location { file: path.display().to_string(), ..Location::default() },
         what,

@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use base64::Engine as _;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::adhoc::{Asking, Plugins};
 use super::read::{self, Either, Place, Whose};
@@ -51,6 +53,9 @@ pub struct Context<'a> {
 pub(super) const BY_FLAGS: &str = "--token, or --client-certificate FILE --client-key FILE";
 /// The keys of a cluster or a user whose values are paths, beside the command of a plugin.
 const PATHS: [&str; 4] = ["certificate-authority", "client-certificate", "client-key", "tokenFile"];
+/// The extension of a cluster that plugins are told.
+const FOR_PLUGINS: &str = "client.authentication.k8s.io/exec";
+
 /// Where an API server is said to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
@@ -135,6 +140,10 @@ impl Kubeconfig {
             let mut faults = Faults::new(path.display().to_string());
             match bounded::file(path, yaml::KUBECTL_BYTES).map(read::text) {
                 Ok(Ok(text)) => {
+                    if let Some(line) = yaml::second_document(&text) {
+                        let place = format!("{}:{line}", path.display());
+                        notes.push(format!("{place}: a second document begins; the first one counts, as for kubectl"));
+                    }
                     let mut repeated = |key: &yaml::Key| {
                         let place = format!("{}:{}", path.display(), key.line);
                         notes.push(format!("{place}: {} is given again; this one counts, as for kubectl", key.word));
@@ -306,6 +315,21 @@ impl Entry<'_> {
     fn faults(&self) -> Faults {
         Faults::new(self.file.path.display().to_string())
     }
+
+    /// A user's token. Beside one in place a file goes first, as for kubectl, as long as it can be read.
+    fn token(&self, place: &Place<'_>, faults: &mut Faults, notes: &mut Vec<String>) -> Option<Credential> {
+        let (file, inline) = (self.get("tokenFile"), self.get("token"));
+        let (Some(node), Some(_)) = (file, inline) else { return place.token(file, inline, faults) };
+        let path = place.path(node.text().unwrap_or_default());
+        let (file, inline, counts) = match read::read(&path) {
+            Ok(_) => (file, None, "tokenFile counts and token does not, as for kubectl".to_owned()),
+            Err(error) => {
+                (None, inline, format!("tokenFile {} cannot be read ({error}), so token counts", path.display()))
+            }
+        };
+        notes.push(format!("{}:{}: {counts}", self.file.path.display(), node.line));
+        place.token(file, inline, faults)
+    }
 }
 
 impl Context<'_> {
@@ -404,6 +428,25 @@ impl Context<'_> {
         faults.or(found.unwrap_or_default())
     }
 
+    /// The cluster as kubectl tells it a plugin that asks for it: its authorities as data, since a path would be relative to
+    /// the kubeconfig, and what its extensions have for plugins.
+    fn told(&self, process: &Process) -> Value {
+        let mut told = serde_json::Map::new();
+        for key in ["server", "tls-server-name", "insecure-skip-tls-verify", "proxy-url", "disable-compression"] {
+            told.extend(self.cluster.get(key).map(|node| (key.to_owned(), node.to_json())));
+        }
+        let ca = self.cluster.either("certificate-authority");
+        let ca = self.cluster.place(process).bytes(ca, false, &mut self.cluster.faults());
+        told.extend(ca.map(|ca| {
+            let data = base64::engine::general_purpose::STANDARD.encode(ca);
+            ("certificate-authority-data".to_owned(), data.into())
+        }));
+        let extensions = self.cluster.get("extensions").map(Node::items).unwrap_or_default();
+        let ours = extensions.iter().find(|one| one.get("name").and_then(Node::text) == Some(FOR_PLUGINS));
+        told.extend(ours.and_then(|one| Some(("config".to_owned(), one.get("extension")?.to_json()))));
+        told.into()
+    }
+
     /// Who we are, and when that ends where it does not say so itself: the certificate or token of the file; an exec plugin
     /// is run once, until the deadline, if it may be, which is said in `notes`.
     ///
@@ -421,15 +464,12 @@ impl Context<'_> {
         let place = user.place(process);
         let found = place
             .certificate(user.either("client-certificate"), user.either("client-key"), &mut faults)
-            .or_else(|| {
-                let file = if user.get("token").is_some() { None } else { user.get("tokenFile") };
-                place.token(file, user.get("token"), &mut faults)
-            });
+            .or_else(|| user.token(&place, &mut faults, notes));
         if found.is_some() {
             // Notes and no more: kubectl has always read such files, and the incident is now.
             let key = |key: &str| user.either(key).path.and_then(Node::text).map(|path| place.path(path));
             let in_place = user.get("client-key-data").or_else(|| user.get("token")).map(|_| user.file.path.clone());
-            let token = user.get("token").is_none().then(|| key("tokenFile")).flatten();
+            let token = key("tokenFile");
             let files = [in_place, key("client-key"), token].into_iter().flatten();
             notes.extend(files.filter_map(|path| read::open_note(&path)));
         }
@@ -437,7 +477,7 @@ impl Context<'_> {
             return faults.or((found.unwrap_or(Credential::Anonymous), None));
         }
         if let Some(plugin) = user.get("exec") {
-            let server = self.cluster.map.to_json();
+            let server = self.told(process);
             let command = exec_plugin::command_of(plugin).unwrap_or_default();
             if asking.plugins == Plugins::Named {
                 notes.push(format!("the plugin {command} would be run for the credential; a plan runs nothing"));

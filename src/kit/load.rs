@@ -26,19 +26,53 @@ pub(super) const SSH_PORT: u16 = 22;
 /// # Errors
 /// When the folder cannot be read.
 pub fn names(folder: &Path) -> Result<Vec<String>, Refusal> {
+    Ok(listed(folder)?.names)
+}
+
+/// What stands in a kit's folder.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The clusters by name, sorted.
+    pub names: Vec<String>,
+    /// YAML files that are none of them, and why: one sentence each.
+    pub passed_over: Vec<String>,
+}
+
+/// What stands in a kit's folder: NAME.yaml or NAME.yml is a cluster. What an editor or a system left beside it (`NAME~.yaml`,
+/// `.NAME.yaml`, `NAME copy.yaml`) is none: an old address or credential must not come back by it.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn listed(folder: &Path) -> Result<Listed, Refusal> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Listed::default()),
         Err(error) => return Err(refusal(folder, format!("cannot read the kit's folder: {error}"), None)),
     };
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| {
-            let path = entry.ok()?.path();
-            (path.extension()? == "yaml").then(|| path.file_stem()?.to_str().map(str::to_owned)).flatten()
-        })
-        .collect();
-    names.sort();
-    Ok(names)
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    // NAME.yaml stands before NAME.yml.
+    paths.sort();
+    let mut found = Listed::default();
+    for path in paths.iter().filter(|path| path.extension().is_some_and(|end| end == "yaml" || end == "yml")) {
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        let why = match stem.filter(|stem| is_name(stem) && !stem.starts_with('.')) {
+            Some(name) if found.names.iter().any(|known| known == name) => format!("{name}.yaml stands beside it"),
+            Some(name) => {
+                found.names.push(name.to_owned());
+                continue;
+            }
+            None => "a cluster's file is NAME.yaml, with letters, digits, dots, dashes and underscores".to_owned(),
+        };
+        found.passed_over.push(format!("{} is passed over: {why}", path.display()));
+    }
+    found.names.sort();
+    Ok(found)
+}
+
+/// The file of a cluster: NAME.yaml, else NAME.yml.
+pub fn path_of(folder: &Path, name: &str) -> PathBuf {
+    let [long, short] = ["yaml", "yml"].map(|end| folder.join(format!("{name}.{end}")));
+    if !long.exists() && short.exists() { short } else { long }
 }
 
 /// The clusters that words choose, in the order of the words, each once. Words as for targets: names, `eu[1-3]`, `all`,
@@ -69,7 +103,7 @@ pub fn each(folder: &Path, words: &[String], process: &Process) -> Result<(Vec<C
     let mut loaded = Vec::new();
     let mut refusals = Vec::new();
     for at in chosen {
-        match file(&folder.join(format!("{}.yaml", known[at])), process) {
+        match file(&path_of(folder, &known[at]), process) {
             Ok(cluster) => loaded.push(cluster),
             Err(faults) => refusals.extend(faults),
         }
@@ -210,10 +244,7 @@ impl<'a> Loader<'a> {
             self.faults.refuse(node, "tokenEnds: there is no token", None);
         }
         match text.parse() {
-            Ok(end) => {
-                self.place.not_ended(end, node, &mut self.faults);
-                Some(end)
-            }
+            Ok(end) => Some(end),
             Err(error) => {
                 self.faults.refuse(
                     node,
@@ -357,12 +388,9 @@ impl<'a> Loader<'a> {
         // What every host shares is refused once: the place of the shared default is the same for all.
         let place =
             |key: &str| item.get(key).or_else(|| self.spec_node("ssh").and_then(|ssh| ssh.get(key))).unwrap_or(item);
-        let (keys_at, jumps_at, known_at) = (place("identities"), place("jumps"), place("knownHosts"));
+        let (jumps_at, known_at) = (place("jumps"), place("knownHosts"));
         for path in &known_hosts {
             read::trusted(path, known_at, &mut self.faults);
-        }
-        for path in &identities {
-            read::closed(path, keys_at, &mut self.faults);
         }
         let way = ssh.jumps.iter().flatten().filter_map(|name| {
             let found = jumps.get(name.as_str()).cloned();

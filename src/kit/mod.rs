@@ -12,7 +12,9 @@ pub mod import;
 pub mod kubeconfig;
 mod kuberc;
 pub mod load;
+mod logins;
 pub mod pem;
+pub mod proxy;
 mod read;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -30,6 +32,11 @@ use serde::{Deserialize, Serialize};
 use crate::host::net::Net;
 
 pub use file::schema;
+
+/// What to type about a credential that the API does not know any more.
+pub const RENEW: &str = "is this machine's clock right (date -u)? If it is, make a new one on a control-plane host: \
+                         sudo kubeadm kubeconfig user --org system:masters --client-name NAME >admin.conf, then --kubeconfig \
+                         admin.conf, or breakglass kit import --replace --kubeconfig admin.conf";
 
 /// One cluster, everything resolved: addresses are IPs, key material is in memory.
 #[derive(Debug, Clone)]
@@ -211,6 +218,27 @@ impl std::fmt::Debug for Credential {
 }
 
 impl Cluster {
+    /// Why the API does not know our credential at a moment, as far as it says itself: its dates, and how far away they are.
+    pub fn void(&self, now: Timestamp) -> Option<String> {
+        match &self.credential {
+            Credential::Certificate { cert, .. } => {
+                let fault = pem::certificates(cert).ok()?.first()?.fault(now)?;
+                Some(format!("our client {fault}"))
+            }
+            Credential::Token(token) => {
+                let end = pem::token_end(token).or(self.credential_ends).filter(|end| *end < now)?;
+                Some(format!("our token expired on {end}, {} ago", pem::age(now.duration_since(end))))
+            }
+            Credential::Anonymous => None,
+        }
+    }
+
+    /// The same as a note before anything is done: what still works and what to type next.
+    pub fn void_note(&self, now: Timestamp) -> Option<String> {
+        let why = self.void(now)?;
+        Some(format!("cluster {}: {why}: its API will not know us, what goes by SSH works; next: {RENEW}", self.name))
+    }
+
     /// The host with this name.
     pub fn host(&self, name: &str) -> Option<&Host> {
         self.hosts.iter().find(|host| host.name == name)

@@ -4,7 +4,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
-use jiff::Timestamp;
 
 use super::Credential;
 use super::pem;
@@ -15,7 +14,7 @@ use crate::yaml::{Faults, Node, Tree};
 /// Files with keys are short; anything longer is something else.
 const LONGEST: usize = 1 << 20;
 
-/// Where paths begin, and what time it is.
+/// Where paths begin.
 pub(super) struct Place<'a> {
     /// The folder that relative paths begin at.
     pub(super) folder: PathBuf,
@@ -59,10 +58,6 @@ impl Place<'_> {
             Some(rest) => self.process.home().join(rest),
             None => self.folder.join(text),
         }
-    }
-
-    fn now(&self) -> Timestamp {
-        self.process.clock.now()
     }
 
     /// Bytes from a file or from base64 in place.
@@ -110,7 +105,8 @@ impl Place<'_> {
         Some(bytes)
     }
 
-    /// A client certificate and its key.
+    /// A client certificate and its key. That they have ended is no fault of a file: SSH needs neither, and what does is told
+    /// ([`super::Cluster::void`]).
     pub(super) fn certificate(&self, cert: Either<'_>, key: Either<'_>, faults: &mut Faults) -> Option<Credential> {
         let (cert_node, key_node) = match (cert.node(), key.node()) {
             (Some(cert), Some(key)) => (cert, key),
@@ -133,9 +129,6 @@ impl Place<'_> {
                 None
             }
         });
-        if let Some(fault) = facts.as_ref().and_then(|facts| facts.fault(self.now())) {
-            faults.refuse(cert_node, format!("client {fault}"), Some(RENEW.into()));
-        }
         let key = match (key, &facts) {
             (Some(key), Some(facts)) => match pem::key_of(&key, facts) {
                 Ok(key) => Some(key),
@@ -152,6 +145,10 @@ impl Place<'_> {
     /// A bearer token.
     pub(super) fn token(&self, file: Option<&Node>, inline: Option<&Node>, faults: &mut Faults) -> Option<Credential> {
         let node = file.or(inline)?;
+        if let (Some(_), Some(inline)) = (file, inline) {
+            faults.refuse(inline, "given twice: as a file and in place", None);
+            return None;
+        }
         let text = match inline {
             Some(inline) => inline.text()?.to_owned(),
             None => {
@@ -164,22 +161,9 @@ impl Place<'_> {
             faults.refuse(node, "a bearer token is one word without spaces", None);
             return None;
         }
-        if let Some(end) = pem::token_end(&token) {
-            self.not_ended(end, node, faults);
-        }
         Some(Credential::Token(token))
     }
-
-    /// Refuses a token that has ended.
-    pub(super) fn not_ended(&self, end: Timestamp, node: &Node, faults: &mut Faults) {
-        if end < self.now() {
-            let since = pem::age(self.now().duration_since(end));
-            faults.refuse(node, format!("the token expired on {end}, {since} ago"), Some(RENEW.into()));
-        }
-    }
 }
-
-const RENEW: &str = "make a new one while the API still answers, or on a control-plane host: kubeadm kubeconfig user";
 
 /// Refuses a file with a secret that others can read; `None` when it was refused.
 pub(super) fn closed(path: &Path, node: &Node, faults: &mut Faults) -> Option<()> {

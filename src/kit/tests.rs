@@ -120,10 +120,8 @@ fn a_cluster_without_an_authority_is_refused() {
 #[test]
 fn everything_wrong_is_said_at_once_with_its_place() {
     let dir = folder();
-    let (old, key) = pair("me", 2020, 2026);
-    put(dir.path(), "me.crt", &old, 0o644);
+    let key = fs::read_to_string(dir.path().join("me.key")).unwrap();
     put(dir.path(), "me.key", &key, 0o640);
-    put(dir.path(), "id", "key", 0o644);
     put(dir.path(), "ca.crt", "no certificate", 0o644);
     let text = GOOD
         .replace("via: cp1", "via: cp2")
@@ -134,9 +132,7 @@ fn everything_wrong_is_said_at_once_with_its_place() {
     let said = load(&dir).unwrap_err();
     for expected in [
         "prod.yaml:6:25: certificate authority: no certificate in it; expected PEM",
-        "prod.yaml:7:29: client certificate of CN=me expired on 2026-01-01T00:00:00Z, 151 days ago (make a new one",
         "prod.yaml:7:48: me.key can be read by others: its mode is 0640 (chmod 600 me.key)",
-        "prod.yaml:8:32: id can be read by others: its mode is 0644 (chmod 600 id)",
         "prod.yaml:8:57: no jump host \"bastoin\" under jumps (did you mean \"bastion\"?)",
         "prod.yaml:12:51: via: no host \"cp2\" under hosts (did you mean \"cp1\"?)",
         "prod.yaml:13:27: address: expected an IP address and a port, found \"api.example.com:443\": names are not \
@@ -150,7 +146,6 @@ fn everything_wrong_is_said_at_once_with_its_place() {
 #[test]
 fn each_fault_is_found() {
     let other = pair("other", 2020, 2030).1;
-    let later = pair("me", 2027, 2030);
     for (from, to, expected) in [
         (
             "address: 10.0.0.1\n",
@@ -166,38 +161,71 @@ fn each_fault_is_found() {
         ("port: 2222", "port: 0", "ssh.port: expected a whole number from 1 to 65535, found 0"),
         ("name: lb", "name: cp1", "apiServers: \"cp1\" is there twice"),
         ("clientKey: me.key", "clientKey: other.key", "the key does not belong to the certificate of CN=me"),
-        (
-            "{clientCertificate: me.crt, clientKey: me.key}",
-            "{tokenFile: old.token}",
-            "the token expired on 2026-05-31T22:00:00Z, 2 hours ago",
-        ),
-        (
-            "{clientCertificate: me.crt, clientKey: me.key}",
-            "{clientCertificate: later.crt, clientKey: later.key}",
-            "is not valid before 2027-01-01T00:00:00Z, in 214 days",
-        ),
         ("{clientCertificate: me.crt, clientKey: me.key}", "{token: 'a b'}", "a bearer token is one word"),
         ("{clientCertificate: me.crt, clientKey: me.key}", "{as: alice}", "without a credential"),
         ("clientKey: me.key}", "clientKey: me.key, asGroups: [x]}", "but not as whom"),
         ("clientKey: me.key}", "clientKey: me.key, tokenEnds: 2027-01-01T00:00:00Z}", "tokenEnds: there is no token"),
         (
             "{clientCertificate: me.crt, clientKey: me.key}",
-            "{token: x, tokenEnds: 2026-05-31T22:00:00Z}",
-            "the token expired on 2026-05-31T22:00:00Z, 2 hours ago",
+            "{token: x, tokenFile: id}",
+            "given twice: as a file and in",
         ),
         ("{clientCertificate: me.crt, clientKey: me.key}", "{token: x, tokenEnds: soon}", "expected a time like"),
         ("name: n1", "name: 'n,1'", "host name \"n,1\": expected letters"),
     ] {
         let dir = folder();
         put(dir.path(), "other.key", &other, 0o600);
-        put(dir.path(), "later.crt", &later.0, 0o600);
-        put(dir.path(), "later.key", &later.1, 0o600);
-        // {"exp":1780264800}
-        put(dir.path(), "old.token", "e30.eyJleHAiOjE3ODAyNjQ4MDB9.x", 0o600);
         assert!(GOOD.contains(from), "{from}");
         put(dir.path(), "prod.yaml", &GOOD.replace(from, to), 0o600);
         let said = load(&dir).expect_err(to);
         assert!(said.iter().any(|line| line.contains(expected)), "{to}\nexpected {expected}\nsaid {said:#?}");
+    }
+}
+
+/// SSH needs none of it, and what does says why the API does not know us.
+#[test]
+fn a_credential_that_has_ended_is_read_and_told() {
+    let dir = folder();
+    for (name, from, to) in [("old", 2020, 2026), ("later", 2027, 2030)] {
+        let (cert, key) = pair("me", from, to);
+        put(dir.path(), &format!("{name}.crt"), &cert, 0o600);
+        put(dir.path(), &format!("{name}.key"), &key, 0o600);
+    }
+    // {"exp":1780264800}
+    put(dir.path(), "old.token", "e30.eyJleHAiOjE3ODAyNjQ4MDB9.x", 0o600);
+    for (user, about, said) in [
+        (
+            "{clientCertificate: old.crt, clientKey: old.key}",
+            "client certificate",
+            Some("our client certificate of CN=me expired on 2026-01-01T00:00:00Z, 151 days ago"),
+        ),
+        (
+            "{clientCertificate: later.crt, clientKey: later.key}",
+            "client certificate",
+            Some("our client certificate of CN=me is not valid before 2027-01-01T00:00:00Z, in 214 days"),
+        ),
+        ("{tokenFile: old.token}", "token", Some("our token expired on 2026-05-31T22:00:00Z, 2 hours ago")),
+        (
+            "{token: x, tokenEnds: 2026-05-31T22:00:00Z}",
+            "token",
+            Some("our token expired on 2026-05-31T22:00:00Z, 2 hours ago"),
+        ),
+        ("{token: x, tokenEnds: 2026-06-01T00:00:01Z}", "", None),
+        ("{clientCertificate: me.crt, clientKey: me.key}", "", None),
+        ("{}", "", None),
+    ] {
+        let text = GOOD.replace("{clientCertificate: me.crt, clientKey: me.key}", user);
+        put(dir.path(), "prod.yaml", &text, 0o600);
+        let cluster = load(&dir).unwrap_or_else(|said| panic!("{user}: {said:?}"));
+        let now = NOW.parse().unwrap();
+        assert_eq!(cluster.void(now).as_deref(), said, "{user}");
+        let note = cluster.void_note(now);
+        assert_eq!(note.is_some_and(|note| note.contains("date -u") && note.contains("SSH works")), said.is_some());
+        // In peace the same is what would not work.
+        let keys = |_: &SshAccess, _| check::Keys { usable: true, faults: Vec::new() };
+        let found = check::check(&cluster, check::Asks { knows_host_key: &|_, _| true, keys: &keys }, now);
+        let broken = found.iter().any(|finding| finding.level == check::Level::Broken && finding.about == about);
+        assert_eq!(broken, said.is_some(), "{user}: {found:?}");
     }
 }
 
@@ -223,6 +251,34 @@ fn a_file_that_holds_a_secret_must_be_closed() {
     assert!(said[0].contains("prod.yaml can be read by others: its mode is 0640 (chmod 600"), "{said:?}");
     put(dir.path(), "prod.yaml", &text, 0o600);
     assert!(matches!(load(&dir).unwrap().credential, Credential::Token(token) if token == "secret"));
+}
+
+#[test]
+fn what_an_editor_leaves_in_the_folder_is_no_cluster() {
+    let dir = TempDir::new().unwrap();
+    for name in
+        ["b.yaml", "a.yml", "b.yml", "a~.yaml", ".a.yaml", "#a.yaml", "a copy.yaml", "all.yaml", "a.yaml~", "a.txt"]
+    {
+        put(dir.path(), name, "", 0o600);
+    }
+    let load::Listed { names, passed_over } = load::listed(dir.path()).unwrap();
+    assert_eq!(names, ["a", "b"]);
+    assert_eq!(passed_over.len(), 6, "{passed_over:?}");
+    assert!(passed_over.iter().any(|said| said.contains("/a~.yaml is passed over: a cluster's file is NAME.yaml")));
+    assert!(passed_over.iter().any(|said| said.contains("/b.yml is passed over: b.yaml stands beside it")));
+    assert_eq!(load::path_of(dir.path(), "a"), dir.path().join("a.yml"));
+    assert_eq!(load::path_of(dir.path(), "b"), dir.path().join("b.yaml"));
+}
+
+/// ssh passes a key over that it cannot use; so does whoever reads a kit, and `kit check` says so.
+#[test]
+fn a_key_of_ssh_that_is_no_use_refuses_no_kit() {
+    let dir = folder();
+    put(dir.path(), "id", "key", 0o644);
+    assert!(load(&dir).is_ok());
+    fs::remove_file(dir.path().join("id")).unwrap();
+    let ways = load(&dir).unwrap().hosts;
+    assert_eq!(ways[0].ssh.identities, [dir.path().join("id")]);
 }
 
 #[test]

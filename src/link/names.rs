@@ -4,9 +4,12 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use jiff::Timestamp;
+
 use super::hosts;
 use super::ssh::config::{Overrides, Resolver, Surroundings};
 use super::ssh::{Endpoint, lookup_name};
+use crate::kit::check::Keys;
 use crate::kit::{Host, Jump, Role, SshAccess};
 use crate::process::Process;
 use crate::refusal::{Location, Refusal};
@@ -115,6 +118,13 @@ pub fn knows_host_key(address: IpAddr, ssh: &SshAccess) -> bool {
     way.host_keys.found_under(&shown, ssh.port).is_some()
 }
 
+/// What SSH would do with the keys of a way in.
+pub fn keys(ssh: &SshAccess, now: Timestamp) -> Keys {
+    let way = hosts::hop("", std::net::Ipv4Addr::UNSPECIFIED.into(), ssh, Vec::new(), &hosts::Library::default());
+    let (usable, faults) = way.keys(u64::try_from(now.as_second()).unwrap_or(0));
+    Keys { usable, faults }
+}
+
 /// The name to look the host's keys up under, where the kit has only one: the one that they are known under today. When none is
 /// known, the name that ssh will learn them under: the configuration's, but not one that only the command line has given to an
 /// address.
@@ -193,6 +203,54 @@ mod tests {
         assert!(host.ssh.known_hosts.is_empty() && host.ssh.jumps[0].ssh.known_hosts.is_empty());
         let unknown = &host.ssh.jumps[1].ssh;
         assert!(unknown.host_keys.is_empty() && unknown.known_hosts == [file], "{unknown:?}");
+    }
+
+    /// By the real ssh-keygen: each kind of key file as SSH would take it.
+    #[test]
+    fn keys_are_judged_before_anybody_logs_in() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::TempDir::new().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let keygen = |args: &[&str]| {
+            let done =
+                std::process::Command::new("ssh-keygen").current_dir(folder.path()).arg("-q").args(args).output();
+            assert!(done.as_ref().unwrap().status.success(), "{args:?}: {done:?}");
+        };
+        for (name, passphrase) in
+            [("good", ""), ("locked", "secret"), ("open", ""), ("old", ""), ("gone", ""), ("ca", "")]
+        {
+            keygen(&["-t", "ed25519", "-N", passphrase, "-C", name, "-f", name]);
+        }
+        std::fs::set_permissions(at("open"), std::fs::Permissions::from_mode(0o644)).unwrap();
+        std::fs::remove_file(at("gone")).unwrap();
+        std::fs::write(at("junk"), "junk").unwrap();
+        std::fs::set_permissions(at("junk"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        keygen(&["-s", "ca", "-I", "me", "-n", "root", "-V", "20200101000000Z:20210101000000Z", "old.pub"]);
+        keygen(&["-s", "ca", "-I", "me", "-n", "root", "good.pub"]);
+        let now: Timestamp = "2026-06-01T00:00:00Z".parse().unwrap();
+        let judged = |names: &[&str]| {
+            keys(&SshAccess { identities: names.iter().map(|n| at(n)).collect(), ..sample::ssh() }, now)
+        };
+        assert_eq!(judged(&["good"]), Keys { usable: true, faults: Vec::new() });
+        for (name, usable, expected) in [
+            ("locked", false, "locked needs a passphrase, so only an agent can use it"),
+            ("open", false, "open is open to others (mode 0644) and is not used, as ssh does (chmod 600 "),
+            ("good.pub", false, "good.pub is a public key, so only an agent can use its private half"),
+            ("gone", false, "gone is a public key, so only an agent can use its private half"),
+            ("nothing", false, "nothing is not there"),
+            ("junk", false, "it is not a private key"),
+            // Without its certificate the key may still be known.
+            ("old", true, "old-cert.pub ended on 2021-01-01T00:00:00Z"),
+        ] {
+            let one = judged(&[name]);
+            assert_eq!(one.usable, usable, "{name}: {one:?}");
+            assert!(one.faults.len() == 1 && one.faults[0].contains(expected), "{name}: {one:?}");
+            // A bad one beside a good one is passed over.
+            let both = judged(&[name, "good"]);
+            assert!(both.usable && both.faults == one.faults, "{both:?}");
+        }
+        let apart = SshAccess { certificates: vec![at("nothing-cert.pub")], ..sample::ssh() };
+        assert!(keys(&apart, now).faults[0].contains("nothing-cert.pub is not there or no SSH certificate"));
     }
 
     /// `kit import --host cp1=10.0.0.11`, with known_hosts as people's machines have it.

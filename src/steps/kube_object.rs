@@ -175,7 +175,11 @@ fn odd(answer: &KubeAnswer, path: &str, what: &str) -> ReadError {
 }
 
 fn refused(answer: &KubeAnswer, path: &str) -> ReadError {
-    let hint = Some("use a credential of system:masters: --kubeconfig or the kit's `credential`".into());
+    let hint = match answer.void {
+        Some(_) => crate::kit::RENEW.into(),
+        None => "use a credential of system:masters: --kubeconfig or the kit's `credential`".into(),
+    };
+    let hint = Some(hint);
     ReadError { kind: ReadErrorKind::Denied, tried: vec![said(answer, path, "we may not")], hint }
 }
 

@@ -281,7 +281,13 @@ fn words(answer: &Result<KubeAnswer, ReadError>) -> String {
     match answer.code {
         200 if answer.took >= SLOW => format!("ok, but slow: {took} ms"),
         200 => format!("ok in {took} ms"),
-        401 => format!("401 in {took} ms: it lives, and does not know our credential; next: {CREDENTIAL}"),
+        401 => {
+            let (why, next) = match &answer.void {
+                Some(void) => (format!(": {void}"), crate::kit::RENEW),
+                None => (String::new(), CREDENTIAL),
+            };
+            format!("401 in {took} ms: it lives, and does not know our credential{why}; next: {next}")
+        }
         403 => format!("403 in {took} ms: it lives, and our credential may not look at it"),
         429 => format!("429 in {took} ms: it lives, and turns requests away (overload)"),
         500..=599 => {
@@ -333,7 +339,7 @@ mod tests {
     #[track_caller]
     fn case(code: u16, text: &str, millis: u64, expected: &str) {
         let took = Duration::from_millis(millis);
-        let answer = KubeAnswer { code, text: text.into(), server: "api1".into(), date: None, took };
+        let answer = KubeAnswer { code, text: text.into(), server: "api1".into(), date: None, took, void: None };
         assert_eq!(words(&Ok(answer)), expected);
     }
 
@@ -368,7 +374,7 @@ mod tests {
     fn a_credential_that_is_not_known_is_told_apart_from_a_sick_server() {
         let say = |code: u16, text: &str| {
             let took = Duration::from_millis(3);
-            unknown(&Ok(KubeAnswer { code, text: text.into(), server: "api1".into(), took, date: None }))
+            unknown(&Ok(KubeAnswer { code, text: text.into(), server: "api1".into(), took, date: None, void: None }))
         };
         assert_eq!(say(200, "ok"), "ok in 3 ms: the server is well, our credential is not");
         assert!(say(401, "").contains("is not known"));
@@ -421,7 +427,7 @@ mod fuzz {
             "<html><head><title>502 Bad Gateway</title></head></html>",
         ];
         crate::fuzz::each(4_000, &(crate::fuzz::mangled(BODIES), 100_u16..600), |(text, code)| {
-            let answer = KubeAnswer { code, text, server: "api1".into(), took: Duration::from_millis(7), date: None };
+            let answer = KubeAnswer { code, text, server: "api1".into(), took: Duration::from_millis(7), date: None, void: None };
             let said = words(&Ok(answer));
             proptest::prop_assert!(!said.is_empty() && said.chars().count() < 600, "{}", said.len());
             Ok(())

@@ -69,6 +69,8 @@ pub struct KubeAnswer {
     pub date: Option<jiff::Timestamp>,
     /// From the question to the answer, all attempts and pauses on the way included.
     pub took: Duration,
+    /// It did not know our credential, and why that is no wonder: one line.
+    pub void: Option<String>,
 }
 
 impl KubeAnswer {
@@ -82,7 +84,8 @@ impl KubeAnswer {
         let json = self.json();
         let text = json.get("message").and_then(Value::as_str).unwrap_or(&self.text);
         let start: String = text.chars().take(300).collect();
-        start.split_whitespace().collect::<Vec<_>>().join(" ")
+        let said = start.split_whitespace().collect::<Vec<_>>().join(" ");
+        self.void.iter().fold(said, |said, void| format!("{said}: {void}"))
     }
 }
 

@@ -6,7 +6,9 @@ mod tree;
 
 pub use check::check;
 pub use faults::Faults;
-pub use tree::{KUBECTL_BYTES, Key, Node, Tree, parse, parse_as_kubectl, parse_merged};
+pub use tree::{
+    KUBECTL_BYTES, Key, Node, Tree, first_document, parse, parse_as_kubectl, parse_merged, second_document,
+};
 
 /// Where the files' format is named.
 pub const API_VERSION: &str = "breakglass/v1";

@@ -159,10 +159,41 @@ pub fn parse_merged(text: &str, faults: &mut Faults) -> Option<Node> {
     Some(root)
 }
 
-/// Reads a file as kubectl reads its own: longer; `<<` takes the keys of other maps in; and of a repeated key the last value
+/// The line on which a second document with something in it begins, if there is one.
+pub fn second_document(text: &str) -> Option<usize> {
+    let rest = &text[first_document(text).len()..];
+    let something = |line: &str| !is_empty(line) && !is_mark(line);
+    rest.lines().any(something).then(|| text[..text.len() - rest.len()].lines().count() + 1)
+}
+
+/// The first document of a text. Its marks stand at the beginning of a line, where nothing else can look like one.
+pub fn first_document(text: &str) -> &str {
+    let (mut at, mut begun) = (0, false);
+    for line in text.split_inclusive('\n') {
+        if begun && is_mark(line) {
+            return &text[..at];
+        }
+        begun |= !is_empty(line) && !line.starts_with('%');
+        at += line.len();
+    }
+    text
+}
+
+fn is_mark(line: &str) -> bool {
+    let rest = line.strip_prefix("---").or_else(|| line.strip_prefix("..."));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
+}
+
+fn is_empty(line: &str) -> bool {
+    let line = line.trim_start_matches('\u{feff}').trim_start();
+    line.is_empty() || line.starts_with('#')
+}
+
+/// Reads a file as kubectl reads its own: longer; of several documents the first; `<<` takes the keys of other maps in; and
+/// of a repeated key the last value
 /// counts. Where the values differ, `repeated` hears of it.
 pub fn parse_as_kubectl(text: &str, faults: &mut Faults, repeated: &mut dyn FnMut(&Key)) -> Option<Node> {
-    let mut root = read(text, KUBECTL, MergeKeyPolicy::AsOrdinary, faults)?;
+    let mut root = read(first_document(text), KUBECTL, MergeKeyPolicy::AsOrdinary, faults)?;
     merge(&mut root, repeated);
     Some(root)
 }

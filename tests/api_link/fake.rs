@@ -113,9 +113,21 @@ impl Authority {
         (cert.pem(), key.serialize_pem())
     }
 
+    /// The same, ended on the first day of 2021.
+    pub(crate) fn issue_ended(&self, name: &str) -> (String, String) {
+        let (cert, key) = self.pair_until(name, Some(2021));
+        (cert.pem(), key.serialize_pem())
+    }
+
     fn pair(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+        self.pair_until(name, None)
+    }
+
+    fn pair_until(&self, name: &str, year: Option<i32>) -> (rcgen::Certificate, KeyPair) {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.not_after = year.map_or(params.not_after, |year| rcgen::date_time_ymd(year, 1, 1));
         (params.signed_by(&key, &self.0).unwrap(), key)
     }
 

@@ -346,6 +346,35 @@ async fn a_refused_client_certificate_is_named_as_such() {
     assert_eq!(server.seen.requests().len(), 0);
 }
 
+/// By a 401, as kube-apiserver says it, or by an alert of TLS, as what stands before one may.
+#[tokio::test]
+async fn a_credential_that_has_ended_is_the_reason_that_is_named() {
+    const WHO: &str = r#"{"kind":"Status","code":401,"message":"Unauthorized"}"#;
+    let authority = Authority::new();
+    let (cert, key) = authority.issue_ended("somebody");
+    let ended = Credential::Certificate { cert: cert.into(), key: key.into() };
+    let expected = "our client certificate of CN=somebody expired on 2021-01-01T00:00:00Z, ";
+    for (door, begins) in [(Door::Open, "401 from cp1 in "), (Door::Demands, "not done: cp1 (")] {
+        let server = FakeServer::with(&authority, NAME, door, &[Does::Says(401, WHO)]).await;
+        let live = live(Cluster { credential: ended.clone(), ..cluster(&authority, &[server.address]) });
+        let outcome = perform(&live, &delete(false), 10.0).await;
+        assert!(matches!(outcome, Outcome::Failed(_)) && said(&outcome).starts_with(begins), "{outcome:?}");
+        assert!(said(&outcome).contains(expected), "{outcome:?}");
+        match read(&live, PATH, 10.0).await {
+            Ok(answer) => assert!(answer.void.is_some_and(|why| why.starts_with(expected))),
+            Err(error) => assert!(error.to_string().contains(expected) && error.hint.unwrap().contains("date -u")),
+        }
+    }
+    // A 401 for another reason is not blamed on a date, nor is one without our credential.
+    let live = |credential, server: &FakeServer| live(Cluster { credential, ..cluster(&authority, &[server.address]) });
+    let server = FakeServer::start(&authority, &[Does::Says(401, WHO)]).await;
+    let token = live(Credential::Token("hush-hush".into()), &server);
+    assert_eq!(read(&token, PATH, 10.0).await.unwrap().void, None);
+    let read = KubeRead { path: PATH.into(), accept: Accept::Json, limit: Duration::from_secs(20) };
+    let nobody = live(ended, &server).kube_anonymous(&Target::cluster("prod"), &read).await.unwrap();
+    assert_eq!((nobody.code, nobody.void), (401, None));
+}
+
 #[tokio::test]
 async fn a_dead_server_is_passed_over_and_a_silent_one_remembered() {
     let authority = Authority::new();

@@ -84,31 +84,13 @@ pub fn image(text: &str, program: &str) -> Result<String, String> {
 
 /// The manifest as its kubelet reads it, and where it ends: of several documents only the first counts.
 fn read(text: &str) -> Result<(Node, usize), String> {
-    let end = first_document(text);
+    let end = yaml::first_document(text).len();
     let mut faults = Faults::default();
     match (yaml::parse_merged(&text[..end], &mut faults), faults.into_vec().first()) {
         (Some(root), None) => Ok((root, end)),
         (_, Some(fault)) if fault.at.line > 0 => Err(format!("line {}: {}", fault.at.line, fault.what)),
         (_, fault) => Err(fault.map_or_else(|| "it is not YAML".into(), |fault| fault.what.clone())),
     }
-}
-
-/// Where the first document ends. A line that begins with `---` or `...` is never part of a value.
-fn first_document(text: &str) -> usize {
-    let (mut at, mut begun) = (0, false);
-    for line in text.split_inclusive('\n') {
-        let rest = line.strip_prefix("---").or_else(|| line.strip_prefix("..."));
-        if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace)) {
-            if begun {
-                return at;
-            }
-            begun = line.starts_with('-');
-        } else if !line.trim().is_empty() && !line.starts_with(['#', '%']) {
-            begun = true;
-        }
-        at += line.len();
-    }
-    at
 }
 
 /// The container that runs a program: by a word of its command, else by its name, else by the script that its shell runs.

@@ -46,6 +46,24 @@ async fn merged_maps_are_read_as_kubectl_reads_them() {
 }
 
 #[tokio::test]
+async fn of_several_documents_the_first_counts_and_others_are_said() {
+    let (dir, process) = folder();
+    for (text, said) in [
+        (format!("{CONFIG}---\n"), false),
+        (format!("---\n{CONFIG}---\n# nothing\n\n"), false),
+        (format!("{CONFIG}...\n"), false),
+        (format!("{CONFIG}--- # another\ncurrent-context: lost\n"), true),
+        (format!("# mine\n--- \n{CONFIG}---\nnot: [yaml\n"), true),
+    ] {
+        put(dir.path(), "config", &text, 0o600);
+        let found = find(Flags::default(), &process).await.unwrap_or_else(|said| panic!("{said:?}\n{text}"));
+        assert_eq!(found.cluster.name, "prod", "{text}");
+        assert_eq!(found.notes.len(), usize::from(said), "{:?}\n{text}", found.notes);
+        assert!(found.notes.iter().all(|note| note.contains("a second document")), "{:?}", found.notes);
+    }
+}
+
+#[tokio::test]
 async fn a_kubeconfig_in_utf_16_is_read() {
     let (dir, process) = folder();
     let units: Vec<u16> = format!("\u{feff}{CONFIG}# grüße 🌍\n").encode_utf16().collect();

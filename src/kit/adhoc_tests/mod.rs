@@ -212,7 +212,8 @@ async fn the_end_of_what_a_plugin_gave_is_kept() {
     for (token, ends, expected) in [
         ("opaque", late, Ok(Some(late.parse().unwrap()))),
         (own, late, Ok(None)),
-        ("opaque", "2026-05-31T00:00:00Z", Err("gave a credential that ended on 2026-05-31")),
+        // As kubectl, which sends it: whether it is still taken is the API server's to say.
+        ("opaque", "2026-05-31T00:00:00Z", Ok(Some("2026-05-31T00:00:00Z".parse().unwrap()))),
         ("opaque", "soon", Err("expirationTimestamp \"soon\"")),
     ] {
         let (dir, process) = folder();
@@ -226,6 +227,82 @@ async fn the_end_of_what_a_plugin_gave_is_kept() {
             (Err(said), Err(expected)) => assert!(said[0].contains(expected), "{said:?}"),
             (found, expected) => panic!("{token} {ends}: {found:?} {expected:?}"),
         }
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_of_a_plugin_is_taken_in_the_forms_of_a_file() {
+    let (cert, key) = pair("me", 2020, 2026);
+    let other = pair("other", 2020, 2030).1;
+    let sec1 = key.replace("BEGIN PRIVATE", "BEGIN EC PRIVATE").replace("END PRIVATE", "END EC PRIVATE");
+    for (cert, key, expected) in [
+        (&*cert, &*key, Ok(())),
+        // PKCS#8 under another label: kubectl goes by what is in it.
+        (&cert, &sec1, Ok(())),
+        (&cert, &other, Err("a client key: the key does not belong to the certificate of CN=me")),
+        ("x", &key, Err("a client certificate: no certificate in it; expected PEM")),
+        (&cert, "x", Err("a client key: no private key in it; expected PEM")),
+    ] {
+        let (dir, process) = folder();
+        let status = serde_json::json!({"clientCertificateData": cert, "clientKeyData": key});
+        put(dir.path(), "answer", &serde_json::json!({ "status": status }).to_string(), 0o600);
+        put(dir.path(), "slow", "#!/bin/sh\nexec cat \"$HOME/answer\"\n", 0o755);
+        match (find(context("slow"), &process).await, expected) {
+            (Ok(found), Ok(())) => {
+                let Credential::Certificate { key, .. } = &found.cluster.credential else { panic!("no certificate") };
+                assert!(key.starts_with(b"-----BEGIN PRIVATE KEY"));
+                assert!(found.cluster.void(process.clock.now()).unwrap().contains("expired on 2026-01-01"));
+            }
+            (Err(said), Err(expected)) => assert!(said[0].contains(expected), "{said:?}"),
+            (found, expected) => panic!("{found:?} {expected:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_is_told_the_cluster_as_kubectl_tells_it() {
+    use base64::Engine as _;
+
+    let (dir, process) = folder();
+    let exec = "{exec: {command: ./slow}}";
+    let told = "{exec: {command: ./slow, provideClusterInfo: true}}";
+    let named =
+        "tls-server-name: kubernetes, extensions: [{name: client.authentication.k8s.io/exec, extension: {a: [b]}}]";
+    let text = CONFIG.replace(exec, told).replace("tls-server-name: kubernetes", named);
+    put(dir.path(), "config", &text, 0o600);
+    put(
+        dir.path(),
+        "slow",
+        "#!/bin/sh\necho \"$KUBERNETES_EXEC_INFO\" >\"$HOME/told\"\necho '{\"status\": {\"token\": \"x\"}}'\n",
+        0o755,
+    );
+    find(context("slow"), &process).await.unwrap();
+    let told: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(dir.path().join("told")).unwrap()).unwrap();
+    let ca = std::fs::read(dir.path().join("ca.crt")).unwrap();
+    let expected = serde_json::json!({
+        "server": "https://10.0.0.9",
+        "tls-server-name": "kubernetes",
+        "certificate-authority-data": base64::engine::general_purpose::STANDARD.encode(ca),
+        "config": {"a": ["b"]},
+    });
+    assert_eq!(told["spec"]["cluster"], expected);
+}
+
+/// client-go: the file is read again and again and goes first; without it the token in place serves.
+#[tokio::test]
+async fn of_a_token_and_its_file_the_file_counts() {
+    let me = "client-certificate: me.crt, client-key: me.key";
+    for (file, token, notes) in [(Some("of-file"), "of-file", 1), (None, "in-place", 1)] {
+        let (dir, process) = folder();
+        put(dir.path(), "config", &CONFIG.replace(me, "token: in-place, tokenFile: token"), 0o600);
+        if let Some(text) = file {
+            put(dir.path(), "token", text, 0o600);
+        }
+        let found = find(context("prod"), &process).await.unwrap();
+        assert!(matches!(&found.cluster.credential, Credential::Token(found) if found == token));
+        assert_eq!(found.notes.len(), notes, "{:?}", found.notes);
+        assert!(found.notes[0].contains("tokenFile"), "{:?}", found.notes);
     }
 }
 

@@ -102,7 +102,15 @@ impl Play {
 async fn act(does: Does, received: Arc<AtomicBool>, until: Instant) -> Result<Answer, Fault> {
     let answer = |code, text: &str, retry| {
         let retry_after = Some(retry).filter(|secs| *secs > 0).map(Duration::from_secs);
-        Ok(Answer { code, text: text.to_owned(), retry_after, date: None, flow_schema: None, stranger: None })
+        Ok(Answer {
+            code,
+            text: text.to_owned(),
+            retry_after,
+            date: None,
+            flow_schema: None,
+            stranger: None,
+            void: None,
+        })
     };
     let wait = |secs: f64| {
         received.store(true, Ordering::Relaxed);

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, Request, header};
+use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::TokioExecutor;
 use kube::client::{Body, Client, ConfigExt as _};
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tower::ServiceBuilder;
@@ -124,7 +124,7 @@ impl Server {
             note();
         }
         let response =
-            response.map_err(|_| self.late(received, connected, life))?.map_err(|error| Fault::from_client(&error))?;
+            response.map_err(|_| self.late(received, connected, life))?.map_err(|error| self.named(&error, asked))?;
         let (parts, body) = response.into_parts();
         let mut answer = Answer {
             code: parts.status.as_u16(),
@@ -133,6 +133,7 @@ impl Server {
             date: date(&parts.headers),
             flow_schema: text_of(&parts.headers, "x-kubernetes-pf-flowschema-uid"),
             stranger: None,
+            void: self.void().filter(|_| parts.status == StatusCode::UNAUTHORIZED && !asked.anonymous),
         };
         // The status line says what became of a write; the body is only words about it, and a failure's are worth a wait.
         let made = asked.writes && parts.status.is_success();
@@ -165,6 +166,23 @@ impl Server {
         };
         let hint = "go past what answers there: --via HOST, or --server with an API server's own address";
         Err(Fault { hint: Some(hint.into()), ..Fault::new(kind, stranger) })
+    }
+
+    /// What happened on the connection; where the server refused our certificate and that one has ended, that it has.
+    fn named(&self, error: &(dyn std::error::Error + 'static), asked: &ApiRequest) -> Fault {
+        let fault = Fault::from_client(error);
+        match self.void().filter(|_| fault.kind == FaultKind::Rejected && !asked.anonymous) {
+            Some(why) => {
+                Fault { detail: format!("{}: {why}", fault.detail), hint: Some(crate::kit::RENEW.to_owned()), ..fault }
+            }
+            None => fault,
+        }
+    }
+
+    /// Why our credential is none at this moment, by the clock that TLS goes by.
+    fn void(&self) -> Option<String> {
+        let now = i64::try_from(UnixTime::now().as_secs()).ok()?;
+        self.cluster.void(jiff::Timestamp::from_second(now).ok()?)
     }
 
     /// The time was used up: at which stage?

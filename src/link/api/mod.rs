@@ -63,6 +63,8 @@ pub struct Answer {
     pub flow_schema: Option<String>,
     /// It came from no API server, and from what instead: one line.
     pub stranger: Option<String>,
+    /// It did not know our credential, and why that is no wonder: one line.
+    pub void: Option<String>,
 }
 
 impl Answer {
@@ -72,7 +74,8 @@ impl Answer {
             return stranger.clone();
         }
         let status: Value = serde_json::from_str(&self.text).unwrap_or_default();
-        status["message"].as_str().unwrap_or(&self.text).to_owned()
+        let said = status["message"].as_str().unwrap_or(&self.text);
+        self.void.iter().fold(said.to_owned(), |said, void| format!("{said}: {void}"))
     }
 
     /// Does a 404 speak of an object? If not, it speaks of a resource type or a path that is not served (yet).

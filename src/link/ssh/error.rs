@@ -131,6 +131,8 @@ pub enum KeyFileProblem {
     Encrypted,
     /// Lives in a hardware token, which only an agent can talk to.
     Hardware,
+    /// Its public half alone is there.
+    PublicOnly,
     /// Can't be read or is not a key; the reason.
     Unreadable(String),
 }
@@ -144,16 +146,32 @@ impl fmt::Display for KeyFileFault {
             }
             KeyFileProblem::Encrypted => write!(f, "private key {path} needs a passphrase and no agent holds it"),
             KeyFileProblem::Hardware => write!(f, "key {path} lives in a security key and no agent holds it"),
+            KeyFileProblem::PublicOnly => {
+                write!(f, "{path}: only the public key is there and no agent holds the private one")
+            }
             KeyFileProblem::Unreadable(why) => write!(f, "private key {path} can't be read: {why}"),
         }
     }
 }
 
 impl KeyFileFault {
+    /// The same before any agent was asked.
+    pub(super) fn beforehand(&self) -> String {
+        let path = self.path.display();
+        match &self.problem {
+            KeyFileProblem::OpenPermissions(_) => format!("{self} ({})", self.hint()),
+            KeyFileProblem::Encrypted => format!("private key {path} needs a passphrase, so only an agent can use it"),
+            KeyFileProblem::Hardware => format!("key {path} lives in a security key, so only an agent can use it"),
+            KeyFileProblem::PublicOnly => format!("{path} is a public key, so only an agent can use its private half"),
+            KeyFileProblem::Unreadable(_) => self.to_string(),
+        }
+    }
+
     fn hint(&self) -> String {
         let path = crate::link::shell::word(&self.path.display().to_string());
         match &self.problem {
             KeyFileProblem::OpenPermissions(_) => format!("chmod 600 {path}"),
+            KeyFileProblem::PublicOnly => "ssh-add -l".into(),
             KeyFileProblem::Encrypted | KeyFileProblem::Hardware => format!("eval \"$(ssh-agent)\"; ssh-add {path}"),
             KeyFileProblem::Unreadable(_) => format!("ssh-keygen -y -f {path}"),
         }

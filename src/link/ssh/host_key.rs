@@ -464,13 +464,20 @@ mod tests {
         ];
         let names = [(None, None), (Some("cp1"), None), (None, Some("alias")), (Some("cp1"), Some("al/ias&"))];
         let mut followed = 0;
-        for (before, (host, alias)) in files.iter().flat_map(|file| names.map(|names| (file, names))) {
+        // The last one can be written by others, so nothing in it is believed.
+        let files = files
+            .into_iter()
+            .map(|file| (file, 0o600))
+            .chain([(Some(String::new()), 0o666), (Some("cp9 junk without an end".to_owned()), 0o666)]);
+        let files: Vec<_> = files.collect();
+        for ((before, mode), (host, alias)) in files.iter().flat_map(|file| names.map(|names| (file, names))) {
             for (port, behind) in [(22, false), (2222, false), (22, true)] {
                 let home = tempfile::TempDir::new().unwrap();
                 let file = home.path().join("a folder/known_hosts");
                 if let Some(before) = before {
                     std::fs::create_dir(file.parent().unwrap()).unwrap();
                     std::fs::write(&file, before).unwrap();
+                    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(*mode)).unwrap();
                 }
                 let read = || {
                     let known = Arc::new(KnownHosts::from_files(&["/dev/null".into(), file.clone()]));
@@ -488,7 +495,7 @@ mod tests {
                 followed += 1;
             }
         }
-        assert_eq!(followed, 4 * 4 * 3);
+        assert_eq!(followed, 6 * 4 * 3);
     }
 
     #[test]

@@ -40,6 +40,20 @@ impl UserCertificate {
         Some(Self { path, text, blob })
     }
 
+    /// Why it is not good at a moment.
+    fn fault(&self, now: u64) -> Option<String> {
+        let Certificate { valid_after, valid_before, .. } = Certificate::parse(&self.blob)?;
+        let date = |at: u64| {
+            let at = i64::try_from(at).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
+            at.map_or_else(|| "a date out of range".to_owned(), |at| at.to_string())
+        };
+        let path = self.path.display();
+        if now >= valid_before {
+            return Some(format!("user certificate {path} ended on {}", date(valid_before)));
+        }
+        (now < valid_after).then(|| format!("user certificate {path} is not valid before {}", date(valid_after)))
+    }
+
     /// Wire form of the key that it certifies.
     fn key(&self) -> Option<Vec<u8>> {
         Certificate::parse(&self.blob).map(|certificate| certificate.key)
@@ -58,6 +72,26 @@ pub(super) fn load_all(endpoint: &Endpoint) -> Vec<Identity> {
     identities
 }
 
+/// Whether a key of an endpoint can be used as it stands in its file at a moment (Unix seconds), and what is wrong with the
+/// others and with their certificates: one sentence each, before anybody logs in.
+pub(super) fn beforehand(endpoint: &Endpoint, now: u64) -> (bool, Vec<String>) {
+    let identities = load_all(endpoint);
+    let mut faults = Vec::new();
+    for path in &endpoint.identities {
+        match identities.iter().find(|identity| identity.path == *path).map(|identity| &identity.private) {
+            None => faults.push(format!("identity {} is not there", path.display())),
+            Some(Err(fault)) => faults.push(fault.beforehand()),
+            Some(Ok(_)) => {}
+        }
+    }
+    for path in endpoint.certificates.iter().filter(|path| UserCertificate::load((*path).clone()).is_none()) {
+        faults.push(format!("{} is not there or no SSH certificate", path.display()));
+    }
+    let certificates = identities.iter().flat_map(|identity| &identity.certificates);
+    faults.extend(certificates.filter_map(|certificate| certificate.fault(now)));
+    (identities.iter().any(|identity| identity.private.is_ok()), faults)
+}
+
 /// Reads one identity. `None` when there is no such file at all: ssh's list of defaults names many that don't exist.
 fn load(path: &Path) -> Option<Identity> {
     let public_file = read_text(&beside(path, ".pub")).ok().as_deref().and_then(blob_of_line);
@@ -68,7 +102,7 @@ fn load(path: &Path) -> Option<Identity> {
         },
         Err(Some(problem)) => (None, Err(problem)),
         // With its `.pub` alone a key can still be found in the agent.
-        Err(None) if public_file.is_some() => (None, Err(KeyFileProblem::Unreadable("only its .pub is there".into()))),
+        Err(None) if public_file.is_some() => (None, Err(KeyFileProblem::PublicOnly)),
         Err(None) => return None,
     };
     Some(Identity {
@@ -82,10 +116,7 @@ fn load(path: &Path) -> Option<Identity> {
 /// What a private key's text says about itself: its public half, and why it can't be used as it is.
 fn examine(text: &str) -> (Option<Vec<u8>>, Option<KeyFileProblem>) {
     if let Some(blob) = blob_of_line(text) {
-        return (
-            Some(blob),
-            Some(KeyFileProblem::Unreadable("it is a public key and no agent holds its private half".into())),
-        );
+        return (Some(blob), Some(KeyFileProblem::PublicOnly));
     }
     if let Ok(key) = PrivateKey::from_openssh(text) {
         let public = key.public_key().to_bytes().ok();

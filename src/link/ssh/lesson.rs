@@ -5,8 +5,8 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::known_hosts::lookup_name;
-use crate::bounded;
 use crate::link::shell::word;
+use crate::{bounded, guarded};
 
 /// How the operator teaches this machine a host key, so that it is found where it is looked for.
 pub(super) struct Lesson<'a> {
@@ -60,6 +60,11 @@ impl Lesson<'_> {
             return format!("put what `{lines}` prints under hostKeys of this host in the kit");
         };
         let shown = word(&file.display().to_string());
+        // What others can write is not believed, whatever is put into it.
+        if guarded::fault(file).is_some() {
+            let last = if ends_within_a_line(file) { "echo; " } else { "" };
+            return format!("chmod go-w {shown} && ({last}{lines}) >> {shown}");
+        }
         match file.parent().filter(|folder| !folder.exists()) {
             Some(folder) => {
                 let folder = word(&folder.display().to_string());

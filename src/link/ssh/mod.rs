@@ -98,6 +98,12 @@ impl Endpoint {
         Some(Self { jumps: before.to_vec(), ..last.clone() }.login())
     }
 
+    /// Whether one of our keys can be used as it stands in its file at a moment (Unix seconds), and what is wrong with the
+    /// others: one sentence each. No agent is asked.
+    pub fn keys(&self, now: u64) -> (bool, Vec<String>) {
+        identity::beforehand(self, now)
+    }
+
     /// The next commands to type where no key of the host is known.
     pub fn learn_host_key(&self) -> String {
         let (keys, through) = (&self.host_keys, self.through());

@@ -101,6 +101,7 @@ impl Objects {
             server: String::new(),
             date: None,
             took: Duration::from_millis(2),
+            void: None,
         };
         if matches!(path, "/livez" | "/readyz") {
             return answer(200, "ok".into());

@@ -154,7 +154,7 @@ impl Fake {
 
     /// What a path answers next, instead of what the objects say; the last one stays.
     pub(crate) fn answer(&self, path: &str, code: u16, text: &str, took: Duration) {
-        let answer = KubeAnswer { code, text: text.into(), server: String::new(), date: None, took };
+        let answer = KubeAnswer { code, text: text.into(), server: String::new(), date: None, took, void: None };
         self.state().answers.entry(path.to_owned()).or_default().push_back(answer);
     }
 
@@ -403,8 +403,10 @@ impl Reads for Fake {
             let date = objects.date;
             let answer = || match objects.get(&read.path, read.accept) {
                 // Every cluster has it.
-                KubeAnswer { code: 404, server, took, date, .. } if read.path == "/api/v1/namespaces/kube-system" => {
-                    KubeAnswer { code: 200, text: r#"{"kind":"Namespace"}"#.into(), server, took, date }
+                KubeAnswer { code: 404, server, took, date, void, .. }
+                    if read.path == "/api/v1/namespaces/kube-system" =>
+                {
+                    KubeAnswer { code: 200, text: r#"{"kind":"Namespace"}"#.into(), server, took, date, void }
                 }
                 answer => answer,
             };

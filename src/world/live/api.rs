@@ -9,7 +9,7 @@ use super::{Links, one_line};
 use crate::change::{GONE, KubeCall, Method, Outcome, Part, Target};
 use crate::host::script::quote;
 use crate::kit::{ApiServer, Host};
-use crate::link::api::{ApiRequest, Conclusion, End, Kind, Reply, Tried};
+use crate::link::api::{Answer, ApiRequest, Conclusion, End, Kind, Reply, Tried};
 use crate::link::fault::FaultKind;
 use crate::world::{Accept, KubeAnswer, KubeRead, ReadError, ReadErrorKind};
 
@@ -55,8 +55,8 @@ impl Links {
             }
         };
         let server = self.api.server(reply.server).name.clone();
-        let (code, text, date) = (reply.answer.code, reply.answer.text, reply.answer.date);
-        Ok(KubeAnswer { code, text, server, date, took: began.elapsed() })
+        let Answer { code, text, date, void, .. } = reply.answer;
+        Ok(KubeAnswer { code, text, server, date, took: began.elapsed(), void })
     }
 
     pub(super) async fn write(&self, target: &Target, call: &KubeCall, limit: Duration) -> Outcome {

@@ -314,8 +314,8 @@ impl Resolver {
         let refuse = |option: &str, why: String| self.error(alias, format!("{option} {why}"));
         let path = |option: &str, text: &str| words.path(text).map_err(|why| refuse(option, why));
         let listed = |option: &str| -> Result<Vec<PathBuf>, ResolveError> {
-            let all = options.all(option).flat_map(str::split_ascii_whitespace);
-            all.filter(|p| *p != "none").map(|text| path(option, text)).collect()
+            let all = options.all(option).flat_map(words::files);
+            all.filter(|text| text != "none").map(|text| path(option, &text)).collect()
         };
         let mut known_files = self.user_files(listed("userknownhostsfile")?);
         known_files.extend(listed("globalknownhostsfile")?);

@@ -87,6 +87,23 @@ impl Words<'_> {
     }
 }
 
+/// The files of an option that may have several. `ssh -G` prints them without the quotes that one with blanks in it had, so
+/// what begins as no path begins goes with what stands before it.
+pub(super) fn files(value: &str) -> Vec<String> {
+    let mut files: Vec<String> = Vec::new();
+    for word in value.split(' ') {
+        match files.last_mut() {
+            Some(last) if !word.starts_with(['/', '~', '%', '$']) && word != "none" => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => files.push(word.to_owned()),
+        }
+    }
+    files.retain(|file| !file.is_empty());
+    files
+}
+
 fn is_variable(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())
@@ -137,6 +154,28 @@ mod tests {
         for (text, want) in table {
             assert_eq!(words(&around).path(text).ok(), want.map(PathBuf::from), "{text}");
         }
+    }
+
+    #[test]
+    fn files_with_blanks_in_their_names_are_one_each() {
+        let table: &[(&str, &[&str])] = &[
+            ("/a/known /b/known", &["/a/known", "/b/known"]),
+            ("\"/a/my known\" /b", &["/a/my known", "/b"]),
+            ("\"/a/one  two three\"", &["/a/one  two three"]),
+            ("/a \"/b/x y\" /c", &["/a", "/b/x y", "/c"]),
+        ];
+        for (config, want) in table {
+            // As it stands in ssh_config, and as ssh prints it.
+            let folder = tempfile::TempDir::new().unwrap();
+            let file = folder.path().join("config");
+            std::fs::write(&file, format!("UserKnownHostsFile {config}\n")).unwrap();
+            let done = std::process::Command::new("ssh").arg("-G").arg("-F").arg(&file).arg("cp1").output().unwrap();
+            let printed = String::from_utf8(done.stdout).unwrap();
+            let line = printed.lines().find_map(|line| line.strip_prefix("userknownhostsfile ")).unwrap();
+            assert_eq!(files(line), *want, "{config}");
+        }
+        assert_eq!(files("~/a %d/b ${HOME}/c d none"), ["~/a", "%d/b", "${HOME}/c d", "none"]);
+        assert_eq!(files(""), Vec::<String>::new());
     }
 
     #[test]
