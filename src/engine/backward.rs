@@ -33,6 +33,8 @@ const CLUSTERS_AT_ONCE: usize = 8;
 pub(super) struct UndoEnd {
     pub(super) class: Option<Class>,
     pub(super) why: String,
+    /// How many changes were taken back now.
+    pub(super) undone: usize,
 }
 
 /// What taking one change back came to.
@@ -65,18 +67,27 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
         .boxed()
     };
     let results = fan_out(header.clusters.len(), limits, work, |_| false).await;
+    let mut undone = 0;
     let ends = results
         .into_iter()
         .flatten()
         .zip(&header.clusters)
         .map(|(result, cluster)| match result {
-            Ok(end) => end.class.map(|class| (class, format!("{cluster}: {}", end.why))),
+            Ok(end) => {
+                undone += end.undone;
+                end.class.map(|class| (class, format!("{cluster}: {}", end.why)))
+            }
             Err(JournalLost(error)) => Some((Class::Journal, error.to_string())),
         })
         .collect();
     let mut report = report(engine, ends);
     if report.class.is_none() {
-        report.why = format!("{} taken back; nothing of this run stands", words::count(report.tally.undone, "change"));
+        // What was taken back before is not counted again.
+        report.why = match (undone, report.tally.undone) {
+            (0, 0) => "nothing of this run stands: it changed nothing".into(),
+            (0, before) => format!("nothing of this run stands: {} taken back before", words::count(before, "change")),
+            (now, _) => format!("{} taken back; nothing of this run stands", words::count(now, "change")),
+        };
     }
     finish(engine, report, began, Goes::Back).await
 }
@@ -86,7 +97,7 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
 /// the API do not need one another.
 pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consent) -> Result<UndoEnd, JournalLost> {
     if !consent.covers(&engine.record.run().header.plan) {
-        return Ok(UndoEnd { class: Some(Class::Bug), why: "the consent was given to another plan".into() });
+        return Ok(UndoEnd { class: Some(Class::Bug), why: "the consent was given to another plan".into(), undone: 0 });
     }
     let standing = engine.record.standing(cluster);
     let run = engine.mark.run.clone();
@@ -143,7 +154,7 @@ pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consen
         (true, false, _) => Some(Class::Stuck),
         (false, ..) => Some(Class::Interrupted),
     };
-    Ok(UndoEnd { class, why: why.join("; ") })
+    Ok(UndoEnd { class, why: why.join("; "), undone })
 }
 
 /// Whether taking back the one that is stuck may need what the other left.
