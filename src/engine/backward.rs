@@ -9,7 +9,7 @@ use super::fanout::{Limits, fan_out};
 use super::forward::{Goes, finish, report};
 use super::strangers::Strangers;
 use super::target::{GRACE, JournalLost, millis};
-use super::{Consent, Engine, Report, Stop};
+use super::{Consent, Engine, Report, Stop, turn};
 use crate::change::{Inverse, KubeCall, Op, Outcome, Target};
 use crate::error::Class;
 use crate::event::{ChangeEnd, Event};
@@ -38,7 +38,7 @@ pub(super) struct UndoEnd {
 }
 
 /// What taking one change back came to.
-enum Back {
+pub(super) enum Back {
     /// Nothing of it stands any more.
     Undone(String),
     /// It stands, and is not forced.
@@ -215,6 +215,9 @@ async fn take_back(engine: Engine<'_>, record: &ChangeRecord, forbidden: Option<
 async fn by(engine: Engine<'_>, record: &ChangeRecord, mut op: Op) -> Back {
     if let Err(error) = engine.record.fill(&mut op) {
         return Back::Stuck(error.to_string());
+    }
+    if let Err(back) = turn::wait(engine, record, &op).await {
+        return back;
     }
     let limit = Duration::from_secs(record.change.deadline_secs).max(AT_LEAST);
     let mut tries = if op.idempotent() { TRIES } else { 1 };

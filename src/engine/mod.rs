@@ -15,6 +15,7 @@ mod strangers;
 mod target;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod until;
 
 use std::collections::BTreeMap;

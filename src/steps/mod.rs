@@ -132,6 +132,7 @@ impl History {
     }
 }
 
+pub use elsewhere::{Turn, mark_of, taken_out_by, turn};
 pub use object::ObjectRef;
 
 /// What a survey found. No changes, nothing awaited, nothing asked: done.
