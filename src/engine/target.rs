@@ -393,7 +393,7 @@ impl OnTarget<'_> {
     }
 
     fn ended(&self, id: u32, change: &Change, state: ChangeEnd, said: &str, took: Duration) {
-        let by_hand = matches!(state, ChangeEnd::Failed | ChangeEnd::Unknown).then(|| change.by_hand.clone());
+        let by_hand = state.left_to_hand().map(|refused| change.by_hand_after(refused));
         self.engine.events.hear(Event::ChangeEnded {
             target: self.target.clone(),
             id,
