@@ -11,9 +11,8 @@ const AUTHORITY: &str = "is it the right cluster? Its authority is on the contro
                          /etc/kubernetes/pki/ca.crt: `certificateAuthority` of the kit, or --certificate-authority FILE";
 const OURS: &str = "breakglass kit check says when our certificate ends; on a control-plane host: \
                     sudo kubeadm certs check-expiration";
-const LOOK: &str =
-    "openssl s_client -connect ADDRESS:PORT </dev/null shows what answers there; is it the API server's port?";
-const SHOWN: &str = "openssl s_client -connect ADDRESS:PORT </dev/null | openssl x509 -noout -text shows it";
+/// What to type is what the caller says anyhow, who knows the address.
+const CALLERS: &str = "";
 const HERE: &str = "breakglass kit check; if it finds nothing, this is a fault of breakglass: please report it";
 
 /// Sorts an error of TLS.
@@ -23,28 +22,28 @@ pub(super) fn fault(error: &Error) -> Fault {
             let (detail, hint) = distrust(why);
             (FaultKind::Certificate, detail, hint)
         }
-        Error::NoCertificatesPresented => (FaultKind::Certificate, "it shows none".into(), LOOK.into()),
+        Error::NoCertificatesPresented => (FaultKind::Certificate, "it shows none".into(), CALLERS.into()),
         Error::AlertReceived(alert) => return alerted(*alert),
-        Error::PeerIncompatible(why) => (FaultKind::NoTls, apart(why), LOOK.into()),
+        Error::PeerIncompatible(why) => (FaultKind::NoTls, apart(why), CALLERS.into()),
         Error::NoApplicationProtocol => (
             FaultKind::NoTls,
             "it does not speak HTTP/1.1, or nothing that it speaks is known here".into(),
-            LOOK.into(),
+            CALLERS.into(),
         ),
         Error::InvalidMessage(InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion) => {
             let what = "it does not speak TLS: plain HTTP, or something else, is on that port";
-            (FaultKind::Nonsense, what.into(), LOOK.into())
+            (FaultKind::Nonsense, what.into(), CALLERS.into())
         }
-        Error::InvalidMessage(why) => (FaultKind::Nonsense, broken(&why), LOOK.into()),
-        Error::PeerMisbehaved(why) => (FaultKind::Nonsense, broken(&why), LOOK.into()),
+        Error::InvalidMessage(why) => (FaultKind::Nonsense, broken(&why), CALLERS.into()),
+        Error::PeerMisbehaved(why) => (FaultKind::Nonsense, broken(&why), CALLERS.into()),
         Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
-            (FaultKind::Nonsense, broken(&"a message out of its turn"), LOOK.into())
+            (FaultKind::Nonsense, broken(&"a message out of its turn"), CALLERS.into())
         }
-        Error::PeerSentOversizedRecord => (FaultKind::Nonsense, broken(&"a record that is too long"), LOOK.into()),
-        Error::DecryptError => (FaultKind::Nonsense, broken(&"a message that cannot be decrypted"), LOOK.into()),
+        Error::PeerSentOversizedRecord => (FaultKind::Nonsense, broken(&"a record that is too long"), CALLERS.into()),
+        Error::DecryptError => (FaultKind::Nonsense, broken(&"a message that cannot be decrypted"), CALLERS.into()),
         other => (FaultKind::Local, format!("TLS did not work: {}", spaced(&format!("{other:?}"))), HERE.into()),
     };
-    Fault { hint: Some(hint), ..Fault::new(kind, detail) }
+    Fault { hint: Some(hint).filter(|hint| hint != CALLERS), ..Fault::new(kind, detail) }
 }
 
 /// An error of the library in words alone, where nothing has been sent yet.
@@ -76,16 +75,16 @@ fn alerted(alert: AlertDescription) -> Fault {
         }
         // It may do better the next time.
         A::InternalError | A::UserCanceled | A::CloseNotify => {
-            (FaultKind::Closed, "during TLS, after it spoke of a fault of its own".into(), LOOK)
+            (FaultKind::Closed, "during TLS, after it spoke of a fault of its own".into(), CALLERS)
         }
-        A::ProtocolVersion => (FaultKind::NoTls, "it does not take TLS 1.2 or 1.3".into(), LOOK),
+        A::ProtocolVersion => (FaultKind::NoTls, "it does not take TLS 1.2 or 1.3".into(), CALLERS),
         A::HandshakeFailure | A::InsufficientSecurity => {
-            (FaultKind::NoTls, "it has no cipher, curve or signature in common with us".into(), LOOK)
+            (FaultKind::NoTls, "it has no cipher, curve or signature in common with us".into(), CALLERS)
         }
-        A::NoApplicationProtocol => (FaultKind::NoTls, "it does not speak HTTP/1.1".into(), LOOK),
-        other => (FaultKind::NoTls, format!("it broke off and said: {}", spaced(&format!("{other:?}"))), LOOK),
+        A::NoApplicationProtocol => (FaultKind::NoTls, "it does not speak HTTP/1.1".into(), CALLERS),
+        other => (FaultKind::NoTls, format!("it broke off and said: {}", spaced(&format!("{other:?}"))), CALLERS),
     };
-    Fault { hint: Some(hint.into()), ..Fault::new(kind, detail) }
+    Fault { hint: Some(hint).filter(|hint| *hint != CALLERS).map(str::to_owned), ..Fault::new(kind, detail) }
 }
 
 /// What a server and we do not have in common.
@@ -132,17 +131,17 @@ fn distrust(why: &CertificateError) -> (String, String) {
         C::Expired => with("it has ended", RENEW),
         C::NotValidYet => with("it has not begun", RENEW),
         C::Revoked => with("it was revoked", RENEW),
-        C::BadEncoding => with("it cannot be read: it is not made as a certificate is", SHOWN),
-        C::UnhandledCriticalExtension => with("it has a critical extension that is not known here", SHOWN),
+        C::BadEncoding => with("it cannot be read: it is not made as a certificate is", CALLERS),
+        C::UnhandledCriticalExtension => with("it has a critical extension that is not known here", CALLERS),
         C::InvalidPurpose | C::InvalidPurposeContext { .. } => {
-            with("it is not made for a server (its extended key usage says so)", SHOWN)
+            with("it is not made for a server (its extended key usage says so)", CALLERS)
         }
         C::UnsupportedSignatureAlgorithmContext { .. } | C::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            with("it is signed in a way that is not taken here, like SHA-1", SHOWN)
+            with("it is signed in a way that is not taken here, like SHA-1", CALLERS)
         }
-        C::Other(why) => (rule(&why.to_string()), SHOWN.into()),
+        C::Other(why) => (rule(&why.to_string()), CALLERS.into()),
         // Lists of revoked certificates are not asked, and the deprecated forms are not made any more.
-        other => (format!("it cannot be verified: {}", spaced(&format!("{other:?}"))), SHOWN.into()),
+        other => (format!("it cannot be verified: {}", spaced(&format!("{other:?}"))), CALLERS.into()),
     }
 }
 
@@ -349,12 +348,14 @@ mod tests {
     }
 
     #[test]
-    fn whatever_tls_comes_to_is_said_in_plain_words_with_what_to_type() {
+    fn whatever_tls_comes_to_is_said_in_plain_words() {
         for error in errors() {
             let fault = fault(&error);
             let names = fault.detail.split_whitespace().any(raw) || fault.detail.contains("DnsName");
             assert!(!fault.detail.is_empty() && !names, "{error:?}: {fault}");
-            assert!(fault.hint.as_deref().is_some_and(|hint| !hint.is_empty()), "{error:?}: {fault}");
+            // Where it has none, the caller names the look at that very address.
+            assert!(fault.hint.is_some() || !matches!(fault.kind, FaultKind::Rejected | FaultKind::Local), "{error:?}");
+            assert!(fault.hint.is_none_or(|hint| !hint.is_empty()), "{error:?}");
         }
     }
 
