@@ -122,7 +122,7 @@ _breakglass() {
 
     case "${cmd}" in
         breakglass)
-            opts="-s -n -y -o -v -h -V --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help --version run drill plan resume undo runs show journal gate delete park end-pods revoke probe scale-apiserver kit runbook sandbox steps completions"
+            opts="-s -n -y -o -v -h -V --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help --version run drill plan resume undo runs show journal gate delete park end-pods revoke probe scale-apiserver kit runbook sandbox steps completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -192,6 +192,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -224,7 +228,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__completions)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help bash elvish fish powershell zsh"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -294,6 +298,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -326,7 +334,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__delete)
-            opts="-s -n -y -o -v -h --no-save --uid --accept-data-loss --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --no-save --uid --accept-data-loss --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -400,6 +408,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -432,7 +444,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__drill)
-            opts="-p -s -n -y -o -v -h --param --params --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-p -s -n -y -o -v -h --param --params --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -514,6 +526,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -546,7 +562,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__end__subcmd__pods)
-            opts="-l -s -n -y -o -v -h --force --grace --selector --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-l -s -n -y -o -v -h --force --grace --selector --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -628,6 +644,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -660,7 +680,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__gate)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help close open confirm status watch"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help close open confirm status watch"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -730,6 +750,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -762,7 +786,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__gate__subcmd__close)
-            opts="-s -n -y -o -v -h --port --allow --allow-operator --allow-kubelets --balancer --balancer-rate --confirm-within --for --step --stages --set --drop --ssh-only --ipv4-only --back-end --nodes --service --source --probe-from --host-canary --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --port --allow --allow-operator --allow-kubelets --balancer --balancer-rate --confirm-within --for --step --stages --set --drop --ssh-only --ipv4-only --back-end --nodes --service --source --probe-from --host-canary --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -892,6 +916,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -924,7 +952,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__gate__subcmd__confirm)
-            opts="-s -n -y -o -v -h --of --for --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --of --for --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1006,6 +1034,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1038,7 +1070,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__gate__subcmd__open)
-            opts="-s -n -y -o -v -h --of --window --p99 --rejects --memory --max-tries --offender --offender-user --without --at-once --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --of --window --p99 --rejects --memory --max-tries --offender --offender-user --without --at-once --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1148,6 +1180,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1180,7 +1216,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__gate__subcmd__status)
-            opts="-s -n -y -o -v -h --targets --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --targets --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1254,6 +1290,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1286,7 +1326,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__gate__subcmd__watch)
-            opts="-s -n -y -o -v -h --every --for --top --targets --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --every --for --top --targets --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1372,6 +1412,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1404,7 +1448,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__journal)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help verify"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help verify"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1474,6 +1518,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1506,7 +1554,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__journal__subcmd__verify)
-            opts="-s -n -y -o -v -h --head --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --head --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1580,6 +1628,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1612,7 +1664,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__kit)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help import list check"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help import list check"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1682,6 +1734,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1714,7 +1770,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__kit__subcmd__check)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1784,6 +1840,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1816,7 +1876,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__kit__subcmd__import)
-            opts="-s -n -y -o -v -h --host --replace --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --host --replace --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1890,6 +1950,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1922,7 +1986,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__kit__subcmd__list)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1992,6 +2056,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2024,7 +2092,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__park)
-            opts="-s -n -y -o -v -h --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2094,6 +2162,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2126,7 +2198,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__plan)
-            opts="-p -s -n -y -o -v -h --param --params --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-p -s -n -y -o -v -h --param --params --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2208,6 +2280,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2240,7 +2316,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__probe)
-            opts="-s -n -y -o -v -h --require --at-least --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --require --at-least --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2322,6 +2398,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2354,7 +2434,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__resume)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2424,6 +2504,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2456,7 +2540,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__revoke)
-            opts="-s -n -y -o -v -h --workload --binding --at-most --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --workload --binding --at-most --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2538,6 +2622,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2570,7 +2658,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__run)
-            opts="-p -s -n -y -o -v -h --param --params --consent --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-p -s -n -y -o -v -h --param --params --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2585,10 +2673,6 @@ _breakglass() {
                     return 0
                     ;;
                 --params)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --consent)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2653,6 +2737,10 @@ _breakglass() {
                     return 0
                     ;;
                 --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consent)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2688,7 +2776,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__runbook)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help list show check schema"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help list show check schema"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2758,6 +2846,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2790,7 +2882,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__runbook__subcmd__check)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2857,6 +2949,10 @@ _breakglass() {
                     return 0
                     ;;
                 --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consent)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2892,7 +2988,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__runbook__subcmd__list)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2959,6 +3055,10 @@ _breakglass() {
                     return 0
                     ;;
                 --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consent)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2994,7 +3094,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__runbook__subcmd__schema)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3061,6 +3161,10 @@ _breakglass() {
                     return 0
                     ;;
                 --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consent)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3096,7 +3200,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__runbook__subcmd__show)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3166,6 +3270,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3198,7 +3306,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__runs)
-            opts="-s -n -y -o -v -h --limit --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --limit --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3272,6 +3380,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3304,7 +3416,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__sandbox)
-            opts="-s -n -y -o -v -h --for --peace --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --for --peace --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3378,6 +3490,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3410,7 +3526,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__scale__subcmd__apiserver)
-            opts="-s -n -y -o -v -h --limit --request --flag --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --limit --request --flag --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3496,6 +3612,10 @@ _breakglass() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --consent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --fanout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3528,7 +3648,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__show)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3595,6 +3715,10 @@ _breakglass() {
                     return 0
                     ;;
                 --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consent)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3630,7 +3754,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__steps)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3697,6 +3821,10 @@ _breakglass() {
                     return 0
                     ;;
                 --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consent)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3732,7 +3860,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__undo)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3799,6 +3927,10 @@ _breakglass() {
                     return 0
                     ;;
                 --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consent)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

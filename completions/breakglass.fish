@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_breakglass_global_optspecs
-    string join \n kit= cluster= sandbox kubeconfig= context= s/server= tls-server-name= certificate-authority= client-certificate= client-key= token= n/namespace= request-timeout= via= reason= y/yes fanout= batch= canary no-canary max-failures= o/output= color= v/verbose h/help V/version
+    string join \n kit= cluster= sandbox kubeconfig= context= s/server= tls-server-name= certificate-authority= client-certificate= client-key= token= n/namespace= request-timeout= via= reason= y/yes consent= fanout= batch= canary no-canary max-failures= o/output= color= v/verbose h/help V/version
 end
 
 function __fish_breakglass_needs_command
@@ -38,6 +38,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -s n -l namespace -d
 complete -c breakglass -n "__fish_breakglass_needs_command" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_needs_command" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_needs_command" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_needs_command" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_needs_command" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_needs_command" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_needs_command" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -75,7 +76,6 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "steps" -d 'Wh
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s p -l param -d 'A parameter of the runbook; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l params -d 'A YAML file of parameters; those of the command line win' -r -F
-complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l consent -d 'With --yes: the word that the runbook\'s `typedConsent` wants typed. --yes alone does not answer it' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
@@ -90,6 +90,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s n -l names
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -120,6 +121,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -s n -l nam
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -150,6 +152,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -s n -l name
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -178,6 +181,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -s n -l na
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -206,6 +210,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -s n -l name
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -235,6 +240,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -s n -l name
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -263,6 +269,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand show" -s n -l name
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -291,6 +298,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not _
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -321,6 +329,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -349,6 +358,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fi
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -397,6 +407,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -443,6 +454,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -477,6 +489,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -508,6 +521,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -540,6 +554,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -569,6 +584,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -s n -l na
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -601,6 +617,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand park" -s n -l name
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -633,6 +650,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -s n -l 
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -667,6 +685,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s n -l na
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -702,6 +721,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s n -l nam
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -736,6 +756,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -766,6 +787,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -798,6 +820,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_se
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -827,6 +850,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_se
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -855,6 +879,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_se
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -883,6 +908,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not _
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -915,6 +941,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -943,6 +970,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -971,6 +999,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -999,6 +1028,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -1028,6 +1058,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -s n -l n
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -1057,6 +1088,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -s n -l nam
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l max-failures -d 'Begin no new cluster once this many have failed' -r
@@ -1085,6 +1117,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -s n 
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l fanout -d 'At most this many clusters at a time' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l max-failures -d 'Begin no new cluster once this many have failed' -r

@@ -420,6 +420,24 @@ pub struct Change {
     pub keep: Keep,
 }
 
+impl Change {
+    /// What a person would type after it failed or was lost. An API server that said no says it again to the same words of the
+    /// same user: then what stands is looked at, and another credential is named.
+    pub fn by_hand_after(&self, refused: bool) -> String {
+        let Op::Kube(call) = &self.op else { return self.by_hand.clone() };
+        if !refused {
+            return self.by_hand.clone();
+        }
+        let path = call.path.split('?').next().unwrap_or_default().replace('\'', r"'\''");
+        format!(
+            "kubectl get --raw '{path}'   # what stands; why it was refused is said above\n\
+             export KUBECONFIG=/etc/kubernetes/admin.conf   # as root on a control-plane host: another credential, then\n\
+             {}",
+            self.by_hand
+        )
+    }
+}
+
 #[cfg(test)]
 impl Change {
     /// A change that says nothing but what it writes, for tests.
@@ -476,4 +494,28 @@ pub enum Outcome {
     NotTaken(String),
     /// The reply was lost: it may or may not have been done.
     Unknown(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was just refused is not what to try next.
+    #[test]
+    fn after_a_no_another_way_is_named_than_the_same_words() {
+        let call = KubeCall {
+            method: Method::Delete,
+            path: "/api/v1/namespaces/a/pods?labelSelector=x".into(),
+            content_type: String::new(),
+            body: Body::Empty,
+            idempotent: true,
+            already: Vec::new(),
+            holds: None,
+        };
+        let change = Change { by_hand: "kubectl delete x".into(), ..Change::sample("delete", Op::Kube(call)) };
+        assert_eq!(change.by_hand_after(false), "kubectl delete x");
+        let refused = change.by_hand_after(true);
+        assert!(refused.starts_with("kubectl get --raw '/api/v1/namespaces/a/pods' "), "{refused}");
+        assert!(refused.contains("admin.conf") && refused.ends_with("\nkubectl delete x"), "{refused}");
+    }
 }

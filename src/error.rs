@@ -7,7 +7,7 @@ use std::fmt;
 pub enum Class {
     /// Something that should not happen: a fault of this program.
     Bug,
-    /// The command line was wrong.
+    /// The command line could not be read. What it asks for may be wrong all the same: that is refused.
     Usage,
     /// Refused, by us or by the far side; nothing is changed.
     Refused,
@@ -62,9 +62,9 @@ impl Class {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Bug => "a fault of breakglass itself; please report it",
-            Self::Usage => "the command line was wrong",
+            Self::Usage => "the command line could not be read: an unknown verb, flag or value",
             Self::Refused => {
-                "refused, nothing is changed: a kit, runbook or parameter is wrong, or an API server or host said no"
+                "refused, nothing is changed: what was asked for, a kit, runbook or parameter is wrong, or an API server or host said no"
             }
             Self::NoRoute => "no way led to a target, or nothing answered there in time; nothing is changed",
             Self::Partial => "the end was not reached, and something is changed or may be; resume or undo",

@@ -178,6 +178,17 @@ pub enum ChangeEnd {
     Stuck,
 }
 
+impl ChangeEnd {
+    /// Whether a person may have to go on by hand: `Some(true)` after a no, `Some(false)` where nobody knows.
+    pub fn left_to_hand(self) -> Option<bool> {
+        match self {
+            Self::Failed => Some(true),
+            Self::Unknown => Some(false),
+            Self::Done | Self::Pretended | Self::Undone | Self::Stuck => None,
+        }
+    }
+}
+
 /// Where events go.
 pub trait Listener: Send + Sync {
     /// Takes one event; must not block and cannot fail.

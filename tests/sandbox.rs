@@ -119,6 +119,9 @@ fn the_first_command_recovers_the_practice_cluster() {
     // A script that the sandbox does not simulate would fail its step.
     let run = run.is(0, &["[10/10] look-again", "every step is done", "requests"]);
     assert!(!run.err.contains("does not simulate"), "{}", run.err);
+    // The practice cluster is gone with the process: what cannot work is told nobody.
+    let said = format!("{}{}", run.out, run.err);
+    assert!(said.contains("breakglass show") && !said.contains("breakglass undo"), "{said}");
     let _ = home.run(&["journal", "verify", "last"]).is(0, &[]);
     let _ = home.run(&["show", "last"]).is(0, &["api-overload on sandbox, 10 steps"]);
 }
@@ -147,7 +150,9 @@ fn ctrl_c_in_the_middle_lets_the_change_in_flight_finish_and_says_what_stands() 
     signal(&child, Signal::INT);
     let rest: Vec<String> = lines.collect();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
-    assert!(rest.iter().any(|line| line.contains("breakglass resume")), "{rest:?}");
+    // The practice cluster is gone: it cannot be resumed there.
+    let said = |word: &str| rest.iter().any(|line| line.contains(word));
+    assert!(said("breakglass show") && !said("breakglass resume"), "{rest:?}");
     let _ = home.run(&["journal", "verify", "last"]).is(0, &[]);
     let shown = home.run(&["show", "last"]).is(0, &["stopped"]);
     assert!(!shown.out.contains("unknown"), "{}", shown.out);
@@ -279,6 +284,9 @@ fn a_word_that_must_be_typed_is_not_answered_by_yes() {
     let _ = run(&["--yes", "-p", "cluster=other"]).is(3, &["cannot be given"]);
     assert!(!home.path("state").exists(), "no run was begun");
     let _ = run(&["--yes", "--consent", "sandbox"]).is(0, &["every step is done"]);
+    // Whatever may ask for a word takes it the same way; what never asks for one says so.
+    let probe = ["probe", "--sandbox", "--yes", "--consent", "sandbox"];
+    let _ = home.run(&probe).is(3, &["nothing here asks for a word", "leave --consent out"]);
 }
 
 /// A runbook that parks, and then does what is refused.

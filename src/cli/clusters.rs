@@ -10,7 +10,7 @@ use super::{App, failure, inputs};
 use crate::change::Part;
 use crate::change::sha256_hex;
 use crate::error::{Class, Failure};
-use crate::journal::{Identity, Run};
+use crate::journal::{Identity, PRACTICE, Run};
 use crate::kit::adhoc::{Asking, Plugins};
 use crate::kit::{self, Cluster, Host};
 use crate::link::names;
@@ -40,7 +40,6 @@ impl Chosen {
 
 /// Reading `ssh -G` and running a credential plugin once end by then.
 const FIND_WITHIN: Duration = Duration::from_secs(30);
-const SANDBOX: &str = "sandbox";
 /// Parameters whose value is known on the practice cluster.
 pub(super) const KNOWN_IN_SANDBOX: &[(&str, &str)] = &[
     ("offender", crate::sandbox::OFFENDER),
@@ -109,13 +108,13 @@ pub(super) fn alone(app: &App, beside: &str) -> Result<(), Failure> {
 /// The embedded practice cluster, started now.
 async fn sandbox(weather: Weather) -> Result<Chosen, Failure> {
     let sandbox = Sandbox::start(weather).await.map_err(|error| Failure::from_error(Class::NoRoute, error))?;
-    Ok(Chosen { clusters: vec![sandbox.cluster.clone()], source: SANDBOX.into(), _sandbox: Some(sandbox) })
+    Ok(Chosen { clusters: vec![sandbox.cluster.clone()], source: PRACTICE.into(), _sandbox: Some(sandbox) })
 }
 
 /// The clusters of a run that was begun before.
 pub(super) async fn of_run(app: &App<'_>, run: &Run) -> Result<Chosen, Failure> {
     let header = &run.header;
-    if header.kit == SANDBOX {
+    if header.is_practice() {
         let what = format!("run {} was made on a practice cluster that is gone with its process", header.run);
         return Err(inputs::refuse(what, format!("`breakglass show {}` tells what it did", header.run)));
     }

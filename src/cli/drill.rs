@@ -13,7 +13,8 @@ use crate::error::Failure;
 ///   breakglass drill api-overload --cluster prod -p offender=daemonsets.apps/monitoring/agent
 ///   breakglass drill --sandbox api-overload
 ///
-/// A step sees the world as it is: what an earlier step only pretended is not there. The practice cluster is on a quiet day then.
+/// A step sees the world as it is: what an earlier step only pretended is not there, and is taken for made where the step
+/// could not go on without it (a gate that is confirmed). The practice cluster is on a quiet day then.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Drill {
@@ -23,6 +24,6 @@ pub(super) struct Drill {
 
 impl Drill {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
-        super::run::begin(&self.runbook, app, Mode::Drill, None)
+        super::run::begin(&self.runbook, app, Mode::Drill)
     }
 }

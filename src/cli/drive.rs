@@ -65,17 +65,9 @@ pub(super) fn print(app: &App, plan: &Plan) {
 }
 
 /// Shows the plan, asks, and drives it to its end.
-///
-/// `word`: what `--consent` gave.
-pub(super) async fn begin(
-    app: &App<'_>,
-    resolved: Resolved,
-    chosen: &Chosen,
-    mode: Mode,
-    word: Option<&str>,
-) -> Result<ExitCode, Failure> {
+pub(super) async fn begin(app: &App<'_>, resolved: Resolved, chosen: &Chosen, mode: Mode) -> Result<ExitCode, Failure> {
     let plan = build(resolved, &chosen.clusters)?;
-    let typed = typed(word, &plan, app.flags.safety.yes)?;
+    let typed = typed(app, &plan)?;
     let paint = app.screen.err_paint();
     let looks = (mode == Mode::Run).then(|| Consent::to_look(&plan)).flatten();
     if app.output == Output::Text && looks.is_none() {
@@ -99,17 +91,23 @@ pub(super) async fn begin(
     driven.to_the_end(app, Way::Forward(&plan, app.flags.safety.fleet()), &consent).await
 }
 
-/// The consent that `--consent` gives, if it was given.
-fn typed(word: Option<&str>, plan: &Plan, yes: bool) -> Result<Option<Consent>, Failure> {
-    let Some(word) = word else { return Ok(None) };
+/// The consent that `--consent` gives to a plan that wants a word typed, if it was given. Where no plan wants one, the words
+/// answer the questions of its steps.
+fn typed(app: &App<'_>, plan: &Plan) -> Result<Option<Consent>, Failure> {
+    let words = &app.flags.safety.consent;
+    if words.is_empty() {
+        return Ok(None);
+    }
     if plan.runbook.typed_consent.is_none() {
-        return Err(inputs::refuse("this runbook wants no word typed", "leave --consent out"));
+        if plan.asks() {
+            return Ok(None);
+        }
+        return Err(inputs::refuse("nothing here asks for a word to be typed", "leave --consent out"));
     }
-    if !yes {
-        return Err(inputs::refuse("--consent goes with --yes", "without both you are asked"));
-    }
-    Consent::typed(plan, word).map(Some).ok_or_else(|| {
-        let what = format!("--consent {word}: this runbook wants another word typed; nothing was contacted or changed");
+    words.iter().find_map(|word| Consent::typed(plan, word)).map(Some).ok_or_else(|| {
+        let words = words.join(", ");
+        let what =
+            format!("--consent {words}: this runbook wants another word typed; nothing was contacted or changed");
         Failure::new(Class::Declined, what)
             .hint("its `typedConsent` says which; ${cluster} there is the cluster's name")
     })
@@ -229,12 +227,21 @@ impl Driven {
             watched = signals::watch(canceller, Arc::clone(&app.screen)) => {
                 return Err(match watched {
                     Ok(()) => Failure::new(Class::Interrupted, "stopped at once; the journal has what was sent")
-                        .hint(format!("`breakglass resume {}` looks again and goes on", self.mark.run)),
+                        .hint(self.after_all()),
                     Err(error) => Failure::from_error(Class::Bug, error),
                 });
             }
         };
         Ok(report.class.map_or(ExitCode::SUCCESS, |class| ExitCode::from(class.exit_code())))
+    }
+
+    /// What to type after a run was stopped in the middle.
+    fn after_all(&self) -> String {
+        let run = &self.mark.run;
+        if self.record.run().header.is_practice() {
+            return format!("`breakglass show {run}` tells what it did; its practice cluster is gone");
+        }
+        format!("`breakglass resume {run}` looks again and goes on")
     }
 
     async fn let_out(&self) -> std::convert::Infallible {
@@ -248,11 +255,15 @@ impl Driven {
 
 fn operator(app: &App, answers: Answers, explained: Option<String>) -> AtTerminal {
     let renderer = Arc::new(Renderer::new(Arc::clone(&app.screen), app.output, app.process.clock));
-    AtTerminal { screen: Arc::clone(&app.screen), renderer, answers, explained, turn: Turn::default() }
+    let words = app.flags.safety.consent.clone();
+    AtTerminal { screen: Arc::clone(&app.screen), renderer, answers, words, explained, turn: Turn::default() }
 }
 
 /// Who answers. Without a terminal nobody can: only `--yes` starts anything then.
 fn answers(app: &App, mode: Mode) -> Result<Answers, Failure> {
+    if mode == Mode::Run && !app.flags.safety.consent.is_empty() && !app.flags.safety.yes {
+        return Err(inputs::refuse("--consent goes with --yes", "without both you are asked"));
+    }
     if mode == Mode::Drill || app.flags.safety.yes {
         return Ok(Answers::Unattended);
     }

@@ -166,6 +166,11 @@ pub(super) struct Safety {
     #[arg(value_parser = consent, action = ArgAction::SetTrue)]
     pub(super) yes: bool,
 
+    /// With --yes: a word that a question wants typed (a runbook's `typedConsent`, or a step before what cannot be taken
+    /// back), which --yes alone does not answer; may be given several times.
+    #[arg(long, global = true, value_name = "WORD")]
+    pub(super) consent: Vec<String>,
+
     /// At most this many clusters at a time.
     #[arg(long, global = true, env = "BREAKGLASS_FANOUT", hide_env_values = true, value_name = "N")]
     #[arg(default_value_t = Fleet::default().at_once, value_parser = at_least_one, hide_short_help = true)]

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use tokio::sync::{Mutex, oneshot};
 
 use crate::engine::Operator;
+use crate::host::script::quote;
 use crate::render::{Renderer, Screen, Tone, one_line};
 use crate::steps::Question;
 
@@ -24,6 +25,8 @@ pub(super) struct AtTerminal {
     pub(super) screen: Arc<Screen>,
     pub(super) renderer: Arc<Renderer>,
     pub(super) answers: Answers,
+    /// What `--consent` gave, for questions that want a word typed.
+    pub(super) words: Vec<String>,
     /// The plan in full, for the answer `explain`.
     pub(super) explained: Option<String>,
     pub(super) turn: Turn,
@@ -39,14 +42,24 @@ impl Operator for AtTerminal {
             self.renderer.flush();
             match self.answers {
                 Answers::Unattended => {
-                    let answer = if question.unattended { "yes" } else { "no" };
-                    self.screen.err(&format!("{} {answer} (nobody was asked)", question.text));
-                    Some(question.unattended)
+                    let (yes, answer) = unattended(question, &self.words);
+                    self.screen.err(&format!("{} {answer}", question.text));
+                    Some(yes)
                 }
                 Answers::Person => self.person(question, &mut *self.turn.0.lock().await).await,
             }
         }
         .boxed()
+    }
+}
+
+/// The answer where nobody is there to give it, and how it is told.
+fn unattended(question: &Question, words: &[String]) -> (bool, String) {
+    match &question.typed {
+        _ if question.unattended => (true, "yes (nobody was asked)".into()),
+        Some(word) if words.contains(word) => (true, format!("{word} (by --consent)")),
+        Some(word) => (false, format!("no (nobody was asked; --yes --consent {} would type it)", quote(word))),
+        None => (false, "no (nobody was asked)".into()),
     }
 }
 
@@ -127,6 +140,23 @@ fn read_stdin() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_that_must_be_typed_is_given_by_a_flag_or_the_answer_is_no() {
+        let question = |typed: Option<&str>, unattended: bool| Question {
+            id: "x".into(),
+            text: "Sure?".into(),
+            typed: typed.map(str::to_owned),
+            unattended,
+            otherwise: None,
+        };
+        let words = ["data".to_owned(), "prod".to_owned()];
+        assert!(unattended(&question(Some("prod"), false), &words).0);
+        let (yes, told) = unattended(&question(Some("other"), false), &words);
+        assert!(!yes && told.contains("--consent 'other'"), "{told}");
+        assert!(!unattended(&question(None, false), &words).0);
+        assert!(unattended(&question(None, true), &[]).0);
+    }
 
     #[test]
     fn only_a_whole_answer_counts() {

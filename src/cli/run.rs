@@ -22,25 +22,21 @@ use crate::runbook::On;
 pub(super) struct RunVerb {
     #[command(flatten)]
     runbook: RunbookArgs,
-
-    /// With --yes: the word that the runbook's `typedConsent` wants typed. --yes alone does not answer it.
-    #[arg(long, value_name = "WORD")]
-    consent: Option<String>,
 }
 
 impl RunVerb {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
-        begin(&self.runbook, app, Mode::Run, self.consent.as_deref())
+        begin(&self.runbook, app, Mode::Run)
     }
 }
 
 /// For real, or as a drill.
-pub(super) fn begin(runbook: &RunbookArgs, app: &App, mode: Mode, word: Option<&str>) -> Result<ExitCode, Failure> {
+pub(super) fn begin(runbook: &RunbookArgs, app: &App, mode: Mode) -> Result<ExitCode, Failure> {
     // What is wrong with it is said before anything is asked for its clusters.
     runbook.resolve(app, On::NotYet)?;
     drive::block_on(async {
         let chosen = clusters::choose_in(mode.weather(), app).await?;
         let resolved = runbook.resolve(app, chosen.on())?;
-        drive::begin(app, resolved, &chosen, mode, word).await
+        drive::begin(app, resolved, &chosen, mode).await
     })
 }

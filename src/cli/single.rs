@@ -48,7 +48,7 @@ impl Single {
                 return Ok(ExitCode::SUCCESS);
             }
             let chosen = clusters::choose_in(mode.weather(), app).await?;
-            drive::begin(app, resolved, &chosen, mode, None).await
+            drive::begin(app, resolved, &chosen, mode).await
         })
     }
 }

@@ -108,11 +108,74 @@ fn in_document(path: &Path, all: &mut Vec<Typed>) {
     }
 }
 
+/// The lines of a source with their numbers; a string that goes on in the next line is one.
+fn joined(program: &str) -> Vec<(usize, String)> {
+    let (mut lines, mut goes_on) = (Vec::<(usize, String)>::new(), false);
+    for (number, line) in program.lines().enumerate() {
+        let ends = |text: &&str| line.trim_start().starts_with("//") || text.ends_with("\\n");
+        let text = line.strip_suffix('\\').filter(|text| !ends(text));
+        match lines.last_mut().filter(|_| goes_on) {
+            Some((_, last)) => last.push_str(text.unwrap_or(line).trim_start()),
+            None => lines.push((number, text.unwrap_or(line).to_owned())),
+        }
+        goes_on = text.is_some();
+    }
+    lines
+}
+
+/// What a conversation that is kept as a test tells people to type.
+fn in_transcript(path: &Path, all: &mut Vec<Typed>) {
+    for (number, line) in fs::read_to_string(path).unwrap().lines().enumerate() {
+        let at = format!("{}:{}", path.display(), number + 1);
+        if let Some(hint) = line.strip_prefix("hint: ") {
+            named(&at, hint, all);
+        }
+        let next = line.trim_start().strip_prefix("next ").map(str::trim_start);
+        if let Some(command) = next.filter(|text| text.starts_with("breakglass ")) {
+            all.push(Typed { at, words: words(command, true), form: Form::Whole });
+        }
+    }
+}
+
+/// Flags of the other programs that people are told to run.
+const FOREIGN: &[(&str, &str)] = &[
+    ("kubectl", "--grace-period"),
+    ("kubectl", "--no-headers"),
+    ("kubectl", "--raw"),
+    ("kubectl", "--show-labels"),
+    ("kubectl", "--type"),
+    ("kubectl", "--wait"),
+    ("kube-controller-manager", "--controllers"),
+    ("crictl", "--name"),
+    ("curl", "--data-binary"),
+];
+
+/// Every long flag in the strings of a source, with its place.
+fn flags(path: &Path, found: &mut Vec<(String, String)>) {
+    let text = fs::read_to_string(path).unwrap();
+    let program = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    for (number, line) in joined(program) {
+        if line.trim_start().starts_with("//") {
+            continue;
+        }
+        // What stands between quotes; one that is escaped is no end.
+        let line = line.replace("\\\"", "'");
+        for string in line.split('"').skip(1).step_by(2) {
+            for word in string.split(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit() && c != '-') {
+                if word.strip_prefix("--").is_some_and(|name| name.starts_with(|c: char| c.is_ascii_lowercase())) {
+                    found.push((format!("{}:{}", path.display(), number + 1), word.to_owned()));
+                }
+            }
+        }
+    }
+}
+
 fn in_source(path: &Path, all: &mut Vec<Typed>) {
     let text = fs::read_to_string(path).unwrap();
     let program = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
     let verbs = super::command("breakglass");
-    for (number, line) in program.lines().enumerate() {
+    for (number, line) in joined(program) {
+        let line = line.as_str();
         let at = format!("{}:{}", path.display(), number + 1);
         if line.trim_start().starts_with("//") {
             named(&at, line, all);
@@ -141,6 +204,9 @@ fn all() -> Vec<Typed> {
     });
     let mut all = Vec::new();
     documents.iter().for_each(|path| in_document(path, &mut all));
+    let mut transcripts = Vec::new();
+    files(&root.join("tests/cmd"), "md", &mut transcripts);
+    transcripts.iter().for_each(|path| in_transcript(path, &mut all));
     sources.iter().for_each(|path| in_source(path, &mut all));
     all
 }
@@ -166,6 +232,30 @@ fn what_people_are_told_to_type_is_taken() {
     let faults: Vec<String> = all.iter().filter_map(fault).collect();
     assert!(all.len() > 60, "only {} were found", all.len());
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// A flag that stands alone in a sentence is one of some verb's, or of the program that is named there. What runs on hosts is
+/// no hint.
+#[test]
+fn every_flag_that_is_spoken_of_is_one() {
+    fn long(command: &clap::Command, all: &mut Vec<String>) {
+        all.extend(command.get_arguments().filter_map(|arg| arg.get_long()).map(|name| format!("--{name}")));
+        command.get_subcommands().for_each(|below| long(below, all));
+    }
+    let (mut ours, mut sources, mut found) = (vec!["--help".into(), "--version".into()], Vec::new(), Vec::new());
+    long(&super::command("breakglass"), &mut ours);
+    for room in ["cli", "engine", "journal", "kit", "link", "render", "runbook", "steps", "world"] {
+        files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(room), "rs", &mut sources);
+    }
+    sources.retain(|path| {
+        let path = path.to_string_lossy();
+        !path.ends_with("tests.rs") && !path.contains("tests/") && !path.ends_with("cli/typed.rs")
+    });
+    sources.iter().for_each(|path| flags(path, &mut found));
+    let foreign = |flag: &str| FOREIGN.iter().any(|(_, known)| *known == flag);
+    let unknown: Vec<_> = found.iter().filter(|(_, flag)| !ours.contains(flag) && !foreign(flag)).collect();
+    assert!(found.len() > 60, "only {} were found", found.len());
+    assert!(unknown.is_empty(), "{unknown:#?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::fanout::{Limits, fan_out};
 use super::forward::{Goes, finish, report};
 use super::strangers::Strangers;
 use super::target::{GRACE, JournalLost, millis};
-use super::{Consent, Engine, Report, Stop};
+use super::{Consent, Engine, Report, Stop, turn};
 use crate::change::{Inverse, KubeCall, Op, Outcome, Target};
 use crate::error::Class;
 use crate::event::{ChangeEnd, Event};
@@ -33,10 +33,12 @@ const CLUSTERS_AT_ONCE: usize = 8;
 pub(super) struct UndoEnd {
     pub(super) class: Option<Class>,
     pub(super) why: String,
+    /// How many changes were taken back now.
+    pub(super) undone: usize,
 }
 
 /// What taking one change back came to.
-enum Back {
+pub(super) enum Back {
     /// Nothing of it stands any more.
     Undone(String),
     /// It stands, and is not forced.
@@ -65,18 +67,27 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
         .boxed()
     };
     let results = fan_out(header.clusters.len(), limits, work, |_| false).await;
+    let mut undone = 0;
     let ends = results
         .into_iter()
         .flatten()
         .zip(&header.clusters)
         .map(|(result, cluster)| match result {
-            Ok(end) => end.class.map(|class| (class, format!("{cluster}: {}", end.why))),
+            Ok(end) => {
+                undone += end.undone;
+                end.class.map(|class| (class, format!("{cluster}: {}", end.why)))
+            }
             Err(JournalLost(error)) => Some((Class::Journal, error.to_string())),
         })
         .collect();
     let mut report = report(engine, ends);
     if report.class.is_none() {
-        report.why = format!("{} taken back; nothing of this run stands", words::count(report.tally.undone, "change"));
+        // What was taken back before is not counted again.
+        report.why = match (undone, report.tally.undone) {
+            (0, 0) => "nothing of this run stands: it changed nothing".into(),
+            (0, before) => format!("nothing of this run stands: {} taken back before", words::count(before, "change")),
+            (now, _) => format!("{} taken back; nothing of this run stands", words::count(now, "change")),
+        };
     }
     finish(engine, report, began, Goes::Back).await
 }
@@ -86,7 +97,7 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
 /// the API do not need one another.
 pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consent) -> Result<UndoEnd, JournalLost> {
     if !consent.covers(&engine.record.run().header.plan) {
-        return Ok(UndoEnd { class: Some(Class::Bug), why: "the consent was given to another plan".into() });
+        return Ok(UndoEnd { class: Some(Class::Bug), why: "the consent was given to another plan".into(), undone: 0 });
     }
     let standing = engine.record.standing(cluster);
     let run = engine.mark.run.clone();
@@ -143,7 +154,7 @@ pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consen
         (true, false, _) => Some(Class::Stuck),
         (false, ..) => Some(Class::Interrupted),
     };
-    Ok(UndoEnd { class, why: why.join("; ") })
+    Ok(UndoEnd { class, why: why.join("; "), undone })
 }
 
 /// Whether taking back the one that is stuck may need what the other left.
@@ -204,6 +215,9 @@ async fn take_back(engine: Engine<'_>, record: &ChangeRecord, forbidden: Option<
 async fn by(engine: Engine<'_>, record: &ChangeRecord, mut op: Op) -> Back {
     if let Err(error) = engine.record.fill(&mut op) {
         return Back::Stuck(error.to_string());
+    }
+    if let Err(back) = turn::wait(engine, record, &op).await {
+        return back;
     }
     let limit = Duration::from_secs(record.change.deadline_secs).max(AT_LEAST);
     let mut tries = if op.idempotent() { TRIES } else { 1 };

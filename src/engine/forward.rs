@@ -353,6 +353,11 @@ fn next(engine: Engine<'_>, report: &Report, goes: Goes) -> Vec<String> {
     if engine.world.pretends() {
         return next;
     }
+    // A practice cluster is gone with its process: nothing can go on there, or be taken back.
+    if engine.record.run().header.is_practice() {
+        next.push(format!("breakglass show {run}"));
+        return next;
+    }
     // What only looked is looked at anew, and who takes back does not want to go on.
     let on = goes == Goes::Forward && engine.record.run().header.writes;
     if on && report.class.is_some_and(resumable) {

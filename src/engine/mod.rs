@@ -15,6 +15,8 @@ mod strangers;
 mod target;
 #[cfg(test)]
 mod tests;
+mod turn;
+mod until;
 
 use std::collections::BTreeMap;
 

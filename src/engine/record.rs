@@ -153,6 +153,14 @@ impl Record {
             now: self.clock.now(),
             here: inner.here,
             answered: inner.run.answered.clone(),
+            pretended: inner
+                .run
+                .changes
+                .values()
+                .filter(|c| inner.run.header.drill && c.step < step && c.target == *target)
+                .filter(|c| c.state == crate::journal::ChangeState::Done)
+                .map(|c| c.change.clone())
+                .collect(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::strangers::{self, Machine, machine};
+use super::until::UpTo;
 use super::{Engine, Stop};
 use crate::change::{Change, Op, Outcome, Target};
 use crate::error::Class;
@@ -20,6 +21,8 @@ const SAME_CHANGE_AT_MOST: usize = 3;
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// An op ends by itself within its limit; one that does not is given up after this much more.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
+/// A read ends with the step's time; what it has to say of that is waited for this much longer.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// How a step ended on a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +69,10 @@ struct Pass {
     said: Vec<String>,
     /// Why the far side did not take in what was sent last.
     not_taken: Option<String>,
+    /// Why the last look brought nothing, and the class of that.
+    unseen: Option<(Class, String)>,
+    /// What was waited for last.
+    waited: Option<String>,
     /// How often something was sent again that cannot be looked for.
     repeated: usize,
     /// The key that the host showed, once it was asked for.
@@ -82,6 +89,8 @@ impl OnTarget<'_> {
             answered: Vec::new(),
             said: Vec::new(),
             not_taken: None,
+            unseen: None,
+            waited: None,
             repeated: 0,
             host_key: None,
         };
@@ -91,14 +100,16 @@ impl OnTarget<'_> {
             }
             let left = self.left(&pass);
             if left.is_zero() {
-                let why = pass.not_taken.map_or_else(String::new, |why| format!(" ({why})"));
-                return Ok(self.timed_out(&format!("the step's time was used up{why}")));
+                return Ok(self.used_up(&pass));
             }
             let mut history = self.engine.record.history(self.index, self.target);
             history.heard(&self.engine.world.costs());
             let Some(looked) = self.look(&history, left).await else { continue };
             let next = match looked {
-                Ok(survey) => self.act(&history, survey, &mut pass).await?,
+                Ok(survey) => {
+                    pass.unseen = None;
+                    self.act(&history, survey, &mut pass).await?
+                }
                 Err(error) => self.look_failed(error, &mut pass).await,
             };
             if let Next::End(end) = next {
@@ -113,17 +124,25 @@ impl OnTarget<'_> {
     }
 
     /// One survey; `None` when it was ended by the clock or by the operator, which the loop then finds out.
+    ///
+    /// Each read ends with the step's time, and says what it came to; what ends only after that has nothing to say.
     async fn look(&self, history: &History, left: Duration) -> Option<Result<Survey, StepError>> {
-        let look =
-            Look { target: self.target, reads: self.engine.world, history, mark: self.engine.mark, step: self.index };
+        let reads = &UpTo { reads: self.engine.world, until: Instant::now() + left };
+        let look = Look { target: self.target, reads, history, mark: self.engine.mark, step: self.index };
         tokio::select! {
             survey = self.planned.step.survey(look) => Some(survey),
-            () = tokio::time::sleep(left) => None,
+            () = tokio::time::sleep(left + LAST_WORD) => None,
             () = self.engine.cancel.reached(Stop::Soon) => None,
         }
     }
 
     async fn look_failed(&self, error: StepError, pass: &mut Pass) -> Next {
+        let (state, class) = became(&error);
+        // Cut short by the end of the step: what it was in the middle of is the end of it.
+        if self.left(pass).is_zero() && pass.waited.is_some() && matches!(error, StepError::Read(_)) {
+            pass.unseen = Some((class, error.to_string()));
+            return Next::Again;
+        }
         // What says no says it again.
         let again = matches!(&error, StepError::Read(read) if !read.kind.lasts()) && pass.looks_left > 0;
         let hint = match &error {
@@ -139,21 +158,11 @@ impl OnTarget<'_> {
             again,
         });
         if again {
+            pass.unseen = Some((class, error.to_string()));
             pass.looks_left -= 1;
             self.pause(LOOK_AGAIN_AFTER.min(self.left(pass))).await;
             return Next::Again;
         }
-        let (state, class) = match &error {
-            StepError::Read(read) => match read.kind {
-                ReadErrorKind::NoRoute | ReadErrorKind::TimedOut | ReadErrorKind::Refused => {
-                    (StepState::Failed, Class::NoRoute)
-                }
-                // A way led there, and what it led to said no.
-                ReadErrorKind::Denied | ReadErrorKind::Nonsense => (StepState::Failed, Class::Refused),
-            },
-            StepError::Refused { .. } => (StepState::Failed, Class::Refused),
-            StepError::Declined(_) => (StepState::Declined, Class::Declined),
-        };
         Next::End(self.end(state, Some(class), error.to_string()))
     }
 
@@ -175,7 +184,10 @@ impl OnTarget<'_> {
             return self.make_all(history, &survey, pass).await;
         }
         match survey.waiting_for {
-            Some(what) if !self.engine.world.pretends() => self.wait(what, self.left(pass)).await,
+            Some(what) if !self.engine.world.pretends() => {
+                pass.waited = Some(what.clone());
+                self.wait(what, self.left(pass)).await
+            }
             Some(what) => {
                 self.saw(format!("would wait for: {what}")).await?;
                 Ok(Next::End(self.end(StepState::Done, None, "pretended")))
@@ -300,7 +312,7 @@ impl OnTarget<'_> {
     async fn wait(&self, what: String, left: Duration) -> Result<Next, JournalLost> {
         let interval = self.planned.step.interval();
         if left <= interval {
-            return Ok(Next::End(self.timed_out(&format!("still waiting for {what}"))));
+            return Ok(Next::End(self.timed_out(&format!("still waiting for {what}"), "")));
         }
         self.engine.events.hear(Event::Waiting {
             target: self.target.clone(),
@@ -381,7 +393,7 @@ impl OnTarget<'_> {
     }
 
     fn ended(&self, id: u32, change: &Change, state: ChangeEnd, said: &str, took: Duration) {
-        let by_hand = matches!(state, ChangeEnd::Failed | ChangeEnd::Unknown).then(|| change.by_hand.clone());
+        let by_hand = state.left_to_hand().map(|refused| change.by_hand_after(refused));
         self.engine.events.hear(Event::ChangeEnded {
             target: self.target.clone(),
             id,
@@ -424,9 +436,27 @@ impl OnTarget<'_> {
         self.end(StepState::Interrupted, Some(Class::Interrupted), "stopped by a signal")
     }
 
-    fn timed_out(&self, what: &str) -> End {
-        let why = format!("{}: {what} after {}s", self.target, self.planned.policy.timeout.as_secs());
-        self.end(StepState::Failed, Some(Class::TimedOut), why)
+    /// The end of a step whose time is over, with what it ran into last. Where that was a look, and nothing was waited for, the
+    /// end is what the look came to.
+    fn used_up(&self, pass: &Pass) -> End {
+        let last = pass.unseen.as_ref().map(|(_, why)| why).or(pass.not_taken.as_ref());
+        let last = last.map_or_else(String::new, |why| format!("; the last answer: {why}"));
+        match (&pass.waited, &pass.unseen) {
+            (Some(what), _) => self.timed_out(&format!("still waiting for {what}"), &last),
+            (None, Some((class, _))) => {
+                let why = self.after_all("the step's time was used up", &last);
+                self.end(StepState::Failed, Some(*class), why)
+            }
+            (None, None) => self.timed_out("the step's time was used up", &last),
+        }
+    }
+
+    fn after_all(&self, what: &str, last: &str) -> String {
+        format!("{}: {what} after {}s{last}", self.target, self.planned.policy.timeout.as_secs())
+    }
+
+    fn timed_out(&self, what: &str, last: &str) -> End {
+        self.end(StepState::Failed, Some(Class::TimedOut), self.after_all(what, last))
     }
 
     async fn pause(&self, time: Duration) {
@@ -434,6 +464,21 @@ impl OnTarget<'_> {
             () = tokio::time::sleep(time) => {}
             () = self.engine.cancel.reached(Stop::Soon) => {}
         }
+    }
+}
+
+/// How a step ends for which this was the last look.
+fn became(error: &StepError) -> (StepState, Class) {
+    match error {
+        StepError::Read(read) => match read.kind {
+            ReadErrorKind::NoRoute | ReadErrorKind::TimedOut | ReadErrorKind::Cut | ReadErrorKind::Refused => {
+                (StepState::Failed, Class::NoRoute)
+            }
+            // A way led there, and what it led to said no.
+            ReadErrorKind::Denied | ReadErrorKind::Nonsense => (StepState::Failed, Class::Refused),
+        },
+        StepError::Refused { .. } => (StepState::Failed, Class::Refused),
+        StepError::Declined(_) => (StepState::Declined, Class::Declined),
     }
 }
 

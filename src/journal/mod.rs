@@ -85,6 +85,16 @@ fn yes() -> bool {
     true
 }
 
+/// The word for a kit that lives as long as the process which made the run.
+pub const PRACTICE: &str = "sandbox";
+
+impl Header {
+    /// It was made on a practice cluster of its own process: nothing of it can be gone on with, or taken back.
+    pub fn is_practice(&self) -> bool {
+        self.kit == PRACTICE
+    }
+}
+
 #[cfg(test)]
 impl Header {
     /// The header of a run on the cluster `east`, for tests.

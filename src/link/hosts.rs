@@ -232,7 +232,12 @@ fn session_died(error: &SshError) -> bool {
 
 fn way_fault(error: &SshError) -> Fault {
     let kind = match &*error.fault {
-        ssh::Fault::TunnelRefused { .. } => FaultKind::Refused,
+        // The host was reached: who does not answer is the API server, and the hint is the caller's.
+        ssh::Fault::TunnelRefused { .. } if error.nobody_listens() => {
+            return Fault::new(FaultKind::Refused, format!("SSH to {error}"));
+        }
+        ssh::Fault::TunnelRefused { .. } if error.forbidden() => FaultKind::NoWay,
+        ssh::Fault::TunnelRefused { .. } => FaultKind::Ssh,
         ssh::Fault::Timeout { .. } | ssh::Fault::NotReached(_) | ssh::Fault::Handshake(_) | ssh::Fault::Lost { .. } => {
             FaultKind::Ssh
         }
@@ -309,6 +314,29 @@ mod tests {
         let output = answer_alone(Output { exit, stdout, stderr, bytes_sent: 0, bytes_received: 0 });
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (output.exit, text(output.stdout), text(output.stderr))
+    }
+
+    /// What is wrong behind the host is no fault of the way to it, and the way's hint would not help.
+    #[test]
+    fn each_door_on_the_way_has_its_own_hint() {
+        let tunnel = |why: &str| ssh::Fault::TunnelRefused { to: "127.0.0.1:6443".into(), why: why.into() };
+        for (fault, kind, hint) in [
+            (tunnel("Channel open failure (connect failed)"), FaultKind::Refused, None),
+            (
+                tunnel("Channel open failure (administratively prohibited)"),
+                FaultKind::NoWay,
+                Some("allowtcpforwarding"),
+            ),
+            (tunnel("Channel open failure (resource shortage)"), FaultKind::Ssh, Some("ssh ")),
+            (ssh::Fault::NotReached(ssh::Reach::Refused), FaultKind::Ssh, Some("ssh -v")),
+        ] {
+            let said = way_fault(&SshError::sample(fault));
+            assert_eq!(said.kind, kind, "{said}");
+            assert!(
+                said.hint.as_deref().map_or(hint.is_none(), |is| hint.is_some_and(|part| is.contains(part))),
+                "{said:?}"
+            );
+        }
     }
 
     #[test]

@@ -148,7 +148,7 @@ impl<'a> Teller<'a> {
             (Inverse::By(op), ChangeEnd::Undone | ChangeEnd::Stuck) => op.summary(),
             _ => record.change.op.summary(),
         };
-        let by_hand = matches!(state, ChangeEnd::Failed | ChangeEnd::Unknown).then(|| record.change.by_hand.clone());
+        let by_hand = state.left_to_hand().map(|refused| record.change.by_hand_after(refused));
         let took_ms = millis(self.sent.get(&id).copied().unwrap_or(line.at), line.at);
         vec![Event::ChangeEnded {
             target: record.target.clone(),

@@ -13,7 +13,7 @@ use russh::keys::PrivateKey;
 use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
 use russh::keys::ssh_key::{LineEnding, PublicKey};
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session, VerifiedPublicKey};
-use russh::{Channel, ChannelId, Preferred};
+use russh::{Channel, ChannelId, ChannelOpenFailure, Preferred};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::host;
@@ -121,8 +121,15 @@ impl Handler for Connection {
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
         let mut behind = [self.guest.api].into_iter().chain(self.guest.beside.iter().copied());
-        let Some(address) = behind.find(|address| u32::from(address.port()) == port) else { return Ok(()) };
-        let Ok(mut stream) = TcpStream::connect(address).await else { return Ok(()) };
+        let stream = match behind.find(|address| u32::from(address.port()) == port) {
+            Some(address) => TcpStream::connect(address).await.ok(),
+            None => None,
+        };
+        // As a host says that nobody listens there: not that it forbids to ask.
+        let Some(mut stream) = stream else {
+            reply.reject(ChannelOpenFailure::ConnectFailed).await;
+            return Ok(());
+        };
         reply.accept().await;
         tokio::spawn(async move {
             let mut channel = channel.into_stream();

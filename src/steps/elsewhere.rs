@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use super::{Look, Sends, StepError};
-use crate::change::{Part, Target};
-use crate::host::swap::{self, MARK_LIFE, Other, Stands};
+use crate::change::{HostCommand, Op, Part, Target};
+use crate::host::swap::{self, MARK_LIFE, Other, Place, Stands};
 use crate::kit::{Cluster, Host};
 
 const LOOK_LIMIT: Duration = Duration::from_secs(10);
@@ -35,6 +35,62 @@ pub(super) enum Way {
         /// They let us go first.
         first: bool,
     },
+}
+
+/// What a run does next that wants to take a manifest out.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It is its turn.
+    Go,
+    /// Its mark is to be set, or set anew, so that others see it.
+    Mark,
+    /// Somebody else is in the way: who, where, and what to type.
+    Wait(String),
+}
+
+impl Way {
+    /// With a mark of this age on its own host; `None`: none that counts.
+    pub(super) fn turn(self, marked: Option<u64>) -> Turn {
+        match (self, marked) {
+            (Self::Free, Some(_)) => Turn::Go,
+            // Those who let us go first wait for our mark or for its end, so it must not end before theirs.
+            (Self::Wait { first: true, .. }, Some(age)) if age > MARK_LIFE / 2 => Turn::Mark,
+            (Self::Free | Self::Wait { first: true, .. }, None) => Turn::Mark,
+            (Self::Wait { what, .. }, _) => Turn::Wait(what),
+        }
+    }
+}
+
+/// Taking an exchange back takes a manifest out, too: this is where; `None`: the inverse takes none out.
+pub fn taken_out_by(inverse: &Op) -> Option<Place> {
+    match inverse {
+        Op::Host(command) => swap::place_of(&command.script),
+        Op::Kube(_) | Op::File(_) | Op::Http(_) | Op::Local(_) => None,
+    }
+}
+
+/// Sets the mark there that others see before they take a manifest out.
+pub fn mark_of(place: &Place) -> Op {
+    Op::Host(HostCommand { script: swap::folder(place), fresh_connection: false, idempotent: true, quiet: false })
+}
+
+/// Whose turn it is, as for a first exchange, and the hosts that could not be asked; `marked`: how old our own mark is.
+///
+/// # Errors
+/// When a host has lost its manifest to an exchange that broke off.
+pub async fn turn(
+    look_at: Look<'_>,
+    place: &Place,
+    marked: Option<Duration>,
+) -> Result<(Turn, Vec<String>), StepError> {
+    let script = swap::under_way(&place.manifests, &place.program);
+    // A host that cannot be asked says so to the order, too.
+    let here = look_at.reads.script(look_at.target, &script, LOOK_LIMIT).await.ok();
+    let here = here.and_then(|said| swap::under_way_seen(&said.stdout).ok()).unwrap_or_default();
+    let here: Vec<Other> = here.into_iter().filter(|other| other.run != place.run).collect();
+    let seen = look(look_at, &place.program, &here).await;
+    let fresh = marked.map(|age| age.as_secs()).filter(|age| *age <= MARK_LIFE);
+    Ok((seen.way(look_at, &place.program)?.turn(fresh), seen.unasked))
 }
 
 /// Every control-plane host but this one.

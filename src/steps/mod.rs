@@ -79,6 +79,8 @@ pub struct History {
     pub here: jiff::Timestamp,
     /// The API servers and hosts that have answered anything in this run; `None`: nobody knows.
     pub answered: Option<BTreeSet<String>>,
+    /// In a drill: what earlier steps of the run only pretended to change here, oldest first. No look shows it.
+    pub pretended: Vec<Change>,
 }
 
 impl History {
@@ -130,6 +132,7 @@ impl History {
     }
 }
 
+pub use elsewhere::{Turn, mark_of, taken_out_by, turn};
 pub use object::ObjectRef;
 
 /// What a survey found. No changes, nothing awaited, nothing asked: done.

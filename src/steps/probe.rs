@@ -269,6 +269,7 @@ fn words(answer: &Result<KubeAnswer, ReadError>) -> String {
             let layer = match error.kind {
                 ReadErrorKind::NoRoute => "no way in",
                 ReadErrorKind::TimedOut => "it was reached, and gave no answer in time (drowning, hung or cut off)",
+                ReadErrorKind::Cut => "it was reached, and hung up (it starts or stops, or something on the way cuts it off)",
                 ReadErrorKind::Refused => "TLS or SSH refused us, or we refused it",
                 ReadErrorKind::Denied => "we may not look",
                 ReadErrorKind::Nonsense => "what answers there is no API server",
@@ -367,6 +368,7 @@ mod tests {
         // Said only of what was connected: see the link.
         assert!(say(ReadErrorKind::TimedOut).starts_with("it was reached"));
         assert!(say(ReadErrorKind::Refused).starts_with("TLS or SSH"));
+        assert!(!say(ReadErrorKind::Cut).contains("in time"));
     }
 
     /// On a 401 the second question tells a server that is well from one that is not.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::elsewhere::{self, Way};
+use super::elsewhere::{self, Turn};
 use super::preflight::{self, Wish};
 use super::{Announced, History, Look, Mark, Sends, StepError, Survey, Times};
 use crate::change::{Blob, Change, Expect, FilePut, HostCommand, Inverse, Keep, Op, Part, Target};
@@ -191,12 +191,10 @@ impl StaticPod {
             return Ok(Survey::mending(folder(place, &because)));
         }
         let elsewhere = elsewhere::look(look, self.program, &seen.others).await;
-        let survey = match (elsewhere.way(look, self.program)?, marked) {
-            (Way::Free, Some(_)) => Survey { changes: begin, ..Survey::default() },
-            // Those who let us go first wait for our mark or for its end, so it must not end before theirs.
-            (Way::Wait { first: true, .. }, Some(age)) if age > MARK_LIFE / 2 => Survey::mending(mark(place, &because)),
-            (Way::Free | Way::Wait { first: true, .. }, None) => Survey::mending(mark(place, &because)),
-            (Way::Wait { what, .. }, _) => Survey::waiting(what),
+        let survey = match elsewhere.way(look, self.program)?.turn(marked) {
+            Turn::Go => Survey { changes: begin, ..Survey::default() },
+            Turn::Mark => Survey::mending(mark(place, &because)),
+            Turn::Wait(what) => Survey::waiting(what),
         };
         let notes = seen.others.iter().filter_map(elsewhere::broke_off).chain(elsewhere.unasked);
         Ok(notes.fold(survey, Survey::saw))

@@ -118,6 +118,8 @@ pub enum ReadErrorKind {
     NoRoute,
     /// Something was there, and did not answer in time.
     TimedOut,
+    /// Something was there, and hung up without an answer.
+    Cut,
     /// The way is shut: a certificate, key or host key that one side does not accept.
     Refused,
     /// It answered that we may not: a credential that it does not know, or rights that are missing.
@@ -131,7 +133,7 @@ impl ReadErrorKind {
     pub fn lasts(self) -> bool {
         match self {
             Self::Refused | Self::Denied => true,
-            Self::NoRoute | Self::TimedOut | Self::Nonsense => false,
+            Self::NoRoute | Self::TimedOut | Self::Cut | Self::Nonsense => false,
         }
     }
 }
@@ -141,6 +143,7 @@ impl fmt::Display for ReadError {
         let what = match self.kind {
             ReadErrorKind::NoRoute => "no route",
             ReadErrorKind::TimedOut => "no answer in time",
+            ReadErrorKind::Cut => "the connection was cut",
             ReadErrorKind::Refused => "no way in",
             ReadErrorKind::Denied => "refused",
             ReadErrorKind::Nonsense => "an answer that makes no sense",

@@ -20,6 +20,8 @@ const GONE: &str =
     r#"{"kind":"Status","code":404,"message":"daemonsets.apps \"agent\" not found","details":{"name":"agent"}}"#;
 /// What an API server says to a DELETE of what is gone then, and to nothing else that is asked here.
 const OK: &str = r#"{"kind":"Status","apiVersion":"v1","status":"Success"}"#;
+const FORBIDDEN: &str = r#"{"kind":"Status","code":403,"message":"forbidden"}"#;
+const UNKNOWN: &str = r#"{"kind":"Status","code":401,"message":"Unauthorized"}"#;
 const NOT_SERVED: &str =
     r#"{"kind":"Status","code":404,"message":"the server could not find the requested resource","details":{}}"#;
 
@@ -123,7 +125,7 @@ async fn a_look_and_a_write_share_one_connection_and_a_new_one_resumes_the_sessi
 #[tokio::test]
 async fn a_token_is_sent_and_stands_in_no_message() {
     let authority = Authority::new();
-    let server = FakeServer::start(&authority, &[Does::Says(403, "{}")]).await;
+    let server = FakeServer::start(&authority, &[Does::Says(403, FORBIDDEN)]).await;
     let mut cluster = cluster(&authority, &[server.address]);
     cluster.credential = Credential::Token("hush-hush".into());
     let live = live(cluster);
@@ -246,10 +248,10 @@ async fn a_server_without_the_right_certificate_is_sent_nothing() {
         let error = read(&live, PATH, 20.0).await.unwrap_err();
         let kind = if words == "makes no sense" { ReadErrorKind::Nonsense } else { ReadErrorKind::Refused };
         assert_eq!(error.kind, kind, "{error}");
-        let hint = if words == "other.example" {
-            "--tls-server-name other.example"
-        } else {
-            "openssl s_client -connect 127.0.0.1:"
+        let hint = match words {
+            "other.example" => "--tls-server-name other.example",
+            "makes no sense" => "openssl s_client -connect 127.0.0.1:",
+            _ => "--certificate-authority FILE",
         };
         assert!(error.hint.as_ref().unwrap().contains(hint), "{error:?}");
         assert_eq!((server.seen.requests().len(), server.seen.connections.load(SeqCst)), (0, 2));
@@ -300,7 +302,12 @@ async fn what_is_no_api_server_is_never_taken_for_one() {
 #[tokio::test]
 async fn how_far_it_got_is_told_apart() {
     let authority = Authority::new();
-    for (door, kind) in [(Door::Silent, ReadErrorKind::TimedOut), (Door::Open, ReadErrorKind::TimedOut)] {
+    for (door, kind) in [
+        (Door::Silent, ReadErrorKind::TimedOut),
+        (Door::Open, ReadErrorKind::TimedOut),
+        // Nothing was slow there.
+        (Door::Slams, ReadErrorKind::Cut),
+    ] {
         let silent = FakeServer::with(&authority, NAME, door, &[Does::Hangs]).await;
         let live = live(cluster(&authority, &[silent.address]));
         let error = read(&live, "/livez", 2.0).await.unwrap_err();
@@ -316,7 +323,7 @@ async fn how_far_it_got_is_told_apart() {
 #[tokio::test]
 async fn a_health_endpoint_can_be_asked_without_our_credential() {
     let authority = Authority::new();
-    let server = FakeServer::start(&authority, &[Does::Says(401, "{}"), Does::Says(200, "ok")]).await;
+    let server = FakeServer::start(&authority, &[Does::Says(401, UNKNOWN), Does::Says(200, "ok")]).await;
     let mut cluster = cluster(&authority, &[server.address]);
     cluster.credential = Credential::Token("hush-hush".into());
     let live = live(cluster);

@@ -79,6 +79,7 @@ async fn nobody() -> Verdict {
     let (_host, session) = session("tun-nobody").await?;
     let error = session.dial("127.0.0.1", 7001, plenty()).await.expect_err("nobody listens");
     assert!(matches!(&*error.fault, Fault::TunnelRefused { to, .. } if to == "127.0.0.1:7001"), "{error}");
+    assert!(error.nobody_listens() && !error.forbidden() && error.hint().contains("ss -ltn"), "{error}");
     assert!(session.exec("true", Vec::new(), plenty()).await?.success());
     Ok(())
 }

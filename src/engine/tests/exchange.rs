@@ -7,6 +7,7 @@ use serde_json::json;
 use super::support::*;
 use crate::change::{Op, Target};
 use crate::error::Class;
+use crate::event::Event;
 use crate::journal::{ChangeState, Entry};
 use crate::world::fake::{Exchange, Fake, Fault, Sent};
 
@@ -268,6 +269,9 @@ fn two_engineers_never_have_two_manifests_out_at_once() {
             assert!(report.class.is_some(), "{theirs:?}");
             assert!(order(&bench).iter().all(|(_, name)| name != "manifest.swap"), "{theirs:?}");
             assert!(report.why.contains("cp2") && report.why.contains("bob"), "{theirs:?}: {}", report.why);
+            // A resume looks at the others as well.
+            assert!(bench.resume().await.class.is_some(), "{theirs:?}");
+            assert!(order(&bench).iter().all(|(_, name)| name != "manifest.swap"), "{theirs:?}");
             left(&bench, 1, "20240101T000000Z-bob", &[("state", "ready"), ("mark", "")]);
             let report = bench.resume().await;
             assert_eq!(report.class, None, "{theirs:?}: {}", report.why);
@@ -279,5 +283,72 @@ fn two_engineers_never_have_two_manifests_out_at_once() {
         left(&bench, 1, "20240101T000000Z-bob", &old);
         let report = bench.run().await;
         assert_eq!(report.class, None, "{}", report.why);
+    });
+}
+
+/// Taking back takes a manifest out, too.
+#[test]
+fn an_undo_waits_for_other_engineers_as_a_first_exchange_does() {
+    paused(async {
+        let moving = [("order", THEIRS), ("state", "out")];
+        let gone = [("order", THEIRS), ("state", "broken"), ("out.yaml", OLD)];
+        let early = [("mark", "20240101T000000Z-bob\nbob\nkube-apiserver\n10\n")];
+        for theirs in [&moving[..], &gone, &early] {
+            let bench = room(1);
+            let before = all(&bench.fake);
+            assert_eq!(bench.run().await.class, None);
+            order(&bench);
+            left(&bench, 1, "20240101T000000Z-bob", theirs);
+            let there = hosts(&bench.fake)[1].clone();
+            let text = bench.fake.files(&there)[FILE].clone();
+            if theirs.len() == gone.len() {
+                bench.fake.remove(&there, FILE);
+            }
+            let report = bench.undo().await;
+            assert_eq!(report.class, Some(Class::Stuck), "{theirs:?}: {}", report.why);
+            assert!(report.why.contains("cp2") && report.why.contains("bob"), "{theirs:?}: {}", report.why);
+            let sent = order(&bench);
+            assert!(sent.iter().all(|(_, name)| name != "manifest.swap"), "{theirs:?}: {sent:?}");
+            bench.fake.write(&there, FILE, &text);
+            for (name, _) in theirs {
+                bench.fake.remove(&there, &format!("/etc/kubernetes/breakglass-20240101T000000Z-bob-1-room/{name}"));
+            }
+            let report = bench.undo().await;
+            assert_eq!(report.class, None, "{theirs:?}: {}", report.why);
+            assert_eq!(all(&bench.fake), before);
+        }
+    });
+}
+
+/// What the host noted is what is told, and what is named to look at is there.
+#[test]
+fn why_the_old_manifest_is_in_its_place_is_told_as_the_host_noted_it() {
+    paused(async {
+        let ends = [
+            ("reverted", "the new process did not answer within"),
+            ("stayed", "the old process did not exit within"),
+            ("untaken", "could not be taken out of its folder"),
+            ("unwritten", "could not be put in its place"),
+        ];
+        for (state, _) in ends {
+            let bench = room(1);
+            bench.fake.exchange(Exchange::Ends(state));
+            let how = How::default();
+            let report = bench.go(Verb::Run, &how).await.unwrap();
+            for (other, said) in ends {
+                assert_eq!(report.why.contains(said), other == state, "{state}: {}", report.why);
+            }
+            let heard = how.ears.heard.lock().unwrap();
+            let hints: Vec<&String> = heard
+                .iter()
+                .filter_map(|event| match event {
+                    Event::Trouble { hint, .. } => hint.as_ref(),
+                    _ => None,
+                })
+                .collect();
+            // Only an edited manifest whose process was waited for in vain is kept as the refused one.
+            let refused = hints.iter().any(|hint| hint.contains("refused.yaml"));
+            assert_eq!((hints.is_empty(), refused), (false, state == "reverted"), "{state}: {hints:?}");
+        }
     });
 }

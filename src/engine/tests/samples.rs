@@ -53,6 +53,11 @@ pub(super) fn plan_of(kind: Known) -> Plan {
 
 /// The plan over a world whose hosts have manifests and can have a gate.
 pub(super) fn bench(kind: Known) -> Bench {
+    bench_of(&sample(kind))
+}
+
+/// The same with any steps.
+pub(super) fn bench_of(specs: &[Spec]) -> Bench {
     let fake = world_of(vec![small()]).with_gates();
     let hosts: Vec<String> = fake.cluster("east").unwrap().hosts.iter().map(|host| host.name.clone()).collect();
     for (host, program) in
@@ -68,7 +73,7 @@ pub(super) fn bench(kind: Known) -> Bench {
         objects.put("/api/v1/namespaces/kube-system", json!({"kind": "Namespace", "metadata": {}}));
         objects.put(LEASE, json!({"metadata": {}, "spec": {"renewTime": "2025-01-01T00:00:00.000000Z"}}));
     });
-    Bench::new(fake, plan_of(kind))
+    Bench::new(fake, plan_over(vec![small()], specs, &policy()))
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::change::Target;
 use crate::engine::Report;
 use crate::error::Class;
 use crate::journal::Entry;
+use crate::runbook::Policy;
 use crate::world::ScriptOutput;
 use crate::world::fake::{Fake, Sent};
 
@@ -267,4 +268,22 @@ fn what_makes_no_sense_is_refused_before_anything_is_contacted() {
     assert!(faults(json!({"podsGone": {"namespace": "x", "selector": " "}})).contains("never listed"));
     assert!(faults(json!({"absent": {"object": "ds/x"}})).contains("needs a namespace"));
     assert!(faults(json!({"interval": "10ms", "health": {}})).contains("interval"));
+}
+
+/// A look that the step's time cuts short says what it had run into, and ends as that: nothing was waited for.
+#[test]
+fn the_time_of_a_step_hides_no_reason() {
+    paused(async {
+        for (timeout, looks) in [(5, 0), (5, 3), (12, 3)] {
+            let short = Policy { timeout: Duration::from_secs(timeout), retries: looks, ..policy() };
+            let park = ("park", "park", json!({"object": "deployments.apps/telemetry/agent"}));
+            let bench = Bench::new(world(&["east"]), plan(&["east"], &[park], &short));
+            bench.fake.hangs(Target::cluster("east"));
+            let began = tokio::time::Instant::now();
+            let report = bench.run().await;
+            assert!(report.why.contains("no answer"), "{timeout} s, {looks}: {}", report.why);
+            assert_eq!(report.class, Some(Class::NoRoute), "{timeout} s, {looks}: {}", report.why);
+            assert!(began.elapsed() <= Duration::from_secs(timeout + 1), "{:?}", began.elapsed());
+        }
+    });
 }

@@ -62,6 +62,7 @@ impl Place {
     }
 }
 
+const SWAP: &str = "manifest.swap";
 /// For how long a mark counts, in seconds: a step that left one begins within that time, or does not begin.
 pub const MARK_LIFE: u64 = 90;
 
@@ -277,7 +278,7 @@ esac
         runner = RUNNER,
         patience = patience(swap),
     );
-    Script::new("manifest.swap", body)
+    Script::new(SWAP, body)
         .arg("file", &swap.file)
         .arg("from", &swap.from)
         .arg("staged", &swap.staged)
@@ -289,6 +290,18 @@ esac
         .arg("run", &place.run)
         .arg("operator", &place.operator)
         .words(format!("{} out, its process gone, the new one in, its process ready", swap.file))
+}
+
+/// Where a script of [`swap`] exchanges; `None`: it is another script, or one of a version that did not say so.
+pub fn place_of(script: &Script) -> Option<Place> {
+    let arg = |key: &str| script.args.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone());
+    if script.name != SWAP {
+        return None;
+    }
+    let (run, beside) = (arg("run")?, arg("beside")?);
+    let (manifests, _) = arg("file")?.rsplit_once('/').map(|(folder, name)| (folder.to_owned(), name.to_owned()))?;
+    let tag = beside.rsplit_once(&format!("/breakglass-{run}-"))?.1.to_owned();
+    Some(Place { manifests, program: arg("program")?, run, operator: arg("operator")?, tag })
 }
 
 /// The longest an exchange and its reversal can take, in seconds.

@@ -86,6 +86,8 @@ pub struct Tried {
     pub times: u32,
     /// Whether anything was there at the server's port.
     pub reached: bool,
+    /// Whether it hung up on us.
+    pub hung_up: bool,
     /// The next command to type, where the way itself knows one.
     pub hint: Option<String>,
 }
@@ -242,7 +244,8 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
     fn note(&mut self, lane: usize, came: String, took: Duration, fault: Option<&Fault>) {
         let label = (self.view)(self.lanes[lane].server).label.to_owned();
         let (reached, hint) = (fault.is_none_or(Fault::reached), fault.and_then(|fault| fault.hint.clone()));
-        let tried = Tried { label, came, took, times: 1, reached, hint };
+        let hung_up = fault.is_some_and(Fault::hung_up);
+        let tried = Tried { label, came, took, times: 1, reached, hung_up, hint };
         (self.tell)(&tried);
         match self.tried.iter_mut().rev().find(|last| last.label == tried.label) {
             Some(last) if last.came == tried.came => {

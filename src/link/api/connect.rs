@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::link::dial::{Dial, Stream};
-use crate::link::fault::{Fault, FaultKind, Stage};
+use crate::link::fault::{Fault, Stage};
 use crate::link::meter::Meter;
 
 /// A drowning server was seen to take 10 to 45 s for its half of the handshake, so this is not meant to be short.
@@ -63,7 +63,7 @@ impl tower::Service<http::Uri> for Connector {
 
 fn handshake_fault(error: &io::Error) -> Fault {
     let mut fault = Fault::from_io(error);
-    if matches!(fault.kind, FaultKind::Reset | FaultKind::Closed) {
+    if fault.hung_up() && fault.detail.is_empty() {
         fault.detail = "during the TLS handshake".into();
     }
     fault

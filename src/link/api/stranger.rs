@@ -35,6 +35,12 @@ impl Came<'_> {
         })
     }
 
+    /// Only an API server says no in these words, or with these headers: any web server has a `404 page not found`.
+    fn signed(&self, said: &Value) -> bool {
+        let headers = ["audit-id", "x-kubernetes-pf-flowschema-uid", "x-kubernetes-pf-prioritylevel-uid"];
+        said["kind"] == "Status" || headers.iter().any(|name| self.headers.contains_key(*name))
+    }
+
     /// What answered, when it was no API server; in one line.
     pub(super) fn stranger(&self, asked: &ApiRequest) -> Option<String> {
         let code = self.code;
@@ -61,6 +67,10 @@ impl Came<'_> {
                     start(self.body)
                 ));
             }
+        }
+        if matches!(code, 400 | 401 | 403 | 404 | 405) && self.whole && !self.signed(&json()) {
+            let said = start(self.body);
+            return Some(format!("{code} and {said:?}: nothing in it shows that an API server said so"));
         }
         // No API server names itself; what stands before one does.
         let server = self.header(header::SERVER).filter(|_| matches!(code, 502..=504))?;
@@ -145,6 +155,19 @@ mod tests {
         stranger("/livez", 503, &html, haproxy, "\"503 Service Unavailable\": a balancer or a proxy");
         stranger(DS, 403, &html, "<html>no</html>", "403 with a page of HTML: a balancer");
         stranger("/readyz", 503, &[("server", "envoy")], "no healthy upstream", "503 of envoy");
+        // Any web server says no; what an API server says no in, only an API server has.
+        for path in ["/livez", DS] {
+            stranger(
+                path,
+                404,
+                &[("server", "nginx")],
+                "404 page not found\n",
+                "404 and \"404 page not found\": nothing in it",
+            );
+            stranger(path, 404, &[], "", "404 and \"\": nothing in it");
+            stranger(path, 401, &[], "{\"error\":\"unauthorized\"}", "nothing in it");
+            stranger(path, 403, &[], "Forbidden", "nothing in it");
+        }
         // Other things say 200, too.
         stranger("/livez", 200, &[], "healthy", "not what an API server says");
         stranger("/readyz", 200, &[], "", "not what an API server says");
@@ -173,6 +196,8 @@ mod tests {
         ] {
             assert_eq!(came(path, code, &json, body, true), None, "{path} {body}");
         }
+        // A path that is not served, as each server in front of the resources says it.
+        assert_eq!(came(DS, 404, &[("audit-id", "3b1")], "404 page not found\n", true), None);
         // A proxy that names itself hands on what the API server says.
         let nginx = [("server", "nginx")];
         assert_eq!(came("/readyz", 503, &nginx, "[-]etcd failed\n", true), None);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::link::fault::tls;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::server::ParsedCertificate;
@@ -22,7 +23,7 @@ impl Authorities {
     pub(super) fn new(named: Vec<CertificateDer<'static>>) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         for cert in &named {
-            roots.add(cert.clone()).map_err(|error| error.to_string())?;
+            roots.add(cert.clone()).map_err(|error| tls::words(&error))?;
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let by_chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();

@@ -187,6 +187,16 @@ impl SshError {
         )
     }
 
+    /// The host was reached and tried to connect on, in vain: nothing is wrong with SSH.
+    pub fn nobody_listens(&self) -> bool {
+        matches!(&*self.fault, Fault::TunnelRefused { why, .. } if why.contains("connect failed"))
+    }
+
+    /// The host was reached and may not connect on: its SSH server forbids it.
+    pub fn forbidden(&self) -> bool {
+        matches!(&*self.fault, Fault::TunnelRefused { why, .. } if why.contains("administratively prohibited"))
+    }
+
     /// The next command to type.
     pub fn hint(&self) -> String {
         let login = &self.login;
@@ -194,6 +204,7 @@ impl SshError {
             Fault::HostKey(fault) => fault.hint(self.through.as_deref()),
             Fault::KeyFile(fault) => fault.hint(),
             Fault::Auth { .. } => format!("ssh -v {login} true; ssh-add -l"),
+            Fault::TunnelRefused { .. } if self.nobody_listens() => format!("ssh {login} 'sudo ss -ltnp'"),
             Fault::TunnelRefused { .. } => {
                 format!("ssh {login} 'sudo sshd -T | grep -iE \"allowtcpforwarding|permitopen\"'")
             }
@@ -250,3 +261,33 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for SshError {}
+
+#[cfg(test)]
+impl SshError {
+    /// One as the link makes it.
+    pub fn sample(fault: Fault) -> Self {
+        let (target, login) = ("cp1 (root@10.0.0.1:22)".into(), "root@10.0.0.1 -p 22".into());
+        Self { target, login, through: None, after: Duration::ZERO, attempts: 1, fault: Box::new(fault) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_port_behind_a_host_is_told_from_an_ssh_server_that_forbids_it() {
+        // As libssh2 says them.
+        let refused = |why: &str| {
+            let (to, why) = ("127.0.0.1:6443".to_owned(), format!("[Session(-21)] Channel open failure ({why})"));
+            SshError::sample(Fault::TunnelRefused { to, why })
+        };
+        let closed = refused("connect failed");
+        assert!(closed.nobody_listens() && !closed.forbidden() && !closed.hint().contains("sshd"), "{}", closed.hint());
+        let forbidden = refused("administratively prohibited");
+        assert!(!forbidden.nobody_listens() && forbidden.forbidden(), "{forbidden}");
+        assert!(forbidden.hint().contains("allowtcpforwarding"), "{}", forbidden.hint());
+        let short = refused("resource shortage");
+        assert!(!short.nobody_listens() && !short.forbidden(), "{short}");
+    }
+}

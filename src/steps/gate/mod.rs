@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Look, StepError};
-use crate::change::{HostCommand, Op, Part, Target};
+use super::{History, Look, StepError};
+use crate::change::{Change, HostCommand, Op, Part, Target};
 use crate::duration::HumanDuration;
 use crate::host::Script;
-use crate::host::gate::{self, Driver, GateState, Mark, Talker};
+use crate::host::gate::{self, BackEnd, Driver, GateState, Mark, Talker};
 use crate::kit::{Cluster, Host};
 
 mod ending;
@@ -104,6 +104,16 @@ pub(super) async fn survey(look: Look<'_>, host: &Host) -> Result<gate::Survey, 
 pub(super) async fn status(look: Look<'_>) -> Result<Option<GateState>, StepError> {
     let output = look.reads.script(look.target, &gate::status(), LOOK_LIMIT).await?;
     gate::parse_status(&output.stdout).ok_or_else(|| broke_off(look.target, "status", &output.stderr))
+}
+
+/// The gate that an earlier step of a drill only pretended to close here, as it would stand by now.
+pub(super) fn pretended(history: &History) -> Option<(Mark, BackEnd)> {
+    let close = |change: &Change| match &change.op {
+        Op::Host(command) => gate::spec_of(&command.script),
+        Op::Kube(_) | Op::File(_) | Op::Http(_) | Op::Local(_) => None,
+    };
+    let (spec, back_end) = history.pretended.iter().rev().find_map(close)?;
+    Some((spec.mark(), back_end))
 }
 
 fn broke_off(target: &Target, what: &str, stderr: &str) -> StepError {

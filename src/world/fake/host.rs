@@ -18,6 +18,8 @@ pub(crate) enum Exchange {
     DiesIn,
     /// The new process does not answer, and the old manifest comes back.
     Reverts,
+    /// The old manifest is in its place in the end, and the host noted it in this word.
+    Ends(&'static str),
 }
 
 pub(super) fn ended(status: i32, stdout: impl Into<String>) -> ScriptOutput {
@@ -215,6 +217,7 @@ impl Host<'_> {
                 ("broken", ended(7, "unknown=it did not end well\n"))
             }
             Some(Exchange::Reverts) => ("reverted", ended(6, "failed=the new process did not answer\n")),
+            Some(Exchange::Ends(state)) => (state, ended(6, "failed=the old manifest is in its place\n")),
         };
         self.put(&self.beside("state"), state.as_bytes());
         output

@@ -45,11 +45,14 @@ impl Links {
             End::Answered(reply) | End::GaveUp { last: Some(reply), .. } => reply,
             End::GaveUp { last: None, shut } => {
                 return failed(match shut.map(|fault| fault.kind) {
-                    Some(FaultKind::Certificate | FaultKind::Rejected | FaultKind::NoWay) => ReadErrorKind::Refused,
+                    Some(FaultKind::Certificate | FaultKind::Rejected | FaultKind::NoTls | FaultKind::NoWay) => {
+                        ReadErrorKind::Refused
+                    }
                     Some(FaultKind::Nonsense | FaultKind::TurnedAway) => ReadErrorKind::Nonsense,
                     Some(_) => ReadErrorKind::NoRoute,
                     // Nothing got as far as the server's port: nobody knows whether it drowns.
                     None if tried.iter().all(|tried| !tried.reached) => ReadErrorKind::NoRoute,
+                    None if tried.iter().filter(|tried| tried.reached).all(|tried| tried.hung_up) => ReadErrorKind::Cut,
                     None => ReadErrorKind::TimedOut,
                 });
             }
