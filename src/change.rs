@@ -352,6 +352,8 @@ impl Op {
             Self::Kube(call) => format!("{} {}", call.method.as_str(), call.path),
             Self::Host(command) => title(&command.script),
             Self::File(put) => match &put.content {
+                // In a plan neither its length nor its hash is known yet.
+                Some(blob) if blob.sha256.starts_with('<') => format!("put {} (sha256 {})", put.path, blob.sha256),
                 Some(blob) => format!("put {} ({} bytes, sha256 {})", put.path, blob.len, short_hash(&blob.sha256)),
                 None => format!("remove {}", put.path),
             },

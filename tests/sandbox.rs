@@ -196,6 +196,11 @@ fn another_terminal_works_on_a_practice_cluster_that_is_kept_up() {
     let first = runs.iter().find(|run| run["name"] == "practice" || run["runbook"] == "practice");
     let id = first.and_then(|run| run["run"].as_str()).unwrap_or_else(|| panic!("{runs:?}"));
     let _ = with_kit(&["undo", id, "--yes"]).is(0, &["nothing of this run stands"]);
+    // An opened gate is not closed by an undo, which must not sound as if it were.
+    let _ = with_kit(&["gate", "close", "--yes"]).is(0, &["none left"]);
+    let _ = with_kit(&["gate", "open", "--at-once", "--yes"]).is(0, &["every step is done"]);
+    let _ =
+        with_kit(&["undo", "last", "--yes"]).is(0, &["nothing to take back of 3 changes: opening is not taken back"]);
     practice.end();
 }
 

@@ -51,12 +51,12 @@ use crate::render::{Color, Output, Paint, Screen, one_line, show_failure, withou
 /// Get into a drowning Kubernetes control plane, gate it, remove the offender, re-open in stages
 ///
 /// Examples:
-///   breakglass kit check                            read the kit, in peace
-///   breakglass drill api-overload --cluster prod    look for real, pretend the writes
-///   breakglass plan api-overload --cluster prod     print what would be sent; contacts nothing
-///   breakglass run api-overload --cluster prod      do it: shows the plan, asks, keeps a journal
-///   breakglass delete daemonset/telemetry-agent -n monitoring --via cp1
-///   breakglass undo last                            take back what stands
+///   breakglass kit check                                    read the kit, in peace
+///   breakglass drill api-overload -p offender=ds/ns/agent   look for real, pretend the writes
+///   breakglass plan api-overload -p offender=ds/ns/agent    what would be sent; contacts no server
+///   breakglass run api-overload -p offender=ds/ns/agent     shows the plan, asks, keeps a journal
+///   breakglass delete daemonset/agent -n telemetry --via cp1
+///   breakglass undo last                                    take back what stands
 #[derive(Debug, Parser)]
 #[command(name = "breakglass", version, verbatim_doc_comment, max_term_width = 110)]
 #[command(subcommand_required = true, arg_required_else_help = true, subcommand_value_name = "VERB")]

@@ -1,5 +1,6 @@
 //! Standing changes, newest first, taken back by their inverses. Reads the journal only.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -13,7 +14,7 @@ use super::{Consent, Engine, Report, Stop, turn};
 use crate::change::{Inverse, KubeCall, Op, Outcome, Target};
 use crate::error::Class;
 use crate::event::{ChangeEnd, Event};
-use crate::journal::{ChangeRecord, Entry};
+use crate::journal::{ChangeRecord, ChangeState, Entry};
 use crate::words;
 use crate::world::{Accept, KubeRead};
 
@@ -82,14 +83,33 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
         .collect();
     let mut report = report(engine, ends);
     if report.class.is_none() {
+        report.why = taken_back(engine, undone, report.tally.undone);
+    }
+    finish(engine, report, began, Goes::Back).await
+}
+
+/// What an undo that met nothing came to. Where no change had an inverse, the state is what it was before the undo.
+fn taken_back(engine: Engine<'_>, now: usize, all: usize) -> String {
+    let changes = engine.record.run().changes;
+    let inverses = changes.values().filter(|record| record.state == ChangeState::Undone);
+    let reasons: Option<BTreeSet<&str>> = inverses
+        .map(|record| match &record.change.inverse {
+            Inverse::NotNeeded(why) => Some(why.as_str()),
+            Inverse::By(_) | Inverse::Impossible(_) => None,
+        })
+        .collect();
+    match reasons {
+        Some(reasons) if !reasons.is_empty() => {
+            let reasons = reasons.into_iter().collect::<Vec<_>>().join("; ");
+            format!("nothing to take back of {}: {reasons}", words::count(all, "change"))
+        }
         // What was taken back before is not counted again.
-        report.why = match (undone, report.tally.undone) {
+        _ => match (now, all) {
             (0, 0) => "nothing of this run stands: it changed nothing".into(),
             (0, before) => format!("nothing of this run stands: {} taken back before", words::count(before, "change")),
             (now, _) => format!("{} taken back; nothing of this run stands", words::count(now, "change")),
-        };
+        },
     }
-    finish(engine, report, began, Goes::Back).await
 }
 
 /// Takes back what stands on one cluster. Goes on past what is stuck, and says so at the end; but what the same step did

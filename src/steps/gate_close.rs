@@ -246,8 +246,9 @@ impl Close {
         back_end: BackEnd,
         ways: &[String],
     ) -> Result<Vec<Change>, StepError> {
-        let failed = look.history.last(CONFIRM).filter(|record| record.state == ChangeState::Failed);
-        if let Some(record) = failed {
+        // Whoever takes the run up again wants it closed; this process does not try for ever.
+        let failed = |record: &&ChangeRecord| record.state == ChangeState::Failed && look.history.here(record);
+        if let Some(record) = look.history.last(CONFIRM).filter(failed) {
             return Err(StepError::Refused {
                 why: format!("{}: the gate was not confirmed, and has opened by itself: {}", look.target, record.said),
                 hint: Some("breakglass gate close --confirm-within 60s".into()),

@@ -126,9 +126,14 @@ impl History {
         Duration::try_from(self.now.duration_since(at.max(self.here))).unwrap_or_default()
     }
 
+    /// Whether what is known of a change is from this process, and not from one before that took the run as far.
+    pub fn here(&self, record: &ChangeRecord) -> bool {
+        record.moved_at >= self.here
+    }
+
     /// Whether a change was made by this process, and less than so long ago.
     pub fn just_now(&self, record: &ChangeRecord, within: Duration) -> bool {
-        record.moved_at >= self.here && self.ago(record.moved_at) < within
+        self.here(record) && self.ago(record.moved_at) < within
     }
 }
 

@@ -187,7 +187,9 @@ impl StaticPod {
             // A pretended folder is not seen.
             None => before.filter(|record| record.state == ChangeState::Done && !seen.folder).map(|_| 0),
         };
-        if marked.is_none() && before.is_none() && !seen.folder {
+        // One that the host refused was never made: it is made by the change that takes it away again, not by a new mark.
+        let begun = before.filter(|record| record.state == ChangeState::Done || record.state.is_open());
+        if marked.is_none() && begun.is_none() && !seen.folder {
             return Ok(Survey::mending(folder(place, &because)));
         }
         let elsewhere = elsewhere::look(look, self.program, &seen.others).await;

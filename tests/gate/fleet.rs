@@ -33,8 +33,8 @@ pub(crate) fn two_hundred() -> Result<()> {
     let planes: Vec<&[Host]> = hosts.chunks(PLANE).collect();
     let program = Program::fleet("fleet", &planes)?;
     let clusters = ["--cluster", "all", "--fanout", "40", "--no-canary", "--max-failures", "40"];
-    // Hundreds of sshd on two cores: what takes seconds on hosts of their own takes a minute here.
-    let words = ["gate", "close", "--port", "6443", "--confirm-within", "2m", "--for", "10m", "--yes"];
+    // With the time to confirm that holds when nobody says another, though hundreds of sshd share the processors.
+    let words = ["gate", "close", "--port", "6443", "--for", "10m", "--yes"];
     let began = Instant::now();
     let said = program.run(&[&words[..], &clusters, &["--request-timeout", "3m", "--reason", "a test"]].concat())?;
     eprintln!("{} of {HOSTS} hosts closed, {} dead, within {:.1?}", alive.len(), dead.len(), began.elapsed());

@@ -5,6 +5,7 @@
 
 use std::process::ExitCode;
 
+mod broken;
 mod fleet;
 mod killed;
 mod own_way;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         testbed::test("killed_clients_leave_no_gate_that_stays::iptables_legacy", || {
             killed::at_random("iptables-legacy", 33)
         }),
+        testbed::test("a_closing_broken_off_anywhere_is_gone_on_with_and_taken_back", broken::anywhere),
         testbed::test("two_hundred_hosts_with_a_third_of_them_dead", fleet::two_hundred),
     ])
 }

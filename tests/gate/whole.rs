@@ -11,13 +11,15 @@ use testbed::{Host, Lab, Probe};
 
 use crate::program::{LIMIT, PORT, Program, listen, status, until};
 
+/// Somebody else's rules, in every kind of table: iptables leaves a built-in chain behind wherever it was first.
+pub(crate) const OTHERS: &str = "for t in iptables-legacy ip6tables-legacy iptables-nft ip6tables-nft; do \
+    for c in INPUT OUTPUT; do $t -A $c -p udp --dport 9 -j DROP; done; done";
+
 pub(crate) fn stand(name: &str) -> Result<(Program, Host, Host)> {
     let mut hosts = Lab::shared()?.hosts([format!("{name}-a"), format!("{name}-c")])?;
     let (Some(client), Some(api)) = (hosts.pop(), hosts.pop()) else { bail!("two hosts were asked for") };
     listen(&api)?;
-    // Somebody else's rules, in every kind of table: iptables leaves a built-in chain behind wherever it was first.
-    api.sh("for t in iptables-legacy ip6tables-legacy iptables-nft ip6tables-nft; do for c in INPUT OUTPUT; do $t -A $c -p udp --dport 9 -j DROP; done; done")?
-        .ok()?;
+    api.sh(OTHERS)?.ok()?;
     let program = Program::new(name, std::slice::from_ref(&api), std::slice::from_ref(&client))?;
     Ok((program, api, client))
 }

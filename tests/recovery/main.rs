@@ -4,7 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test has no `Process` to ask")]
 #![expect(clippy::disallowed_macros, reason = "a test says on its standard output what the program said")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -253,8 +253,13 @@ fn recovered_and_undone() -> Result<()> {
     ensure!(ours.iter().any(|r| r.verb == "delete"), "the audit log shows no DELETE of ours");
     let strange = ours.iter().find(|r| !announced.contains(&request(&r.verb, &r.uri)));
     ensure!(strange.is_none(), "not announced: {}", strange.map(ToString::to_string).unwrap_or_default());
-    let deletes = ours.iter().filter(|r| r.verb == "delete" && r.is_complete()).count();
-    ensure!(deletes == 1, "{deletes} DELETE requests instead of one");
+    // Pods by the page, as often as there are some left; all else once.
+    let mut writes = BTreeMap::<String, usize>::new();
+    for write in ours.iter().filter(|r| r.is_write() && r.is_complete()) {
+        *writes.entry(request(&write.verb, &write.uri)).or_default() += 1;
+    }
+    let often = |(what, times): &(&String, &usize)| **times > if what.ends_with("/pods") { 3 } else { 1 };
+    ensure!(!writes.iter().any(|write| often(&write)), "too often: {writes:?}");
     scene.run("first", &["journal", "verify", "last"])?;
 
     println!("{}", scene.run("first", &["undo", "last", "--yes"])?);

@@ -69,6 +69,28 @@ impl Kind {
         assert_eq!(bench.fake.snapshot(), self.after, "{:?} {what}", self.kind);
     }
 
+    async fn resumes_on_hosts_started_anew(&self, bench: &mut Bench, what: &str) {
+        let report = self.resumed(bench).await;
+        let now = bench.fake.snapshot();
+        if !self.is_a_gate() {
+            assert_eq!((report.class, &now), (None, &self.after), "{:?} {what}: {}", self.kind, report.why);
+            return;
+        }
+        assert!(
+            report.class.is_none() || report.why.contains("no gate stands here"),
+            "{:?} {what}: {}",
+            self.kind,
+            report.why
+        );
+        // Each host for itself: one whose gate was not closed yet is closed now, where another's went with its reboot.
+        let ours = now["gates"].as_array().unwrap().iter().all(|gate| gate[1][0] == RUN);
+        assert!(ours, "{:?} {what}: {:#}", self.kind, now["gates"]);
+        let rest = |of: &Value| {
+            of.as_object().unwrap().clone().into_iter().filter(|(key, _)| key != "gates").collect::<Value>()
+        };
+        assert!([&self.before, &self.after].map(rest).contains(&rest(&now)), "{:?} {what}: {now:#}", self.kind);
+    }
+
     async fn undoes(&self, bench: &Bench, what: &str) {
         let report = bench.undo().await;
         assert_eq!(report.class, None, "{:?} {what}: {}", self.kind, report.why);
@@ -180,28 +202,33 @@ fn killed_and_the_hosts_started_anew_nothing_is_lost() {
             let what = format!("{at:?}, then a reboot");
             let mut bench = ideal.killed(at).await;
             bench.fake.reboot();
-            let report = ideal.resumed(&mut bench).await;
-            let now = bench.fake.snapshot();
-            if ideal.is_a_gate() {
-                assert!(report.class.is_none() || report.why.contains("no gate stands here"), "{what}: {}", report.why);
-                // Each host for itself: one whose gate was not closed yet is closed now, where another's went with its reboot.
-                let ours = now["gates"].as_array().unwrap().iter().all(|gate| gate[1][0] == RUN);
-                assert!(ours, "{:?} {what}: {:#}", ideal.kind, now["gates"]);
-                let rest = |of: &Value| {
-                    of.as_object().unwrap().clone().into_iter().filter(|(key, _)| key != "gates").collect::<Value>()
-                };
-                assert!(
-                    [&ideal.before, &ideal.after].map(rest).contains(&rest(&now)),
-                    "{:?} {what}: {now:#}",
-                    ideal.kind
-                );
-            } else {
-                assert_eq!((report.class, &now), (None, &ideal.after), "{:?} {what}: {}", ideal.kind, report.why);
-            }
+            ideal.resumes_on_hosts_started_anew(&mut bench, &what).await;
             ideal.undoes(&bench, &what).await;
             let bench = ideal.killed(at).await;
             bench.fake.reboot();
             ideal.undoes(&bench, &what).await;
+        }
+    });
+}
+
+/// The host says no, its last word before it goes down; whoever goes on wants what was wanted then.
+#[test]
+fn refused_killed_and_the_hosts_started_anew_nothing_is_lost() {
+    each(async |ideal| {
+        if !ideal.is_on_hosts() {
+            return;
+        }
+        for (number, line) in ideal.intended.iter().enumerate() {
+            for later in 1..=3 {
+                let what = format!("op {} refused, killed {later} lines later, then a reboot", number + 1);
+                let mut bench = bench(ideal.kind);
+                bench.fake.fault(number + 1, Fault::Refuse);
+                bench.go(Verb::Run, &trap(Trap::After(line + later))).await;
+                bench.fake.reboot();
+                tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+                ideal.resumes_on_hosts_started_anew(&mut bench, &what).await;
+                ideal.undoes(&bench, &what).await;
+            }
         }
     });
 }

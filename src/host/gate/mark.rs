@@ -42,6 +42,13 @@ pub struct Mark {
     pub number: String,
 }
 
+impl Mark {
+    /// Who made it, and why where that was said.
+    pub(crate) fn by(&self) -> String {
+        if self.reason.is_empty() { self.operator.clone() } else { format!("{} ({})", self.operator, self.reason) }
+    }
+}
+
 /// One stage as the mark names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -213,11 +213,10 @@ impl fmt::Display for Refusal {
             }
             Self::Held(mark) => write!(
                 f,
-                "the gate of run {} stands here, put up by {} at {} ({})",
+                "the gate of run {} stands here, put up at {} by {}",
                 mark.run,
-                mark.operator,
                 jiff::Timestamp::from_second(i64::try_from(mark.at).unwrap_or(0)).unwrap_or_default(),
-                mark.reason
+                mark.by()
             ),
             Self::Another(differs) => write!(
                 f,

@@ -63,10 +63,7 @@ impl Whose {
             return Ok(());
         }
         Err(StepError::Refused {
-            why: format!(
-                "{}: the gate there is run {}'s, put up by {} ({})",
-                look.target, mark.run, mark.operator, mark.reason
-            ),
+            why: format!("{}: the gate there is run {}'s, put up by {}", look.target, mark.run, mark.by()),
             hint: Some(format!("breakglass gate status; or name it with --of {}", mark.run)),
         })
     }
