@@ -294,6 +294,56 @@ fn a_word_that_must_be_typed_is_not_answered_by_yes() {
     let _ = home.run(&probe).is(3, &["nothing here asks for a word", "leave --consent out"]);
 }
 
+/// One thing on the operator's own machine for each cluster.
+const MARK: &str = "\
+apiVersion: breakglass/v1
+kind: Runbook
+metadata: {name: mark, purpose: Leave a mark for each cluster.}
+spec:
+  steps:
+    - {name: mark, kind: exec, with: {local: true, run: 'mktemp -d $HOME/mark.XXXXXX', undo: {run: 'for mark in $HOME/mark.*; do rmdir $mark && exit; done; exit 1'}}}
+";
+
+#[test]
+fn an_undo_goes_on_beside_a_cluster_whose_kit_is_broken() {
+    let (home, practice) = (Home::new(), Home::new());
+    let practice = Practice::start(&practice, &[]);
+    std::fs::create_dir(home.path("kit")).unwrap();
+    let file = |name: &str| {
+        let mut file = practice.file();
+        file["metadata"]["name"] = json!(name);
+        file
+    };
+    let put = |name: &str, file: Value| {
+        let path = home.path(&format!("kit/{name}.yaml"));
+        std::fs::write(&path, file.to_string()).unwrap();
+        std::fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+    };
+    let marks = || {
+        let names = std::fs::read_dir(home.path("")).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().starts_with("mark.")).count()
+    };
+    for name in ["east", "north", "west"] {
+        put(name, file(name));
+    }
+    std::fs::write(home.path("book.yaml"), MARK).unwrap();
+    let _ =
+        home.run(&["run", "./book.yaml", "--kit", "kit", "--cluster", "all", "--yes"]).is(0, &["every step is done"]);
+    assert_eq!(marks(), 3);
+    put("east", json!({"apiVersion": "breakglass/v1", "kind": "Cluster", "metadata": {"name": "east"}, "spec": {}}));
+    std::fs::remove_file(home.path("kit/north.yaml")).unwrap();
+    let notes =
+        ["note: east is left as it is: ", "note: north is left as it is: ", ": 1 change to take back, newest first"];
+    let ends = ["east: 1 change not taken back", "north: 1 change not taken back", "north.yaml: cannot be read"];
+    let _ = home.run(&["undo", "last", "--yes"]).is(6, &notes).is(6, &ends);
+    assert_eq!(marks(), 2);
+    put("east", file("east"));
+    put("north", file("north"));
+    let _ = home.run(&["undo", "last", "--yes"]).is(0, &["nothing of this run stands"]);
+    assert_eq!(marks(), 0);
+    practice.end();
+}
+
 /// A runbook that parks, and then does what is refused.
 const PARK_THEN_REFUSED: &str = "\
 apiVersion: breakglass/v1

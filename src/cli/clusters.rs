@@ -1,5 +1,6 @@
 //! Which clusters a verb works on, and where they are written down.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,8 @@ pub(super) struct Chosen {
     pub(super) clusters: Vec<Cluster>,
     /// Where they were found, for the journal.
     pub(super) source: String,
+    /// Those that an undo has to leave as they are, and why.
+    pub(super) left_out: BTreeMap<String, String>,
     /// The practice cluster, which lives as long as this value.
     _sandbox: Option<Sandbox>,
 }
@@ -108,11 +111,61 @@ pub(super) fn alone(app: &App, beside: &str) -> Result<(), Failure> {
 /// The embedded practice cluster, started now.
 async fn sandbox(weather: Weather) -> Result<Chosen, Failure> {
     let sandbox = Sandbox::start(weather).await.map_err(|error| Failure::from_error(Class::NoRoute, error))?;
-    Ok(Chosen { clusters: vec![sandbox.cluster.clone()], source: PRACTICE.into(), _sandbox: Some(sandbox) })
+    Ok(Chosen {
+        clusters: vec![sandbox.cluster.clone()],
+        source: PRACTICE.into(),
+        left_out: BTreeMap::new(),
+        _sandbox: Some(sandbox),
+    })
 }
 
 /// The clusters of a run that was begun before.
 pub(super) async fn of_run(app: &App<'_>, run: &Run) -> Result<Chosen, Failure> {
+    let header = &run.header;
+    let chosen = match kit_of_run(app, run)? {
+        Some(folder) => named(app, &header.clusters, &folder)?,
+        None => without_kit(app, Plugins::Run).await?,
+    };
+    let names: Vec<&String> = chosen.clusters.iter().map(|cluster| &cluster.name).collect();
+    if names != header.clusters.iter().collect::<Vec<_>>() {
+        let what = format!("run {} was made on {}", header.run, crate::words::fold(&header.clusters));
+        return Err(inputs::refuse(what, "give the flags that it was started with"));
+    }
+    same(app, run, &chosen.clusters).map(|()| chosen)
+}
+
+/// The clusters of a run that is taken back: one that cannot be found as it was is left out, and holds up no other.
+pub(super) async fn to_take_back(app: &App<'_>, run: &Run) -> Result<Chosen, Failure> {
+    let Some(folder) = kit_of_run(app, run)? else { return of_run(app, run).await };
+    alone(app, &format!("the kit {}", folder.display()))?;
+    let (mut clusters, mut left_out) = (Vec::new(), BTreeMap::new());
+    for name in &run.header.clusters {
+        let loaded = kit::load::file(&kit::load::path_of(&folder, name), app.process);
+        let found = loaded.map_err(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+        let found = found.and_then(|cluster| match same(app, run, std::slice::from_ref(&cluster)) {
+            Ok(()) => Ok(cluster),
+            Err(failure) => Err(failure.to_string()),
+        });
+        match found {
+            Ok(cluster) => clusters.push(cluster),
+            Err(why) => {
+                left_out.insert(name.clone(), why);
+            }
+        }
+    }
+    if clusters.is_empty() {
+        return of_run(app, run).await;
+    }
+    for (name, why) in left_out.iter().filter(|(name, _)| run.standing().any(|record| record.target.cluster == **name))
+    {
+        app.screen.err(&format!("note: {name} is left as it is: {}", crate::words::one_line(why)));
+    }
+    forewarn(app, &clusters);
+    Ok(Chosen { clusters, source: folder.display().to_string(), left_out, _sandbox: None })
+}
+
+/// The kit in which the clusters of a run are; none where flags say what its only cluster is.
+fn kit_of_run(app: &App, run: &Run) -> Result<Option<PathBuf>, Failure> {
     let header = &run.header;
     if header.is_practice() {
         let what = format!("run {} was made on a practice cluster that is gone with its process", header.run);
@@ -130,17 +183,9 @@ pub(super) async fn of_run(app: &App<'_>, run: &Run) -> Result<Chosen, Failure> 
         return Err(inputs::refuse(what, "leave --cluster out, also as BREAKGLASS_CLUSTER: a run knows its clusters"));
     }
     if app.flags.connection.names_a_server() || !Path::new(&header.kit).is_absolute() {
-        let chosen = without_kit(app, Plugins::Run).await?;
-        let names: Vec<&String> = chosen.clusters.iter().map(|cluster| &cluster.name).collect();
-        if names != header.clusters.iter().collect::<Vec<_>>() {
-            let what = format!("run {} was made on {}", header.run, crate::words::fold(&header.clusters));
-            return Err(inputs::refuse(what, "give the flags that it was started with"));
-        }
-        return same(app, run, &chosen.clusters).map(|()| chosen);
+        return Ok(None);
     }
-    let folder = app.flags.clusters.kit.as_ref().map_or_else(|| PathBuf::from(&header.kit), |_| kit_dir(app));
-    let chosen = named(app, &header.clusters, &folder)?;
-    same(app, run, &chosen.clusters).map(|()| chosen)
+    Ok(Some(app.flags.clusters.kit.as_ref().map_or_else(|| PathBuf::from(&header.kit), |_| kit_dir(app))))
 }
 
 /// What tells a cluster from another of the same name.
@@ -226,7 +271,7 @@ async fn without_kit(app: &App<'_>, plugins: Plugins) -> Result<Chosen, Failure>
     found.notes.iter().for_each(|note| app.screen.err(note));
     let clusters = vec![found.cluster];
     forewarn(app, &clusters);
-    Ok(Chosen { source: clusters[0].source.clone(), clusters, _sandbox: None })
+    Ok(Chosen { source: clusters[0].source.clone(), clusters, left_out: BTreeMap::new(), _sandbox: None })
 }
 
 /// The host of the kit that `--via` means, as HOST or CLUSTER/HOST. In an incident the kit goes first: it needs no name service.
@@ -288,7 +333,7 @@ fn named(app: &App, words: &[String], folder: &std::path::Path) -> Result<Chosen
         return Err(refused(wrong));
     }
     forewarn(app, &clusters);
-    Ok(Chosen { clusters, source: folder.display().to_string(), _sandbox: None })
+    Ok(Chosen { clusters, source: folder.display().to_string(), left_out: BTreeMap::new(), _sandbox: None })
 }
 
 /// Says beforehand whose API will not know us, since what goes by SSH goes on all the same, and what kubectl would do otherwise.

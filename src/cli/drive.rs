@@ -1,5 +1,6 @@
 //! One way from a plan to its end, for runbooks and single verbs, for real and in a drill.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,9 +152,9 @@ pub(super) async fn resume(app: &App<'_>, writer: Writer, run: &Run, chosen: &Ch
 
 /// Shows what stands of a run, asks, and takes it back.
 pub(super) async fn undo(app: &App<'_>, writer: Writer, run: &Run, chosen: &Chosen) -> Result<ExitCode, Failure> {
-    let stands = run.standing().count();
+    let stands = run.standing().filter(|record| !chosen.left_out.contains_key(&record.target.cluster)).count();
     if stands > 0 && app.output == Output::Text {
-        app.screen.err_lines(&super::undo::listing(run));
+        app.screen.err_lines(&super::undo::listing(run, &chosen.left_out));
     }
     let answers = if stands == 0 { Answers::Unattended } else { answers(app, Mode::Run)? };
     let operator = operator(app, answers, None);
@@ -166,13 +167,14 @@ pub(super) async fn undo(app: &App<'_>, writer: Writer, run: &Run, chosen: &Chos
     }
     let mark = mark(app, &run.header);
     let driven = Driven::new(app, writer, &chosen.clusters, Mode::Run, mark, operator)?;
-    driven.to_the_end(app, Way::Back, &Consent::to_undo(run)).await
+    driven.to_the_end(app, Way::Back(&chosen.left_out), &Consent::to_undo(run)).await
 }
 
 /// Which way the engine is driven.
 enum Way<'a> {
     Forward(&'a Plan, Fleet),
-    Back,
+    /// All but these clusters.
+    Back(&'a BTreeMap<String, String>),
 }
 
 /// Everything an engine is made of.
@@ -218,7 +220,7 @@ impl Driven {
         let drive = async {
             match way {
                 Way::Forward(plan, fleet) => engine::forward(engine, plan, fleet, consent).await,
-                Way::Back => engine::undo(engine, consent).await,
+                Way::Back(left_out) => engine::undo(engine, consent, left_out).await,
             }
         };
         let report = tokio::select! {

@@ -1,5 +1,6 @@
 //! `undo`
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use super::{App, clusters, drive, failure, last};
@@ -28,16 +29,16 @@ impl Undo {
             return Ok(ExitCode::SUCCESS);
         }
         drive::block_on(async {
-            let chosen = clusters::of_run(app, &run).await?;
+            let chosen = clusters::to_take_back(app, &run).await?;
             let writer = Writer::open(folder, app.process.clock).map_err(failure::journal)?;
             drive::undo(app, writer, &run, &chosen).await
         })
     }
 }
 
-/// What stands of a run, newest first, and what takes each back.
-pub(super) fn listing(run: &Run) -> String {
-    let mut standing: Vec<_> = run.standing().collect();
+/// What stands of a run but on the clusters that are left out, newest first, and what takes each back.
+pub(super) fn listing(run: &Run, left_out: &BTreeMap<String, String>) -> String {
+    let mut standing: Vec<_> = run.standing().filter(|record| !left_out.contains_key(&record.target.cluster)).collect();
     standing.reverse();
     let mut lines =
         vec![format!("run {}: {} to take back, newest first", run.header.run, words::count(standing.len(), "change"))];
@@ -65,7 +66,7 @@ mod tests {
         for record in stood.changes.values_mut() {
             record.state = journal::ChangeState::Done;
         }
-        let text = listing(&stood);
+        let text = listing(&stood, &BTreeMap::new());
         let ids: Vec<u32> =
             text.lines().filter_map(|line| line.strip_prefix("  change ")?.split(' ').next()?.parse().ok()).collect();
         let mut want: Vec<u32> = stood.changes.keys().copied().collect();
@@ -75,6 +76,6 @@ mod tests {
         for record in stood.changes.values_mut() {
             record.change.inverse = Inverse::Impossible("it is sent".into());
         }
-        assert!(listing(&stood).contains("    cannot be taken back: it is sent"));
+        assert!(listing(&stood, &BTreeMap::new()).contains("    cannot be taken back: it is sent"));
     }
 }

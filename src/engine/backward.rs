@@ -1,6 +1,6 @@
 //! Standing changes, newest first, taken back by their inverses. Reads the journal only.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -48,8 +48,9 @@ pub(super) enum Back {
     Unknown(String),
 }
 
-/// Runs `undo` as a command: everything that stands, newest first, all clusters side by side, then the last line.
-pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
+/// Runs `undo` as a command: everything that stands, newest first, all clusters side by side, then the last line. What
+/// stands on a cluster that is `left_out` is left as it is, for the reason that stands there.
+pub async fn undo(engine: Engine<'_>, consent: &Consent, left_out: &BTreeMap<String, String>) -> Report {
     let began = Instant::now();
     let header = engine.record.run().header;
     if header.drill {
@@ -61,6 +62,9 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
     let work = |index: usize| {
         let cluster = &header.clusters[index];
         async move {
+            if let Some(why) = left_out.get(cluster) {
+                return Ok(left(engine, cluster, why));
+            }
             let end = backward(engine, cluster, consent).await;
             engine.world.rest(cluster);
             end
@@ -86,6 +90,15 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent) -> Report {
         report.why = taken_back(engine, undone, report.tally.undone);
     }
     finish(engine, report, began, Goes::Back).await
+}
+
+/// How an undo ends on a cluster that it has to leave as it is.
+fn left(engine: Engine<'_>, cluster: &str, why: &str) -> UndoEnd {
+    let (stands, run) = (engine.record.standing(cluster).len(), &engine.mark.run);
+    let count = words::count(stands, "change");
+    let why =
+        format!("{count} not taken back, for this cluster cannot be worked on: {why}; `breakglass undo {run}` goes on");
+    UndoEnd { class: (stands > 0).then_some(Class::Stuck), why, undone: 0 }
 }
 
 /// What an undo that met nothing came to. Where no change had an inverse, the state is what it was before the undo.

@@ -1,4 +1,4 @@
-//! An undo that is stopped in the middle.
+//! An undo that is stopped in the middle, or cannot go everywhere.
 
 use std::sync::Arc;
 
@@ -38,5 +38,30 @@ fn what_an_undo_leaves_when_it_is_stopped_is_named() {
             assert!(report.why.contains(word), "{word}: {}", report.why);
         }
         assert_eq!(bench.undo().await.class, None);
+    });
+}
+
+/// The kit of one cluster may be broken tonight: the others are taken back all the same.
+#[test]
+fn a_cluster_that_cannot_be_worked_on_holds_up_no_other() {
+    paused(async {
+        let both = ["east", "west"];
+        let bench = Bench::new(world(&both), plan(&both, &everything(), &policy()));
+        let before = bench.fake.snapshot();
+        assert_eq!(bench.run().await.class, None);
+        let (all, east) = (bench.journal().run, "east".to_owned());
+        let stands = all.standing().filter(|record| record.target.cluster == east).count();
+        assert!(0 < stands && stands < all.standing().count());
+        let how = How { left_out: [(east.clone(), "its kit is broken".into())].into(), ..How::default() };
+        let report = bench.go(Verb::Undo, &how).await.unwrap();
+        assert_eq!((report.class, report.tally.undone), (Some(Class::Stuck), all.standing().count() - stands));
+        let why =
+            format!("east: {stands} changes not taken back, for this cluster cannot be worked on: its kit is broken");
+        assert!(report.why.contains(&why), "{}", report.why);
+        assert!(bench.journal().run.standing().all(|record| record.target.cluster == east));
+        assert_eq!(bench.undo().await.class, None);
+        assert_eq!(bench.fake.snapshot(), before);
+        // Where nothing stands, nothing holds anybody up.
+        assert_eq!(bench.go(Verb::Undo, &how).await.unwrap().class, None);
     });
 }

@@ -1,5 +1,6 @@
 //! A bench: a fake world with two clusters, a plan over it, and runs that can be killed at any line of their journal.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -247,6 +248,8 @@ pub(super) struct How {
     pub(super) fleet: Fleet,
     pub(super) cancel: (Canceller, Cancel),
     pub(super) ears: Ears,
+    /// The clusters that an undo leaves as they are.
+    pub(super) left_out: BTreeMap<String, String>,
 }
 
 impl Default for How {
@@ -258,6 +261,7 @@ impl Default for How {
             fleet: Fleet { at_once: 8, canary: false, batch: 0, max_failures: 9 },
             cancel: cancel_pair(),
             ears: Ears::default(),
+            left_out: BTreeMap::new(),
         }
     }
 }
@@ -356,7 +360,7 @@ impl Bench {
             };
             let consent = Consent::for_drill(&self.plan);
             Some(match verb {
-                Verb::Undo => undo(engine, &Consent::to_undo(&record.run())).await,
+                Verb::Undo => undo(engine, &Consent::to_undo(&record.run()), &how.left_out).await,
                 Verb::Run | Verb::Resume => forward(engine, &self.plan, how.fleet, &consent).await,
             })
         };
