@@ -1,6 +1,7 @@
 //! Real-looking text, broken in the ways in which files, lines and answers get broken: what every test of a reader of
 //! foreign bytes draws from. `FUZZ_CASES=1000000 cargo test --lib fuzz -- --test-threads 1` makes as many cases of each
-//! kind as it says, and then holds the whole process to a bound of memory, too.
+//! kind as it says, and then holds the whole process to a bound of memory, too. `FUZZ_TIMES=4`, as `tests/run` says, makes
+//! four times as many of each as usual: more than a million of all.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -17,8 +18,13 @@ const MEMORY: u64 = 256 << 10;
 /// Runs `test` on `usual` cases, or as many as are asked for.
 #[expect(clippy::disallowed_methods, clippy::disallowed_macros, reason = "the switch of a test and what it found")]
 pub(crate) fn each<S: Strategy>(usual: u32, strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
-    let asked = std::env::var("FUZZ_CASES").ok().and_then(|count| count.parse().ok());
-    let config = Config { cases: asked.unwrap_or(usual), failure_persistence: None, ..Config::default() };
+    let number = |name: &str| std::env::var(name).ok().and_then(|count| count.parse::<u32>().ok());
+    let asked = number("FUZZ_CASES");
+    let config = Config {
+        cases: asked.unwrap_or(usual * number("FUZZ_TIMES").unwrap_or(1)),
+        failure_persistence: None,
+        ..Config::default()
+    };
     let (slowest, all) = (Cell::new(Duration::ZERO), Cell::new(Duration::ZERO));
     let outcome = TestRunner::new(config).run(strategy, |value| {
         let began = processor_time();
