@@ -44,7 +44,7 @@ impl Operator for AtTerminal {
                 Answers::Unattended => {
                     let (yes, answer) = unattended(question, &self.words);
                     self.screen.err(&format!("{} {answer}", question.text));
-                    Some(yes)
+                    yes
                 }
                 Answers::Person => self.person(question, &mut *self.turn.0.lock().await).await,
             }
@@ -53,13 +53,14 @@ impl Operator for AtTerminal {
     }
 }
 
-/// The answer where nobody is there to give it, and how it is told.
-fn unattended(question: &Question, words: &[String]) -> (bool, String) {
+/// The answer where nobody is there to give it, and how it is told; none where nobody's silence is one.
+fn unattended(question: &Question, words: &[String]) -> (Option<bool>, String) {
     match &question.typed {
-        _ if question.unattended => (true, "yes (nobody was asked)".into()),
-        Some(word) if words.contains(word) => (true, format!("{word} (by --consent)")),
-        Some(word) => (false, format!("no (nobody was asked; --yes --consent {} would type it)", quote(word))),
-        None => (false, "no (nobody was asked)".into()),
+        _ if question.unattended => (Some(true), "yes (nobody was asked)".into()),
+        Some(word) if words.contains(word) => (Some(true), format!("{word} (by --consent)")),
+        Some(word) => (Some(false), format!("no (nobody was asked; --yes --consent {} would type it)", quote(word))),
+        None if question.otherwise.is_some() => (Some(false), "no (nobody was asked)".into()),
+        None => (None, "(nobody was asked)".into()),
     }
 }
 
@@ -151,11 +152,11 @@ mod tests {
             otherwise: None,
         };
         let words = ["data".to_owned(), "prod".to_owned()];
-        assert!(unattended(&question(Some("prod"), false), &words).0);
+        assert_eq!(unattended(&question(Some("prod"), false), &words).0, Some(true));
         let (yes, told) = unattended(&question(Some("other"), false), &words);
-        assert!(!yes && told.contains("--consent 'other'"), "{told}");
-        assert!(!unattended(&question(None, false), &words).0);
-        assert!(unattended(&question(None, true), &[]).0);
+        assert!(yes == Some(false) && told.contains("--consent 'other'"), "{told}");
+        assert_eq!(unattended(&question(None, false), &words).0, None);
+        assert_eq!(unattended(&question(None, true), &[]).0, Some(true));
     }
 
     #[test]

@@ -275,7 +275,7 @@ async fn by(engine: Engine<'_>, record: &ChangeRecord, mut op: Op) -> Back {
         }
         tries -= 1;
         if tries == 0 || engine.cancel.level() >= Stop::Soon {
-            return Back::Unknown(format!("the reply was lost: {why}"));
+            return Back::Unknown(format!("what came of it is not known: {why}"));
         }
     }
 }

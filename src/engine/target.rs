@@ -13,7 +13,7 @@ use crate::event::{ChangeEnd, Event};
 use crate::journal::{ChangeRecord, ChangeState, Entry, JournalError, StepState};
 use crate::plan::PlannedStep;
 use crate::steps::{History, Look, Question, StepError, Survey};
-use crate::world::ReadErrorKind;
+use crate::world::{ReadError, ReadErrorKind};
 
 /// How often one change may be made on a target and still be found wanting, before the step says that it does not take.
 const SAME_CHANGE_AT_MOST: usize = 3;
@@ -175,7 +175,7 @@ impl OnTarget<'_> {
             }
         }
         if let Some(question) = &survey.ask {
-            return self.ask(question).await;
+            return self.ask(question, survey.unread.as_ref()).await;
         }
         self.settle(history, &survey).await?;
         // A pretended write cannot be seen by the next look: what was pretended counts as made.
@@ -286,26 +286,26 @@ impl OnTarget<'_> {
         Ok(())
     }
 
-    async fn ask(&self, question: &Question) -> Result<Next, JournalLost> {
+    async fn ask(&self, question: &Question, unread: Option<&ReadError>) -> Result<Next, JournalLost> {
         // Several clusters may ask in turn on one screen.
         let question = &Question { text: format!("{}: {}", self.target, question.text), ..question.clone() };
         let answer = tokio::select! {
             answer = self.engine.operator.ask(question) => answer,
             () = self.engine.cancel.reached(Stop::Soon) => return Ok(Next::Again),
         };
-        self.engine
-            .record
-            .append(Entry::Answered {
-                cluster: self.target.cluster.clone(),
-                step: self.index,
-                question: question.id.clone(),
-                yes: answer.unwrap_or(false),
-            })
-            .await?;
-        if answer.is_none() {
-            let why = format!("nobody could be asked: {}", question.text);
-            return Ok(Next::End(self.end(StepState::Declined, Some(Class::Declined), why)));
-        }
+        let Some(yes) = answer else {
+            // Nobody said no: what led to the question names the end, and who goes on with the run is asked again.
+            let class = match unread {
+                Some(error) => became(&StepError::Read(error.clone())).1,
+                None if self.engine.record.tally().unknown > 0 => Class::Partial,
+                None => Class::Declined,
+            };
+            let led = unread.map_or_else(String::new, |error| format!("{error}; "));
+            let why = format!("{led}nobody could be asked: {}", question.text);
+            return Ok(Next::End(self.end(StepState::Declined, Some(class), why)));
+        };
+        let (cluster, question) = (self.target.cluster.clone(), question.id.clone());
+        self.engine.record.append(Entry::Answered { cluster, step: self.index, question, yes }).await?;
         Ok(Next::Again)
     }
 

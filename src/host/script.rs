@@ -66,6 +66,11 @@ impl Script {
         Self { name: name.to_owned(), args: Vec::new(), words: String::new(), body: body.into() }
     }
 
+    /// Whether its text is a runbook's: what it does before it fails is its author's to know.
+    pub fn is_a_runbook_s(&self) -> bool {
+        self.name.starts_with("exec.")
+    }
+
     /// Adds one argument.
     #[must_use]
     pub fn arg(mut self, key: &str, value: impl Into<String>) -> Self {

@@ -235,12 +235,14 @@ impl Deletion {
                     Ok(Survey::change(self.change(self.with.uid.as_deref(), why))
                         .saw(format!("{} could not be saved: {error}", self.object)))
                 }
-                // Nothing would get through there: whether to go on without the save is no question yet.
-                WhenUnsaved::Ask if matches!(error.kind, ReadErrorKind::NoRoute | ReadErrorKind::Refused) => {
+                // Where nothing gets through, or the answer is a no, whether to go on without the save is no question.
+                WhenUnsaved::Ask if error.kind == ReadErrorKind::NoRoute || error.kind.lasts() => {
                     Err(StepError::Read(error))
                 }
-                WhenUnsaved::Ask => Ok(Survey { ask: Some(self.question()), ..Survey::default() }
-                    .saw(format!("{} could not be saved: {error}", self.object))),
+                WhenUnsaved::Ask => {
+                    let saw = format!("{} could not be saved: {error}", self.object);
+                    Ok(Survey { ask: Some(self.question()), unread: Some(error), ..Survey::default() }.saw(saw))
+                }
             },
             Err(other) => Err(other),
         }

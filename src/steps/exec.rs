@@ -130,8 +130,8 @@ impl Kind for Exec {
         "Runs a command on hosts, or on the operator's machine with `local: true`. What takes it back is given in \
          `undo`, or the reason why nothing does in `noUndo`: one of them must be there. With `unless`, a text that only \
          looks, the step does nothing where that succeeds, and looks again afterwards whether it took. Without it, \
-         what was done once in a run is not done again. An outcome that is not known (the command may be running still) \
-         is asked about, unless the command is `idempotent`. The command itself stands in the plan and in the journal; \
+         what was done once in a run is not done again. An outcome that is not known (the command may be running still, \
+         or ended with another exit status than 0, and only its author knows what it did before that) is asked about, unless the command is `idempotent`. The command itself stands in the plan and in the journal; \
          of what it prints only the amount does, and its exit status, unless `keepOutput` says otherwise. On a host it runs \
          under sh with LC_ALL=C and umask 022, and sees no variable of the login but who logged in and how; what else it \
          needs, it sets itself. No API request."

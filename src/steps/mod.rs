@@ -149,6 +149,8 @@ pub struct Survey {
     pub waiting_for: Option<String>,
     /// What has to be asked before going on.
     pub ask: Option<Question>,
+    /// What could not be read, where that is why it asks: it names the end where nobody answers.
+    pub unread: Option<ReadError>,
     /// What was seen and belongs in the report and the journal, one sentence each.
     pub saw: Vec<String>,
     /// Changes, by number, that an earlier look found not made and this one finds made: they arrived in between.

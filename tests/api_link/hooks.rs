@@ -123,7 +123,10 @@ async fn local_commands_end_in_time_and_say_how() {
     };
     assert_eq!(perform(command("echo all is well"), LONG).await, Outcome::Done("all is well".into()));
     let outcome = perform(command("echo no such pool >&2; exit 4"), LONG).await;
-    assert_eq!(outcome, Outcome::Failed("exit status 4: no such pool".into()));
+    assert_eq!(outcome, Outcome::Unknown("exit status 4: no such pool; what it did before that is not known".into()));
+    let argv = vec!["/no/such/program".to_owned()];
+    let outcome = perform(Op::Local(LocalCommand { argv, idempotent: false, quiet: false }), LONG).await;
+    assert!(matches!(&outcome, Outcome::Failed(said) if said.starts_with("not started: ")), "{outcome:?}");
     let outcome = perform(command("exec tail -f /dev/null"), Duration::from_secs(1)).await;
     assert_eq!(outcome, Outcome::Unknown("killed after 1 s".into()));
 }
@@ -136,8 +139,9 @@ async fn of_a_quiet_command_only_the_end_and_the_amount_are_told() {
     };
     assert_eq!(perform(command("true"), LONG).await, Outcome::Done("exit status 0".into()));
     let outcome = perform(command("echo hush; echo hush >&2; exit 4"), LONG).await;
-    let told = "exit status 4, 5 B on standard output, 5 B on standard error; not kept: it may hold secrets";
-    assert_eq!(outcome, Outcome::Failed(told.into()));
+    let told = "exit status 4, 5 B on standard output, 5 B on standard error; not kept: it may hold secrets; \
+                what it did before that is not known";
+    assert_eq!(outcome, Outcome::Unknown(told.into()));
 }
 
 #[tokio::test]

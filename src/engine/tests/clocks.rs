@@ -58,10 +58,10 @@ fn what_no_clock_can_tell_is_asked_about_and_called_unknown() {
     paused(async {
         // A server that says no time, and one that made it just when the DELETE was sent.
         for (server, anew) in [(None, None), (Some("2025-01-01T00:05:30Z"), Some("2025-01-01T00:00:10Z"))] {
-            for says in [None, Some(false)] {
+            for (says, class) in [(None, Class::Partial), (Some(false), Class::Declined)] {
                 let bench = lost(server, anew);
                 let report = bench.go(Verb::Run, &How { says, ..How::default() }).await.unwrap();
-                assert_eq!(report.class, Some(Class::Declined), "{}", report.why);
+                assert_eq!(report.class, Some(class), "{}", report.why);
                 assert!(report.why.contains("not known whether change 1"), "{}", report.why);
                 assert!(there(&bench) && bench.fake.ops() == 1);
                 let asked = bench.asked.lock().unwrap();

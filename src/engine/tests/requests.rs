@@ -124,7 +124,8 @@ fn an_object_that_cannot_be_saved_is_deleted_only_when_that_was_accepted() {
         for (choice, says, class, gone) in [
             ("stop", Some(true), Some(Class::NoRoute), false),
             ("ask", Some(false), Some(Class::Declined), false),
-            ("ask", None, Some(Class::Declined), false),
+            // Nobody said no: what could not be read names the end.
+            ("ask", None, Some(Class::NoRoute), false),
             ("ask", Some(true), None, true),
             ("delete", Some(false), None, true),
         ] {
@@ -154,14 +155,21 @@ fn an_object_that_nobody_can_reach_is_no_question() {
 fn what_cannot_be_looked_at_is_asked_about_and_never_guessed() {
     paused(async {
         let with = json!({"run": "set gate closed", "undo": {"run": "unset gate"}, "local": true});
-        for (says, class, unknown) in [(true, None, 0), (false, Some(Class::Declined), 1)] {
-            let bench = bench("exec", with.clone());
+        for (says, class) in [(Some(true), None), (Some(false), Some(Class::Declined)), (None, Some(Class::Partial))] {
+            let mut bench = bench("exec", with.clone());
             bench.fake.fault(1, Fault::LoseMade);
-            let report = bench.go(Verb::Run, &How { says: Some(says), ..How::default() }).await.unwrap();
+            let report = bench.go(Verb::Run, &How { says, ..How::default() }).await.unwrap();
+            let (unknown, ops) = if class.is_none() { (0, 2) } else { (1, 1) };
             assert_eq!((report.class, report.tally.unknown), (class, unknown), "{}", report.why);
-            assert_eq!(bench.fake.ops(), if says { 2 } else { 1 });
-            if !says {
+            assert_eq!(bench.fake.ops(), ops);
+            if says == Some(false) {
                 assert!(report.why.contains("not known whether change 1"), "{}", report.why);
+            }
+            // Silence is no answer: who goes on is asked.
+            if says.is_none() {
+                bench.plan = plan(&["east"], &[("one", "exec", with.clone())], &policy());
+                assert_eq!(bench.resume().await.class, None);
+                assert_eq!(bench.fake.ops(), 2);
             }
         }
     });

@@ -282,7 +282,10 @@ impl State {
             Op::Host(command) => match self.run(target, &command.script) {
                 ScriptOutput { status: 0, stdout, .. } => Outcome::Done(stdout),
                 ScriptOutput { stdout, .. } if stdout.starts_with("unknown=") => Outcome::Unknown(stdout),
-                output => Outcome::Failed(format!("exit status {}: {}", output.status, output.stderr)),
+                output => {
+                    let why = format!("exit status {}: {}", output.status, output.stderr);
+                    if command.script.is_a_runbook_s() { Outcome::Unknown(why) } else { Outcome::Failed(why) }
+                }
             },
             Op::Local(command) => {
                 let script = Script::new("exec.run", command.argv.join(" "));

@@ -31,7 +31,11 @@ impl Links {
 
     pub(super) async fn command(&self, host: &str, command: &HostCommand, limit: Duration) -> Outcome {
         let connection = if command.fresh_connection { Connection::Fresh } else { Connection::Kept };
-        let tell = if command.quiet { amount_only } else { outcome };
+        let tell = match (command.quiet, command.script.is_a_runbook_s()) {
+            (true, _) => amount_only,
+            (false, true) => theirs,
+            (false, false) => outcome,
+        };
         self.change(host, &command.script, connection, command.idempotent, limit, tell).await
     }
 
@@ -90,8 +94,16 @@ fn amount_only(output: &Output) -> Outcome {
     let said = |status| super::amount(status, output.stdout.len(), output.stderr.len());
     match &output.exit {
         Exit::Status(0) => Outcome::Done(said(0)),
-        Exit::Status(_) => Outcome::Failed(said(status(&output.exit))),
+        Exit::Status(_) => super::half(&said(status(&output.exit))),
         Exit::Signal(name) => Outcome::Unknown(format!("ended by SIG{name}")),
+    }
+}
+
+/// Of a runbook's own text.
+fn theirs(output: &Output) -> Outcome {
+    match outcome(output) {
+        Outcome::Failed(why) => super::half(&why),
+        other => other,
     }
 }
 
@@ -147,7 +159,10 @@ mod tests {
     fn what_a_quiet_command_printed_is_told_nobody() {
         for (exit, expected) in [
             (Exit::Status(0), "exit status 0, 4 B on standard output; not kept: it may hold secrets"),
-            (Exit::Status(3), "exit status 3, 4 B on standard output; not kept: it may hold secrets"),
+            (
+                Exit::Status(3),
+                "exit status 3, 4 B on standard output; not kept: it may hold secrets; what it did before that is not known",
+            ),
             (Exit::Signal("KILL".into()), "ended by SIGKILL"),
         ] {
             let output =
@@ -180,5 +195,11 @@ mod tests {
         };
         assert_eq!(said("state=none\nunknown=look there\n"), Outcome::Unknown("look there".into()));
         assert_eq!(said("failed=no\n"), Outcome::Failed("no".into()));
+        // A runbook's text may do something before it fails, and says nothing of it.
+        let exit = Exit::Status(3);
+        let output = Output { exit, stdout: b"half".to_vec(), stderr: Vec::new(), bytes_sent: 0, bytes_received: 0 };
+        for tell in [theirs, amount_only] {
+            assert!(matches!(tell(&output), Outcome::Unknown(why) if why.contains("exit status 3")));
+        }
     }
 }

@@ -211,6 +211,11 @@ fn one_line(text: &str, chars: usize) -> String {
     }
 }
 
+/// Of a command that ended badly: only its author knows what it does before that.
+fn half(why: &str) -> Outcome {
+    Outcome::Unknown(format!("{why}; what it did before that is not known"))
+}
+
 /// What is told of a command whose output is kept nowhere.
 fn amount(status: i32, stdout: usize, stderr: usize) -> String {
     let streams = [(stdout, "standard output"), (stderr, "standard error")];
@@ -258,12 +263,12 @@ async fn local(command: &LocalCommand, limit: Duration) -> Outcome {
     match local::run(&command.argv, limit).await {
         local::Ran::Exited { status, stdout, stderr } if command.quiet => {
             let said = amount(status, stdout.len(), stderr.len());
-            if status == 0 { Outcome::Done(said) } else { Outcome::Failed(said) }
+            if status == 0 { Outcome::Done(said) } else { half(&said) }
         }
         local::Ran::Exited { status: 0, stdout, .. } => Outcome::Done(one_line(&stdout, 200)),
         local::Ran::Exited { status, stdout, stderr } => {
             let words = if stderr.trim().is_empty() { &stdout } else { &stderr };
-            Outcome::Failed(format!("exit status {status}: {}", one_line(words, 300)))
+            half(&format!("exit status {status}: {}", one_line(words, 300)))
         }
         local::Ran::Killed => Outcome::Unknown(format!("killed after {:.0} s", limit.as_secs_f64())),
         local::Ran::NotStarted(why) => Outcome::Failed(format!("not started: {why}")),
