@@ -188,6 +188,9 @@ impl Draft {
 
     fn flag(&mut self, program: &str, flag: &str, value: Option<&str>) -> Result<(), String> {
         let words = words::of_program(self.container(), program)?;
+        if let Some(word) = words::stray(&words) {
+            return Err(format!("{:?} stands among its flags and is the value of none: edit it by hand", word.text));
+        }
         let given = words::given(&words, flag)?;
         let now = given.last().map(|given| given.value.clone());
         if now.as_deref() == value {

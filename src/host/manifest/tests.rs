@@ -211,6 +211,8 @@ fn flags_in_a_script_are_refused_and_resources_are_not() {
             refused(&pod(&lines), &change, "a bare --");
         }
     }
+    // What belongs to no flag would become the value of one.
+    refused(&pod(&["- --max_in", "- --m=0", "- a"]), &without("m"), "\"a\" stands among its flags");
     // What stands before the program is for the one that starts it.
     let runner = "spec:\n  containers:\n  - name: a\n    args: [/go-runner, --m=1, /k/kube-apiserver, --m=400]\n";
     let edited = edit(runner, "kube-apiserver", &flags(&[("m", "800")])).unwrap();

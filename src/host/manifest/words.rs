@@ -146,6 +146,14 @@ pub(super) fn given(words: &[Word], flag: &str) -> Result<Vec<Given>, String> {
     Ok(found)
 }
 
+/// A word behind a flag that is the value of none: taking out what stands before it would make it the value of another.
+pub(super) fn stray(words: &[Word]) -> Option<&Word> {
+    let flag = |word: &Word| word.text.starts_with('-');
+    let takes = |word: &Word| flag(word) && !word.text.contains('=');
+    let first = words.iter().position(flag)?;
+    (first + 1..words.len()).find(|at| !flag(&words[*at]) && !takes(&words[*at - 1])).map(|at| &words[at])
+}
+
 /// Whether a flag with this value counts once, the last time that it is given: numbers, durations, true and false do. Of
 /// texts nobody outside can tell; many are lists, of which each entry counts.
 pub(super) fn counts_once(value: &str) -> bool {
