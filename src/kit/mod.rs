@@ -226,6 +226,10 @@ impl Cluster {
                 Some(format!("our client {fault}"))
             }
             Credential::Token(token) => {
+                if let Some(start) = pem::token_start(token).filter(|start| *start > now) {
+                    let until = pem::age(start.duration_since(now));
+                    return Some(format!("our token is not valid before {start}, in {until}"));
+                }
                 let end = pem::token_end(token).or(self.credential_ends).filter(|end| *end < now)?;
                 Some(format!("our token expired on {end}, {} ago", pem::age(now.duration_since(end))))
             }
