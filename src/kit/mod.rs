@@ -9,6 +9,7 @@ mod file;
 #[cfg(test)]
 mod fuzz;
 pub mod import;
+pub mod keep;
 pub mod kubeconfig;
 mod kuberc;
 pub mod load;
@@ -36,7 +37,8 @@ pub use file::schema;
 /// What to type about a credential that the API does not know any more.
 pub const RENEW: &str = "is this machine's clock right (date -u)? If it is, make a new one on a control-plane host: \
                          sudo kubeadm kubeconfig user --org system:masters --client-name NAME >admin.conf, then --kubeconfig \
-                         admin.conf, or breakglass kit import --replace --kubeconfig admin.conf";
+                         admin.conf, or breakglass kit import NAME --replace --kubeconfig \
+                         admin.conf";
 
 /// One cluster, everything resolved: addresses are IPs, key material is in memory.
 #[derive(Debug, Clone)]
