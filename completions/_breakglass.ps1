@@ -967,7 +967,7 @@ Register-ArgumentCompleter -Native -CommandName 'breakglass' -ScriptBlock {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, '`json`: one object a line, for machines')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, '`json`: one object a line, for machines')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too')
-            [CompletionResult]::new('--replace', '--replace', [CompletionResultType]::ParameterName, 'Write over the cluster''s file')
+            [CompletionResult]::new('--replace', '--replace', [CompletionResultType]::ParameterName, 'Write the cluster''s file anew. Without --host its hosts stay; the file before is kept as NAME.yaml~')
             [CompletionResult]::new('--sandbox', '--sandbox', [CompletionResultType]::ParameterName, 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them')
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Yes to the plan and to every question that a runbook lets a script answer')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Yes to the plan and to every question that a runbook lets a script answer')

@@ -941,7 +941,7 @@ set edit:completion:arg-completer[breakglass] = {|@words|
             cand -o '`json`: one object a line, for machines'
             cand --output '`json`: one object a line, for machines'
             cand --color 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too'
-            cand --replace 'Write over the cluster''s file'
+            cand --replace 'Write the cluster''s file anew. Without --host its hosts stay; the file before is kept as NAME.yaml~'
             cand --sandbox 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
             cand -y 'Yes to the plan and to every question that a runbook lets a script answer'
             cand --yes 'Yes to the plan and to every question that a runbook lets a script answer'

@@ -348,6 +348,16 @@ pub(super) fn kit_dir(app: &App) -> PathBuf {
     app.flags.clusters.kit.as_ref().map_or_else(|| app.process.kit_dir(), |dir| app.process.cwd.join(dir))
 }
 
+/// ` --kit DIR` for a command that is to be typed next, where it would be another kit without.
+pub(super) fn kit_word(app: &App) -> String {
+    let word = |dir: &PathBuf| {
+        let dir = dir.display().to_string();
+        let plain = dir.chars().all(|c| c.is_ascii_alphanumeric() || "/._-~+@%:,".contains(c)) && !dir.is_empty();
+        format!(" --kit {}", if plain { dir } else { crate::host::script::quote(&dir) })
+    };
+    app.flags.clusters.kit.as_ref().map(word).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

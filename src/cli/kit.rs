@@ -123,6 +123,11 @@ fn findings(app: &App, cluster: &Cluster, now: jiff::Timestamp) -> Vec<Finding> 
         says,
         hint: None,
     }));
+    // As it has to be typed here.
+    let typed = format!("breakglass kit import {}{}", cluster.name, clusters::kit_word(app));
+    for hint in all.iter_mut().filter_map(|finding| finding.hint.as_mut()) {
+        *hint = hint.replace("breakglass kit import NAME", &typed);
+    }
     all
 }
 

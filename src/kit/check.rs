@@ -8,7 +8,7 @@ use rustls_pki_types::ServerName;
 
 use super::file::MANIFESTS;
 use super::logins::logins;
-use super::pem::{age, certificates, token_end};
+use super::pem::{age, certificates, token_end, token_start};
 use super::{Cluster, Credential, SshAccess};
 use crate::refusal::{Location, Refusal};
 use crate::words;
@@ -89,6 +89,7 @@ pub fn check(cluster: &Cluster, asks: Asks<'_>, now: Timestamp) -> Vec<Finding> 
 }
 
 const ADD_HOSTS: &str = "breakglass kit import NAME --host cp1=10.0.0.11 --replace, or hosts: in the file";
+const CLOCK: &str = "is this machine's clock right (date -u)?";
 const RENEW: &str =
     "make a new one while the API still answers, and import again: breakglass kit import NAME --replace";
 
@@ -224,7 +225,14 @@ fn credential(cluster: &Cluster, now: Timestamp) -> Finding {
         Credential::Certificate { cert, .. } => match certificates(cert).unwrap_or_default().first() {
             Some(cert) if cert.not_before > now => {
                 let says = cert.fault(now).unwrap_or_default();
-                finding("client certificate", Level::Broken, says, Some("is this machine's clock right (date -u)?"))
+                finding("client certificate", Level::Broken, says, Some(CLOCK))
+            }
+            Some(cert) if !cert.for_clients => {
+                let says = format!(
+                    "{} is for servers (its extended key usage has no clientAuth), so no API server takes it",
+                    cert.subject
+                );
+                finding("client certificate", Level::Broken, says, Some(RENEW))
             }
             Some(cert) => {
                 let says = format!("{}: {}", cert.subject, end(cert.not_after, now));
@@ -232,6 +240,10 @@ fn credential(cluster: &Cluster, now: Timestamp) -> Finding {
             }
             None => finding("client certificate", Level::Broken, "there is none in it", Some(RENEW)),
         },
+        Credential::Token(token) if token_start(token).is_some_and(|at| at > now) => {
+            let says = cluster.void(now).unwrap_or_default();
+            finding("token", Level::Broken, says, Some(CLOCK))
+        }
         Credential::Token(token) => match token_end(token).or(cluster.credential_ends) {
             Some(at) => ends("token", end(at, now), at),
             None => {
@@ -369,6 +381,24 @@ mod tests {
         cluster.credential_ends = Some("2026-06-01T00:15:00Z".parse().unwrap());
         let said = says(&cluster, NOW, true);
         assert_eq!(said[1], "Warning token: ends on 2026-06-01T00:15:00Z, in 15 minutes");
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_for_clients_is_said() {
+        use rcgen::ExtendedKeyUsagePurpose::{Any, ClientAuth, ServerAuth};
+        for (usages, good) in
+            [(vec![], true), (vec![ServerAuth], false), (vec![ServerAuth, ClientAuth], true), (vec![Any], true)]
+        {
+            let key = rcgen::KeyPair::generate().unwrap();
+            let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+            params.extended_key_usages = usages;
+            (params.not_before, params.not_after) =
+                (rcgen::date_time_ymd(2020, 1, 1), rcgen::date_time_ymd(2040, 1, 1));
+            let cert = params.self_signed(&key).unwrap().pem().into_bytes();
+            let credential = Credential::Certificate { cert, key: key.serialize_pem().into_bytes() };
+            let said = says(&Cluster { credential, ..cluster(0) }, NOW, true).remove(1);
+            assert_eq!(!said.contains("has no clientAuth") && said.starts_with("Good"), good, "{said}");
+        }
     }
 
     #[test]

@@ -121,7 +121,11 @@ fn end(printed: &[u8]) -> Result<Option<Timestamp>, String> {
 /// What it printed instead.
 pub(super) fn credential(printed: &[u8]) -> Result<Credential, String> {
     let answer: Value = serde_json::from_slice(printed).map_err(|_| "no ExecCredential in JSON".to_owned())?;
-    let status = |key: &str| answer.pointer(&format!("/status/{key}")).and_then(Value::as_str);
+    // What is empty is not there, as for kubectl: some plugins print every key.
+    let status = |key: &str| {
+        let text = answer.pointer(&format!("/status/{key}")).and_then(Value::as_str);
+        text.filter(|text| !text.is_empty())
+    };
     match (status("clientCertificateData"), status("clientKeyData"), status("token").map(str::trim)) {
         // In the forms that kubectl takes, as where they stand in a file.
         (Some(cert), Some(key), _) => {
@@ -135,5 +139,23 @@ pub(super) fn credential(printed: &[u8]) -> Result<Credential, String> {
         }
         (_, _, Some(token)) => Ok(Credential::Token(token.to_owned())),
         _ => Err("neither a certificate with its key nor a token".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_empty_in_an_answer_is_not_there() {
+        let answer = |status: Value| credential(json!({ "status": status }).to_string().as_bytes());
+        let given = answer(json!({ "clientCertificateData": "", "clientKeyData": "", "token": "t" }));
+        assert!(matches!(given, Ok(Credential::Token(token)) if token == "t"));
+        let (cert, key) = super::super::tests::pair("me", 2020, 2030);
+        let given = answer(json!({ "clientCertificateData": cert, "clientKeyData": key, "token": "" }));
+        assert!(matches!(given, Ok(Credential::Certificate { .. })));
+        for none in [json!({}), json!({ "clientCertificateData": "", "clientKeyData": "", "token": "" })] {
+            assert_eq!(answer(none).unwrap_err(), "neither a certificate with its key nor a token");
+        }
     }
 }

@@ -14,9 +14,13 @@ use super::file::{
     UserFile,
 };
 use super::load::{self, API_PORT, is_name};
+use super::read;
 use super::{ApiServer, Cluster, Credential, Host, Role, SshAccess};
 use crate::process::Process;
 use crate::refusal::{Location, Refusal};
+
+/// What an API server is called whose address came from the kubeconfig.
+pub(super) const DIRECT: &str = "direct";
 
 /// A host as it is given on the command line: `cp1=10.0.0.1:22,user=ops,role=control-plane,sudo`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +124,7 @@ pub fn with_hosts(mut cluster: Cluster, hosts: Vec<Host>, ports: &BTreeMap<Strin
     let direct = direct.iter().enumerate().map(|(n, address)| {
         let on = hosts.iter().find(|host| host.address == address.ip());
         ApiServer {
-            name: if n == 0 { "direct".into() } else { format!("direct{n}") },
+            name: if n == 0 { DIRECT.into() } else { format!("{DIRECT}{n}") },
             address: *address,
             via: None,
             host: on.map(|host| host.name.clone()),
@@ -145,11 +149,21 @@ pub fn text(name: &str, cluster: &Cluster, process: &Process) -> Result<String, 
     Ok(text)
 }
 
-/// Writes it as NAME.yaml into the kit's folder, for its owner only. An existing file stays unless `replace`.
+/// What was written.
+#[derive(Debug)]
+pub struct Written {
+    /// The cluster's file.
+    pub path: PathBuf,
+    /// Where the one is that stood there before.
+    pub before: Option<PathBuf>,
+}
+
+/// Writes it as NAME.yaml into the kit's folder, for its owner only. An existing file stays unless `replace`, and then it
+/// is kept beside as NAME.yaml~: somebody may have worked at it.
 ///
 /// # Errors
 /// When it is there already, or cannot be written.
-pub fn write(folder: &Path, name: &str, text: &str, replace: bool) -> Result<PathBuf, Refusal> {
+pub fn write(folder: &Path, name: &str, text: &str, replace: bool) -> Result<Written, Refusal> {
     let path = load::path_of(folder, name);
     let refuse = |what: String, hint: Option<&str>| Refusal {
         at: Location { file: path.display().to_string(), ..Location::default() },
@@ -159,19 +173,32 @@ pub fn write(folder: &Path, name: &str, text: &str, replace: bool) -> Result<Pat
     if path.exists() && !replace {
         return Err(refuse("is there already".into(), Some("--replace writes it anew")));
     }
-    let write = || -> std::io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        // Beside it and renamed: a full disk must not leave half a kit.
+    // Beside it and renamed: a full disk must not leave half a kit.
+    let put = |path: &Path, bytes: &[u8]| -> std::io::Result<()> {
         let staged = folder.join(format!(".{name}.yaml.new"));
         let _ = std::fs::remove_file(&staged);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&staged)?;
-        file.write_all(text.as_bytes())?;
+        file.write_all(bytes)?;
         file.sync_all()?;
-        std::fs::rename(&staged, &path)?;
+        std::fs::rename(&staged, path)?;
         File::open(folder)?.sync_all()
     };
+    let before = path.exists().then(|| {
+        let mut before = path.clone().into_os_string();
+        before.push("~");
+        PathBuf::from(before)
+    });
+    if let Some(before) = &before {
+        read::read(&path)
+            .and_then(|bytes| put(before, &bytes))
+            .map_err(|error| refuse(format!("cannot be kept as {}: {error}", before.display()), None))?;
+    }
+    let write = || {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        put(&path, text.as_bytes())
+    };
     write().map_err(|error| refuse(format!("cannot be written: {error}"), None))?;
-    Ok(path)
+    Ok(Written { path, before })
 }
 
 fn file(name: &str, cluster: &Cluster, usual_agent: Option<&Path>) -> ClusterFile {
@@ -367,10 +394,18 @@ mod tests {
         let cluster = Cluster { acting_as: Some(other), ..cluster };
         let cluster = with_hosts(cluster, vec![host.clone()], &BTreeMap::new());
         let text = text("prod", &cluster, &process).unwrap();
-        let path = write(&folder, "prod", &text, false).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let path = write(&folder, "prod", &text, false).unwrap().path;
+        let closed = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777 == 0o600;
+        assert!(closed(&path));
         assert!(write(&folder, "prod", &text, false).unwrap_err().to_string().contains("--replace"));
-        write(&folder, "prod", &text, true).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let by_hand = format!("# by hand\n{text}");
+        std::fs::write(&path, &by_hand).unwrap();
+        let before = write(&folder, "prod", &text, true).unwrap().before.unwrap();
+        assert_eq!(before, folder.join("prod.yaml~"));
+        assert!(closed(&path) && closed(&before) && std::fs::read_to_string(&before).unwrap() == by_hand);
+        let listed = load::listed(&folder).unwrap();
+        assert_eq!((listed.names, listed.passed_over), (vec!["prod".to_owned()], Vec::<String>::new()));
 
         let loaded = load::file(&path, &process).unwrap();
         assert_eq!(loaded.acting_as, cluster.acting_as);

@@ -151,6 +151,7 @@ impl Kubeconfig {
                     if let Some(root) = yaml::parse_as_kubectl(&text, &mut faults, &mut repeated)
                         && read::trusted(path, &root, &mut faults).is_some()
                     {
+                        texts(&root, &mut faults);
                         files.push(File { path: path.clone(), root });
                     }
                 }
@@ -165,7 +166,11 @@ impl Kubeconfig {
         }
         if files.is_empty() {
             let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-            let what = format!("no kubeconfig: {} is not there", names.join(" nor "));
+            let what = if names.is_empty() {
+                format!("no kubeconfig: KUBECONFIG={:?} names no file", process.var("KUBECONFIG").unwrap_or_default())
+            } else {
+                format!("no kubeconfig: {} is not there", names.join(" nor "))
+            };
             return Err(vec![command_line(what, Some("--kubeconfig FILE, or a kit: breakglass kit import".into()))]);
         }
         Ok(Self { files, notes })
@@ -273,6 +278,54 @@ impl Kubeconfig {
         lists.flat_map(Node::items).filter_map(|item| item.get("name")?.text()).collect()
     }
 }
+
+/// Refuses what is a number or a switch where a text must stand, as kubectl does: it would be passed over, and another
+/// credential used.
+fn texts(root: &Node, faults: &mut Faults) {
+    let mut text = |map: &Node, key: &str| {
+        let Some(node) = map.get(key) else { return };
+        let found = match &node.tree {
+            Tree::Number(_) => "a number",
+            Tree::Bool(_) => "a switch",
+            Tree::Null | Tree::String(_) | Tree::List(_) | Tree::Map(_) | Tree::Hole => return,
+        };
+        faults.refuse(node, format!("{key}: expected text, found {found}"), Some("put it in quotes".to_owned()));
+    };
+    text(root, "current-context");
+    for (list, key, texts) in TEXTS {
+        for item in root.get(list).map(Node::items).unwrap_or_default() {
+            text(item, "name");
+            let map = item.get(key);
+            map.iter().for_each(|map| texts.iter().for_each(|key| text(map, key)));
+        }
+    }
+}
+
+/// The lists of a kubeconfig, what stands in their items beside a name, and the keys of that whose values are texts.
+const TEXTS: [(&str, &str, &[&str]); 3] = [
+    ("contexts", "context", &["cluster", "user", "namespace"]),
+    (
+        "clusters",
+        "cluster",
+        &["server", "tls-server-name", "certificate-authority", "certificate-authority-data", "proxy-url"],
+    ),
+    (
+        "users",
+        "user",
+        &[
+            "client-certificate",
+            "client-certificate-data",
+            "client-key",
+            "client-key-data",
+            "token",
+            "tokenFile",
+            "as",
+            "as-uid",
+            "username",
+            "password",
+        ],
+    ),
+];
 
 impl File {
     fn list(&self, list: &str) -> &[Node] {

@@ -9,6 +9,7 @@ mod file;
 #[cfg(test)]
 mod fuzz;
 pub mod import;
+pub mod keep;
 pub mod kubeconfig;
 mod kuberc;
 pub mod load;
@@ -36,7 +37,8 @@ pub use file::schema;
 /// What to type about a credential that the API does not know any more.
 pub const RENEW: &str = "is this machine's clock right (date -u)? If it is, make a new one on a control-plane host: \
                          sudo kubeadm kubeconfig user --org system:masters --client-name NAME >admin.conf, then --kubeconfig \
-                         admin.conf, or breakglass kit import --replace --kubeconfig admin.conf";
+                         admin.conf, or breakglass kit import NAME --replace --kubeconfig \
+                         admin.conf";
 
 /// One cluster, everything resolved: addresses are IPs, key material is in memory.
 #[derive(Debug, Clone)]
@@ -226,6 +228,10 @@ impl Cluster {
                 Some(format!("our client {fault}"))
             }
             Credential::Token(token) => {
+                if let Some(start) = pem::token_start(token).filter(|start| *start > now) {
+                    let until = pem::age(start.duration_since(now));
+                    return Some(format!("our token is not valid before {start}, in {until}"));
+                }
                 let end = pem::token_end(token).or(self.credential_ends).filter(|end| *end < now)?;
                 Some(format!("our token expired on {end}, {} ago", pem::age(now.duration_since(end))))
             }

@@ -17,6 +17,8 @@ pub struct CertFacts {
     pub not_after: Timestamp,
     /// Whether it may sign others.
     pub is_authority: bool,
+    /// Whether a client may show it: it says so, or does not say whom it is for.
+    pub for_clients: bool,
     /// Its public key, DER.
     pub(super) public_key: Vec<u8>,
 }
@@ -47,12 +49,14 @@ pub fn certificates(pem: &[u8]) -> Result<Vec<CertFacts>, String> {
         let time = |at: x509_parser::time::ASN1Time| {
             Timestamp::from_second(at.timestamp()).map_err(|error| format!("its dates make no sense: {error}"))
         };
+        let usage = cert.extended_key_usage().map_err(|error| format!("no X.509 certificate: {error}"))?;
         found.push(CertFacts {
             subject: cert.subject().to_string(),
             not_before: time(cert.validity().not_before)?,
             not_after: time(cert.validity().not_after)?,
             // Before version 3 nothing said so, and every one could be.
             is_authority: cert.is_ca() || cert.version() != x509_parser::x509::X509Version::V3,
+            for_clients: usage.is_none_or(|usage| usage.value.any || usage.value.client_auth),
             public_key: cert.public_key().raw.to_vec(),
         });
     }
@@ -101,10 +105,22 @@ const P521: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23];
 
 /// When a token says that it ends, if it is one that says so.
 pub fn token_end(token: &str) -> Option<Timestamp> {
+    token_time(token, "exp")
+}
+
+/// When a token says that it begins to be good, if it is one that says so.
+pub fn token_start(token: &str) -> Option<Timestamp> {
+    token_time(token, "nbf")
+}
+
+/// Seconds since 1970, whole ones or not.
+fn token_time(token: &str, claim: &str) -> Option<Timestamp> {
     let [_, claims, _] = token.trim().split('.').collect::<Vec<_>>()[..] else { return None };
     let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).ok()?;
     let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
-    Timestamp::from_second(claims.get("exp")?.as_i64()?).ok()
+    let at = claims.get(claim)?;
+    let whole = || Some(jiff::SignedDuration::try_from_secs_f64(at.as_f64()?).ok()?.as_secs());
+    Timestamp::from_second(at.as_i64().or_else(whole)?).ok()
 }
 
 /// `3 days`, `5 hours`, `2 minutes`.
@@ -180,6 +196,20 @@ mod tests {
         }
         let fault = key_of(pem("PRIVATE KEY", RSA).as_bytes(), &ec).unwrap_err();
         assert!(fault.contains("does not belong"), "{fault}");
+    }
+
+    #[test]
+    fn a_token_says_when_it_begins_and_ends() {
+        for (claims, start, end) in [
+            (r#"{"exp":1780264800}"#, None, Some("2026-05-31T22:00:00Z")),
+            (r#"{"exp":1780264800.75,"nbf":1780264700.5}"#, Some("2026-05-31T21:58:20Z"), Some("2026-05-31T22:00:00Z")),
+            (r#"{"exp":1e300,"nbf":"1"}"#, None, None),
+        ] {
+            let token = format!("e30.{}.x", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(claims));
+            let said = |at: Option<Timestamp>| at.map(|at| at.to_string());
+            assert_eq!(said(token_start(&token)).as_deref(), start, "{claims}");
+            assert_eq!(said(token_end(&token)).as_deref(), end, "{claims}");
+        }
     }
 
     #[test]

@@ -206,6 +206,12 @@ fn a_credential_that_has_ended_is_read_and_told() {
         ),
         ("{tokenFile: old.token}", "token", Some("our token expired on 2026-05-31T22:00:00Z, 2 hours ago")),
         (
+            // {"nbf":1780275600,"exp":1780275600}
+            "{token: e30.eyJuYmYiOjE3ODAyNzU2MDAsImV4cCI6MTc4MDI3NTYwMH0.x}",
+            "token",
+            Some("our token is not valid before 2026-06-01T01:00:00Z, in 60 minutes"),
+        ),
+        (
             "{token: x, tokenEnds: 2026-05-31T22:00:00Z}",
             "token",
             Some("our token expired on 2026-05-31T22:00:00Z, 2 hours ago"),

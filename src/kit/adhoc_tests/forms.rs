@@ -109,3 +109,37 @@ async fn the_kubeconfig_of_a_whole_fleet_is_read_and_no_more_than_that() {
     let said = find(context("c1"), &process).await.unwrap_err();
     assert!(said[0].contains("/config: cannot be read: longer than 16.7 MB"), "{said:?}");
 }
+
+#[tokio::test]
+async fn a_number_where_a_text_must_stand_is_refused_with_its_place() {
+    let (dir, process) = folder();
+    let me = "client-certificate: me.crt, client-key: me.key";
+    for (from, to, said) in [
+        (me, "token: 12345", "config:17:30: token: expected text, found a number (put it in quotes)"),
+        ("name: prod, context", "name: 2024, context", ":5:12: name: expected text, found a number"),
+        ("current-context: prod", "current-context: true", ":3:18: current-context: expected text, found a switch"),
+        ("cluster: gone", "cluster: 7", "cluster: expected text, found a number"),
+    ] {
+        assert!(CONFIG.contains(from), "{from}");
+        put(dir.path(), "config", &CONFIG.replace(from, to), 0o600);
+        let all = find(Flags::default(), &process).await.unwrap_err();
+        assert!(all.iter().any(|one| one.contains(said)), "{to}: {all:?}");
+    }
+    put(dir.path(), "config", &CONFIG.replace(me, "token: '12345'"), 0o600);
+    assert!(find(Flags::default(), &process).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_list_of_no_files_is_said_as_it_stands() {
+    let (dir, mut process) = folder();
+    for (list, said) in [
+        (":", "no kubeconfig: KUBECONFIG=\":\" names no file".to_owned()),
+        (":gone:", format!("no kubeconfig: {} is not there", dir.path().join("gone").display())),
+    ] {
+        process.env.insert("KUBECONFIG".into(), list.into());
+        let all = cluster(&Flags::default(), &process, &asking(1)).await.unwrap_err();
+        assert!(all[0].to_string().contains(&said), "{list}: {}", all[0]);
+    }
+    process.env.insert("KUBECONFIG".into(), ":config:".into());
+    assert!(cluster(&Flags::default(), &process, &asking(1)).await.is_ok());
+}
