@@ -288,9 +288,8 @@ mod tests {
     fn import(dir: &Path, words: &[&str]) -> (Result<(), String>, String) {
         let line = ["breakglass", "--kit", "a kit", "--kubeconfig", "config", "kit", "import"];
         let cli = Cli::try_parse_from(line.iter().chain(words)).unwrap();
-        let path = std::env::var("PATH").unwrap_or_default();
-        let env = [("HOME".to_owned(), dir.display().to_string()), ("PATH".to_owned(), path)].into();
-        let process = Process { cwd: dir.to_owned(), env, ..Process::real() };
+        let mut process = Process { cwd: dir.to_owned(), ..Process::real() };
+        process.env.insert("HOME".into(), dir.display().to_string());
         let said = Said::default();
         let screen = Arc::new(Screen::to(std::io::sink(), said.clone()));
         let app = App { process: &process, flags: cli.flags, output: Output::Text, screen };

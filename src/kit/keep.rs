@@ -52,7 +52,9 @@ pub fn keep(new: Cluster, old: Cluster) -> Result<Cluster, Refusal> {
         // What an earlier import called so was the kubeconfig's address then.
         servers.retain(|known| known.name != DIRECT || known.via.is_some());
         let free = |name: &String| servers.iter().all(|known| known.name != *name);
-        let name = std::iter::once(DIRECT.to_owned()).chain((1..).map(|n| format!("{DIRECT}{n}"))).find(free);
+        // Among one more than there are, one is free.
+        let numbered = (1..=servers.len()).map(|n| format!("{DIRECT}{n}"));
+        let name = std::iter::once(DIRECT.to_owned()).chain(numbered).find(free);
         let host = old.hosts.iter().find(|host| host.address == server.address.ip()).map(|host| host.name.clone());
         servers.push(ApiServer { name: name.unwrap_or(server.name), address: server.address, via: None, host });
     }
