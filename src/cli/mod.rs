@@ -32,6 +32,7 @@ mod show;
 mod signals;
 mod single;
 mod steps;
+mod trust;
 #[cfg(test)]
 mod typed;
 mod undo;
