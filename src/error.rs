@@ -5,7 +5,7 @@ use std::fmt;
 /// Why a command ended as it did. Each class has one exit code; the table in README and `--help` is made from here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// Something that should not happen: a fault of this program.
+    /// Something that should not happen: a fault of this program; or nobody could be told, for its output could not be written.
     Bug,
     /// The command line could not be read. What it asks for may be wrong all the same: that is refused.
     Usage,
@@ -61,7 +61,9 @@ impl Class {
     /// What the code means, for the table.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Bug => "a fault of breakglass itself; please report it",
+            Self::Bug => {
+                "its output could not be written, which it says; else a fault of breakglass itself: please report it"
+            }
             Self::Usage => "the command line could not be read: an unknown verb, flag or value",
             Self::Refused => {
                 "refused, nothing is changed: what was asked for, a kit, runbook or parameter is wrong, or an API server or host said no"

@@ -77,11 +77,85 @@ fn nothing(value: &Value) -> bool {
     }
 }
 
+/// What an object is, if it is another one than stands at this path: what is sent to it would be decided by the wrong one. What
+/// an object does not say of itself is not held against it.
+pub fn another(path: &str, object: &Value) -> Option<String> {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let [above @ .., plural, name] = parts.as_slice() else { return None };
+    let namespace = match above {
+        [.., "namespaces", namespace] => Some(*namespace),
+        _ => None,
+    };
+    let said = |field: &str| object["metadata"][field].as_str().filter(|said| !said.is_empty());
+    if let Some(is) = said("name").filter(|is| *is != decoded(name)) {
+        return Some(format!("another object, by the name {is:?}"));
+    }
+    if let Some(is) = said("namespace").filter(|is| Some(*is) != namespace) {
+        return Some(format!("another object, in the namespace {is:?}"));
+    }
+    let kind = object["kind"].as_str().filter(|kind| *kind != "PartialObjectMetadata")?;
+    // Elsewhere a resource may have a kind of any name.
+    let ours = matches!(above, ["api", "v1", ..] | ["apis", "apps" | "batch" | "rbac.authorization.k8s.io", ..]);
+    (ours && !is_plural(plural, kind)).then(|| format!("another object, of the kind {kind:?}"))
+}
+
+/// Whether a resource is called after this kind.
+fn is_plural(plural: &str, kind: &str) -> bool {
+    let kind = kind.to_ascii_lowercase();
+    let ies = kind.strip_suffix('y').map(|stem| format!("{stem}ies"));
+    plural == kind
+        || plural.strip_prefix(kind.as_str()).is_some_and(|end| end == "s" || end == "es")
+        || ies.is_some_and(|ies| ies == plural)
+}
+
+/// A segment of a path as it was before it was encoded.
+fn decoded(segment: &str) -> String {
+    let mut parts = segment.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        match part.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => bytes.extend([&[byte], &part.as_bytes()[2..]].concat()),
+            None => bytes.extend([b"%", part.as_bytes()].concat()),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn an_answer_about_another_object_is_known() {
+        const DS: &str = "/apis/apps/v1/namespaces/telemetry/daemonsets/agent";
+        let object = |kind: &str, namespace: &str, name: &str| json!({"kind": kind, "metadata": {"namespace": namespace, "name": name}});
+        let cluster = |kind: &str, name: &str| json!({"kind": kind, "metadata": {"name": name}});
+        for (path, right) in [
+            (DS, object("DaemonSet", "telemetry", "agent")),
+            (DS, object("PartialObjectMetadata", "telemetry", "agent")),
+            (DS, json!({})),
+            ("/api/v1/namespaces/telemetry", cluster("Namespace", "telemetry")),
+            ("/api/v1/namespaces/kube-system/endpoints/x", object("Endpoints", "kube-system", "x")),
+            ("/apis/rbac.authorization.k8s.io/v1/clusterroles/a%20b:%25c", cluster("ClusterRole", "a b:%c")),
+            ("/apis/metrics.k8s.io/v1beta1/namespaces/a/pods/x", object("PodMetrics", "a", "x")),
+            ("/apis/example.com/v1/namespaces/a/oxen/x", object("Ox", "a", "x")),
+        ] {
+            assert_eq!(another(path, &right), None, "{path}");
+        }
+        for (path, wrong, word) in [
+            (DS, object("DaemonSet", "telemetry", "other"), "other"),
+            (DS, object("DaemonSet", "kube-system", "agent"), "kube-system"),
+            (DS, object("Deployment", "telemetry", "agent"), "Deployment"),
+            (DS, json!({"kind": "DaemonSetList", "items": []}), "DaemonSetList"),
+            ("/api/v1/namespaces/telemetry", cluster("Namespace", "default"), "default"),
+            ("/api/v1/nodes/n1", object("Node", "telemetry", "n1"), "telemetry"),
+        ] {
+            let said = another(path, &wrong).unwrap();
+            assert!(said.contains(word), "{path}: {said}");
+        }
+    }
 
     #[test]
     fn what_the_server_sets_is_taken_out_and_all_else_is_kept() {

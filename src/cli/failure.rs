@@ -25,6 +25,13 @@ pub(super) fn journal(error: JournalError) -> Failure {
         }
         JournalError::Newer { .. } => Failure::from_error(Class::Journal, error)
             .hint("use the version of breakglass that wrote it, or a newer one"),
+        JournalError::Torn { ref run, .. } => {
+            let hint = format!(
+                "the lines before it hold: `breakglass show {run}`; `breakglass resume {run}` or `breakglass undo {run}` cuts \
+                 it off and goes on"
+            );
+            Failure::from_error(Class::Journal, error).hint(hint)
+        }
         JournalError::Damaged { .. } => Failure::from_error(Class::Journal, error)
             .hint("nothing is done on the word of a damaged journal; put the file back from a copy, or go on by hand"),
         JournalError::Io { .. } | JournalError::Broken(_) => Failure::from_error(Class::Journal, error),
@@ -39,6 +46,16 @@ pub(super) fn refused(of: &'static str, all: Vec<Refusal>) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_torn_last_line_holds_nobody_up() {
+        let run = "20250101-000000-abcd".to_owned();
+        let failure = journal(JournalError::Torn { run, path: "journal.jsonl".into(), line: 5 });
+        assert_eq!(failure.class, Class::Journal);
+        assert!(failure.to_string().starts_with("journal.jsonl:5: the last line is torn"), "{failure}");
+        assert!(failure.hints[0].contains("`breakglass undo 20250101-000000-abcd` cuts it off"), "{:?}", failure.hints);
+        assert!(!failure.hints.iter().any(|hint| hint.contains("damaged")), "{:?}", failure.hints);
+    }
 
     #[test]
     fn a_run_that_is_under_way_is_named_with_what_to_type() {

@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use super::clusters::KNOWN_IN_SANDBOX;
 use super::{App, failure};
-use crate::bounded;
 use crate::error::{Class, Failure};
 use crate::journal::Header;
 use crate::refusal::{Location, Refusal};
 use crate::runbook::builtin::Builtin;
 use crate::runbook::{COMMAND_LINE, On, Resolved, Runbook};
 use crate::yaml::{self, Faults, Tree};
+use crate::{bounded, guarded};
 
 /// A runbook and its parameters.
 #[derive(Debug, Clone, clap::Args)]
@@ -115,6 +115,12 @@ const LONGEST: usize = 8 << 20;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn read(path: &Path, what: &str) -> Result<String, Failure> {
+    // A pipe or a terminal is whoever typed the command.
+    if path.is_file()
+        && let Some(open) = guarded::fault(path)
+    {
+        return Err(Failure::new(Class::Refused, format!("the {what} {open}")).hint(format!("`{}`", open.close())));
+    }
     let read = bounded::file_or_pipe(path, LONGEST, PATIENCE);
     let text = read.and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
     text.map_err(|error| {
@@ -137,4 +143,22 @@ pub(super) fn again(header: &Header) -> Result<Resolved, Vec<Refusal>> {
 pub(super) fn refuse(what: impl Into<String>, hint: impl Into<String>) -> Failure {
     let at = Location { file: COMMAND_LINE.into(), ..Location::default() };
     failure::refused("the command", vec![Refusal { at, what: what.into(), hint: Some(hint.into()) }])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_runbook_that_others_can_write_is_not_read() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert_eq!(read(file.path(), "runbook").unwrap(), "");
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o606)).unwrap();
+        let failure = read(file.path(), "runbook").unwrap_err();
+        assert_eq!(failure.class, Class::Refused);
+        assert!(failure.to_string().contains("can be written by others: its mode is 0606"), "{failure}");
+        assert_eq!(failure.hints, [format!("`chmod go-w {}`", file.path().display())]);
+    }
 }

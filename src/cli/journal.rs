@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{App, failure};
+use super::{App, failure, trust};
 use crate::error::Failure;
 use crate::journal::{self, Store, Verified};
 use crate::render::{Output, VERSION, one_line};
@@ -48,6 +48,7 @@ impl Journal {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
         let Verb::Verify(Verify { run, head }) = self.verb;
         let folder = Store::at(app.process.runs_dir()).open(&run).map_err(failure::store)?;
+        trust::tell(app, [&folder]);
         let Verified { lines, head, anchored } = journal::verify(&folder, head.as_deref()).map_err(failure::journal)?;
         app.screen.out(&match app.output {
             Output::Json => {

@@ -1,6 +1,6 @@
 //! Which run a word on the command line stands for.
 
-use super::{App, failure, inputs};
+use super::{App, failure, inputs, trust};
 use crate::error::Failure;
 use crate::journal::{self, ChangeState, Run, RunFolder, Store};
 
@@ -78,6 +78,7 @@ pub(super) fn run(app: &App, typed: &str, wanted: For) -> Result<(RunFolder, Run
 }
 
 fn read(folder: RunFolder) -> Result<(RunFolder, Run), Failure> {
+    trust::refuse(&folder)?;
     let run = journal::read(&folder).map_err(failure::journal)?.run;
     Ok((folder, run))
 }

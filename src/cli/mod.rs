@@ -32,6 +32,7 @@ mod show;
 mod signals;
 mod single;
 mod steps;
+mod trust;
 #[cfg(test)]
 mod typed;
 mod undo;
@@ -113,13 +114,24 @@ pub fn main(process: &Process) -> ExitCode {
     let output = cli.flags.output.output.into();
     let screen = Arc::new(Screen::real(process, cli.flags.output.color.into(), output == Output::Text));
     let app = App { process, flags: cli.flags, output, screen };
-    match dispatch(cli.verb, &app) {
+    let code = match dispatch(cli.verb, &app) {
         Ok(code) => code,
         Err(failure) => {
             show_failure(&app.screen, app.output, &failure);
             ExitCode::from(failure.class.exit_code())
         }
-    }
+    };
+    told(&app.screen, code)
+}
+
+/// The exit code, if all data got out. What a verb did, it did: only a good end is taken back, for a script would go on with
+/// half of the data.
+fn told(screen: &Screen, code: ExitCode) -> ExitCode {
+    let Some(error) = screen.lost() else { return code };
+    screen.err(&format!(
+        "error: standard output could not be written, what it would have shown is lost: {error}; nothing else was held up by that"
+    ));
+    if code == ExitCode::SUCCESS { ExitCode::from(Class::Bug.exit_code()) } else { code }
 }
 
 fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
@@ -178,7 +190,7 @@ fn said(error: &clap::Error, process: &Process) -> ExitCode {
         ExitCode::from(Class::Usage.exit_code())
     } else {
         screen.out(&print(screen.out_paint()));
-        ExitCode::SUCCESS
+        told(&screen, ExitCode::SUCCESS)
     }
 }
 
@@ -228,6 +240,16 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         command("breakglass").debug_assert();
+    }
+
+    #[test]
+    fn lost_output_ends_badly_and_hides_no_other_end() {
+        let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let screen = Screen::to(full(), std::io::sink());
+        assert_eq!(told(&screen, ExitCode::SUCCESS), ExitCode::SUCCESS);
+        screen.out("data");
+        assert_eq!(told(&screen, ExitCode::SUCCESS), ExitCode::from(1));
+        assert_eq!(told(&screen, ExitCode::from(6)), ExitCode::from(6));
     }
 
     #[test]

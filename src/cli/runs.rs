@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{App, failure};
+use super::{App, failure, trust};
 use crate::error::Failure;
 use crate::journal::{self, Run, Store};
 use crate::render::{Output, VERSION, table};
@@ -22,9 +22,12 @@ impl Runs {
         let store = Store::at(app.process.runs_dir());
         let ids = store.runs().map_err(failure::store)?;
         let mut rows = Vec::new();
+        let mut folders = Vec::new();
         for id in ids.iter().rev().take(self.limit) {
             // A damaged journal must not hide the others.
-            let run = store.open(id).ok().and_then(|folder| journal::read(&folder).ok()).map(|journal| journal.run);
+            let folder = store.open(id).ok();
+            let run = folder.as_ref().and_then(|folder| journal::read(folder).ok()).map(|journal| journal.run);
+            folders.extend(folder);
             match app.output {
                 Output::Json => app.screen.out(&json(id, run.as_ref()).to_string()),
                 Output::Text => rows.push(row(id, run.as_ref())),
@@ -37,6 +40,7 @@ impl Runs {
                 app.screen.out(&table(&["RUN", "RUNBOOK", "CLUSTERS", "OPERATOR", "ENDED", "STANDS"], &rows));
             }
         }
+        trust::tell(app, &folders);
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{App, failure, inputs};
+use super::{App, failure, inputs, trust};
 use crate::error::Failure;
 use crate::journal::{self, Store};
 use crate::render;
@@ -17,6 +17,7 @@ pub(super) struct Show {
 impl Show {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
         let folder = Store::at(app.process.runs_dir()).open(&self.run).map_err(failure::store)?;
+        trust::tell(app, [&folder]);
         let journal = journal::read(&folder).map_err(failure::journal)?;
         render::show_run(&app.screen, app.output, &journal, &inputs::step_names(&journal.run.header));
         if app.output == render::Output::Text {

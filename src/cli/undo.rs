@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use super::{App, clusters, drive, failure, last};
 use crate::change::Inverse;
-use crate::error::Failure;
-use crate::journal::{Run, Writer};
+use crate::error::{Class, Failure};
+use crate::journal::{ChangeRecord, ChangeState, Run, Writer};
 use crate::render::one_line;
 use crate::words;
 
@@ -28,12 +28,30 @@ impl Undo {
             app.screen.err(&format!("run {} was a drill: nothing was changed, so nothing is taken back", folder.run));
             return Ok(ExitCode::SUCCESS);
         }
+        by_hand_only(&run)?;
         drive::block_on(async {
             let chosen = clusters::to_take_back(app, &run).await?;
             let writer = Writer::open(folder, app.process.clock).map_err(failure::journal)?;
             drive::undo(app, writer, &run, &chosen).await
         })
     }
+}
+
+/// Says at once what an undo before found: that what stands cannot be taken back, any of it.
+fn by_hand_only(run: &Run) -> Result<(), Failure> {
+    let found = |record: &ChangeRecord| record.state == ChangeState::Stuck && !record.has_a_way_back();
+    if run.standing().next().is_none() || !run.standing().all(found) {
+        return Ok(());
+    }
+    let each = run.standing().map(|record| match &record.change.inverse {
+        Inverse::Impossible(why) => format!("change {} on {}: {why}", record.id, record.target),
+        Inverse::By(_) | Inverse::NotNeeded(_) => format!("change {} on {}", record.id, record.target),
+    });
+    let (id, each) = (&run.header.run, one_line(&each.collect::<Vec<_>>().join("; ")));
+    let stands = words::count(run.standing().count(), "change");
+    let what = format!("{stands} of run {id} cannot be taken back, and nothing else of it stands: {each}");
+    let hint = format!("`breakglass show {id}` tells what was done; what of it is not wanted is put right by hand");
+    Err(Failure::new(Class::Stuck, what).hint(hint))
 }
 
 /// What stands of a run but on the clusters that are left out, newest first, and what takes each back.
@@ -77,5 +95,15 @@ mod tests {
             record.change.inverse = Inverse::Impossible("it is sent".into());
         }
         assert!(listing(&stood, &BTreeMap::new()).contains("    cannot be taken back: it is sent"));
+        by_hand_only(&stood).unwrap();
+        for record in stood.changes.values_mut() {
+            record.state = journal::ChangeState::Stuck;
+        }
+        let failure = by_hand_only(&stood).unwrap_err();
+        assert_eq!(failure.class, Class::Stuck);
+        assert!(failure.to_string().contains("it is sent") && !failure.hints[0].contains("undo"), "{failure:?}");
+        let first = stood.changes.values_mut().next().unwrap();
+        first.change.inverse = Inverse::NotNeeded("it ends by itself".into());
+        by_hand_only(&stood).unwrap();
     }
 }

@@ -12,7 +12,7 @@ use super::{Consent, Engine, Report, Stop, backward};
 use crate::change::{Part, Target};
 use crate::error::Class;
 use crate::event::Event;
-use crate::journal::{Entry, StepState};
+use crate::journal::{ChangeRecord, Entry, StepState};
 use crate::plan::{Plan, PlannedStep};
 use crate::runbook::OnFailure;
 use crate::steps::Question;
@@ -363,7 +363,8 @@ fn next(engine: Engine<'_>, report: &Report, goes: Goes) -> Vec<String> {
     if on && report.class.is_some_and(resumable) {
         next.push(format!("breakglass resume {run}"));
     }
-    if report.tally.done + report.tally.unknown + report.tally.stuck > 0 {
+    // What cannot be taken back is done by hand: another undo would come to the same.
+    if engine.record.run().standing().any(ChangeRecord::has_a_way_back) {
         next.push(format!("breakglass undo {run}"));
     }
     next.push(format!("breakglass show {run}"));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, Header, Line};
-use crate::change::{Change, Target};
+use crate::change::{Change, Inverse, Target};
 use crate::world::Cost;
 
 /// Where a change stands.
@@ -99,6 +99,16 @@ impl Run {
     pub fn standing(&self) -> impl Iterator<Item = &ChangeRecord> {
         use ChangeState::{Done, Intended, Stuck, Undoing, Unknown};
         self.changes.values().filter(|c| matches!(c.state, Done | Intended | Unknown | Undoing | Stuck))
+    }
+}
+
+impl ChangeRecord {
+    /// Whether an undo can do something about it.
+    pub fn has_a_way_back(&self) -> bool {
+        match self.change.inverse {
+            Inverse::By(_) | Inverse::NotNeeded(_) => true,
+            Inverse::Impossible(_) => false,
+        }
     }
 }
 

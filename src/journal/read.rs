@@ -52,6 +52,15 @@ pub enum JournalError {
         /// What is wrong.
         what: String,
     },
+    /// The last line was never finished; those before it hold.
+    Torn {
+        /// The run.
+        run: String,
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
     /// Written by a newer version.
     Newer {
         /// The file.
@@ -83,6 +92,9 @@ impl fmt::Display for JournalError {
             }
             Self::Damaged { path, line, what } => {
                 write!(f, "{}:{line}: the journal is damaged: {what}", path.display())
+            }
+            Self::Torn { path, line, .. } => {
+                write!(f, "{}:{line}: the last line is torn: the process was killed while writing it", path.display())
             }
             Self::Newer { path, format } => {
                 write!(
@@ -193,9 +205,7 @@ pub fn verify(folder: &RunFolder, head: Option<&str>) -> Result<Verified, Journa
         anchored = anchored.max(Some(at + 1));
     }
     if journal.torn {
-        let what =
-            "the last line is torn (the process was killed while writing it); `resume` or `undo` cuts it off".into();
-        return Err(JournalError::Damaged { path: folder.journal(), line: journal.lines.len() + 1, what });
+        return Err(JournalError::Torn { run: folder.run.clone(), path: folder.journal(), line: lines + 1 });
     }
     Ok(Verified { lines, head: journal.last_hash, anchored })
 }

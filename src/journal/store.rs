@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 
 use super::JournalError;
-use crate::bounded;
 use crate::change::{Blob, Op, sha256_hex};
+use crate::{bounded, guarded};
 
 /// More than any object or manifest that is kept.
 const LONGEST: usize = 1 << 28;
@@ -185,6 +185,17 @@ impl RunFolder {
     /// The journal's path.
     pub fn journal(&self) -> PathBuf {
         self.path.join("journal.jsonl")
+    }
+
+    /// What of this others own or can write, from the state folder down: who can, decides what is taken back and how. The
+    /// copies in `blobs` are proven by their names.
+    pub fn open_to_others(&self) -> Vec<guarded::Open> {
+        let above = self.path.ancestors().skip(1).take(2).map(Path::to_owned);
+        let own = [self.path.clone(), self.journal(), self.path.join("blobs"), self.heads_path()];
+        let mut all: Vec<PathBuf> = above.collect();
+        all.reverse();
+        all.extend(own);
+        all.iter().filter_map(|path| guarded::fault(path)).collect()
     }
 
     /// Beside the folders of all runs: which line was the last, and its hash, each time a run came to an end. A journal that

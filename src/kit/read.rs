@@ -182,10 +182,10 @@ pub(super) fn closed(path: &Path, node: &Node, faults: &mut Faults) -> Option<()
     }
 }
 
-/// Refuses a file that decides whom we trust and that others can write; `None` when it was refused.
+/// Refuses a file that decides whom we trust and that is another user's or that others can write; `None` when it was refused.
 pub(super) fn trusted(path: &Path, node: &Node, faults: &mut Faults) -> Option<()> {
-    let Some(fault) = guarded::fault(path) else { return Some(()) };
-    faults.refuse(node, fault, Some(guarded::chmod(path)));
+    let Some(open) = guarded::fault(path) else { return Some(()) };
+    faults.refuse(node, open.to_string(), Some(open.close()));
     None
 }
 

@@ -231,10 +231,15 @@ fn session_died(error: &SshError) -> bool {
 }
 
 fn way_fault(error: &SshError) -> Fault {
+    // How long it took is said of the whole attempt.
+    let mut detail = format!("SSH to {}: {}", error.target, error.fault);
+    if error.attempts > 1 {
+        detail += &format!(" ({} attempts)", error.attempts);
+    }
     let kind = match &*error.fault {
         // The host was reached: who does not answer is the API server, and the hint is the caller's.
         ssh::Fault::TunnelRefused { .. } if error.nobody_listens() => {
-            return Fault::new(FaultKind::Refused, format!("SSH to {error}"));
+            return Fault::new(FaultKind::Refused, detail);
         }
         ssh::Fault::TunnelRefused { .. } if error.forbidden() => FaultKind::NoWay,
         ssh::Fault::TunnelRefused { .. } => FaultKind::Ssh,
@@ -249,7 +254,7 @@ fn way_fault(error: &SshError) -> Fault {
         | ssh::Fault::TooLong { .. } => FaultKind::NoWay,
     };
     // What SSH could not do says nothing about the API server behind it.
-    Fault { kind, detail: format!("SSH to {error}"), hint: Some(error.hint()) }
+    Fault { kind, detail, hint: Some(error.hint()) }
 }
 
 /// The exit status as a shell would give it.
@@ -332,6 +337,11 @@ mod tests {
         ] {
             let said = way_fault(&SshError::sample(fault));
             assert_eq!(said.kind, kind, "{said}");
+            let words = said.to_string();
+            assert!(
+                !words.contains("no way in") && !words.contains("(after "),
+                "said again by whoever tells it: {words}"
+            );
             assert!(
                 said.hint.as_deref().map_or(hint.is_none(), |is| hint.is_some_and(|part| is.contains(part))),
                 "{said:?}"

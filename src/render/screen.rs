@@ -3,8 +3,8 @@
 //! Nothing that strangers say gets through raw: values are cleaned where they become lines, and whatever else stands in
 //! a text is shown as an escape here, but line breaks and our own colours.
 
-use std::io::Write;
-use std::sync::{Mutex, PoisonError};
+use std::io::{ErrorKind, Write};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use indicatif::MultiProgress;
 
@@ -12,7 +12,8 @@ use super::clean;
 use super::paint::{Color, Paint};
 use crate::process::Process;
 
-/// Both streams. A reader that went away is no reason to stop a recovery, so failed writes are passed over.
+/// Both streams. A reader that went away, or a full disk, is no reason to stop a recovery, so failed writes are passed over;
+/// what was lost of the data is told at the end.
 pub struct Screen {
     out: Stream,
     err: Stream,
@@ -22,12 +23,23 @@ pub struct Screen {
 struct Stream {
     to: Mutex<Box<dyn Write + Send>>,
     paint: Paint,
+    /// The first write that failed, other than for want of a reader.
+    lost: OnceLock<std::io::Error>,
 }
 
 impl Stream {
+    fn new(to: Box<dyn Write + Send>, paint: Paint) -> Self {
+        Self { to: Mutex::new(to), paint, lost: OnceLock::new() }
+    }
+
     fn write(&self, text: &str) {
         let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = to.write_all(clean::lines(text).as_bytes()).and_then(|()| to.flush());
+        let written = to.write_all(clean::lines(text).as_bytes()).and_then(|()| to.flush());
+        if let Err(error) = written
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            let _ = self.lost.set(error);
+        }
     }
 }
 
@@ -35,10 +47,7 @@ impl Screen {
     /// The real streams. `bars`: live progress may be drawn when standard error is a terminal.
     #[expect(clippy::disallowed_methods, reason = "the one place that writes to the terminal")]
     pub fn real(process: &Process, color: Color, bars: bool) -> Self {
-        let stream = |to: Box<dyn Write + Send>, terminal| Stream {
-            to: Mutex::new(to),
-            paint: Paint::new(color.on(process, terminal)),
-        };
+        let stream = |to, terminal| Stream::new(to, Paint::new(color.on(process, terminal)));
         Self {
             out: stream(Box::new(std::io::stdout()), process.stdout_terminal),
             err: stream(Box::new(std::io::stderr()), process.stderr_terminal),
@@ -48,7 +57,7 @@ impl Screen {
 
     /// Streams that are no terminals.
     pub fn to(out: impl Write + Send + 'static, err: impl Write + Send + 'static) -> Self {
-        let plain = |to: Box<dyn Write + Send>| Stream { to: Mutex::new(to), paint: Paint::default() };
+        let plain = |to| Stream::new(to, Paint::default());
         Self { out: plain(Box::new(out)), err: plain(Box::new(err)), bars: None }
     }
 
@@ -63,6 +72,11 @@ impl Screen {
     /// Data: what was asked for, as whole lines or as JSON, which reads back as it was. Ends in a line break.
     pub fn out(&self, text: &str) {
         self.above_bars(|| self.out.write(&ended(text)));
+    }
+
+    /// Why some of the data did not get out, if it did not. Who went away before the end wanted no more of it.
+    pub fn lost(&self) -> Option<&std::io::Error> {
+        self.out.lost.get()
     }
 
     /// Everything else: one line, whatever is in it.
@@ -108,4 +122,34 @@ impl Screen {
 
 fn ended(text: &str) -> String {
     if text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fails(ErrorKind);
+
+    impl Write for Fails {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn data_that_was_lost_is_known_and_a_reader_that_went_away_is_none() {
+        let screen = |kind| Screen::to(Fails(kind), Fails(kind));
+        for (kind, lost) in [(ErrorKind::StorageFull, true), (ErrorKind::BrokenPipe, false)] {
+            let screen = screen(kind);
+            screen.err("a note");
+            assert!(screen.lost().is_none(), "{kind}");
+            screen.out("data");
+            screen.out("more");
+            assert_eq!(screen.lost().map(std::io::Error::kind), lost.then_some(kind));
+        }
+    }
 }

@@ -87,7 +87,13 @@ pub(super) async fn dated(
     let date = answer.date;
     match answer.code {
         200 => match answer.json() {
-            Value::Object(map) => Ok((Seen::There(Value::Object(map)), date)),
+            Value::Object(map) => {
+                let seen = Value::Object(map);
+                match saved::another(&read.path, &seen) {
+                    Some(other) => Err(odd(&answer, &read.path, &format!("its body is {other}")).into()),
+                    None => Ok((Seen::There(seen), date)),
+                }
+            }
             _ => Err(odd(&answer, &read.path, "its body is no object").into()),
         },
         404 if names(&answer, object) => Ok((Seen::Absent, date)),

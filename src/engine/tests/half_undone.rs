@@ -65,3 +65,20 @@ fn a_cluster_that_cannot_be_worked_on_holds_up_no_other() {
         assert_eq!(bench.go(Verb::Undo, &how).await.unwrap().class, None);
     });
 }
+
+/// Another undo would come to the same, for ever.
+#[test]
+fn what_cannot_be_taken_back_is_not_offered_to_another_undo() {
+    paused(async {
+        let specs: [Spec; 1] = [("told", "exec", json!({"run": "set lifecycle frozen", "noUndo": "it is told"}))];
+        let bench = Bench::new(world(&["east"]), plan(&["east"], &specs, &policy()));
+        for (verb, class) in [(Verb::Run, None), (Verb::Undo, Some(Class::Stuck))] {
+            let how = How::default();
+            let report = bench.go(verb, &how).await.unwrap();
+            assert_eq!(report.class, class, "{}", report.why);
+            let heard = how.ears.heard.lock().unwrap();
+            let Some(Event::RunEnded { next, .. }) = heard.last() else { panic!("{heard:?}") };
+            assert!(next.iter().all(|next| next.starts_with("breakglass show ")) && !next.is_empty(), "{next:?}");
+        }
+    });
+}

@@ -90,3 +90,15 @@ fn jobs_that_a_cron_job_has_started_are_named() {
         }
     });
 }
+
+/// What is sent would be decided by an object that nobody asked for.
+#[test]
+fn an_answer_about_another_object_is_none() {
+    paused(async {
+        let bench = bench("sts/telemetry/store", STORE, store("Retain", &json!({})));
+        bench.fake.objects("east", |objects| objects.edit(STORE, |it| it["metadata"]["name"] = json!("other")));
+        let report = bench.run().await;
+        assert!(report.class.is_some() && report.why.contains("another object"), "{}", report.why);
+        assert!(!bench.fake.take_sent().iter().any(|sent| matches!(sent, crate::world::fake::Sent::Op(..))));
+    });
+}

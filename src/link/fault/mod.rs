@@ -166,7 +166,8 @@ impl fmt::Display for Fault {
             FaultKind::Certificate => "its certificate is not trusted, nothing was sent",
             FaultKind::Rejected => "it refused our client certificate",
             FaultKind::NoTls => "no TLS with it",
-            FaultKind::Ssh | FaultKind::NoWay => "no way in",
+            // Their detail is the whole sentence.
+            FaultKind::Ssh | FaultKind::NoWay => return f.write_str(&self.detail),
             FaultKind::Nonsense => "what answers makes no sense",
             FaultKind::TurnedAway => "turned away on the way",
             FaultKind::Local => "on this machine",

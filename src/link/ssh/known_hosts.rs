@@ -100,7 +100,7 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 
 impl KnownHosts {
     /// Reads the files that exist; a missing one is normal (ssh skips it as well), an unreadable one is a note in
-    /// [`KnownHosts::damaged`], since the host key will then simply not be known. So is one that others can write: its keys
+    /// [`KnownHosts::damaged`], since the host key will then simply not be known. So is one that others own or can write: its keys
     /// are not believed, but what it revokes is.
     pub fn from_files(paths: &[PathBuf]) -> Self {
         let mut all = Self::default();
@@ -111,10 +111,10 @@ impl KnownHosts {
                 Ok(bytes) => {
                     let before = all.lines.len();
                     all.add(&shown, &String::from_utf8_lossy(&bytes));
-                    if let Some(fault) = guarded::fault(path).filter(|_| path != Path::new("/dev/null")) {
+                    if let Some(open) = guarded::fault(path).filter(|_| path != Path::new("/dev/null")) {
                         let read = all.lines.split_off(before);
                         all.lines.extend(read.into_iter().filter(|line| line.marker == Marker::Revoked));
-                        all.damaged.push(format!("{fault}: {}", guarded::chmod(path)));
+                        all.damaged.push(format!("{open}: {}", open.close()));
                     }
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => all.sources.push(shown),

@@ -61,9 +61,9 @@ impl Lesson<'_> {
         };
         let shown = word(&file.display().to_string());
         // What others can write is not believed, whatever is put into it.
-        if guarded::fault(file).is_some() {
+        if let Some(open) = guarded::fault(file) {
             let last = if ends_within_a_line(file) { "echo; " } else { "" };
-            return format!("chmod go-w {shown} && ({last}{lines}) >> {shown}");
+            return format!("{} && ({last}{lines}) >> {shown}", open.close_as(&shown));
         }
         match file.parent().filter(|folder| !folder.exists()) {
             Some(folder) => {
