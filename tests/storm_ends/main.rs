@@ -118,7 +118,7 @@ impl Scene {
         let workload = ["get", "daemonset", "telemetry-agent", "-n", "telemetry", "-o", "jsonpath={.spec}"];
         self.storm.cpu().set(ROOM)?;
         let mut both = (String::new(), String::new());
-        wait_until("the binding and the workload", LONG, || {
+        wait_until("the binding and the workload", LONG * 3, || {
             let ask = |words: &[&str]| masters.run_within(words, b"", PATIENCE).ok().filter(testbed::Output::success);
             let Some((binding, workload)) = ask(&binding).zip(ask(&workload)) else { return Ok(false) };
             both = (binding.stdout, workload.stdout);
