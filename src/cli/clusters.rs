@@ -144,7 +144,7 @@ pub(super) async fn to_take_back(app: &App<'_>, run: &Run) -> Result<Chosen, Fai
         let found = loaded.map_err(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
         let found = found.and_then(|cluster| match same(app, run, std::slice::from_ref(&cluster)) {
             Ok(()) => Ok(cluster),
-            Err(failure) => Err(failure.to_string()),
+            Err(failure) => Err([vec![failure.to_string()], failure.hints].concat().join("; ")),
         });
         match found {
             Ok(cluster) => clusters.push(cluster),
@@ -350,11 +350,7 @@ pub(super) fn kit_dir(app: &App) -> PathBuf {
 
 /// ` --kit DIR` for a command that is to be typed next, where it would be another kit without.
 pub(super) fn kit_word(app: &App) -> String {
-    let word = |dir: &PathBuf| {
-        let dir = dir.display().to_string();
-        let plain = dir.chars().all(|c| c.is_ascii_alphanumeric() || "/._-~+@%:,".contains(c)) && !dir.is_empty();
-        format!(" --kit {}", if plain { dir } else { crate::host::script::quote(&dir) })
-    };
+    let word = |dir: &PathBuf| format!(" --kit {}", crate::host::script::word(&dir.display().to_string()));
     app.flags.clusters.kit.as_ref().map(word).unwrap_or_default()
 }
 

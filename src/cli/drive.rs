@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::clusters::Chosen;
 use super::operator::{Answers, AtTerminal, Turn};
-use super::{App, clusters, failure, inputs, signals};
+use super::{App, clusters, failure, inputs, signals, trust};
 use crate::engine::{self, Consent, Engine, Fleet, Operator as _, Record, cancel_pair};
 use crate::error::{Class, Failure};
 use crate::journal::{Entry, FORMAT, Header, Run, Store, Writer};
@@ -87,6 +87,8 @@ pub(super) async fn begin(app: &App<'_>, resolved: Resolved, chosen: &Chosen, mo
     let header = header(app, run, &plan, chosen, mode);
     let mark = mark(app, &header);
     let folder = store.create(&header.run).map_err(failure::store)?;
+    // What `undo` would refuse later is said while it can be mended in peace.
+    trust::tell(app, [&folder]);
     let writer = Writer::create(folder, header, app.process.clock).map_err(failure::journal)?;
     let driven = Driven::new(app, writer, &chosen.clusters, mode, mark, operator)?;
     driven.to_the_end(app, Way::Forward(&plan, app.flags.safety.fleet()), &consent).await

@@ -55,12 +55,14 @@ impl Operator for AtTerminal {
 
 /// The answer where nobody is there to give it, and how it is told; none where nobody's silence is one.
 fn unattended(question: &Question, words: &[String]) -> (Option<bool>, String) {
+    // A no that leads on can be given by silence; one that ends the step cannot, for who goes on with the run may know better.
+    let no = question.otherwise.is_some().then_some(false);
+    let told = if no.is_some() { "no (nobody was asked" } else { "(nobody was asked" };
     match &question.typed {
         _ if question.unattended => (Some(true), "yes (nobody was asked)".into()),
         Some(word) if words.contains(word) => (Some(true), format!("{word} (by --consent)")),
-        Some(word) => (Some(false), format!("no (nobody was asked; --yes --consent {} would type it)", quote(word))),
-        None if question.otherwise.is_some() => (Some(false), "no (nobody was asked)".into()),
-        None => (None, "(nobody was asked)".into()),
+        Some(word) => (no, format!("{told}; --yes --consent {} would type it)", quote(word))),
+        None => (no, format!("{told})")),
     }
 }
 
@@ -143,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_that_must_be_typed_is_given_by_a_flag_or_the_answer_is_no() {
+    fn a_word_that_must_be_typed_is_given_by_a_flag_and_never_by_silence() {
         let question = |typed: Option<&str>, unattended: bool| Question {
             id: "x".into(),
             text: "Sure?".into(),
@@ -154,7 +156,9 @@ mod tests {
         let words = ["data".to_owned(), "prod".to_owned()];
         assert_eq!(unattended(&question(Some("prod"), false), &words).0, Some(true));
         let (yes, told) = unattended(&question(Some("other"), false), &words);
-        assert!(yes == Some(false) && told.contains("--consent 'other'"), "{told}");
+        assert!(yes.is_none() && told.contains("--consent 'other'"), "{told}");
+        let leads_on = Question { otherwise: Some("to wait".into()), ..question(Some("other"), false) };
+        assert_eq!(unattended(&leads_on, &words).0, Some(false));
         assert_eq!(unattended(&question(None, false), &words).0, None);
         assert_eq!(unattended(&question(None, true), &[]).0, Some(true));
     }

@@ -301,7 +301,11 @@ impl OnTarget<'_> {
                 None => Class::Declined,
             };
             let led = unread.map_or_else(String::new, |error| format!("{error}; "));
-            let why = format!("{led}nobody could be asked: {}", question.text);
+            let word = question.typed.as_ref().map(|word| {
+                let run = &self.engine.mark.run;
+                format!("; `breakglass resume {run} --yes --consent {}` would answer", crate::host::script::quote(word))
+            });
+            let why = format!("{led}nobody could be asked: {}{}", question.text, word.unwrap_or_default());
             return Ok(Next::End(self.end(StepState::Declined, Some(class), why)));
         };
         let (cluster, question) = (self.target.cluster.clone(), question.id.clone());

@@ -145,6 +145,12 @@ pub fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// A text as one word of a command that is to be read and typed: between quotes only where it has to be.
+pub fn word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { quote(text) }
+}
+
 /// More than any count, number of bytes or of seconds that a host can mean; sums and shares of such are numbers still.
 pub const MOST: u64 = 1_000_000_000_000_000;
 

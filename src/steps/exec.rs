@@ -11,7 +11,7 @@ use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times,
 use crate::change::{Change, HostCommand, Inverse, Keep, LocalCommand, Op, Target};
 use crate::duration::HumanDuration;
 use crate::host::Script;
-use crate::host::script::quote;
+use crate::host::script::word;
 use crate::kit::Cluster;
 
 const KEY: &str = "exec";
@@ -98,7 +98,7 @@ impl What {
     fn text(&self) -> String {
         match self {
             Self::Shell(text) => text.clone(),
-            Self::Argv(argv) => argv.iter().map(|word| quote_if_needed(word)).collect::<Vec<_>>().join(" "),
+            Self::Argv(argv) => argv.iter().map(|text| word(text)).collect::<Vec<_>>().join(" "),
         }
     }
 
@@ -114,11 +114,6 @@ impl What {
         };
         Op::Local(LocalCommand { argv, idempotent, quiet })
     }
-}
-
-fn quote_if_needed(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { quote(word) }
 }
 
 impl Kind for Exec {

@@ -175,6 +175,23 @@ fn what_cannot_be_looked_at_is_asked_about_and_never_guessed() {
     });
 }
 
+/// Who was not there said no to nothing, and the words that the end names do answer.
+#[test]
+fn a_word_that_nobody_typed_is_asked_for_again() {
+    paused(async {
+        let claim = "/api/v1/namespaces/telemetry/persistentvolumeclaims/data";
+        let with = json!({"object": "pvc/telemetry/data"});
+        let mut bench = bench("delete", with.clone());
+        bench.fake.objects("east", |objects| objects.put(claim, json!({"metadata": {}})));
+        let report = bench.go(Verb::Run, &How { says: None, ..How::default() }).await.unwrap();
+        assert_eq!((report.class, bench.fake.ops()), (Some(Class::Declined), 0), "{}", report.why);
+        assert!(report.why.contains(&format!("`breakglass resume {RUN} --yes --consent 'data'`")), "{}", report.why);
+        bench.plan = plan(&["east"], &[("one", "delete", with)], &policy());
+        assert_eq!(bench.resume().await.class, None);
+        bench.fake.objects("east", |objects| assert!(objects.at(claim).is_none()));
+    });
+}
+
 /// What undo would only seem to bring back: an empty volume, a claim that is bound to nothing, an empty namespace.
 #[test]
 fn what_takes_data_with_it_is_asked_about_by_name_and_never_called_undoable() {

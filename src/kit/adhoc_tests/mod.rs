@@ -70,6 +70,17 @@ fn context(name: &str) -> Flags {
     Flags { context: Some(name.into()), ..Flags::default() }
 }
 
+/// A host of the control plane.
+fn cp1() -> Host {
+    Host {
+        name: "cp1".into(),
+        address: "10.0.0.1".parse().unwrap(),
+        ssh: sample::ssh(),
+        roles: vec![Role::ControlPlane],
+        manifests: "/m".into(),
+    }
+}
+
 #[tokio::test]
 async fn a_kubeconfig_is_enough() {
     let (_dir, process) = folder();
@@ -114,13 +125,7 @@ async fn with_everything_by_flags_no_file_is_read() {
 #[tokio::test]
 async fn through_a_host_the_api_server_is_on_its_loopback() {
     let (_dir, process) = folder();
-    let host = Host {
-        name: "cp1".into(),
-        address: "10.0.0.1".parse().unwrap(),
-        ssh: sample::ssh(),
-        roles: vec![Role::ControlPlane],
-        manifests: "/m".into(),
-    };
+    let host = cp1();
     let cluster = find(Flags { via: Some(host), ..context("rancher") }, &process).await.unwrap().cluster;
     let server = &cluster.api_servers[0];
     assert_eq!((server.address, server.via.as_deref()), ("127.0.0.1:6443".parse().unwrap(), Some("cp1")));
@@ -396,13 +401,7 @@ async fn an_empty_kubeconfig_is_said_to_be_empty() {
 #[tokio::test]
 async fn through_a_host_the_port_is_that_of_the_host() {
     let (dir, process) = folder();
-    let host = Host {
-        name: "cp1".into(),
-        address: "10.0.0.1".parse().unwrap(),
-        ssh: sample::ssh(),
-        roles: vec![Role::ControlPlane],
-        manifests: "/m".into(),
-    };
+    let host = cp1();
     for (server, port) in [("10.0.0.1:16443", 16443), ("10.0.0.1", 443), ("10.0.0.9:8443", 6443), ("api.x:8443", 6443)]
     {
         put(dir.path(), "config", &CONFIG.replace("https://10.0.0.9'", &format!("https://{server}'")), 0o600);
