@@ -4,6 +4,8 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::host::script::word;
+
 /// Why a file or folder cannot be trusted: it is another user's, or others than its owner can write it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Open {
@@ -16,7 +18,7 @@ pub struct Open {
 impl Open {
     /// The command that closes it to others.
     pub fn close(&self) -> String {
-        self.close_as(&self.path.display().to_string())
+        self.close_as(&word(&self.path.display().to_string()))
     }
 
     /// The same, with the path in other words.
@@ -119,7 +121,7 @@ mod tests {
     #[test]
     fn what_belongs_to_another_user_is_told_with_the_way_out() {
         let folder = tempfile::TempDir::new().unwrap();
-        let file = folder.path().join("file");
+        let file = folder.path().join("a file");
         std::fs::write(&file, "").unwrap();
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).unwrap();
         let root = rustix::process::geteuid().is_root();
