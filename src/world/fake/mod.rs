@@ -122,6 +122,13 @@ impl Fake {
         self.state().faults.insert(number, fault);
     }
 
+    /// Nothing more goes wrong; how many of the ops that should have did arrive.
+    pub(crate) fn heal(&self) -> usize {
+        let mut state = self.state();
+        let ops = state.ops;
+        std::mem::take(&mut state.faults).into_keys().filter(|number| *number <= ops).count()
+    }
+
     /// Somebody else gets in just before the op with this number arrives.
     pub(crate) fn meddle(&self, number: usize, cluster: &str, with: impl FnOnce(&mut Objects) + Send + 'static) {
         self.state().meddlers.insert(number, (cluster.to_owned(), Box::new(with)));
