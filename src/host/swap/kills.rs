@@ -344,16 +344,34 @@ fn told_to_end_at_any_line_it_puts_the_manifest_back_first() {
     });
 }
 
+/// The same script, which waits before this line of its own until it is let go; for a minute at most.
+fn held(mut script: Script, line: &str, go: &Path) -> Script {
+    assert!(script.body.contains(line), "{}", script.body);
+    let until =
+        format!("n=0; until [ -e '{}' ] || [ \"$n\" -ge 600 ]; do command sleep 0.1; n=$((n+1)); done", go.display());
+    script.body = script.body.replacen(line, &format!("{until}\n{line}"), 1);
+    script
+}
+
+/// Long enough for what was started to be in the middle of it, mostly: nothing goes wrong where it is not.
+fn let_go_soon(go: &Path) {
+    std::thread::sleep(Duration::from_millis(500));
+    std::fs::write(go, "").unwrap();
+}
+
 #[test]
 fn the_way_back_waits_for_the_way_there_to_end() {
     let stand = Stand::new("new");
+    let go = stand.dir.path().join("go");
+    let slow = held(swap::swap(&stand.forward), "gone \"$EXIT\" || { back stayed; exit 1; }\n", &go);
     stand.before_a_kubelet(|| {
         std::thread::scope(|scope| {
-            let there = scope.spawn(|| stand.say_once(&swap::swap(&stand.forward)));
+            let there = scope.spawn(|| stand.say_once(&slow));
             while stand.look().state != Some(State::Moving) {
                 assert!(!there.is_finished(), "it was over before it was seen under way");
                 std::thread::sleep(Duration::from_millis(5));
             }
+            scope.spawn(|| let_go_soon(&go));
             let (code, said) = stand.say(&swap::swap(&stand.back));
             assert_eq!((code, stand.manifest().as_ref()), (0, Some(&stand.old)), "{said}");
         });
@@ -364,11 +382,9 @@ fn the_way_back_waits_for_the_way_there_to_end() {
 #[test]
 fn two_orders_of_one_exchange_are_one() {
     let stand = Stand::new("new");
-    let mut slow = swap::swap(&stand.forward);
-    // A disk that is short of breath, as a drowning etcd's; `QUICK` makes only `sleep` short.
-    let sync = "  sync \"$B/put.yaml\" 2>/dev/null || sync\n";
-    assert!(slow.body.contains(sync));
-    slow.body = slow.body.replace(sync, "  command sleep 3\n");
+    let go = stand.dir.path().join("go");
+    // A disk that is short of breath, as a drowning etcd's.
+    let slow = held(swap::swap(&stand.forward), "  sync \"$B/put.yaml\" 2>/dev/null || sync\n", &go);
     stand.before_a_kubelet(|| {
         std::thread::scope(|scope| {
             let first = scope.spawn(|| stand.say_once(&slow));
@@ -376,6 +392,7 @@ fn two_orders_of_one_exchange_are_one() {
                 assert!(!first.is_finished(), "it was over before it was seen at work");
                 std::thread::sleep(Duration::from_millis(5));
             }
+            scope.spawn(|| let_go_soon(&go));
             let (code, said) = stand.say_once(&swap::swap(&stand.forward));
             assert_eq!((code, stand.manifest().as_ref()), (0, Some(&stand.new)), "{said}");
             let (code, said) = first.join().unwrap();
