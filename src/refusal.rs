@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A place in a file.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Location {
     /// The file as the operator named it, or `built-in NAME`, or `command line`.
     pub file: String,
@@ -20,7 +20,7 @@ impl fmt::Display for Location {
 }
 
 /// Why something is refused before anything is contacted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Refusal {
     /// Where it is written.
     pub at: Location,

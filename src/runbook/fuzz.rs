@@ -9,8 +9,8 @@ use crate::fuzz::{each, mangled};
 /// Every refusal has its file, and a line of it.
 fn placed(refusals: &[Refusal], text: &str) -> Result<(), TestCaseError> {
     prop_assert!(!refusals.is_empty());
+    let lines = text.split(['\n', '\r', '\u{85}', '\u{2028}']).count();
     for refusal in refusals {
-        let lines = text.split(['\n', '\r', '\u{85}', '\u{2028}']).count();
         prop_assert!(refusal.at.file == "r.yaml" || refusal.at.file == COMMAND_LINE, "{refusal}");
         prop_assert!(refusal.at.line <= lines + 1 && !refusal.what.is_empty(), "{refusal}");
     }

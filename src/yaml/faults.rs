@@ -1,5 +1,7 @@
 //! The refusals of one file, collected.
 
+use std::collections::HashSet;
+
 use super::Node;
 use crate::refusal::{Location, Refusal};
 
@@ -8,12 +10,14 @@ use crate::refusal::{Location, Refusal};
 pub struct Faults {
     file: String,
     found: Vec<Refusal>,
+    /// The same ones: a file may have thousands.
+    said: HashSet<Refusal>,
 }
 
 impl Faults {
     /// None yet, in this file.
     pub fn new(file: impl Into<String>) -> Self {
-        Self { file: file.into(), found: Vec::new() }
+        Self { file: file.into(), ..Self::default() }
     }
 
     /// The place of a node in this file.
@@ -28,8 +32,11 @@ impl Faults {
 
     /// Something is wrong at a line and column; line 0 when no line can be pointed at.
     pub fn place(&mut self, line: usize, column: usize, what: impl Into<String>, hint: Option<String>) {
-        let refusal = Refusal { at: Location { file: self.file.clone(), line, column }, what: what.into(), hint };
-        if !self.found.contains(&refusal) {
+        self.add(Refusal { at: Location { file: self.file.clone(), line, column }, what: what.into(), hint });
+    }
+
+    fn add(&mut self, refusal: Refusal) {
+        if self.said.insert(refusal.clone()) {
             self.found.push(refusal);
         }
     }
@@ -41,11 +48,7 @@ impl Faults {
 
     /// Adds others, found elsewhere.
     pub fn extend(&mut self, others: impl IntoIterator<Item = Refusal>) {
-        for refusal in others {
-            if !self.found.contains(&refusal) {
-                self.found.push(refusal);
-            }
-        }
+        others.into_iter().for_each(|refusal| self.add(refusal));
     }
 
     /// The refusals, by file and line.
