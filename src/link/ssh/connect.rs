@@ -189,18 +189,22 @@ impl Session {
         let fail = |fault| failure(&self.handle.endpoint, started, 1, fault);
         let (reply, answer) = oneshot::channel();
         let ended = || self.handle.ended.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let not_sent = |detail| Err(fail(Fault::Lost { sent: false, detail }));
+        if let Some(detail) = ended() {
+            return not_sent(detail);
+        }
         if self.handle.requests.send(request(reply)).is_err() {
-            let detail = ended().unwrap_or_else(|| "the session has ended".into());
-            return Err(fail(Fault::Lost { sent: false, detail }));
+            return not_sent(ended().unwrap_or_else(|| "the session has ended".into()));
         }
         wake(&self.handle.wake);
         // The worker answers by itself at the deadline, knowing more than we do; this is for a worker that hangs.
         match tokio::time::timeout_at(with_grace(deadline), answer).await {
             Ok(Ok(result)) => result.map_err(fail),
-            Ok(Err(_)) => {
-                let detail = ended().unwrap_or_else(|| "the session's thread ended".into());
-                Err(fail(Fault::Lost { sent: sends, detail }))
-            }
+            // A worker that comes to its end answers all that it has taken: this came after its last look at the queue.
+            Ok(Err(_)) => match ended() {
+                Some(detail) => not_sent(detail),
+                None => Err(fail(Fault::Lost { sent: sends, detail: "the session's thread ended".into() })),
+            },
             Err(_) => Err(fail(Fault::Timeout { stage, sent: sends })),
         }
     }
