@@ -190,6 +190,7 @@ impl Session {
         let (reply, answer) = oneshot::channel();
         let ended = || self.handle.ended.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let not_sent = |detail| Err(fail(Fault::Lost { sent: false, detail }));
+        // Once it has ended, its worker takes no more; until that is seen, nobody knows what it has taken.
         if let Some(detail) = ended() {
             return not_sent(detail);
         }
@@ -200,11 +201,10 @@ impl Session {
         // The worker answers by itself at the deadline, knowing more than we do; this is for a worker that hangs.
         match tokio::time::timeout_at(with_grace(deadline), answer).await {
             Ok(Ok(result)) => result.map_err(fail),
-            // A worker that comes to its end answers all that it has taken: this came after its last look at the queue.
-            Ok(Err(_)) => match ended() {
-                Some(detail) => not_sent(detail),
-                None => Err(fail(Fault::Lost { sent: sends, detail: "the session's thread ended".into() })),
-            },
+            Ok(Err(_)) => {
+                let detail = ended().unwrap_or_else(|| "the session's thread ended".into());
+                Err(fail(Fault::Lost { sent: sends, detail }))
+            }
             Err(_) => Err(fail(Fault::Timeout { stage, sent: sends })),
         }
     }
