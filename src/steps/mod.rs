@@ -3,17 +3,18 @@
 //! A step looks, then says what has to change; it never writes. "Done" means nothing left to change and nothing
 //! awaited, so idempotence, skipping, resuming and waiting are one idea.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde_json::Value;
 
 use crate::change::{Change, Target};
+use crate::cost::Costs;
 use crate::host::Script;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
-use crate::world::{Cost, ReadError, Reads};
+use crate::world::{ReadError, Reads};
 
 /// One step of a runbook, parameters filled in and checked.
 pub trait Step: Send + Sync {
@@ -78,7 +79,7 @@ pub struct History {
     /// clock that may have been set since.
     pub here: jiff::Timestamp,
     /// The API servers and hosts that have answered anything in this run; `None`: nobody knows.
-    pub answered: Option<BTreeSet<String>>,
+    pub answered: Option<BTreeSet<Target>>,
     /// In a drill: what earlier steps of the run only pretended to change here, oldest first. No look shows it.
     pub pretended: Vec<Change>,
 }
@@ -104,15 +105,15 @@ impl History {
     }
 
     /// Adds those who have answered since.
-    pub fn heard(&mut self, costs: &BTreeMap<String, Cost>) {
+    pub fn heard(&mut self, costs: &Costs) {
         if let Some(answered) = &mut self.answered {
-            answered.extend(costs.iter().filter(|(_, cost)| cost.bytes_in > 0).map(|(name, _)| name.clone()));
+            answered.extend(costs.answered().cloned());
         }
     }
 
     /// Is it certain that this API server or host has not answered once in this run?
     pub fn silent(&self, target: &Target) -> bool {
-        self.answered.as_ref().is_some_and(|answered| !answered.contains(&target.to_string()))
+        self.answered.as_ref().is_some_and(|answered| !answered.contains(target))
     }
 
     /// The answer to a question.
