@@ -9,7 +9,9 @@ use serde_json::Value;
 use super::gate::ways::{self, Shut, WAYS};
 use super::gate::wish::{Params, Wish, known_ports};
 use super::gate::{self as common, LEASE, ORDER_SECS, proof};
-use super::{Announced, History, Kind, Look, Mark, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{
+    Announced, Fault, History, Kind, Look, Mark, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
+};
 use crate::change::{Change, Inverse, Keep, Op, Target};
 use crate::duration::HumanDuration;
 use crate::host::gate::{self, BackEnd, Found, GateSpec, GateState, Refusal, Side, Turn};
@@ -47,7 +49,7 @@ impl Kind for GateClose {
         schema_of::<Params>()
     }
 
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let wish = params::<Params>(with)?.read()?;
         Ok(Box::new(Close { wish }))
     }

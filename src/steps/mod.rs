@@ -139,6 +139,7 @@ impl History {
 }
 
 pub use elsewhere::{Turn, mark_of, taken_out_by, turn};
+pub use fault::Fault;
 pub use object::ObjectRef;
 
 /// What a survey found. No changes, nothing awaited, nothing asked: done.
@@ -342,8 +343,8 @@ pub trait Kind: Send + Sync {
     /// Makes the step from parameters that fit the schema.
     ///
     /// # Errors
-    /// What the schema cannot say: one sentence per fault, each beginning with the parameter's name.
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>>;
+    /// What the schema cannot say, every fault.
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>>;
 }
 
 /// The schema of a parameter struct.
@@ -357,8 +358,8 @@ pub fn schema_of<P: schemars::JsonSchema>() -> Value {
 ///
 /// # Errors
 /// What serde says, as one sentence.
-pub fn params<P: serde::de::DeserializeOwned>(with: Value) -> Result<P, Vec<String>> {
-    serde_json::from_value(with).map_err(|e| vec![e.to_string()])
+pub fn params<P: serde::de::DeserializeOwned>(with: Value) -> Result<P, Vec<Fault>> {
+    serde_json::from_value(with).map_err(|e| vec![Fault::whole(e.to_string())])
 }
 
 /// The registry of the step kinds. The modules are declared apart from it: rustfmt sees no module that a macro declares.
@@ -396,6 +397,7 @@ mod delete;
 mod elsewhere;
 mod end_pods;
 mod exec;
+mod fault;
 mod freeze_nodes;
 mod gate;
 mod gate_close;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::kube_object::{self, Seen, text};
 use super::workload::PARKED;
-use super::{Announced, Kind, Look, ObjectRef, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, Fault, Kind, Look, ObjectRef, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Body, Change, Holds, Inverse, Keep, KubeCall, Method, Op, Target};
 use crate::duration::HumanDuration;
 use crate::kit::Cluster;
@@ -164,16 +164,17 @@ impl Kind for Park {
         schema_of::<Params>()
     }
 
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let with: Params = params(with)?;
         let object =
-            ObjectRef::parse(&with.object, with.namespace.as_deref()).map_err(|f| vec![format!("object: {f}")])?;
+            ObjectRef::parse(&with.object, with.namespace.as_deref()).map_err(|why| vec![Fault::at("object", why)])?;
         let Some(how) = How::of(&object) else {
-            return Err(vec![format!(
-                "object: {} cannot be parked; what can: daemonsets, deployments, statefulsets, replicasets, cronjobs, \
+            let why = format!(
+                "{} cannot be parked; what can: daemonsets, deployments, statefulsets, replicasets, cronjobs, \
                  jobs (for others there is `delete`)",
                 object.resource()
-            )]);
+            );
+            return Err(vec![Fault::at("object", why)]);
         };
         if let Some(fault) = kube_object::too_short(with.deadline) {
             return Err(vec![fault]);
