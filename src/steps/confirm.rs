@@ -75,7 +75,6 @@ impl Step for Params {
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
         vec![Announced {
             what: Sends::Ask(self.question.clone()),
-            writes: false,
             times: Times::Once,
             why: "the run goes on only after a yes".into(),
         }]

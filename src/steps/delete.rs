@@ -156,16 +156,10 @@ impl Step for Deletion {
     }
 
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
-        let get = |times, why: &str| Announced {
-            what: Sends::Get(self.object.path()),
-            writes: false,
-            times,
-            why: why.into(),
-        };
+        let get = |times, why: &str| Announced { what: Sends::Get(self.object.path()), times, why: why.into() };
         let seen = if self.with.save { Some(UID) } else { self.with.uid.as_deref() };
         let delete = |seen, times, why: &str| Announced {
             what: Sends::Op(Box::new(Op::Kube(self.call(seen)))),
-            writes: true,
             times,
             why: why.into(),
         };

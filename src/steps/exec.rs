@@ -180,16 +180,11 @@ impl Step for Execution {
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
         let unless = self.unless().map(|script| Announced {
             what: Sends::Look(script),
-            writes: false,
             times: Times::AtMost(3),
             why: "is it so already, and did it take".into(),
         });
-        let run = Announced {
-            what: Sends::Op(Box::new(self.op())),
-            writes: true,
-            times: Times::Once,
-            why: "the command itself".into(),
-        };
+        let run =
+            Announced { what: Sends::Op(Box::new(self.op())), times: Times::Once, why: "the command itself".into() };
         unless.into_iter().chain([run]).collect()
     }
 

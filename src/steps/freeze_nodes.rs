@@ -88,7 +88,7 @@ impl Step for Freeze {
 
     fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
         let mut all = controller_manager("freeze").announce(target, cluster, &ask());
-        all.retain(|sent| !self.check || !sent.writes);
+        all.retain(|sent| !self.check || !sent.writes());
         all
     }
 

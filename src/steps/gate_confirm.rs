@@ -98,13 +98,11 @@ impl Step for Confirm {
         vec![
             Announced {
                 what: Sends::Look(gate::status()),
-                writes: false,
                 times: Times::AtMost(2),
                 why: "what stands, and whose it is".into(),
             },
             Announced {
                 what: Sends::Op(Box::new(change.op)),
-                writes: true,
                 times: Times::Once,
                 why: "with the gate's own ports, stages and back end, at the stage it is at".into(),
             },

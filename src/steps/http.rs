@@ -276,7 +276,7 @@ impl Step for Params {
     }
 
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
-        vec![Announced { what: Sends::Op(Box::new(self.call.op())), writes: true, times: Times::Once, why: self.why() }]
+        vec![Announced { what: Sends::Op(Box::new(self.call.op())), times: Times::Once, why: self.why() }]
     }
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {

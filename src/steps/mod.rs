@@ -258,12 +258,20 @@ impl std::fmt::Display for StepError {
 pub struct Announced {
     /// What.
     pub what: Sends,
-    /// It changes something.
-    pub writes: bool,
     /// How often.
     pub times: Times,
     /// What for.
     pub why: String,
+}
+
+impl Announced {
+    /// It changes something.
+    pub fn writes(&self) -> bool {
+        match self.what {
+            Sends::Op(_) => true,
+            Sends::Get(_) | Sends::Look(_) | Sends::Connect(_) | Sends::Ask(_) => false,
+        }
+    }
 }
 
 /// What is sent.

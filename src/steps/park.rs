@@ -189,12 +189,7 @@ impl Step for Parking {
     }
 
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
-        let get = |times, why: &str| Announced {
-            what: Sends::Get(self.object.path()),
-            writes: false,
-            times,
-            why: why.into(),
-        };
+        let get = |times, why: &str| Announced { what: Sends::Get(self.object.path()), times, why: why.into() };
         let seen = json!(format!("<{} seen by the GET>", self.how.field()));
         let parked = match self.how {
             How::Nowhere => json!({"<node selector seen by the GET>": "<its value>", PARKED: RUN}),
@@ -203,7 +198,7 @@ impl Step for Parking {
         let patch = |annotations: &Value, claims_go, times, why: &str| {
             let ops = self.parking_ops(UID, &seen, &parked, (annotations, claims_go), RUN);
             let what = Sends::Op(Box::new(Op::Kube(self.patch(&ops, None))));
-            Announced { what, writes: true, times, why: why.into() }
+            Announced { what, times, why: why.into() }
         };
         let mut all = vec![
             get(Times::Once, "sees its uid and the value that undo puts back"),

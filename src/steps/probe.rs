@@ -132,10 +132,10 @@ impl Kind for Probe {
         }
         match with.at_least.number() {
             Some(0) => {
-                faults.push(Fault::at("atLeast", "it must be at least 1; leave `require` out to require nothing"))
+                faults.push(Fault::at("atLeast", "it must be at least 1; leave `require` out to require nothing"));
             }
             Some(_) if with.require == Require::Nothing => {
-                faults.push(Fault::at("atLeast", "of what? say it in `require`"))
+                faults.push(Fault::at("atLeast", "of what? say it in `require`"));
             }
             _ => {}
         }
@@ -157,7 +157,7 @@ impl Step for Params {
     }
 
     fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
-        let look = |what, why: &str| Announced { what, writes: false, times: Times::AtMost(1), why: why.into() };
+        let look = |what, why: &str| Announced { what, times: Times::AtMost(1), why: why.into() };
         let one = |server: Target| {
             let connect = direct(&server, cluster)
                 .map(|server| look(Sends::Connect(server.address), "does anything listen, and how far away is it"));

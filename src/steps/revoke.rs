@@ -153,7 +153,7 @@ impl Kind for Revoke {
         for typed in with.bindings.iter().flatten() {
             match binding::parse(typed) {
                 Ok(at) if bindings.contains(&at) => {
-                    faults.push(Fault::at("bindings", format!("{typed:?} is named twice")))
+                    faults.push(Fault::at("bindings", format!("{typed:?} is named twice")));
                 }
                 Ok(at) => bindings.push(at),
                 Err(why) => faults.push(Fault::at("bindings", why)),
@@ -183,19 +183,14 @@ impl Step for Revoking {
     }
 
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
-        let get = |path: String, times, why: &str| Announced {
-            what: Sends::Get(path),
-            writes: false,
-            times,
-            why: why.into(),
-        };
+        let get = |path: String, times, why: &str| Announced { what: Sends::Get(path), times, why: why.into() };
         let mut all = Vec::new();
         if let Whose::Runs(object) = &self.whose {
             all.push(get(object.path(), Times::Once, "says which service account its pods run as"));
         }
         if let Some(why) = self.vital() {
             let what = Sends::Ask(format!("whether it is meant: {why}"));
-            all.push(Announced { what, writes: false, times: Times::AtMost(1), why: "it is typed out".into() });
+            all.push(Announced { what, times: Times::AtMost(1), why: "it is typed out".into() });
         }
         let (bindings, at_most) = match &self.bindings {
             Some(bindings) => {
@@ -216,7 +211,6 @@ impl Step for Revoking {
         for at in &bindings {
             let op = |op, why: &str| Announced {
                 what: Sends::Op(Box::new(op)),
-                writes: true,
                 times: Times::AtMost(at_most),
                 why: why.into(),
             };

@@ -180,7 +180,6 @@ impl Step for Scale {
         let mut sent = self.pod().announce(target, cluster, &self.ask());
         sent.push(Announced {
             what: Sends::Get("/readyz".into()),
-            writes: false,
             times: Times::Every { interval: self.interval(), until: Duration::from_secs(self.params.ready_seconds) },
             why: "the new process is ready".into(),
         });

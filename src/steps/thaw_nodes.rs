@@ -134,7 +134,6 @@ impl Step for Thaw {
         let mut sent = controller_manager("thaw").announce(target, cluster, &Ask::default());
         sent.push(Announced {
             what: Sends::Get(page("")),
-            writes: false,
             times: Times::Every { interval: self.interval(), until: Duration::MAX },
             why: "which nodes report; once for every 500 of them".into(),
         });

@@ -154,12 +154,7 @@ impl Step for Ending {
     }
 
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
-        let get = |path: String, times, why: &str| Announced {
-            what: Sends::Get(path),
-            writes: false,
-            times,
-            why: why.into(),
-        };
+        let get = |path: String, times, why: &str| Announced { what: Sends::Get(path), times, why: why.into() };
         let (looks, rest) = (Times::AtMost(10), pods::PAGES - 1);
         let pages = |all: &mut Vec<Announced>, path: String, why: &str| {
             all.push(get(path.clone(), looks, why));
@@ -187,7 +182,6 @@ impl Step for Ending {
             all.push(get(format!("{namespace}/{POD}"), Times::AtMost(3), why));
             all.push(Announced {
                 what: Sends::Ask(self.question("it must not run twice").text),
-                writes: false,
                 times: Times::AtMost(1),
                 why: "only for what must not run twice; without a yes its pods get their own grace".into(),
             });
@@ -199,7 +193,6 @@ impl Step for Ending {
             ] {
                 all.push(Announced {
                     what: Sends::Op(Box::new(Op::Kube(self.call(path, force)))),
-                    writes: true,
                     times,
                     why: why.into(),
                 });

@@ -273,7 +273,7 @@ fn nets(at: &[&str], words: &[String], faults: &mut Vec<Fault>) -> Vec<Net> {
         match word.parse::<Net>() {
             Ok(net) => nets.push(net),
             Err(error) => {
-                faults.push(Fault { at: at.iter().map(|key| (*key).to_owned()).collect(), why: error.to_string() })
+                faults.push(Fault { at: at.iter().map(|key| (*key).to_owned()).collect(), why: error.to_string() });
             }
         }
     }

@@ -216,7 +216,6 @@ impl Step for Params {
     fn announce(&self, _: &Target, cluster: &Cluster) -> Vec<Announced> {
         let every = |(what, interval, why)| Announced {
             what,
-            writes: false,
             // The step's own timeout ends it; the plan puts that in.
             times: Times::Every { interval, until: Duration::MAX },
             why,
