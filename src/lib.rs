@@ -1,21 +1,24 @@
 //! `breakglass`: get into a drowning Kubernetes control plane, gate it, remove the offender, re-open in stages.
 //!
-//! The rooms. A module may use what stands below it, never above, and never a sibling inside `cli`, `steps` or `link`.
+//! The rooms. A module uses what stands below it in this list, never what stands above, and never a sibling inside `cli`,
+//! `steps` or `link`. The whole order, and the tests that hold it, are in `rooms.rs`; docs/design/001-rooms.md says why.
 //!
 //! - `cli`: the only user of clap, one file per verb
 //! - `render`: the only user of indicatif and of stdout and stderr
+//! - `sandbox`: the embedded practice cluster
 //! - `engine`: drives a plan forward and backward; prints nothing
 //! - `plan`: (runbook, kit) to a plan, or every refusal at once; pure
-//! - `journal`: the append-only, hash-chained record of a run
 //! - `runbook`: the declarative file
 //! - `steps`: one file per step kind
 //! - `world`: the border with reality: what a step may look at, what the engine performs
 //! - `link`: the only users of kube, reqwest and ssh2
-//! - `host`: what is said to hosts, as pure text
-//! - `kit`: clusters, hosts, credentials
-//! - `sandbox`: the embedded practice cluster
-//! - `bounded`, `change`, `cost`, `descriptors`, `duration`, `event`, `error`, `guarded`, `limits`, `process`, `refusal`, `saved`, `words`, `yaml`:
-//!   small shared values, for everybody
+//! - `kit`: clusters, hosts, credentials, and which of them are chosen
+//! - `event`: what the engine says while it works
+//! - `journal`: the append-only, hash-chained record of a run
+//! - `cost`, `change`: what was spent, and one write with its inverse
+//! - `saved`, `host`: what objects are compared by, and what is said to hosts, as pure text
+//! - `guarded`, `yaml`, `refusal`, `duration`, `limits`, `error`, `bounded`, `descriptors`, `process`, `shell`, `words`: small
+//!   shared values, for everybody
 
 pub mod bounded;
 pub mod change;
@@ -43,6 +46,7 @@ mod rooms;
 pub mod runbook;
 pub mod sandbox;
 pub mod saved;
+pub mod shell;
 pub mod steps;
 pub mod words;
 pub mod world;

@@ -8,7 +8,7 @@ use crate::change::{Target, sha256_hex};
 use crate::kit::{Cluster, select};
 use crate::limits::Limits;
 use crate::runbook::{Policy, Refusal, Resolved};
-use crate::steps::{Announced, Scope, Sends, Step, Times};
+use crate::steps::{Announced, Sends, Step, Times};
 
 /// What will be done.
 pub struct Plan {
@@ -123,18 +123,6 @@ pub fn build(runbook: Resolved, clusters: Vec<Cluster>) -> Result<Plan, Vec<Refu
     let digest = digest(&runbook, &clusters, &steps);
     let (name, purpose) = (runbook.name.clone(), runbook.purpose.clone());
     Ok(Plan { name, purpose, runbook, clusters, steps, digest })
-}
-
-/// The targets that a scope stands for on a cluster.
-pub fn scope_targets(cluster: &Cluster, scope: Scope) -> Vec<Target> {
-    match scope {
-        Scope::ApiHosts => cluster.api_hosts().map(|host| Target::host(&cluster.name, &host.name)).collect(),
-        Scope::ApiServers => {
-            cluster.api_servers.iter().map(|server| Target::api_server(&cluster.name, &server.name)).collect()
-        }
-        Scope::Cluster => vec![Target::cluster(&cluster.name)],
-        Scope::Local => vec![Target::local(&cluster.name)],
-    }
 }
 
 fn digest(runbook: &Resolved, clusters: &[Cluster], steps: &[PlannedStep]) -> String {

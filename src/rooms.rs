@@ -1,17 +1,58 @@
-//! Which other rooms a source file uses, for the tests that keep rooms apart: every path from `crate`, `super` or `self`,
-//! alone or out of a group, in a `use` or in the middle of a line.
+//! The rooms of the program and what keeps them apart: the order in which they may use each other, and how a source file's
+//! uses are found, for the tests that hold it.
+//!
+//! A use is every path from `crate`, `super` or `self`, alone or out of a group, in a `use` or in the middle of a line.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+/// Every room, the highest first. A room uses what stands after it, never what stands before it.
+const ROOMS: &[&str] = &[
+    "cli",
+    "render",
+    "sandbox",
+    "engine",
+    "plan",
+    "runbook",
+    "steps",
+    "world",
+    "link",
+    "kit",
+    "event",
+    "journal",
+    "cost",
+    "change",
+    "saved",
+    "host",
+    "guarded",
+    "yaml",
+    "refusal",
+    "duration",
+    "limits",
+    "error",
+    "bounded",
+    "descriptors",
+    "process",
+    "shell",
+    "words",
+];
+
+/// Arrows that run up all the same, each with its reason.
+const UP: &[(&str, &str, &str)] =
+    &[("change", "host", "an op holds the script that it sends, and says what that loads into the kernel")];
+
+/// Files that use each other all the same: a place's kubelet is asked about by what exchanges a manifest there.
+const ROUND: &[&str] = &["host/swap", "host/why"];
 
 /// Every path that a file of `src` uses, from the crate's root on, such as `steps::gate::ways`; a glob ends in `*`.
 pub(crate) fn used(file: &Path) -> BTreeSet<String> {
-    paths(&module(file), &std::fs::read_to_string(file).unwrap())
+    let scanned = scan(&module(file), &std::fs::read_to_string(file).unwrap(), Tests::Too);
+    scanned.uses.into_iter().map(|used| used.path.join("::")).collect()
 }
 
 /// Every source file under this folder of `src` or beside it under its name: `a.rs`, `a/mod.rs`, `a/b.rs`.
 pub(crate) fn files(room: &str) -> Vec<PathBuf> {
-    let at = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(room);
+    let at = src().join(room);
     let mut found = Vec::new();
     let mut folders = vec![at.clone()];
     while let Some(folder) = folders.pop() {
@@ -25,10 +66,17 @@ pub(crate) fn files(room: &str) -> Vec<PathBuf> {
     found
 }
 
+fn src() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// A module by its path from the crate's root, which is empty.
+type Name = Vec<String>;
+
 /// The module that a file is.
-fn module(file: &Path) -> Vec<String> {
-    let inside = file.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap().with_extension("");
-    let mut words: Vec<String> = inside.iter().map(|word| word.to_str().unwrap().to_owned()).collect();
+fn module(file: &Path) -> Name {
+    let inside = file.strip_prefix(src()).unwrap().with_extension("");
+    let mut words: Name = inside.iter().map(|word| word.to_str().unwrap().to_owned()).collect();
     words.pop_if(|last| matches!(last.as_str(), "mod" | "lib" | "main"));
     words
 }
@@ -73,14 +121,43 @@ fn tokens(text: &str) -> Vec<&str> {
     all
 }
 
-fn paths(module: &[String], text: &str) -> BTreeSet<String> {
+/// Whether what is built for tests alone counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tests {
+    Too,
+    Not,
+}
+
+#[derive(Default)]
+struct Scanned {
+    uses: Vec<Used>,
+    /// The modules that it declares and that are files of their own.
+    children: Vec<String>,
+}
+
+struct Used {
+    path: Name,
+    /// What it is called here, where an import says so.
+    imported: Option<String>,
+}
+
+fn scan(module: &[String], text: &str, tests: Tests) -> Scanned {
     let tokens = tokens(text);
-    let mut found = BTreeSet::new();
+    let mut scanned = Scanned::default();
     // Modules inside the file, with the depth of braces at which each began.
     let (mut inside, mut depth): (Vec<(String, usize)>, usize) = (Vec::new(), 0);
     let mut at = 0;
     while at < tokens.len() {
+        let rest = &tokens[at..];
+        if tests == Tests::Not && rest.starts_with(&["#", "[", "cfg", "(", "test", ")", "]"]) {
+            at += 7 + item(&rest[7..]);
+            continue;
+        }
         match (tokens[at], tokens.get(at + 1), tokens.get(at + 2)) {
+            ("mod", Some(name), Some(&";")) => {
+                scanned.children.push((*name).to_owned());
+                at += 3;
+            }
             ("mod", Some(name), Some(&"{")) => {
                 inside.push(((*name).to_owned(), depth));
                 depth += 1;
@@ -95,20 +172,49 @@ fn paths(module: &[String], text: &str) -> BTreeSet<String> {
                 inside.pop_if(|(_, began)| *began == depth);
                 at += 1;
             }
-            // Not in the middle of a path, and no word of visibility.
-            ("crate" | "super" | "self", Some(&"::"), _) if at == 0 || tokens[at - 1] != "::" => {
-                let here: Vec<String> =
-                    module.iter().cloned().chain(inside.iter().map(|(name, _)| name.clone())).collect();
-                at = path(&tokens, at, here, &mut found);
+            (word, next, _) => {
+                let import = at > 0 && tokens[at - 1] == "use";
+                // Not in the middle of a path, and no word of visibility.
+                let from_here = matches!(word, "crate" | "super" | "self")
+                    && next == Some(&"::")
+                    && (at == 0 || tokens[at - 1] != "::");
+                if from_here || import {
+                    let here: Name =
+                        module.iter().cloned().chain(inside.iter().map(|(name, _)| name.clone())).collect();
+                    let mut found = Vec::new();
+                    at = path(&tokens, at, here, &mut found);
+                    let kept = |(path, name): (Name, String)| Used { path, imported: import.then_some(name) };
+                    scanned.uses.extend(found.into_iter().map(kept));
+                } else {
+                    at += 1;
+                }
             }
-            _ => at += 1,
         }
     }
-    found
+    scanned
+}
+
+/// How many words an item has, its attributes before it.
+fn item(tokens: &[&str]) -> usize {
+    let (mut at, mut depth) = (0, 0);
+    while tokens.get(at..at + 2).is_some_and(|two| two == ["#", "["]) {
+        at += tokens[at..].iter().position(|token| *token == "]").map_or(tokens.len(), |end| end + 1);
+    }
+    while let Some(token) = tokens.get(at) {
+        at += 1;
+        match *token {
+            "{" => depth += 1,
+            "}" if depth == 1 => break,
+            "}" => depth -= 1,
+            ";" if depth == 0 => break,
+            _ => {}
+        }
+    }
+    at
 }
 
 /// One path, or a group of them, that goes on from `base`; where the text goes on after it.
-fn path(tokens: &[&str], mut at: usize, mut base: Vec<String>, found: &mut BTreeSet<String>) -> usize {
+fn path(tokens: &[&str], mut at: usize, mut base: Name, found: &mut Vec<(Name, String)>) -> usize {
     loop {
         match tokens.get(at) {
             Some(&"{") => {
@@ -116,7 +222,6 @@ fn path(tokens: &[&str], mut at: usize, mut base: Vec<String>, found: &mut BTree
                 while tokens.get(at).is_some_and(|token| *token != "}") {
                     let before = at;
                     at = path(tokens, at, base.clone(), found);
-                    at += if tokens.get(at) == Some(&"as") { 2 } else { 0 };
                     at += usize::from(at == before || tokens.get(at) == Some(&","));
                 }
                 return at + 1;
@@ -135,8 +240,127 @@ fn path(tokens: &[&str], mut at: usize, mut base: Vec<String>, found: &mut BTree
         }
         at += 1;
     }
-    found.insert(base.join("::"));
-    at
+    let renamed = (tokens.get(at) == Some(&"as")).then(|| tokens.get(at + 1)).flatten();
+    let name = renamed.map(|name| (*name).to_owned()).or_else(|| base.last().cloned()).unwrap_or_default();
+    found.push((base, name));
+    at + if renamed.is_some() { 2 } else { 0 }
+}
+
+/// The program as it is built, without its tests: which module uses which, and by what name.
+struct Program {
+    modules: BTreeMap<Name, Scanned>,
+}
+
+impl Program {
+    fn read() -> Self {
+        let mut modules = BTreeMap::new();
+        let mut open = vec![(Name::new(), src().join("lib.rs"))];
+        while let Some((name, file)) = open.pop() {
+            let scanned = scan(&name, &std::fs::read_to_string(&file).unwrap(), Tests::Not);
+            for child in &scanned.children {
+                let inside = name.iter().fold(src(), |at, word| at.join(word)).join(child);
+                let files = [inside.with_extension("rs"), inside.join("mod.rs")];
+                let file = files.into_iter().find(|file| file.is_file()).unwrap_or_else(|| panic!("{name:?} {child}"));
+                open.push((name.iter().cloned().chain([child.clone()]).collect(), file));
+            }
+            modules.insert(name, scanned);
+        }
+        Self { modules }
+    }
+
+    /// The module that holds what a path names, wherever it is only handed on from.
+    fn holder(&self, path: &[String], depth: usize) -> Option<Name> {
+        let mut length = path.len();
+        while !self.modules.contains_key(&path[..length]) {
+            length -= 1;
+        }
+        let (found, rest) = path.split_at(length);
+        let handed_on = rest.first().and_then(|name| {
+            let uses = &self.modules[found].uses;
+            let import = uses.iter().find(|used| used.imported.as_ref() == Some(name) && used.path != path)?;
+            let whole: Name = import.path.iter().chain(&rest[1..]).cloned().collect();
+            (depth < 6).then(|| self.holder(&whole, depth + 1)).flatten()
+        });
+        handed_on.or_else(|| (length > 0).then(|| found.to_vec()))
+    }
+
+    /// From which module to which, with what is used.
+    fn arrows(&self) -> BTreeMap<(Name, Name), BTreeSet<String>> {
+        let mut arrows: BTreeMap<(Name, Name), BTreeSet<String>> = BTreeMap::new();
+        for (from, scanned) in &self.modules {
+            for used in &scanned.uses {
+                if let Some(to) = self.holder(&used.path, 0).filter(|to| to != from && !from.is_empty()) {
+                    arrows.entry((from.clone(), to)).or_default().insert(used.path.join("::"));
+                }
+            }
+        }
+        arrows
+    }
+}
+
+/// Whatever can reach itself again.
+fn circles(arrows: &BTreeSet<(String, String)>) -> BTreeSet<String> {
+    let reached = |from: &str| {
+        let mut seen = BTreeSet::new();
+        let mut open = vec![from.to_owned()];
+        while let Some(at) = open.pop() {
+            for (_, to) in arrows.iter().filter(|(from, _)| *from == at) {
+                if seen.insert(to.clone()) {
+                    open.push(to.clone());
+                }
+            }
+        }
+        seen
+    };
+    let all: BTreeSet<&String> = arrows.iter().map(|(from, _)| from).collect();
+    all.into_iter().filter(|name| reached(name).contains(*name)).cloned().collect()
+}
+
+#[test]
+fn every_room_has_its_place() {
+    let program = Program::read();
+    let rooms: BTreeSet<&str> =
+        program.modules.keys().filter(|name| name.len() == 1).map(|it| it[0].as_str()).collect();
+    assert_eq!(rooms, ROOMS.iter().copied().collect());
+    assert_eq!(rooms.len(), ROOMS.len());
+}
+
+#[test]
+fn no_room_uses_one_above_it() {
+    let place = |room: &str| ROOMS.iter().position(|it| *it == room).unwrap();
+    let mut up = Vec::new();
+    for ((from, to), what) in Program::read().arrows() {
+        let known = UP.iter().any(|(above, below, _)| *above == from[0] && *below == to[0]);
+        if place(&to[0]) < place(&from[0]) && !known {
+            up.push(format!("{} uses {what:?}", from.join("/")));
+        }
+    }
+    assert!(up.is_empty(), "{up:#?}");
+    // An exception that is needed no more goes.
+    for (from, to, _) in UP {
+        assert!(place(to) < place(from), "{from} {to}");
+    }
+}
+
+/// A folder's own file holds what its files share, so the two may use each other; any other circle is none of a tree.
+#[test]
+fn no_files_use_each_other_in_a_circle() {
+    let program = Program::read();
+    let arrows = program.arrows();
+    let apart = |(from, to): &(Name, Name)| !from.starts_with(to) && !to.starts_with(from);
+    let between = arrows.keys().filter(|arrow| apart(arrow)).map(|(from, to)| (from.join("/"), to.join("/"))).collect();
+    let known: BTreeSet<String> = ROUND.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(circles(&between), known);
+    assert!(program.modules.len() > 150, "{}", program.modules.len());
+}
+
+#[test]
+fn a_circle_is_found_however_long_it_is() {
+    let arrow = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+    let straight = BTreeSet::from([arrow("a", "b"), arrow("b", "c"), arrow("a", "c")]);
+    assert_eq!(circles(&straight), BTreeSet::new());
+    let round = straight.into_iter().chain([arrow("c", "d"), arrow("d", "b")]).collect();
+    assert_eq!(circles(&round), ["b", "c", "d"].map(str::to_owned).into());
 }
 
 #[test]
@@ -150,6 +374,7 @@ fn paths_are_found_in_whatever_form_they_stand() {
             gate::*,
         };
         pub(in crate::steps) fn f() -> super::probe::Probe { let a = "crate::no::text"; crate::world::look('"', '{') }
+        #[cfg(test)]
         mod tests {
             use super::*;
             use super::super::park;
@@ -157,7 +382,10 @@ fn paths_are_found_in_whatever_form_they_stand() {
         fn g() { self::inner::h(); super::revoke::x() }
     "#;
     let module = ["steps", "wait_for"].map(str::to_owned);
-    let found = paths(&module, &format!("{raw}{code}"));
+    let found = |tests: Tests| -> BTreeSet<String> {
+        let uses = scan(&module, &format!("{raw}{code}"), tests).uses;
+        uses.into_iter().map(|used| used.path.join("::")).collect()
+    };
     let expected = [
         "steps",
         "steps::delete",
@@ -172,8 +400,10 @@ fn paths_are_found_in_whatever_form_they_stand() {
         "steps::wait_for::inner::h",
         "world::look",
     ];
-    let found: Vec<&str> = found.iter().map(String::as_str).collect();
-    assert_eq!(found, expected);
+    let expected: BTreeSet<String> = expected.map(str::to_owned).into();
+    assert_eq!(found(Tests::Too), expected);
+    let of_tests = ["steps::park", "steps::wait_for::*"].map(str::to_owned);
+    assert_eq!(found(Tests::Not), &expected - &of_tests.into());
 }
 
 #[test]

@@ -81,24 +81,13 @@ fn ranges(sorted: &[u64]) -> String {
 
 /// The nearest of some words to what was typed, when it is near enough to be a slip.
 pub fn nearest<'a>(typed: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let near = words.into_iter().map(|word| (distance(typed, word), word)).min()?;
+    let near = words.into_iter().map(|word| (strsim::levenshtein(typed, word), word)).min()?;
     (near.0 <= typed.len().max(3) / 3 + 1).then_some(near.1)
 }
 
-/// Edit distance with insertions, removals and replacements.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replace = corner + usize::from(x != *y);
-            corner = row[j + 1];
-            row[j + 1] = replace.min(corner + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
+/// A number that a text always has, in this program and the next (FNV-1a, 32 bits).
+pub fn fnv(bytes: impl IntoIterator<Item = u8>) -> u32 {
+    bytes.into_iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 #[cfg(test)]

@@ -43,15 +43,6 @@ impl Chosen {
 
 /// Reading `ssh -G` and running a credential plugin once end by then.
 const FIND_WITHIN: Duration = Duration::from_secs(30);
-/// Parameters whose value is known on the practice cluster.
-pub(super) const KNOWN_IN_SANDBOX: &[(&str, &str)] = &[
-    ("offender", crate::sandbox::OFFENDER),
-    ("delete", "true"),
-    ("memory", "8Gi"),
-    // A practice run is over in a minute; a real re-opening takes its time.
-    ("window", "3s"),
-];
-
 /// The clusters that the flags name, for a plan: no plugin is run. A practice cluster is drowning.
 pub(super) async fn choose(app: &App<'_>) -> Result<Chosen, Failure> {
     chosen(Weather::Storm, app, Plugins::Named).await
@@ -350,7 +341,7 @@ pub(super) fn kit_dir(app: &App) -> PathBuf {
 
 /// ` --kit DIR` for a command that is to be typed next, where it would be another kit without.
 pub(super) fn kit_word(app: &App) -> String {
-    let word = |dir: &PathBuf| format!(" --kit {}", crate::host::script::word(&dir.display().to_string()));
+    let word = |dir: &PathBuf| format!(" --kit {}", crate::shell::word(&dir.display().to_string()));
     app.flags.clusters.kit.as_ref().map(word).unwrap_or_default()
 }
 

@@ -14,7 +14,7 @@ use crate::journal::{Entry, FORMAT, Header, Run, Store, Writer};
 use crate::kit::Cluster;
 use crate::limits::Limits;
 use crate::plan::{self, Plan};
-use crate::render::{Detail, Output, Renderer, plan_json, plan_text};
+use crate::render::{Detail, Output, Renderer, plan_json, plan_text, standing_text};
 use crate::runbook::Resolved;
 use crate::sandbox::Weather;
 use crate::steps::{Mark, Question};
@@ -157,7 +157,7 @@ pub(super) async fn resume(app: &App<'_>, writer: Writer, run: &Run, chosen: &Ch
 pub(super) async fn undo(app: &App<'_>, writer: Writer, run: &Run, chosen: &Chosen) -> Result<ExitCode, Failure> {
     let stands = run.standing().filter(|record| !chosen.left_out.contains_key(&record.target.cluster)).count();
     if stands > 0 && app.output == Output::Text {
-        app.screen.err_lines(&super::undo::listing(run, &chosen.left_out));
+        app.screen.err_lines(&standing_text(run, &chosen.left_out));
     }
     let answers = if stands == 0 { Answers::Unattended } else { answers(app, Mode::Run)? };
     let operator = operator(app, answers, None);

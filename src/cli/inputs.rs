@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::clusters::KNOWN_IN_SANDBOX;
 use super::{App, failure};
 use crate::error::{Class, Failure};
 use crate::journal::Header;
@@ -15,6 +14,15 @@ use crate::runbook::builtin::Builtin;
 use crate::runbook::{COMMAND_LINE, On, Resolved, Runbook};
 use crate::yaml::{self, Faults, Tree};
 use crate::{bounded, guarded};
+
+/// Parameters whose value is known on the practice cluster.
+const KNOWN_IN_SANDBOX: &[(&str, &str)] = &[
+    ("offender", crate::sandbox::OFFENDER),
+    ("delete", "true"),
+    ("memory", "8Gi"),
+    // A practice run is over in a minute; a real re-opening takes its time.
+    ("window", "3s"),
+];
 
 /// A runbook and its parameters.
 #[derive(Debug, Clone, clap::Args)]

@@ -6,11 +6,12 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use tokio::time::Instant;
 
+use super::ending::{Goes, finish, report};
 use super::fanout::fan_out;
-use super::forward::{Goes, finish, report};
 use super::strangers::Strangers;
-use super::target::{GRACE, JournalLost, millis};
-use super::{Consent, Engine, Report, Stop, turn};
+use super::target::{JournalLost, millis};
+use super::turn::Back;
+use super::{Consent, Engine, GRACE, Report, Stop, turn};
 use crate::change::{Inverse, KubeCall, Op, Outcome, Target};
 use crate::error::Class;
 use crate::event::{ChangeEnd, Event};
@@ -37,16 +38,6 @@ pub(super) struct UndoEnd {
     pub(super) why: String,
     /// How many changes were taken back now.
     pub(super) undone: usize,
-}
-
-/// What taking one change back came to.
-pub(super) enum Back {
-    /// Nothing of it stands any more.
-    Undone(String),
-    /// It stands, and is not forced.
-    Stuck(String),
-    /// The reply was lost, and looking did not tell.
-    Unknown(String),
 }
 
 /// Runs `undo` as a command: everything that stands, newest first, all clusters side by side, then the last line. What

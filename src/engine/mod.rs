@@ -7,6 +7,7 @@
 mod backward;
 mod cancel;
 mod consent;
+mod ending;
 mod fanout;
 mod forward;
 mod keeper;
@@ -17,6 +18,8 @@ mod target;
 mod tests;
 mod turn;
 mod until;
+
+use std::time::Duration;
 
 use backward::backward;
 pub use backward::undo;
@@ -30,6 +33,9 @@ use crate::error::Class;
 use crate::event::Listener;
 use crate::steps::Mark;
 use crate::world::World;
+
+/// An op ends by itself within its limit; one that does not is given up after this much more.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// What every part of the engine works with.
 #[derive(Clone, Copy)]

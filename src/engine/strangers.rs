@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::target::GRACE;
-use super::{Engine, Stop};
+use super::{Engine, GRACE, Stop};
 use crate::change::{Inverse, Op, Target};
 use crate::event::Event;
 use crate::journal::ChangeRecord;

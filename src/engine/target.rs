@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::strangers::{self, Machine, machine};
 use super::until::UpTo;
-use super::{Engine, Stop};
+use super::{Engine, GRACE, Stop};
 use crate::change::{Change, Op, Outcome, Target};
 use crate::error::Class;
 use crate::event::{ChangeEnd, Event};
@@ -19,8 +19,6 @@ use crate::world::{ReadError, ReadErrorKind};
 const SAME_CHANGE_AT_MOST: usize = 3;
 /// A failed look is repeated after this pause.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// An op ends by itself within its limit; one that does not is given up after this much more.
-pub(super) const GRACE: Duration = Duration::from_secs(5);
 /// A read ends with the step's time; what it has to say of that is waited for this much longer.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
@@ -303,7 +301,7 @@ impl OnTarget<'_> {
             let led = unread.map_or_else(String::new, |error| format!("{error}; "));
             let word = question.typed.as_ref().map(|word| {
                 let run = &self.engine.mark.run;
-                format!("; `breakglass resume {run} --yes --consent {}` would answer", crate::host::script::quote(word))
+                format!("; `breakglass resume {run} --yes --consent {}` would answer", crate::shell::quote(word))
             });
             let why = format!("{led}nobody could be asked: {}{}", question.text, word.unwrap_or_default());
             return Ok(Next::End(self.end(StepState::Declined, Some(class), why)));

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::backward::Back;
-use super::target::GRACE;
-use super::{Engine, Stop};
+use super::{Engine, GRACE, Stop};
 use crate::change::{Op, Outcome};
 use crate::event::Event;
 use crate::host::swap::Place;
@@ -20,6 +18,16 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 const MARK_LIMIT: Duration = Duration::from_secs(30);
 /// How often the mark is sent when it is not known to have arrived.
 const TRIES: u32 = 3;
+
+/// What taking one change back came to.
+pub(super) enum Back {
+    /// Nothing of it stands any more.
+    Undone(String),
+    /// It stands, and is not forced.
+    Stuck(String),
+    /// The reply was lost, and looking did not tell.
+    Unknown(String),
+}
 
 /// Waits until an inverse may be sent; why it is not, otherwise.
 pub(super) async fn wait(engine: Engine<'_>, record: &ChangeRecord, op: &Op) -> Result<(), Back> {

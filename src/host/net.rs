@@ -4,94 +4,63 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-/// A single address or a prefix of addresses, host bits cleared: `10.0.0.0/24`, `fd90::11`.
+/// A single address or a prefix of addresses, host bits cleared: `10.0.0.0/24`, `fd90::11`. An IPv4 address written as
+/// IPv6 counts as IPv4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Net {
-    addr: IpAddr,
-    len: u8,
-}
+pub struct Net(IpNet);
 
 impl Net {
     /// A prefix of `len` bits; `None` if the family has fewer bits than that.
     pub fn new(addr: IpAddr, len: u8) -> Option<Self> {
-        let addr = addr.to_canonical();
-        match addr {
-            IpAddr::V4(v4) if len <= 32 => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(len)).unwrap_or(0);
-                Some(Self { addr: IpAddr::V4((u32::from(v4) & mask).into()), len })
-            }
-            IpAddr::V6(v6) if len <= 128 => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0);
-                Some(Self { addr: IpAddr::V6((u128::from(v6) & mask).into()), len })
-            }
-            _ => None,
-        }
+        IpNet::new(addr.to_canonical(), len).ok().map(|net| Self(net.trunc()))
     }
 
     /// Whether this is an IPv6 prefix.
     pub fn is_v6(self) -> bool {
-        self.addr.is_ipv6()
+        self.0.addr().is_ipv6()
     }
 
     /// Whether every address of the family is in it.
     pub fn is_everything(self) -> bool {
-        self.len == 0
+        self.0.prefix_len() == 0
     }
 
-    /// How many leading bits are fixed.
-    pub fn len_bits(self) -> u8 {
-        self.len
-    }
-
-    /// Whether an address lies in the prefix; an IPv4 address written as IPv6 counts as IPv4.
+    /// Whether an address lies in the prefix.
     pub fn contains(self, addr: IpAddr) -> bool {
-        let addr = addr.to_canonical();
-        addr.is_ipv6() == self.is_v6() && Self::new(addr, self.len).is_some_and(|net| net.addr == self.addr)
+        self.0.contains(&addr.to_canonical())
     }
 }
 
 impl From<IpAddr> for Net {
     fn from(addr: IpAddr) -> Self {
-        let addr = addr.to_canonical();
-        Self { addr, len: if addr.is_ipv6() { 128 } else { 32 } }
+        Self(addr.to_canonical().into())
     }
 }
 
 impl fmt::Display for Net {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = if self.is_v6() { 128 } else { 32 };
-        if self.len == whole { write!(f, "{}", self.addr) } else { write!(f, "{}/{}", self.addr, self.len) }
+        if self.0.prefix_len() == self.0.max_prefix_len() { self.0.addr().fmt(f) } else { self.0.fmt(f) }
     }
 }
 
 /// The text was neither an address nor a prefix.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is neither an IP address nor a prefix such as 10.0.0.0/24")]
 pub struct NotANet(String);
-
-impl fmt::Display for NotANet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is neither an IP address nor a prefix such as 10.0.0.0/24", self.0)
-    }
-}
-
-impl std::error::Error for NotANet {}
 
 impl FromStr for Net {
     type Err = NotANet;
 
     fn from_str(text: &str) -> Result<Self, NotANet> {
-        let wrong = || NotANet(text.to_owned());
-        match text.split_once('/') {
-            None => text.parse::<IpAddr>().map(Self::from).map_err(|_| wrong()),
-            Some((addr, len)) => {
-                let addr = addr.parse::<IpAddr>().map_err(|_| wrong())?;
-                let len = len.parse::<u8>().map_err(|_| wrong())?;
-                Self::new(addr, len).ok_or_else(wrong)
-            }
-        }
+        let net = match text.split_once('/') {
+            None => text.parse::<IpAddr>().ok().map(Self::from),
+            Some((addr, len)) => addr.parse().ok().zip(len.parse().ok()).and_then(|(addr, len)| Self::new(addr, len)),
+        };
+        net.ok_or_else(|| NotANet(text.to_owned()))
     }
 }
 

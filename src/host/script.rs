@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::shell::quote;
+
 /// First words of every script; what follows on that line is read by machines too (see [`Head::parse`]).
 const BANNER: &str = "# breakglass ";
 
@@ -138,17 +140,6 @@ impl Head {
     pub fn get(&self, key: &str) -> Option<&str> {
         self.args.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
     }
-}
-
-/// Puts a text between single quotes for a POSIX shell, whatever is in it.
-pub fn quote(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-/// A text as one word of a command that is to be read and typed: between quotes only where it has to be.
-pub fn word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { quote(text) }
 }
 
 /// More than any count, number of bytes or of seconds that a host can mean; sums and shares of such are numbers still.

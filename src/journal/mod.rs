@@ -4,6 +4,7 @@
 //! files 0600. Each line ends in the SHA-256 of the line before it and its own text, so a line that was changed,
 //! removed or put in later breaks the chain; see `verify`.
 
+mod error;
 pub(crate) mod fold;
 #[cfg(test)]
 mod fuzz;
@@ -22,9 +23,10 @@ use serde::{Deserialize, Serialize};
 use crate::change::{Change, Target};
 use crate::cost::Costs;
 
+pub use error::{JournalError, StoreError};
 pub use fold::{ChangeRecord, ChangeState, IllegalMove, Run, StepState, fold};
-pub use read::{Journal, JournalError, Verified, read, verify};
-pub use store::{RunFolder, Store, StoreError, new_id};
+pub use read::{Journal, Verified, read, verify};
+pub use store::{RunFolder, Store, new_id};
 #[cfg(test)]
 pub(crate) use write::Disk;
 pub(crate) use write::Tail;

@@ -1,11 +1,8 @@
 //! Reading back: strict, and forgiving exactly one thing, a torn last line.
 
-use std::fmt;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::store::StoreError;
-use super::{Entry, FORMAT, IllegalMove, Line, Run, RunFolder, fold};
+use super::{Entry, FORMAT, IllegalMove, JournalError, Line, Run, RunFolder, fold};
 use crate::bounded;
 use crate::change::sha256_hex;
 
@@ -28,88 +25,6 @@ pub struct Journal {
     /// Length of the file without the torn line, in bytes.
     pub intact_bytes: u64,
 }
-
-/// Why a journal could not be written or read.
-#[derive(Debug)]
-pub enum JournalError {
-    /// The operating system said no.
-    Io {
-        /// What was tried.
-        what: &'static str,
-        /// The path.
-        path: PathBuf,
-        /// What it said.
-        source: io::Error,
-    },
-    /// An earlier append failed; nothing more is accepted.
-    Broken(PathBuf),
-    /// A line is not what was written.
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong.
-        what: String,
-    },
-    /// The last line was never finished; those before it hold.
-    Torn {
-        /// The run.
-        run: String,
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-    },
-    /// Written by a newer version.
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its format.
-        format: u32,
-    },
-    /// A living process holds it.
-    InUse {
-        /// The run.
-        run: String,
-    },
-    /// A blob.
-    Store(StoreError),
-}
-
-impl JournalError {
-    pub(super) fn io(what: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Io { what, path: path.to_owned(), source }
-    }
-}
-
-impl fmt::Display for JournalError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io { what, path, source } => write!(f, "cannot {what} the journal {}: {source}", path.display()),
-            Self::Broken(path) => {
-                write!(f, "the journal {} could not be written; no further change is made", path.display())
-            }
-            Self::Damaged { path, line, what } => {
-                write!(f, "{}:{line}: the journal is damaged: {what}", path.display())
-            }
-            Self::Torn { path, line, .. } => {
-                write!(f, "{}:{line}: the last line is torn: the process was killed while writing it", path.display())
-            }
-            Self::Newer { path, format } => {
-                write!(
-                    f,
-                    "{}: format {format} is newer than this program's {FORMAT}; use the newer breakglass",
-                    path.display()
-                )
-            }
-            Self::InUse { run } => write!(f, "run {run} is still under way in another process"),
-            Self::Store(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for JournalError {}
 
 /// The hash of a line: SHA-256 over the hash before it and the line's own text.
 pub(super) fn chain(before: &str, text: &str) -> String {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::JournalError;
+use super::{JournalError, StoreError};
 use crate::change::{Blob, Op, sha256_hex};
 use crate::{bounded, guarded};
 
@@ -29,47 +29,9 @@ pub struct RunFolder {
     pub run: String,
 }
 
-/// Why a folder or a blob could not be used.
-#[derive(Debug)]
-pub enum StoreError {
-    /// The operating system said no.
-    Io {
-        /// What was tried.
-        what: String,
-        /// The path.
-        path: PathBuf,
-        /// What it said.
-        source: io::Error,
-    },
-    /// No run has this id, or several begin with it.
-    NoSuchRun {
-        /// As typed.
-        typed: String,
-        /// The ids that would fit.
-        near: Vec<String>,
-    },
-    /// A blob's bytes are not those its name promises.
-    Damaged(PathBuf),
-}
-
-impl std::fmt::Display for StoreError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Io { what, path, source } => write!(f, "cannot {what} {}: {source}", path.display()),
-            Self::NoSuchRun { typed, near } if near.is_empty() => {
-                write!(f, "no run {typed:?}; `breakglass runs` lists them")
-            }
-            Self::NoSuchRun { typed, near } => write!(f, "{typed:?} could be any of {}", near.join(", ")),
-            Self::Damaged(path) => write!(f, "{} does not have the content its name promises", path.display()),
-        }
-    }
-}
-
-impl std::error::Error for StoreError {}
-
 fn io(what: &str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     let (what, path) = (what.to_owned(), path.to_owned());
-    move |source| StoreError::Io { what, path, source }
+    move |error| StoreError::Io { what, path, error }
 }
 
 /// Makes a folder that only its owner can enter, and the folders above it.

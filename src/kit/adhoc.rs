@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+pub use super::exec_plugin::{Asking, Plugins};
 use super::kubeconfig::{Context, Kubeconfig, Server, command_line};
 use super::load::API_PORT;
 use super::read::{Either, Place, Whose, open_note};
 use super::{ApiServer, Cluster, Credential, Host};
-use crate::bounded::Hear;
 use crate::process::Process;
 use crate::refusal::Refusal;
 use crate::yaml::{Faults, Node, Tree};
@@ -34,26 +34,6 @@ pub struct Flags {
     pub token: Option<String>,
     /// `--via`, as resolved by the operator's SSH configuration: the API server is reached on this host's loopback.
     pub via: Option<Host>,
-}
-
-/// What may be done to find a cluster.
-#[derive(Clone, Copy)]
-pub struct Asking<'a> {
-    /// Names are looked up and plugins waited for until then.
-    pub deadline: Instant,
-    /// What is done with credential plugins.
-    pub plugins: Plugins,
-    /// Hears what a plugin says while it waits.
-    pub hear: Hear<'a>,
-}
-
-/// What is done with credential plugins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plugins {
-    /// They are run: once, for a credential.
-    Run,
-    /// They are named in a note: there will be no credential.
-    Named,
 }
 
 /// A cluster, and what should be known about how it was found.

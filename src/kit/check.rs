@@ -7,66 +7,15 @@ use jiff::{SignedDuration, Timestamp};
 use rustls_pki_types::ServerName;
 
 use super::file::MANIFESTS;
+use super::finding::finding;
+pub use super::finding::{Asks, Finding, Keys, Level};
 use super::logins::logins;
 use super::pem::{age, certificates, token_end, token_start};
-use super::{Cluster, Credential, SshAccess};
-use crate::refusal::{Location, Refusal};
+use super::{Cluster, Credential};
 use crate::words;
 
 /// Certificates that end sooner are worth a word.
 const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Finding {
-    /// What: `client certificate`, `hosts cp[1-3]`, …
-    pub about: String,
-    /// How it is.
-    pub level: Level,
-    /// One sentence.
-    pub says: String,
-    /// What to do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
-}
-
-/// How a thing is that was looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// As it should be.
-    Good,
-    /// It works, and will not for ever, or not in every incident.
-    Warning,
-    /// It would not work tonight.
-    Broken,
-}
-
-impl Finding {
-    /// As it stands among what was refused when the file was read.
-    pub fn refusal(&self, cluster: &Cluster) -> Refusal {
-        let at = Location { file: cluster.source.clone(), ..Location::default() };
-        Refusal { at, what: format!("{}: {}", self.about, self.says), hint: self.hint.clone() }
-    }
-}
-
-/// What is asked of the rooms that know it.
-#[derive(Clone, Copy)]
-pub struct Asks<'a> {
-    /// Whether the key of a host at this address is known.
-    pub knows_host_key: &'a dyn Fn(IpAddr, &SshAccess) -> bool,
-    /// What SSH would do with the keys of a way.
-    pub keys: &'a dyn Fn(&SshAccess, Timestamp) -> Keys,
-}
-
-/// What SSH would do with the keys of a way, as far as it can be said without asking an agent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Keys {
-    /// One of them can be used as it stands in its file.
-    pub usable: bool,
-    /// What is wrong with the others, and with their certificates: one sentence each.
-    pub faults: Vec<String>,
-}
 
 /// Looks at a cluster as it was loaded; what makes loading fail is not repeated here.
 pub fn check(cluster: &Cluster, asks: Asks<'_>, now: Timestamp) -> Vec<Finding> {
@@ -92,10 +41,6 @@ const ADD_HOSTS: &str = "breakglass kit import NAME --host cp1=10.0.0.11 --repla
 const CLOCK: &str = "is this machine's clock right (date -u)?";
 const RENEW: &str =
     "make a new one while the API still answers, and import again: breakglass kit import NAME --replace";
-
-pub(super) fn finding(about: &str, level: Level, says: impl Into<String>, hint: Option<&str>) -> Finding {
-    Finding { about: about.to_owned(), level, says: says.into(), hint: hint.map(str::to_owned) }
-}
 
 /// Its certificates. In the months of a rotation an old one stands beside the new one, so one that is good is enough.
 fn authority(cluster: &Cluster, now: Timestamp) -> Vec<Finding> {
@@ -286,7 +231,7 @@ mod tests {
     use super::*;
 
     fn says(cluster: &Cluster, now: &str, known: bool) -> Vec<String> {
-        let keys = |_: &SshAccess, _| Keys { usable: true, faults: Vec::new() };
+        let keys = |_: &crate::kit::SshAccess, _| Keys { usable: true, faults: Vec::new() };
         let found = check(cluster, Asks { knows_host_key: &|_, _| known, keys: &keys }, now.parse().unwrap());
         found.iter().map(|f| format!("{:?} {}: {}", f.level, f.about, f.says)).collect()
     }

@@ -13,6 +13,26 @@ use crate::bounded::{self, Hear, NoOutput};
 use crate::words;
 use crate::yaml::Node;
 
+/// What may be done to find a cluster.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// Names are looked up and plugins waited for until then.
+    pub deadline: Instant,
+    /// What is done with credential plugins.
+    pub plugins: Plugins,
+    /// Hears what a plugin says while it waits.
+    pub hear: Hear<'a>,
+}
+
+/// What is done with credential plugins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plugins {
+    /// They are run: once, for a credential.
+    Run,
+    /// They are named in a note: there will be no credential.
+    Named,
+}
+
 /// More than any certificate with its key and chain.
 const LONGEST: usize = 1 << 20;
 

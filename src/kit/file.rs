@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ActingAs, Role};
-use crate::steps::schema_of;
+use crate::yaml::schema_of;
 
 /// Where static pods stand when nothing else is said.
 pub(super) const MANIFESTS: &str = "/etc/kubernetes/manifests";

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::adhoc::{Asking, Plugins};
+use super::exec_plugin::{Asking, Plugins};
 use super::read::{self, Either, Place, Whose};
 use super::{ActingAs, Credential, exec_plugin};
 use crate::bounded;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::Cluster;
-use super::check::{Asks, Finding, Level, finding};
+use super::finding::{Asks, Finding, Level, finding};
 use crate::words;
 
 /// What stands in the way. What is the same for many hosts is said once.

@@ -4,8 +4,6 @@
 
 use crate::change::Target;
 use crate::kit::{Cluster, Role};
-use crate::plan::scope_targets;
-use crate::steps::Scope;
 use crate::words;
 
 /// One pair of brackets stands for at most this many names.
@@ -13,11 +11,36 @@ const RANGE: u64 = 10_000;
 /// The longest word, in bytes; a name of DNS has at most 253.
 const LONGEST: usize = 1_000;
 
+/// Where a kind of step is at home when the runbook names no targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Every host that runs an API server.
+    ApiHosts,
+    /// Every API server.
+    ApiServers,
+    /// The cluster as a whole.
+    Cluster,
+    /// The operator's machine.
+    Local,
+}
+
 /// Something that can be chosen.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Thing<'a> {
     pub(super) name: &'a str,
     pub(super) roles: &'a [Role],
+}
+
+/// The targets that a scope stands for on a cluster.
+fn scope_targets(cluster: &Cluster, scope: Scope) -> Vec<Target> {
+    match scope {
+        Scope::ApiHosts => cluster.api_hosts().map(|host| Target::host(&cluster.name, &host.name)).collect(),
+        Scope::ApiServers => {
+            cluster.api_servers.iter().map(|server| Target::api_server(&cluster.name, &server.name)).collect()
+        }
+        Scope::Cluster => vec![Target::cluster(&cluster.name)],
+        Scope::Local => vec![Target::local(&cluster.name)],
+    }
 }
 
 /// The targets of a step on a cluster. A step that is at home on the hosts of the API servers can be sent to any host.

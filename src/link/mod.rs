@@ -11,7 +11,6 @@ pub mod hosts;
 pub mod local;
 pub mod meter;
 pub mod names;
-pub mod shell;
 pub mod ssh;
 
 /// TLS by ring, for everything in this process that asks rustls for its default.

@@ -1,7 +1,7 @@
 //! What others say, made fit for a terminal: whatever would move the cursor, colour, hide or reorder text is shown instead
 //! as an escape, `\x1b` or `\u202e`.
 
-use super::paint::own_code;
+use super::tone::own_code;
 use crate::words;
 
 /// A value as a part of one line: nothing in it can change the screen, or begin a line of its own.

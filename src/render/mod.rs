@@ -11,9 +11,11 @@ mod paint;
 mod plan;
 mod replay;
 mod screen;
+mod standing;
 mod story;
 mod summary;
 mod table;
+mod tone;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -25,6 +27,7 @@ pub use paint::{Color, Paint, Tone};
 pub use plan::{Detail, json as plan_json, text as plan_text};
 pub use replay::show as show_run;
 pub use screen::Screen;
+pub use standing::standing_text;
 pub use table::table;
 
 use crate::event::{Event, Listener};

@@ -1,7 +1,10 @@
 //! Colour as an extra: everything is readable without it.
 
 use super::clean;
+use super::tone::OFF;
 use crate::process::Process;
+
+pub use super::tone::Tone;
 
 /// When colour is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,36 +28,6 @@ impl Color {
             Self::Auto if process.var("CLICOLOR_FORCE").is_some_and(|v| v != "0") => true,
             Self::Auto if process.var("CLICOLOR") == Some("0") || process.var("TERM") == Some("dumb") => false,
             Self::Auto => terminal,
-        }
-    }
-}
-
-/// What a piece of text is, as far as colour goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
-    /// Ordinary.
-    Plain,
-    /// A heading.
-    Head,
-    /// It went well.
-    Good,
-    /// Look here.
-    Warn,
-    /// It went wrong.
-    Bad,
-    /// Less important.
-    Dim,
-}
-
-impl Tone {
-    fn code(self) -> Option<&'static str> {
-        match self {
-            Self::Plain => None,
-            Self::Head => Some("\x1b[1m"),
-            Self::Good => Some("\x1b[32m"),
-            Self::Warn => Some("\x1b[33m"),
-            Self::Bad => Some("\x1b[1;31m"),
-            Self::Dim => Some("\x1b[2m"),
         }
     }
 }
@@ -84,18 +57,6 @@ impl Paint {
             _ => text,
         }
     }
-}
-
-/// Back to ordinary.
-const OFF: &str = "\x1b[0m";
-/// What clap paints its help and its errors with, besides what we use ourselves.
-const OF_CLAP: [&str; 2] = ["\x1b[4m", "\x1b[31m"];
-
-/// The colour code that a text begins with, if it is one that this program prints.
-pub(super) fn own_code(text: &str) -> Option<&'static str> {
-    let tones = [Tone::Head, Tone::Good, Tone::Warn, Tone::Bad, Tone::Dim];
-    let own = tones.into_iter().filter_map(Tone::code).chain(OF_CLAP).chain([OFF]);
-    own.into_iter().find(|code| text.starts_with(code))
 }
 
 #[cfg(test)]

@@ -11,9 +11,9 @@ use super::{Line, painted};
 use crate::change::{Body, HttpCall, KubeCall, Op, Target};
 use crate::duration::HumanDuration;
 use crate::host::Script;
-use crate::link::shell;
 use crate::plan::{Plan, PlannedStep};
 use crate::runbook::{OnFailure, Policy};
+use crate::shell;
 use crate::steps::{Announced, Sends, Times};
 use crate::words;
 

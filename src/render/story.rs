@@ -141,7 +141,7 @@ impl Story {
             // The line before said it already.
             Event::ChangeEnded { state: ChangeEnd::Pretended, .. } => return None,
             Event::ChangeEnded { target, what, state, said, took_ms, by_hand, .. } => {
-                let (label, tone) = change_word(*state);
+                let (label, tone) = summary::change_word(*state);
                 let text = match state {
                     ChangeEnd::Done | ChangeEnd::Pretended => said.clone(),
                     _ => format!("{what}: {said}"),
@@ -167,18 +167,6 @@ fn step_word(state: StepState) -> (&'static str, Tone) {
         StepState::Failed => ("failed", Tone::Bad),
         StepState::Declined => ("declined", Tone::Warn),
         StepState::Interrupted => ("stopped", Tone::Warn),
-    }
-}
-
-/// The word for how a change came out.
-pub(super) fn change_word(state: ChangeEnd) -> (&'static str, Tone) {
-    match state {
-        ChangeEnd::Done => ("done", Tone::Good),
-        ChangeEnd::Pretended => ("would", Tone::Plain),
-        ChangeEnd::Failed => ("failed", Tone::Bad),
-        ChangeEnd::Unknown => ("unknown", Tone::Warn),
-        ChangeEnd::Undone => ("undone", Tone::Good),
-        ChangeEnd::Stuck => ("stuck", Tone::Bad),
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::Line;
 use super::paint::Tone;
-use super::story::change_word;
 use crate::change::{Part, Target};
 use crate::cost::{Cost, Costs};
 use crate::event::{ChangeEnd, Event};
@@ -107,6 +106,18 @@ impl Summary {
             lines.into_iter().enumerate().map(line).collect::<Vec<_>>()
         };
         self.changes.values().flat_map(left).collect()
+    }
+}
+
+/// The word for how a change came out.
+pub(super) fn change_word(state: ChangeEnd) -> (&'static str, Tone) {
+    match state {
+        ChangeEnd::Done => ("done", Tone::Good),
+        ChangeEnd::Pretended => ("would", Tone::Plain),
+        ChangeEnd::Failed => ("failed", Tone::Bad),
+        ChangeEnd::Unknown => ("unknown", Tone::Warn),
+        ChangeEnd::Undone => ("undone", Tone::Good),
+        ChangeEnd::Stuck => ("stuck", Tone::Bad),
     }
 }
 

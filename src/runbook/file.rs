@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::params::ParamType;
+use super::params::ParamFile;
 use super::{OnFailure, Policy};
 use crate::duration::HumanDuration;
 use crate::limits::Limits;
@@ -65,32 +65,6 @@ pub(super) struct Spec {
     /// The steps, in order.
     #[schemars(length(min = 1))]
     pub(super) steps: Vec<StepFile>,
-}
-
-/// One parameter.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(inline)]
-pub(super) struct ParamFile {
-    /// What fits. Text when not given.
-    #[serde(default, rename = "type")]
-    pub(super) of: ParamType,
-    /// The type of a list's items. Text when not given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) items: Option<ParamType>,
-    /// The value when none is given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) default: Option<Value>,
-    /// Whether it must be given. When not given here: true without a default. A parameter that is not required and has
-    /// no value takes the key that it stands under out of the step.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) required: Option<bool>,
-    /// The only values that are accepted.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) choices: Vec<Value>,
-    /// What it is, in one sentence.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub(super) help: String,
 }
 
 /// One step.

@@ -4,7 +4,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::file::ParamFile;
 use crate::duration::HumanDuration;
 
 /// What fits a parameter.
@@ -27,6 +26,32 @@ pub enum ParamType {
     Percent,
     /// A list; on the command line separated by commas.
     List,
+}
+
+/// One parameter as a file declares it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(inline)]
+pub(super) struct ParamFile {
+    /// What fits. Text when not given.
+    #[serde(default, rename = "type")]
+    pub(super) of: ParamType,
+    /// The type of a list's items. Text when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) items: Option<ParamType>,
+    /// The value when none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) default: Option<Value>,
+    /// Whether it must be given. When not given here: true without a default. A parameter that is not required and has
+    /// no value takes the key that it stands under out of the step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) required: Option<bool>,
+    /// The only values that are accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) choices: Vec<Value>,
+    /// What it is, in one sentence.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) help: String,
 }
 
 impl ParamType {

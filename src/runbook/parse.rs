@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
-use super::file::{ParamFile, StepFile};
+use super::file::StepFile;
 use super::fill::{Values, give};
+use super::params::ParamFile;
 use super::params::{CLUSTER, Param};
 use super::{On, Resolved, StepDecl, schema};
 use crate::refusal::{Location, Refusal};

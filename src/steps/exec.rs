@@ -11,8 +11,8 @@ use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey,
 use crate::change::{Change, HostCommand, Inverse, Keep, LocalCommand, Op, Target};
 use crate::duration::HumanDuration;
 use crate::host::Script;
-use crate::host::script::word;
 use crate::kit::Cluster;
+use crate::shell::word;
 
 const KEY: &str = "exec";
 

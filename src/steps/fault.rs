@@ -1,9 +1,8 @@
 //! What is wrong with the parameters of a step, and with which of them.
 
-use std::fmt;
-
 /// One fault of a step's parameters, beyond what their schema can say.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}{why}", at.iter().map(String::as_str).collect::<Vec<_>>().join(".") + if at.is_empty() { "" } else { ": " })]
 pub struct Fault {
     /// The parameter's keys from `with` inwards, such as `sets`, `web`; empty: the step as a whole.
     pub at: Vec<String>,
@@ -27,11 +26,5 @@ impl Fault {
     pub fn under(mut self, key: impl Into<String>) -> Self {
         self.at.insert(0, key.into());
         self
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.at.is_empty() { f.write_str(&self.why) } else { write!(f, "{}: {}", self.at.join("."), self.why) }
     }
 }

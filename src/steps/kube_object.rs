@@ -134,11 +134,7 @@ pub(super) fn next_page(list: &Value) -> Option<&str> {
 
 /// Percent-encodes all that may not stand in the value of a query.
 pub(super) fn encode(text: &str) -> String {
-    let one = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(one).collect()
+    percent_encoding::utf8_percent_encode(text, super::object::UNRESERVED).to_string()
 }
 
 /// Creates an object again as it was seen: kept beside the journal, without what a server sets and without its owners.

@@ -138,6 +138,8 @@ impl History {
     }
 }
 
+pub use crate::kit::select::Scope;
+pub use crate::yaml::schema_of;
 pub use elsewhere::{Turn, mark_of, taken_out_by, turn};
 pub use fault::Fault;
 pub use object::ObjectRef;
@@ -215,11 +217,13 @@ pub struct Question {
 }
 
 /// Why a step cannot go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StepError {
     /// It could not look. Tried again by the step's policy.
-    Read(ReadError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// It saw something it will not act on; trying again would not help.
+    #[error("{why}")]
     Refused {
         /// One sentence: what was seen, where.
         why: String,
@@ -227,6 +231,7 @@ pub enum StepError {
         hint: Option<String>,
     },
     /// The operator's answer ends it.
+    #[error("the operator said no to: {0}")]
     Declined(String),
 }
 
@@ -234,22 +239,6 @@ impl StepError {
     /// A refusal without a hint.
     pub fn refused(why: impl Into<String>) -> Self {
         Self::Refused { why: why.into(), hint: None }
-    }
-}
-
-impl From<ReadError> for StepError {
-    fn from(error: ReadError) -> Self {
-        Self::Read(error)
-    }
-}
-
-impl std::fmt::Display for StepError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Read(error) => error.fmt(f),
-            Self::Refused { why, .. } => f.write_str(why),
-            Self::Declined(question) => write!(f, "the operator said no to: {question}"),
-        }
     }
 }
 
@@ -305,19 +294,6 @@ pub enum Times {
     },
 }
 
-/// Where a kind of step is at home when the runbook names no targets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// Every host that runs an API server.
-    ApiHosts,
-    /// Every API server.
-    ApiServers,
-    /// The cluster as a whole.
-    Cluster,
-    /// The operator's machine.
-    Local,
-}
-
 /// A kind of step: its name, its parameters, and how it is made from them.
 pub trait Kind: Send + Sync {
     /// The word in the runbook.
@@ -353,13 +329,6 @@ pub trait Kind: Send + Sync {
     /// # Errors
     /// What the schema cannot say, every fault.
     fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>>;
-}
-
-/// The schema of a parameter struct.
-pub fn schema_of<P: schemars::JsonSchema>() -> Value {
-    let generator =
-        schemars::generate::SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true).into_generator();
-    generator.into_root_schema_for::<P>().to_value()
 }
 
 /// Reads the parameters of a step.

@@ -1,5 +1,6 @@
 //! Names of Kubernetes objects, and the exact path of each, without discovery.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
 
 use crate::words;
@@ -233,12 +234,14 @@ fn lookup(resource: &str) -> Result<&'static Known, String> {
     }
 }
 
+/// All but what RFC 3986 calls unreserved.
+pub(super) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// A name as it stands in a path: some resources let any sign but `/` and `%` be in their names. A placeholder of a plan
 /// stays whole.
 fn segment(name: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:@+".contains(&byte) || name.starts_with('<');
-    let one = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    name.bytes().map(one).collect()
+    const ESCAPED: &AsciiSet = &UNRESERVED.remove(b':').remove(b'@').remove(b'+');
+    if name.starts_with('<') { name.to_owned() } else { utf8_percent_encode(name, ESCAPED).to_string() }
 }
 
 /// Whether the first two parts of a long name are a group and a version: a group has a dot in it, but for the few old ones,

@@ -8,7 +8,6 @@ pub mod drill;
 pub(crate) mod fake;
 pub mod live;
 
-use std::fmt;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -100,7 +99,8 @@ pub struct ScriptOutput {
 }
 
 /// Why nothing could be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {}", kind.words(), tried.join("; "))]
 pub struct ReadError {
     /// What kind of failure.
     pub kind: ReadErrorKind,
@@ -128,6 +128,17 @@ pub enum ReadErrorKind {
 }
 
 impl ReadErrorKind {
+    fn words(self) -> &'static str {
+        match self {
+            Self::NoRoute => "no route",
+            Self::TimedOut => "no answer in time",
+            Self::Cut => "the connection was cut",
+            Self::Refused => "no way in",
+            Self::Denied => "refused",
+            Self::Nonsense => "an answer that makes no sense",
+        }
+    }
+
     /// Asking again brings the same.
     pub fn lasts(self) -> bool {
         match self {
@@ -136,22 +147,6 @@ impl ReadErrorKind {
         }
     }
 }
-
-impl fmt::Display for ReadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.kind {
-            ReadErrorKind::NoRoute => "no route",
-            ReadErrorKind::TimedOut => "no answer in time",
-            ReadErrorKind::Cut => "the connection was cut",
-            ReadErrorKind::Refused => "no way in",
-            ReadErrorKind::Denied => "refused",
-            ReadErrorKind::Nonsense => "an answer that makes no sense",
-        };
-        write!(f, "{what}: {}", self.tried.join("; "))
-    }
-}
-
-impl std::error::Error for ReadError {}
 
 /// Looking. Nothing here changes anything.
 pub trait Reads: Send + Sync {

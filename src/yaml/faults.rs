@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use super::Node;
 use crate::refusal::{Location, Refusal};
 
 /// The refusals of one file, in the order they were found; the same one is not said twice.
@@ -20,14 +19,9 @@ impl Faults {
         Self { file: file.into(), ..Self::default() }
     }
 
-    /// The place of a node in this file.
-    pub fn at(&self, node: &Node) -> Location {
-        Location { file: self.file.clone(), line: node.line, column: node.column }
-    }
-
-    /// Something is wrong with a node.
-    pub fn refuse(&mut self, node: &Node, what: impl Into<String>, hint: Option<String>) {
-        self.place(node.line, node.column, what, hint);
+    /// The file.
+    pub(super) fn file(&self) -> &str {
+        &self.file
     }
 
     /// Something is wrong at a line and column; line 0 when no line can be pointed at.

@@ -12,3 +12,10 @@ pub use tree::{
 
 /// Where the files' format is named.
 pub const API_VERSION: &str = "breakglass/v1";
+
+/// The schema of a parameter struct.
+pub fn schema_of<P: schemars::JsonSchema>() -> serde_json::Value {
+    let generator =
+        schemars::generate::SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true).into_generator();
+    generator.into_root_schema_for::<P>().to_value()
+}

@@ -10,6 +10,7 @@ use serde_saphyr::Spanned;
 use serde_saphyr::options::MergeKeyPolicy;
 
 use super::Faults;
+use crate::refusal::Location;
 
 /// How much is read.
 #[derive(Debug, Clone, Copy)]
@@ -400,5 +401,16 @@ impl<'de> Visitor<'de> for TreeVisitor {
             map.push((key, node));
         }
         Ok(Tree::Map(map))
+    }
+}
+impl Faults {
+    /// The place of a node in this file.
+    pub fn at(&self, node: &Node) -> Location {
+        Location { file: self.file().to_owned(), line: node.line, column: node.column }
+    }
+
+    /// Something is wrong with a node.
+    pub fn refuse(&mut self, node: &Node, what: impl Into<String>, hint: Option<String>) {
+        self.place(node.line, node.column, what, hint);
     }
 }

@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use super::mark::{key, run_field};
 use super::share::{End, bytecode};
 use super::{BackEnd, Driver, GateSpec, Mark, Net, Reply, Scope, Side, Stage, Times, count};
-use crate::host::script::quote;
+use crate::shell::quote;
 
 const SYN: &str = "-p tcp --syn";
 

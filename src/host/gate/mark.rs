@@ -224,8 +224,7 @@ impl Driver {
 
 /// See [`Driver::key`].
 pub(crate) fn key(gate: &str, driver: &str) -> u32 {
-    let bytes = gate.bytes().chain([b'/']).chain(driver.bytes());
-    bytes.fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)).max(1)
+    crate::words::fnv(gate.bytes().chain([b'/']).chain(driver.bytes())).max(1)
 }
 
 /// The field that tells a run's gate from another run's, as it stands in the first comment.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::mark::{key, run_field};
 use super::{Driver, GateSpec, Mark, NAME, Net, Reply, Scope, Side, Stage, Times, count};
-use crate::host::script::quote;
+use crate::shell::quote;
 
 /// Before the filter chains of others (priority 0 and later), after connection tracking and address translation (-200, -100):
 /// an address of the `kubernetes` service has become an API server's own by then.

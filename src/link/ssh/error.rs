@@ -1,13 +1,14 @@
 //! What went wrong, on which side, at which stage, and what to type next.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::host_key::HostKeyFault;
 
 /// A failure of one SSH session: which host, after how long, what, and (by [`SshError::hint`]) the next command.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{target}: {fault} (after {:.1} s{})", after.as_secs_f64(), often(*attempts))]
 pub struct SshError {
     /// The host that failed, as `name (user@address:port)`. With jump hosts it is the hop that failed, not the last host.
     pub target: String,
@@ -24,15 +25,19 @@ pub struct SshError {
 }
 
 /// The ways to fail. Callers match on this; people read it by `Display`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Fault {
     /// No TCP connection (or, behind a jump host, no tunnel) to the SSH port.
+    #[error(transparent)]
     NotReached(Reach),
     /// TCP was there, but no SSH session came of it: dropped, or no common algorithm.
+    #[error("no SSH session: {0}")]
     Handshake(String),
     /// The host's key is not one we may trust. Nothing was sent but the key exchange.
+    #[error(transparent)]
     HostKey(Box<HostKeyFault>),
     /// The host is who it should be, but lets us in with none of our keys.
+    #[error("login refused: {} (the server accepts {accepts})", keys(tried))]
     Auth {
         /// One entry per key tried or refused locally, with its origin.
         tried: Vec<String>,
@@ -40,8 +45,10 @@ pub enum Fault {
         accepts: String,
     },
     /// No key was left to try, because this one can't be used.
+    #[error(transparent)]
     KeyFile(KeyFileFault),
     /// The connection broke.
+    #[error("the connection broke {}: {detail}", if *sent { "after the command was sent, its outcome is unknown" } else { "before the command was sent" })]
     Lost {
         /// Whether (part of) the command may have reached the host: its outcome is unknown then.
         sent: bool,
@@ -49,6 +56,7 @@ pub enum Fault {
         detail: String,
     },
     /// The deadline passed.
+    #[error("deadline passed while {stage}{}", if *sent { ", its outcome is unknown" } else { "; no command was sent" })]
     Timeout {
         /// What was under way.
         stage: Stage,
@@ -56,6 +64,7 @@ pub enum Fault {
         sent: bool,
     },
     /// The SSH server would not, or could not, connect on to `to`.
+    #[error("the SSH server did not connect on to {to}: {why}")]
     TunnelRefused {
         /// `host:port` as asked for.
         to: String,
@@ -63,24 +72,30 @@ pub enum Fault {
         why: String,
     },
     /// The host's server refused to run the command at all (forced command, no session allowed).
+    #[error("the SSH server did not run the command: {0}")]
     Refused(String),
     /// The command wrote more than we keep; it was cut off, so its outcome is unknown.
+    #[error("the command wrote more than {limit} bytes and was cut off, its outcome is unknown")]
     TooLong {
         /// Bytes of stdout and stderr together.
         limit: usize,
     },
     /// Something on this machine: no thread, no socket, no file descriptor.
+    #[error("on this machine: {0}")]
     Local(String),
 }
 
 /// Why there was no connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reach {
     /// The host answered that nobody listens there.
+    #[error("connection refused: no SSH server on that port")]
     Refused,
     /// No answer within the deadline.
+    #[error("no answer to the TCP connection")]
     TimedOut,
     /// The network said no; the system's words.
+    #[error("not reached: {0}")]
     Unreachable(String),
 }
 
@@ -114,7 +129,8 @@ impl fmt::Display for Stage {
 }
 
 /// Why a private key file can't be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", problem.of(path))]
 pub struct KeyFileFault {
     /// The file.
     pub path: PathBuf,
@@ -137,19 +153,17 @@ pub enum KeyFileProblem {
     Unreadable(String),
 }
 
-impl fmt::Display for KeyFileFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path.display();
-        match &self.problem {
-            KeyFileProblem::OpenPermissions(mode) => {
-                write!(f, "private key {path} is open to others (mode {mode:04o}) and is not used, as ssh does")
+impl KeyFileProblem {
+    fn of(&self, path: &Path) -> String {
+        let path = path.display();
+        match self {
+            Self::OpenPermissions(mode) => {
+                format!("private key {path} is open to others (mode {mode:04o}) and is not used, as ssh does")
             }
-            KeyFileProblem::Encrypted => write!(f, "private key {path} needs a passphrase and no agent holds it"),
-            KeyFileProblem::Hardware => write!(f, "key {path} lives in a security key and no agent holds it"),
-            KeyFileProblem::PublicOnly => {
-                write!(f, "{path}: only the public key is there and no agent holds the private one")
-            }
-            KeyFileProblem::Unreadable(why) => write!(f, "private key {path} can't be read: {why}"),
+            Self::Encrypted => format!("private key {path} needs a passphrase and no agent holds it"),
+            Self::Hardware => format!("key {path} lives in a security key and no agent holds it"),
+            Self::PublicOnly => format!("{path}: only the public key is there and no agent holds the private one"),
+            Self::Unreadable(why) => format!("private key {path} can't be read: {why}"),
         }
     }
 }
@@ -168,7 +182,7 @@ impl KeyFileFault {
     }
 
     fn hint(&self) -> String {
-        let path = crate::link::shell::word(&self.path.display().to_string());
+        let path = crate::shell::word(&self.path.display().to_string());
         match &self.problem {
             KeyFileProblem::OpenPermissions(_) => format!("chmod 600 {path}"),
             KeyFileProblem::PublicOnly => "ssh-add -l".into(),
@@ -176,6 +190,14 @@ impl KeyFileFault {
             KeyFileProblem::Unreadable(_) => format!("ssh-keygen -y -f {path}"),
         }
     }
+}
+
+fn often(attempts: u32) -> String {
+    if attempts > 1 { format!(", {attempts} attempts") } else { String::new() }
+}
+
+fn keys(tried: &[String]) -> String {
+    if tried.is_empty() { "there was no key to try".into() } else { format!("tried {}", tried.join("; ")) }
 }
 
 impl SshError {
@@ -216,51 +238,6 @@ impl SshError {
         }
     }
 }
-
-impl fmt::Display for SshError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} (after {:.1} s", self.target, self.fault, self.after.as_secs_f64())?;
-        if self.attempts > 1 {
-            write!(f, ", {} attempts", self.attempts)?;
-        }
-        f.write_str(")")
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotReached(Reach::Refused) => f.write_str("connection refused: no SSH server on that port"),
-            Self::NotReached(Reach::TimedOut) => f.write_str("no answer to the TCP connection"),
-            Self::NotReached(Reach::Unreachable(why)) => write!(f, "not reached: {why}"),
-            Self::Handshake(why) => write!(f, "no SSH session: {why}"),
-            Self::HostKey(fault) => fault.fmt(f),
-            Self::Auth { tried, accepts } if tried.is_empty() => {
-                write!(f, "login refused: there was no key to try (the server accepts {accepts})")
-            }
-            Self::Auth { tried, accepts } => {
-                write!(f, "login refused: tried {} (the server accepts {accepts})", tried.join("; "))
-            }
-            Self::KeyFile(fault) => fault.fmt(f),
-            Self::Lost { sent: true, detail } => {
-                write!(f, "the connection broke after the command was sent, its outcome is unknown: {detail}")
-            }
-            Self::Lost { sent: false, detail } => {
-                write!(f, "the connection broke before the command was sent: {detail}")
-            }
-            Self::Timeout { stage, sent: true } => write!(f, "deadline passed while {stage}, its outcome is unknown"),
-            Self::Timeout { stage, sent: false } => write!(f, "deadline passed while {stage}; no command was sent"),
-            Self::TunnelRefused { to, why } => write!(f, "the SSH server did not connect on to {to}: {why}"),
-            Self::Refused(why) => write!(f, "the SSH server did not run the command: {why}"),
-            Self::TooLong { limit } => {
-                write!(f, "the command wrote more than {limit} bytes and was cut off, its outcome is unknown")
-            }
-            Self::Local(why) => write!(f, "on this machine: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for SshError {}
 
 #[cfg(test)]
 impl SshError {

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use ssh2::Channel;
 
+use super::channel::{Broken, Line, Step};
 use super::error::{Fault, Stage};
-use super::worker::{Broken, Line, Step};
 use super::{Exit, Output, Reply};
 
 /// stdout and stderr of one command together. Enough for any report a host gives; a runaway command is cut off.

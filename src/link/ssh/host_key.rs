@@ -320,6 +320,8 @@ impl HostKeyFault {
     }
 }
 
+impl std::error::Error for HostKeyFault {}
+
 impl fmt::Display for HostKeyFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, key_type, fingerprint, .. } = self;

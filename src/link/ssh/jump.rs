@@ -5,15 +5,15 @@
 //! lane whose open was given up is not used for new ones.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use futures::future::BoxFuture;
 use tokio::net::UnixStream;
 use tokio::sync::Notify;
 
-use super::connect::{Handle, Session, failure};
 use super::error::{Fault, SshError, Stage};
+use super::session::{Handle, Session, failure};
 use super::{Endpoint, lookup_name};
 
 /// Lanes that answer promptly; more only cost the jump host log-ins.
@@ -24,6 +24,9 @@ const ALL_LANES: usize = 48;
 const SLOW: Duration = Duration::from_secs(1);
 
 static JUMPS: Mutex<Option<HashMap<String, Weak<Jump>>>> = Mutex::new(None);
+
+/// How a session to a jump host is opened: jump hosts stand below what opens sessions.
+type Open = for<'a> fn(&'a Endpoint, Instant) -> BoxFuture<'a, Result<Session, SshError>>;
 
 /// One jump host, reached in one way as one user.
 pub(super) struct Jump {
@@ -117,14 +120,6 @@ pub(super) fn at_end_of(way: &[Endpoint]) -> Option<Arc<Jump>> {
     Some(jump)
 }
 
-/// [`Session::on_the_way`], boxed: a jump host may be behind another one.
-fn connect(
-    endpoint: &Endpoint,
-    deadline: Instant,
-) -> Pin<Box<dyn Future<Output = Result<Session, SshError>> + Send + '_>> {
-    Box::pin(Session::on_the_way(endpoint, deadline))
-}
-
 /// Whether the server would have opened it in a session that carries less.
 fn lacks_room(error: &SshError) -> bool {
     matches!(&*error.fault, Fault::TunnelRefused { why, .. } if why.contains("resource shortage"))
@@ -150,9 +145,10 @@ impl Jump {
         host: &str,
         port: u16,
         deadline: Instant,
+        open: Open,
     ) -> Result<(UnixStream, Via), SshError> {
         loop {
-            let mut lane = self.lane(deadline).await?;
+            let mut lane = self.lane(deadline, open).await?;
             let carried = lane.session.tunnels();
             let result = lane.session.dial(host, port, deadline).await;
             lane.answered = match &result {
@@ -173,7 +169,7 @@ impl Jump {
         }
     }
 
-    async fn lane(self: &Arc<Self>, deadline: Instant) -> Result<Taken, SshError> {
+    async fn lane(self: &Arc<Self>, deadline: Instant, open: Open) -> Result<Taken, SshError> {
         let started = Instant::now();
         loop {
             let changed = self.changed.notified();
@@ -181,7 +177,7 @@ impl Jump {
             match picked {
                 Pick::Free(session, id) => return Ok(self.take(session, id)),
                 Pick::Failed(error) => return Err(error),
-                Pick::LogIn => return self.log_in(deadline).await,
+                Pick::LogIn => return self.log_in(deadline, open).await,
                 Pick::Wait if Instant::now() >= deadline => {
                     let late = Fault::Timeout { stage: Stage::Queue, sent: false };
                     let known = self.state().failed.clone();
@@ -222,9 +218,9 @@ impl Jump {
         Pick::Wait
     }
 
-    async fn log_in(self: &Arc<Self>, deadline: Instant) -> Result<Taken, SshError> {
+    async fn log_in(self: &Arc<Self>, deadline: Instant, open: Open) -> Result<Taken, SshError> {
         let place = LoggingIn(self);
-        let result = connect(&self.endpoint, deadline).await;
+        let result = open(&self.endpoint, deadline).await;
         let mut state = self.state();
         state.failed = result.as_ref().err().cloned();
         let session = match result {
@@ -354,7 +350,8 @@ mod tests {
         };
         let jump = at_end_of(&[way]).unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
-        let dials = (0..45).map(|_| jump.dial("127.0.0.1", target.port(), deadline));
+        let dials =
+            (0..45).map(|_| jump.dial("127.0.0.1", target.port(), deadline, crate::link::ssh::connect::on_the_way));
         let open: Vec<_> = futures::future::join_all(dials).await.into_iter().map(Result::unwrap).collect();
         let logins = logins.load(Ordering::SeqCst);
         assert!((5..=8).contains(&logins), "{logins} log-ins for {} tunnels, 10 each", open.len());

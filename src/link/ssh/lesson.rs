@@ -5,7 +5,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::known_hosts::lookup_name;
-use crate::link::shell::word;
+use crate::shell::word;
 use crate::{bounded, guarded};
 
 /// How the operator teaches this machine a host key, so that it is found where it is looked for.

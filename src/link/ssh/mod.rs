@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 mod certificate;
+mod channel;
 pub mod config;
 mod connect;
 mod error;
@@ -28,18 +29,20 @@ mod fuzz;
 mod host_key;
 mod identity;
 mod jump;
+mod kept;
 mod known_hosts;
 mod lesson;
 mod login;
 mod places;
+mod session;
 mod tunnel;
 mod worker;
 
-pub use connect::Session;
 pub use error::{Fault, KeyFileFault, KeyFileProblem, Reach, SshError, Stage};
 pub use host_key::{HostKeyFault, HostKeyProblem, HostKeys};
+pub use kept::{Kept, Lent};
 pub use known_hosts::{KnownHosts, lookup_name};
-pub use places::{Kept, Lent};
+pub use session::Session;
 
 /// How to get into one host.
 #[derive(Debug, Clone)]
@@ -83,7 +86,7 @@ impl Endpoint {
 
     /// The arguments of `ssh` that reach the same place, for hints.
     fn login(&self) -> String {
-        use crate::link::shell::word;
+        use crate::shell::word;
         let mut line = String::new();
         if !self.jumps.is_empty() {
             let hops: Vec<_> = self.jumps.iter().map(|j| format!("{}@{}:{}", j.user, j.address, j.port)).collect();

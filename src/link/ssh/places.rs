@@ -1,6 +1,6 @@
 //! How many sessions this process holds at once, and which of them are given up when others need their places.
 //!
-//! What is short is file descriptors, and in the end threads. Sessions that are kept between two uses ([`Kept`]) are only a
+//! What is short is file descriptors, and in the end threads. Sessions that are kept between two uses ([`super::Kept`]) are only a
 //! convenience: whoever waits for a place gets that of the one that has been idle for longest.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore, SemaphorePermit};
 
 use super::Endpoint;
-use super::connect::{Session, failure};
-use super::error::{Fault, SshError, Stage};
+use super::session::Session;
 
 /// Sessions at once, however much the system allows: each is a thread with a small stack.
 const SESSIONS: u32 = 1024;
@@ -104,27 +103,24 @@ pub(super) async fn take(endpoint: &Endpoint, deadline: Instant) -> Option<Semap
     PLACES.take(cost_of(endpoint), deadline).await
 }
 
-/// A session that is opened when it is first needed, and kept for the next use as long as its place is not needed elsewhere.
-#[derive(Debug, Clone, Default)]
-pub struct Kept(Arc<Slot>);
-
+/// One kept session.
 #[derive(Debug, Default)]
-struct Slot {
+pub(super) struct Slot {
     /// Held while a session is being opened, so that it is opened once.
-    opening: AsyncMutex<()>,
+    pub(super) opening: AsyncMutex<()>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    session: Option<Session>,
-    users: usize,
+pub(super) struct State {
+    pub(super) session: Option<Session>,
+    pub(super) users: usize,
     /// The end of the last use.
-    used: Option<Instant>,
+    pub(super) used: Option<Instant>,
 }
 
 impl Slot {
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -140,81 +136,28 @@ impl Slot {
     }
 }
 
+/// Counts a session among those that are given up when others need their places.
+pub(super) fn keep(slot: &Arc<Slot>) {
+    let mut kept = PLACES.kept.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = Arc::downgrade(slot);
+    if !kept.iter().any(|slot| slot.ptr_eq(&known)) {
+        kept.push(known);
+    }
+}
+
+/// Its last use is over: gives it up where others wait.
+pub(super) fn used(slot: &Slot) {
+    // Whoever began to wait before this looks at what is idle after it.
+    if PLACES.waiting.load(Ordering::SeqCst) > 0 {
+        drop(slot.give_up());
+    }
+}
+
 impl State {
     /// A session that carries a tunnel is in use, whoever opened it.
     fn idle_since(&self) -> Option<Instant> {
         self.session.as_ref().filter(|session| self.users == 0 && session.tunnels() == 0)?;
         self.used
-    }
-}
-
-impl Kept {
-    /// The session, opened if there is none. Until `deadline` for a place; then within `login`, the deadline still counting.
-    ///
-    /// # Errors
-    ///
-    /// As [`Session::connect`].
-    pub async fn lend(&self, endpoint: &Endpoint, deadline: Instant, login: Duration) -> Result<Lent, SshError> {
-        let started = Instant::now();
-        let Ok(_opening) = tokio::time::timeout_at(deadline.into(), self.0.opening.lock()).await else {
-            return Err(failure(endpoint, started, 0, Fault::Timeout { stage: Stage::Queue, sent: false }));
-        };
-        {
-            let mut state = self.0.state();
-            if let Some(session) = state.session.clone().filter(|session| !session.is_closed()) {
-                return Ok(Lent::new(&self.0, &mut state, session));
-            }
-        }
-        let session = Session::connect_within(endpoint, deadline, login).await?;
-        let mut state = self.0.state();
-        if state.session.replace(session.clone()).is_none() {
-            let mut kept = PLACES.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            let known = Arc::downgrade(&self.0);
-            if !kept.iter().any(|slot| slot.ptr_eq(&known)) {
-                kept.push(known);
-            }
-        }
-        Ok(Lent::new(&self.0, &mut state, session))
-    }
-
-    /// Lets go of the session: it ends with its last use, and the next one opens another.
-    pub fn forget(&self) {
-        drop(self.0.state().session.take());
-    }
-}
-
-/// A kept session in use.
-#[derive(Debug)]
-pub struct Lent {
-    slot: Arc<Slot>,
-    session: Session,
-}
-
-impl Lent {
-    fn new(slot: &Arc<Slot>, state: &mut State, session: Session) -> Self {
-        state.users += 1;
-        Self { slot: Arc::clone(slot), session }
-    }
-}
-
-impl std::ops::Deref for Lent {
-    type Target = Session;
-
-    fn deref(&self) -> &Session {
-        &self.session
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        let mut state = self.slot.state();
-        state.users -= 1;
-        state.used = Some(Instant::now());
-        drop(state);
-        // Whoever began to wait before this looks at what is idle after it.
-        if PLACES.waiting.load(Ordering::SeqCst) > 0 {
-            drop(self.slot.give_up());
-        }
     }
 }
 

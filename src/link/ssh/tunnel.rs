@@ -11,8 +11,8 @@ use rustix::event::PollFlags;
 use ssh2::Channel;
 
 use super::Reply;
+use super::channel::{Broken, Line, Step};
 use super::error::Fault;
-use super::worker::{Broken, Line, Step};
 
 const BUFFER: usize = 32 << 10;
 /// Rounds of copying before other channels get their turn.

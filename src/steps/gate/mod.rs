@@ -158,8 +158,7 @@ pub(super) fn op(script: Script) -> Op {
 
 /// The seed of the shares: the same on every host of a run, so that a source is in on all of them or on none.
 pub(super) fn seed(run: &str) -> u32 {
-    // FNV-1a.
-    run.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+    crate::words::fnv(run.bytes())
 }
 
 /// Whole seconds, at least one.

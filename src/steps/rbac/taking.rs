@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::binding::{Binding, short};
 use super::subject::Subject;
 use crate::change::{Body, Change, Holds, Inverse, Keep, KubeCall, Method, Op};
-use crate::link::shell;
+use crate::shell;
 use crate::steps::ObjectRef;
 use crate::steps::kube_object::{self, text};
 

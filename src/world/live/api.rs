@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::{Links, one_line};
 use crate::change::{GONE, KubeCall, Method, Outcome, Part, Target};
-use crate::host::script::quote;
 use crate::kit::{ApiServer, Host};
 use crate::link::api::{Answer, ApiRequest, Conclusion, End, Kind, Reply, Tried};
 use crate::link::fault::FaultKind;
+use crate::shell::quote;
 use crate::world::{Accept, KubeAnswer, KubeRead, ReadError, ReadErrorKind};
 
 impl Links {

@@ -4,7 +4,6 @@
 //! and tokens right. Without an OpenSSH client there is no half parser, only OpenSSH's defaults, and a note that says so.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +12,7 @@ use std::time::Instant;
 use self::words::Words;
 use super::{Endpoint, HostKeys, KnownHosts};
 use crate::bounded::{self, NoOutput};
-use crate::link::shell::line;
+use crate::shell::line;
 use crate::words::bytes;
 
 #[cfg(test)]
@@ -76,7 +75,8 @@ pub struct Resolved {
 }
 
 /// Why a name could not be made an endpoint; nothing has been connected to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{alias}: {why}")]
 pub struct ResolveError {
     /// The name as given.
     pub alias: String,
@@ -90,14 +90,6 @@ impl ResolveError {
         &self.hint
     }
 }
-
-impl fmt::Display for ResolveError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.alias, self.why)
-    }
-}
-
-impl std::error::Error for ResolveError {}
 
 /// known_hosts files and lists of revoked keys.
 type Sources = (Vec<PathBuf>, Vec<PathBuf>);

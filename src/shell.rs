@@ -1,4 +1,4 @@
-//! From an argument vector to one line that a POSIX shell splits back into the same vector.
+//! Quoting for a POSIX shell: from an argument vector to one line that it splits back into the same vector.
 
 /// Characters that no shell treats specially anywhere in a word.
 fn is_plain(c: char) -> bool {
@@ -13,6 +13,11 @@ pub fn word(text: &str) -> String {
     if !text.is_empty() && text.chars().all(is_plain) {
         return text.to_owned();
     }
+    quote(text)
+}
+
+/// A text between single quotes, whatever is in it.
+pub fn quote(text: &str) -> String {
     // Inside single quotes only the single quote itself is special: close, add an escaped one, open again.
     format!("'{}'", text.replace('\'', r"'\''"))
 }
