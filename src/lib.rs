@@ -15,8 +15,8 @@
 //! - `kit`: clusters, hosts, credentials, and which of them are chosen
 //! - `event`: what the engine says while it works
 //! - `journal`: the append-only, hash-chained record of a run
-//! - `cost`, `change`: what was spent, and one write with its inverse
-//! - `saved`, `host`: what objects are compared by, and what is said to hosts, as pure text
+//! - `host`: what is said to hosts, as pure text
+//! - `cost`, `change`, `saved`: what was spent, one write with its inverse, what a saved object is compared by
 //! - `guarded`, `yaml`, `refusal`, `duration`, `limits`, `error`, `bounded`, `descriptors`, `process`, `shell`, `words`: small
 //!   shared values, for everybody
 

@@ -20,10 +20,10 @@ const ROOMS: &[&str] = &[
     "kit",
     "event",
     "journal",
+    "host",
     "cost",
     "change",
     "saved",
-    "host",
     "guarded",
     "yaml",
     "refusal",
@@ -352,6 +352,65 @@ fn no_files_use_each_other_in_a_circle() {
     let known: BTreeSet<String> = ROUND.iter().map(|name| (*name).to_owned()).collect();
     assert_eq!(circles(&between), known);
     assert!(program.modules.len() > 150, "{}", program.modules.len());
+}
+
+/// What verbs share stands in `common`, which knows none of them.
+#[test]
+fn no_verb_uses_another() {
+    let mut found = Vec::new();
+    for ((from, to), what) in Program::read().arrows() {
+        let [(room, verb), (other_room, other)] =
+            [&from, &to].map(|it| (it[0].as_str(), it.get(1).map(String::as_str)));
+        let verbs = room == "cli" && other_room == "cli" && verb.is_some() && other.is_some();
+        if verbs && verb != other && other != Some("common") {
+            found.push(format!("{} uses {what:?}", from.join("/")));
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// Ways round a border that tests may go and the program may not: what it is called, and the only files that have it. The
+/// borders that hold for tests, too, are in `clippy.toml`.
+const DOORS: &[(&str, &[&str])] = &[
+    // A child gets the limits that we were started with: `descriptors::command`.
+    ("std::process::Command", &[]),
+    // A task that nobody waits for outlives the run that began it; the practice cluster ends with its process.
+    ("tokio::spawn", &["sandbox/api", "sandbox/ssh"]),
+];
+
+#[test]
+fn no_door_stands_beside_a_border() {
+    for (door, known) in DOORS {
+        let words: Vec<&str> = door.split("::").flat_map(|word| ["::", word]).skip(1).collect();
+        let having: BTreeSet<String> = Program::read()
+            .modules
+            .keys()
+            .filter(|name| {
+                let inside = name.iter().fold(src(), |at, word| at.join(word));
+                let files = [inside.with_extension("rs"), inside.join("mod.rs"), inside.join("lib.rs")];
+                let file = files.into_iter().find(|file| file.is_file()).unwrap();
+                let text = std::fs::read_to_string(file).unwrap();
+                built(&tokens(&text)).windows(words.len()).any(|window| window == words)
+            })
+            .map(|name| name.join("/"))
+            .collect();
+        let known: BTreeSet<String> = known.iter().map(|file| (*file).to_owned()).collect();
+        assert_eq!(having, known, "{door}");
+    }
+}
+
+/// The words of a text without what is built for tests alone.
+fn built<'a>(tokens: &[&'a str]) -> Vec<&'a str> {
+    let (mut at, mut kept) = (0, Vec::new());
+    while at < tokens.len() {
+        if tokens[at..].starts_with(&["#", "[", "cfg", "(", "test", ")", "]"]) {
+            at += 7 + item(&tokens[at + 7..]);
+        } else {
+            kept.push(tokens[at]);
+            at += 1;
+        }
+    }
+    kept
 }
 
 #[test]

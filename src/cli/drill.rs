@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use super::App;
 use super::drive::Mode;
 use super::inputs::RunbookArgs;
+use super::{App, begin};
 use crate::error::Failure;
 
 /// Rehearse a runbook: looks for real, pretends the writes, by the same engine in the same order
@@ -24,6 +24,6 @@ pub(super) struct Drill {
 
 impl Drill {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
-        super::run::begin(&self.runbook, app, Mode::Drill)
+        begin::runbook(&self.runbook, app, Mode::Drill)
     }
 }

@@ -3,21 +3,16 @@
 //! What was typed ends here: the rooms below see resolved values only. Arguments are read before the runtime is built,
 //! so that `--version` costs next to nothing.
 
-mod clusters;
+mod common;
 mod completions;
 mod delete;
 mod drill;
-mod drive;
 mod end_pods;
-mod failure;
-mod flags;
+#[cfg(test)]
+mod fit;
 mod gate;
-mod inputs;
 mod journal;
 mod kit;
-mod kit_import;
-mod last;
-mod operator;
 mod park;
 mod plan;
 mod probe;
@@ -29,14 +24,12 @@ mod runs;
 mod sandbox;
 mod scale_apiserver;
 mod show;
-mod signals;
-mod single;
 mod steps;
-mod trust;
 #[cfg(test)]
 mod typed;
 mod undo;
 
+use common::{begin, clusters, drive, failure, flags, inputs, last, operator, signals, single, trust};
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;

@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use super::drive::{self, Mode};
+use super::drive::Mode;
 use super::inputs::RunbookArgs;
-use super::{App, clusters};
+use super::{App, begin};
 use crate::error::Failure;
-use crate::runbook::On;
 
 /// Run a runbook: shows the plan, asks, does it, keeps a journal
 ///
@@ -26,17 +25,6 @@ pub(super) struct RunVerb {
 
 impl RunVerb {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
-        begin(&self.runbook, app, Mode::Run)
+        begin::runbook(&self.runbook, app, Mode::Run)
     }
-}
-
-/// For real, or as a drill.
-pub(super) fn begin(runbook: &RunbookArgs, app: &App, mode: Mode) -> Result<ExitCode, Failure> {
-    // What is wrong with it is said before anything is asked for its clusters.
-    runbook.resolve(app, On::NotYet)?;
-    drive::block_on(async {
-        let chosen = clusters::choose_in(mode.weather(), app).await?;
-        let resolved = runbook.resolve(app, chosen.on())?;
-        drive::begin(app, resolved, &chosen, mode).await
-    })
 }

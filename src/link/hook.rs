@@ -130,6 +130,7 @@ fn header_name(name: &str) -> Result<HeaderName, NoAnswer> {
     HeaderName::from_bytes(name.as_bytes()).map_err(|error| NoAnswer::NotSent(format!("header {name:?}: {error}")))
 }
 
+#[expect(clippy::disallowed_methods, reason = "the one place where a client for hooks is made")]
 fn client(url: &Url, dial: &[SocketAddr], limit: Duration) -> reqwest::Result<Client> {
     super::use_ring();
     let mut builder = Client::builder()

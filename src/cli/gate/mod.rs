@@ -12,6 +12,7 @@ use super::App;
 use super::single::{How, Single};
 use crate::duration::HumanDuration;
 use crate::error::Failure;
+use crate::host::gate::BackEnd;
 use crate::limits::Limits;
 use crate::runbook::Policy;
 
@@ -116,9 +117,9 @@ struct Close {
     #[arg(long)]
     ipv4_only: bool,
 
-    /// nft, iptables-nft or iptables-legacy [default: what the host has].
-    #[arg(long, value_name = "BACK-END")]
-    back_end: Option<String>,
+    /// By which packet filter [default: what the host has].
+    #[arg(long, value_name = "BACK-END", value_enum)]
+    back_end: Option<BackEnd>,
 
     /// Stop what hosts send to the API instead: for nodes, named by --targets.
     #[arg(long, requires = "targets")]
@@ -131,6 +132,10 @@ struct Close {
     /// With --nodes: only what comes from these addresses, the offender's pods; may be given several times.
     #[arg(long, value_name = "CIDR", requires = "nodes")]
     source: Vec<String>,
+
+    /// With --nodes: only what processes of this version 2 control group send.
+    #[arg(long, value_name = "PATH", requires = "nodes", conflicts_with = "source")]
+    cgroup: Option<String>,
 
     /// A host of the kit that tries the port afterwards, to prove it from outside; may be given several times.
     #[arg(long, value_name = "HOST")]
@@ -146,6 +151,16 @@ struct Close {
 
     #[command(flatten)]
     how: How,
+}
+
+impl clap::ValueEnum for BackEnd {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.word()))
+    }
 }
 
 /// `NAME=CIDR,CIDR`.
@@ -196,10 +211,14 @@ impl Close {
         }
         put("sshOnly", self.ssh_only.into());
         put("ipv4Only", self.ipv4_only.into());
-        put("backEnd", self.back_end.into());
+        put("backEnd", self.back_end.map(BackEnd::word).into());
         put("probeFrom", self.probe_from.into());
         if self.nodes {
-            with.insert("nodes".into(), serde_json::json!({ "service": self.service, "sources": self.source }));
+            let mut nodes = serde_json::json!({ "service": self.service, "sources": self.source });
+            if let Some(cgroup) = self.cgroup {
+                nodes["cgroup"] = cgroup.into();
+            }
+            with.insert("nodes".into(), nodes);
         }
         (with, self.targets, self.how)
     }

@@ -230,6 +230,7 @@ impl Server {
         Ok(certs)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the one place where a client for an API server is made")]
     fn build(&self, credential: &Credential) -> Result<Client, Fault> {
         let local = |what: &str, why: &dyn std::fmt::Display| {
             Fault::new(FaultKind::Local, format!("{what} ({}): {why}", self.cluster.source))

@@ -1,12 +1,13 @@
 //! Which run a word on the command line stands for.
 
-use super::{App, failure, inputs, trust};
+use super::{failure, inputs, trust};
+use crate::cli::App;
 use crate::error::Failure;
 use crate::journal::{self, ChangeState, Run, RunFolder, Store};
 
 /// What a verb wants of a run, which decides what `last` means for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum For {
+pub(in crate::cli) enum For {
     /// Going on with it.
     Resume,
     /// Taking it back.
@@ -61,7 +62,7 @@ fn changed_nothing(record: &journal::ChangeRecord) -> bool {
 }
 
 /// The run that was meant, and what its journal says.
-pub(super) fn run(app: &App, typed: &str, wanted: For) -> Result<(RunFolder, Run), Failure> {
+pub(in crate::cli) fn run(app: &App, typed: &str, wanted: For) -> Result<(RunFolder, Run), Failure> {
     let store = Store::at(app.process.runs_dir());
     if typed != "last" {
         return read(store.open(typed).map_err(failure::store)?);

@@ -8,7 +8,7 @@ use crate::engine::{Canceller, Stop};
 use crate::render::Screen;
 
 /// Comes with the first Ctrl-C, SIGTERM or lost terminal: for a wait that changes nothing and can be dropped as it is.
-pub(super) async fn stopped() -> std::io::Result<()> {
+pub(in crate::cli) async fn stopped() -> std::io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -22,7 +22,7 @@ pub(super) async fn stopped() -> std::io::Result<()> {
 
 /// Raises the flag: the first Ctrl-C, a SIGTERM and a lost terminal let the op in flight finish, a second Ctrl-C stops
 /// now. Returns at the third Ctrl-C, when even that took too long.
-pub(super) async fn watch(canceller: Canceller, screen: Arc<Screen>) -> std::io::Result<()> {
+pub(in crate::cli) async fn watch(canceller: Canceller, screen: Arc<Screen>) -> std::io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;

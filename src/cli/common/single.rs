@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use serde_json::{Map, Value};
 
 use super::drive::{self, Mode};
-use super::{App, clusters, failure};
+use super::{clusters, failure};
+use crate::cli::App;
 use crate::error::Failure;
 use crate::runbook::{Policy, Resolved};
 
 /// What to do with the plan of a single verb.
 #[derive(Debug, Clone, Copy, clap::Args)]
-pub(super) struct How {
+pub(in crate::cli) struct How {
     /// Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig.
     #[arg(long, conflicts_with = "drill", help_heading = "Safety")]
     plan: bool,
@@ -22,19 +23,19 @@ pub(super) struct How {
 }
 
 /// One step as typed.
-pub(super) struct Single {
-    pub(super) kind: &'static str,
-    pub(super) with: Map<String, Value>,
-    pub(super) targets: Option<String>,
-    pub(super) how: How,
+pub(in crate::cli) struct Single {
+    pub(in crate::cli) kind: &'static str,
+    pub(in crate::cli) with: Map<String, Value>,
+    pub(in crate::cli) targets: Option<String>,
+    pub(in crate::cli) how: How,
 }
 
 impl Single {
-    pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
+    pub(in crate::cli) fn run(self, app: &App) -> Result<ExitCode, Failure> {
         self.run_with(app, Policy::default())
     }
 
-    pub(super) fn run_with(self, app: &App, mut policy: Policy) -> Result<ExitCode, Failure> {
+    pub(in crate::cli) fn run_with(self, app: &App, mut policy: Policy) -> Result<ExitCode, Failure> {
         if let Some(timeout) = app.flags.connection.request_timeout {
             policy.timeout = timeout;
         }
@@ -55,7 +56,7 @@ impl Single {
 
 /// The one object that a verb acts on, in kubectl's words.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct ObjectArgs {
+pub(in crate::cli) struct ObjectArgs {
     /// The object: TYPE/NAME, TYPE NAME, or TYPE/NAMESPACE/NAME; a type that is no built-in one as
     /// GROUP/VERSION/RESOURCE/NAMESPACE/NAME.
     #[arg(required = true, num_args = 1..=2, value_name = "OBJECT")]
@@ -64,7 +65,7 @@ pub(super) struct ObjectArgs {
 
 impl ObjectArgs {
     /// As the parameters `object` and `namespace` of a step.
-    pub(super) fn params(&self, app: &App) -> Map<String, Value> {
+    pub(in crate::cli) fn params(&self, app: &App) -> Map<String, Value> {
         let mut with = Map::new();
         with.insert("object".into(), self.object.join("/").into());
         if let Some(namespace) = &app.flags.connection.namespace {

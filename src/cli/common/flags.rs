@@ -13,103 +13,103 @@ use crate::render::{Color, Output};
 
 /// All of them.
 #[derive(Debug, Clone, Args)]
-pub(super) struct Flags {
+pub(in crate::cli) struct Flags {
     #[command(flatten)]
-    pub(super) clusters: Clusters,
+    pub(in crate::cli) clusters: Clusters,
     #[command(flatten)]
-    pub(super) connection: Connection,
+    pub(in crate::cli) connection: Connection,
     #[command(flatten)]
-    pub(super) safety: Safety,
+    pub(in crate::cli) safety: Safety,
     #[command(flatten)]
-    pub(super) output: OutputFlags,
+    pub(in crate::cli) output: OutputFlags,
 }
 
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Clusters")]
-pub(super) struct Clusters {
+pub(in crate::cli) struct Clusters {
     /// The kit's folder [default: ~/.config/breakglass/kit].
     #[arg(long, global = true, env = "BREAKGLASS_KIT", hide_env_values = true, value_name = "DIR")]
-    pub(super) kit: Option<PathBuf>,
+    pub(in crate::cli) kit: Option<PathBuf>,
 
     /// A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster.
     #[arg(long, global = true, env = "BREAKGLASS_CLUSTER", hide_env_values = true, value_name = "NAME")]
     #[arg(value_delimiter = ',')]
-    pub(super) cluster: Vec<String>,
+    pub(in crate::cli) cluster: Vec<String>,
 
     /// Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them.
     #[arg(long, global = true, conflicts_with_all = ["cluster", "server", "via", "context", "kubeconfig"])]
-    pub(super) sandbox: bool,
+    pub(in crate::cli) sandbox: bool,
 }
 
 /// The way to one API server when there is no kit, or instead of what the kit says.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
-pub(super) struct Connection {
+pub(in crate::cli) struct Connection {
     /// The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config].
     #[arg(long, global = true, env = "BREAKGLASS_KUBECONFIG", hide_env_values = true, value_name = "FILE")]
     #[arg(hide_short_help = true)]
-    pub(super) kubeconfig: Option<PathBuf>,
+    pub(in crate::cli) kubeconfig: Option<PathBuf>,
 
     /// The context of the kubeconfig.
     #[arg(long, global = true, env = "BREAKGLASS_CONTEXT", hide_env_values = true, value_name = "NAME")]
     #[arg(hide_short_help = true)]
-    pub(super) context: Option<String>,
+    pub(in crate::cli) context: Option<String>,
 
     /// The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>.
     #[arg(short, long, global = true, env = "BREAKGLASS_SERVER", hide_env_values = true, value_name = "ADDRESS")]
     #[arg(hide_short_help = true)]
-    pub(super) server: Option<String>,
+    pub(in crate::cli) server: Option<String>,
 
     /// The name its certificate is verified against.
     #[arg(long, global = true, env = "BREAKGLASS_TLS_SERVER_NAME", hide_env_values = true, value_name = "NAME")]
     #[arg(hide_short_help = true)]
-    pub(super) tls_server_name: Option<String>,
+    pub(in crate::cli) tls_server_name: Option<String>,
 
     /// The certificates it is verified with, PEM.
     #[arg(long, global = true, env = "BREAKGLASS_CERTIFICATE_AUTHORITY", hide_env_values = true, value_name = "FILE")]
     #[arg(hide_short_help = true)]
-    pub(super) certificate_authority: Option<PathBuf>,
+    pub(in crate::cli) certificate_authority: Option<PathBuf>,
 
     /// Our certificate, PEM.
     #[arg(long, global = true, env = "BREAKGLASS_CLIENT_CERTIFICATE", hide_env_values = true, value_name = "FILE")]
     #[arg(hide_short_help = true)]
-    pub(super) client_certificate: Option<PathBuf>,
+    pub(in crate::cli) client_certificate: Option<PathBuf>,
 
     /// The key of our certificate, PEM; only its owner may be able to read it.
     #[arg(long, global = true, env = "BREAKGLASS_CLIENT_KEY", hide_env_values = true, value_name = "FILE")]
     #[arg(hide_short_help = true)]
-    pub(super) client_key: Option<PathBuf>,
+    pub(in crate::cli) client_key: Option<PathBuf>,
 
     /// Our bearer token. A flag is seen by everybody on the machine: rather set the variable.
     #[arg(long, global = true, env = "BREAKGLASS_TOKEN", hide_env_values = true)]
     #[arg(hide_short_help = true)]
-    pub(super) token: Option<String>,
+    pub(in crate::cli) token: Option<String>,
 
     /// The namespace of the object that a verb names.
     #[arg(short, long, global = true, env = "BREAKGLASS_NAMESPACE", hide_env_values = true)]
     #[arg(hide_short_help = true)]
-    pub(super) namespace: Option<String>,
+    pub(in crate::cli) namespace: Option<String>,
 
     /// The longest that one step waits, like 90s or 5m; a bare number is seconds.
     #[arg(long, global = true, env = "BREAKGLASS_REQUEST_TIMEOUT", hide_env_values = true, value_name = "TIME")]
     #[arg(value_parser = timeout, hide_short_help = true)]
-    pub(super) request_timeout: Option<Duration>,
+    pub(in crate::cli) request_timeout: Option<Duration>,
 
     /// Reach the API server through SSH to this host, on the host's loopback: HOST or CLUSTER/HOST of the kit, or a name of
     /// `ssh_config` that the kit does not have.
     #[arg(long, global = true, env = "BREAKGLASS_VIA", hide_env_values = true, value_name = "HOST")]
     #[arg(hide_short_help = true)]
-    pub(super) via: Option<String>,
+    pub(in crate::cli) via: Option<String>,
 }
 
 impl Connection {
     /// Whether a way to one API server is given, instead of the kit's.
-    pub(super) fn names_a_server(&self) -> bool {
+    pub(in crate::cli) fn names_a_server(&self) -> bool {
         self.kubeconfig.is_some() || self.context.is_some() || self.server.is_some() || self.via.is_some()
     }
 
     /// The flags that were given and say where a cluster is, who we are to it or whom we trust: what a kit says itself.
-    pub(super) fn beside_a_kit(&self) -> Vec<&'static str> {
+    pub(in crate::cli) fn beside_a_kit(&self) -> Vec<&'static str> {
         // Each by its name, so that a new one is decided on here. The last two are about a verb's object and patience.
         let Self {
             kubeconfig,
@@ -139,7 +139,7 @@ impl Connection {
     }
 
     /// As the kit's room takes them.
-    pub(super) fn flags(&self, via: Option<Host>) -> adhoc::Flags {
+    pub(in crate::cli) fn flags(&self, via: Option<Host>) -> adhoc::Flags {
         adhoc::Flags {
             kubeconfig: self.kubeconfig.clone(),
             context: self.context.clone(),
@@ -156,48 +156,48 @@ impl Connection {
 
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Safety")]
-pub(super) struct Safety {
+pub(in crate::cli) struct Safety {
     /// Why this is done; stands in the journal and in the marks left on hosts.
     #[arg(long, global = true, env = "BREAKGLASS_REASON", hide_env_values = true, value_name = "TEXT")]
-    pub(super) reason: Option<String>,
+    pub(in crate::cli) reason: Option<String>,
 
     /// Yes to the plan and to every question that a runbook lets a script answer.
     #[arg(short, long, global = true, env = "BREAKGLASS_YES", hide_env_values = true)]
     #[arg(value_parser = consent, action = ArgAction::SetTrue)]
-    pub(super) yes: bool,
+    pub(in crate::cli) yes: bool,
 
     /// With --yes: a word that a question wants typed (a runbook's `typedConsent`, or a step before what cannot be taken
     /// back), which --yes alone does not answer; may be given several times.
     #[arg(long, global = true, value_name = "WORD")]
-    pub(super) consent: Vec<String>,
+    pub(in crate::cli) consent: Vec<String>,
 
     /// At most this many clusters at a time.
     #[arg(long, global = true, env = "BREAKGLASS_FANOUT", hide_env_values = true, value_name = "N")]
     #[arg(default_value_t = Limits::CLUSTERS.at_once, value_parser = at_least_one, hide_short_help = true)]
-    pub(super) fanout: usize,
+    pub(in crate::cli) fanout: usize,
 
     /// After the canary, clusters in groups of this many, each done before the next begins; 0 is one group.
     #[arg(long, global = true, env = "BREAKGLASS_BATCH", hide_env_values = true, value_name = "N")]
     #[arg(default_value_t = Limits::CLUSTERS.batch, hide_short_help = true)]
-    pub(super) batch: usize,
+    pub(in crate::cli) batch: usize,
 
     /// The first cluster alone, through all its steps, before the others (this is the default).
     #[arg(long, global = true, overrides_with = "no_canary", hide_short_help = true)]
-    pub(super) canary: bool,
+    pub(in crate::cli) canary: bool,
 
     /// All clusters from the beginning.
     #[arg(long, global = true, env = "BREAKGLASS_NO_CANARY", hide_env_values = true, overrides_with = "canary")]
     #[arg(value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue, hide_short_help = true)]
-    pub(super) no_canary: bool,
+    pub(in crate::cli) no_canary: bool,
 
     /// Begin no new cluster once this many have failed.
     #[arg(long, global = true, env = "BREAKGLASS_MAX_FAILURES", hide_env_values = true, value_name = "N")]
     #[arg(default_value_t = Limits::CLUSTERS.max_failures, value_parser = at_least_one, hide_short_help = true)]
-    pub(super) max_failures: usize,
+    pub(in crate::cli) max_failures: usize,
 }
 
 impl Safety {
-    pub(super) fn fleet(&self) -> Limits {
+    pub(in crate::cli) fn fleet(&self) -> Limits {
         Limits {
             at_once: self.fanout,
             canary: self.canary || !self.no_canary,
@@ -209,25 +209,25 @@ impl Safety {
 
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Output")]
-pub(super) struct OutputFlags {
+pub(in crate::cli) struct OutputFlags {
     /// `json`: one object a line, for machines.
     #[arg(short, long, global = true, env = "BREAKGLASS_OUTPUT", hide_env_values = true, value_name = "FORM")]
     #[arg(value_enum, default_value_t = OutputForm::Text)]
-    pub(super) output: OutputForm,
+    pub(in crate::cli) output: OutputForm,
 
     /// When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too.
     #[arg(long, global = true, env = "BREAKGLASS_COLOR", hide_env_values = true, value_name = "WHEN")]
     #[arg(value_enum, default_value_t = ColorWhen::Auto)]
-    pub(super) color: ColorWhen,
+    pub(in crate::cli) color: ColorWhen,
 
     /// Say every attempt.
     #[arg(short, long, global = true, env = "BREAKGLASS_VERBOSE", hide_env_values = true)]
     #[arg(value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
-    pub(super) verbose: bool,
+    pub(in crate::cli) verbose: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum OutputForm {
+pub(in crate::cli) enum OutputForm {
     Text,
     Json,
 }
@@ -242,7 +242,7 @@ impl From<OutputForm> for Output {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ColorWhen {
+pub(in crate::cli) enum ColorWhen {
     Auto,
     Always,
     Never,

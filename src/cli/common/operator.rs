@@ -13,7 +13,7 @@ use crate::shell::quote;
 use crate::steps::Question;
 
 /// Who answers.
-pub(super) enum Answers {
+pub(in crate::cli) enum Answers {
     /// A person at a terminal.
     Person,
     /// `--yes`, or a drill: what the question says for when nobody is there.
@@ -21,20 +21,20 @@ pub(super) enum Answers {
 }
 
 /// The operator of one command.
-pub(super) struct AtTerminal {
-    pub(super) screen: Arc<Screen>,
-    pub(super) renderer: Arc<Renderer>,
-    pub(super) answers: Answers,
+pub(in crate::cli) struct AtTerminal {
+    pub(in crate::cli) screen: Arc<Screen>,
+    pub(in crate::cli) renderer: Arc<Renderer>,
+    pub(in crate::cli) answers: Answers,
     /// What `--consent` gave, for questions that want a word typed.
-    pub(super) words: Vec<String>,
+    pub(in crate::cli) words: Vec<String>,
     /// The plan in full, for the answer `explain`.
-    pub(super) explained: Option<String>,
-    pub(super) turn: Turn,
+    pub(in crate::cli) explained: Option<String>,
+    pub(in crate::cli) turn: Turn,
 }
 
 /// One question at a time: clusters that run side by side have one screen and one keyboard.
 #[derive(Default)]
-pub(super) struct Turn(Mutex<Keyboard>);
+pub(in crate::cli) struct Turn(Mutex<Keyboard>);
 
 impl Operator for AtTerminal {
     fn ask<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Option<bool>> {

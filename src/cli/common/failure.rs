@@ -6,7 +6,7 @@ use crate::refusal::Refusal;
 use crate::render::Refusals;
 
 /// A run that is not there, or a folder that cannot be used.
-pub(super) fn store(error: StoreError) -> Failure {
+pub(in crate::cli) fn store(error: StoreError) -> Failure {
     match error {
         StoreError::NoSuchRun { .. } => Failure::from_error(Class::Refused, error),
         StoreError::Io { .. } => Failure::from_error(Class::Journal, error)
@@ -16,7 +16,7 @@ pub(super) fn store(error: StoreError) -> Failure {
 }
 
 /// A journal that cannot be read or written.
-pub(super) fn journal(error: JournalError) -> Failure {
+pub(in crate::cli) fn journal(error: JournalError) -> Failure {
     match error {
         JournalError::Store(error) => store(error),
         JournalError::InUse { ref run } => {
@@ -39,7 +39,7 @@ pub(super) fn journal(error: JournalError) -> Failure {
 }
 
 /// Everything that was refused.
-pub(super) fn refused(of: &'static str, all: Vec<Refusal>) -> Failure {
+pub(in crate::cli) fn refused(of: &'static str, all: Vec<Refusal>) -> Failure {
     Failure::from_error(Class::Refused, Refusals { of, all })
 }
 

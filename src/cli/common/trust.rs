@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::App;
+use crate::cli::App;
 use crate::error::{Class, Failure};
 use crate::journal::RunFolder;
 
 /// Refuses to act on the word of others.
-pub(super) fn refuse(folder: &RunFolder) -> Result<(), Failure> {
+pub(in crate::cli) fn refuse(folder: &RunFolder) -> Result<(), Failure> {
     let open = folder.open_to_others();
     if open.is_empty() {
         return Ok(());
@@ -25,7 +25,7 @@ pub(super) fn refuse(folder: &RunFolder) -> Result<(), Failure> {
 }
 
 /// Says it, once for each file or folder.
-pub(super) fn tell<'a>(app: &App, folders: impl IntoIterator<Item = &'a RunFolder>) {
+pub(in crate::cli) fn tell<'a>(app: &App, folders: impl IntoIterator<Item = &'a RunFolder>) {
     let open: BTreeSet<_> = folders.into_iter().flat_map(RunFolder::open_to_others).collect();
     for open in open {
         app.screen

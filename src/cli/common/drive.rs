@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::clusters::Chosen;
 use super::operator::{Answers, AtTerminal, Turn};
-use super::{App, clusters, failure, inputs, signals, trust};
+use super::{clusters, failure, inputs, signals, trust};
+use crate::cli::App;
 use crate::engine::{self, Consent, Engine, Operator as _, Record, cancel_pair};
 use crate::error::{Class, Failure};
 use crate::journal::{Entry, FORMAT, Header, Run, Store, Writer};
@@ -27,14 +28,14 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// Whether the writes are made or pretended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(in crate::cli) enum Mode {
     Run,
     Drill,
 }
 
 impl Mode {
     /// A drill is for quiet days; with its writes pretended, it could never end a storm.
-    pub(super) fn weather(self) -> Weather {
+    pub(in crate::cli) fn weather(self) -> Weather {
         match self {
             Self::Run => Weather::Storm,
             Self::Drill => Weather::Peace,
@@ -43,7 +44,7 @@ impl Mode {
 }
 
 /// Waits for a future on a runtime that is built now. Threads that still wait for a name or a terminal are left behind.
-pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub(in crate::cli) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -54,12 +55,12 @@ pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> R
 }
 
 /// The plan, or every refusal.
-pub(super) fn build(resolved: Resolved, clusters: &[Cluster]) -> Result<Plan, Failure> {
+pub(in crate::cli) fn build(resolved: Resolved, clusters: &[Cluster]) -> Result<Plan, Failure> {
     plan::build(resolved, clusters.to_vec()).map_err(|all| failure::refused("the plan", all))
 }
 
 /// Prints a plan as data.
-pub(super) fn print(app: &App, plan: &Plan) {
+pub(in crate::cli) fn print(app: &App, plan: &Plan) {
     app.screen.out(&match app.output {
         Output::Json => plan_json(plan).to_string(),
         Output::Text => plan_text(plan, Detail::Full, app.screen.out_paint()),
@@ -67,7 +68,12 @@ pub(super) fn print(app: &App, plan: &Plan) {
 }
 
 /// Shows the plan, asks, and drives it to its end.
-pub(super) async fn begin(app: &App<'_>, resolved: Resolved, chosen: &Chosen, mode: Mode) -> Result<ExitCode, Failure> {
+pub(in crate::cli) async fn begin(
+    app: &App<'_>,
+    resolved: Resolved,
+    chosen: &Chosen,
+    mode: Mode,
+) -> Result<ExitCode, Failure> {
     let plan = build(resolved, &chosen.clusters)?;
     let typed = typed(app, &plan)?;
     let paint = app.screen.err_paint();
@@ -126,7 +132,12 @@ fn declined(app: &App<'_>, plan: &Plan) -> Failure {
 }
 
 /// Takes a run up again where its journal ends.
-pub(super) async fn resume(app: &App<'_>, writer: Writer, run: &Run, chosen: &Chosen) -> Result<ExitCode, Failure> {
+pub(in crate::cli) async fn resume(
+    app: &App<'_>,
+    writer: Writer,
+    run: &Run,
+    chosen: &Chosen,
+) -> Result<ExitCode, Failure> {
     let resolved = inputs::again(&run.header).map_err(|all| failure::refused("the runbook of the run", all))?;
     let plan = build(resolved, &chosen.clusters)?;
     let consent = Consent::resumed(&plan, run).ok_or_else(|| {
@@ -154,7 +165,12 @@ pub(super) async fn resume(app: &App<'_>, writer: Writer, run: &Run, chosen: &Ch
 }
 
 /// Shows what stands of a run, asks, and takes it back.
-pub(super) async fn undo(app: &App<'_>, writer: Writer, run: &Run, chosen: &Chosen) -> Result<ExitCode, Failure> {
+pub(in crate::cli) async fn undo(
+    app: &App<'_>,
+    writer: Writer,
+    run: &Run,
+    chosen: &Chosen,
+) -> Result<ExitCode, Failure> {
     let stands = run.standing().filter(|record| !chosen.left_out.contains_key(&record.target.cluster)).count();
     if stands > 0 && app.output == Output::Text {
         app.screen.err_lines(&standing_text(run, &chosen.left_out));

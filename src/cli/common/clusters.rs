@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
-use super::{App, failure, inputs};
+use super::{failure, inputs};
 use crate::change::Part;
 use crate::change::sha256_hex;
+use crate::cli::App;
 use crate::error::{Class, Failure};
 use crate::journal::{Identity, PRACTICE, Run};
 use crate::kit::adhoc::{Asking, Plugins};
@@ -20,20 +21,20 @@ use crate::runbook::On;
 use crate::sandbox::{Sandbox, Weather};
 
 /// The clusters of a command.
-pub(super) struct Chosen {
+pub(in crate::cli) struct Chosen {
     /// In the order they are worked on.
-    pub(super) clusters: Vec<Cluster>,
+    pub(in crate::cli) clusters: Vec<Cluster>,
     /// Where they were found, for the journal.
-    pub(super) source: String,
+    pub(in crate::cli) source: String,
     /// Those that an undo has to leave as they are, and why.
-    pub(super) left_out: BTreeMap<String, String>,
+    pub(in crate::cli) left_out: BTreeMap<String, String>,
     /// The practice cluster, which lives as long as this value.
     _sandbox: Option<Sandbox>,
 }
 
 impl Chosen {
     /// What a runbook may say of them.
-    pub(super) fn on(&self) -> On<'_> {
+    pub(in crate::cli) fn on(&self) -> On<'_> {
         match self.clusters.as_slice() {
             [one] => On::One(&one.name),
             _ => On::Several,
@@ -44,12 +45,12 @@ impl Chosen {
 /// Reading `ssh -G` and running a credential plugin once end by then.
 const FIND_WITHIN: Duration = Duration::from_secs(30);
 /// The clusters that the flags name, for a plan: no plugin is run. A practice cluster is drowning.
-pub(super) async fn choose(app: &App<'_>) -> Result<Chosen, Failure> {
+pub(in crate::cli) async fn choose(app: &App<'_>) -> Result<Chosen, Failure> {
     chosen(Weather::Storm, app, Plugins::Named).await
 }
 
 /// The clusters that the flags name; a practice cluster begins in this weather.
-pub(super) async fn choose_in(weather: Weather, app: &App<'_>) -> Result<Chosen, Failure> {
+pub(in crate::cli) async fn choose_in(weather: Weather, app: &App<'_>) -> Result<Chosen, Failure> {
     chosen(weather, app, Plugins::Run).await
 }
 
@@ -81,7 +82,7 @@ async fn chosen(weather: Weather, app: &App<'_>, plugins: Plugins) -> Result<Cho
 }
 
 /// Refuses the flags that say what `beside` says itself: one would act as somebody else than one believes.
-pub(super) fn alone(app: &App, beside: &str) -> Result<(), Failure> {
+pub(in crate::cli) fn alone(app: &App, beside: &str) -> Result<(), Failure> {
     let given = app.flags.connection.beside_a_kit();
     if given.is_empty() {
         return Ok(());
@@ -111,7 +112,7 @@ async fn sandbox(weather: Weather) -> Result<Chosen, Failure> {
 }
 
 /// The clusters of a run that was begun before.
-pub(super) async fn of_run(app: &App<'_>, run: &Run) -> Result<Chosen, Failure> {
+pub(in crate::cli) async fn of_run(app: &App<'_>, run: &Run) -> Result<Chosen, Failure> {
     let header = &run.header;
     let chosen = match kit_of_run(app, run)? {
         Some(folder) => named(app, &header.clusters, &folder)?,
@@ -126,7 +127,7 @@ pub(super) async fn of_run(app: &App<'_>, run: &Run) -> Result<Chosen, Failure> 
 }
 
 /// The clusters of a run that is taken back: one that cannot be found as it was is left out, and holds up no other.
-pub(super) async fn to_take_back(app: &App<'_>, run: &Run) -> Result<Chosen, Failure> {
+pub(in crate::cli) async fn to_take_back(app: &App<'_>, run: &Run) -> Result<Chosen, Failure> {
     let Some(folder) = kit_of_run(app, run)? else { return of_run(app, run).await };
     alone(app, &format!("the kit {}", folder.display()))?;
     let (mut clusters, mut left_out) = (Vec::new(), BTreeMap::new());
@@ -180,7 +181,7 @@ fn kit_of_run(app: &App, run: &Run) -> Result<Option<PathBuf>, Failure> {
 }
 
 /// What tells a cluster from another of the same name.
-pub(super) fn identity(cluster: &Cluster) -> Identity {
+pub(in crate::cli) fn identity(cluster: &Cluster) -> Identity {
     // Comments and line breaks of a PEM file say nothing about whom it trusts, nor does its order.
     let mut ca: Vec<Vec<u8>> =
         CertificateDer::pem_slice_iter(&cluster.ca).filter_map(|cert| Some(cert.ok()?.to_vec())).collect();
@@ -335,12 +336,12 @@ fn forewarn(app: &App, clusters: &[Cluster]) {
 }
 
 /// The kit's folder: the flag, else where it is looked for.
-pub(super) fn kit_dir(app: &App) -> PathBuf {
+pub(in crate::cli) fn kit_dir(app: &App) -> PathBuf {
     app.flags.clusters.kit.as_ref().map_or_else(|| app.process.kit_dir(), |dir| app.process.cwd.join(dir))
 }
 
 /// ` --kit DIR` for a command that is to be typed next, where it would be another kit without.
-pub(super) fn kit_word(app: &App) -> String {
+pub(in crate::cli) fn kit_word(app: &App) -> String {
     let word = |dir: &PathBuf| format!(" --kit {}", crate::shell::word(&dir.display().to_string()));
     app.flags.clusters.kit.as_ref().map(word).unwrap_or_default()
 }
@@ -351,8 +352,8 @@ mod tests {
 
     use clap::{CommandFactory as _, Parser as _};
 
-    use super::super::{Cli, flags::OutputForm};
     use super::*;
+    use crate::cli::{Cli, flags::OutputForm};
     use crate::process::Process;
     use crate::render::{Refusals, Screen};
 

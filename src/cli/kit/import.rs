@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::{App, clusters, drive, failure, inputs, signals};
+use crate::cli::{App, clusters, drive, failure, inputs, signals};
 use crate::error::{Class, Failure};
 use crate::kit::adhoc::{Asking, Plugins};
 use crate::kit::import::{self, HostWord, Written};
@@ -242,8 +242,8 @@ mod tests {
 
     use clap::Parser as _;
 
-    use super::super::{Cli, Verb};
     use super::*;
+    use crate::cli::{Cli, Verb};
     use crate::process::Process;
     use crate::render::{Output, Refusals, Screen};
 

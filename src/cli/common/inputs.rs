@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{App, failure};
+use super::failure;
+use crate::cli::App;
 use crate::error::{Class, Failure};
 use crate::journal::Header;
 use crate::refusal::{Location, Refusal};
@@ -26,9 +27,9 @@ const KNOWN_IN_SANDBOX: &[(&str, &str)] = &[
 
 /// A runbook and its parameters.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct RunbookArgs {
+pub(in crate::cli) struct RunbookArgs {
     /// The runbook: the name of a built-in one (`breakglass runbook list`), or a file.
-    pub(super) runbook: String,
+    pub(in crate::cli) runbook: String,
 
     /// A parameter of the runbook; may be given several times.
     #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = pair)]
@@ -46,7 +47,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 impl RunbookArgs {
     /// The runbook with its values, or everything that is wrong with both.
-    pub(super) fn resolve(&self, app: &App, on: On<'_>) -> Result<Resolved, Failure> {
+    pub(in crate::cli) fn resolve(&self, app: &App, on: On<'_>) -> Result<Resolved, Failure> {
         if matches!(on, On::NotYet) {
             unused(app);
         }
@@ -78,7 +79,7 @@ fn unused(app: &App) {
 }
 
 /// The runbook that was named.
-pub(super) fn runbook(app: &App, name: &str) -> Result<Runbook, Failure> {
+pub(in crate::cli) fn runbook(app: &App, name: &str) -> Result<Runbook, Failure> {
     let refused = |all| failure::refused("the runbook", all);
     let path = app.process.cwd.join(name);
     let is_path = name.contains('/') || path.extension().is_some_and(|end| end == "yaml" || end == "yml");
@@ -138,17 +139,17 @@ fn read(path: &Path, what: &str) -> Result<String, Failure> {
 }
 
 /// The names of a run's steps, as far as its runbook can still be read.
-pub(super) fn step_names(header: &Header) -> Vec<String> {
+pub(in crate::cli) fn step_names(header: &Header) -> Vec<String> {
     again(header).map(|resolved| resolved.steps.into_iter().map(|step| step.name).collect()).unwrap_or_default()
 }
 
 /// The runbook of a run that was begun before.
-pub(super) fn again(header: &Header) -> Result<Resolved, Vec<Refusal>> {
+pub(in crate::cli) fn again(header: &Header) -> Result<Resolved, Vec<Refusal>> {
     Runbook::parse(&header.runbook, &format!("the runbook of run {}", header.run))?.resolve_again(&header.params)
 }
 
 /// Something that is wrong with the command line as a whole.
-pub(super) fn refuse(what: impl Into<String>, hint: impl Into<String>) -> Failure {
+pub(in crate::cli) fn refuse(what: impl Into<String>, hint: impl Into<String>) -> Failure {
     let at = Location { file: COMMAND_LINE.into(), ..Location::default() };
     failure::refused("the command", vec![Refusal { at, what: what.into(), hint: Some(hint.into()) }])
 }

@@ -1,5 +1,7 @@
 //! `kit import|list|check`
 
+mod import;
+
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -21,7 +23,7 @@ pub(super) struct Kit {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    Import(super::kit_import::Import),
+    Import(import::Import),
     /// List the clusters of the kit by name.
     List,
     /// Read every file of the kit and say what is wrong with it: addresses, keys, what ends, how one would get in
