@@ -14,6 +14,9 @@ use tokio::process::Command;
 use crate::{descriptors, words};
 
 /// A file, opened without waiting, and nothing else.
+///
+/// # Errors
+/// When it cannot be opened, or is no file.
 pub fn open(path: &Path) -> io::Result<File> {
     let regular = |about: &Metadata| if about.is_file() { Ok(()) } else { Err(io::Error::other("not a file")) };
     // A device may do something when it is opened.
@@ -31,11 +34,17 @@ fn at_once(path: &Path) -> io::Result<File> {
 }
 
 /// A whole file, when it is a file and not too long.
+///
+/// # Errors
+/// As [`open`], and when it is longer than `limit` bytes.
 pub fn file(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     all(open(path)?, limit)
 }
 
 /// A whole file, or what comes out of a pipe (`<(…)`, `/dev/stdin`) within so long a time.
+///
+/// # Errors
+/// When it cannot be opened, is longer than `limit` bytes, or its end did not come within that time.
 pub fn file_or_pipe(path: &Path, limit: usize, within: Duration) -> io::Result<Vec<u8>> {
     let mut from = at_once(path)?;
     let end = Instant::now() + within;
@@ -75,6 +84,9 @@ fn late(within: Duration) -> io::Error {
 }
 
 /// Everything from a reader, when it is not too long.
+///
+/// # Errors
+/// When it cannot be read, or is longer than `limit` bytes.
 pub fn all(from: impl Read, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(limit as u64 + 1).read_to_end(&mut bytes)?;
@@ -97,6 +109,9 @@ pub enum NoOutput {
 }
 
 /// Runs a program with nothing on its standard input; what it prints, at most so much on each stream.
+///
+/// # Errors
+/// When it could not be run, did not end by `deadline`, or printed more than `limit` bytes on a stream.
 pub async fn output(command: &mut Command, limit: usize, deadline: Instant) -> Result<Output, NoOutput> {
     output_heard(command, limit, deadline, &|_| {}).await
 }
@@ -105,6 +120,9 @@ pub async fn output(command: &mut Command, limit: usize, deadline: Instant) -> R
 pub type Hear<'a> = &'a (dyn Fn(&str) + Sync);
 
 /// The same, and what it says on standard error is heard as it comes: it may wait for a person who has to read it.
+///
+/// # Errors
+/// As [`output`].
 pub async fn output_heard(
     command: &mut Command,
     limit: usize,

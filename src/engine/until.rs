@@ -58,7 +58,7 @@ impl Reads for UpTo<'_> {
         Box::pin(async move { self.reads.host_key(target, self.cap(limit)).await })
     }
 
-    fn connect<'a>(&'a self, address: SocketAddr, limit: Duration) -> BoxFuture<'a, Result<Duration, ReadError>> {
+    fn connect(&self, address: SocketAddr, limit: Duration) -> BoxFuture<'_, Result<Duration, ReadError>> {
         Box::pin(async move { self.reads.connect(address, self.cap(limit)).await })
     }
 

@@ -51,7 +51,7 @@ impl<W: World> Reads for Drill<W> {
         self.inner.script(target, script, limit)
     }
 
-    fn connect<'a>(&'a self, address: SocketAddr, limit: Duration) -> BoxFuture<'a, Result<Duration, ReadError>> {
+    fn connect(&self, address: SocketAddr, limit: Duration) -> BoxFuture<'_, Result<Duration, ReadError>> {
         self.inner.connect(address, limit)
     }
 

@@ -184,11 +184,7 @@ pub trait Reads: Send + Sync {
     }
 
     /// Opens a TCP connection from the operator's machine and closes it: how long it took, or why not.
-    fn connect<'a>(
-        &'a self,
-        address: std::net::SocketAddr,
-        limit: Duration,
-    ) -> BoxFuture<'a, Result<Duration, ReadError>>;
+    fn connect(&self, address: std::net::SocketAddr, limit: Duration) -> BoxFuture<'_, Result<Duration, ReadError>>;
 
     /// The address that the operator's machine sends from to reach another, as it sees itself; beyond a NAT it is
     /// another. `None` where that cannot be told. Nothing is sent.

@@ -67,9 +67,12 @@ fn word(said: &Said) -> String {
     }
 }
 
+/// Cluster, state and run, and the hosts that are alike in them.
+type Group<'a> = ((&'a str, String, String), Vec<&'a (Target, Said)>);
+
 /// One line for the hosts of a cluster that are in the same state; then what is wrong with the whole.
 fn text(all: &[(Target, Said)]) -> String {
-    let mut groups: Vec<((&str, String, String), Vec<&(Target, Said)>)> = Vec::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
     for one in all {
         let run = state(&one.1).map_or_else(String::new, whose);
         let key = (one.0.cluster.as_str(), word(&one.1), run);

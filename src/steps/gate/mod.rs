@@ -70,7 +70,7 @@ impl Whose {
 }
 
 /// The host that a look is about.
-pub(super) fn host<'a>(look: Look<'a>) -> Result<(&'a Cluster, &'a Host), StepError> {
+pub(super) fn host(look: Look<'_>) -> Result<(&Cluster, &Host), StepError> {
     let cluster = look.reads.cluster(&look.target.cluster);
     let found = cluster.and_then(|cluster| Some((cluster, host_of(look.target, cluster)?)));
     found.ok_or_else(|| StepError::refused(format!("{} is not a host of the kit", look.target)))

@@ -456,7 +456,7 @@ impl Reads for Fake {
         async move { shown }.boxed()
     }
 
-    fn connect<'a>(&'a self, address: SocketAddr, _: Duration) -> BoxFuture<'a, Result<Duration, ReadError>> {
+    fn connect(&self, address: SocketAddr, _: Duration) -> BoxFuture<'_, Result<Duration, ReadError>> {
         let mut state = self.state();
         state.sent.push(Sent::Connect(address));
         if state.refuse_connections > 0 {
@@ -554,7 +554,7 @@ impl Reads for &Fake {
         (**self).script(target, script, limit)
     }
 
-    fn connect<'a>(&'a self, address: SocketAddr, limit: Duration) -> BoxFuture<'a, Result<Duration, ReadError>> {
+    fn connect(&self, address: SocketAddr, limit: Duration) -> BoxFuture<'_, Result<Duration, ReadError>> {
         (**self).connect(address, limit)
     }
 }

@@ -123,7 +123,7 @@ impl Reads for Live {
         .boxed()
     }
 
-    fn connect<'a>(&'a self, address: SocketAddr, limit: Duration) -> BoxFuture<'a, Result<Duration, ReadError>> {
+    fn connect(&self, address: SocketAddr, limit: Duration) -> BoxFuture<'_, Result<Duration, ReadError>> {
         async move {
             let began = Instant::now();
             let result = timeout(limit, TcpStream::connect(address)).await;
