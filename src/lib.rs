@@ -14,7 +14,7 @@
 //! - `host`: what is said to hosts, as pure text
 //! - `kit`: clusters, hosts, credentials
 //! - `sandbox`: the embedded practice cluster
-//! - `bounded`, `change`, `descriptors`, `duration`, `event`, `error`, `guarded`, `process`, `refusal`, `saved`, `words`, `yaml`:
+//! - `bounded`, `change`, `descriptors`, `duration`, `event`, `error`, `guarded`, `process`, `refusal`, `saved`, `script`, `words`, `yaml`:
 //!   small shared values, for everybody
 
 pub mod bounded;
@@ -41,6 +41,7 @@ mod rooms;
 pub mod runbook;
 pub mod sandbox;
 pub mod saved;
+pub mod script;
 pub mod steps;
 pub mod words;
 pub mod world;

@@ -350,7 +350,7 @@ pub(super) fn kit_dir(app: &App) -> PathBuf {
 
 /// ` --kit DIR` for a command that is to be typed next, where it would be another kit without.
 pub(super) fn kit_word(app: &App) -> String {
-    let word = |dir: &PathBuf| format!(" --kit {}", crate::host::script::word(&dir.display().to_string()));
+    let word = |dir: &PathBuf| format!(" --kit {}", crate::script::word(&dir.display().to_string()));
     app.flags.clusters.kit.as_ref().map(word).unwrap_or_default()
 }
 

@@ -14,13 +14,13 @@ use crate::change::{Change, HostCommand, Inverse, Keep, Op, Target};
 use crate::error::{Class, Failure};
 use crate::event::{ChangeEnd, Event, Listener as _};
 use crate::fuzz::each;
-use crate::host::Script;
 use crate::journal::{Entry, Header, Journal, Line, StepState, fold};
 use crate::kit::sample;
 use crate::plan::{self, Plan};
 use crate::process::Clock;
 use crate::refusal::{Location, Refusal};
 use crate::runbook::{OnFailure, Policy, Resolved, StepDecl};
+use crate::script::Script;
 use crate::world::Cost;
 
 /// What the forged lines begin with.

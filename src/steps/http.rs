@@ -13,7 +13,7 @@ use super::again::{self, Before};
 use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Body, Change, HttpCall, Inverse, Keep, Method, Op, Target};
 use crate::duration::HumanDuration;
-use crate::host::script::quote;
+use crate::script::quote;
 use crate::kit::Cluster;
 
 const KEY: &str = "http";

@@ -10,9 +10,9 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use crate::change::{Change, Target};
-use crate::host::Script;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
+use crate::script::Script;
 use crate::world::{Cost, ReadError, Reads};
 
 /// One step of a runbook, parameters filled in and checked.

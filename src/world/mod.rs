@@ -16,9 +16,9 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::change::{Op, Outcome, Target};
-use crate::host::Script;
+use crate::change::{HostCommand, Op, Outcome, Renewal, Target};
 use crate::kit::Cluster;
+use crate::script::Script;
 
 /// One read through the Kubernetes API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,6 +207,12 @@ pub trait Reads: Send + Sync {
 pub trait Writes: Send + Sync {
     /// Performs one op within `limit`. Never returns `Failed` for a reply that was lost.
     fn perform<'a>(&'a self, target: &'a Target, op: &'a Op, limit: Duration) -> BoxFuture<'a, Outcome>;
+
+    /// Renews a lease within `limit`.
+    fn renew<'a>(&'a self, target: &'a Target, command: &'a HostCommand, limit: Duration) -> BoxFuture<'a, Renewal> {
+        let op = Op::Host(command.clone());
+        Box::pin(async move { self.perform(target, &op, limit).await.into() })
+    }
 }
 
 /// What a run cost one API server or host.

@@ -8,11 +8,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use breakglass::host::{
-    Script,
-    gate::{self, Allow, BackEnd, GateSpec, GateState, Reply, Side, Stage, Turn, Why},
-    script::{self, Answer},
-};
+use breakglass::host::gate::{self, Allow, BackEnd, GateSpec, GateState, Reply, Side, Stage, Turn, Why};
+use breakglass::script::{self, Answer, Script};
 use libtest_mimic::{Failed, Trial};
 use testbed::{Host, Lab, OPERATOR_IP4, OPERATOR_IP6, Output, Probe};
 
