@@ -14,8 +14,8 @@
 //! - `host`: what is said to hosts, as pure text
 //! - `kit`: clusters, hosts, credentials
 //! - `sandbox`: the embedded practice cluster
-//! - `bounded`, `change`, `descriptors`, `duration`, `event`, `error`, `guarded`, `process`, `refusal`, `saved`, `script`, `words`, `yaml`:
-//!   small shared values, for everybody
+//! - `bounded`, `change`, `descriptors`, `duration`, `event`, `error`, `guarded`, `limits`, `process`, `refusal`, `saved`, `script`, `words`,
+//!   `yaml`: small shared values, for everybody
 
 pub mod bounded;
 pub mod change;
@@ -31,6 +31,7 @@ pub mod guarded;
 pub mod host;
 pub mod journal;
 pub mod kit;
+pub mod limits;
 pub mod link;
 pub mod plan;
 pub mod process;

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::change::{Part, Target, sha256_hex};
 use crate::kit::{Cluster, select};
+use crate::limits::Limits;
 use crate::runbook::{Policy, Refusal, Resolved};
 use crate::steps::{Announced, Scope, Sends, Step, Times};
 
@@ -106,12 +107,12 @@ pub fn build(runbook: Resolved, clusters: Vec<Cluster>) -> Result<Plan, Vec<Refu
         }
         let mut policy = decl.policy.clone();
         if decl.kind.one_at_a_time() {
-            policy.fanout = 1;
-            policy.max_failures = 1;
+            policy.limits.at_once = 1;
+            policy.limits.max_failures = 1;
         }
         if decl.kind.all_together() {
             let all = targets.len().max(1);
-            policy = Policy { fanout: all, canary: false, batch: 0, max_failures: all, ..policy };
+            policy.limits = Limits { at_once: all, canary: false, batch: 0, max_failures: all };
         }
         let (name, kind, why) = (decl.name.clone(), decl.kind.name(), decl.why.clone());
         steps.push(PlannedStep { name, kind, why, step, targets, policy });

@@ -24,7 +24,7 @@ use backward::backward;
 pub use backward::undo;
 pub use cancel::{Cancel, Canceller, Stop, pair as cancel_pair};
 pub use consent::{Consent, Operator};
-pub use forward::{Fleet, forward};
+pub use forward::forward;
 pub use record::Record;
 
 use crate::error::Class;

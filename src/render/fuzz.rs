@@ -16,6 +16,7 @@ use crate::event::{ChangeEnd, Event, Listener as _};
 use crate::fuzz::each;
 use crate::journal::{Entry, Header, Journal, Line, StepState, fold};
 use crate::kit::sample;
+use crate::limits::Limits;
 use crate::plan::{self, Plan};
 use crate::process::Clock;
 use crate::refusal::{Location, Refusal};
@@ -87,10 +88,7 @@ fn plan(text: &str) -> Plan {
         timeout: std::time::Duration::from_secs(60),
         retries: 0,
         on_failure: OnFailure::Stop,
-        fanout: 1,
-        canary: false,
-        batch: 0,
-        max_failures: 1,
+        limits: Limits { at_once: 1, canary: false, batch: 0, max_failures: 1 },
         confirm: true,
     };
     let step = |kind: &str, with: Value| StepDecl {

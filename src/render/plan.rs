@@ -82,11 +82,11 @@ fn policy(kind: &str, policy: &Policy) -> String {
     if policy.retries > 0 {
         let _ = write!(line, ", {} more looks when one fails", policy.retries);
     }
-    if policy.canary {
+    if policy.limits.canary {
         line.push_str(", the first target alone");
     }
-    if policy.batch > 0 {
-        let _ = write!(line, ", then {} at a time", policy.batch);
+    if policy.limits.batch > 0 {
+        let _ = write!(line, ", then {} at a time", policy.limits.batch);
     }
     if policy.confirm {
         line.push_str(", asks before it begins");

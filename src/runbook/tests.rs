@@ -66,7 +66,7 @@ fn values_take_their_place_and_keep_their_type() {
     );
     assert_eq!(step.policy.timeout, Duration::from_mins(5));
     assert_eq!(step.policy.on_failure, OnFailure::Undo);
-    assert!(step.policy.canary);
+    assert!(step.policy.limits.canary);
     assert_eq!(step.at, Location { file: "r.yaml".into(), line: 15, column: 7 });
     assert_eq!(resolved.steps[1].name, "scale-apiserver");
     assert_eq!(resolved.steps[1].policy, Policy::default());

@@ -127,7 +127,9 @@ mod tests {
 
     fn pod(command: &str, image: &str) -> String {
         let image = format!("registry.k8s.io/kube-controller-manager:{image}");
-        format!("kind: Pod\nspec:\n  containers:\n  - image: {image}\n    command:\n    - kube-controller-manager\n{command}")
+        format!(
+            "kind: Pod\nspec:\n  containers:\n  - image: {image}\n    command:\n    - kube-controller-manager\n{command}"
+        )
     }
 
     #[track_caller]
@@ -146,7 +148,10 @@ mod tests {
         ] {
             case(said, "*,bootstrapsigner,-node-lifecycle-controller,-taint-eviction-controller");
         }
-        case("    - --controllers=-taint-eviction-controller,*\n", "-taint-eviction-controller,*,-node-lifecycle-controller");
+        case(
+            "    - --controllers=-taint-eviction-controller,*\n",
+            "-taint-eviction-controller,*,-node-lifecycle-controller",
+        );
     }
 
     #[test]

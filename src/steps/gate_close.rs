@@ -300,9 +300,10 @@ impl Close {
             Some(Op::Host(command)) => gate::spec_of(&command.script).map(|(spec, _)| spec),
             _ => None,
         };
-        let stands = seen.gate.as_ref().is_some_and(|found| {
-            found.stands && found.mark.as_ref().is_some_and(|mark| mark.run == asked.run)
-        });
+        let stands = seen
+            .gate
+            .as_ref()
+            .is_some_and(|found| found.stands && found.mark.as_ref().is_some_and(|mark| mark.run == asked.run));
         match spec.filter(|_| stands) {
             Some(mut spec) => {
                 spec.allow.extend(asked.allow);
@@ -383,7 +384,10 @@ impl Close {
             common::op(if ways.is_empty() { order } else { order.arg(WAYS, ways.join(" ")) }),
             Inverse::By(Box::new(common::op(gate::open(&spec.run, back_end, &spec.run, &spec.driver())))),
             "no other run's gate and nobody else's rules of this name are there",
-            format!("keeps all others away from port {ports}, so that the API has room; let through: {}", spec.let_through()),
+            format!(
+                "keeps all others away from port {ports}, so that the API has room; let through: {}",
+                spec.let_through()
+            ),
             "load the rules that `breakglass gate close --plan` prints",
         );
         let by = spec.driver();

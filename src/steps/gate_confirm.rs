@@ -123,8 +123,9 @@ impl Step for Confirm {
             {
                 self.whose.allows(&mark, look)?;
                 let (was, by) = (mark.run.clone(), common::driver(look));
-                return Ok(Survey::change(self.change(&mark, back_end, 0, was, by))
-                    .saw("no gate stands here: the one that an earlier step would have closed by now is taken for it"));
+                return Ok(Survey::change(self.change(&mark, back_end, 0, was, by)).saw(
+                    "no gate stands here: the one that an earlier step would have closed by now is taken for it",
+                ));
             }
             let standing = state.as_ref().filter(|state| state.stands());
             let Some((state, mark)) = standing.and_then(|state| Some((state, state.mark.as_ref()?))) else {

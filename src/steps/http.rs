@@ -13,8 +13,8 @@ use super::again::{self, Before};
 use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Body, Change, HttpCall, Inverse, Keep, Method, Op, Target};
 use crate::duration::HumanDuration;
-use crate::script::quote;
 use crate::kit::Cluster;
+use crate::script::quote;
 
 const KEY: &str = "http";
 
@@ -123,16 +123,21 @@ impl Call {
         match host {
             None | Some("") => faults.push(format!("{name}: {:?} is not an http:// or https:// URL", self.url)),
             Some(host) if host.contains('@') => {
-                faults.push(format!("{name}: the URL holds a credential; use secretHeaders, whose values are in files"));
+                faults
+                    .push(format!("{name}: the URL holds a credential; use secretHeaders, whose values are in files"));
             }
             Some(_) => {}
         }
         for header in self.headers.keys().filter(|header| secret(header)) {
-            faults.push(format!("{name}: {header} looks like a secret and would stand in the journal: use secretHeaders"));
+            faults.push(format!(
+                "{name}: {header} looks like a secret and would stand in the journal: use secretHeaders"
+            ));
         }
         let query = self.url.split_once('?').map(|(_, query)| query).unwrap_or_default();
         for (key, _) in query.split('&').filter_map(|pair| pair.split_once('=')).filter(|(key, _)| secret(key)) {
-            faults.push(format!("{name}: {key} in the URL looks like a secret and would stand in the journal: use secretPath"));
+            faults.push(format!(
+                "{name}: {key} in the URL looks like a secret and would stand in the journal: use secretPath"
+            ));
         }
         if let Some(host) = self.host().filter(|host| address_is_secret(host, &self.url)) {
             faults.push(format!("{name}: an address at {host} is a secret as a whole: put what follows the host into the file of secretPath"));
@@ -140,7 +145,9 @@ impl Call {
         let mut keys = Vec::new();
         self.body.iter().for_each(|body| secrets(body, &mut keys));
         for key in keys {
-            faults.push(format!("{name}: {key} in the body looks like a secret and would stand in the journal: use secretBody"));
+            faults.push(format!(
+                "{name}: {key} in the body looks like a secret and would stand in the journal: use secretBody"
+            ));
         }
         if self.body.is_some() && self.secret_body.is_some() {
             faults.push(format!("{name}: body and secretBody exclude each other"));
@@ -197,7 +204,8 @@ impl Call {
 fn secret(name: &str) -> bool {
     let name: String = name.to_ascii_lowercase().replace(['-', '_'], "");
     let whole = ["key", "sig", "auth", "pw", "pwd", "pass"];
-    let parts = ["authorization", "cookie", "token", "secret", "password", "passwd", "apikey", "credential", "privatekey"];
+    let parts =
+        ["authorization", "cookie", "token", "secret", "password", "passwd", "apikey", "credential", "privatekey"];
     let more = ["routingkey", "integrationkey", "accesskey", "signature"];
     whole.contains(&name.as_str()) || parts.iter().chain(&more).any(|part| name.contains(part))
 }
@@ -217,7 +225,8 @@ fn secrets<'a>(body: &'a Value, found: &mut Vec<&'a str>) {
 
 /// Hooks that let in whoever knows their address.
 fn address_is_secret(host: &str, url: &str) -> bool {
-    let path = url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| path).unwrap_or_default();
+    let path =
+        url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| path).unwrap_or_default();
     let known = host == "hooks.slack.com" || host.ends_with(".webhook.office.com");
     let discord = matches!(host, "discord.com" | "discordapp.com") && path.starts_with("api/webhooks/");
     let after = |prefix: &str| path.strip_prefix(prefix).unwrap_or(path);
@@ -266,21 +275,17 @@ impl Step for Params {
     }
 
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
-        vec![Announced {
-            what: Sends::Op(Box::new(self.call.op())),
-            writes: true,
-            times: Times::Once,
-            why: self.why(),
-        }]
+        vec![Announced { what: Sends::Op(Box::new(self.call.op())), writes: true, times: Times::Once, why: self.why() }]
     }
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
-        let found = again::before(look.history, KEY, self.call.idempotent(), &self.intent()).map(|before| match before {
-            Before::Made => Survey::done(),
-            Before::Ask(question) => Survey { ask: Some(question), ..Survey::default() },
-            Before::NotMade => Survey::change(self.change()),
-            Before::Repeat => Survey::blind(self.change()),
-        });
+        let found =
+            again::before(look.history, KEY, self.call.idempotent(), &self.intent()).map(|before| match before {
+                Before::Made => Survey::done(),
+                Before::Ask(question) => Survey { ask: Some(question), ..Survey::default() },
+                Before::NotMade => Survey::change(self.change()),
+                Before::Repeat => Survey::blind(self.change()),
+            });
         async move { found }.boxed()
     }
 }
@@ -289,7 +294,8 @@ impl Params {
     /// With a warning: no name is looked up on the way out of an incident, but where a runbook does without `dial`.
     fn why(&self) -> String {
         let looks = |what: &str, call: &Call| {
-            call.looks_up().map(|name| format!("{what} looks the name {name} up, and fails without DNS: `dial` needs none"))
+            call.looks_up()
+                .map(|name| format!("{what} looks the name {name} up, and fails without DNS: `dial` needs none"))
         };
         let undo = self.undo.as_ref().and_then(|undo| looks("its undo", undo));
         let warnings = [looks("it", &self.call), undo].into_iter().flatten().map(|warning| format!("; {warning}"));
@@ -336,8 +342,17 @@ mod tests {
         let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
         let want = [
-            "-sS", "-X", "POST", "-H", "X-Who: o'brien", "-H", "Authorization: Bearer hush",
-            "-H", "content-type: application/json", "-d", r#"{"text":"it's `down` $HOME"}"#,
+            "-sS",
+            "-X",
+            "POST",
+            "-H",
+            "X-Who: o'brien",
+            "-H",
+            "Authorization: Bearer hush",
+            "-H",
+            "content-type: application/json",
+            "-d",
+            r#"{"text":"it's `down` $HOME"}"#,
             "https://hook.test/a?b='$(id)'&c=1",
         ];
         assert_eq!(said.lines().collect::<Vec<_>>(), want);

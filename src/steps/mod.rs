@@ -1,4 +1,4 @@
-//! What a runbook can say: one file per step kind, and one line each in `kinds!` below.
+//! What a runbook can say: one file per step kind, and for each a `mod` line and a line in `kinds!` below.
 //!
 //! A step looks, then says what has to change; it never writes. "Done" means nothing left to change and nothing
 //! awaited, so idempotence, skipping, resuming and waiting are one idea.
@@ -360,10 +360,9 @@ pub fn params<P: serde::de::DeserializeOwned>(with: Value) -> Result<P, Vec<Stri
     serde_json::from_value(with).map_err(|e| vec![e.to_string()])
 }
 
-/// Declares the modules of the step kinds and the registry.
+/// The registry of the step kinds. The modules are declared apart from it: rustfmt sees no module that a macro declares.
 macro_rules! kinds {
     ($($module:ident :: $kind:ident),* $(,)?) => {
-        $(mod $module;)*
         /// Every kind of step, in the order of the reference page.
         pub const KINDS: &[&dyn Kind] = &[$(&$module::$kind),*];
 
@@ -390,19 +389,34 @@ macro_rules! kinds {
 }
 
 mod again;
+mod confirm;
 mod controllers;
+mod delete;
 mod elsewhere;
+mod end_pods;
+mod exec;
+mod freeze_nodes;
 mod gate;
+mod gate_close;
+mod gate_confirm;
+mod gate_open;
+mod http;
 mod kube_object;
 mod object;
 mod owners;
+mod park;
 mod pods;
 mod preflight;
+mod probe;
 mod rbac;
+mod revoke;
+mod scale_apiserver;
 mod servers;
 mod static_pod;
 #[cfg(test)]
 mod tests;
+mod thaw_nodes;
+mod wait_for;
 mod workload;
 
 kinds! {

@@ -166,7 +166,8 @@ impl Kind for Park {
 
     fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
         let with: Params = params(with)?;
-        let object = ObjectRef::parse(&with.object, with.namespace.as_deref()).map_err(|f| vec![format!("object: {f}")])?;
+        let object =
+            ObjectRef::parse(&with.object, with.namespace.as_deref()).map_err(|f| vec![format!("object: {f}")])?;
         let Some(how) = How::of(&object) else {
             return Err(vec![format!(
                 "object: {} cannot be parked; what can: daemonsets, deployments, statefulsets, replicasets, cronjobs, \

@@ -159,10 +159,9 @@ impl Step for Params {
                 .map(|server| look(Sends::Connect(server.address), "does anything listen, and how far away is it"));
             let ready = "is it ready, and if not, which check fails; without our credential when /livez does not know it; \
                          not asked when /livez is silent";
-            connect.into_iter().chain([
-                look(Sends::Get(LIVEZ.into()), "is the process alive"),
-                look(Sends::Get(READYZ.into()), ready),
-            ])
+            connect
+                .into_iter()
+                .chain([look(Sends::Get(LIVEZ.into()), "is the process alive"), look(Sends::Get(READYZ.into()), ready)])
         };
         servers(target, cluster).into_iter().flat_map(one).collect()
     }
@@ -170,7 +169,8 @@ impl Step for Params {
     fn refuse(&self, target: &Target, cluster: &Cluster) -> Vec<String> {
         let there = servers(target, cluster).len();
         let wanted = self.at_least.number().filter(|wanted| *wanted > there);
-        let too_many = |wanted| format!("atLeast: {wanted} of {} can never be", crate::words::count(there, "API server"));
+        let too_many =
+            |wanted| format!("atLeast: {wanted} of {} can never be", crate::words::count(there, "API server"));
         wanted.map(too_many).into_iter().collect()
     }
 
@@ -269,7 +269,9 @@ fn words(answer: &Result<KubeAnswer, ReadError>) -> String {
             let layer = match error.kind {
                 ReadErrorKind::NoRoute => "no way in",
                 ReadErrorKind::TimedOut => "it was reached, and gave no answer in time (drowning, hung or cut off)",
-                ReadErrorKind::Cut => "it was reached, and hung up (it starts or stops, or something on the way cuts it off)",
+                ReadErrorKind::Cut => {
+                    "it was reached, and hung up (it starts or stops, or something on the way cuts it off)"
+                }
                 ReadErrorKind::Refused => "TLS or SSH refused us, or we refused it",
                 ReadErrorKind::Denied => "we may not look",
                 ReadErrorKind::Nonsense => "what answers there is no API server",
@@ -309,7 +311,9 @@ fn words(answer: &Result<KubeAnswer, ReadError>) -> String {
 /// What a server says to somebody without a credential, after it did not know ours.
 fn unknown(answer: &Result<KubeAnswer, ReadError>) -> String {
     match answer {
-        Ok(answer) if answer.code == 200 => format!("{}: the server is well, our credential is not", words(&Ok(answer.clone()))),
+        Ok(answer) if answer.code == 200 => {
+            format!("{}: the server is well, our credential is not", words(&Ok(answer.clone())))
+        }
         Ok(answer) if matches!(answer.code, 401 | 403) => {
             format!("{} in {} ms: it lets nobody look, so how it is is not known", answer.code, answer.took.as_millis())
         }
@@ -355,9 +359,19 @@ mod tests {
             7,
             "500 in 7 ms: it cannot reach etcd (failing: etcd, informer-sync)",
         );
-        case(500, "[-]poststarthook/rbac/bootstrap-roles failed\n", 7, "500 in 7 ms: failing: poststarthook/rbac/bootstrap-roles");
+        case(
+            500,
+            "[-]poststarthook/rbac/bootstrap-roles failed\n",
+            7,
+            "500 in 7 ms: failing: poststarthook/rbac/bootstrap-roles",
+        );
         let many = "[-]a-check-that-is-named failed\n".repeat(9);
-        case(500, &many, 7, &format!("500 in 7 ms: failing: {}a-check-that-is-named and 4 more", "a-check-that-is-named, ".repeat(4)));
+        case(
+            500,
+            &many,
+            7,
+            &format!("500 in 7 ms: failing: {}a-check-that-is-named and 4 more", "a-check-that-is-named, ".repeat(4)),
+        );
         case(504, "gateway", 9, "504 in 9 ms: gateway");
     }
 
@@ -429,7 +443,14 @@ mod fuzz {
             "<html><head><title>502 Bad Gateway</title></head></html>",
         ];
         crate::fuzz::each(4_000, &(crate::fuzz::mangled(BODIES), 100_u16..600), |(text, code)| {
-            let answer = KubeAnswer { code, text, server: "api1".into(), took: Duration::from_millis(7), date: None, void: None };
+            let answer = KubeAnswer {
+                code,
+                text,
+                server: "api1".into(),
+                took: Duration::from_millis(7),
+                date: None,
+                void: None,
+            };
             let said = words(&Ok(answer));
             proptest::prop_assert!(!said.is_empty() && said.chars().count() < 600, "{}", said.len());
             Ok(())

@@ -121,11 +121,7 @@ impl Scale {
             tag: "room",
             health: "/livez",
             port: 6443,
-            patience: Patience {
-                exit: EXIT_SECS,
-                asked: self.params.exit_seconds,
-                ready: self.params.ready_seconds,
-            },
+            patience: Patience { exit: EXIT_SECS, asked: self.params.exit_seconds, ready: self.params.ready_seconds },
         }
     }
 
@@ -165,11 +161,13 @@ impl Scale {
 
 impl Step for Scale {
     fn intent(&self) -> String {
-        let parts = [("limits.", &self.params.limits), ("requests.", &self.params.requests), ("--", &self.params.flags)];
+        let parts =
+            [("limits.", &self.params.limits), ("requests.", &self.params.requests), ("--", &self.params.flags)];
         let words: Vec<String> = parts
             .iter()
             .flat_map(|(before, map)| {
-                map.iter().map(move |(name, value)| format!("{before}{name}={}", value.as_deref().unwrap_or("(removed)")))
+                map.iter()
+                    .map(move |(name, value)| format!("{before}{name}={}", value.as_deref().unwrap_or("(removed)")))
             })
             .collect();
         format!("give each API server room, one host at a time: {}", words.join(", "))
@@ -225,7 +223,10 @@ mod tests {
         refused(json!({ "limits": { "disk": "8Gi" } }), "disk");
         refused(json!({ "limits": { "memory": "512m" } }), "512Mi was probably meant");
         refused(json!({ "requests": { "memory": "8192" } }), "8192Mi was probably meant");
-        refused(json!({ "limits": { "cpu": "1" }, "requests": { "cpu": "1500m" } }), "limit 1 is less than its request");
+        refused(
+            json!({ "limits": { "cpu": "1" }, "requests": { "cpu": "1500m" } }),
+            "limit 1 is less than its request",
+        );
         refused(json!({ "flags": { "--v": "4" } }), "without dashes");
         refused(json!({ "limit": {} }), "unknown field");
         assert!(ScaleApiserver.build(json!({ "limits": { "memory": "8Gi", "cpu": null } })).is_ok());

@@ -11,8 +11,8 @@ use super::{Asked, Condition, Found, denied, unanswered};
 use crate::change::Target;
 use crate::duration::HumanDuration;
 use crate::host::offender::{AUDIT_LOG, DISTINCT};
-use crate::script::{Answer, Script, quote};
 use crate::kit::{ApiServer, Cluster};
+use crate::script::{Answer, Script, quote};
 use crate::steps::{Look, Sends, StepError};
 use crate::world::{Accept, KubeRead};
 
@@ -90,7 +90,11 @@ impl Rate {
     fn script(&self) -> Script {
         let seconds = self.over.0.as_secs().max(1);
         let log = self.audit_log.clone().unwrap_or_default();
-        let body = format!("log={}\nneedle={}\nseconds={seconds}\n{AUDIT_LOG}\n{DISTINCT}\n{COUNT}", quote(&log), quote(&self.needle()));
+        let body = format!(
+            "log={}\nneedle={}\nseconds={seconds}\n{AUDIT_LOG}\n{DISTINCT}\n{COUNT}",
+            quote(&log),
+            quote(&self.needle())
+        );
         Script::new("audit.count", body)
             .arg("log", log)
             .arg("user", self.user.clone().unwrap_or_default())
@@ -251,7 +255,10 @@ fn count(dump: &str, user: &str) -> Option<usize> {
 
 impl Condition for Requests {
     fn intent(&self) -> String {
-        format!("the API servers hold at most {} requests of {}, {} times in a row", self.at_most, self.user, self.times)
+        format!(
+            "the API servers hold at most {} requests of {}, {} times in a row",
+            self.at_most, self.user, self.times
+        )
     }
 
     fn sends(&self, servers: &[&ApiServer], _: &Cluster) -> Vec<(Sends, Duration, String)> {
@@ -340,7 +347,9 @@ mod tests {
     fn only_what_was_added_to_the_log_is_counted() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let line = |user: &str, stage: &str| {
-            format!("{{\"auditID\":\"of {user}\",\"stage\":\"{stage}\",\"user\":{{\"username\":\"{user}\"}},\"userAgent\":\"agent/1\"}}\n")
+            format!(
+                "{{\"auditID\":\"of {user}\",\"stage\":\"{stage}\",\"user\":{{\"username\":\"{user}\"}},\"userAgent\":\"agent/1\"}}\n"
+            )
         };
         let mine = line("it's me", "ResponseComplete");
         std::fs::write(file.path(), mine.repeat(3)).unwrap();
@@ -359,7 +368,10 @@ mod tests {
         // A line that names no request is one of its own: nothing is called quiet for the want of a name.
         let nameless = "{\"stage\":\"ResponseComplete\",\"user\":{\"username\":\"it's me\"}}\n";
         let answer = run(&rate, &nameless.repeat(2));
-        assert_eq!((answer.number("requests"), answer.number("events"), answer.number("lines")), (Some(2), Some(0), Some(2)));
+        assert_eq!(
+            (answer.number("requests"), answer.number("events"), answer.number("lines")),
+            (Some(2), Some(0), Some(2))
+        );
         assert!(answer.number("known").is_some_and(|known| known > 2), "{answer:?}");
         let none = Rate { audit_log: Some("/nowhere".into()), ..rate };
         assert_eq!(run(&none, "").get("log"), Some("none"));
@@ -378,7 +390,13 @@ mod count_tests {
                 r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"{id}","stage":"{stage}","requestURI":"/api/v1/pods?sendInitialEvents=true&watch=true","verb":"watch","user":{{"username":"agent","groups":[]}},"userAgent":"x"}}"#
             )
         };
-        let stages = [("1", "RequestReceived"), ("1", "ResponseStarted"), ("2", "ResponseStarted"), ("3", "ResponseStarted"), ("3", "ResponseComplete")];
+        let stages = [
+            ("1", "RequestReceived"),
+            ("1", "ResponseStarted"),
+            ("2", "ResponseStarted"),
+            ("3", "ResponseStarted"),
+            ("3", "ResponseComplete"),
+        ];
         let lines: Vec<String> = stages.iter().map(|(id, stage)| line(id, stage)).collect();
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("audit.log");

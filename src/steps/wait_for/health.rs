@@ -73,9 +73,7 @@ impl Condition for Health {
     }
 
     fn sends(&self, servers: &[&ApiServer], _: &Cluster) -> Vec<(Sends, Duration, String)> {
-        let one = |server: &&ApiServer| {
-            (Sends::Get(READYZ.into()), self.every.0, format!("is {} ready", server.name))
-        };
+        let one = |server: &&ApiServer| (Sends::Get(READYZ.into()), self.every.0, format!("is {} ready", server.name));
         servers.iter().map(one).collect()
     }
 
@@ -176,9 +174,8 @@ impl Condition for Latency {
     }
 
     fn sends(&self, servers: &[&ApiServer], _: &Cluster) -> Vec<(Sends, Duration, String)> {
-        let one = |server: &&ApiServer| {
-            (Sends::Get(self.path.clone()), self.every.0, format!("how fast is {}", server.name))
-        };
+        let one =
+            |server: &&ApiServer| (Sends::Get(self.path.clone()), self.every.0, format!("how fast is {}", server.name));
         servers.iter().map(one).collect()
     }
 
