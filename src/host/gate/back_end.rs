@@ -1,7 +1,7 @@
 //! What can hold a gate on a host: the closed set of back ends, and what each of them has to say.
 //!
-//! To add one: a file with its [`Filter`] (and its [`Family`], if its host is asked in a new way) beside `nft.rs`, its `mod`
-//! line in `mod.rs`, and here a variant of [`BackEnd`], its places in `ALL` and `filter`, and its family in [`FAMILIES`].
+//! To add one: a file with its [`Filter`] (and its [`Toolset`], if its host is asked in a new way) beside `nft.rs`, its `mod`
+//! line in `mod.rs`, and here a variant of [`BackEnd`], its places in `ALL` and `filter`, and its toolset in [`TOOLSETS`].
 //! Nothing else names a back end; the compiler asks for the rest.
 
 use std::fmt;
@@ -66,7 +66,7 @@ impl fmt::Display for BackEnd {
 }
 
 /// Back ends that a host is asked for together, as the texts that ask.
-pub(super) struct Family {
+pub(super) struct Toolset {
     /// Shell functions that everything else uses.
     pub(super) lib: &'static str,
     /// More of them, for the survey.
@@ -83,17 +83,17 @@ pub(super) struct Family {
     pub(super) look: &'static str,
 }
 
-/// Every family, in the order in which a host is asked.
-pub(super) const FAMILIES: [&Family; 2] = [&nft::FAMILY, &iptables::FAMILY];
+/// Every toolset, in the order in which a host is asked.
+pub(super) const TOOLSETS: [&Toolset; 2] = [&nft::TOOLSET, &iptables::TOOLSET];
 
-/// The shell functions of all families.
+/// The shell functions of all toolsets.
 pub(super) fn libs() -> String {
-    FAMILIES.map(|family| family.lib).concat()
+    TOOLSETS.map(|toolset| toolset.lib).concat()
 }
 
 /// What a person types to see whatever has our name.
 pub fn look_by_hand() -> String {
-    FAMILIES.map(|family| family.look).join("; ")
+    TOOLSETS.map(|toolset| toolset.look).join("; ")
 }
 
 /// One back end: its texts, and what is to be known of it. All texts are statements of a [`Script`](crate::script::Script).
@@ -102,7 +102,7 @@ pub(super) trait Filter: Sync {
     fn word(&self) -> &'static str;
 
     /// Whom it is asked for with.
-    fn family(&self) -> &'static Family;
+    fn toolset(&self) -> &'static Toolset;
 
     /// The first part of the names of its shell functions: `PART_there`, `PART_owner`.
     fn functions(&self) -> &'static str;
@@ -150,7 +150,7 @@ mod tests {
         for back_end in BackEnd::ALL {
             assert_eq!(BackEnd::from_word(back_end.word()), Some(back_end));
             assert_eq!(serde_json::to_value(back_end).unwrap(), back_end.word());
-            assert!(FAMILIES.iter().any(|family| std::ptr::eq(*family, back_end.filter().family())), "{back_end}");
+            assert!(TOOLSETS.iter().any(|toolset| std::ptr::eq(*toolset, back_end.filter().toolset())), "{back_end}");
         }
     }
 }

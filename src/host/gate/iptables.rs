@@ -7,7 +7,7 @@
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 
-use super::back_end::{Family, Filter};
+use super::back_end::{Filter, Toolset};
 use super::mark::{key, run_field};
 use super::share::{End, bytecode};
 use super::{Driver, GateSpec, Manager, Mark, Net, Reply, Scope, Side, Stage, Times, Turn, count};
@@ -138,7 +138,7 @@ COMMIT" || return 1
 "#;
 
 /// How a host is asked for both kinds of iptables.
-pub(super) const FAMILY: Family = Family {
+pub(super) const TOOLSET: Toolset = Toolset {
     lib: LIB,
     tries: "",
     works: r#"if have ipset; then
@@ -213,8 +213,8 @@ impl Filter for Iptables {
         }
     }
 
-    fn family(&self) -> &'static Family {
-        &FAMILY
+    fn toolset(&self) -> &'static Toolset {
+        &TOOLSET
     }
 
     fn functions(&self) -> &'static str {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 
-use super::back_end::{Family, Filter};
+use super::back_end::{Filter, Toolset};
 use super::mark::{key, run_field};
 use super::{Driver, GateSpec, Manager, Mark, NAME, Net, Reply, Scope, Side, Stage, Times, Turn, count};
 use crate::script::quote;
@@ -42,7 +42,7 @@ tcp dport @s jhash ip6 saddr mod 100 seed 0x1 < 5 goto r
 "#;
 
 /// How a host is asked for nftables.
-pub(super) const FAMILY: Family = Family {
+pub(super) const TOOLSET: Toolset = Toolset {
     lib: LIB,
     tries: NFT_TRY,
     works: r#"nft_error='not on this host'
@@ -82,8 +82,8 @@ impl Filter for Nft {
         "nft"
     }
 
-    fn family(&self) -> &'static Family {
-        &FAMILY
+    fn toolset(&self) -> &'static Toolset {
+        &TOOLSET
     }
 
     fn functions(&self) -> &'static str {

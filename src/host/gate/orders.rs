@@ -25,7 +25,7 @@ pub fn spec_of(script: &Script) -> Option<(GateSpec, BackEnd)> {
 /// Refuses on the host, before writing, if another run's gate stands there or a table of our name is not ours.
 pub fn close(spec: &GateSpec, back_end: BackEnd) -> Script {
     let filter = back_end.filter();
-    let body = format!("{}{}", filter.family().lib, filter.close_body(spec));
+    let body = format!("{}{}", filter.toolset().lib, filter.close_body(spec));
     // A GateSpec holds nothing that JSON cannot say.
     let said = serde_json::to_string(spec).unwrap_or_default();
     let words = format!("{} by {back_end}, for {} s unless confirmed", ports(&spec.ports()), spec.confirm_within);
@@ -128,7 +128,7 @@ pub(super) fn ports(ports: &[u16]) -> String {
 /// Everything before an order that needs our own gate to stand there: it says who is there instead, and ends.
 fn guarded(back_end: BackEnd, run: &str, gone: &str) -> String {
     let filter = back_end.filter();
-    let (lib, ready, f) = (filter.family().lib, filter.ready(), filter.functions());
+    let (lib, ready, f) = (filter.toolset().lib, filter.ready(), filter.functions());
     let run = mark::run_field(run);
     format!(
         r#"{lib}{ready}

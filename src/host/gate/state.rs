@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::back_end::{FAMILIES, libs};
+use super::back_end::{TOOLSETS, libs};
 use super::{BackEnd, Driver, Mark};
 use crate::duration::HumanDuration;
 use crate::script::{Answer, MOST, Script, amount};
@@ -164,7 +164,7 @@ say listen "$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | sed -n 's/^ *[0-9]*
 {stands}say back_end none
 "#,
         libs = libs(),
-        stands = FAMILIES.map(|family| family.status).concat(),
+        stands = TOOLSETS.map(|toolset| toolset.status).concat(),
     );
     Script::new("gate.status", body)
 }

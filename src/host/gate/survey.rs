@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::back_end::{FAMILIES, Family, libs};
+use super::back_end::{TOOLSETS, Toolset, libs};
 use super::{BackEnd, GateSpec, Mark, Side};
 use crate::host::genuine::GENUINE;
 use crate::script::{Answer, Script, quote};
@@ -22,10 +22,10 @@ const MANIFESTS: &str = "/etc/kubernetes/manifests";
 pub fn survey(manifests: &[String]) -> Script {
     let dirs: Vec<String> = std::iter::once(MANIFESTS.to_owned()).chain(manifests.iter().cloned()).collect();
     let all = dirs.join(" ");
-    let works = FAMILIES.map(|family| family.works).concat();
-    let tries = FAMILIES.map(|family| family.tries).concat();
-    let one = |family: &Family| format!("if {}; then\n{}", family.there, family.found);
-    let found = FAMILIES.map(one).join("el");
+    let works = TOOLSETS.map(|toolset| toolset.works).concat();
+    let tries = TOOLSETS.map(|toolset| toolset.tries).concat();
+    let one = |toolset: &Toolset| format!("if {}; then\n{}", toolset.there, toolset.found);
+    let found = TOOLSETS.map(one).join("el");
     let body =
         format!("{}{GENUINE}{tries}manifests={}\n{HOST}{works}\n{REST}{found}fi\nsay end yes\n", libs(), quote(&all));
     Script::new("gate.survey", body).arg("manifests", all)

@@ -300,7 +300,7 @@ impl State {
             Op::Local(command) => {
                 let script = Script::new("exec.run", command.argv.join(" "));
                 self.run(target, &script);
-                Outcome::done("exit status 0".into())
+                Outcome::done("exit status 0")
             }
             Op::File(put) => self.put(target, put),
             Op::Http(call) => self.call(call),
@@ -343,7 +343,7 @@ impl State {
             Expect::Sha256(hash) => Some(hash.clone()),
         };
         if now == wanted {
-            return Outcome::done("it is there already".into());
+            return Outcome::done("it is there already");
         }
         if now != expected {
             return Outcome::Failed("somebody else changed it".into());
@@ -353,7 +353,7 @@ impl State {
             Some(Some(bytes)) => drop(self.files.insert(at, (put.mode, bytes.to_vec()))),
             Some(None) => return Outcome::Failed("its bytes were not filled in".into()),
         }
-        Outcome::done("put".into())
+        Outcome::done("put")
     }
 
     fn call(&mut self, call: &HttpCall) -> Outcome {
@@ -363,7 +363,7 @@ impl State {
             Method::Get => {}
             Method::Post | Method::Put | Method::Patch => drop(self.hooks.insert(call.url.clone(), body)),
         }
-        Outcome::done("200".into())
+        Outcome::done("200")
     }
 
     fn deny(&mut self, target: &Target) -> Result<(), ReadError> {
