@@ -145,8 +145,9 @@ fn what_hosts_are_sent_is_what_it_was() {
     }
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(path, &now).unwrap();
+        return;
     }
-    let then = std::fs::read_to_string(path).unwrap_or_default();
+    let then = include_str!("../../tests/fixtures/scripts.sha256");
     let changed: Vec<&str> = now.lines().filter(|line| !then.lines().any(|old| old == *line)).collect();
     assert!(now == then, "other texts than before (BLESS=1 if that is meant):\n{}", changed.join("\n"));
 }
