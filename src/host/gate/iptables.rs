@@ -138,7 +138,7 @@ COMMIT" || return 1
 "#;
 
 /// How a host is asked for both kinds of iptables.
-pub(super) const TOOLSET: Toolset = Toolset {
+pub(super) static TOOLSET: Toolset = Toolset {
     lib: LIB,
     tries: "",
     works: r#"if have ipset; then

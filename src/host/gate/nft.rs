@@ -42,7 +42,7 @@ tcp dport @s jhash ip6 saddr mod 100 seed 0x1 < 5 goto r
 "#;
 
 /// How a host is asked for nftables.
-pub(super) const TOOLSET: Toolset = Toolset {
+pub(super) static TOOLSET: Toolset = Toolset {
     lib: LIB,
     tries: NFT_TRY,
     works: r#"nft_error='not on this host'
