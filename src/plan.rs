@@ -4,8 +4,9 @@
 
 use serde_json::json;
 
-use crate::change::{Part, Target, sha256_hex};
+use crate::change::{Target, sha256_hex};
 use crate::kit::{Cluster, select};
+use crate::limits::Limits;
 use crate::runbook::{Policy, Refusal, Resolved};
 use crate::steps::{Announced, Scope, Sends, Step, Times};
 
@@ -106,12 +107,12 @@ pub fn build(runbook: Resolved, clusters: Vec<Cluster>) -> Result<Plan, Vec<Refu
         }
         let mut policy = decl.policy.clone();
         if decl.kind.one_at_a_time() {
-            policy.fanout = 1;
-            policy.max_failures = 1;
+            policy.limits.at_once = 1;
+            policy.limits.max_failures = 1;
         }
         if decl.kind.all_together() {
             let all = targets.len().max(1);
-            policy = Policy { fanout: all, canary: false, batch: 0, max_failures: all, ..policy };
+            policy.limits = Limits { at_once: all, canary: false, batch: 0, max_failures: all };
         }
         let (name, kind, why) = (decl.name.clone(), decl.kind.name(), decl.why.clone());
         steps.push(PlannedStep { name, kind, why, step, targets, policy });
@@ -162,7 +163,7 @@ impl Plan {
         self.steps.iter().any(|planned| {
             planned.targets.iter().any(|target| {
                 let cluster = self.clusters.iter().find(|cluster| cluster.name == target.cluster);
-                cluster.is_some_and(|cluster| writes(&planned.step.announce(target, cluster)))
+                cluster.is_some_and(|cluster| planned.step.announce(target, cluster).iter().any(Announced::writes))
             })
         })
     }
@@ -175,14 +176,4 @@ impl Plan {
         self.steps.iter().any(|planned| planned.policy.confirm)
             || self.announced().any(|(_, _, announced)| announced.iter().any(asks))
     }
-}
-
-/// Whether anything announced changes something.
-pub fn writes(announced: &[Announced]) -> bool {
-    announced.iter().any(|a| a.writes && matches!(a.what, Sends::Op(_)))
-}
-
-/// Whether a target is a host.
-pub fn is_host(target: &Target) -> bool {
-    matches!(target.part, Part::Host(_))
 }

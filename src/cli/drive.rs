@@ -8,10 +8,11 @@ use std::time::Duration;
 use super::clusters::Chosen;
 use super::operator::{Answers, AtTerminal, Turn};
 use super::{App, clusters, failure, inputs, signals, trust};
-use crate::engine::{self, Consent, Engine, Fleet, Operator as _, Record, cancel_pair};
+use crate::engine::{self, Consent, Engine, Operator as _, Record, cancel_pair};
 use crate::error::{Class, Failure};
 use crate::journal::{Entry, FORMAT, Header, Run, Store, Writer};
 use crate::kit::Cluster;
+use crate::limits::Limits;
 use crate::plan::{self, Plan};
 use crate::render::{Detail, Output, Renderer, plan_json, plan_text};
 use crate::runbook::Resolved;
@@ -174,7 +175,7 @@ pub(super) async fn undo(app: &App<'_>, writer: Writer, run: &Run, chosen: &Chos
 
 /// Which way the engine is driven.
 enum Way<'a> {
-    Forward(&'a Plan, Fleet),
+    Forward(&'a Plan, Limits),
     /// All but these clusters.
     Back(&'a BTreeMap<String, String>),
 }

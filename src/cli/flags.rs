@@ -7,8 +7,8 @@ use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 
 use crate::duration::HumanDuration;
-use crate::engine::Fleet;
 use crate::kit::{Host, adhoc};
+use crate::limits::Limits;
 use crate::render::{Color, Output};
 
 /// All of them.
@@ -173,12 +173,12 @@ pub(super) struct Safety {
 
     /// At most this many clusters at a time.
     #[arg(long, global = true, env = "BREAKGLASS_FANOUT", hide_env_values = true, value_name = "N")]
-    #[arg(default_value_t = Fleet::default().at_once, value_parser = at_least_one, hide_short_help = true)]
+    #[arg(default_value_t = Limits::CLUSTERS.at_once, value_parser = at_least_one, hide_short_help = true)]
     pub(super) fanout: usize,
 
     /// After the canary, clusters in groups of this many, each done before the next begins; 0 is one group.
     #[arg(long, global = true, env = "BREAKGLASS_BATCH", hide_env_values = true, value_name = "N")]
-    #[arg(default_value_t = Fleet::default().batch, hide_short_help = true)]
+    #[arg(default_value_t = Limits::CLUSTERS.batch, hide_short_help = true)]
     pub(super) batch: usize,
 
     /// The first cluster alone, through all its steps, before the others (this is the default).
@@ -192,13 +192,13 @@ pub(super) struct Safety {
 
     /// Begin no new cluster once this many have failed.
     #[arg(long, global = true, env = "BREAKGLASS_MAX_FAILURES", hide_env_values = true, value_name = "N")]
-    #[arg(default_value_t = Fleet::default().max_failures, value_parser = at_least_one, hide_short_help = true)]
+    #[arg(default_value_t = Limits::CLUSTERS.max_failures, value_parser = at_least_one, hide_short_help = true)]
     pub(super) max_failures: usize,
 }
 
 impl Safety {
-    pub(super) fn fleet(&self) -> Fleet {
-        Fleet {
+    pub(super) fn fleet(&self) -> Limits {
+        Limits {
             at_once: self.fanout,
             canary: self.canary || !self.no_canary,
             batch: self.batch,

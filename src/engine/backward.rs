@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use tokio::time::Instant;
 
-use super::fanout::{Limits, fan_out};
+use super::fanout::fan_out;
 use super::forward::{Goes, finish, report};
 use super::strangers::Strangers;
 use super::target::{GRACE, JournalLost, millis};
@@ -15,6 +15,7 @@ use crate::change::{Inverse, KubeCall, Op, Outcome, Target};
 use crate::error::Class;
 use crate::event::{ChangeEnd, Event};
 use crate::journal::{ChangeRecord, ChangeState, Entry};
+use crate::limits::Limits;
 use crate::world::{Accept, KubeRead};
 use crate::{saved, words};
 
@@ -58,7 +59,7 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent, left_out: &BTreeMap<Str
         report.why = format!("run {} was a drill: nothing was changed, so nothing is taken back", header.run);
         return finish(engine, report, began, Goes::Back).await;
     }
-    let limits = Limits { at_once: CLUSTERS_AT_ONCE, canary: false, batch: 0, max_failures: usize::MAX };
+    let limits = Limits::whatever_fails(CLUSTERS_AT_ONCE);
     let work = |index: usize| {
         let cluster = &header.clusters[index];
         async move {

@@ -3,18 +3,7 @@
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 
-/// How many at a time, and in which order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Limits {
-    /// At most this many in flight; at least 1 is used.
-    pub(super) at_once: usize,
-    /// The first alone, before the others.
-    pub(super) canary: bool,
-    /// Groups of this many after the canary; 0: one group.
-    pub(super) batch: usize,
-    /// No new ones are taken once this many have failed; at least 1 is used. A failed canary always stops the rest.
-    pub(super) max_failures: usize,
-}
+use crate::limits::Limits;
 
 /// What came of each item; `None`: not begun.
 pub(super) type Results<T> = Vec<Option<T>>;

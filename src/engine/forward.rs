@@ -1,11 +1,9 @@
 //! Clusters and steps, in order.
 
-use std::collections::BTreeMap;
-
 use futures::FutureExt as _;
 use tokio::time::Instant;
 
-use super::fanout::{Limits, fan_out};
+use super::fanout::fan_out;
 use super::keeper;
 use super::target::{End, JournalLost, OnTarget, millis};
 use super::{Consent, Engine, Report, Stop, backward};
@@ -13,29 +11,10 @@ use crate::change::{Part, Target};
 use crate::error::Class;
 use crate::event::Event;
 use crate::journal::{ChangeRecord, Entry, StepState};
+use crate::limits::Limits;
 use crate::plan::{Plan, PlannedStep};
 use crate::runbook::OnFailure;
 use crate::steps::Question;
-use crate::world::Cost;
-
-/// How many clusters at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fleet {
-    /// At most this many clusters at a time.
-    pub at_once: usize,
-    /// The first cluster alone, through all its steps, before the others.
-    pub canary: bool,
-    /// Groups of this many clusters after the canary; 0: one group.
-    pub batch: usize,
-    /// No new clusters are taken once this many have failed.
-    pub max_failures: usize,
-}
-
-impl Default for Fleet {
-    fn default() -> Self {
-        Self { at_once: 8, canary: true, batch: 0, max_failures: 1 }
-    }
-}
 
 /// The question before a step, as the journal names it.
 const BEFORE_STEP: &str = "before the step";
@@ -45,8 +24,8 @@ type LaneEnd = Option<(Class, String)>;
 
 /// Drives a plan to its end. Steps that the journal says are done are passed over, so this is `resume` too.
 ///
-/// The journal failing ends the run at once; every other failure is dealt with by the policy of its step.
-pub async fn forward(engine: Engine<'_>, plan: &Plan, fleet: Fleet, consent: &Consent) -> Report {
+/// At most `fleet` clusters at a time. The journal failing ends the run at once; every other failure is dealt with by the policy of its step.
+pub async fn forward(engine: Engine<'_>, plan: &Plan, fleet: Limits, consent: &Consent) -> Report {
     let began = Instant::now();
     let header = engine.record.run().header;
     let wrong = if !consent.covers(&plan.digest) {
@@ -69,11 +48,9 @@ pub async fn forward(engine: Engine<'_>, plan: &Plan, fleet: Fleet, consent: &Co
         clusters: plan.clusters.iter().map(|cluster| cluster.name.clone()).collect(),
         steps: plan.steps.len(),
     });
-    let limits =
-        Limits { at_once: fleet.at_once, canary: fleet.canary, batch: fleet.batch, max_failures: fleet.max_failures };
     let lanes = fan_out(
         plan.clusters.len(),
-        limits,
+        fleet,
         |index| {
             let cluster = &plan.clusters[index].name;
             async move {
@@ -149,7 +126,8 @@ async fn step(engine: Engine<'_>, planned: &PlannedStep, index: usize, cluster: 
         Some(true) => on_targets(engine, planned, index, &targets).await?,
     };
     let (state, why, cluster) = (end.state, end.why.clone(), cluster.to_owned());
-    let costs = spent_since(engine, &cluster, &spent);
+    // Its steps come one after another, so all that was spent on it since then is this step's.
+    let costs = engine.world.costs().on_since(&cluster, &spent);
     engine
         .record
         .append(Entry::StepEnded {
@@ -165,17 +143,6 @@ async fn step(engine: Engine<'_>, planned: &PlannedStep, index: usize, cluster: 
     Ok(end)
 }
 
-/// What was spent on a cluster's API servers and hosts since then: its steps come one after another.
-fn spent_since(engine: Engine<'_>, cluster: &str, then: &BTreeMap<String, Cost>) -> BTreeMap<String, Cost> {
-    let ours = |name: &str| name.strip_prefix(cluster).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let mut costs = engine.world.costs();
-    costs.retain(|name, cost| {
-        *cost = cost.since(then.get(name).copied().unwrap_or_default());
-        ours(name) && *cost != Cost::default()
-    });
-    costs
-}
-
 /// One step on these targets, within the limits of its policy.
 async fn on_targets(
     engine: Engine<'_>,
@@ -183,12 +150,6 @@ async fn on_targets(
     index: usize,
     targets: &[&Target],
 ) -> Result<End, JournalLost> {
-    let limits = Limits {
-        at_once: planned.policy.fanout,
-        canary: planned.policy.canary,
-        batch: planned.policy.batch,
-        max_failures: planned.policy.max_failures,
-    };
     let work = |i: usize| {
         let target = targets[i];
         async move {
@@ -200,7 +161,7 @@ async fn on_targets(
         .boxed()
     };
     let failed = |end: &Result<End, JournalLost>| !matches!(end, Ok(end) if end.class.is_none());
-    fold_ends(targets, fan_out(targets.len(), limits, work, failed).await)
+    fold_ends(targets, fan_out(targets.len(), planned.policy.limits, work, failed).await)
 }
 
 /// Asks before a step whose policy says so; `None` when the operator stopped the run instead. A yes is remembered.

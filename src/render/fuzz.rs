@@ -1,7 +1,5 @@
 //! Whatever far sides, runbooks and names say: the bytes that reach a terminal are text, line breaks and our own colours.
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -11,17 +9,18 @@ use super::{
     without_color,
 };
 use crate::change::{Change, HostCommand, Inverse, Keep, Op, Target};
+use crate::cost::{Cost, Costs};
 use crate::error::{Class, Failure};
 use crate::event::{ChangeEnd, Event, Listener as _};
 use crate::fuzz::each;
 use crate::host::Script;
 use crate::journal::{Entry, Header, Journal, Line, StepState, fold};
 use crate::kit::sample;
+use crate::limits::Limits;
 use crate::plan::{self, Plan};
 use crate::process::Clock;
 use crate::refusal::{Location, Refusal};
 use crate::runbook::{OnFailure, Policy, Resolved, StepDecl};
-use crate::world::Cost;
 
 /// What the forged lines begin with.
 const FORGED: &str = "FORGED";
@@ -48,7 +47,7 @@ fn hostile() -> impl Strategy<Value = String> {
 /// Every kind of event, with the text wherever a text can be.
 fn events(text: &str) -> Vec<Event> {
     let (s, target) = (|| text.to_owned(), Target::host(text, text));
-    let costs = BTreeMap::from([(s(), Cost { requests: 1, bytes_out: 2, bytes_in: 3 })]);
+    let costs = Costs::from_iter([(Target::api_server(s(), s()), Cost { requests: 1, bytes_out: 2, bytes_in: 3 })]);
     let mut all = vec![
         Event::RunStarted { run: s(), runbook: s(), drill: false, clusters: vec![s()], steps: 1 },
         Event::StepStarted { cluster: s(), step: 0, name: s(), intent: s(), why: s(), targets: 1 },
@@ -87,10 +86,7 @@ fn plan(text: &str) -> Plan {
         timeout: std::time::Duration::from_secs(60),
         retries: 0,
         on_failure: OnFailure::Stop,
-        fanout: 1,
-        canary: false,
-        batch: 0,
-        max_failures: 1,
+        limits: Limits { at_once: 1, canary: false, batch: 0, max_failures: 1 },
         confirm: true,
     };
     let step = |kind: &str, with: Value| StepDecl {
@@ -169,7 +165,8 @@ fn journal(text: &str) -> Journal {
     };
     let intended =
         |id, inverse| Entry::Intended { id, step: 0, target: target(), change: change(inverse), host_key: None };
-    let costs = Some(BTreeMap::from([(s(), Cost { requests: 1, bytes_out: 2, bytes_in: 3 })]));
+    let costs =
+        Some(Costs::from_iter([(Target::api_server(s(), s()), Cost { requests: 1, bytes_out: 2, bytes_in: 3 })]));
     let entries = [
         Entry::Started(Box::new(header)),
         Entry::StepStarted { cluster: s(), step: 0 },

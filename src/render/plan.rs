@@ -82,11 +82,11 @@ fn policy(kind: &str, policy: &Policy) -> String {
     if policy.retries > 0 {
         let _ = write!(line, ", {} more looks when one fails", policy.retries);
     }
-    if policy.canary {
+    if policy.limits.canary {
         line.push_str(", the first target alone");
     }
-    if policy.batch > 0 {
-        let _ = write!(line, ", then {} at a time", policy.batch);
+    if policy.limits.batch > 0 {
+        let _ = write!(line, ", then {} at a time", policy.limits.batch);
     }
     if policy.confirm {
         line.push_str(", asks before it begins");
@@ -95,7 +95,7 @@ fn policy(kind: &str, policy: &Policy) -> String {
 }
 
 fn one(announced: &Announced, detail: Detail, shown: &mut HashSet<String>) -> Vec<Line> {
-    let (label, tone) = match (&announced.what, announced.writes) {
+    let (label, tone) = match (&announced.what, announced.writes()) {
         (Sends::Ask(_), _) => ("ask", Tone::Warn),
         (_, true) => ("write", Tone::Warn),
         (_, false) => ("look", Tone::Dim),
@@ -284,7 +284,7 @@ fn send(announced: &Announced) -> Value {
         Sends::Ask(question) => ("ask", json!(question)),
     };
     let often = often(announced.times);
-    json!({ kind: what, "writes": announced.writes, "times": often, "why": announced.why })
+    json!({ kind: what, "writes": announced.writes(), "times": often, "why": announced.why })
 }
 
 fn script_text(op: &Op) -> Option<String> {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::Line;
 use super::paint::Tone;
 use super::story::change_word;
-use crate::change::Target;
+use crate::change::{Part, Target};
+use crate::cost::{Cost, Costs};
 use crate::event::{ChangeEnd, Event};
 use crate::words;
-use crate::world::Cost;
 
 /// Width of the word before the text.
 const LABEL: usize = 9;
@@ -64,8 +64,8 @@ impl Summary {
             Line { tone: Tone::Bad, head: format!("{what} {run}: "), text: format!("exit code {code} after {took}") }
         }];
         report.extend(self.changed());
-        report.extend(costs.iter().enumerate().map(|(i, (name, cost))| {
-            labelled(Tone::Dim, if i == 0 { "cost" } else { "" }, format!("{name}: {}", price(cost)))
+        report.extend(costs.iter().enumerate().map(|(i, (target, cost))| {
+            labelled(Tone::Dim, if i == 0 { "cost" } else { "" }, format!("{target}: {}", price(&cost)))
         }));
         report.extend(self.left());
         if *code == 0 {
@@ -131,11 +131,13 @@ fn failure(why: &str, next: &[String]) -> Vec<Line> {
 }
 
 /// What a step cost in all; nothing, when it sent nothing.
-pub(super) fn spent(costs: &BTreeMap<String, Cost>) -> Option<String> {
+pub(super) fn spent(costs: &Costs) -> Option<String> {
     let (mut servers, mut hosts, mut bytes) = (0, 0, (0, 0));
-    for (name, cost) in costs {
-        // As targets are written: `CLUSTER/api/SERVER`, `CLUSTER/HOST`.
-        *(if name.contains("/api/") { &mut servers } else { &mut hosts }) += cost.requests;
+    for (target, cost) in costs.iter() {
+        *(match target.part {
+            Part::ApiServer(_) | Part::Cluster => &mut servers,
+            Part::Host(_) | Part::Local => &mut hosts,
+        }) += cost.requests;
         bytes = (bytes.0 + cost.bytes_out, bytes.1 + cost.bytes_in);
     }
     let count = |number: u64, noun| words::count(usize::try_from(number).unwrap_or(usize::MAX), noun);

@@ -1,6 +1,5 @@
 //! What a run looks like, from its events to the bytes on both streams.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
@@ -8,12 +7,12 @@ use serde_json::Value;
 
 use super::{Output, Refusals, Renderer, Screen, show_failure};
 use crate::change::Target;
+use crate::cost::{Cost, Costs};
 use crate::error::{Class, Failure};
 use crate::event::{ChangeEnd, Event, Listener as _};
 use crate::journal::StepState;
 use crate::process::Clock;
 use crate::refusal::{Location, Refusal};
-use crate::world::Cost;
 
 #[derive(Clone, Default)]
 pub(super) struct Buffer(Arc<Mutex<Vec<u8>>>);
@@ -78,9 +77,9 @@ fn ended(id: u32, name: &str, state: ChangeEnd, said: &str) -> Event {
 
 fn step_ended(state: StepState, why: &str) -> Event {
     let (cluster, name) = ("prod".into(), "close".into());
-    let costs = BTreeMap::from([
-        ("prod/api/cp1".to_owned(), Cost { requests: 1, bytes_out: 256, bytes_in: 1024 }),
-        ("prod/cp1".to_owned(), Cost { requests: 2, bytes_out: 256, bytes_in: 1024 }),
+    let costs = Costs::from_iter([
+        (Target::api_server("prod", "cp1"), Cost { requests: 1, bytes_out: 256, bytes_in: 1024 }),
+        (Target::host("prod", "cp1"), Cost { requests: 2, bytes_out: 256, bytes_in: 1024 }),
     ]);
     Event::StepEnded { cluster, step: 0, name, state, why: why.into(), costs, took_ms: 1200 }
 }
@@ -91,7 +90,7 @@ fn run_ended(code: u8, why: &str) -> Event {
         run: "r1".into(),
         code,
         why: why.into(),
-        costs: BTreeMap::from([("prod/api/cp1".to_owned(), cost)]),
+        costs: Costs::from_iter([(Target::api_server("prod", "cp1"), cost)]),
         took_ms: 1300,
         next: vec!["breakglass undo r1".into()],
     }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::params::ParamType;
 use super::{OnFailure, Policy};
 use crate::duration::HumanDuration;
+use crate::limits::Limits;
 
 /// A runbook: parameters and a list of steps, worked through in order on every chosen cluster.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -150,10 +151,7 @@ impl Default for Policy {
             timeout: Duration::from_mins(10),
             retries: 3,
             on_failure: OnFailure::Stop,
-            fanout: 16,
-            canary: false,
-            batch: 0,
-            max_failures: 1,
+            limits: Limits::TARGETS,
             confirm: false,
         }
     }
@@ -167,10 +165,12 @@ impl StepFile {
             timeout: self.timeout.map_or(default.timeout, Duration::from),
             retries: self.retries.unwrap_or(default.retries),
             on_failure: self.on_failure.unwrap_or(default.on_failure),
-            fanout: self.fanout.unwrap_or(default.fanout),
-            canary: self.canary.unwrap_or(default.canary),
-            batch: self.batch.unwrap_or(default.batch),
-            max_failures: self.max_failures.unwrap_or(default.max_failures),
+            limits: Limits {
+                at_once: self.fanout.unwrap_or(default.limits.at_once),
+                canary: self.canary.unwrap_or(default.limits.canary),
+                batch: self.batch.unwrap_or(default.limits.batch),
+                max_failures: self.max_failures.unwrap_or(default.limits.max_failures),
+            },
             confirm: self.confirm.unwrap_or(default.confirm),
         }
     }
@@ -187,10 +187,10 @@ impl StepFile {
             timeout: Some(policy.timeout.into()),
             retries: Some(policy.retries),
             on_failure: Some(policy.on_failure),
-            fanout: Some(policy.fanout),
-            canary: Some(policy.canary),
-            batch: Some(policy.batch),
-            max_failures: Some(policy.max_failures),
+            fanout: Some(policy.limits.at_once),
+            canary: Some(policy.limits.canary),
+            batch: Some(policy.limits.batch),
+            max_failures: Some(policy.limits.max_failures),
             confirm: Some(policy.confirm),
         }
     }

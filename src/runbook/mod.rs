@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::limits::Limits;
 use crate::steps::Kind;
 
 pub use crate::refusal::{Location, Refusal};
@@ -46,14 +47,9 @@ pub struct Policy {
     pub retries: u32,
     /// What a failure leads to.
     pub on_failure: OnFailure,
-    /// At most this many targets at a time.
-    pub fanout: usize,
-    /// The first target alone, before the others.
-    pub canary: bool,
-    /// The targets after the canary in groups of this many, each group done before the next begins. 0: one group.
-    pub batch: usize,
-    /// The step stops taking new targets once this many have failed, and fails once any has.
-    pub max_failures: usize,
+    /// How many of its targets at a time. The step fails once any has.
+    #[serde(flatten)]
+    pub limits: Limits,
     /// The operator is asked before the step.
     pub confirm: bool,
 }

@@ -9,7 +9,9 @@ use serde_json::Value;
 use super::gate::ways::{self, Shut, WAYS};
 use super::gate::wish::{Params, Wish, known_ports};
 use super::gate::{self as common, LEASE, ORDER_SECS, proof};
-use super::{Announced, History, Kind, Look, Mark, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{
+    Announced, Fault, History, Kind, Look, Mark, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
+};
 use crate::change::{Change, Inverse, Keep, Op, Target};
 use crate::duration::HumanDuration;
 use crate::host::gate::{self, BackEnd, Found, GateSpec, GateState, Refusal, Side, Turn};
@@ -47,7 +49,7 @@ impl Kind for GateClose {
         schema_of::<Params>()
     }
 
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let wish = params::<Params>(with)?.read()?;
         Ok(Box::new(Close { wish }))
     }
@@ -75,7 +77,6 @@ impl Step for Close {
         let back_end = self.wish.back_end.unwrap_or(BackEnd::Nft);
         let look = |script, most, why: &str| Announced {
             what: Sends::Look(script),
-            writes: false,
             times: Times::AtMost(most),
             why: why.into(),
         };
@@ -90,7 +91,6 @@ impl Step for Close {
         if self.guards_ways() {
             sent.extend(ways::announced(host, cluster).into_iter().map(|what| Announced {
                 what,
-                writes: false,
                 times: Times::AtMost(3),
                 why:
                     "this run's own way to the API: before the gate is closed, and again before it is confirmed".into(),
@@ -113,20 +113,17 @@ impl Step for Close {
         ];
         sent.extend(self.changes(&spec, back_end, &[]).into_iter().zip(whys).map(|(change, why)| Announced {
             what: Sends::Op(Box::new(change.op)),
-            writes: true,
             times: Times::Once,
             why,
         }));
         sent.push(Announced {
             what: Sends::Op(Box::new(common::op(gate::renew(&spec.mark(), back_end, spec.hold, &spec.driver())))),
-            writes: true,
             times: Times::Every { interval: self.renewed_every(), until: Duration::from_secs(self.wish.hold.into()) },
             why: "holds it shut for as long as the run lives, unless another run has taken it over".into(),
         });
         if !self.wish.on_nodes() {
             sent.push(Announced {
                 what: Sends::Get("/livez".into()),
-                writes: false,
                 times: Times::AtMost(1),
                 why: "the operator still gets through".into(),
             });
@@ -300,9 +297,10 @@ impl Close {
             Some(Op::Host(command)) => gate::spec_of(&command.script).map(|(spec, _)| spec),
             _ => None,
         };
-        let stands = seen.gate.as_ref().is_some_and(|found| {
-            found.stands && found.mark.as_ref().is_some_and(|mark| mark.run == asked.run)
-        });
+        let stands = seen
+            .gate
+            .as_ref()
+            .is_some_and(|found| found.stands && found.mark.as_ref().is_some_and(|mark| mark.run == asked.run));
         match spec.filter(|_| stands) {
             Some(mut spec) => {
                 spec.allow.extend(asked.allow);
@@ -383,7 +381,10 @@ impl Close {
             common::op(if ways.is_empty() { order } else { order.arg(WAYS, ways.join(" ")) }),
             Inverse::By(Box::new(common::op(gate::open(&spec.run, back_end, &spec.run, &spec.driver())))),
             "no other run's gate and nobody else's rules of this name are there",
-            format!("keeps all others away from port {ports}, so that the API has room; let through: {}", spec.let_through()),
+            format!(
+                "keeps all others away from port {ports}, so that the API has room; let through: {}",
+                spec.let_through()
+            ),
             "load the rules that `breakglass gate close --plan` prints",
         );
         let by = spec.driver();

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Part, Target};
 use crate::duration::HumanDuration;
 use crate::kit::{ApiServer, Cluster};
@@ -124,15 +124,19 @@ impl Kind for Probe {
         schema_of::<Params>()
     }
 
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let with: Params = params(with)?;
         let mut faults = Vec::new();
         if with.within.0.is_zero() {
-            faults.push("within: it must be longer than 0s".to_owned());
+            faults.push(Fault::at("within", "it must be longer than 0s"));
         }
         match with.at_least.number() {
-            Some(0) => faults.push("atLeast: it must be at least 1; leave `require` out to require nothing".into()),
-            Some(_) if with.require == Require::Nothing => faults.push("atLeast: of what? say it in `require`".into()),
+            Some(0) => {
+                faults.push(Fault::at("atLeast", "it must be at least 1; leave `require` out to require nothing"));
+            }
+            Some(_) if with.require == Require::Nothing => {
+                faults.push(Fault::at("atLeast", "of what? say it in `require`"));
+            }
             _ => {}
         }
         if faults.is_empty() { Ok(Box::new(with)) } else { Err(faults) }
@@ -153,16 +157,15 @@ impl Step for Params {
     }
 
     fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
-        let look = |what, why: &str| Announced { what, writes: false, times: Times::AtMost(1), why: why.into() };
+        let look = |what, why: &str| Announced { what, times: Times::AtMost(1), why: why.into() };
         let one = |server: Target| {
             let connect = direct(&server, cluster)
                 .map(|server| look(Sends::Connect(server.address), "does anything listen, and how far away is it"));
             let ready = "is it ready, and if not, which check fails; without our credential when /livez does not know it; \
                          not asked when /livez is silent";
-            connect.into_iter().chain([
-                look(Sends::Get(LIVEZ.into()), "is the process alive"),
-                look(Sends::Get(READYZ.into()), ready),
-            ])
+            connect
+                .into_iter()
+                .chain([look(Sends::Get(LIVEZ.into()), "is the process alive"), look(Sends::Get(READYZ.into()), ready)])
         };
         servers(target, cluster).into_iter().flat_map(one).collect()
     }
@@ -170,7 +173,8 @@ impl Step for Params {
     fn refuse(&self, target: &Target, cluster: &Cluster) -> Vec<String> {
         let there = servers(target, cluster).len();
         let wanted = self.at_least.number().filter(|wanted| *wanted > there);
-        let too_many = |wanted| format!("atLeast: {wanted} of {} can never be", crate::words::count(there, "API server"));
+        let too_many =
+            |wanted| format!("atLeast: {wanted} of {} can never be", crate::words::count(there, "API server"));
         wanted.map(too_many).into_iter().collect()
     }
 
@@ -269,7 +273,9 @@ fn words(answer: &Result<KubeAnswer, ReadError>) -> String {
             let layer = match error.kind {
                 ReadErrorKind::NoRoute => "no way in",
                 ReadErrorKind::TimedOut => "it was reached, and gave no answer in time (drowning, hung or cut off)",
-                ReadErrorKind::Cut => "it was reached, and hung up (it starts or stops, or something on the way cuts it off)",
+                ReadErrorKind::Cut => {
+                    "it was reached, and hung up (it starts or stops, or something on the way cuts it off)"
+                }
                 ReadErrorKind::Refused => "TLS or SSH refused us, or we refused it",
                 ReadErrorKind::Denied => "we may not look",
                 ReadErrorKind::Nonsense => "what answers there is no API server",
@@ -309,7 +315,9 @@ fn words(answer: &Result<KubeAnswer, ReadError>) -> String {
 /// What a server says to somebody without a credential, after it did not know ours.
 fn unknown(answer: &Result<KubeAnswer, ReadError>) -> String {
     match answer {
-        Ok(answer) if answer.code == 200 => format!("{}: the server is well, our credential is not", words(&Ok(answer.clone()))),
+        Ok(answer) if answer.code == 200 => {
+            format!("{}: the server is well, our credential is not", words(&Ok(answer.clone())))
+        }
         Ok(answer) if matches!(answer.code, 401 | 403) => {
             format!("{} in {} ms: it lets nobody look, so how it is is not known", answer.code, answer.took.as_millis())
         }
@@ -355,9 +363,19 @@ mod tests {
             7,
             "500 in 7 ms: it cannot reach etcd (failing: etcd, informer-sync)",
         );
-        case(500, "[-]poststarthook/rbac/bootstrap-roles failed\n", 7, "500 in 7 ms: failing: poststarthook/rbac/bootstrap-roles");
+        case(
+            500,
+            "[-]poststarthook/rbac/bootstrap-roles failed\n",
+            7,
+            "500 in 7 ms: failing: poststarthook/rbac/bootstrap-roles",
+        );
         let many = "[-]a-check-that-is-named failed\n".repeat(9);
-        case(500, &many, 7, &format!("500 in 7 ms: failing: {}a-check-that-is-named and 4 more", "a-check-that-is-named, ".repeat(4)));
+        case(
+            500,
+            &many,
+            7,
+            &format!("500 in 7 ms: failing: {}a-check-that-is-named and 4 more", "a-check-that-is-named, ".repeat(4)),
+        );
         case(504, "gateway", 9, "504 in 9 ms: gateway");
     }
 
@@ -403,7 +421,10 @@ mod tests {
         case(serde_json::json!({"require": "healthy", "atLeast": "all"}), &[Healthy, Silent], false, false);
         case(serde_json::json!({}), &[Silent], true, false);
         let kind = super::super::kind("probe").unwrap();
-        let faults = |with: Value| kind.build(with).err().unwrap_or_default().join("; ");
+        let faults = |with: Value| {
+            let faults = kind.build(with).err().unwrap_or_default();
+            faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        };
         assert!(faults(serde_json::json!({"require": "answers", "atLeast": 0})).contains("at least 1"));
         assert!(faults(serde_json::json!({"atLeast": "any"})).contains("of what"));
         assert!(!faults(serde_json::json!({"require": "answers", "atLeast": "most"})).is_empty());
@@ -429,7 +450,14 @@ mod fuzz {
             "<html><head><title>502 Bad Gateway</title></head></html>",
         ];
         crate::fuzz::each(4_000, &(crate::fuzz::mangled(BODIES), 100_u16..600), |(text, code)| {
-            let answer = KubeAnswer { code, text, server: "api1".into(), took: Duration::from_millis(7), date: None, void: None };
+            let answer = KubeAnswer {
+                code,
+                text,
+                server: "api1".into(),
+                took: Duration::from_millis(7),
+                date: None,
+                void: None,
+            };
             let said = words(&Ok(answer));
             proptest::prop_assert!(!said.is_empty() && said.chars().count() < 600, "{}", said.len());
             Ok(())

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::static_pod::{Patience, Progress, StaticPod};
-use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Part, Target};
 use crate::host::manifest::{Edit, absurd, quantity};
 use crate::host::room::Ask;
@@ -77,33 +77,36 @@ impl Kind for ScaleApiserver {
         schema_of::<Params>()
     }
 
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let params: Params = params(with)?;
         let mut faults = Vec::new();
         if params.limits.is_empty() && params.requests.is_empty() && params.flags.is_empty() {
-            faults.push("nothing to change: give limits, requests or flags".to_owned());
+            faults.push(Fault::whole("nothing to change: give limits, requests or flags"));
         }
-        for (name, value) in params.limits.iter().chain(&params.requests) {
-            if !matches!(name.as_str(), "cpu" | "memory") {
-                faults.push(format!("{name}: only cpu and memory can be set"));
-            }
-            if let Some(why) = value.as_ref().and_then(|value| absurd(name, value)) {
-                faults.push(format!("{name}: {why}"));
+        for (of, resources) in [("limits", &params.limits), ("requests", &params.requests)] {
+            for (name, value) in resources {
+                if !matches!(name.as_str(), "cpu" | "memory") {
+                    faults.push(Fault::at(name, "only cpu and memory can be set").under(of));
+                }
+                if let Some(why) = value.as_ref().and_then(|value| absurd(name, value)) {
+                    faults.push(Fault::at(name, why).under(of));
+                }
             }
         }
         for (name, limit) in &params.limits {
             let (Some(limit), Some(Some(request))) = (limit, params.requests.get(name)) else { continue };
             if quantity(limit) < quantity(request) {
-                faults.push(format!("{name}: its limit {limit} is less than its request {request}"));
+                let why = format!("its limit {limit} is less than its request {request}");
+                faults.push(Fault::at(name, why).under("limits"));
             }
         }
         for name in params.flags.keys().filter(|name| name.starts_with('-') || name.contains('=') || name.is_empty()) {
-            faults.push(format!("flags: {name:?} must stand without dashes and without a value"));
+            faults.push(Fault::at("flags", format!("{name:?} must stand without dashes and without a value")));
         }
         let exit = params.exit_seconds.unwrap_or(EXIT_SECS);
         for (name, seconds) in [("exitSeconds", exit), ("readySeconds", params.ready_seconds)] {
             if !(5..=600).contains(&seconds) {
-                faults.push(format!("{name}: {seconds} is not between 5 and 600"));
+                faults.push(Fault::at(name, format!("{seconds} is not between 5 and 600")));
             }
         }
         if faults.is_empty() { Ok(Box::new(Scale { params })) } else { Err(faults) }
@@ -121,11 +124,7 @@ impl Scale {
             tag: "room",
             health: "/livez",
             port: 6443,
-            patience: Patience {
-                exit: EXIT_SECS,
-                asked: self.params.exit_seconds,
-                ready: self.params.ready_seconds,
-            },
+            patience: Patience { exit: EXIT_SECS, asked: self.params.exit_seconds, ready: self.params.ready_seconds },
         }
     }
 
@@ -165,11 +164,13 @@ impl Scale {
 
 impl Step for Scale {
     fn intent(&self) -> String {
-        let parts = [("limits.", &self.params.limits), ("requests.", &self.params.requests), ("--", &self.params.flags)];
+        let parts =
+            [("limits.", &self.params.limits), ("requests.", &self.params.requests), ("--", &self.params.flags)];
         let words: Vec<String> = parts
             .iter()
             .flat_map(|(before, map)| {
-                map.iter().map(move |(name, value)| format!("{before}{name}={}", value.as_deref().unwrap_or("(removed)")))
+                map.iter()
+                    .map(move |(name, value)| format!("{before}{name}={}", value.as_deref().unwrap_or("(removed)")))
             })
             .collect();
         format!("give each API server room, one host at a time: {}", words.join(", "))
@@ -179,7 +180,6 @@ impl Step for Scale {
         let mut sent = self.pod().announce(target, cluster, &self.ask());
         sent.push(Announced {
             what: Sends::Get("/readyz".into()),
-            writes: false,
             times: Times::Every { interval: self.interval(), until: Duration::from_secs(self.params.ready_seconds) },
             why: "the new process is ready".into(),
         });
@@ -214,7 +214,7 @@ mod tests {
     #[track_caller]
     fn refused(with: Value, part: &str) {
         let faults = ScaleApiserver.build(with).err().unwrap_or_default();
-        assert!(faults.iter().any(|fault| fault.contains(part)), "{faults:?}");
+        assert!(faults.iter().any(|fault| fault.to_string().contains(part)), "{faults:?}");
     }
 
     #[test]
@@ -225,7 +225,10 @@ mod tests {
         refused(json!({ "limits": { "disk": "8Gi" } }), "disk");
         refused(json!({ "limits": { "memory": "512m" } }), "512Mi was probably meant");
         refused(json!({ "requests": { "memory": "8192" } }), "8192Mi was probably meant");
-        refused(json!({ "limits": { "cpu": "1" }, "requests": { "cpu": "1500m" } }), "limit 1 is less than its request");
+        refused(
+            json!({ "limits": { "cpu": "1" }, "requests": { "cpu": "1500m" } }),
+            "limit 1 is less than its request",
+        );
         refused(json!({ "flags": { "--v": "4" } }), "without dashes");
         refused(json!({ "limit": {} }), "unknown field");
         assert!(ScaleApiserver.build(json!({ "limits": { "memory": "8Gi", "cpu": null } })).is_ok());

@@ -12,6 +12,7 @@ use super::App;
 use super::single::{How, Single};
 use crate::duration::HumanDuration;
 use crate::error::Failure;
+use crate::limits::Limits;
 use crate::runbook::Policy;
 
 /// Hosts at a time when a gate is closed on many.
@@ -159,7 +160,8 @@ fn set(text: &str) -> Result<(String, Vec<String>), String> {
 
 impl Close {
     fn run(self, app: &App) -> Result<ExitCode, Failure> {
-        let policy = Policy { fanout: FANOUT, max_failures: usize::MAX, canary: self.host_canary, ..Policy::default() };
+        let limits = Limits { canary: self.host_canary, ..Limits::whatever_fails(FANOUT) };
+        let policy = Policy { limits, ..Policy::default() };
         let (with, targets, how) = self.params();
         Single { kind: "gate-close", with, targets, how }.run_with(app, policy)
     }

@@ -9,11 +9,11 @@ use serde_json::json;
 
 use super::support::*;
 use crate::change::{Change, HostCommand, Inverse, Keep, Op, Part, Target};
-use crate::engine::Fleet;
 use crate::error::Class;
 use crate::event::Event;
 use crate::host::Script;
 use crate::kit::Cluster;
+use crate::limits::Limits;
 use crate::runbook::{OnFailure, Policy};
 use crate::steps::{Announced, Look, Step, StepError, Survey};
 use crate::world::ScriptOutput;
@@ -23,10 +23,13 @@ fn marks() -> [Spec; 1] {
     [("mark", "exec", json!({"run": "set gate closed", "unless": "has gate", "undo": {"run": "unset gate"}}))]
 }
 
+/// One host at a time until the first that fails.
+const ONE: Limits = Limits { at_once: 1, canary: false, batch: 0, max_failures: 1 };
+
 #[track_caller]
-fn case(policy: Policy, faults: &[usize], ops: usize, class: Option<Class>) {
+fn case(limits: Limits, faults: &[usize], ops: usize, class: Option<Class>) {
     paused(async {
-        let bench = Bench::new(world(&["east"]), plan(&["east"], &marks(), &policy));
+        let bench = Bench::new(world(&["east"]), plan(&["east"], &marks(), &Policy { limits, ..policy() }));
         faults.iter().for_each(|number| bench.fake.fault(*number, Fault::Refuse));
         let report = bench.run().await;
         assert_eq!((bench.fake.ops(), report.class), (ops, class), "{}", report.why);
@@ -35,11 +38,11 @@ fn case(policy: Policy, faults: &[usize], ops: usize, class: Option<Class>) {
 
 #[test]
 fn hosts_go_canary_first_and_stop_after_enough_failures() {
-    case(policy(), &[], 3, None);
-    case(policy(), &[1], 1, Some(Class::Refused));
-    case(Policy { canary: false, fanout: 1, ..policy() }, &[1], 1, Some(Class::Refused));
-    case(Policy { canary: false, fanout: 1, max_failures: 9, ..policy() }, &[1], 3, Some(Class::Partial));
-    case(Policy { canary: false, batch: 2, ..policy() }, &[2], 2, Some(Class::Partial));
+    case(policy().limits, &[], 3, None);
+    case(policy().limits, &[1], 1, Some(Class::Refused));
+    case(ONE, &[1], 1, Some(Class::Refused));
+    case(Limits { max_failures: 9, ..ONE }, &[1], 3, Some(Class::Partial));
+    case(Limits { at_once: 4, batch: 2, ..ONE }, &[2], 2, Some(Class::Partial));
 }
 
 #[test]
@@ -49,7 +52,7 @@ fn a_failed_canary_cluster_spares_the_rest() {
         for (max_failures, begun) in [(1, 1), (9, 1)] {
             let bench = Bench::new(world(&names), plan(&names, &marks(), &policy()));
             bench.fake.fault(1, Fault::Refuse);
-            let fleet = Fleet { at_once: 2, canary: true, batch: 0, max_failures };
+            let fleet = Limits { at_once: 2, canary: true, batch: 0, max_failures };
             let report = bench.go(Verb::Run, &How { fleet, ..How::default() }).await.unwrap();
             assert_eq!((bench.fake.ops(), report.class), (begun, Some(Class::Refused)), "{}", report.why);
             assert!(report.why.contains("north: not begun"), "{}", report.why);

@@ -13,10 +13,11 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use crate::change::{Inverse, Target};
-use crate::engine::{Cancel, Canceller, Consent, Engine, Fleet, Operator, Record, Report, cancel_pair, forward, undo};
+use crate::engine::{Cancel, Canceller, Consent, Engine, Operator, Record, Report, cancel_pair, forward, undo};
 use crate::event::{Event, Listener};
 use crate::journal::{ChangeRecord, Disk, Entry, Header, Journal, RunFolder, Store, Writer, read};
 use crate::kit::{Cluster, sample};
+use crate::limits::Limits;
 use crate::plan::{self, Plan};
 use crate::process::Clock;
 use crate::runbook::{Location, OnFailure, Policy, Resolved, StepDecl};
@@ -85,10 +86,7 @@ pub(super) fn policy() -> Policy {
         timeout: Duration::from_secs(600),
         retries: 0,
         on_failure: OnFailure::Stop,
-        fanout: 4,
-        canary: true,
-        batch: 0,
-        max_failures: 1,
+        limits: Limits { at_once: 4, canary: true, batch: 0, max_failures: 1 },
         confirm: false,
     }
 }
@@ -245,7 +243,7 @@ pub(super) struct How {
     pub(super) trap: Trap,
     pub(super) says: Option<bool>,
     pub(super) drill: bool,
-    pub(super) fleet: Fleet,
+    pub(super) fleet: Limits,
     pub(super) cancel: (Canceller, Cancel),
     pub(super) ears: Ears,
     /// The clusters that an undo leaves as they are.
@@ -258,7 +256,7 @@ impl Default for How {
             trap: Trap::Never,
             says: Some(true),
             drill: false,
-            fleet: Fleet { at_once: 8, canary: false, batch: 0, max_failures: 9 },
+            fleet: Limits { at_once: 8, canary: false, batch: 0, max_failures: 9 },
             cancel: cancel_pair(),
             ears: Ears::default(),
             left_out: BTreeMap::new(),

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::support::*;
-use crate::engine::{Consent, Engine, Fleet, Operator, Record, cancel_pair, forward};
+use crate::engine::{Consent, Engine, Operator, Record, cancel_pair, forward};
 use crate::journal::{Disk, Header, Store, Writer, verify};
+use crate::limits::Limits;
 use crate::plan::{self, Plan};
 use crate::process::Clock;
 use crate::steps::{Mark, Question};
@@ -95,7 +96,7 @@ fn hundreds_of_gates_are_confirmed_in_time_on_a_slow_disk() {
         .collect();
     east.api_servers.truncate(1);
     let specs: [Spec; 1] = [("close", "gate-close", json!({"sshOnly": true}))];
-    let policy = crate::runbook::Policy { fanout: HOSTS, canary: false, max_failures: HOSTS, ..policy() };
+    let policy = crate::runbook::Policy { limits: Limits::whatever_fails(HOSTS), ..policy() };
     let plan = plan::build(resolved(&specs, &policy), vec![east]).unwrap_or_else(|all| panic!("{all:?}"));
     let (fake, waits) = gates(&plan);
 
@@ -112,7 +113,7 @@ fn hundreds_of_gates_are_confirmed_in_time_on_a_slow_disk() {
     let engine =
         Engine { world: &fake, record: &record, events: &ears, operator: &Nobody, cancel: &cancel, mark: &mark };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let report = runtime.block_on(forward(engine, &plan, Fleet::default(), &Consent::for_drill(&plan)));
+    let report = runtime.block_on(forward(engine, &plan, Limits::CLUSTERS, &Consent::for_drill(&plan)));
 
     let waits = waits.lock().unwrap();
     assert_eq!(waits.len(), HOSTS, "{}", report.why);

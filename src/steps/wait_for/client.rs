@@ -14,7 +14,7 @@ use crate::host::Script;
 use crate::host::offender::{AUDIT_LOG, DISTINCT};
 use crate::host::script::{Answer, quote};
 use crate::kit::{ApiServer, Cluster};
-use crate::steps::{Look, Sends, StepError};
+use crate::steps::{Fault, Look, Sends, StepError};
 use crate::world::{Accept, KubeRead};
 
 const DUMP: &str = "/debug/api_priority_and_fairness/dump_requests";
@@ -91,7 +91,11 @@ impl Rate {
     fn script(&self) -> Script {
         let seconds = self.over.0.as_secs().max(1);
         let log = self.audit_log.clone().unwrap_or_default();
-        let body = format!("log={}\nneedle={}\nseconds={seconds}\n{AUDIT_LOG}\n{DISTINCT}\n{COUNT}", quote(&log), quote(&self.needle()));
+        let body = format!(
+            "log={}\nneedle={}\nseconds={seconds}\n{AUDIT_LOG}\n{DISTINCT}\n{COUNT}",
+            quote(&log),
+            quote(&self.needle())
+        );
         Script::new("audit.count", body)
             .arg("log", log)
             .arg("user", self.user.clone().unwrap_or_default())
@@ -136,19 +140,19 @@ impl Condition for Rate {
         hosts(cluster).into_iter().map(one).collect()
     }
 
-    fn faults(&self) -> Vec<String> {
+    fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         if self.user.is_some() == self.user_agent.is_some() || self.who().is_empty() {
-            faults.push("one of user and userAgent is needed".into());
+            faults.push(Fault::whole("one of user and userAgent is needed"));
         }
         if !(self.at_most >= 0.0 && self.at_most.is_finite()) {
-            faults.push("atMost: it must be 0 or more".into());
+            faults.push(Fault::at("atMost", "it must be 0 or more"));
         }
         if self.over.0 < Duration::from_secs(1) || self.over.0 > Duration::from_mins(10) {
-            faults.push("over: it must be between 1s and 10m".into());
+            faults.push(Fault::at("over", "it must be between 1s and 10m"));
         }
         if self.audit_log.as_ref().is_some_and(|path| !path.starts_with('/')) {
-            faults.push("auditLog: it must be an absolute path".into());
+            faults.push(Fault::at("auditLog", "it must be an absolute path"));
         }
         faults
     }
@@ -252,7 +256,10 @@ fn count(dump: &str, user: &str) -> Option<usize> {
 
 impl Condition for Requests {
     fn intent(&self) -> String {
-        format!("the API servers hold at most {} requests of {}, {} times in a row", self.at_most, self.user, self.times)
+        format!(
+            "the API servers hold at most {} requests of {}, {} times in a row",
+            self.at_most, self.user, self.times
+        )
     }
 
     fn sends(&self, servers: &[&ApiServer], _: &Cluster) -> Vec<(Sends, Duration, String)> {
@@ -266,16 +273,16 @@ impl Condition for Requests {
         true
     }
 
-    fn faults(&self) -> Vec<String> {
+    fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         if self.user.is_empty() {
-            faults.push("user: it is empty".into());
+            faults.push(Fault::at("user", "it is empty"));
         }
         if self.times == 0 {
-            faults.push("times: it must be at least 1".into());
+            faults.push(Fault::at("times", "it must be at least 1"));
         }
         if self.every.0 < Duration::from_secs(1) {
-            faults.push("every: shorter than 1s; each dump takes a lock in the API server".into());
+            faults.push(Fault::at("every", "shorter than 1s; each dump takes a lock in the API server"));
         }
         faults
     }
@@ -341,7 +348,9 @@ mod tests {
     fn only_what_was_added_to_the_log_is_counted() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let line = |user: &str, stage: &str| {
-            format!("{{\"auditID\":\"of {user}\",\"stage\":\"{stage}\",\"user\":{{\"username\":\"{user}\"}},\"userAgent\":\"agent/1\"}}\n")
+            format!(
+                "{{\"auditID\":\"of {user}\",\"stage\":\"{stage}\",\"user\":{{\"username\":\"{user}\"}},\"userAgent\":\"agent/1\"}}\n"
+            )
         };
         let mine = line("it's me", "ResponseComplete");
         std::fs::write(file.path(), mine.repeat(3)).unwrap();
@@ -360,7 +369,10 @@ mod tests {
         // A line that names no request is one of its own: nothing is called quiet for the want of a name.
         let nameless = "{\"stage\":\"ResponseComplete\",\"user\":{\"username\":\"it's me\"}}\n";
         let answer = run(&rate, &nameless.repeat(2));
-        assert_eq!((answer.number("requests"), answer.number("events"), answer.number("lines")), (Some(2), Some(0), Some(2)));
+        assert_eq!(
+            (answer.number("requests"), answer.number("events"), answer.number("lines")),
+            (Some(2), Some(0), Some(2))
+        );
         assert!(answer.number("known").is_some_and(|known| known > 2), "{answer:?}");
         let none = Rate { audit_log: Some("/nowhere".into()), ..rate };
         assert_eq!(run(&none, "").get("log"), Some("none"));
@@ -379,7 +391,13 @@ mod count_tests {
                 r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"{id}","stage":"{stage}","requestURI":"/api/v1/pods?sendInitialEvents=true&watch=true","verb":"watch","user":{{"username":"agent","groups":[]}},"userAgent":"x"}}"#
             )
         };
-        let stages = [("1", "RequestReceived"), ("1", "ResponseStarted"), ("2", "ResponseStarted"), ("3", "ResponseStarted"), ("3", "ResponseComplete")];
+        let stages = [
+            ("1", "RequestReceived"),
+            ("1", "ResponseStarted"),
+            ("2", "ResponseStarted"),
+            ("3", "ResponseStarted"),
+            ("3", "ResponseComplete"),
+        ];
         let lines: Vec<String> = stages.iter().map(|(id, stage)| line(id, stage)).collect();
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("audit.log");
