@@ -41,6 +41,10 @@ pub mod render;
 #[cfg(test)]
 mod rooms;
 pub mod runbook;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
+#[cfg(not(feature = "sandbox"))]
+#[path = "sandbox/absent.rs"]
 pub mod sandbox;
 pub mod saved;
 pub mod script;
