@@ -17,6 +17,7 @@
 //! - `journal`: the append-only, hash-chained record of a run
 //! - `host`: what is said to hosts, as pure text
 //! - `cost`, `change`, `saved`: what was spent, one write with its inverse, what a saved object is compared by
+//! - `script`: a text for a host's shell with its arguments
 //! - `guarded`, `yaml`, `refusal`, `duration`, `limits`, `error`, `bounded`, `descriptors`, `process`, `shell`, `words`: small
 //!   shared values, for everybody
 
@@ -44,8 +45,13 @@ pub mod render;
 #[cfg(test)]
 mod rooms;
 pub mod runbook;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
+#[cfg(not(feature = "sandbox"))]
+#[path = "sandbox/absent.rs"]
 pub mod sandbox;
 pub mod saved;
+pub mod script;
 pub mod shell;
 pub mod steps;
 pub mod words;

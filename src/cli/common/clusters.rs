@@ -18,7 +18,7 @@ use crate::kit::{self, Cluster, Host};
 use crate::link::names;
 use crate::link::ssh::config::Overrides;
 use crate::runbook::On;
-use crate::sandbox::{Sandbox, Weather};
+use crate::sandbox::{BUILT_IN, Sandbox, Weather};
 
 /// The clusters of a command.
 pub(in crate::cli) struct Chosen {
@@ -102,6 +102,7 @@ pub(in crate::cli) fn alone(app: &App, beside: &str) -> Result<(), Failure> {
 
 /// The embedded practice cluster, started now.
 async fn sandbox(weather: Weather) -> Result<Chosen, Failure> {
+    has_sandbox()?;
     let sandbox = Sandbox::start(weather).await.map_err(|error| Failure::from_error(Class::NoRoute, error))?;
     Ok(Chosen {
         clusters: vec![sandbox.cluster.clone()],
@@ -109,6 +110,15 @@ async fn sandbox(weather: Weather) -> Result<Chosen, Failure> {
         left_out: BTreeMap::new(),
         _sandbox: Some(sandbox),
     })
+}
+
+/// Refuses where this build has no practice cluster.
+pub(in crate::cli) fn has_sandbox() -> Result<(), Failure> {
+    if BUILT_IN {
+        return Ok(());
+    }
+    let what = "this breakglass was built without the practice cluster: neither `sandbox` nor --sandbox works";
+    Err(inputs::refuse(what, "build it with cargo's feature `sandbox`, which is one of its defaults"))
 }
 
 /// The clusters of a run that was begun before.
