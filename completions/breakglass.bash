@@ -786,7 +786,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__gate__subcmd__close)
-            opts="-s -n -y -o -v -h --port --allow --allow-operator --allow-kubelets --balancer --balancer-rate --confirm-within --for --step --stages --set --drop --ssh-only --ipv4-only --back-end --nodes --service --source --probe-from --host-canary --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --port --allow --allow-operator --allow-kubelets --balancer --balancer-rate --confirm-within --for --step --stages --set --drop --ssh-only --ipv4-only --back-end --nodes --service --source --cgroup --probe-from --host-canary --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -833,7 +833,7 @@ _breakglass() {
                     return 0
                     ;;
                 --back-end)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "nft iptables-nft iptables-legacy" -- "${cur}"))
                     return 0
                     ;;
                 --service)
@@ -841,6 +841,10 @@ _breakglass() {
                     return 0
                     ;;
                 --source)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cgroup)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -388,9 +388,12 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l step -d 'Between two stages when it opens by itself [default: 1m]' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l stages -d 'The stages of the re-opening: percent of the sources, a number of sources as 5n, connections as 50/s, names of sets [default: 1,5,25,50,100]' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l set -d 'A named set of addresses for a stage; may be given several times' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l back-end -d 'nft, iptables-nft or iptables-legacy [default: what the host has]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l back-end -d 'By which packet filter [default: what the host has]' -r -f -a "nft\t''
+iptables-nft\t''
+iptables-legacy\t''"
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l service -d 'With --nodes: an address and port of the API beside those of the kit; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l source -d 'With --nodes: only what comes from these addresses, the offender\'s pods; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l cgroup -d 'With --nodes: only what processes of this version 2 control group send' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l probe-from -d 'A host of the kit that tries the port afterwards, to prove it from outside; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l targets -d 'Only these hosts, by their names in the kit' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F

@@ -29,7 +29,7 @@ mod steps;
 mod typed;
 mod undo;
 
-use common::{begin, clusters, drive, failure, flags, inputs, last, operator, signals, single, trust};
+use common::{begin, clusters, drive, failure, flags, inputs, last, signals, single, trust};
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;
