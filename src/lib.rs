@@ -21,6 +21,8 @@
 //! - `guarded`, `yaml`, `refusal`, `duration`, `limits`, `error`, `bounded`, `descriptors`, `process`, `shell`, `words`: small
 //!   shared values, for everybody
 
+#![warn(clippy::missing_errors_doc)]
+
 pub mod bounded;
 pub mod change;
 pub mod cli;

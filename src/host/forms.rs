@@ -93,6 +93,7 @@ fn pod(container: &str) -> String {
     )
 }
 
+#[expect(clippy::too_many_lines, reason = "a table, one row a form")]
 fn forms() -> Vec<Form> {
     let plain = kubeadm(REQUESTS, "    - --max-requests-inflight=400\n");
     vec![
