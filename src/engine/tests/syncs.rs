@@ -97,7 +97,8 @@ fn hundreds_of_gates_are_confirmed_in_time_on_a_slow_disk() {
     east.api_servers.truncate(1);
     let specs: [Spec; 1] = [("close", "gate-close", json!({"sshOnly": true}))];
     let policy = crate::runbook::Policy { limits: Limits::whatever_fails(HOSTS), ..policy() };
-    let plan = plan::build(resolved(&specs, &policy), vec![east]).unwrap_or_else(|all| panic!("{all:?}"));
+    let plan =
+        plan::build(resolved(&specs, &policy), vec![east], Limits::CLUSTERS).unwrap_or_else(|all| panic!("{all:?}"));
     let (fake, waits) = gates(&plan);
 
     let dir = tempfile::tempdir().unwrap();
@@ -113,7 +114,7 @@ fn hundreds_of_gates_are_confirmed_in_time_on_a_slow_disk() {
     let engine =
         Engine { world: &fake, record: &record, events: &ears, operator: &Nobody, cancel: &cancel, mark: &mark };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let report = runtime.block_on(forward(engine, &plan, Limits::CLUSTERS, &Consent::for_drill(&plan)));
+    let report = runtime.block_on(forward(engine, &plan, &Consent::for_drill(&plan)));
 
     let waits = waits.lock().unwrap();
     assert_eq!(waits.len(), HOSTS, "{}", report.why);
