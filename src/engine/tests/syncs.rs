@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::support::*;
+use crate::change::Op;
 use crate::engine::{Consent, Engine, Operator, Record, cancel_pair, forward};
 use crate::journal::{Disk, Header, Store, Writer, verify};
 use crate::limits::Limits;
@@ -123,5 +124,12 @@ fn hundreds_of_gates_are_confirmed_in_time_on_a_slow_disk() {
     let lines = verify(&folder, None).unwrap().lines;
     let syncs = syncs.load(Ordering::SeqCst);
     assert!(syncs * 8 < lines, "{lines} lines took {syncs} syncs");
-    assert_eq!(record.run(), crate::journal::read(&folder).unwrap().run, "what is remembered is what was written");
+    let mut remembered = record.run();
+    for record in remembered.changes.values_mut() {
+        // What is loaded is shown while it is sent, and made anew from the order: no line has it.
+        if let Op::Host(command) = &mut record.change.op {
+            command.script.loads = Arc::default();
+        }
+    }
+    assert_eq!(remembered, crate::journal::read(&folder).unwrap().run, "what is remembered is what was written");
 }
