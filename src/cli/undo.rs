@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn what_can_only_be_put_right_by_hand_is_said_at_once() {
-        let store = Store::at(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/journals"));
+        let store = Store::at(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/journals/1.0"));
         let mut stood = journal::read(&store.open("20250101T000000Z-test").unwrap()).unwrap().run;
         // As it was before it was undone.
         for record in stood.changes.values_mut() {

@@ -57,7 +57,12 @@ pub(super) async fn finish(engine: Engine<'_>, mut report: Report, began: Instan
     if report.class != Some(Class::Journal)
         && let Err(error) = engine
             .record
-            .append(Entry::Ended { code, why: report.why.clone(), costs: Some(report.costs.clone()) })
+            .append(Entry::Ended {
+                code,
+                why: report.why.clone(),
+                costs: Some(report.costs.clone()),
+                stands: Some(engine.record.read(|run| run.standing().count())),
+            })
             .await
     {
         report.class = Some(Class::Journal);
@@ -101,17 +106,17 @@ fn next(engine: Engine<'_>, report: &Report, goes: Goes) -> Vec<String> {
         return next;
     }
     // A practice cluster is gone with its process: nothing can go on there, or be taken back.
-    if engine.record.run().header.is_practice() {
+    if engine.record.read(|run| run.header.is_practice()) {
         next.push(format!("breakglass show {run}"));
         return next;
     }
     // What only looked is looked at anew, and who takes back does not want to go on.
-    let on = goes == Goes::Forward && engine.record.run().header.writes;
+    let on = goes == Goes::Forward && engine.record.read(|run| run.header.writes);
     if on && report.class.is_some_and(resumable) {
         next.push(format!("breakglass resume {run}"));
     }
     // What cannot be taken back is done by hand: another undo would come to the same.
-    if engine.record.run().standing().any(ChangeRecord::has_a_way_back) {
+    if engine.record.read(|run| run.standing().any(ChangeRecord::has_a_way_back)) {
         next.push(format!("breakglass undo {run}"));
     }
     next.push(format!("breakglass show {run}"));

@@ -10,6 +10,7 @@ mod consent;
 mod ending;
 mod fanout;
 mod forward;
+mod index;
 mod keeper;
 mod record;
 mod strangers;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::FORMAT;
+use super::{FORMAT, MINOR};
 
 /// Why a journal could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -42,12 +42,16 @@ pub enum JournalError {
         line: usize,
     },
     /// Written by a newer version.
-    #[error("{}: format {format} is newer than this program's {FORMAT}; use the newer breakglass", path.display())]
+    #[error("{}: it is of format {format}.{minor}{}, and breakglass {} knows formats up to {FORMAT}.{MINOR}", path.display(), by(version.as_deref()), env!("CARGO_PKG_VERSION"))]
     Newer {
         /// The file.
         path: PathBuf,
-        /// Its format.
+        /// The first number of its format.
         format: u32,
+        /// The second.
+        minor: u32,
+        /// The version that wrote it, where it says so.
+        version: Option<String>,
     },
     /// A living process holds it.
     #[error("run {run} is still under way in another process")]
@@ -97,4 +101,8 @@ fn no_such_run(typed: &str, near: &[String]) -> String {
         return format!("no run {typed:?}; `breakglass runs` lists them");
     }
     format!("{typed:?} could be any of {}", near.join(", "))
+}
+
+fn by(version: Option<&str>) -> String {
+    version.map_or_else(String::new, |version| format!(", written by breakglass {version}"))
 }
