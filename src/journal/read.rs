@@ -1,6 +1,6 @@
 //! Reading back: strict, and forgiving exactly one thing, a torn last line.
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use super::format::Written;
