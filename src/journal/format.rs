@@ -12,13 +12,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Header, JournalError};
-
-/// The first number of the format that this program writes. It reads this and all older ones.
-pub const FORMAT: u32 = 1;
-
-/// The second number. A journal with a higher one is read as far as its lines are known, and never appended to.
-pub const MINOR: u32 = 1;
+use super::{FORMAT, Header, JournalError, MINOR};
 
 /// What a first line says of its format, whatever else it has become.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

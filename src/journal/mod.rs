@@ -28,7 +28,6 @@ use crate::limits::Limits;
 
 pub use error::{JournalError, StoreError};
 pub use fold::{ChangeRecord, ChangeState, IllegalMove, Run, StepState, fold};
-pub use format::{FORMAT, MINOR};
 pub use glance::{Glance, glance};
 pub use read::{Journal, Verified, read, read_each, verify};
 pub use store::{RunFolder, Store, new_id};
@@ -36,6 +35,12 @@ pub use store::{RunFolder, Store, new_id};
 pub(crate) use write::Disk;
 pub(crate) use write::Tail;
 pub use write::Writer;
+
+/// The first number of the format that this program writes. It reads this and all older ones.
+pub const FORMAT: u32 = 1;
+
+/// The second number. A journal with a higher one is read as far as its lines are known, and never appended to.
+pub const MINOR: u32 = 1;
 
 /// One line of the journal, without its hash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
