@@ -120,9 +120,11 @@ macro_rules! orders {
         $(
             $(#[$doc])*
             #[derive(Debug, Clone, PartialEq, Eq)]
-            #[expect(clippy::allow_attributes, missing_docs, reason = "each is told as the text of the script says")]
             pub struct $order {
-                $(pub $field: $type,)*
+                $(
+                    /// As the first line of the script says it.
+                    pub $field: $type,
+                )*
             }
 
             impl Order for $order {
@@ -130,7 +132,7 @@ macro_rules! orders {
                 type Answer = $answer;
 
                 fn args(&self) -> Vec<(String, String)> {
-                    let all: [(&str, Option<String>); _] = [$((stringify!($field), self.$field.tell())),*];
+                    let all: Vec<(&str, Option<String>)> = vec![$((stringify!($field), self.$field.tell())),*];
                     all.into_iter().filter_map(|(key, told)| Some((key.to_owned(), told?))).collect()
                 }
 
