@@ -288,9 +288,7 @@ esac
         run: place.run.clone(),
         operator: place.operator.clone(),
     };
-    order
-        .script(body)
-        .words(format!("{} out, its process gone, the new one in, its process ready", swap.file))
+    order.script(body).words(format!("{} out, its process gone, the new one in, its process ready", swap.file))
 }
 
 /// Where a script of [`swap`] exchanges; `None`: it is another script, or one of a version that did not say so.

@@ -204,6 +204,7 @@ pub(super) mod tests {
                 host_key: None,
                 state,
                 said: String::new(),
+                facts: crate::change::Facts::default(),
                 intended_at: at,
                 moved_at: at,
             }
