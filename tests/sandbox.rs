@@ -452,7 +452,7 @@ fn every_kind_of_step_can_be_practised_and_freezing_is_undone_by_thawing() {
         let left_out = NOT_PRACTISED.iter().any(|(name, _)| *name == kind);
         assert!(practised != left_out, "{kind}: practise it in EVERY_KIND, or say in NOT_PRACTISED why that cannot be");
     }
-    let practice = Practice::start(&home, &["--weather", "peace"]);
+    let practice = Practice::start(&home, &["--peace"]);
     let kit = ["--kit", &practice.kit, "--cluster", "sandbox"];
     std::fs::write(home.path("every-kind.yaml"), EVERY_KIND).unwrap();
     let with_kit = |args: &[&str]| home.run(&args.iter().chain(&kit).copied().collect::<Vec<_>>());
