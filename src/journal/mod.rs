@@ -7,6 +7,7 @@
 pub(crate) mod fold;
 #[cfg(test)]
 mod fuzz;
+mod old;
 mod read;
 mod store;
 #[cfg(test)]
@@ -19,7 +20,7 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::change::{Change, Target};
+use crate::change::{Change, Facts, Target};
 use crate::cost::Costs;
 
 pub use fold::{ChangeRecord, ChangeState, IllegalMove, Run, StepState, fold};
@@ -273,6 +274,9 @@ pub enum Entry {
         id: u32,
         /// What the far side said.
         said: String,
+        /// The same for code; nothing in journals of versions that did not write it down.
+        #[serde(default, skip_serializing_if = "Facts::is_empty")]
+        facts: Facts,
     },
     /// The far side said no.
     Failed {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::host::order::{GateArm, Order as _};
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::steps::History;
 
@@ -139,7 +140,7 @@ pub(in crate::steps) fn tries(history: &History) -> u32 {
 fn made(history: &History) -> impl DoubleEndedIterator<Item = (&ChangeRecord, usize, &str)> {
     history.changes.iter().filter(|record| record.state == ChangeState::Done).filter_map(|record| {
         let crate::change::Op::Host(command) = &record.change.op else { return None };
-        let level = command.script.args.iter().find(|(key, _)| key == "level")?.1.parse().ok()?;
+        let level = usize::try_from(GateArm::of(&command.script)?.level).ok()?;
         Some((record, level, record.change.key.as_str()))
     })
 }
@@ -203,6 +204,7 @@ pub(super) mod tests {
                 host_key: None,
                 state,
                 said: String::new(),
+                facts: crate::change::Facts::default(),
                 intended_at: at,
                 moved_at: at,
             }

@@ -10,10 +10,10 @@ use serde::Deserialize;
 use super::{Asked, Condition, Found, denied, unanswered};
 use crate::change::Target;
 use crate::duration::HumanDuration;
-use crate::host::offender::{AUDIT_LOG, DISTINCT};
+use crate::host::audit::{self, Client, Counted};
 use crate::kit::{ApiServer, Cluster};
-use crate::script::{Answer, Script, quote};
-use crate::steps::{Fault, Look, Sends, StepError};
+use crate::script::Script;
+use crate::steps::{Look, Sends, StepError};
 use crate::world::{Accept, KubeRead};
 
 const DUMP: &str = "/debug/api_priority_and_fairness/dump_requests";
@@ -76,50 +76,17 @@ impl Rate {
         self.user.as_deref().or(self.user_agent.as_deref()).unwrap_or_default()
     }
 
-    /// How the client stands in a line of an audit log.
-    fn needle(&self) -> String {
+    fn client(&self) -> Client {
         match &self.user {
-            Some(user) => format!("\"user\":{{\"username\":{}", serde_json::Value::from(user.as_str())),
-            None => {
-                let agent = serde_json::Value::from(self.who()).to_string();
-                format!("\"userAgent\":{}", agent.trim_end_matches('"'))
-            }
+            Some(user) => Client::User(user.clone()),
+            None => Client::Agent(self.who().to_owned()),
         }
     }
 
     fn script(&self) -> Script {
-        let seconds = self.over.0.as_secs().max(1);
-        let log = self.audit_log.clone().unwrap_or_default();
-        let body = format!(
-            "log={}\nneedle={}\nseconds={seconds}\n{AUDIT_LOG}\n{DISTINCT}\n{COUNT}",
-            quote(&log),
-            quote(&self.needle())
-        );
-        Script::new("audit.count", body)
-            .arg("log", log)
-            .arg("user", self.user.clone().unwrap_or_default())
-            .arg("agent", self.user_agent.clone().unwrap_or_default())
-            .arg("seconds", seconds.to_string())
+        audit::count(self.audit_log.as_deref().unwrap_or_default(), &self.client(), self.over.0.as_secs().max(1))
     }
 }
-
-/// Counts lines added to an audit log. Its size is asked, not its text read; only what was added is searched.
-/// Each request counts once, whatever its stage: a watch that goes on has no `ResponseComplete`, and is dear all the same.
-const COUNT: &str = r#"
-if [ -z "$log" ] || [ ! -r "$log" ]; then say log none; exit 0; fi
-from=$(wc -c <"$log")
-sleep "$seconds"
-to=$(wc -c <"$log")
-# It was rotated: what is there now is all new.
-[ "$to" -ge "$from" ] || from=0
-added() { tail -c +"$((from + 1))" "$log" | head -c "$((to - from))"; }
-say log "$log"
-say bytes "$((to - from))"
-say lines "$(added | grep -c .)"
-say events "$(added | grep -c '"auditID":')"
-say known "$(tail -c 8388608 "$log" | grep -c -F -- "$needle")"
-say requests "$(added | grep -F -- "$needle" | distinct)"
-"#;
 
 /// The hosts that run an API server.
 fn hosts(cluster: &Cluster) -> Vec<Target> {
@@ -139,19 +106,19 @@ impl Condition for Rate {
         hosts(cluster).into_iter().map(one).collect()
     }
 
-    fn faults(&self) -> Vec<Fault> {
+    fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if self.user.is_some() == self.user_agent.is_some() || self.who().is_empty() {
-            faults.push(Fault::whole("one of user and userAgent is needed"));
+            faults.push("one of user and userAgent is needed".into());
         }
         if !(self.at_most >= 0.0 && self.at_most.is_finite()) {
-            faults.push(Fault::at("atMost", "it must be 0 or more"));
+            faults.push("atMost: it must be 0 or more".into());
         }
         if self.over.0 < Duration::from_secs(1) || self.over.0 > Duration::from_mins(10) {
-            faults.push(Fault::at("over", "it must be between 1s and 10m"));
+            faults.push("over: it must be between 1s and 10m".into());
         }
         if self.audit_log.as_ref().is_some_and(|path| !path.starts_with('/')) {
-            faults.push(Fault::at("auditLog", "it must be an absolute path"));
+            faults.push("auditLog: it must be an absolute path".into());
         }
         faults
     }
@@ -167,17 +134,17 @@ impl Condition for Rate {
             let outputs = join_all(hosts.iter().map(|host| look.reads.script(host, &script, limit))).await;
             let (mut requests, mut known) = (0, Some(0));
             for (host, output) in hosts.iter().zip(outputs) {
-                let answer = Answer::parse(&output?.stdout);
-                if answer.get("log") == Some("none") {
-                    return Err(no_log(&format!("no audit log can be read on {}", host.short())));
-                }
-                // Lines that are no events of the JSON form name nobody in the way that is looked for.
-                if answer.number("lines").is_some_and(|lines| lines > 0) && answer.number("events") == Some(0) {
-                    return Err(no_log(&format!("the audit log on {} is not in the JSON form", host.short())));
-                }
-                known = known.zip(answer.number("known")).map(|(all, here)| all + here);
-                match answer.number("requests") {
-                    Some(number) => requests += number,
+                match audit::parse(&output?.stdout) {
+                    Some(Counted::NoLog) => {
+                        return Err(no_log(&format!("no audit log can be read on {}", host.short())));
+                    }
+                    Some(Counted::NotJson) => {
+                        return Err(no_log(&format!("the audit log on {} is not in the JSON form", host.short())));
+                    }
+                    Some(Counted::Requests { added, known: here }) => {
+                        requests += added;
+                        known = known.zip(here).map(|(all, here)| all + here);
+                    }
                     None => return Ok(Found::NotYet(format!("a count from {}", host.short()))),
                 }
             }
@@ -272,16 +239,16 @@ impl Condition for Requests {
         true
     }
 
-    fn faults(&self) -> Vec<Fault> {
+    fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if self.user.is_empty() {
-            faults.push(Fault::at("user", "it is empty"));
+            faults.push("user: it is empty".into());
         }
         if self.times == 0 {
-            faults.push(Fault::at("times", "it must be at least 1"));
+            faults.push("times: it must be at least 1".into());
         }
         if self.every.0 < Duration::from_secs(1) {
-            faults.push(Fault::at("every", "shorter than 1s; each dump takes a lock in the API server"));
+            faults.push("every: shorter than 1s; each dump takes a lock in the API server".into());
         }
         faults
     }
