@@ -99,4 +99,75 @@ mod tests {
         assert_eq!(parse("log=/a\nbytes=9\nlines=3\nevents=3\nknown=2\nrequests=7\n"), Some(counted));
         assert_eq!(parse("log=/a\nbytes=9\nlines=3\n"), None, "it broke off");
     }
+
+    /// Runs the script; what is added to the log is added while it would sleep.
+    fn run(log: &str, client: &Client, added: &str) -> Answer {
+        let mut script = count(log, client, 1);
+        script.body = format!("sleep() {{ printf '%s' {} >>\"$log\"; }}\n{}", quote(added), script.body);
+        let mut child = std::process::Command::new("sh")
+            .arg("-s")
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), script.text().as_bytes()).unwrap();
+        Answer::parse(&String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap())
+    }
+
+    #[test]
+    fn only_what_was_added_to_the_log_is_counted() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let line = |user: &str, stage: &str| {
+            format!(
+                "{{\"auditID\":\"of {user}\",\"stage\":\"{stage}\",\"user\":{{\"username\":\"{user}\"}},\"userAgent\":\"agent/1\"}}\n"
+            )
+        };
+        let mine = line("it's me", "ResponseComplete");
+        std::fs::write(file.path(), mine.repeat(3)).unwrap();
+        let log = file.path().display().to_string();
+        let user = Client::User("it's me".into());
+        let added = format!("{mine}{}{}", line("it's me", "ResponseStarted"), line("me", "ResponseComplete"));
+        let answer = run(&log, &user, &added);
+        assert_eq!(answer.number("requests"), Some(1), "{answer:?}");
+        assert_eq!(run(&log, &Client::Agent("agent/".into()), &added).number("requests"), Some(2));
+        // A line that names no request is one of its own: nothing is called quiet for the want of a name.
+        let nameless = "{\"stage\":\"ResponseComplete\",\"user\":{\"username\":\"it's me\"}}\n";
+        let answer = run(&log, &user, &nameless.repeat(2));
+        assert_eq!(
+            (answer.number("requests"), answer.number("events"), answer.number("lines")),
+            (Some(2), Some(0), Some(2))
+        );
+        assert!(answer.number("known").is_some_and(|known| known > 2), "{answer:?}");
+        assert_eq!(run("/nowhere", &user, "").get("log"), Some("none"));
+    }
+
+    /// A watch that goes on is a request; the lines of one request are one.
+    #[test]
+    fn watches_that_go_on_are_counted() {
+        let line = |id: &str, stage: &str| {
+            format!(
+                r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"{id}","stage":"{stage}","requestURI":"/api/v1/pods?sendInitialEvents=true&watch=true","verb":"watch","user":{{"username":"agent","groups":[]}},"userAgent":"x"}}"#
+            )
+        };
+        let stages = [
+            ("1", "RequestReceived"),
+            ("1", "ResponseStarted"),
+            ("2", "ResponseStarted"),
+            ("3", "ResponseStarted"),
+            ("3", "ResponseComplete"),
+        ];
+        let lines: Vec<String> = stages.iter().map(|(id, stage)| line(id, stage)).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("audit.log");
+        std::fs::write(&log, "").unwrap();
+        // What is added while the script sleeps is added by its own `sleep`.
+        let added = lines.join("\n");
+        let body = format!(
+            "say() {{ echo \"$1=$2\"; }}\n{DISTINCT}\nsleep() {{ printf '%s\\n' '{added}' >>\"$log\"; }}\nlog={}\nneedle='\"user\":{{\"username\":\"agent\"'\nseconds=1\n{COUNT}",
+            log.display()
+        );
+        let output = std::process::Command::new("sh").arg("-c").arg(body).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.contains("requests=3\n"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    }
 }

@@ -186,11 +186,6 @@ macro_rules! orders {
     };
 }
 
-/// Pairs; whether they are all there, the exit status says.
-fn pairs(stdout: &str) -> Option<Answer> {
-    Some(Answer::parse(stdout))
-}
-
 orders! {
     /// Looks at what a host is for a gate.
     GateSurvey = "gate.survey" { manifests: String } -> gate::Survey, gate::parse_survey;
@@ -204,17 +199,17 @@ orders! {
     GateCut = "gate.cut" { run: String, ports: Option<String>, filter: Option<String> } -> gate::Cut,
         |stdout| gate::parse_cut(&Answer::parse(stdout));
     /// Closes a gate. `ways`: those of the run to the API that were open before; journals of older versions have them here.
-    GateClose = "gate.close" { run: String, back_end: BackEnd, spec: GateSpec, ways: Option<String> } -> Answer, pairs;
+    GateClose = "gate.close" { run: String, back_end: BackEnd, spec: GateSpec, ways: Option<String> } -> Answer, |stdout| Some(Answer::parse(stdout));
     /// Sets the fuses of a gate.
     GateArm = "gate.arm" {
         run: String, back_end: BackEnd, level: u64, hold: u64, step: u64, was: String, by: String, operator: String
-    } -> Answer, pairs;
+    } -> Answer, |stdout| Some(Answer::parse(stdout));
     /// Holds a closed gate shut.
     GateRenew = "gate.renew" {
         run: String, back_end: BackEnd, level: u64, hold: u64, step: u64, was: String, by: String, operator: String
-    } -> Answer, pairs;
+    } -> Answer, |stdout| Some(Answer::parse(stdout));
     /// Takes a gate away.
-    GateOpen = "gate.open" { run: String, back_end: BackEnd, was: String, by: String, operator: String } -> Answer, pairs;
+    GateOpen = "gate.open" { run: String, back_end: BackEnd, was: String, by: String, operator: String } -> Answer, |stdout| Some(Answer::parse(stdout));
     /// Counts a client's requests in the audit log for some seconds.
     AuditCount = "audit.count" { log: String, user: String, agent: String, seconds: u64 } -> audit::Counted, audit::parse;
     /// Looks for what is left of an offender.
@@ -227,22 +222,22 @@ orders! {
     ManifestUnderWay = "manifest.under-way" { manifests: String, program: String } -> Vec<swap::Other>,
         |stdout| swap::under_way_seen(stdout).ok();
     /// Makes the folder beside the manifests, with the mark in it.
-    ManifestFolder = "manifest.folder" { path: String, run: String, operator: String, program: String } -> Answer, pairs;
+    ManifestFolder = "manifest.folder" { path: String, run: String, operator: String, program: String } -> Answer, |stdout| Some(Answer::parse(stdout));
     /// Takes it away.
-    ManifestFolderAway = "manifest.folder-away" { path: String } -> Answer, pairs;
+    ManifestFolderAway = "manifest.folder-away" { path: String } -> Answer, |stdout| Some(Answer::parse(stdout));
     /// Puts right what a dead exchange left.
-    ManifestMend = "manifest.mend" { beside: String } -> Answer, pairs;
+    ManifestMend = "manifest.mend" { beside: String } -> Answer, |stdout| Some(Answer::parse(stdout));
     /// Exchanges a manifest.
     ManifestSwap = "manifest.swap" {
         file: String, from: String, staged: String, to: String, program: String, origin: String, port: u64, beside: String,
         run: String, operator: String
-    } -> Answer, pairs;
+    } -> Answer, |stdout| Some(Answer::parse(stdout));
     /// Looks at the room that a host has, and asks the program.
     ManifestRoom = "manifest.room" { program: String, flags: String, names: String } -> room::Room, |stdout| room::room(stdout).ok();
     /// Reads why a new process did not answer.
     ManifestWhy = "manifest.why" { beside: String } -> why::Why, |stdout| Some(why::why(stdout));
     /// Puts a file.
-    FilePut = "file.put" { path: String, expect: String, sha256: String } -> Answer, pairs;
+    FilePut = "file.put" { path: String, expect: String, sha256: String } -> Answer, |stdout| Some(Answer::parse(stdout));
 }
 
 #[cfg(test)]

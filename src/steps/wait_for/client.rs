@@ -13,7 +13,7 @@ use crate::duration::HumanDuration;
 use crate::host::audit::{self, Client, Counted};
 use crate::kit::{ApiServer, Cluster};
 use crate::script::Script;
-use crate::steps::{Look, Sends, StepError};
+use crate::steps::{Fault, Look, Sends, StepError};
 use crate::world::{Accept, KubeRead};
 
 const DUMP: &str = "/debug/api_priority_and_fairness/dump_requests";
@@ -106,19 +106,19 @@ impl Condition for Rate {
         hosts(cluster).into_iter().map(one).collect()
     }
 
-    fn faults(&self) -> Vec<String> {
+    fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         if self.user.is_some() == self.user_agent.is_some() || self.who().is_empty() {
-            faults.push("one of user and userAgent is needed".into());
+            faults.push(Fault::whole("one of user and userAgent is needed"));
         }
         if !(self.at_most >= 0.0 && self.at_most.is_finite()) {
-            faults.push("atMost: it must be 0 or more".into());
+            faults.push(Fault::at("atMost", "it must be 0 or more"));
         }
         if self.over.0 < Duration::from_secs(1) || self.over.0 > Duration::from_mins(10) {
-            faults.push("over: it must be between 1s and 10m".into());
+            faults.push(Fault::at("over", "it must be between 1s and 10m"));
         }
         if self.audit_log.as_ref().is_some_and(|path| !path.starts_with('/')) {
-            faults.push("auditLog: it must be an absolute path".into());
+            faults.push(Fault::at("auditLog", "it must be an absolute path"));
         }
         faults
     }
@@ -239,16 +239,16 @@ impl Condition for Requests {
         true
     }
 
-    fn faults(&self) -> Vec<String> {
+    fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         if self.user.is_empty() {
-            faults.push("user: it is empty".into());
+            faults.push(Fault::at("user", "it is empty"));
         }
         if self.times == 0 {
-            faults.push("times: it must be at least 1".into());
+            faults.push(Fault::at("times", "it must be at least 1"));
         }
         if self.every.0 < Duration::from_secs(1) {
-            faults.push("every: shorter than 1s; each dump takes a lock in the API server".into());
+            faults.push(Fault::at("every", "shorter than 1s; each dump takes a lock in the API server"));
         }
         faults
     }
@@ -294,89 +294,6 @@ mod tests {
         assert_eq!(count(dump, "system:serviceaccount:a:b"), Some(2));
         assert_eq!(count(dump, "nobody"), Some(0));
         assert_eq!(count("", "x"), None);
-    }
-
-    /// Runs the script; what is added to the log is added while it would sleep.
-    fn run(rate: &Rate, added: &str) -> Answer {
-        let mut script = rate.script();
-        script.body = format!("sleep() {{ printf '%s' {} >>\"$log\"; }}\n{}", quote(added), script.body);
-        let mut child = std::process::Command::new("sh")
-            .arg("-s")
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        std::io::Write::write_all(&mut child.stdin.take().unwrap(), script.text().as_bytes()).unwrap();
-        Answer::parse(&String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap())
-    }
-
-    #[test]
-    fn only_what_was_added_to_the_log_is_counted() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let line = |user: &str, stage: &str| {
-            format!(
-                "{{\"auditID\":\"of {user}\",\"stage\":\"{stage}\",\"user\":{{\"username\":\"{user}\"}},\"userAgent\":\"agent/1\"}}\n"
-            )
-        };
-        let mine = line("it's me", "ResponseComplete");
-        std::fs::write(file.path(), mine.repeat(3)).unwrap();
-        let rate = Rate {
-            user: Some("it's me".into()),
-            user_agent: None,
-            at_most: 0.0,
-            over: HumanDuration::secs(1),
-            audit_log: Some(file.path().display().to_string()),
-        };
-        let added = format!("{mine}{}{}", line("it's me", "ResponseStarted"), line("me", "ResponseComplete"));
-        let answer = run(&rate, &added);
-        assert_eq!(answer.number("requests"), Some(1), "{answer:?}");
-        let by_agent = Rate { user: None, user_agent: Some("agent/".into()), ..rate.clone() };
-        assert_eq!(run(&by_agent, &added).number("requests"), Some(2));
-        // A line that names no request is one of its own: nothing is called quiet for the want of a name.
-        let nameless = "{\"stage\":\"ResponseComplete\",\"user\":{\"username\":\"it's me\"}}\n";
-        let answer = run(&rate, &nameless.repeat(2));
-        assert_eq!(
-            (answer.number("requests"), answer.number("events"), answer.number("lines")),
-            (Some(2), Some(0), Some(2))
-        );
-        assert!(answer.number("known").is_some_and(|known| known > 2), "{answer:?}");
-        let none = Rate { audit_log: Some("/nowhere".into()), ..rate };
-        assert_eq!(run(&none, "").get("log"), Some("none"));
-    }
-}
-
-#[cfg(test)]
-mod count_tests {
-    use super::{COUNT, DISTINCT};
-
-    /// A watch that goes on is a request; the lines of one request are one.
-    #[test]
-    fn watches_that_go_on_are_counted() {
-        let line = |id: &str, stage: &str| {
-            format!(
-                r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"{id}","stage":"{stage}","requestURI":"/api/v1/pods?sendInitialEvents=true&watch=true","verb":"watch","user":{{"username":"agent","groups":[]}},"userAgent":"x"}}"#
-            )
-        };
-        let stages = [
-            ("1", "RequestReceived"),
-            ("1", "ResponseStarted"),
-            ("2", "ResponseStarted"),
-            ("3", "ResponseStarted"),
-            ("3", "ResponseComplete"),
-        ];
-        let lines: Vec<String> = stages.iter().map(|(id, stage)| line(id, stage)).collect();
-        let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("audit.log");
-        std::fs::write(&log, "").unwrap();
-        // What is added while the script sleeps is added by its own `sleep`.
-        let added = lines.join("\n");
-        let body = format!(
-            "say() {{ echo \"$1=$2\"; }}\n{DISTINCT}\nsleep() {{ printf '%s\\n' '{added}' >>\"$log\"; }}\nlog={}\nneedle='\"user\":{{\"username\":\"agent\"'\nseconds=1\n{COUNT}",
-            log.display()
-        );
-        let output = std::process::Command::new("sh").arg("-c").arg(body).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(said.contains("requests=3\n"), "{said}{}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
