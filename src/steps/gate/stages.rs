@@ -182,8 +182,8 @@ pub(in crate::steps) fn next(now: &Standing, history: &History, going: Going, go
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::change::{Change, Target};
-    use crate::script::Script;
+    use crate::change::{Change, Facts, Target};
+    use crate::host::gate::BackEnd;
     use crate::steps::gate::op;
 
     const PACE: Pace = Pace { window: Duration::from_secs(20), most: 2 };
@@ -193,7 +193,17 @@ pub(super) mod tests {
         let now = jiff::Timestamp::from_second(1_790_000_000).unwrap();
         let record = |(key, level, age): &(&str, usize, i64)| {
             let at = jiff::Timestamp::from_second(1_790_000_000 - age).unwrap();
-            let change = Change::sample(key, op(Script::new("gate.arm", "").arg("level", level.to_string())));
+            let arm = GateArm {
+                run: "r".into(),
+                back_end: BackEnd::Nft,
+                level: *level as u64,
+                hold: 60,
+                step: 60,
+                was: "r".into(),
+                by: "r".into(),
+                operator: "eve".into(),
+            };
+            let change = Change::sample(key, op(arm.script("")));
             let state = ChangeState::Done;
             let target = Target::host("east", "cp1");
             ChangeRecord {
@@ -204,7 +214,7 @@ pub(super) mod tests {
                 host_key: None,
                 state,
                 said: String::new(),
-                facts: crate::change::Facts::default(),
+                facts: Facts::default(),
                 intended_at: at,
                 moved_at: at,
             }
