@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, Target};
 use crate::cost::Costs;
+use crate::found::Found;
 use crate::limits::Limits;
 
 pub use fold::{ChangeRecord, ChangeState, IllegalMove, Run, StepState, fold};
@@ -261,6 +262,15 @@ pub enum Entry {
         step: usize,
         /// What, in one sentence.
         what: String,
+    },
+    /// A step found a result for later steps of its cluster; from format 1.2 on.
+    Found {
+        /// Where.
+        target: Target,
+        /// Position in the plan, from 0.
+        step: usize,
+        /// What.
+        found: Found,
     },
     /// A change is about to be made.
     Intended {
