@@ -175,7 +175,7 @@ mod tests {
     }
 
     fn done(id: u32) -> Entry {
-        Entry::Done { id, said: String::new() }
+        Entry::Done { id, said: String::new(), facts: crate::change::Facts::default() }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::strangers::{self, Machine, machine};
 use super::together::Together;
 use super::until::UpTo;
 use super::{Engine, Stop};
-use crate::change::{Change, Op, Outcome, Said, Target};
+use crate::change::{Change, Facts, Op, Outcome, Said, Target};
 use crate::error::Class;
 use crate::event::{ChangeEnd, Event};
 use crate::found::Found;
@@ -276,7 +276,10 @@ impl OnTarget<'_> {
     async fn settle(&self, history: &History, survey: &Survey) -> Result<(), JournalLost> {
         for record in history.changes.iter().filter(|record| survey.arrived.contains(&record.id)) {
             let said = "it arrived after the look that had not found it made";
-            self.engine.record.append(Entry::Done { id: record.id, said: said.into() }).await?;
+            self.engine
+                .record
+                .append(Entry::Done { id: record.id, said: said.into(), facts: Facts::default() })
+                .await?;
             self.ended(record.id, &record.change, ChangeEnd::Done, said, Duration::ZERO);
         }
         if survey.blind || (survey.changes.is_empty() && survey.waiting_for.is_some()) {
@@ -293,7 +296,11 @@ impl OnTarget<'_> {
             let entry = if wanted {
                 Entry::NotMade { id: record.id }
             } else {
-                Entry::Done { id: record.id, said: "the reply was lost; a new look found it made".into() }
+                Entry::Done {
+                    id: record.id,
+                    said: "the reply was lost; a new look found it made".into(),
+                    facts: Facts::default(),
+                }
             };
             self.engine.record.append(entry).await?;
             if !wanted {
@@ -390,9 +397,9 @@ impl OnTarget<'_> {
             () = self.engine.cancel.reached(Stop::Now) => Outcome::Unknown("given up by the operator while in flight".into()),
         };
         let (entry, end, said) = match &outcome {
-            Outcome::Done(Said { words, .. }) => {
+            Outcome::Done(Said { words, facts }) => {
                 let end = if self.engine.world.pretends() { ChangeEnd::Pretended } else { ChangeEnd::Done };
-                (Entry::Done { id, said: words.clone() }, end, words)
+                (Entry::Done { id, said: words.clone(), facts: facts.clone() }, end, words)
             }
             Outcome::Failed(why) | Outcome::NotTaken(why) => {
                 (Entry::Failed { id, why: why.clone() }, ChangeEnd::Failed, why)

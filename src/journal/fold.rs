@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Header, Line};
-use crate::change::{Change, Inverse, Target};
+use super::{Entry, Header, Line, old};
+use crate::change::{Change, Facts, Inverse, Target};
 use crate::cost::Costs;
 use crate::found::Found;
 
@@ -69,6 +69,8 @@ pub struct ChangeRecord {
     pub state: ChangeState,
     /// What was last said of it.
     pub said: String,
+    /// What is known for code from when it was done.
+    pub facts: Facts,
     /// When it was intended.
     pub intended_at: jiff::Timestamp,
     /// When its state last moved.
@@ -200,6 +202,7 @@ fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
                 host_key,
                 state,
                 said,
+                facts: Facts::default(),
                 intended_at: at,
                 moved_at: at,
             };
@@ -207,7 +210,12 @@ fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
                 return Err(format!("change {id} is intended twice"));
             }
         }
-        Entry::Done { id, said } => step_change(run, line, *id, ChangeState::Done, said)?,
+        Entry::Done { id, said, facts } => {
+            step_change(run, line, *id, ChangeState::Done, said)?;
+            if let Some(record) = run.changes.get_mut(id) {
+                record.facts = if facts.is_empty() { old::facts(&record.change.op, said) } else { facts.clone() };
+            }
+        }
         Entry::Failed { id, why } => step_change(run, line, *id, ChangeState::Failed, why)?,
         Entry::Unknown { id, why } => step_change(run, line, *id, ChangeState::Unknown, why)?,
         Entry::NotMade { id } => step_change(run, line, *id, ChangeState::NotMade, "")?,

@@ -9,6 +9,7 @@ mod format;
 #[cfg(test)]
 mod fuzz;
 mod glance;
+mod old;
 mod read;
 mod store;
 #[cfg(test)]
@@ -21,7 +22,7 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::change::{Change, Target};
+use crate::change::{Change, Facts, Target};
 use crate::cost::Costs;
 use crate::found::Found;
 use crate::limits::Limits;
@@ -293,6 +294,9 @@ pub enum Entry {
         id: u32,
         /// What the far side said.
         said: String,
+        /// The same for code; nothing in journals of versions that did not write it down.
+        #[serde(default, skip_serializing_if = "Facts::is_empty")]
+        facts: Facts,
     },
     /// The far side said no.
     Failed {

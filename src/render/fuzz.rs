@@ -8,7 +8,7 @@ use super::{
     Detail, Output, Paint, Refusals, Renderer, Screen, one_line, plan_text, show_failure, show_run, table,
     without_color,
 };
-use crate::change::{Change, HostCommand, Inverse, Keep, Op, Target};
+use crate::change::{Change, Facts, HostCommand, Inverse, Keep, Op, Target};
 use crate::cost::{Cost, Costs};
 use crate::error::{Class, Failure};
 use crate::event::{ChangeEnd, Event, Listener as _};
@@ -180,7 +180,7 @@ fn journal(text: &str) -> (Journal, Vec<crate::journal::Line>) {
         Entry::Found { target: target(), step: 0, found: Found { name: s(), of: Type::User, value: s() } },
         Entry::Answered { cluster: s(), step: 0, question: s(), yes: true },
         intended(1, Inverse::By(Box::new(Op::Host(command.clone())))),
-        Entry::Done { id: 1, said: s() },
+        Entry::Done { id: 1, said: s(), facts: Facts::default() },
         intended(2, Inverse::Impossible(s())),
         Entry::Unknown { id: 2, why: s() },
         Entry::NotMade { id: 2 },

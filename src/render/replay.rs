@@ -109,7 +109,7 @@ impl<'a> Teller<'a> {
                     loads: Vec::new(),
                 }]
             }
-            Entry::Done { id, said } => self.ended(line, *id, self.done(), said),
+            Entry::Done { id, said, .. } => self.ended(line, *id, self.done(), said),
             Entry::Failed { id, why } => self.ended(line, *id, ChangeEnd::Failed, why),
             Entry::Unknown { id, why } => self.ended(line, *id, ChangeEnd::Unknown, why),
             Entry::NotMade { id } => self.ended(line, *id, ChangeEnd::Failed, "a new look found it not made"),
