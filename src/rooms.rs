@@ -24,6 +24,7 @@ const ROOMS: &[&str] = &[
     "cost",
     "change",
     "saved",
+    "found",
     "script",
     "guarded",
     "yaml",
@@ -38,14 +39,19 @@ const ROOMS: &[&str] = &[
     "words",
 ];
 
-/// Files that use each other all the same. Each back end of the gate is made for the trait that stands beside the list of them;
-/// a place's kubelet is asked about by what exchanges a manifest there.
+/// Files that use each other all the same: the closed set of orders names the parser of each answer, and each order is made beside
+/// its parser; each back end of the gate is made for the trait that stands beside the list of them.
 const ROUND: &[&str] = &[
+    "host/apiserver",
+    "host/audit",
     "host/gate/back_end",
     "host/gate/iptables",
     "host/gate/nft",
     "host/gate/orders",
     "host/gate/survey",
+    "host/offender",
+    "host/order",
+    "host/room",
     "host/swap",
     "host/why",
 ];

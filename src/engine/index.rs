@@ -62,6 +62,7 @@ impl Index {
             | Entry::StepEnded { .. }
             | Entry::Answered { .. }
             | Entry::Saw { .. }
+            | Entry::Found { .. }
             | Entry::Ended { .. } => {}
         }
     }

@@ -10,6 +10,7 @@ mod consent;
 mod ending;
 mod fanout;
 mod forward;
+mod found;
 mod index;
 mod keeper;
 mod record;
@@ -17,6 +18,7 @@ mod strangers;
 mod target;
 #[cfg(test)]
 mod tests;
+mod together;
 mod turn;
 mod until;
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Entry, Header, Line, old};
 use crate::change::{Change, Facts, Inverse, Target};
 use crate::cost::Costs;
+use crate::found::Found;
 
 /// Where a change stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +88,8 @@ pub struct Run {
     pub steps: BTreeMap<(String, usize), StepState>,
     /// The answers given: (cluster, step, question).
     pub answers: BTreeMap<(String, usize, String), bool>,
+    /// What steps found for later ones: (cluster, step, name of the result). The newest counts.
+    pub found: BTreeMap<(String, usize, String), Found>,
     /// The API servers and hosts that have answered anything; `None`: nobody knows, because the run
     /// was killed in the middle of a step, or its journal is older than the costs in it.
     pub answered: Option<BTreeSet<Target>>,
@@ -151,6 +154,7 @@ pub(super) fn start(first: &Line) -> Result<Run, String> {
         changes: BTreeMap::new(),
         steps: BTreeMap::new(),
         answers: BTreeMap::new(),
+        found: BTreeMap::new(),
         answered: Some(BTreeSet::new()),
         ended: None,
         span: (first.at, first.at),
@@ -182,6 +186,9 @@ fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
         }
         Entry::Answered { cluster, step, question, yes } => {
             run.answers.insert((cluster.clone(), *step, question.clone()), *yes);
+        }
+        Entry::Found { target, step, found } => {
+            run.found.insert((target.cluster.clone(), *step, found.name.clone()), found.clone());
         }
         Entry::Intended { id, step, target, change, host_key } => {
             let (target, change, host_key) = (target.clone(), (**change).clone(), host_key.clone());
@@ -245,6 +252,11 @@ fn reopen(run: &mut Run, id: u32) {
     let steps: Vec<_> = steps.map(|(key, _)| key.clone()).collect();
     for key in &steps {
         run.steps.remove(key);
+    }
+    let found = run.found.range((cluster.clone(), first, String::new())..);
+    let found: Vec<_> = found.take_while(|((c, ..), _)| *c == cluster).map(|(key, _)| key.clone()).collect();
+    for key in &found {
+        run.found.remove(key);
     }
     let answers = run.answers.range((cluster.clone(), first, String::new())..);
     let answers: Vec<_> = answers.take_while(|((c, ..), _)| *c == cluster).map(|(key, _)| key.clone()).collect();

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, Facts, Target};
 use crate::cost::Costs;
+use crate::found::Found;
 use crate::limits::Limits;
 
 pub use error::{JournalError, StoreError};
@@ -41,7 +42,7 @@ pub use write::Writer;
 pub const FORMAT: u32 = 1;
 
 /// The second number. A journal with a higher one is read as far as its lines are known, and never appended to.
-pub const MINOR: u32 = 1;
+pub const MINOR: u32 = 2;
 
 /// One line of the journal, without its hash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -269,6 +270,15 @@ pub enum Entry {
         step: usize,
         /// What, in one sentence.
         what: String,
+    },
+    /// A step found a result for later steps of its cluster; from format 1.2 on.
+    Found {
+        /// Where.
+        target: Target,
+        /// Position in the plan, from 0.
+        step: usize,
+        /// What.
+        found: Found,
     },
     /// A change is about to be made.
     Intended {

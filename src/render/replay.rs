@@ -89,6 +89,10 @@ impl<'a> Teller<'a> {
             Entry::Saw { target, step, what } => {
                 vec![Event::Saw { target: target.clone(), step: *step, what: what.clone() }]
             }
+            Entry::Found { target, step, found } => {
+                let (name, value) = (found.name.clone(), found.value.clone());
+                vec![Event::Found { target: target.clone(), step: *step, name, value }]
+            }
             Entry::Answered { cluster, step, question, yes } => {
                 let what = format!("asked ({question}), the operator said {}", if *yes { "yes" } else { "no" });
                 vec![Event::Saw { target: crate::change::Target::cluster(cluster), step: *step, what }]
