@@ -14,7 +14,7 @@ use crate::journal::{Entry, FORMAT, Header, Run, Store, Writer};
 use crate::kit::Cluster;
 use crate::limits::Limits;
 use crate::plan::{self, Plan};
-use crate::render::{Detail, Output, Renderer, plan_json, plan_text};
+use crate::render::{Output, Renderer, plan_json, plan_outline, plan_text};
 use crate::runbook::Resolved;
 use crate::sandbox::Weather;
 use crate::steps::{Mark, Question};
@@ -62,7 +62,7 @@ pub(super) fn build(resolved: Resolved, clusters: &[Cluster]) -> Result<Plan, Fa
 pub(super) fn print(app: &App, plan: &Plan) {
     app.screen.out(&match app.output {
         Output::Json => plan_json(plan).to_string(),
-        Output::Text => plan_text(plan, Detail::Full, app.screen.out_paint()),
+        Output::Text => plan_text(plan, app.screen.out_paint()),
     });
 }
 
@@ -73,9 +73,9 @@ pub(super) async fn begin(app: &App<'_>, resolved: Resolved, chosen: &Chosen, mo
     let paint = app.screen.err_paint();
     let looks = (mode == Mode::Run).then(|| Consent::to_look(&plan)).flatten();
     if app.output == Output::Text && looks.is_none() {
-        app.screen.err_lines(&plan_text(&plan, Detail::Short, paint));
+        app.screen.err_lines(&plan_outline(&plan, app.flags.safety.fleet(), paint, app.screen.err_width()));
     }
-    let explained = Some(plan_text(&plan, Detail::Full, paint));
+    let explained = Some(plan_text(&plan, paint));
     let who = if looks.is_some() { Answers::Unattended } else { answers(app, mode)? };
     let operator = operator(app, who, explained);
     let consent = match (mode, typed.or(looks)) {
@@ -259,7 +259,8 @@ impl Driven {
 }
 
 fn operator(app: &App, answers: Answers, explained: Option<String>) -> AtTerminal {
-    let renderer = Arc::new(Renderer::new(Arc::clone(&app.screen), app.output, app.process.clock));
+    let verbose = app.flags.output.verbose;
+    let renderer = Arc::new(Renderer::new(Arc::clone(&app.screen), app.output, verbose, app.process.clock));
     let words = app.flags.safety.consent.clone();
     AtTerminal { screen: Arc::clone(&app.screen), renderer, answers, words, explained, turn: Turn::default() }
 }

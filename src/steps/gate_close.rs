@@ -131,6 +131,8 @@ impl Step for Close {
                 why: "the operator still gets through".into(),
             });
         }
+        saw.push(common::counted(state));
+        saw.extend(common::loudest(state, 5));
         for from in &self.wish.probe_from {
             for to in proof::knocked(host, cluster, &spec) {
                 sent.push(look(gate::knock(to), 1, &format!("from {from}: what a client meets")));
@@ -430,8 +432,8 @@ impl Close {
         spec: &GateSpec,
         state: &GateState,
     ) -> Result<Survey, StepError> {
-        let mut saw = vec![state.to_string(), common::counted(state)];
-        saw.extend(common::loudest(state, 5));
+        // What matters most first: a short report may have room for no more.
+        let mut saw = vec![state.to_string()];
         saw.extend(look.history.last(CUT).and_then(|record| gate::parse_cut(&record.said)).map(|cut| cut.to_string()));
         if let Side::Server { .. } = spec.side {
             saw.extend(proof::let_through(look, cluster).await);
@@ -445,6 +447,8 @@ impl Close {
         if self.wish.probe_from.is_empty() {
             saw.push("not proved from outside: no host was named to try it from (probeFrom)".into());
         }
+        saw.push(common::counted(state));
+        saw.extend(common::loudest(state, 5));
         for from in &self.wish.probe_from {
             for to in proof::knocked(host, cluster, spec) {
                 saw.push(proof::knock(look, cluster, from, to, spec).await?);
