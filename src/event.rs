@@ -1,12 +1,10 @@
 //! Everything the engine says while it works. Serialisable and pure; rendering is a listener and can never end a run.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use crate::change::Target;
+use crate::cost::Costs;
 use crate::journal::StepState;
-use crate::world::Cost;
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -134,8 +132,8 @@ pub enum Event {
         /// In one sentence.
         why: String,
         /// What it cost, by API server and host.
-        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-        costs: BTreeMap<String, Cost>,
+        #[serde(skip_serializing_if = "Costs::is_empty")]
+        costs: Costs,
         /// How long it took, in milliseconds.
         took_ms: u64,
     },
@@ -155,7 +153,7 @@ pub enum Event {
         /// In one sentence.
         why: String,
         /// What was spent, by API server and host.
-        costs: BTreeMap<String, Cost>,
+        costs: Costs,
         /// How long it took, in milliseconds.
         took_ms: u64,
         /// The next commands to type.

@@ -14,12 +14,13 @@
 //! - `host`: what is said to hosts, as pure text
 //! - `kit`: clusters, hosts, credentials
 //! - `sandbox`: the embedded practice cluster
-//! - `bounded`, `change`, `descriptors`, `duration`, `event`, `error`, `guarded`, `limits`, `process`, `refusal`, `saved`, `words`, `yaml`:
+//! - `bounded`, `change`, `cost`, `descriptors`, `duration`, `event`, `error`, `guarded`, `limits`, `process`, `refusal`, `saved`, `words`, `yaml`:
 //!   small shared values, for everybody
 
 pub mod bounded;
 pub mod change;
 pub mod cli;
+pub mod cost;
 pub mod descriptors;
 pub mod duration;
 pub mod engine;

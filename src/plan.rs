@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-use crate::change::{Part, Target, sha256_hex};
+use crate::change::{Target, sha256_hex};
 use crate::kit::{Cluster, select};
 use crate::limits::Limits;
 use crate::runbook::{Policy, Refusal, Resolved};
@@ -163,7 +163,7 @@ impl Plan {
         self.steps.iter().any(|planned| {
             planned.targets.iter().any(|target| {
                 let cluster = self.clusters.iter().find(|cluster| cluster.name == target.cluster);
-                cluster.is_some_and(|cluster| writes(&planned.step.announce(target, cluster)))
+                cluster.is_some_and(|cluster| planned.step.announce(target, cluster).iter().any(Announced::writes))
             })
         })
     }
@@ -176,14 +176,4 @@ impl Plan {
         self.steps.iter().any(|planned| planned.policy.confirm)
             || self.announced().any(|(_, _, announced)| announced.iter().any(asks))
     }
-}
-
-/// Whether anything announced changes something.
-pub fn writes(announced: &[Announced]) -> bool {
-    announced.iter().any(|a| a.writes && matches!(a.what, Sends::Op(_)))
-}
-
-/// Whether a target is a host.
-pub fn is_host(target: &Target) -> bool {
-    matches!(target.part, Part::Host(_))
 }

@@ -165,7 +165,8 @@ mod tests {
 
     #[test]
     fn the_operator_has_a_name_where_the_machine_knows_one() {
-        let passwd = "# users\nroot:x:0:0:root:/root:/bin/sh\n:x:7::\neve:x:1000:1000::/home/eve:/bin/sh\nbroken\nagain:x:1000:";
+        let passwd =
+            "# users\nroot:x:0:0:root:/root:/bin/sh\n:x:7::\neve:x:1000:1000::/home/eve:/bin/sh\nbroken\nagain:x:1000:";
         assert_eq!(name_of(1000, passwd).as_deref(), Some("eve"));
         assert_eq!(name_of(0, passwd).as_deref(), Some("root"));
         assert_eq!((name_of(7, passwd), name_of(5, passwd)), (None, None));

@@ -220,7 +220,7 @@ pub(super) struct OutputFlags {
     #[arg(value_enum, default_value_t = ColorWhen::Auto)]
     pub(super) color: ColorWhen,
 
-    /// Say every attempt.
+    /// Say all that is sent and done, host by host, and every attempt.
     #[arg(short, long, global = true, env = "BREAKGLASS_VERBOSE", hide_env_values = true)]
     #[arg(value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub(super) verbose: bool,

@@ -1,7 +1,5 @@
 //! Clusters and steps, in order.
 
-use std::collections::BTreeMap;
-
 use futures::FutureExt as _;
 use tokio::time::Instant;
 
@@ -17,7 +15,6 @@ use crate::limits::Limits;
 use crate::plan::{Plan, PlannedStep};
 use crate::runbook::OnFailure;
 use crate::steps::Question;
-use crate::world::Cost;
 
 /// The question before a step, as the journal names it.
 const BEFORE_STEP: &str = "before the step";
@@ -129,7 +126,8 @@ async fn step(engine: Engine<'_>, planned: &PlannedStep, index: usize, cluster: 
         Some(true) => on_targets(engine, planned, index, &targets).await?,
     };
     let (state, why, cluster) = (end.state, end.why.clone(), cluster.to_owned());
-    let costs = spent_since(engine, &cluster, &spent);
+    // Its steps come one after another, so all that was spent on it since then is this step's.
+    let costs = engine.world.costs().on_since(&cluster, &spent);
     engine
         .record
         .append(Entry::StepEnded {
@@ -143,17 +141,6 @@ async fn step(engine: Engine<'_>, planned: &PlannedStep, index: usize, cluster: 
     let (name, took_ms) = (planned.name.clone(), millis(began.elapsed()));
     engine.events.hear(Event::StepEnded { cluster, step: index, name, state, why, costs, took_ms });
     Ok(end)
-}
-
-/// What was spent on a cluster's API servers and hosts since then: its steps come one after another.
-fn spent_since(engine: Engine<'_>, cluster: &str, then: &BTreeMap<String, Cost>) -> BTreeMap<String, Cost> {
-    let ours = |name: &str| name.strip_prefix(cluster).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let mut costs = engine.world.costs();
-    costs.retain(|name, cost| {
-        *cost = cost.since(then.get(name).copied().unwrap_or_default());
-        ours(name) && *cost != Cost::default()
-    });
-    costs
 }
 
 /// One step on these targets, within the limits of its policy.

@@ -18,8 +18,6 @@ mod tests;
 mod turn;
 mod until;
 
-use std::collections::BTreeMap;
-
 use backward::backward;
 pub use backward::undo;
 pub use cancel::{Cancel, Canceller, Stop, pair as cancel_pair};
@@ -27,10 +25,11 @@ pub use consent::{Consent, Operator};
 pub use forward::forward;
 pub use record::Record;
 
+use crate::cost::Costs;
 use crate::error::Class;
 use crate::event::Listener;
 use crate::steps::Mark;
-use crate::world::{Cost, World};
+use crate::world::World;
 
 /// What every part of the engine works with.
 #[derive(Clone, Copy)]
@@ -57,7 +56,7 @@ pub struct Report {
     /// In one sentence.
     pub why: String,
     /// What was spent, by API server and host.
-    pub costs: BTreeMap<String, Cost>,
+    pub costs: Costs,
     /// Changes made, taken back, and of unknown outcome.
     pub tally: Tally,
 }

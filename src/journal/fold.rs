@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Entry, Header, Line};
 use crate::change::{Change, Inverse, Target};
-use crate::world::Cost;
+use crate::cost::Costs;
 
 /// Where a change stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,9 +85,9 @@ pub struct Run {
     pub steps: BTreeMap<(String, usize), StepState>,
     /// The answers given: (cluster, step, question).
     pub answers: BTreeMap<(String, usize, String), bool>,
-    /// The API servers and hosts that have answered anything, named as in costs; `None`: nobody knows, because the run
+    /// The API servers and hosts that have answered anything; `None`: nobody knows, because the run
     /// was killed in the middle of a step, or its journal is older than the costs in it.
-    pub answered: Option<BTreeSet<String>>,
+    pub answered: Option<BTreeSet<Target>>,
     /// How the run last ended: exit code and sentence. `None`: it is under way, or was killed.
     pub ended: Option<(u8, String)>,
     /// When the first and the last line were written.
@@ -206,10 +206,10 @@ pub(crate) fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
 }
 
 /// Whoever sent a byte back has answered.
-fn heard(run: &mut Run, costs: Option<&BTreeMap<String, Cost>>) {
+fn heard(run: &mut Run, costs: Option<&Costs>) {
     match (&mut run.answered, costs) {
         (Some(answered), Some(costs)) => {
-            answered.extend(costs.iter().filter(|(_, cost)| cost.bytes_in > 0).map(|(name, _)| name.clone()));
+            answered.extend(costs.answered().cloned());
         }
         (answered, _) => *answered = None,
     }

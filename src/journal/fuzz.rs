@@ -8,10 +8,10 @@ use proptest::prelude::*;
 use super::read::{chain, parse, seal};
 use super::{Entry, FORMAT, Header, JournalError, Line, StepState, fold};
 use crate::change::{Body, Change, HostCommand, Inverse, Keep, KubeCall, Method, Op, Target};
+use crate::cost::Cost;
 use crate::fuzz::{each, mangled};
 use crate::host::Script;
 use crate::render::{Output, Screen, show_run};
-use crate::world::Cost;
 
 fn header() -> Header {
     Header {
@@ -66,7 +66,7 @@ fn entry() -> impl Strategy<Value = Entry> {
     (0_u8..16, id, step, (said(), state, prop::option::of(cost), any::<u8>())).prop_map(
         move |(kind, id, step, (said, state, cost, code))| {
             let cluster = "österreich".to_owned();
-            let costs = cost.map(|cost| [("österreich/api/api1".to_owned(), cost)].into());
+            let costs = cost.map(|cost| [(Target::api_server("österreich", "api1"), cost)].into_iter().collect());
             match kind {
                 0 => Entry::Started(Box::new(header())),
                 1 => Entry::Resumed { operator: said },

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, Target};
-use crate::world::Cost;
+use crate::cost::Costs;
 
 pub use fold::{ChangeRecord, ChangeState, IllegalMove, Run, StepState, fold};
 pub use read::{Journal, JournalError, Verified, read, verify};
@@ -230,7 +230,7 @@ pub enum Entry {
         why: String,
         /// What it cost, by API server and host; `None` in journals of versions that did not write it down.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        costs: Option<BTreeMap<String, Cost>>,
+        costs: Option<Costs>,
     },
     /// The operator was asked.
     Answered {
@@ -320,6 +320,6 @@ pub enum Entry {
         why: String,
         /// What was spent since the run began, was taken up again or an undo began; `None` as for a step.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        costs: Option<BTreeMap<String, Cost>>,
+        costs: Option<Costs>,
     },
 }

@@ -10,8 +10,9 @@ use futures::future::BoxFuture;
 
 use super::dial::{Dial, Stream};
 use super::fault::{Fault, FaultKind};
-use super::meter::{Meter, Reading};
+use super::meter::Meter;
 use super::ssh::{self, Endpoint, Exit, HostKeys, Kept, KnownHosts, Output, SshError};
+use crate::cost::Cost;
 use crate::host::Script;
 use crate::host::script::said;
 use crate::kit::{Cluster, Host, SshAccess};
@@ -121,7 +122,7 @@ impl Hosts {
     }
 
     /// What was spent on each host that was used.
-    pub fn costs(&self) -> BTreeMap<String, Reading> {
+    pub fn costs(&self) -> BTreeMap<String, Cost> {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().map(|(name, line)| (name.clone(), line.meter.read())).collect()
     }

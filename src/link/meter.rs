@@ -2,23 +2,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::cost::Cost;
+
 /// Counts while others read. Shared by everything that talks to the same place.
 #[derive(Debug, Default)]
 pub struct Meter {
     requests: AtomicU64,
     bytes_out: AtomicU64,
     bytes_in: AtomicU64,
-}
-
-/// What a meter shows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Reading {
-    /// Requests or scripts that may have been received.
-    pub requests: u64,
-    /// Payload bytes sent.
-    pub bytes_out: u64,
-    /// Payload bytes received.
-    pub bytes_in: u64,
 }
 
 impl Meter {
@@ -38,8 +29,8 @@ impl Meter {
     }
 
     /// What was spent so far.
-    pub fn read(&self) -> Reading {
-        Reading {
+    pub fn read(&self) -> Cost {
+        Cost {
             requests: self.requests.load(Ordering::Relaxed),
             bytes_out: self.bytes_out.load(Ordering::Relaxed),
             bytes_in: self.bytes_in.load(Ordering::Relaxed),

@@ -141,7 +141,11 @@ fn pattern<'a>(said: &'a str, own: &str) -> (String, Vec<String>, Vec<&'a str>) 
     // Whether what stands before is part of a name, or of a length of time that goes on.
     let (mut in_name, mut in_time) = (false, false);
     while let Some(c) = rest.chars().next() {
-        if !in_name && let Some(after) = rest.strip_prefix(own) && !own.is_empty() && !after.starts_with(is_of_name) {
+        if !in_name
+            && let Some(after) = rest.strip_prefix(own)
+            && !own.is_empty()
+            && !after.starts_with(is_of_name)
+        {
             pattern.push(OWN);
             (rest, in_name, in_time) = (after, false, false);
             continue;
@@ -203,7 +207,8 @@ fn amount<'a>(figure: &str, after: &'a str, before: &str) -> (usize, &'a str) {
         let mut next = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').take(2);
         let first = next.next().unwrap_or_default();
         let second = next.next().unwrap_or_default();
-        let plural = |word: &str| plain(word) && word.ends_with('s') && word != "says" && word != "was" && word != "has";
+        let plural =
+            |word: &str| plain(word) && word.ends_with('s') && word != "says" && word != "was" && word != "has";
         plural(first) || (plain(first) && plural(second))
     });
     if counted || before.ends_with("process ") { (figure.len(), "") } else { (0, "") }
@@ -242,12 +247,21 @@ mod tests {
     #[test]
     fn amounts_are_told_as_a_span() {
         let table = [
-            (["82 open connections cut, none left", "80 open connections cut, none left"], "80-82 open connections cut, none left"),
+            (
+                ["82 open connections cut, none left", "80 open connections cut, none left"],
+                "80-82 open connections cut, none left",
+            ),
             (["/livez ok in 13 ms", "/livez ok in 170 ms"], "/livez ok in 13-170 ms"),
             (["/livez ok in 900 ms", "/livez ok in 1.2 s"], "/livez ok in 900 ms to 1.2 s"),
             (["ready, process 1101", "ready, process 1100"], "ready, process 1100-1101"),
-            (["closed, 1 source in 14m59s by itself", "closed, 1 source in 14m58s by itself"], "closed, 1 source in 14m58-59s by itself"),
-            (["/livez of cp1 says 200 in 468 ms", "/livez of cp2 says 200 in 582 ms"], "/livez of cp[1-2] says 200 in 468-582 ms"),
+            (
+                ["closed, 1 source in 14m59s by itself", "closed, 1 source in 14m58s by itself"],
+                "closed, 1 source in 14m58-59s by itself",
+            ),
+            (
+                ["/livez of cp1 says 200 in 468 ms", "/livez of cp2 says 200 in 582 ms"],
+                "/livez of cp[1-2] says 200 in 468-582 ms",
+            ),
             (["3 new connections tried", "12 new connections tried"], "3-12 new connections tried"),
             (["open for 10 %", "open for 50 %"], "open for 10-50 %"),
         ];

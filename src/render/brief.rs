@@ -44,7 +44,7 @@ pub(super) struct Brief {
     changes: HashMap<u32, (usize, String)>,
     fold: Fold,
     summary: summary::Summary,
-    /// Why steps failed, as told when they did.
+    /// Why steps failed, as told when they did, each as one line.
     told: Vec<String>,
 }
 
@@ -89,21 +89,22 @@ impl Brief {
                 self.under_way.insert((cluster.clone(), *step), Block::new(*step, name, targets, now));
             }
             Event::Saw { target, step, what } => {
-                // Steps name their target where it helps in a report; here it stands in front anyway.
-                let what = what.strip_prefix(&format!("{}: ", target.short())).unwrap_or(what);
+                let what = nameless(target, what);
                 let gist = if self.steps == 1 { what.to_owned() } else { gist(what) };
                 match self.block(target, *step) {
                     Some(block) => block.saw.add(target, &gist),
                     None => self.fold.add(self.news("saw", Tone::Plain, target, what.to_owned()), now),
                 }
             }
-            Event::Waiting { target, step, what, left_secs } => return self.waits(target, *step, what, *left_secs, now),
+            Event::Waiting { target, step, what, left_secs } => {
+                return self.waits(target, *step, what, *left_secs, now);
+            }
             Event::ChangeSent { id, step, what, .. } => {
                 self.changes.insert(*id, (*step, what.clone()));
             }
             Event::ChangeEnded { .. } => self.change_ended(event, now),
             Event::Trouble { target, step, what, hint, again: false } => {
-                let what = what.strip_prefix(&format!("{target}: ")).unwrap_or(what);
+                let what = nameless(target, what);
                 match self.block(target, *step) {
                     Some(block) => {
                         block.bad.add(target, what);
@@ -117,7 +118,7 @@ impl Brief {
                     block.changes += changes;
                     block.targets.entry(target.cluster.clone()).or_default().1 += 1;
                     if *state != StepState::Done {
-                        block.bad.add(target, why);
+                        block.bad.add(target, nameless(target, why));
                     }
                 }
             }
@@ -126,8 +127,9 @@ impl Brief {
                     block.why.add(&Target::cluster(cluster), why);
                     block.spent.add(costs);
                     block.took = Some((*took_ms, *took_ms));
-                    if *state != StepState::Done && !self.told.contains(why) {
-                        self.told.push(why.clone());
+                    let why = words::one_line(why);
+                    if *state != StepState::Done && !self.told.contains(&why) {
+                        self.told.push(why);
                     }
                     self.step_ended(block, *state, now);
                 }
@@ -382,13 +384,19 @@ impl Block {
         let on = (clusters > 1).then(|| words::count(clusters, "cluster"));
         let changes = (self.changes > 0).then(|| words::count(self.changes, "change"));
         let idle = (bare && self.changes == 0).then(|| "nothing had to change".to_owned());
-        let took = self.took.map(|(least, most)| match words::millis(least) == words::millis(most) {
-            true => words::millis(most),
-            false => format!("{} to {}", words::millis(least), words::millis(most)),
+        let took = self.took.map(|(least, most)| {
+            let (least, most) = (words::millis(least), words::millis(most));
+            if least == most { most } else { format!("{least} to {most}") }
         });
         let parts = on.into_iter().chain(changes).chain(idle).chain(self.spent.short()).chain(took);
         parts.collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Steps name their target where it helps in a report; here it stands in front anyway.
+fn nameless<'a>(target: &Target, what: &'a str) -> &'a str {
+    let without = |name: &str| what.strip_prefix(name)?.strip_prefix(": ");
+    without(&target.to_string()).or_else(|| without(target.short())).unwrap_or(what)
 }
 
 /// The main clause of a long sentence.
@@ -418,7 +426,9 @@ fn short(what: &str) -> String {
         _ => return what.to_owned(),
     };
     let name = match rest {
-        ["namespaces", namespace, resource, name @ ..] => [&[&*format!("{resource}{group}"), namespace], name].concat().join("/"),
+        ["namespaces", namespace, resource, name @ ..] => {
+            [&[&*format!("{resource}{group}"), namespace], name].concat().join("/")
+        }
         [resource, name @ ..] => [&[&*format!("{resource}{group}")], name].concat().join("/"),
         [] => return what.to_owned(),
     };

@@ -87,8 +87,7 @@ impl Group {
         let head = format!("  {label:<LABEL$}");
         let line = Line::new(tone, head, format!("{}: {text}{took}", words::fold(&self.who)));
         let indent = format!("  {:<LABEL$}", "");
-        let below =
-            below.into_iter().map(|text| Line::new(Tone::Plain, indent.clone(), format!("  {text}")).whole());
+        let below = below.into_iter().map(|text| Line::new(Tone::Plain, indent.clone(), format!("  {text}")).whole());
         std::iter::once(line).chain(below).collect()
     }
 }

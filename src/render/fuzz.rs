@@ -1,7 +1,5 @@
 //! Whatever far sides, runbooks and names say: the bytes that reach a terminal are text, line breaks and our own colours.
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -11,6 +9,7 @@ use super::{
     without_color,
 };
 use crate::change::{Change, HostCommand, Inverse, Keep, Op, Target};
+use crate::cost::{Cost, Costs};
 use crate::error::{Class, Failure};
 use crate::event::{ChangeEnd, Event, Listener as _};
 use crate::fuzz::each;
@@ -22,7 +21,6 @@ use crate::plan::{self, Plan};
 use crate::process::Clock;
 use crate::refusal::{Location, Refusal};
 use crate::runbook::{OnFailure, Policy, Resolved, StepDecl};
-use crate::world::Cost;
 
 /// What the forged lines begin with.
 const FORGED: &str = "FORGED";
@@ -49,7 +47,7 @@ fn hostile() -> impl Strategy<Value = String> {
 /// Every kind of event, with the text wherever a text can be.
 fn events(text: &str) -> Vec<Event> {
     let (s, target) = (|| text.to_owned(), Target::host(text, text));
-    let costs = BTreeMap::from([(s(), Cost { requests: 1, bytes_out: 2, bytes_in: 3 })]);
+    let costs = Costs::from_iter([(Target::api_server(s(), s()), Cost { requests: 1, bytes_out: 2, bytes_in: 3 })]);
     let mut all = vec![
         Event::RunStarted { run: s(), runbook: s(), drill: false, clusters: vec![s()], steps: 1 },
         Event::StepStarted { cluster: s(), step: 0, name: s(), intent: s(), why: s(), targets: 1 },
@@ -117,9 +115,12 @@ fn plan(text: &str) -> Plan {
 
 /// Everything that is told, to both streams of a screen.
 fn tell(text: &str, screen: std::sync::Arc<Screen>, paint: Paint) {
-    let renderer = Renderer::new(screen.clone(), Output::Text, false, Clock::Fixed(jiff::Timestamp::UNIX_EPOCH));
-    events(text).into_iter().for_each(|event| renderer.hear(event));
-    renderer.note(text);
+    for verbose in [false, true] {
+        let clock = Clock::Fixed(jiff::Timestamp::UNIX_EPOCH);
+        let renderer = Renderer::new(screen.clone(), Output::Text, verbose, clock);
+        events(text).into_iter().for_each(|event| renderer.hear(event));
+        renderer.note(text);
+    }
     screen.err(text);
     screen.out(&table(&["A", "B"], &[vec![text.to_owned(), text.to_owned()]]));
     let plan = plan(text);
@@ -167,7 +168,8 @@ fn journal(text: &str) -> Journal {
     };
     let intended =
         |id, inverse| Entry::Intended { id, step: 0, target: target(), change: change(inverse), host_key: None };
-    let costs = Some(BTreeMap::from([(s(), Cost { requests: 1, bytes_out: 2, bytes_in: 3 })]));
+    let costs =
+        Some(Costs::from_iter([(Target::api_server(s(), s()), Cost { requests: 1, bytes_out: 2, bytes_in: 3 })]));
     let entries = [
         Entry::Started(Box::new(header)),
         Entry::StepStarted { cluster: s(), step: 0 },

@@ -7,14 +7,15 @@ use super::price::Price;
 use super::{Line, painted, table};
 use crate::change::{Part, Target};
 use crate::duration::HumanDuration;
+use crate::kit::Cluster;
 use crate::limits::Limits;
 use crate::plan::{Plan, PlannedStep};
 use crate::runbook::OnFailure;
-use crate::steps::Sends;
+use crate::steps::{Announced, Sends};
 use crate::words;
 
 /// Names of targets that take more room are counted instead.
-const NAMES: usize = 12;
+const NAMES: usize = 11;
 /// A step that is alone is shown with what it sends, when that is no more than so many lines.
 const SENDS: usize = 6;
 
@@ -37,9 +38,14 @@ pub fn outline(plan: &Plan, fleet: Limits, paint: Paint, width: Option<usize>) -
     let mut whole = Price::default();
     let mut rows = Vec::new();
     for (at, planned) in (1..).zip(&plan.steps) {
-        let (price, asks) = price(plan, planned);
-        whole.then(&price);
-        rows.push(row(at, plan, planned, &price, asks));
+        let of_cluster = prices(plan, planned);
+        let (mut all, mut dearest) = (Price::default(), Price::default());
+        for (at, price) in of_cluster.iter().enumerate() {
+            all.beside(price, at < fleet.at_once.max(1));
+            dearest.or(price);
+        }
+        whole.then(&all);
+        rows.push(row(at, plan, planned, &dearest));
     }
     let heading = ["STEP", "ON", "WRITES", "REQUESTS", "COMMANDS", "AT WORST"];
     out.extend(table(&heading, &rows).lines().enumerate().map(|(at, line)| match at {
@@ -67,32 +73,41 @@ fn fleet_line(clusters: &[String], limits: Limits) -> String {
     if limits.batch > 0 {
         text.push_str(&format!(" in groups of {}", limits.batch));
     }
-    text.push_str(&format!("; no new one once {} failed", match limits.max_failures {
-        1 => "one has".to_owned(),
-        many => format!("{many} have"),
-    }));
+    text.push_str(&format!(
+        "; no new one once {} failed",
+        match limits.max_failures {
+            1 => "one has".to_owned(),
+            many => format!("{many} have"),
+        }
+    ));
     text
 }
 
-fn price(plan: &Plan, planned: &PlannedStep) -> (Price, bool) {
-    let (mut price, mut asks) = (Price::default(), planned.policy.confirm);
-    for target in &planned.targets {
-        let Some(cluster) = plan.cluster(&target.cluster) else { continue };
-        for announced in planned.announce(target, cluster) {
-            asks |= matches!(announced.what, Sends::Ask(_));
-            price.add(&announced);
-        }
-    }
-    (price, asks)
+/// What a step sends to each cluster.
+fn prices(plan: &Plan, planned: &PlannedStep) -> Vec<Price> {
+    let of = |cluster: &Cluster| {
+        let mut price = Price::default();
+        let targets = planned.targets.iter().filter(|target| target.cluster == cluster.name);
+        targets.flat_map(|target| planned.announce(target, cluster)).for_each(|announced| price.add(&announced));
+        price
+    };
+    plan.clusters.iter().map(of).collect()
 }
 
-fn row(at: usize, plan: &Plan, planned: &PlannedStep, price: &Price, asks: bool) -> Vec<String> {
+/// Whether a step may ask something.
+fn asks(plan: &Plan, planned: &PlannedStep) -> bool {
+    let on = |target: &Target| plan.cluster(&target.cluster).map(|cluster| planned.announce(target, cluster));
+    let question = |announced: &Announced| matches!(announced.what, Sends::Ask(_));
+    planned.policy.confirm || planned.targets.first().and_then(on).is_some_and(|all| all.iter().any(question))
+}
+
+fn row(at: usize, plan: &Plan, planned: &PlannedStep, price: &Price) -> Vec<String> {
     let failure = match planned.policy.on_failure {
         OnFailure::Stop => "stops",
         OnFailure::Continue => "goes on",
         OnFailure::Undo => "takes back",
     };
-    let asks = if asks { ", may ask" } else { "" };
+    let asks = if asks(plan, planned) { ", asks" } else { "" };
     let writes = if price.writes == 0 { "-".to_owned() } else { price.writes.to_string() };
     vec![
         format!("{at:>2} {}", planned.name),
@@ -110,10 +125,10 @@ fn place(targets: &[Target], fleet: bool) -> String {
     let number = targets.len();
     match targets.first().map(|target| &target.part) {
         None => "nothing".to_owned(),
-        Some(Part::Cluster) if !fleet => "the cluster".to_owned(),
+        Some(Part::Cluster) if !fleet => "cluster".to_owned(),
         Some(Part::Local) if !fleet => "this machine".to_owned(),
         _ if named.chars().count() <= NAMES => named,
-        Some(Part::Cluster) => words::count(number, "cluster"),
+        Some(Part::Cluster) => "clusters".to_owned(),
         Some(Part::Local) => "this machine".to_owned(),
         Some(Part::ApiServer(_)) => format!("{number} servers"),
         Some(Part::Host(_)) => words::count(number, "host"),

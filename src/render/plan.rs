@@ -106,7 +106,7 @@ fn policy(kind: &str, policy: &Policy) -> String {
 }
 
 fn one(announced: &Announced, detail: Detail, shown: &mut HashSet<String>) -> Vec<Line> {
-    let (label, tone) = match (&announced.what, announced.writes) {
+    let (label, tone) = match (&announced.what, announced.writes()) {
         (Sends::Ask(_), _) => ("ask", Tone::Warn),
         (_, true) => ("write", Tone::Warn),
         (_, false) => ("look", Tone::Dim),
@@ -276,7 +276,7 @@ fn send(announced: &Announced) -> Value {
         Sends::Ask(question) => ("ask", json!(question)),
     };
     let often = often(announced.times);
-    json!({ kind: what, "writes": announced.writes, "times": often, "why": announced.why })
+    json!({ kind: what, "writes": announced.writes(), "times": often, "why": announced.why })
 }
 
 fn script_text(op: &Op) -> Option<String> {

@@ -46,7 +46,7 @@ impl Price {
             }
         };
         count.fixed += times;
-        if announced.writes {
+        if announced.writes() {
             self.writes += times;
         }
     }
@@ -56,6 +56,24 @@ impl Price {
         self.requests.then(&next.requests);
         self.commands.then(&next.commands);
         self.writes += next.writes;
+    }
+
+    /// Adds what is sent to another cluster; `at_once`: at the same time.
+    pub(super) fn beside(&mut self, other: &Self, at_once: bool) {
+        for (mine, others) in [(&mut self.requests, &other.requests), (&mut self.commands, &other.commands)] {
+            mine.fixed += others.fixed;
+            mine.a_second += if at_once { others.a_second } else { 0.0 };
+        }
+        self.writes += other.writes;
+    }
+
+    /// The dearer of two clusters, in each respect.
+    pub(super) fn or(&mut self, other: &Self) {
+        for (mine, others) in [(&mut self.requests, &other.requests), (&mut self.commands, &other.commands)] {
+            mine.fixed = mine.fixed.max(others.fixed);
+            mine.a_second = mine.a_second.max(others.a_second);
+        }
+        self.writes = self.writes.max(other.writes);
     }
 
     /// The price of a whole plan, in a sentence.
@@ -86,14 +104,15 @@ impl Count {
         self.a_second = self.a_second.max(next.a_second);
     }
 
-    /// `6`, `18/s`, `6 + 18/s`; nothing for nothing.
+    /// `6`, `18/s`, `6+18/s`; nothing for nothing.
     pub(super) fn short(&self) -> String {
-        let rate = rate(self.a_second).map(|(number, unit)| format!("{number}/{}", if unit == "second" { "s" } else { "min" }));
+        let rate = rate(self.a_second)
+            .map(|(number, unit)| format!("{number}/{}", if unit == "second" { "s" } else { "min" }));
         match (self.fixed, rate) {
             (0, None) => "-".to_owned(),
             (fixed, None) => fixed.to_string(),
             (0, Some(rate)) => rate,
-            (fixed, Some(rate)) => format!("{fixed} + {rate}"),
+            (fixed, Some(rate)) => format!("{fixed}+{rate}"),
         }
     }
 }
@@ -117,7 +136,7 @@ mod tests {
     use super::*;
 
     fn get(times: Times) -> Announced {
-        Announced { what: Sends::Get("/readyz".into()), writes: false, times, why: String::new() }
+        Announced { what: Sends::Get("/readyz".into()), times, why: String::new() }
     }
 
     fn every(interval: Duration) -> Announced {
@@ -130,10 +149,10 @@ mod tests {
         for announced in [get(Times::Once), get(Times::AtMost(3)), every(Duration::from_millis(500))] {
             step.add(&announced);
         }
-        assert_eq!(step.requests.short(), "4 + 2/s");
+        assert_eq!(step.requests.short(), "4+2/s");
         let mut plan = step;
         plan.then(&step);
-        assert_eq!(plan.requests.short(), "8 + 2/s", "one wait after the other");
+        assert_eq!(plan.requests.short(), "8+2/s", "one wait after the other");
         assert_eq!(
             plan.sentence(),
             "at most 8 API requests and 0 commands on hosts (0 writes among them); while it waits, up to 2 requests a \

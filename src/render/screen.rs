@@ -96,13 +96,16 @@ impl Screen {
         screen
     }
 
-    /// The same, so many characters wide.
+    /// Streams so many characters wide, with or without colour.
     #[cfg(test)]
-    pub(super) fn wide(columns: usize, out: impl Write + Send + 'static, err: impl Write + Send + 'static) -> Self {
-        let mut screen = Self::to(out, err);
-        screen.out.width = Width::Columns(Some(columns));
-        screen.err.width = Width::Columns(Some(columns));
-        screen
+    pub(super) fn wide(
+        columns: usize,
+        color: bool,
+        out: impl Write + Send + 'static,
+        err: impl Write + Send + 'static,
+    ) -> Self {
+        let stream = |to| Stream::new(to, Paint::new(color), Width::Columns(Some(columns)));
+        Self { out: stream(Box::new(out)), err: stream(Box::new(err)), bars: None }
     }
 
     /// Data: what was asked for, as whole lines or as JSON, which reads back as it was. Ends in a line break.

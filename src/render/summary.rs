@@ -7,9 +7,9 @@ use super::alike::{Alike, Gathered, names};
 use super::paint::Tone;
 use super::story::change_word;
 use crate::change::{Part, Target};
+use crate::cost::{Cost, Costs};
 use crate::event::{ChangeEnd, Event};
 use crate::words;
-use crate::world::Cost;
 
 /// Width of the word before the text.
 const LABEL: usize = 9;
@@ -59,8 +59,8 @@ impl Summary {
         let Event::RunEnded { code, why, costs, next, .. } = event else { return End::default() };
         let mut report: Vec<Line> = outcome(event, drill).into_iter().collect();
         report.extend(self.changed().into_iter().map(|(_, line)| line));
-        report.extend(costs.iter().enumerate().map(|(i, (name, cost))| {
-            labelled(Tone::Dim, if i == 0 { "cost" } else { "" }, format!("{name}: {}", price(cost)))
+        report.extend(costs.iter().enumerate().map(|(i, (target, cost))| {
+            labelled(Tone::Dim, if i == 0 { "cost" } else { "" }, format!("{target}: {}", price(&cost)))
         }));
         report.extend(self.left());
         if *code == 0 {
@@ -157,7 +157,7 @@ fn commands(next: &[String]) -> impl Iterator<Item = Line> {
 fn causes(why: &str, clusters: &[String], told: &[String]) -> Vec<String> {
     let mut causes = Gathered::default();
     for line in why.lines() {
-        let above = told.iter().find_map(|told| line.strip_suffix(&words::one_line(told))?.strip_suffix(": "));
+        let above = told.iter().find_map(|told| line.strip_suffix(told.as_str())?.strip_suffix(": "));
         let line = &above.map_or_else(|| line.to_owned(), |step| format!("{step} failed, see above"));
         let of = |cluster: &&String| line.strip_prefix(cluster.as_str()).is_some_and(|rest| rest.starts_with(": "));
         match clusters.iter().find(of) {
@@ -177,7 +177,10 @@ fn failure(reasons: Vec<String>, next: &[String]) -> Vec<Line> {
         [one] => vec![Line::new(Tone::Bad, "error: ", one.clone())],
         many => {
             let text = format!("{} did not get to the end", words::count(many.len(), "cluster"));
-            let causes = many.iter().enumerate().map(|(i, cause)| Line::new(Tone::Plain, format!("  {}: ", i + 1), cause.clone()));
+            let causes = many
+                .iter()
+                .enumerate()
+                .map(|(i, cause)| Line::new(Tone::Plain, format!("  {}: ", i + 1), cause.clone()));
             std::iter::once(Line::new(Tone::Bad, "error: ", text)).chain(causes).collect()
         }
     };
@@ -194,10 +197,13 @@ pub(super) struct Spent {
 }
 
 impl Spent {
-    /// Adds what stands beside each name, as targets are written: `CLUSTER/api/SERVER`, `CLUSTER/HOST`.
-    pub(super) fn add(&mut self, costs: &BTreeMap<String, Cost>) {
-        for (name, cost) in costs {
-            *(if name.contains("/api/") { &mut self.requests } else { &mut self.commands }) += cost.requests;
+    /// Adds what each API server and host was sent.
+    pub(super) fn add(&mut self, costs: &Costs) {
+        for (target, cost) in costs.iter() {
+            *(match target.part {
+                Part::ApiServer(_) | Part::Cluster => &mut self.requests,
+                Part::Host(_) | Part::Local => &mut self.commands,
+            }) += cost.requests;
             self.bytes = (self.bytes.0 + cost.bytes_out, self.bytes.1 + cost.bytes_in);
         }
     }
@@ -228,7 +234,7 @@ impl Spent {
 }
 
 /// What a step cost in all; nothing, when it sent nothing.
-pub(super) fn spent(costs: &BTreeMap<String, Cost>) -> Option<String> {
+pub(super) fn spent(costs: &Costs) -> Option<String> {
     let mut spent = Spent::default();
     spent.add(costs);
     spent.long().map(|spent| format!("cost: {spent}"))

@@ -57,15 +57,9 @@ mod tests {
     #[test]
     fn a_long_line_goes_on_under_its_text() {
         let line = "  saw      cp1: the kubelets are refused, too, and so is everybody else";
-        assert_eq!(
-            wrap(line, 11, Some(40)),
-            [
-                "  saw      cp1: the kubelets are refused,",
-                "           too, and so is everybody else"
-            ]
-            .map(|line| line.trim_end().to_owned())
-            .to_vec()
-        );
+        let lines =
+            ["  saw      cp1: the kubelets are", "           refused, too, and so is", "           everybody else"];
+        assert_eq!(wrap(line, 11, Some(40)), lines);
         assert_eq!(wrap(line, 11, None), [line]);
         assert_eq!(wrap(line, 11, Some(200)), [line]);
     }

@@ -209,10 +209,9 @@ fn check_with(kind: &dyn steps::Kind, step: &str, with: &Node, faults: &mut Faul
     yaml::check(with, &kind.schema(), "", &mut found);
     if found.is_empty() && !has_holes(with) {
         for fault in kind.build(with.to_json()).err().unwrap_or_default() {
-            let word =
-                fault.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_').find(|word| !word.is_empty());
-            let node = word.and_then(|word| with.get(word)).unwrap_or(with);
-            found.refuse(node, fault, None);
+            // As deep as the file goes: what a parameter says by leaving it out has no line of its own.
+            let node = fault.at.iter().try_fold(with, |node, key| node.get(key).ok_or(node));
+            found.refuse(node.unwrap_or_else(|outer| outer), fault.to_string(), None);
         }
     }
     faults.extend(

@@ -200,8 +200,21 @@ fn each_fault_has_its_place_and_its_hint() {
         ),
         (
             "    - kind: scale-apiserver\n      with: {limits: {memory: many}}\n",
-            "r.yaml:9:13: step \"scale-apiserver\": memory: \"many\" is not a quantity",
+            "r.yaml:9:31: step \"scale-apiserver\": limits.memory: \"many\" is not a quantity",
         ),
+        (
+            "    - kind: gate-close\n      with:\n        sets:\n          web: [10.0.0.300]\n",
+            "r.yaml:11:16: step \"gate-close\": sets.web: `10.0.0.300` is",
+        ),
+        (
+            "    - kind: http\n      with:\n        url: https://x\n        undo:\n          url: https://x\n          headers:\n            Cookie: a\n",
+            "r.yaml:14:21: step \"http\": undo.headers.Cookie: it looks like a secret",
+        ),
+        (
+            "    - kind: wait-for\n      with: {health: {times: 0}}\n",
+            "r.yaml:9:30: step \"wait-for\": health.times: it must be at least 1",
+        ),
+        ("    - kind: exec\n      with: {run: 'true'}\n", "r.yaml:9:13: step \"exec\": undo: say what takes it back"),
         (
             "    - kind: scale-apiserver\n      timeout: 90\n",
             "r.yaml:9:16: step.timeout: expected a duration like 90s, 5m or 1h30m, found the number 90 \

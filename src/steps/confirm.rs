@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Announced, Kind, Look, Question, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, Fault, Kind, Look, Question, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::Target;
 use crate::kit::Cluster;
 
@@ -55,13 +55,13 @@ impl Kind for Confirm {
         schema_of::<Params>()
     }
 
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let with: Params = params(with)?;
         if with.question.trim().is_empty() {
-            return Err(vec!["question: it is empty".into()]);
+            return Err(vec![Fault::at("question", "it is empty")]);
         }
         if with.typed.as_deref().is_some_and(|word| word.trim() != word || word.is_empty()) {
-            return Err(vec!["typed: it is empty, or has spaces around it that nobody will type".into()]);
+            return Err(vec![Fault::at("typed", "it is empty, or has spaces around it that nobody will type")]);
         }
         Ok(Box::new(with))
     }
@@ -75,7 +75,6 @@ impl Step for Params {
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
         vec![Announced {
             what: Sends::Ask(self.question.clone()),
-            writes: false,
             times: Times::Once,
             why: "the run goes on only after a yes".into(),
         }]

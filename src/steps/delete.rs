@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::kube_object::{self, Going, Made, Seen, text};
 use super::{
-    Announced, Kind, Look, ObjectRef, Question, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
+    Announced, Fault, Kind, Look, ObjectRef, Question, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
 };
 use crate::change::{Body, Change, GONE, Inverse, Keep, KubeCall, Method, Op, Target};
 use crate::duration::HumanDuration;
@@ -137,11 +137,10 @@ impl Kind for Delete {
         schema_of::<Params>()
     }
 
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let with: Params = params(with)?;
         let object = ObjectRef::parse(&with.object, with.namespace.as_deref());
-        let mut faults: Vec<String> =
-            object.as_ref().err().map(|fault| format!("object: {fault}")).into_iter().collect();
+        let mut faults: Vec<Fault> = object.as_ref().err().map(|why| Fault::at("object", why)).into_iter().collect();
         faults.extend(kube_object::too_short(with.deadline));
         match object {
             Ok(object) if faults.is_empty() => Ok(Box::new(Deletion { object, with })),
@@ -157,16 +156,10 @@ impl Step for Deletion {
     }
 
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
-        let get = |times, why: &str| Announced {
-            what: Sends::Get(self.object.path()),
-            writes: false,
-            times,
-            why: why.into(),
-        };
+        let get = |times, why: &str| Announced { what: Sends::Get(self.object.path()), times, why: why.into() };
         let seen = if self.with.save { Some(UID) } else { self.with.uid.as_deref() };
         let delete = |seen, times, why: &str| Announced {
             what: Sends::Op(Box::new(Op::Kube(self.call(seen)))),
-            writes: true,
             times,
             why: why.into(),
         };

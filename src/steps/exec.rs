@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::again::{self, Before};
-use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Change, HostCommand, Inverse, Keep, LocalCommand, Op, Target};
 use crate::duration::HumanDuration;
 use crate::host::Script;
@@ -84,13 +84,13 @@ enum What {
 
 impl What {
     /// Exactly one of the two forms.
-    fn read(name: &str, run: Option<String>, argv: Option<Vec<String>>) -> Result<Self, String> {
+    fn read(name: &str, run: Option<String>, argv: Option<Vec<String>>) -> Result<Self, Fault> {
         match (run, argv) {
             (Some(run), None) if !run.trim().is_empty() => Ok(Self::Shell(run)),
             (None, Some(argv)) if argv.first().is_some_and(|program| !program.is_empty()) => Ok(Self::Argv(argv)),
-            (Some(_), Some(_)) => Err(format!("{name}: run and argv exclude each other")),
-            (None, None) => Err(format!("{name}: one of run and argv is needed")),
-            _ => Err(format!("{name}: it is empty")),
+            (Some(_), Some(_)) => Err(Fault::at(name, "run and argv exclude each other")),
+            (None, None) => Err(Fault::at(name, "one of run and argv is needed")),
+            _ => Err(Fault::at(name, "it is empty")),
         }
     }
 
@@ -144,7 +144,7 @@ impl Kind for Exec {
         schema_of::<Params>()
     }
 
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let with: Params = params(with)?;
         let mut faults = Vec::new();
         let command = What::read("run", with.run.clone(), with.argv.clone()).map_err(|fault| faults.push(fault));
@@ -154,16 +154,16 @@ impl Kind for Exec {
             }
             (None, Some(why)) if !why.trim().is_empty() => Ok(Err(why.clone())),
             (Some(_), Some(_)) => {
-                faults.push("undo: undo and noUndo exclude each other".into());
+                faults.push(Fault::at("undo", "undo and noUndo exclude each other"));
                 Err(())
             }
             _ => {
-                faults.push("undo: say what takes it back, or in noUndo why nothing does".into());
+                faults.push(Fault::at("undo", "say what takes it back, or in noUndo why nothing does"));
                 Err(())
             }
         };
         if with.local && with.unless.is_some() {
-            faults.push("unless: it looks at hosts, so it cannot stand beside local".into());
+            faults.push(Fault::at("unless", "it looks at hosts, so it cannot stand beside local"));
         }
         match (command, undo) {
             (Ok(command), Ok(undo)) if faults.is_empty() => Ok(Box::new(Execution { command, undo, with })),
@@ -180,16 +180,11 @@ impl Step for Execution {
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
         let unless = self.unless().map(|script| Announced {
             what: Sends::Look(script),
-            writes: false,
             times: Times::AtMost(3),
             why: "is it so already, and did it take".into(),
         });
-        let run = Announced {
-            what: Sends::Op(Box::new(self.op())),
-            writes: true,
-            times: Times::Once,
-            why: "the command itself".into(),
-        };
+        let run =
+            Announced { what: Sends::Op(Box::new(self.op())), times: Times::Once, why: "the command itself".into() };
         unless.into_iter().chain([run]).collect()
     }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::controllers::{CONTROLLERS, ask, controller_manager, controllers, too_old, wanted};
 use super::static_pod::Progress;
-use super::{Announced, Kind, Look, Scope, Step, StepError, Survey, params, schema_of};
+use super::{Announced, Fault, Kind, Look, Scope, Step, StepError, Survey, params, schema_of};
 use crate::change::Target;
 use crate::host::manifest::Edit;
 use crate::kit::Cluster;
@@ -51,7 +51,7 @@ impl Kind for FreezeNodes {
         schema_of::<Params>()
     }
 
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let Params { check } = params(with)?;
         Ok(Box::new(Freeze { check }))
     }
@@ -88,7 +88,7 @@ impl Step for Freeze {
 
     fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
         let mut all = controller_manager("freeze").announce(target, cluster, &ask());
-        all.retain(|sent| !self.check || !sent.writes);
+        all.retain(|sent| !self.check || !sent.writes());
         all
     }
 

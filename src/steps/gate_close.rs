@@ -9,7 +9,9 @@ use serde_json::Value;
 use super::gate::ways::{self, Shut, WAYS};
 use super::gate::wish::{Params, Wish, known_ports};
 use super::gate::{self as common, LEASE, ORDER_SECS, proof};
-use super::{Announced, History, Kind, Look, Mark, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{
+    Announced, Fault, History, Kind, Look, Mark, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
+};
 use crate::change::{Change, Inverse, Keep, Op, Target};
 use crate::duration::HumanDuration;
 use crate::host::gate::{self, BackEnd, Found, GateSpec, GateState, Refusal, Side, Turn};
@@ -47,7 +49,7 @@ impl Kind for GateClose {
         schema_of::<Params>()
     }
 
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let wish = params::<Params>(with)?.read()?;
         Ok(Box::new(Close { wish }))
     }
@@ -75,7 +77,6 @@ impl Step for Close {
         let back_end = self.wish.back_end.unwrap_or(BackEnd::Nft);
         let look = |script, most, why: &str| Announced {
             what: Sends::Look(script),
-            writes: false,
             times: Times::AtMost(most),
             why: why.into(),
         };
@@ -90,7 +91,6 @@ impl Step for Close {
         if self.guards_ways() {
             sent.extend(ways::announced(host, cluster).into_iter().map(|what| Announced {
                 what,
-                writes: false,
                 times: Times::AtMost(3),
                 why:
                     "this run's own way to the API: before the gate is closed, and again before it is confirmed".into(),
@@ -113,26 +113,21 @@ impl Step for Close {
         ];
         sent.extend(self.changes(&spec, back_end, &[]).into_iter().zip(whys).map(|(change, why)| Announced {
             what: Sends::Op(Box::new(change.op)),
-            writes: true,
             times: Times::Once,
             why,
         }));
         sent.push(Announced {
             what: Sends::Op(Box::new(common::op(gate::renew(&spec.mark(), back_end, spec.hold, &spec.driver())))),
-            writes: true,
             times: Times::Every { interval: self.renewed_every(), until: Duration::from_secs(self.wish.hold.into()) },
             why: "holds it shut for as long as the run lives, unless another run has taken it over".into(),
         });
         if !self.wish.on_nodes() {
             sent.push(Announced {
                 what: Sends::Get("/livez".into()),
-                writes: false,
                 times: Times::AtMost(1),
                 why: "the operator still gets through".into(),
             });
         }
-        saw.push(common::counted(state));
-        saw.extend(common::loudest(state, 5));
         for from in &self.wish.probe_from {
             for to in proof::knocked(host, cluster, &spec) {
                 sent.push(look(gate::knock(to), 1, &format!("from {from}: what a client meets")));

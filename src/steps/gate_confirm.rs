@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::gate::{self as common, ORDER_SECS, Whose};
-use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Change, Inverse, Keep, Op, Target};
 use crate::duration::HumanDuration;
 use crate::host::gate::{self, BackEnd, Driver, GateState, Mark, Turn};
@@ -54,11 +54,11 @@ impl Kind for GateConfirm {
         schema_of::<Params>()
     }
 
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let Params { of, hold } = params(with)?;
         match hold {
             Some(hold) if !(1..=LONGEST_SECS).contains(&hold.0.as_secs()) => {
-                Err(vec![format!("for: {hold}: take 1 second to 1 day")])
+                Err(vec![Fault::at("for", format!("{hold}: take 1 second to 1 day"))])
             }
             _ => Ok(Box::new(Confirm { whose: Whose::of(of), hold: hold.map(|hold| common::secs(hold.0)) })),
         }
@@ -98,13 +98,11 @@ impl Step for Confirm {
         vec![
             Announced {
                 what: Sends::Look(gate::status()),
-                writes: false,
                 times: Times::AtMost(2),
                 why: "what stands, and whose it is".into(),
             },
             Announced {
                 what: Sends::Op(Box::new(change.op)),
-                writes: true,
                 times: Times::Once,
                 why: "with the gate's own ports, stages and back end, at the stage it is at".into(),
             },

@@ -12,7 +12,7 @@ use super::gate::offender;
 use super::gate::opening::{Following, Late, Open};
 use super::gate::progress::Progress;
 use super::gate::stages::Pace;
-use super::{Kind, Scope, Step, params, schema_of};
+use super::{Fault, Kind, Scope, Step, params, schema_of};
 use crate::duration::HumanDuration;
 
 /// The step kind.
@@ -112,23 +112,23 @@ impl Kind for GateOpen {
         schema_of::<Params>()
     }
 
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let given: Params = params(with)?;
         let mut faults = Vec::new();
         if given.window.0 < Duration::from_secs(1) {
-            faults.push("window: it must be 1s or longer".to_owned());
+            faults.push(Fault::at("window", "it must be 1s or longer"));
         }
         if given.p99.0.is_zero() {
-            faults.push("p99: it must be longer than 0s".to_owned());
+            faults.push(Fault::at("p99", "it must be longer than 0s"));
         }
         if !(1..=100).contains(&given.memory_percent) {
-            faults.push("memoryPercent: 1 to 100".to_owned());
+            faults.push(Fault::at("memoryPercent", "1 to 100"));
         }
         if given.max_tries == 0 {
-            faults.push("maxTries: at least 1".to_owned());
+            faults.push(Fault::at("maxTries", "at least 1"));
         }
         let offender = given.offender.map(offender::Params::read).transpose().unwrap_or_else(|all| {
-            faults.extend(all);
+            faults.extend(all.into_iter().map(|fault| fault.under("offender")));
             None
         });
         if !faults.is_empty() {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::again::{self, Before};
-use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Body, Change, HttpCall, Inverse, Keep, Method, Op, Target};
 use crate::duration::HumanDuration;
 use crate::host::script::quote;
@@ -116,44 +116,45 @@ impl Call {
         })
     }
 
-    fn faults(&self, name: &str) -> Vec<String> {
+    fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         let rest = self.url.strip_prefix("https://").or_else(|| self.url.strip_prefix("http://"));
         let host = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
         match host {
-            None | Some("") => faults.push(format!("{name}: {:?} is not an http:// or https:// URL", self.url)),
+            None | Some("") => {
+                faults.push(Fault::at("url", format!("{:?} is not an http:// or https:// URL", self.url)));
+            }
             Some(host) if host.contains('@') => {
-                faults
-                    .push(format!("{name}: the URL holds a credential; use secretHeaders, whose values are in files"));
+                faults.push(Fault::at("url", "it holds a credential; use secretHeaders, whose values are in files"));
             }
             Some(_) => {}
         }
         for header in self.headers.keys().filter(|header| secret(header)) {
-            faults.push(format!(
-                "{name}: {header} looks like a secret and would stand in the journal: use secretHeaders"
-            ));
+            let why = "it looks like a secret and would stand in the journal: use secretHeaders";
+            faults.push(Fault::at(header, why).under("headers"));
         }
         let query = self.url.split_once('?').map(|(_, query)| query).unwrap_or_default();
         for (key, _) in query.split('&').filter_map(|pair| pair.split_once('=')).filter(|(key, _)| secret(key)) {
-            faults.push(format!(
-                "{name}: {key} in the URL looks like a secret and would stand in the journal: use secretPath"
-            ));
+            let why = format!("{key} in the URL looks like a secret and would stand in the journal: use secretPath");
+            faults.push(Fault::at("url", why));
         }
         if let Some(host) = self.host().filter(|host| address_is_secret(host, &self.url)) {
-            faults.push(format!("{name}: an address at {host} is a secret as a whole: put what follows the host into the file of secretPath"));
+            let why = format!(
+                "an address at {host} is a secret as a whole: put what follows the host into the file of secretPath"
+            );
+            faults.push(Fault::at("url", why));
         }
         let mut keys = Vec::new();
         self.body.iter().for_each(|body| secrets(body, &mut keys));
         for key in keys {
-            faults.push(format!(
-                "{name}: {key} in the body looks like a secret and would stand in the journal: use secretBody"
-            ));
+            let why = format!("{key} in the body looks like a secret and would stand in the journal: use secretBody");
+            faults.push(Fault::at("body", why));
         }
         if self.body.is_some() && self.secret_body.is_some() {
-            faults.push(format!("{name}: body and secretBody exclude each other"));
+            faults.push(Fault::at("body", "body and secretBody exclude each other"));
         }
         for code in self.expect.iter().filter(|code| !(100..600).contains(*code)) {
-            faults.push(format!("{name}: {code} in expect is no status code"));
+            faults.push(Fault::at("expect", format!("{code} is no status code")));
         }
         faults
     }
@@ -255,15 +256,15 @@ impl Kind for Http {
         schema_of::<Params>()
     }
 
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let with: Params = params(with)?;
-        let mut faults = with.call.faults("url");
-        faults.extend(with.undo.iter().flat_map(|undo| undo.faults("undo")));
+        let mut faults = with.call.faults();
+        faults.extend(with.undo.iter().flat_map(Call::faults).map(|fault| fault.under("undo")));
         match (&with.undo, &with.no_undo) {
-            (Some(_), Some(_)) => faults.push("undo: undo and noUndo exclude each other".into()),
+            (Some(_), Some(_)) => faults.push(Fault::at("undo", "undo and noUndo exclude each other")),
             (Some(_), None) => {}
             (None, Some(why)) if !why.trim().is_empty() => {}
-            _ => faults.push("undo: say which call takes it back, or in noUndo why none does".into()),
+            _ => faults.push(Fault::at("undo", "say which call takes it back, or in noUndo why none does")),
         }
         if faults.is_empty() { Ok(Box::new(with)) } else { Err(faults) }
     }
@@ -275,7 +276,7 @@ impl Step for Params {
     }
 
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
-        vec![Announced { what: Sends::Op(Box::new(self.call.op())), writes: true, times: Times::Once, why: self.why() }]
+        vec![Announced { what: Sends::Op(Box::new(self.call.op())), times: Times::Once, why: self.why() }]
     }
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
@@ -360,7 +361,7 @@ mod tests {
 
     #[track_caller]
     fn looks_up(with: Value, expected: &[&str]) {
-        let step = Http.build(with).map_err(|faults| faults.join("; ")).unwrap();
+        let step = Http.build(with).map_err(|faults| format!("{faults:?}")).unwrap();
         let cluster = Cluster {
             name: "prod".into(),
             api_servers: Vec::new(),

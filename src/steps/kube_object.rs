@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Look, ObjectRef, StepError};
+use super::{Fault, Look, ObjectRef, StepError};
 use crate::change::{Blob, Body, Holds, Inverse, KubeCall, Method, Op};
 use crate::duration::HumanDuration;
 use crate::saved;
@@ -23,9 +23,9 @@ pub(super) fn write_deadline() -> HumanDuration {
 }
 
 /// What is wrong with a deadline.
-pub(super) fn too_short(deadline: HumanDuration) -> Option<String> {
+pub(super) fn too_short(deadline: HumanDuration) -> Option<Fault> {
     let short = deadline.0 < Duration::from_secs(1);
-    short.then(|| "deadline: it must be at least 1s; a drowning server needs 30s and more".to_owned())
+    short.then(|| Fault::at("deadline", "it must be at least 1s; a drowning server needs 30s and more"))
 }
 
 /// When an object was made, measured on the server's clock alone: the operator's may go wrong.

@@ -3,17 +3,18 @@
 //! A step looks, then says what has to change; it never writes. "Done" means nothing left to change and nothing
 //! awaited, so idempotence, skipping, resuming and waiting are one idea.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde_json::Value;
 
 use crate::change::{Change, Target};
+use crate::cost::Costs;
 use crate::host::Script;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
-use crate::world::{Cost, ReadError, Reads};
+use crate::world::{ReadError, Reads};
 
 /// One step of a runbook, parameters filled in and checked.
 pub trait Step: Send + Sync {
@@ -78,7 +79,7 @@ pub struct History {
     /// clock that may have been set since.
     pub here: jiff::Timestamp,
     /// The API servers and hosts that have answered anything in this run; `None`: nobody knows.
-    pub answered: Option<BTreeSet<String>>,
+    pub answered: Option<BTreeSet<Target>>,
     /// In a drill: what earlier steps of the run only pretended to change here, oldest first. No look shows it.
     pub pretended: Vec<Change>,
 }
@@ -104,15 +105,15 @@ impl History {
     }
 
     /// Adds those who have answered since.
-    pub fn heard(&mut self, costs: &BTreeMap<String, Cost>) {
+    pub fn heard(&mut self, costs: &Costs) {
         if let Some(answered) = &mut self.answered {
-            answered.extend(costs.iter().filter(|(_, cost)| cost.bytes_in > 0).map(|(name, _)| name.clone()));
+            answered.extend(costs.answered().cloned());
         }
     }
 
     /// Is it certain that this API server or host has not answered once in this run?
     pub fn silent(&self, target: &Target) -> bool {
-        self.answered.as_ref().is_some_and(|answered| !answered.contains(&target.to_string()))
+        self.answered.as_ref().is_some_and(|answered| !answered.contains(target))
     }
 
     /// The answer to a question.
@@ -138,6 +139,7 @@ impl History {
 }
 
 pub use elsewhere::{Turn, mark_of, taken_out_by, turn};
+pub use fault::Fault;
 pub use object::ObjectRef;
 
 /// What a survey found. No changes, nothing awaited, nothing asked: done.
@@ -256,12 +258,20 @@ impl std::fmt::Display for StepError {
 pub struct Announced {
     /// What.
     pub what: Sends,
-    /// It changes something.
-    pub writes: bool,
     /// How often.
     pub times: Times,
     /// What for.
     pub why: String,
+}
+
+impl Announced {
+    /// It changes something.
+    pub fn writes(&self) -> bool {
+        match self.what {
+            Sends::Op(_) => true,
+            Sends::Get(_) | Sends::Look(_) | Sends::Connect(_) | Sends::Ask(_) => false,
+        }
+    }
 }
 
 /// What is sent.
@@ -341,8 +351,8 @@ pub trait Kind: Send + Sync {
     /// Makes the step from parameters that fit the schema.
     ///
     /// # Errors
-    /// What the schema cannot say: one sentence per fault, each beginning with the parameter's name.
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>>;
+    /// What the schema cannot say, every fault.
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>>;
 }
 
 /// The schema of a parameter struct.
@@ -356,8 +366,8 @@ pub fn schema_of<P: schemars::JsonSchema>() -> Value {
 ///
 /// # Errors
 /// What serde says, as one sentence.
-pub fn params<P: serde::de::DeserializeOwned>(with: Value) -> Result<P, Vec<String>> {
-    serde_json::from_value(with).map_err(|e| vec![e.to_string()])
+pub fn params<P: serde::de::DeserializeOwned>(with: Value) -> Result<P, Vec<Fault>> {
+    serde_json::from_value(with).map_err(|e| vec![Fault::whole(e.to_string())])
 }
 
 /// The registry of the step kinds. The modules are declared apart from it: rustfmt sees no module that a macro declares.
@@ -395,6 +405,7 @@ mod delete;
 mod elsewhere;
 mod end_pods;
 mod exec;
+mod fault;
 mod freeze_nodes;
 mod gate;
 mod gate_close;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::kube_object::{self, Seen, text};
 use super::workload::PARKED;
-use super::{Announced, Kind, Look, ObjectRef, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, Fault, Kind, Look, ObjectRef, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Body, Change, Holds, Inverse, Keep, KubeCall, Method, Op, Target};
 use crate::duration::HumanDuration;
 use crate::kit::Cluster;
@@ -164,16 +164,17 @@ impl Kind for Park {
         schema_of::<Params>()
     }
 
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let with: Params = params(with)?;
         let object =
-            ObjectRef::parse(&with.object, with.namespace.as_deref()).map_err(|f| vec![format!("object: {f}")])?;
+            ObjectRef::parse(&with.object, with.namespace.as_deref()).map_err(|why| vec![Fault::at("object", why)])?;
         let Some(how) = How::of(&object) else {
-            return Err(vec![format!(
-                "object: {} cannot be parked; what can: daemonsets, deployments, statefulsets, replicasets, cronjobs, \
+            let why = format!(
+                "{} cannot be parked; what can: daemonsets, deployments, statefulsets, replicasets, cronjobs, \
                  jobs (for others there is `delete`)",
                 object.resource()
-            )]);
+            );
+            return Err(vec![Fault::at("object", why)]);
         };
         if let Some(fault) = kube_object::too_short(with.deadline) {
             return Err(vec![fault]);
@@ -188,12 +189,7 @@ impl Step for Parking {
     }
 
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
-        let get = |times, why: &str| Announced {
-            what: Sends::Get(self.object.path()),
-            writes: false,
-            times,
-            why: why.into(),
-        };
+        let get = |times, why: &str| Announced { what: Sends::Get(self.object.path()), times, why: why.into() };
         let seen = json!(format!("<{} seen by the GET>", self.how.field()));
         let parked = match self.how {
             How::Nowhere => json!({"<node selector seen by the GET>": "<its value>", PARKED: RUN}),
@@ -202,7 +198,7 @@ impl Step for Parking {
         let patch = |annotations: &Value, claims_go, times, why: &str| {
             let ops = self.parking_ops(UID, &seen, &parked, (annotations, claims_go), RUN);
             let what = Sends::Op(Box::new(Op::Kube(self.patch(&ops, None))));
-            Announced { what, writes: true, times, why: why.into() }
+            Announced { what, times, why: why.into() }
         };
         let mut all = vec![
             get(Times::Once, "sees its uid and the value that undo puts back"),

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Part, Target};
 use crate::duration::HumanDuration;
 use crate::kit::{ApiServer, Cluster};
@@ -124,15 +124,19 @@ impl Kind for Probe {
         schema_of::<Params>()
     }
 
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let with: Params = params(with)?;
         let mut faults = Vec::new();
         if with.within.0.is_zero() {
-            faults.push("within: it must be longer than 0s".to_owned());
+            faults.push(Fault::at("within", "it must be longer than 0s"));
         }
         match with.at_least.number() {
-            Some(0) => faults.push("atLeast: it must be at least 1; leave `require` out to require nothing".into()),
-            Some(_) if with.require == Require::Nothing => faults.push("atLeast: of what? say it in `require`".into()),
+            Some(0) => {
+                faults.push(Fault::at("atLeast", "it must be at least 1; leave `require` out to require nothing"));
+            }
+            Some(_) if with.require == Require::Nothing => {
+                faults.push(Fault::at("atLeast", "of what? say it in `require`"));
+            }
             _ => {}
         }
         if faults.is_empty() { Ok(Box::new(with)) } else { Err(faults) }
@@ -153,7 +157,7 @@ impl Step for Params {
     }
 
     fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
-        let look = |what, why: &str| Announced { what, writes: false, times: Times::AtMost(1), why: why.into() };
+        let look = |what, why: &str| Announced { what, times: Times::AtMost(1), why: why.into() };
         let one = |server: Target| {
             let connect = direct(&server, cluster)
                 .map(|server| look(Sends::Connect(server.address), "does anything listen, and how far away is it"));
@@ -417,7 +421,10 @@ mod tests {
         case(serde_json::json!({"require": "healthy", "atLeast": "all"}), &[Healthy, Silent], false, false);
         case(serde_json::json!({}), &[Silent], true, false);
         let kind = super::super::kind("probe").unwrap();
-        let faults = |with: Value| kind.build(with).err().unwrap_or_default().join("; ");
+        let faults = |with: Value| {
+            let faults = kind.build(with).err().unwrap_or_default();
+            faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        };
         assert!(faults(serde_json::json!({"require": "answers", "atLeast": 0})).contains("at least 1"));
         assert!(faults(serde_json::json!({"atLeast": "any"})).contains("of what"));
         assert!(!faults(serde_json::json!({"require": "answers", "atLeast": "most"})).is_empty());

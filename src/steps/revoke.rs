@@ -15,7 +15,7 @@ use super::rbac::subject::Subject;
 use super::rbac::{seek, taking};
 use super::workload::pod_spec;
 use super::{
-    Announced, History, Kind, Look, ObjectRef, Question, Scope, Sends, Step, StepError, Survey, Times, params,
+    Announced, Fault, History, Kind, Look, ObjectRef, Question, Scope, Sends, Step, StepError, Survey, Times, params,
     schema_of,
 };
 use crate::change::{Inverse, KubeCall, Method, Op, Target};
@@ -90,27 +90,28 @@ struct Found {
 }
 
 impl Whose {
-    fn read(with: &Params) -> Result<Self, String> {
+    fn read(with: &Params) -> Result<Self, Fault> {
         let namespace = with.namespace.as_deref();
         match (&with.subject, &with.workload) {
             (Some(subject), None) => {
-                let subject = Subject::parse(subject, namespace).map_err(|fault| format!("subject: {fault}"))?;
+                let subject = Subject::parse(subject, namespace).map_err(|why| Fault::at("subject", why))?;
                 match subject.out_of_reach() {
-                    Some(why) => Err(format!("subject: {why}")),
+                    Some(why) => Err(Fault::at("subject", why)),
                     None => Ok(Self::Named(subject)),
                 }
             }
             (None, Some(workload)) => {
-                let object = ObjectRef::parse(workload, namespace).map_err(|fault| format!("workload: {fault}"))?;
+                let object = ObjectRef::parse(workload, namespace).map_err(|why| Fault::at("workload", why))?;
                 match pod_spec(&object) {
                     Some(_) if object.namespace.is_some() => Ok(Self::Runs(object)),
                     _ => {
-                        Err(format!("workload: {} run as no service account; name it as `subject`", object.resource()))
+                        let why = format!("{} run as no service account; name it as `subject`", object.resource());
+                        Err(Fault::at("workload", why))
                     }
                 }
             }
-            (Some(_), Some(_)) => Err("subject: it and `workload` exclude each other".into()),
-            (None, None) => Err("subject: say whose rights, or name a `workload` that runs as it".into()),
+            (Some(_), Some(_)) => Err(Fault::at("subject", "it and `workload` exclude each other")),
+            (None, None) => Err(Fault::at("subject", "say whose rights, or name a `workload` that runs as it")),
         }
     }
 }
@@ -145,15 +146,17 @@ impl Kind for Revoke {
         schema_of::<Params>()
     }
 
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let with: Params = params(with)?;
         let mut faults = Vec::new();
         let mut bindings: Vec<ObjectRef> = Vec::new();
         for typed in with.bindings.iter().flatten() {
             match binding::parse(typed) {
-                Ok(at) if bindings.contains(&at) => faults.push(format!("bindings: {typed:?} is named twice")),
+                Ok(at) if bindings.contains(&at) => {
+                    faults.push(Fault::at("bindings", format!("{typed:?} is named twice")));
+                }
                 Ok(at) => bindings.push(at),
-                Err(fault) => faults.push(format!("bindings: {fault}")),
+                Err(why) => faults.push(Fault::at("bindings", why)),
             }
         }
         faults.extend(kube_object::too_short(with.deadline));
@@ -180,19 +183,14 @@ impl Step for Revoking {
     }
 
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
-        let get = |path: String, times, why: &str| Announced {
-            what: Sends::Get(path),
-            writes: false,
-            times,
-            why: why.into(),
-        };
+        let get = |path: String, times, why: &str| Announced { what: Sends::Get(path), times, why: why.into() };
         let mut all = Vec::new();
         if let Whose::Runs(object) = &self.whose {
             all.push(get(object.path(), Times::Once, "says which service account its pods run as"));
         }
         if let Some(why) = self.vital() {
             let what = Sends::Ask(format!("whether it is meant: {why}"));
-            all.push(Announced { what, writes: false, times: Times::AtMost(1), why: "it is typed out".into() });
+            all.push(Announced { what, times: Times::AtMost(1), why: "it is typed out".into() });
         }
         let (bindings, at_most) = match &self.bindings {
             Some(bindings) => {
@@ -213,7 +211,6 @@ impl Step for Revoking {
         for at in &bindings {
             let op = |op, why: &str| Announced {
                 what: Sends::Op(Box::new(op)),
-                writes: true,
                 times: Times::AtMost(at_most),
                 why: why.into(),
             };

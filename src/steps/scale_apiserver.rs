@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::static_pod::{Patience, Progress, StaticPod};
-use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Part, Target};
 use crate::host::manifest::{Edit, absurd, quantity};
 use crate::host::room::Ask;
@@ -77,33 +77,36 @@ impl Kind for ScaleApiserver {
         schema_of::<Params>()
     }
 
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let params: Params = params(with)?;
         let mut faults = Vec::new();
         if params.limits.is_empty() && params.requests.is_empty() && params.flags.is_empty() {
-            faults.push("nothing to change: give limits, requests or flags".to_owned());
+            faults.push(Fault::whole("nothing to change: give limits, requests or flags"));
         }
-        for (name, value) in params.limits.iter().chain(&params.requests) {
-            if !matches!(name.as_str(), "cpu" | "memory") {
-                faults.push(format!("{name}: only cpu and memory can be set"));
-            }
-            if let Some(why) = value.as_ref().and_then(|value| absurd(name, value)) {
-                faults.push(format!("{name}: {why}"));
+        for (of, resources) in [("limits", &params.limits), ("requests", &params.requests)] {
+            for (name, value) in resources {
+                if !matches!(name.as_str(), "cpu" | "memory") {
+                    faults.push(Fault::at(name, "only cpu and memory can be set").under(of));
+                }
+                if let Some(why) = value.as_ref().and_then(|value| absurd(name, value)) {
+                    faults.push(Fault::at(name, why).under(of));
+                }
             }
         }
         for (name, limit) in &params.limits {
             let (Some(limit), Some(Some(request))) = (limit, params.requests.get(name)) else { continue };
             if quantity(limit) < quantity(request) {
-                faults.push(format!("{name}: its limit {limit} is less than its request {request}"));
+                let why = format!("its limit {limit} is less than its request {request}");
+                faults.push(Fault::at(name, why).under("limits"));
             }
         }
         for name in params.flags.keys().filter(|name| name.starts_with('-') || name.contains('=') || name.is_empty()) {
-            faults.push(format!("flags: {name:?} must stand without dashes and without a value"));
+            faults.push(Fault::at("flags", format!("{name:?} must stand without dashes and without a value")));
         }
         let exit = params.exit_seconds.unwrap_or(EXIT_SECS);
         for (name, seconds) in [("exitSeconds", exit), ("readySeconds", params.ready_seconds)] {
             if !(5..=600).contains(&seconds) {
-                faults.push(format!("{name}: {seconds} is not between 5 and 600"));
+                faults.push(Fault::at(name, format!("{seconds} is not between 5 and 600")));
             }
         }
         if faults.is_empty() { Ok(Box::new(Scale { params })) } else { Err(faults) }
@@ -177,7 +180,6 @@ impl Step for Scale {
         let mut sent = self.pod().announce(target, cluster, &self.ask());
         sent.push(Announced {
             what: Sends::Get("/readyz".into()),
-            writes: false,
             times: Times::Every { interval: self.interval(), until: Duration::from_secs(self.params.ready_seconds) },
             why: "the new process is ready".into(),
         });
@@ -212,7 +214,7 @@ mod tests {
     #[track_caller]
     fn refused(with: Value, part: &str) {
         let faults = ScaleApiserver.build(with).err().unwrap_or_default();
-        assert!(faults.iter().any(|fault| fault.contains(part)), "{faults:?}");
+        assert!(faults.iter().any(|fault| fault.to_string().contains(part)), "{faults:?}");
     }
 
     #[test]

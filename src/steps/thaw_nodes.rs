@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::controllers::{CONTROLLERS, controller_manager, controllers, wanted};
 use super::static_pod::Progress;
-use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::Target;
 use crate::duration::HumanDuration;
 use crate::host::manifest::Edit;
@@ -66,10 +66,10 @@ impl Kind for ThawNodes {
         schema_of::<Params>()
     }
 
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let params: Params = params(with)?;
         if params.fresh.0 < Duration::from_secs(10) {
-            return Err(vec!["fresh: kubelets renew their lease every 10s, so it must be 10s or longer".into()]);
+            return Err(vec![Fault::at("fresh", "kubelets renew their lease every 10s, so it must be 10s or longer")]);
         }
         Ok(Box::new(Thaw { params }))
     }
@@ -134,7 +134,6 @@ impl Step for Thaw {
         let mut sent = controller_manager("thaw").announce(target, cluster, &Ask::default());
         sent.push(Announced {
             what: Sends::Get(page("")),
-            writes: false,
             times: Times::Every { interval: self.interval(), until: Duration::MAX },
             why: "which nodes report; once for every 500 of them".into(),
         });

@@ -1,14 +1,14 @@
 //! Live reads, pretended writes. It swaps what performs, not what decides.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-use super::{Cost, KubeAnswer, KubeRead, ReadError, Reads, ScriptOutput, World, Writes};
+use super::{KubeAnswer, KubeRead, ReadError, Reads, ScriptOutput, World, Writes};
 use crate::change::{GONE, KubeCall, Method, Op, Outcome, Target};
+use crate::cost::Costs;
 use crate::host::Script;
 use crate::kit::Cluster;
 
@@ -74,7 +74,7 @@ impl<W: World> Writes for Drill<W> {
 }
 
 impl<W: World> World for Drill<W> {
-    fn costs(&self) -> BTreeMap<String, Cost> {
+    fn costs(&self) -> Costs {
         self.inner.costs()
     }
 

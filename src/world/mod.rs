@@ -8,15 +8,14 @@ pub mod drill;
 pub(crate) mod fake;
 pub mod live;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::change::{Op, Outcome, Target};
+use crate::cost::Costs;
 use crate::host::Script;
 use crate::kit::Cluster;
 
@@ -209,33 +208,10 @@ pub trait Writes: Send + Sync {
     fn perform<'a>(&'a self, target: &'a Target, op: &'a Op, limit: Duration) -> BoxFuture<'a, Outcome>;
 }
 
-/// What a run cost one API server or host.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cost {
-    /// Requests sent to an API server, or scripts to a host.
-    pub requests: u64,
-    /// Bytes sent, without TLS and SSH framing.
-    pub bytes_out: u64,
-    /// Bytes received, likewise.
-    pub bytes_in: u64,
-}
-
-impl Cost {
-    /// What was added since it was `before`.
-    #[must_use]
-    pub fn since(self, before: Self) -> Self {
-        Self {
-            requests: self.requests.saturating_sub(before.requests),
-            bytes_out: self.bytes_out.saturating_sub(before.bytes_out),
-            bytes_in: self.bytes_in.saturating_sub(before.bytes_in),
-        }
-    }
-}
-
 /// Both, and what they cost.
 pub trait World: Reads + Writes {
-    /// What was spent so far, by API server and host (their display names).
-    fn costs(&self) -> BTreeMap<String, Cost>;
+    /// What was spent so far.
+    fn costs(&self) -> Costs;
 
     /// Nothing more is to be done on a cluster for now: gives connections to it back, so that they are there for others.
     fn rest(&self, _cluster: &str) {}

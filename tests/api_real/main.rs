@@ -151,7 +151,7 @@ fn delete_direct() -> Result<()> {
     ensure!(requests.iter().all(|request| request.user_agent == agent), "{requests:?}");
     let traffic = meter.read()?[0];
     ensure!(traffic.connections == 1, "{traffic:?}");
-    let cost = world.live.costs()["lab/api/cp1"];
+    let cost = world.live.costs().of(&Target::api_server("lab", "cp1"));
     ensure!(cost.requests == 2, "{cost:?}");
     ensure!(cost.bytes_out > 0 && cost.bytes_out < traffic.sent, "{cost:?} of {traffic:?}");
     ensure!(cost.bytes_in > 0 && cost.bytes_in < traffic.received, "{cost:?} of {traffic:?}");
@@ -195,7 +195,7 @@ fn wrong_users() -> Result<()> {
         let outcome = world.perform(&Target::cluster("lab"), &delete("u"));
         let words = format!("{code} from cp1 in ");
         ensure!(matches!(&outcome, Outcome::Failed(said) if said.starts_with(&words)), "{user:?}: {outcome:?}");
-        ensure!(world.live.costs()["lab/api/cp1"].requests == 2, "{user:?}");
+        ensure!(world.live.costs().of(&Target::api_server("lab", "cp1")).requests == 2, "{user:?}");
         let named = format!("{outcome:?}").contains("our client certificate of ");
         ensure!(named == (user == User::Expired), "{user:?}: {outcome:?}");
         ensure!(!named || format!("{outcome:?}").contains("expired on 2020-12-31"), "{outcome:?}");

@@ -25,9 +25,9 @@ pub use attempts::{Conclusion, End, Kind, Reply, Tried};
 use client::Server;
 use standing::Standing;
 
+use crate::cost::Cost;
 use crate::kit::{ApiServer, Cluster};
 use crate::link::dial::Dial;
-use crate::link::meter::Reading;
 
 /// One request as it is sent, to whichever server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,7 +152,7 @@ impl Api {
     }
 
     /// What was spent on each server so far.
-    pub fn costs(&self) -> BTreeMap<String, Reading> {
+    pub fn costs(&self) -> BTreeMap<String, Cost> {
         self.servers.iter().map(|server| (server.name.clone(), server.meter.read())).collect()
     }
 }

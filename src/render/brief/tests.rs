@@ -1,7 +1,5 @@
-use std::collections::BTreeMap;
-
 use super::*;
-use crate::world::Cost;
+use crate::cost::{Cost, Costs};
 
 fn host(cluster: &str, name: &str) -> Target {
     Target::host(cluster, name)
@@ -27,7 +25,7 @@ fn ended(target: Target, state: StepState, why: &str) -> Event {
 
 fn ends(cluster: &str, state: StepState, why: &str, took_ms: u64) -> Event {
     let cost = |requests| Cost { requests, bytes_out: 256, bytes_in: 1024 };
-    let costs = BTreeMap::from([(format!("{cluster}/api/cp1"), cost(1)), (format!("{cluster}/cp1"), cost(5))]);
+    let costs = [(Target::api_server(cluster, "cp1"), cost(1)), (host(cluster, "cp1"), cost(5))].into_iter().collect();
     let (cluster, name) = (cluster.to_owned(), "close-gate".to_owned());
     Event::StepEnded { cluster, step: 0, name, state, why: why.into(), costs, took_ms }
 }
@@ -154,14 +152,19 @@ fn of_a_long_sentence_the_main_clause_is_told() {
         [vec![started(&["prod"], steps), begins("prod", 1)], says.to_vec(), vec![end]].concat()
     };
     let of_many = said(&mut Brief::default(), &events(2));
-    assert!(of_many.contains("cp1: closed (nft); the kubelets are refused, too …; not proved from outside ("), "{of_many}");
+    assert!(
+        of_many.contains("cp1: closed (nft); the kubelets are refused, too …; not proved from outside ("),
+        "{of_many}"
+    );
     let of_one = said(&mut Brief::default(), &events(1));
     assert!(of_one.contains(&format!("cp1: closed (nft); {long}; not proved from outside")), "{of_one}");
 }
 
 #[test]
 fn of_many_sentences_the_first_are_told_and_the_others_counted() {
-    let says = (0..9).map(|at| saw(host("prod", "cp1"), &format!("sentence {} that is none too long", ["a", "b"][at % 2].repeat(at + 1))));
+    let says = (0..9).map(|at| {
+        saw(host("prod", "cp1"), &format!("sentence {} that is none too long", ["a", "b"][at % 2].repeat(at + 1)))
+    });
     let events = |steps| {
         let mut events = vec![started(&["prod"], steps), begins("prod", 1)];
         events.extend(says.clone());
@@ -181,7 +184,7 @@ fn a_cause_that_was_told_is_not_told_again_at_the_end() {
     said(&mut brief, &[started(&["prod"], 2), begins("prod", 1), ends("prod", StepState::Failed, cause, 5)]);
     let end = |why: &str| {
         let (run, why, next) = ("r1".to_owned(), why.to_owned(), Vec::new());
-        let event = Event::RunEnded { run, code: 5, why, costs: BTreeMap::new(), took_ms: 5, next };
+        let event = Event::RunEnded { run, code: 5, why, costs: Costs::default(), took_ms: 5, next };
         brief.end(&event).failure.iter().map(|line| line.text.clone()).collect::<Vec<_>>()
     };
     assert_eq!(end("prod: step \"close-gate\": cp1: it is gone"), ["prod: step \"close-gate\" failed, see above"]);

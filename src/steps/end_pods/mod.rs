@@ -16,7 +16,7 @@ use super::owners::{Owners, between, common_labels};
 use super::pods::{self, Page};
 use super::workload::{self, Workload, exclusive};
 use super::{
-    Announced, History, Kind, Look, ObjectRef, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
+    Announced, Fault, History, Kind, Look, ObjectRef, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
 };
 use crate::change::{Op, Target};
 use crate::duration::HumanDuration;
@@ -113,29 +113,30 @@ impl Kind for EndPods {
         schema_of::<Params>()
     }
 
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let with: Params = params(with)?;
-        let object =
-            ObjectRef::parse(&with.workload, with.namespace.as_deref()).map_err(|f| vec![format!("workload: {f}")])?;
+        let object = ObjectRef::parse(&with.workload, with.namespace.as_deref())
+            .map_err(|why| vec![Fault::at("workload", why)])?;
         let (Some(_), Some(namespace)) = (workload::owner(&object), object.namespace.clone()) else {
-            return Err(vec![format!(
-                "workload: {} make no pods; what does: daemonsets, deployments, statefulsets, replicasets, \
+            let why = format!(
+                "{} make no pods; what does: daemonsets, deployments, statefulsets, replicasets, \
                  replicationcontrollers, jobs, cronjobs",
                 object.resource()
-            )]);
+            );
+            return Err(vec![Fault::at("workload", why)]);
         };
         let mut faults = Vec::new();
         if let Some(why) = with.selector.as_deref().and_then(|selector| workload::narrow(selector).err()) {
-            faults.push(format!("selector: {why}"));
+            faults.push(Fault::at("selector", why));
         }
         if with.grace == Some(0) {
-            faults.push("grace: 0 is by force: say `force: true`".into());
+            faults.push(Fault::at("grace", "0 is by force: say `force: true`"));
         }
         if with.force && with.grace.is_some() {
-            faults.push("grace: it and `force` exclude each other".into());
+            faults.push(Fault::at("grace", "it and `force` exclude each other"));
         }
         if !(1..=pods::PAGE).contains(&with.page) {
-            faults.push(format!("page: from 1 to {}", pods::PAGE));
+            faults.push(Fault::at("page", format!("from 1 to {}", pods::PAGE)));
         }
         faults.extend(kube_object::too_short(with.deadline));
         if faults.is_empty() { Ok(Box::new(Ending { object, namespace, with })) } else { Err(faults) }
@@ -153,12 +154,7 @@ impl Step for Ending {
     }
 
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
-        let get = |path: String, times, why: &str| Announced {
-            what: Sends::Get(path),
-            writes: false,
-            times,
-            why: why.into(),
-        };
+        let get = |path: String, times, why: &str| Announced { what: Sends::Get(path), times, why: why.into() };
         let (looks, rest) = (Times::AtMost(10), pods::PAGES - 1);
         let pages = |all: &mut Vec<Announced>, path: String, why: &str| {
             all.push(get(path.clone(), looks, why));
@@ -186,7 +182,6 @@ impl Step for Ending {
             all.push(get(format!("{namespace}/{POD}"), Times::AtMost(3), why));
             all.push(Announced {
                 what: Sends::Ask(self.question("it must not run twice").text),
-                writes: false,
                 times: Times::AtMost(1),
                 why: "only for what must not run twice; without a yes its pods get their own grace".into(),
             });
@@ -198,7 +193,6 @@ impl Step for Ending {
             ] {
                 all.push(Announced {
                     what: Sends::Op(Box::new(Op::Kube(self.call(path, force)))),
-                    writes: true,
                     times,
                     why: why.into(),
                 });

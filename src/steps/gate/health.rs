@@ -299,7 +299,7 @@ mod tests {
         let history = History {
             since: jiff::Timestamp::from_second(1_790_000_000 - secs).ok(),
             now,
-            answered: answered.map(|all| all.iter().map(|name| (*name).to_owned()).collect()),
+            answered: answered.map(|all| all.iter().map(|name| Target::api_server("east", *name)).collect()),
             ..History::default()
         };
         let mark = Mark { run: "r".into(), operator: "eve".into(), reason: String::new() };
@@ -319,7 +319,7 @@ mod tests {
         for (secs, gone, answered) in [
             (29, &both[..], Some(&[][..])),
             (60, &both[..1], Some(&[][..])),
-            (60, &both[..], Some(&["east/api/api2"][..])),
+            (60, &both[..], Some(&["api2"][..])),
             (60, &both[..], None),
         ] {
             let health = looked(secs, gone, answered, 5).await;
@@ -362,7 +362,7 @@ mod tests {
             // It had answered before: what it does now is the host's word.
             fake.dies_after(Target::api_server("east", "api2"), 0);
             fake.on_script(gate_on("cp2", level, listening, restarts));
-            let health = judged(&fake, 1, Some(&["east/api/api2"])).await;
+            let health = judged(&fake, 1, Some(&["api2"])).await;
             (health.bad.len(), health.without)
         };
         let (bad, without) = case(0, &[22], 0).await;

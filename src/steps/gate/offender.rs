@@ -19,7 +19,7 @@ use crate::kit::{Cluster, Host};
 use crate::steps::kube_object::{self, Seen};
 use crate::steps::pods::{self, Left, PAGE};
 use crate::steps::workload::Workload;
-use crate::steps::{Look, ObjectRef, Sends};
+use crate::steps::{Fault, Look, ObjectRef, Sends};
 use crate::world::Accept;
 
 /// The longest that the list of its pods may take: a look that hangs says that it drowns, and others say that sooner.
@@ -116,17 +116,17 @@ impl Params {
     /// Reads the names.
     ///
     /// # Errors
-    /// Every fault, each beginning with the parameter's name.
-    pub(in crate::steps) fn read(self) -> Result<Offender, Vec<String>> {
+    /// Every fault.
+    pub(in crate::steps) fn read(self) -> Result<Offender, Vec<Fault>> {
         let workload = match &self.workload {
-            _ if self.user.as_deref() == Some("") => return Err(vec!["offender: user: it is empty".into()]),
-            None if self.user.is_none() => return Err(vec!["offender: give workload, user, or both".into()]),
+            _ if self.user.as_deref() == Some("") => return Err(vec![Fault::at("user", "it is empty")]),
+            None if self.user.is_none() => return Err(vec![Fault::whole("give workload, user, or both")]),
             None => None,
             Some(name) => {
                 let object = ObjectRef::parse(name, self.namespace.as_deref());
-                let object = object.map_err(|fault| vec![format!("offender: workload: {fault}")])?;
+                let object = object.map_err(|why| vec![Fault::at("workload", why)])?;
                 if crate::steps::workload::owner(&object).is_none() {
-                    return Err(vec![format!("offender: workload: {object} is no workload that makes pods")]);
+                    return Err(vec![Fault::at("workload", format!("{object} is no workload that makes pods"))]);
                 }
                 Some(object)
             }
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn who_it_is_has_to_be_said() {
         let read = |with: serde_json::Value| serde_json::from_value::<Params>(with).unwrap().read().err();
-        let fault = |with| read(with).unwrap_or_default().join("; ");
+        let fault = |with| read(with).unwrap_or_default().iter().map(ToString::to_string).collect::<String>();
         assert!(fault(serde_json::json!({})).contains("give workload, user, or both"));
         assert!(fault(serde_json::json!({"user": ""})).contains("user: it is empty"));
         assert!(fault(serde_json::json!({"workload": "cm/a/b"})).contains("no workload that makes pods"));

@@ -139,7 +139,6 @@ impl Step for Open {
         let held = Held { mark: &mark, back_end: BackEnd::Nft, was: mark.run.clone(), by: common::unknown_driver() };
         let look = |what, why: &str| Announced {
             what,
-            writes: false,
             times: if self.at_once {
                 Times::AtMost(3)
             } else {
@@ -149,7 +148,6 @@ impl Step for Open {
         };
         let write = |change: Change, times, why: &str| Announced {
             what: Sends::Op(Box::new(change.op)),
-            writes: true,
             times,
             why: why.into(),
         };

@@ -12,7 +12,7 @@ use crate::duration::HumanDuration;
 use crate::host::gate::{self, Allow, BackEnd, Balancer, GateSpec, Reply, Scope, Side, Stage, Why};
 use crate::host::net::Net;
 use crate::kit::{Cluster, Host, Role};
-use crate::steps::Mark;
+use crate::steps::{Fault, Mark};
 
 use super::{USUAL_PORT, secs, seed};
 
@@ -196,26 +196,28 @@ impl Params {
     /// Reads addresses, stages and times.
     ///
     /// # Errors
-    /// Every fault, each beginning with the parameter's name.
-    pub(in crate::steps) fn read(self) -> Result<Wish, Vec<String>> {
+    /// Every fault.
+    pub(in crate::steps) fn read(self) -> Result<Wish, Vec<Fault>> {
         let mut faults = Vec::new();
         let mut sets: BTreeMap<String, Vec<Net>> = BTreeMap::new();
         for (name, words) in &self.sets {
-            sets.insert(name.clone(), nets(&format!("sets.{name}"), words, &mut faults));
+            sets.insert(name.clone(), nets(&["sets", name], words, &mut faults));
         }
-        let asked = nets("allow", &self.allow, &mut faults).into_iter().map(|net| (net, Why::Asked));
-        let operator = nets("allowOperator", &self.allow_operator, &mut faults);
+        let asked = nets(&["allow"], &self.allow, &mut faults).into_iter().map(|net| (net, Why::Asked));
+        let operator = nets(&["allowOperator"], &self.allow_operator, &mut faults);
         let operator = operator.into_iter().map(|net| (net, Why::Named));
         let allow = asked.chain(operator).map(|(net, why)| Allow { net, why }).collect();
         let balancer = self.balancer.map(|balancer| Balancer {
-            nets: nets("balancer.addresses", &balancer.addresses, &mut faults),
+            nets: nets(&["balancer", "addresses"], &balancer.addresses, &mut faults),
             per_second: balancer.per_second,
         });
         let stages = self.stages.into_iter().map(|StageWord(stage)| stage).collect();
         let nodes = self.nodes.map(|nodes| read_nodes(nodes, &mut faults));
         if nodes.is_some() && !self.ports.is_empty() {
-            faults
-                .push("ports: a gate on nodes goes by addresses and their ports; put them under nodes.service".into());
+            faults.push(Fault::at(
+                "ports",
+                "a gate on nodes goes by addresses and their ports; put them under nodes.service",
+            ));
         }
         let kubelets = sets.remove(KUBELETS).unwrap_or_default();
         let wish = Wish {
@@ -248,26 +250,31 @@ fn time(duration: HumanDuration) -> u32 {
     if duration.0.as_secs() == 0 { 0 } else { secs(duration.0) }
 }
 
-fn read_nodes(nodes: NodeParams, faults: &mut Vec<String>) -> Nodes {
+fn read_nodes(nodes: NodeParams, faults: &mut Vec<Fault>) -> Nodes {
     let mut service = Vec::new();
     for word in &nodes.service {
         match word.parse() {
             Ok(addr) => service.push(addr),
-            Err(_) => faults.push(format!("nodes.service: {word:?} is no address with a port such as 10.96.0.1:443")),
+            Err(_) => {
+                let why = format!("{word:?} is no address with a port such as 10.96.0.1:443");
+                faults.push(Fault::at("service", why).under("nodes"));
+            }
         }
     }
     if nodes.cgroup.is_some() && !nodes.sources.is_empty() {
-        faults.push("nodes: give either sources or cgroup".into());
+        faults.push(Fault::at("nodes", "give either sources or cgroup"));
     }
-    Nodes { service, sources: nets("nodes.sources", &nodes.sources, faults), cgroup: nodes.cgroup }
+    Nodes { service, sources: nets(&["nodes", "sources"], &nodes.sources, faults), cgroup: nodes.cgroup }
 }
 
-fn nets(name: &str, words: &[String], faults: &mut Vec<String>) -> Vec<Net> {
+fn nets(at: &[&str], words: &[String], faults: &mut Vec<Fault>) -> Vec<Net> {
     let mut nets = Vec::new();
     for word in words {
         match word.parse::<Net>() {
             Ok(net) => nets.push(net),
-            Err(error) => faults.push(format!("{name}: {error}")),
+            Err(error) => {
+                faults.push(Fault { at: at.iter().map(|key| (*key).to_owned()).collect(), why: error.to_string() });
+            }
         }
     }
     nets
@@ -411,8 +418,8 @@ mod tests {
 
     use super::*;
 
-    fn read(with: Value) -> Result<Wish, Vec<String>> {
-        serde_json::from_value::<Params>(with).map_err(|e| vec![e.to_string()])?.read()
+    fn read(with: Value) -> Result<Wish, Vec<Fault>> {
+        serde_json::from_value::<Params>(with).map_err(|e| vec![Fault::whole(e.to_string())])?.read()
     }
 
     #[test]
@@ -461,7 +468,7 @@ mod tests {
     #[track_caller]
     fn refused(with: Value, part: &str) {
         let faults = read(with).err().unwrap_or_default();
-        assert!(faults.iter().any(|fault| fault.contains(part)), "{faults:?}");
+        assert!(faults.iter().any(|fault| fault.to_string().contains(part)), "{faults:?}");
     }
 
     #[test]

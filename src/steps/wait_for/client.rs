@@ -14,7 +14,7 @@ use crate::host::Script;
 use crate::host::offender::{AUDIT_LOG, DISTINCT};
 use crate::host::script::{Answer, quote};
 use crate::kit::{ApiServer, Cluster};
-use crate::steps::{Look, Sends, StepError};
+use crate::steps::{Fault, Look, Sends, StepError};
 use crate::world::{Accept, KubeRead};
 
 const DUMP: &str = "/debug/api_priority_and_fairness/dump_requests";
@@ -140,19 +140,19 @@ impl Condition for Rate {
         hosts(cluster).into_iter().map(one).collect()
     }
 
-    fn faults(&self) -> Vec<String> {
+    fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         if self.user.is_some() == self.user_agent.is_some() || self.who().is_empty() {
-            faults.push("one of user and userAgent is needed".into());
+            faults.push(Fault::whole("one of user and userAgent is needed"));
         }
         if !(self.at_most >= 0.0 && self.at_most.is_finite()) {
-            faults.push("atMost: it must be 0 or more".into());
+            faults.push(Fault::at("atMost", "it must be 0 or more"));
         }
         if self.over.0 < Duration::from_secs(1) || self.over.0 > Duration::from_mins(10) {
-            faults.push("over: it must be between 1s and 10m".into());
+            faults.push(Fault::at("over", "it must be between 1s and 10m"));
         }
         if self.audit_log.as_ref().is_some_and(|path| !path.starts_with('/')) {
-            faults.push("auditLog: it must be an absolute path".into());
+            faults.push(Fault::at("auditLog", "it must be an absolute path"));
         }
         faults
     }
@@ -273,16 +273,16 @@ impl Condition for Requests {
         true
     }
 
-    fn faults(&self) -> Vec<String> {
+    fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         if self.user.is_empty() {
-            faults.push("user: it is empty".into());
+            faults.push(Fault::at("user", "it is empty"));
         }
         if self.times == 0 {
-            faults.push("times: it must be at least 1".into());
+            faults.push(Fault::at("times", "it must be at least 1"));
         }
         if self.every.0 < Duration::from_secs(1) {
-            faults.push("every: shorter than 1s; each dump takes a lock in the API server".into());
+            faults.push(Fault::at("every", "shorter than 1s; each dump takes a lock in the API server"));
         }
         faults
     }

@@ -11,7 +11,7 @@ use super::{Asked, Condition, Found, denied, unanswered};
 use crate::change::Target;
 use crate::duration::HumanDuration;
 use crate::kit::{ApiServer, Cluster};
-use crate::steps::{Look, Sends, StepError, servers};
+use crate::steps::{Fault, Look, Sends, StepError, servers};
 use crate::world::{Accept, KubeRead};
 
 const READYZ: &str = "/readyz";
@@ -81,8 +81,8 @@ impl Condition for Health {
         true
     }
 
-    fn faults(&self) -> Vec<String> {
-        if self.times == 0 { vec!["times: it must be at least 1".into()] } else { Vec::new() }
+    fn faults(&self) -> Vec<Fault> {
+        if self.times == 0 { vec![Fault::at("times", "it must be at least 1")] } else { Vec::new() }
     }
 
     fn look<'a>(&'a self, look: Look<'a>, mut asked: Asked<'a>) -> BoxFuture<'a, Result<Found, StepError>> {
@@ -183,16 +183,16 @@ impl Condition for Latency {
         true
     }
 
-    fn faults(&self) -> Vec<String> {
+    fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         if self.samples == 0 {
-            faults.push("samples: it must be at least 1".into());
+            faults.push(Fault::at("samples", "it must be at least 1"));
         }
         if self.every.0 < Duration::from_millis(100) {
-            faults.push("every: shorter than 100ms would add to the load".into());
+            faults.push(Fault::at("every", "shorter than 100ms would add to the load"));
         }
         if !self.path.starts_with('/') {
-            faults.push(format!("path: {:?} does not begin with a slash", self.path));
+            faults.push(Fault::at("path", format!("{:?} does not begin with a slash", self.path)));
         }
         faults
     }

@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Announced, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of, servers};
+use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of, servers};
 use crate::change::Target;
 use crate::duration::HumanDuration;
 use crate::kit::{ApiServer, Cluster};
@@ -132,7 +132,7 @@ trait Condition: Send + Sync {
     }
 
     /// What the schema cannot say.
-    fn faults(&self) -> Vec<String>;
+    fn faults(&self) -> Vec<Fault>;
 
     /// Looks over the whole window.
     fn look<'a>(&'a self, look: Look<'a>, asked: Asked<'a>) -> BoxFuture<'a, Result<Found, StepError>>;
@@ -189,19 +189,19 @@ impl Kind for WaitFor {
         schema_of::<Params>()
     }
 
-    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<String>> {
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let with: Params = params(with)?;
         let conditions = with.conditions();
-        let mut faults: Vec<String> = conditions
+        let mut faults: Vec<Fault> = conditions
             .iter()
-            .flat_map(|(name, condition)| condition.faults().into_iter().map(move |fault| format!("{name}: {fault}")))
+            .flat_map(|(name, condition)| condition.faults().into_iter().map(move |fault| fault.under(*name)))
             .collect();
         if conditions.is_empty() {
             let names = "health, latency, clientRate, clientRequests, absent, podsGone";
-            faults.push(format!("nothing to wait for: give one or more of {names}"));
+            faults.push(Fault::whole(format!("nothing to wait for: give one or more of {names}")));
         }
         if with.interval.0 < Duration::from_secs(1) {
-            faults.push("interval: shorter than 1s would add to the load".into());
+            faults.push(Fault::at("interval", "shorter than 1s would add to the load"));
         }
         if faults.is_empty() { Ok(Box::new(with)) } else { Err(faults) }
     }
@@ -216,7 +216,6 @@ impl Step for Params {
     fn announce(&self, _: &Target, cluster: &Cluster) -> Vec<Announced> {
         let every = |(what, interval, why)| Announced {
             what,
-            writes: false,
             // The step's own timeout ends it; the plan puts that in.
             times: Times::Every { interval, until: Duration::MAX },
             why,

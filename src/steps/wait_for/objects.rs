@@ -11,7 +11,7 @@ use super::{Asked, Condition, Found};
 use crate::kit::{ApiServer, Cluster};
 use crate::steps::kube_object::{self, Seen, text};
 use crate::steps::pods::{self, Left};
-use crate::steps::{Look, ObjectRef, Sends, StepError};
+use crate::steps::{Fault, Look, ObjectRef, Sends, StepError};
 use crate::world::{Accept, ReadErrorKind};
 
 /// The longest one look may take.
@@ -61,8 +61,8 @@ impl Condition for Absent {
         path.into_iter().map(|path| (Sends::Get(path), EVERY, "is it gone (metadata only)".into())).collect()
     }
 
-    fn faults(&self) -> Vec<String> {
-        self.object().err().into_iter().collect()
+    fn faults(&self) -> Vec<Fault> {
+        self.object().err().into_iter().map(Fault::whole).collect()
     }
 
     fn look<'a>(&'a self, look: Look<'a>, _: Asked<'a>) -> BoxFuture<'a, Result<Found, StepError>> {
@@ -101,16 +101,16 @@ impl Condition for PodsGone {
         vec![(Sends::Get(self.path()), EVERY, "which pods are left (metadata only, one page)".into())]
     }
 
-    fn faults(&self) -> Vec<String> {
+    fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         if ObjectRef::parse("pods/x", Some(&self.namespace)).is_err() {
-            faults.push(format!("namespace: {:?} is no name", self.namespace));
+            faults.push(Fault::at("namespace", format!("{:?} is no name", self.namespace)));
         }
         if self.selector.trim().is_empty() {
-            faults.push("selector: it is empty; all pods of a namespace are never listed".into());
+            faults.push(Fault::at("selector", "it is empty; all pods of a namespace are never listed"));
         }
         if self.at_most >= AT_MOST {
-            faults.push(format!("atMost: more than {} cannot be told apart", AT_MOST - 1));
+            faults.push(Fault::at("atMost", format!("more than {} cannot be told apart", AT_MOST - 1)));
         }
         faults
     }

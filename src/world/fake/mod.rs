@@ -18,8 +18,9 @@ use tokio::time::Instant;
 
 pub(crate) use self::api::Objects;
 pub(crate) use self::host::Exchange;
-use super::{Cost, KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads, ScriptOutput, World, Writes};
-use crate::change::{Expect, FilePut, HttpCall, Method, Op, Outcome, Target, sha256_hex};
+use super::{KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads, ScriptOutput, World, Writes};
+use crate::change::{Expect, FilePut, HttpCall, Method, Op, Outcome, Part, Target, sha256_hex};
+use crate::cost::{Cost, Costs};
 use crate::host::Script;
 use crate::kit::Cluster;
 
@@ -85,7 +86,7 @@ struct State {
     hanging: Vec<Target>,
     /// API servers and hosts that answer so many more reads, and then never again.
     dying: BTreeMap<Target, usize>,
-    costs: BTreeMap<String, Cost>,
+    costs: BTreeMap<Target, Cost>,
     /// From which op on, and how often.
     deny_after: Option<(usize, usize)>,
     meddlers: BTreeMap<usize, Meddler>,
@@ -373,7 +374,7 @@ impl State {
             None => false,
         };
         if self.deny_reads == 0 && !dead {
-            let cost = self.costs.entry(target.to_string()).or_default();
+            let cost = self.costs.entry(target.clone()).or_default();
             *cost = Cost { requests: cost.requests + 1, bytes_out: cost.bytes_out + 10, bytes_in: cost.bytes_in + 100 };
             return Ok(());
         }
@@ -528,10 +529,9 @@ impl Writes for Fake {
 
 impl World for Fake {
     /// Of what was read; what a connection costs is nobody's.
-    fn costs(&self) -> BTreeMap<String, Cost> {
-        let mut costs = self.state().costs.clone();
-        costs.retain(|name, _| !name.ends_with("/local"));
-        costs
+    fn costs(&self) -> Costs {
+        let costs = self.state().costs.clone();
+        costs.into_iter().filter(|(target, _)| target.part != Part::Local).collect()
     }
 }
 
@@ -566,7 +566,7 @@ impl Writes for &Fake {
 }
 
 impl World for &Fake {
-    fn costs(&self) -> BTreeMap<String, Cost> {
+    fn costs(&self) -> Costs {
         (**self).costs()
     }
 }

@@ -13,14 +13,14 @@ use futures::future::BoxFuture;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use super::{Cost, KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads, ScriptOutput, World, Writes};
+use super::{KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads, ScriptOutput, World, Writes};
 use crate::change::{HttpCall, LocalCommand, Op, Outcome, Part, Target};
+use crate::cost::Costs;
 use crate::host::Script;
 use crate::kit::{ApiServer, Cluster};
 use crate::link::api::Api;
 use crate::link::dial::{Dial, Direct};
 use crate::link::hosts::{Hosts, Library};
-use crate::link::meter::Reading;
 use crate::link::{hook, local};
 use crate::words;
 
@@ -170,20 +170,14 @@ impl Writes for Live {
 }
 
 impl World for Live {
-    /// Keyed as targets are written: `prod/api/cp1` for an API server, `prod/cp1` for a host. What was not used is
-    /// left out. See [`crate::link::api`] and [`crate::link::ssh::Output`] for what is counted.
-    fn costs(&self) -> BTreeMap<String, Cost> {
-        let mut costs = BTreeMap::new();
-        for (cluster, links) in &self.clusters {
-            for (name, reading) in links.api.costs() {
-                costs.insert(Target::api_server(cluster, name).to_string(), cost(reading));
-            }
-            for (name, reading) in links.hosts.costs() {
-                costs.insert(Target::host(cluster, name).to_string(), cost(reading));
-            }
-        }
-        costs.retain(|_, cost| *cost != Cost::default());
-        costs
+    /// See [`crate::link::api`] and [`crate::link::ssh::Output`] for what is counted.
+    fn costs(&self) -> Costs {
+        let of = |(cluster, links): (&String, &Links)| {
+            let servers = links.api.costs().into_iter().map(|(name, cost)| (Target::api_server(cluster, name), cost));
+            let hosts = links.hosts.costs().into_iter().map(|(name, cost)| (Target::host(cluster, name), cost));
+            servers.chain(hosts).collect::<Vec<_>>()
+        };
+        self.clusters.iter().flat_map(of).collect()
     }
 
     fn rest(&self, cluster: &str) {
@@ -192,10 +186,6 @@ impl World for Live {
             links.hosts.rest();
         }
     }
-}
-
-fn cost(reading: Reading) -> Cost {
-    Cost { requests: reading.requests, bytes_out: reading.bytes_out, bytes_in: reading.bytes_in }
 }
 
 fn no_route(why: String) -> ReadError {
