@@ -18,12 +18,17 @@ use crate::words;
 const NAMES: usize = 11;
 /// A step that is alone is shown with what it sends, when that is no more than so many lines.
 const SENDS: usize = 6;
+/// The longest purpose that is told of a step that is alone.
+const PURPOSE: usize = 160;
 
 /// The plan in short, `width` characters wide: what is done where, how much is sent for it, and how it ends at worst.
 pub fn outline(plan: &Plan, fleet: Limits, paint: Paint, width: Option<usize>) -> String {
     let clusters: Vec<String> = plan.clusters.iter().map(|cluster| cluster.name.clone()).collect();
     let mut out = vec![Line::head(format!("{} on {}", plan.name, words::fold(&clusters)))];
-    out.push(Line::plain(format!("  {}", plan.purpose)));
+    // What a kind of step is for at length is on its page; what this one does is said below.
+    if plan.steps.len() > 1 || plan.purpose.chars().count() <= PURPOSE {
+        out.push(Line::plain(format!("  {}", plan.purpose)));
+    }
     let params = plan.runbook.params.iter().filter(|(_, value)| !plain(value).is_empty() && plain(value) != "[]");
     let params: Vec<String> = params.map(|(name, value)| format!("{name}={}", plain(value))).collect();
     if !params.is_empty() {
