@@ -4,7 +4,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::host::script::word;
+use crate::script::word;
 
 /// Why a file or folder cannot be trusted: it is another user's, or others than its owner can write it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

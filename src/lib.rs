@@ -14,8 +14,8 @@
 //! - `host`: what is said to hosts, as pure text
 //! - `kit`: clusters, hosts, credentials
 //! - `sandbox`: the embedded practice cluster
-//! - `bounded`, `change`, `cost`, `descriptors`, `duration`, `event`, `error`, `guarded`, `limits`, `process`, `refusal`, `saved`, `words`, `yaml`:
-//!   small shared values, for everybody
+//! - `bounded`, `change`, `cost`, `descriptors`, `duration`, `event`, `error`, `guarded`, `limits`, `process`, `refusal`, `saved`, `script`,
+//!   `words`, `yaml`: small shared values, for everybody
 
 pub mod bounded;
 pub mod change;
@@ -41,8 +41,13 @@ pub mod render;
 #[cfg(test)]
 mod rooms;
 pub mod runbook;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
+#[cfg(not(feature = "sandbox"))]
+#[path = "sandbox/absent.rs"]
 pub mod sandbox;
 pub mod saved;
+pub mod script;
 pub mod steps;
 pub mod words;
 pub mod world;

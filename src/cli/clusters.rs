@@ -17,7 +17,7 @@ use crate::kit::{self, Cluster, Host};
 use crate::link::names;
 use crate::link::ssh::config::Overrides;
 use crate::runbook::On;
-use crate::sandbox::{Sandbox, Weather};
+use crate::sandbox::{BUILT_IN, Sandbox, Weather};
 
 /// The clusters of a command.
 pub(super) struct Chosen {
@@ -110,6 +110,7 @@ pub(super) fn alone(app: &App, beside: &str) -> Result<(), Failure> {
 
 /// The embedded practice cluster, started now.
 async fn sandbox(weather: Weather) -> Result<Chosen, Failure> {
+    has_sandbox()?;
     let sandbox = Sandbox::start(weather).await.map_err(|error| Failure::from_error(Class::NoRoute, error))?;
     Ok(Chosen {
         clusters: vec![sandbox.cluster.clone()],
@@ -117,6 +118,15 @@ async fn sandbox(weather: Weather) -> Result<Chosen, Failure> {
         left_out: BTreeMap::new(),
         _sandbox: Some(sandbox),
     })
+}
+
+/// Refuses where this build has no practice cluster.
+pub(super) fn has_sandbox() -> Result<(), Failure> {
+    if BUILT_IN {
+        return Ok(());
+    }
+    let what = "this breakglass was built without the practice cluster: neither `sandbox` nor --sandbox works";
+    Err(inputs::refuse(what, "build it with cargo's feature `sandbox`, which is one of its defaults"))
 }
 
 /// The clusters of a run that was begun before.
@@ -350,7 +360,7 @@ pub(super) fn kit_dir(app: &App) -> PathBuf {
 
 /// ` --kit DIR` for a command that is to be typed next, where it would be another kit without.
 pub(super) fn kit_word(app: &App) -> String {
-    let word = |dir: &PathBuf| format!(" --kit {}", crate::host::script::word(&dir.display().to_string()));
+    let word = |dir: &PathBuf| format!(" --kit {}", crate::script::word(&dir.display().to_string()));
     app.flags.clusters.kit.as_ref().map(word).unwrap_or_default()
 }
 

@@ -8,8 +8,8 @@ use futures::future::BoxFuture;
 use tokio::sync::{Mutex, oneshot};
 
 use crate::engine::Operator;
-use crate::host::script::quote;
 use crate::render::{Renderer, Screen, Tone, one_line};
+use crate::script::quote;
 use crate::steps::Question;
 
 /// Who answers.

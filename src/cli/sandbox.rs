@@ -38,6 +38,7 @@ impl SandboxVerb {
             let what = "the sandbox is a cluster of its own; --cluster means others";
             return Err(inputs::refuse(what, "leave it out, also as BREAKGLASS_CLUSTER"));
         }
+        clusters::has_sandbox()?;
         clusters::alone(app, "the sandbox")?;
         drive::block_on(async {
             let no_start = |error| Failure::from_error(Class::NoRoute, error);

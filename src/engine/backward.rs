@@ -202,7 +202,7 @@ fn object(record: &ChangeRecord) -> Option<&str> {
     match &record.change.inverse {
         Inverse::By(op) => match &**op {
             Op::Kube(KubeCall { holds: Some(holds), .. }) => Some(&holds.path),
-            _ => None,
+            Op::Kube(KubeCall { holds: None, .. }) | Op::Host(_) | Op::File(_) | Op::Http(_) | Op::Local(_) => None,
         },
         Inverse::NotNeeded(_) | Inverse::Impossible(_) => None,
     }
@@ -235,7 +235,7 @@ async fn take_back(engine: Engine<'_>, record: &ChangeRecord, forbidden: Option<
         id: record.id,
         what: match &record.change.inverse {
             Inverse::By(op) => op.summary(),
-            _ => record.change.op.summary(),
+            Inverse::NotNeeded(_) | Inverse::Impossible(_) => record.change.op.summary(),
         },
         state,
         said: said.clone(),
@@ -264,7 +264,7 @@ async fn by(engine: Engine<'_>, record: &ChangeRecord, mut op: Op) -> Back {
             }
         };
         let (why, lost) = match outcome {
-            Outcome::Done(said) => return Back::Undone(said),
+            Outcome::Done(said) => return Back::Undone(said.words),
             Outcome::Failed(why) | Outcome::NotTaken(why) => (why, false),
             Outcome::Unknown(why) => (why, true),
         };
@@ -307,6 +307,8 @@ async fn differs(engine: Engine<'_>, target: &Target, op: &Op) -> Option<Vec<Str
 fn by_hand(record: &ChangeRecord) -> String {
     match &record.change.inverse {
         Inverse::By(op) => format!("look at {} yourself; the inverse was: {}", record.target, op.summary()),
-        _ => format!("look at {} yourself; what was done: {}", record.target, record.change.by_hand),
+        Inverse::NotNeeded(_) | Inverse::Impossible(_) => {
+            format!("look at {} yourself; what was done: {}", record.target, record.change.by_hand)
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Engine;
-use crate::change::{HostCommand, Op, Outcome, Target};
+use crate::change::{HostCommand, Renewal, Target};
 use crate::event::Event;
 
 /// The longest one renewal may take.
@@ -30,6 +30,8 @@ pub(super) struct Lease {
     pub(super) every: Duration,
     /// How.
     pub(super) op: HostCommand,
+    /// What shows how it stands.
+    pub(super) look: Option<String>,
 }
 
 /// Renews what is due, for ever; dropped when the run ends.
@@ -58,19 +60,18 @@ pub(super) async fn renew(engine: Engine<'_>) {
 
 /// Renews a lease; the change that took it, if it is lost.
 async fn renew_one(engine: Engine<'_>, lease: Lease) -> Option<u32> {
-    let outcome = engine.world.perform(&lease.target, &Op::Host(lease.op), RENEWAL_LIMIT).await;
-    let tell = |what, hint: Option<&str>, again| {
-        let hint = hint.map(str::to_owned);
+    let renewal = engine.world.renew(&lease.target, &lease.op, RENEWAL_LIMIT).await;
+    let tell = |what, hint, again| {
         engine.events.hear(Event::Trouble { target: lease.target.clone(), step: lease.step, what, hint, again });
     };
-    match outcome {
-        Outcome::Done(said) => {
-            let (_, why) = said.split_once("lost=")?;
-            let what = format!("the {} is no longer this run's to hold: {}", lease.name, why.trim());
-            tell(what, Some("breakglass gate status"), false);
+    match renewal {
+        Renewal::Held => None,
+        Renewal::Lost(why) => {
+            let what = format!("the {} is no longer this run's to hold: {why}", lease.name);
+            tell(what, lease.look.clone(), false);
             Some(lease.change)
         }
-        Outcome::Failed(why) | Outcome::NotTaken(why) | Outcome::Unknown(why) => {
+        Renewal::Missed(why) => {
             let what = format!("the {} could not be renewed and will run out by itself: {why}", lease.name);
             tell(what, None, true);
             None

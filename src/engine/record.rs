@@ -109,7 +109,7 @@ impl Record {
         if let Inverse::By(op) = &change.inverse {
             ops.push((**op).clone());
         }
-        if ops.iter().all(|op| op.blobs().is_empty()) {
+        if ops.iter().all(|op| op.blob().is_none()) {
             return Ok(());
         }
         let (folder, one_at_a_time) = (self.inner().writer.folder().clone(), Arc::clone(&self.keeping));
@@ -207,7 +207,7 @@ impl Record {
                 continue;
             };
             leases.retain(|lease| lease.target != record.target || lease.name != *name);
-            if let Keep::Renew { every_secs, op, .. } = &record.change.keep {
+            if let Keep::Renew { every_secs, op, look, .. } = &record.change.keep {
                 leases.push(Lease {
                     change: record.id,
                     step: record.step,
@@ -215,6 +215,7 @@ impl Record {
                     name: name.clone(),
                     every: Duration::from_secs((*every_secs).max(1)),
                     op: (**op).clone(),
+                    look: look.clone(),
                 });
             }
         }
@@ -269,8 +270,8 @@ impl Inner {
 mod tests {
     use super::*;
     use crate::change::HostCommand;
-    use crate::host::Script;
     use crate::journal::{Header, Store};
+    use crate::script::Script;
 
     /// The first process wrote an hour ahead of the second, whose clock has been put right since.
     #[tokio::test(start_paused = true)]

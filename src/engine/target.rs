@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::strangers::{self, Machine, machine};
 use super::until::UpTo;
 use super::{Engine, Stop};
-use crate::change::{Change, Op, Outcome, Target};
+use crate::change::{Change, Op, Outcome, Said, Target};
 use crate::error::Class;
 use crate::event::{ChangeEnd, Event};
 use crate::journal::{ChangeRecord, ChangeState, Entry, JournalError, StepState};
@@ -303,7 +303,7 @@ impl OnTarget<'_> {
             let led = unread.map_or_else(String::new, |error| format!("{error}; "));
             let word = question.typed.as_ref().map(|word| {
                 let run = &self.engine.mark.run;
-                format!("; `breakglass resume {run} --yes --consent {}` would answer", crate::host::script::quote(word))
+                format!("; `breakglass resume {run} --yes --consent {}` would answer", crate::script::quote(word))
             });
             let why = format!("{led}nobody could be asked: {}{}", question.text, word.unwrap_or_default());
             return Ok(Next::End(self.end(StepState::Declined, Some(class), why)));
@@ -363,7 +363,7 @@ impl OnTarget<'_> {
             id,
             what: change.op.summary(),
             because: change.because.clone(),
-            loads: if self.engine.world.pretends() { change.op.loads() } else { Vec::new() },
+            loads: if self.engine.world.pretends() { change.op.loads().to_vec() } else { Vec::new() },
         });
         let limit = Duration::from_secs(change.deadline_secs).min(left);
         let began = Instant::now();
@@ -373,10 +373,10 @@ impl OnTarget<'_> {
             () = self.engine.cancel.reached(Stop::Now) => Outcome::Unknown("given up by the operator while in flight".into()),
         };
         let (entry, end, said) = match &outcome {
-            Outcome::Done(said) if self.engine.world.pretends() => {
-                (Entry::Done { id, said: said.clone() }, ChangeEnd::Pretended, said)
+            Outcome::Done(Said { words, .. }) => {
+                let end = if self.engine.world.pretends() { ChangeEnd::Pretended } else { ChangeEnd::Done };
+                (Entry::Done { id, said: words.clone() }, end, words)
             }
-            Outcome::Done(said) => (Entry::Done { id, said: said.clone() }, ChangeEnd::Done, said),
             Outcome::Failed(why) | Outcome::NotTaken(why) => {
                 (Entry::Failed { id, why: why.clone() }, ChangeEnd::Failed, why)
             }

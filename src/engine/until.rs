@@ -8,8 +8,8 @@ use futures::future::BoxFuture;
 use tokio::time::Instant;
 
 use crate::change::Target;
-use crate::host::Script;
 use crate::kit::Cluster;
+use crate::script::Script;
 use crate::world::{KubeAnswer, KubeRead, ReadError, Reads, ScriptOutput, World};
 
 /// A world's looks, none of which lasts beyond an instant.

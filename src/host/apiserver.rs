@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::genuine::GENUINE;
-use super::script::{Answer, Script};
+use crate::script::{Answer, Script};
 
 /// A process younger than this, of a server that has been started before, is the newest turn of a crash loop.
 const YOUNG: Duration = Duration::from_mins(2);

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::script::{Answer, Script, said};
 use super::swap::{self, Place};
 use super::{apiserver, file, gate, offender};
 use crate::change::{Blob, Expect, FilePut};
+use crate::script::{Answer, Script, said};
 
 /// A login: what it runs before it becomes the shell that reads the script, that shell, and its variables.
 struct Login {

@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::script::{Script, quote};
 use crate::change::{Expect, FilePut};
+use crate::script::{Script, quote};
 
 /// Longer lines are refused by some decoders.
 const LINE: usize = 76;
@@ -100,7 +100,7 @@ mod tests {
 
     use super::*;
     use crate::change::{Blob, sha256_hex};
-    use crate::host::script::Answer;
+    use crate::script::Answer;
 
     /// The shells and tools that hosts have.
     const SHELLS: [&[&str]; 3] = [&["sh", "-s"], &["bash", "-s"], &["busybox", "sh", "-s"]];

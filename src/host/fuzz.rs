@@ -7,9 +7,9 @@ use proptest::prelude::*;
 
 use super::gate::{self, BackEnd, Driver, GateState, Mark, Rung, Side, Stage, Survey};
 use super::manifest::{self, Edit};
-use super::script::{self, Answer, Head, Script};
 use super::{Net, apiserver, offender, swap};
 use crate::fuzz::{each, mangled};
+use crate::script::{self, Answer, Head, Script};
 
 /// What can be printed, printed.
 fn say(what: impl Display) -> String {

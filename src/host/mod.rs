@@ -1,6 +1,6 @@
 //! What is said to hosts, as pure text: nothing in here opens a connection, reads a file or knows the time.
 //!
-//! A host is spoken to in one form only, a [`Script`]: a named POSIX sh text that arrives on a shell's standard input
+//! A host is spoken to in one form only, a [`Script`](crate::script::Script): a named POSIX sh text that arrives on a shell's standard input
 //! and answers with `key=value` lines, which a parser beside the script's text reads into a typed value.
 
 pub mod apiserver;
@@ -18,9 +18,9 @@ pub mod net;
 pub mod offender;
 pub mod rewriter;
 pub mod room;
-pub mod script;
 pub mod swap;
+#[cfg(test)]
+mod texts;
 pub mod why;
 
 pub use net::Net;
-pub use script::Script;

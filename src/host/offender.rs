@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::script::{Answer, Script, amount, quote};
+use crate::script::{Answer, Script, amount, quote};
 
 /// How many of the sources with the most connections a host reports; it sends no more over a bad line.
 const SOURCES: usize = 10;

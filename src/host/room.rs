@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use super::genuine::GENUINE;
 use super::manifest::Listens;
-use super::script::{Answer, Script, quote};
 use super::swap::{LIB, Place};
+use crate::script::{Answer, Script, quote};
 
 /// The longest that the program may take to answer, in seconds.
 const ASK_SECS: u32 = 10;

@@ -1,7 +1,7 @@
 //! Why a new process did not answer: noted by its host before the old manifest comes back, for its log goes with its pod.
 
-use super::script::{Answer, Script, quote};
 use super::swap::Place;
+use crate::script::{Answer, Script, quote};
 
 /// Defines `why`, which notes the answer at the address that was asked and the end of the container's log; `$F`, `$B`, `$P`
 /// as the exchange has them, `$1` the folder of the pods' logs. Bounded in length, and to some seconds in time.

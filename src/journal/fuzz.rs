@@ -10,8 +10,8 @@ use super::{Entry, FORMAT, Header, JournalError, Line, StepState, fold};
 use crate::change::{Body, Change, HostCommand, Inverse, Keep, KubeCall, Method, Op, Target};
 use crate::cost::Cost;
 use crate::fuzz::{each, mangled};
-use crate::host::Script;
 use crate::render::{Output, Screen, show_run};
+use crate::script::Script;
 
 fn header() -> Header {
     Header {
@@ -40,7 +40,7 @@ fn change(kind: u8) -> Box<Change> {
         1 => (Op::Host(command()), Inverse::NotNeeded("it ends by itself".into())),
         _ => (kube, Inverse::Impossible("it is gone".into())),
     };
-    let renew = Keep::Renew { lease: "gate".into(), every_secs: 0, op: Box::new(command()) };
+    let renew = Keep::Renew { lease: "gate".into(), every_secs: 0, op: Box::new(command()), look: None };
     Box::new(Change {
         key: "park".into(),
         op,

@@ -242,36 +242,33 @@ impl RunFolder {
         self.path.join("blobs").join(sha256)
     }
 
-    /// Keeps every blob of an op; on the disk before this returns.
+    /// Keeps the blob of an op; on the disk before this returns.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn keep(&self, op: &Op) -> Result<(), StoreError> {
-        for blob in op.blobs() {
-            let (Some(bytes), path) = (&blob.bytes, self.blob_path(&blob.sha256)) else { continue };
-            if path.exists() {
-                continue;
-            }
-            let part = path.with_extension("part");
-            let write = || -> io::Result<()> {
-                let mut file =
-                    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-                file.write_all(bytes)?;
-                file.sync_all()?;
-                fs::rename(&part, &path)?;
-                sync_dir(&self.path.join("blobs"))
-            };
-            write().map_err(io("keep a copy in", &path))?;
+        let Some((blob, bytes)) = op.blob().and_then(|blob| Some((blob, blob.bytes.as_ref()?))) else { return Ok(()) };
+        let path = self.blob_path(&blob.sha256);
+        if path.exists() {
+            return Ok(());
         }
-        Ok(())
+        let part = path.with_extension("part");
+        let write = || -> io::Result<()> {
+            let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&part, &path)?;
+            sync_dir(&self.path.join("blobs"))
+        };
+        write().map_err(io("keep a copy in", &path))
     }
 
-    /// Fills every blob of an op that was read from the journal.
+    /// Fills the blob of an op that was read from the journal.
     ///
     /// # Errors
     /// When a copy is gone or is not what it was.
     pub fn fill(&self, op: &mut Op) -> Result<(), StoreError> {
-        for blob in op.blobs_mut() {
+        if let Some(blob) = op.blob_mut() {
             let path = self.blob_path(&blob.sha256);
             let bytes = bounded::file(&path, LONGEST).map_err(io("read the kept copy", &path))?;
             if sha256_hex(&bytes) != blob.sha256 {

@@ -13,9 +13,8 @@ use super::fault::{Fault, FaultKind};
 use super::meter::Meter;
 use super::ssh::{self, Endpoint, Exit, HostKeys, Kept, KnownHosts, Output, SshError};
 use crate::cost::Cost;
-use crate::host::Script;
-use crate::host::script::said;
 use crate::kit::{Cluster, Host, SshAccess};
+use crate::script::{Script, said};
 
 /// From the first packet to a login: with jump hosts on the way, and a server that may be short of processor time.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -352,7 +351,7 @@ mod tests {
 
     #[test]
     fn only_what_the_script_printed_is_its_answer() {
-        let mark = crate::host::script::MARK;
+        let mark = crate::script::MARK;
         let noisy = alone(Exit::Status(3), &format!("failed=0 updates=3\nmotd {mark}failed=busy\n{mark}"));
         assert_eq!(noisy, (Exit::Status(3), format!("failed=busy\n{mark}"), "E;".into()));
         let quiet = alone(Exit::Status(0), mark);

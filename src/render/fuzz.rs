@@ -13,7 +13,6 @@ use crate::cost::{Cost, Costs};
 use crate::error::{Class, Failure};
 use crate::event::{ChangeEnd, Event, Listener as _};
 use crate::fuzz::each;
-use crate::host::Script;
 use crate::journal::{Entry, Header, Journal, Line, StepState, fold};
 use crate::kit::sample;
 use crate::limits::Limits;
@@ -21,6 +20,7 @@ use crate::plan::{self, Plan};
 use crate::process::Clock;
 use crate::refusal::{Location, Refusal};
 use crate::runbook::{OnFailure, Policy, Resolved, StepDecl};
+use crate::script::Script;
 
 /// What the forged lines begin with.
 const FORGED: &str = "FORGED";

@@ -11,10 +11,10 @@ use super::price::Price;
 use super::{Line, painted};
 use crate::change::{Body, HttpCall, KubeCall, Op, Target};
 use crate::duration::HumanDuration;
-use crate::host::Script;
 use crate::link::shell;
 use crate::plan::{Plan, PlannedStep};
 use crate::runbook::{OnFailure, Policy};
+use crate::script::Script;
 use crate::steps::{Announced, Sends, Times};
 use crate::words;
 
@@ -135,11 +135,11 @@ fn often(times: Times) -> String {
 
 fn summary(sends: &Sends) -> String {
     match sends {
-        Sends::Op(op) => match (op.as_ref(), bytes(op)) {
+        Sends::Op(op) => match (op.as_ref(), bytes(op).unwrap_or(0)) {
             (Op::Host(_), _) => format!("command {}", op.summary()),
             (Op::Local(_), _) => format!("local command {}", op.summary()),
-            (_, Some(bytes)) if bytes > 0 => format!("{}, body of {bytes} bytes", op.summary()),
-            _ => op.summary(),
+            (Op::Kube(_) | Op::Http(_) | Op::File(_), 0) => op.summary(),
+            (Op::Kube(_) | Op::Http(_) | Op::File(_), bytes) => format!("{}, body of {bytes} bytes", op.summary()),
         },
         Sends::Get(path) => format!("GET {path}"),
         Sends::Look(script) => format!("command {}", crate::change::title(script)),
@@ -154,7 +154,7 @@ fn bytes(op: &Op) -> Option<usize> {
             Body::Saved(blob) => usize::try_from(blob.len).ok(),
             body => body.bytes().map(|bytes| bytes.len()),
         },
-        _ => None,
+        Op::Host(_) | Op::File(_) | Op::Local(_) => None,
     }
 }
 
@@ -168,7 +168,7 @@ fn full(sends: &Sends, shown: &mut HashSet<String>) -> Vec<String> {
             }
             Op::Http(call) => hook(call),
             Op::Host(command) => {
-                let loads = loaded(&op.loads());
+                let loads = loaded(op.loads());
                 let known = !shown.insert(loads.join("\n"));
                 let rules = if known { Vec::new() } else { loads };
                 rules.into_iter().chain(script(&command.script, shown)).collect()
@@ -282,6 +282,6 @@ fn send(announced: &Announced) -> Value {
 fn script_text(op: &Op) -> Option<String> {
     match op {
         Op::Host(command) => Some(command.script.text()),
-        _ => None,
+        Op::Kube(_) | Op::File(_) | Op::Http(_) | Op::Local(_) => None,
     }
 }

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use super::world::{Gate, MANIFESTS, SimHost, World};
 use crate::change::sha256_hex;
 use crate::host::gate::{Driver, GateSpec, Rung};
-use crate::host::script::Head;
+use crate::script::Head;
 
 /// The exit status of a shell that does not know a command.
 const NOT_KNOWN: u32 = 127;
@@ -403,8 +403,8 @@ fn is_base64(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::script::{Answer, Script};
     use crate::host::{gate, swap};
+    use crate::script::{Answer, Script};
 
     const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 50_000);
 

@@ -7,6 +7,7 @@
 
 mod api;
 mod host;
+mod names;
 mod patch;
 mod pki;
 mod ssh;
@@ -24,25 +25,14 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::kit::{ApiServer, Cluster, Credential, Host, Role, SshAccess};
+pub use names::{NAME, OFFENDER, Weather};
 use world::World;
 
-/// The name of the cluster.
-pub const NAME: &str = "sandbox";
-
-/// The workload that drowns it, as a runbook's parameter names it.
-pub const OFFENDER: &str = "daemonsets.apps/telemetry/agent";
+/// Whether this build has a practice cluster.
+pub const BUILT_IN: bool = true;
 
 const HOSTS: [&str; 3] = ["cp1", "cp2", "cp3"];
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-/// How hard the practice cluster is pressed when it starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weather {
-    /// Already drowning.
-    Storm,
-    /// Quiet, the offender there and harmless: where nothing is written nothing can end a storm, so drills need this.
-    Peace,
-}
 
 /// A practice cluster that lives as long as this value.
 pub struct Sandbox {

@@ -171,7 +171,7 @@ impl Handler for Connection {
         tokio::spawn(async move {
             let said = host::run(&guest.world, guest.index, peer, &String::from_utf8_lossy(&input)).await;
             // The client may be gone; what was done was done.
-            let stdout = format!("{}{}", crate::host::script::MARK, said.stdout);
+            let stdout = format!("{}{}", crate::script::MARK, said.stdout);
             let _ = handle.data(channel, stdout.into_bytes()).await;
             let _ = handle.extended_data(channel, 1, said.stderr.into_bytes()).await;
             let _ = handle.exit_status_request(channel, said.status).await;

@@ -10,9 +10,8 @@ use super::again::{self, Before};
 use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Change, HostCommand, Inverse, Keep, LocalCommand, Op, Target};
 use crate::duration::HumanDuration;
-use crate::host::Script;
-use crate::host::script::word;
 use crate::kit::Cluster;
+use crate::script::{Script, word};
 
 const KEY: &str = "exec";
 

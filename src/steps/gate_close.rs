@@ -394,6 +394,7 @@ impl Close {
                 lease: LEASE.into(),
                 every_secs: self.renewed_every().as_secs(),
                 op: Box::new(common::order(gate::renew(&mark, back_end, spec.hold, &by), false)),
+                look: Some("breakglass gate status".into()),
             },
             ..change(
                 CONFIRM,

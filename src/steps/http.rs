@@ -13,8 +13,8 @@ use super::again::{self, Before};
 use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Body, Change, HttpCall, Inverse, Keep, Method, Op, Target};
 use crate::duration::HumanDuration;
-use crate::host::script::quote;
 use crate::kit::Cluster;
+use crate::script::quote;
 
 const KEY: &str = "http";
 

@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use crate::change::{Change, Target};
 use crate::cost::Costs;
-use crate::host::Script;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
+use crate::script::Script;
 use crate::world::{ReadError, Reads};
 
 /// One step of a runbook, parameters filled in and checked.

@@ -346,7 +346,7 @@ impl Revoking {
             };
             survey.saw.extend(kube_object::comes_back(&binding.at, &binding.object));
             survey.saw.extend(binding.comes_back());
-            if matches!(&change.inverse, Inverse::By(op) if !op.blobs().is_empty()) {
+            if matches!(&change.inverse, Inverse::By(op) if op.blob().is_some()) {
                 survey.saw.extend(kube_object::without_owner(&binding.at, &binding.object));
             }
             bindings.push(binding.at.clone());

@@ -428,7 +428,7 @@ fn mend(place: &Place) -> Change {
     }
 }
 
-fn command(script: crate::host::Script) -> Op {
+fn command(script: crate::script::Script) -> Op {
     Op::Host(HostCommand { script, fresh_connection: false, idempotent: true, quiet: false })
 }
 

@@ -9,8 +9,8 @@ use futures::future::BoxFuture;
 use super::{KubeAnswer, KubeRead, ReadError, Reads, ScriptOutput, World, Writes};
 use crate::change::{GONE, KubeCall, Method, Op, Outcome, Target};
 use crate::cost::Costs;
-use crate::host::Script;
 use crate::kit::Cluster;
+use crate::script::Script;
 
 /// A world in which nothing can be written.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl<W: World> Writes for Drill<W> {
                 format!("pretended: {}", op.summary())
             }
         };
-        async move { Outcome::Done(said) }.boxed()
+        async move { Outcome::done(said) }.boxed()
     }
 }
 

@@ -14,10 +14,10 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use crate::change::{Op, Outcome, Target};
+use crate::change::{HostCommand, Op, Outcome, Renewal, Target};
 use crate::cost::Costs;
-use crate::host::Script;
 use crate::kit::Cluster;
+use crate::script::Script;
 
 /// One read through the Kubernetes API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,6 +206,12 @@ pub trait Reads: Send + Sync {
 pub trait Writes: Send + Sync {
     /// Performs one op within `limit`. Never returns `Failed` for a reply that was lost.
     fn perform<'a>(&'a self, target: &'a Target, op: &'a Op, limit: Duration) -> BoxFuture<'a, Outcome>;
+
+    /// Renews a lease within `limit`.
+    fn renew<'a>(&'a self, target: &'a Target, command: &'a HostCommand, limit: Duration) -> BoxFuture<'a, Renewal> {
+        let op = Op::Host(command.clone());
+        Box::pin(async move { self.perform(target, &op, limit).await.into() })
+    }
 }
 
 /// Both, and what they cost.

@@ -68,7 +68,7 @@ async fn a_hook_is_called_once_by_address_with_a_secret_from_a_file() {
     let mut call = call(address);
     call.secret_headers = vec![("Authorization".into(), secret.to_str().unwrap().into())];
     let outcome = perform(Op::Http(call), LONG).await;
-    assert_eq!(outcome, Outcome::Done("202, 7 bytes".into()));
+    assert_eq!(outcome, Outcome::done("202, 7 bytes"));
     let heard = hears.recv().await.unwrap().to_lowercase();
     assert!(heard.starts_with("post /v1/drain?pool=a http/1.1\r\n"), "{heard}");
     for line in [
@@ -121,7 +121,7 @@ async fn local_commands_end_in_time_and_say_how() {
         let argv = ["sh", "-c", line].map(str::to_owned).to_vec();
         Op::Local(LocalCommand { argv, idempotent: false, quiet: false })
     };
-    assert_eq!(perform(command("echo all is well"), LONG).await, Outcome::Done("all is well".into()));
+    assert_eq!(perform(command("echo all is well"), LONG).await, Outcome::done("all is well"));
     let outcome = perform(command("echo no such pool >&2; exit 4"), LONG).await;
     assert_eq!(outcome, Outcome::Unknown("exit status 4: no such pool; what it did before that is not known".into()));
     let argv = vec!["/no/such/program".to_owned()];
@@ -137,7 +137,7 @@ async fn of_a_quiet_command_only_the_end_and_the_amount_are_told() {
         let argv = ["sh", "-c", line].map(str::to_owned).to_vec();
         Op::Local(LocalCommand { argv, idempotent: false, quiet: true })
     };
-    assert_eq!(perform(command("true"), LONG).await, Outcome::Done("exit status 0".into()));
+    assert_eq!(perform(command("true"), LONG).await, Outcome::done("exit status 0"));
     let outcome = perform(command("echo hush; echo hush >&2; exit 4"), LONG).await;
     let told = "exit status 4, 5 B on standard output, 5 B on standard error; not kept: it may hold secrets; \
                 what it did before that is not known";
@@ -162,7 +162,7 @@ async fn a_secret_path_and_a_secret_body_come_from_files_and_stand_nowhere_else(
         ..call(address)
     };
     assert!(!serde_json::to_string(&call).unwrap().contains("hush"));
-    assert_eq!(perform(Op::Http(call.clone()), LONG).await, Outcome::Done("200".into()));
+    assert_eq!(perform(Op::Http(call.clone()), LONG).await, Outcome::done("200"));
     let heard = hears.recv().await.unwrap();
     assert!(heard.starts_with("POST /services/T0/hush-path HTTP/1.1\r\n"), "{heard}");
     assert!(heard.ends_with("{\"routing_key\": \"hush-body\"}"), "{heard}");

@@ -81,7 +81,8 @@ async fn one(script: &[Does]) -> (FakeServer, Live) {
 
 fn said(outcome: &Outcome) -> &str {
     match outcome {
-        Outcome::Done(said) | Outcome::Failed(said) | Outcome::NotTaken(said) | Outcome::Unknown(said) => said,
+        Outcome::Done(said) => &said.words,
+        Outcome::Failed(said) | Outcome::NotTaken(said) | Outcome::Unknown(said) => said,
     }
 }
 
@@ -89,7 +90,7 @@ fn said(outcome: &Outcome) -> &str {
 async fn one_delete_is_one_request_with_nothing_before_it_and_every_byte_is_counted() {
     let (server, live) = one(&[Does::Says(200, OK)]).await;
     let outcome = perform(&live, &delete(true), 20.0).await;
-    assert!(matches!(&outcome, Outcome::Done(said) if said.starts_with("200 from cp1 in ")), "{outcome:?}");
+    assert!(matches!(&outcome, Outcome::Done(said) if said.words.starts_with("200 from cp1 in ")), "{outcome:?}");
     let requests = server.seen.requests();
     let [request] = &requests[..] else { panic!("{requests:?}") };
     assert_eq!(request.line, format!("DELETE {PATH}"));
@@ -190,12 +191,15 @@ async fn a_guarded_delete_goes_on_after_a_lost_answer_and_a_404_then_means_done(
     for lost in [Does::Closes, Does::Resets, Does::Says(504, "{}")] {
         let (server, live) = one(&[lost.clone(), Does::Says(404, GONE)]).await;
         let outcome = perform(&live, &delete(true), 20.0).await;
-        assert!(matches!(&outcome, Outcome::Done(said) if said.contains("an earlier attempt of ours")), "{outcome:?}");
+        assert!(
+            matches!(&outcome, Outcome::Done(said) if said.words.contains("an earlier attempt of ours")),
+            "{outcome:?}"
+        );
         assert_eq!(server.seen.requests().len(), 2, "{lost:?}");
     }
     let (_server, live) = one(&[Does::Says(404, GONE)]).await;
     let outcome = perform(&live, &delete(true), 20.0).await;
-    assert!(matches!(&outcome, Outcome::Done(said) if said.contains("it was so already")), "{outcome:?}");
+    assert!(matches!(&outcome, Outcome::Done(said) if said.words.contains("it was so already")), "{outcome:?}");
     let (_server, live) = one(&[Does::Says(404, NOT_SERVED)]).await;
     let outcome = perform(&live, &delete(true), 20.0).await;
     assert!(matches!(&outcome, Outcome::Failed(said) if said.contains("could not find the requested")), "{outcome:?}");
@@ -414,7 +418,7 @@ async fn an_answer_that_never_ends_is_no_answer_to_a_look_but_its_head_is_one_to
     assert_eq!(error.kind, ReadErrorKind::TimedOut, "{error}");
     let began = Instant::now();
     let outcome = perform(&live, &delete(false), 120.0).await;
-    assert!(matches!(&outcome, Outcome::Done(said) if said.starts_with("200 ")), "{outcome:?}");
+    assert!(matches!(&outcome, Outcome::Done(said) if said.words.starts_with("200 ")), "{outcome:?}");
     assert!(began.elapsed() < Duration::from_secs(60), "its words are not waited for: {:?}", began.elapsed());
 }
 

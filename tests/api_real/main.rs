@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use breakglass::change::{Body, HostCommand, KubeCall, Method, Op, Outcome, Target};
-use breakglass::host::Script;
 use breakglass::kit::load;
 use breakglass::process::Process;
+use breakglass::script::Script;
 use breakglass::world::live::{Live, Options};
 use breakglass::world::{Accept, KubeAnswer, KubeRead, ReadErrorKind, Reads as _, World as _, Writes as _};
 use testbed::{CONTROL_PLANE, ControlPlane, Host, Kit, Lab, Meter, NameServer, Options as Plan, User, test};
@@ -143,7 +143,7 @@ fn delete_direct() -> Result<()> {
     let meter = Meter::start(Lab::shared()?, &[(hosts[0].ip4(), 6443).into()])?;
     let world = World::direct(User::Alice, "r-direct")?;
     let outcome = world.delete()?;
-    ensure!(matches!(&outcome, Outcome::Done(said) if said.starts_with("200 from cp1 in ")), "{outcome:?}");
+    ensure!(matches!(&outcome, Outcome::Done(said) if said.words.starts_with("200 from cp1 in ")), "{outcome:?}");
     let requests = audit.by("alice", mark)?;
     let seen: Vec<_> = requests.iter().map(|request| (request.verb.as_str(), request.uri.as_str())).collect();
     ensure!(seen == [("get", AGENT), ("delete", AGENT)], "{seen:?}");
@@ -157,7 +157,7 @@ fn delete_direct() -> Result<()> {
     ensure!(cost.bytes_in > 0 && cost.bytes_in < traffic.received, "{cost:?} of {traffic:?}");
     // A second time: gone is what was wanted; another object of the name is not ours to delete.
     let outcome = world.perform(&Target::cluster("lab"), &delete("00000000-0000-0000-0000-000000000000"));
-    ensure!(matches!(&outcome, Outcome::Done(said) if said.starts_with("404 ")), "{outcome:?}");
+    ensure!(matches!(&outcome, Outcome::Done(said) if said.words.starts_with("404 ")), "{outcome:?}");
     make_agent()?;
     let outcome = world.perform(&Target::cluster("lab"), &delete("00000000-0000-0000-0000-000000000000"));
     ensure!(matches!(&outcome, Outcome::Failed(said) if said.starts_with("409 ")), "{outcome:?}");
@@ -332,6 +332,6 @@ fn sessions() -> Result<()> {
     ensure!(hosts[0].sh("wc -l </tmp/once")?.ok()?.trim() == "1", "it was not sent twice");
     let fresh = Op::Host(HostCommand { script: who, fresh_connection: true, idempotent: true, quiet: false });
     let outcome = world.perform(&target, &fresh);
-    ensure!(matches!(&outcome, Outcome::Done(said) if said.contains("who=root")), "{outcome:?}");
+    ensure!(matches!(&outcome, Outcome::Done(said) if said.words.contains("who=root")), "{outcome:?}");
     Ok(())
 }

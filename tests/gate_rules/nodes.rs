@@ -57,7 +57,7 @@ fn meets(host: &Host, pod: bool, to: SocketAddr) -> Result<Probe> {
     })
 }
 
-fn order(stand: &Stand, script: &breakglass::host::Script) -> Result<Standing> {
+fn order(stand: &Stand, script: &breakglass::script::Script) -> Result<Standing> {
     let output = say(&stand.client, "dash", script)?;
     ensure!(output.success(), "{output:?}");
     let Some(standing) = Standing::read(&output.stdout) else { bail!("{output:?}") };

@@ -79,8 +79,8 @@ fn a_survey_sees_the_host() -> Result<()> {
     std::fs::create_dir_all(&manifests)?;
     std::fs::write(manifests.join("kube-apiserver.yaml"), "command:\n- kube-apiserver\n- --secure-port=8443\n")?;
     let survey = looked(&stand.api, "dash")?;
-    ensure!(survey.root && survey.nft.works && survey.ipset.works && survey.iptables_legacy.works, "{survey:#?}");
-    ensure!(survey.iptables_nft.v6 && survey.has_ss && survey.now > 1_700_000_000, "{survey:#?}");
+    ensure!(survey.root && ["nft", "ipset", "iptables-legacy"].iter().all(|it| survey.tools[*it].works), "{survey:#?}");
+    ensure!(survey.tools["iptables-nft"].v6 && survey.has_ss && survey.now > 1_700_000_000, "{survey:#?}");
     ensure!(survey.api_ports().into_iter().eq([6443, 8443]), "{:?}", survey.api);
     ensure!(survey.peers.iter().map(ToString::to_string).eq(["10.99.1.1", "fd99::7"]), "{:?}", survey.peers);
     ensure!(survey.listens(6443) && survey.listens(22) && !survey.listens(8443), "{:?}", survey.listeners);

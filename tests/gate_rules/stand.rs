@@ -8,12 +8,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use breakglass::host::{
-    Script,
-    gate::{self, Allow, BackEnd, GateSpec, GateState, Reply, Side, Stage, Turn, Why},
-    script::{self, Answer},
-};
-use libtest_mimic::{Failed, Trial};
+use breakglass::host::gate::{self, Allow, BackEnd, GateSpec, GateState, Reply, Side, Stage, Turn, Why};
+use breakglass::script::{self, Answer, Script};
+use libtest_mimic::Trial;
 use testbed::{Host, Lab, OPERATOR_IP4, OPERATOR_IP6, Output, Probe};
 
 pub(crate) const PORT: u16 = 6443;
@@ -23,15 +20,14 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 /// One test per back end.
 pub(crate) fn each(name: &str, test: fn(BackEnd) -> Result<()>) -> Vec<Trial> {
     let one = |back_end: BackEnd| {
-        let run = move || test(back_end).map_err(|e| Failed::from(format!("{e:#}")));
-        Trial::test(format!("{name}::{}", back_end.word().replace('-', "_")), run)
+        testbed::test(format!("{name}::{}", back_end.word().replace('-', "_")), move || test(back_end))
     };
     BackEnd::ALL.into_iter().map(one).collect()
 }
 
 /// One test.
 pub(crate) fn once(name: &str, test: fn() -> Result<()>) -> Trial {
-    Trial::test(name, move || test().map_err(|e| Failed::from(format!("{e:#}"))))
+    testbed::test(name, test)
 }
 
 /// An API host with an echo server in the place of the API server, and a client host.

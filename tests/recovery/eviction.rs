@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use testbed::{User, wait_until};
 
-use super::{LONG, Scene, shared, turn};
+use super::{LONG, Scene, scene};
 
 /// Kubelets renew their lease every 10 s.
 const GRACE: Duration = Duration::from_secs(20);
@@ -24,7 +24,7 @@ spec:
   template:
     metadata: {labels: {app: patient}}
     spec:
-      nodeSelector: {kubernetes.io/hostname: worker1}
+      nodeSelector: {kubernetes.io/hostname: WORKER}
       terminationGracePeriodSeconds: 1
       tolerations:
       - {key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 5}
@@ -35,8 +35,7 @@ spec:
 
 /// The same cut twice: as it is, and with the node lifecycle frozen before it and thawed after it.
 pub(crate) fn only_frozen_nodes_keep_their_pods() -> Result<()> {
-    let _turn = turn();
-    let scene = shared()?;
+    let scene = &*scene()?;
     let manifests = scene.manifests()?;
     let manager = scene.plane.manifests().join("kube-controller-manager.yaml");
     let as_it_was = std::fs::read_to_string(&manager)?;
@@ -59,7 +58,7 @@ pub(crate) fn only_frozen_nodes_keep_their_pods() -> Result<()> {
 
 fn cut_twice(scene: &Scene) -> Result<()> {
     let masters = scene.plane.kubectl(User::Masters)?;
-    masters.apply(PATIENT)?;
+    masters.apply(&PATIENT.replace("WORKER", &scene.worker))?;
     let first = running(scene, "")?;
     let began = Instant::now();
     scene.run("cut", &["gate", "close", "--for", "10m", "--yes", "--reason", "a test"])?;
@@ -149,7 +148,7 @@ fn running(scene: &Scene, before: &str) -> Result<String> {
 /// Whether the node has a taint that evicts.
 fn tainted(scene: &Scene) -> Result<bool> {
     let masters = scene.plane.kubectl(User::Masters)?;
-    let node: Value = serde_json::from_str(&masters.run(&["get", "node", "worker1", "-o", "json"])?.ok()?)?;
+    let node: Value = serde_json::from_str(&masters.run(&["get", "node", &scene.worker, "-o", "json"])?.ok()?)?;
     Ok(node["spec"]["taints"].as_array().into_iter().flatten().any(|taint| taint["effect"] == "NoExecute"))
 }
 

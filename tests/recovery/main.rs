@@ -7,12 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
-use testbed::{Host, Kit, KubeletPlane, Lab, User, test, wait_until};
+use testbed::{Host, Kit, KubeletPlane, Lab, Lent, Pool, User, test, wait_until};
 
 mod eviction;
 mod points;
@@ -43,47 +42,43 @@ spec:
 
 fn main() -> ExitCode {
     testbed::main_with_kubernetes(vec![
-        test("a_real_control_plane_is_recovered_and_all_of_it_is_undone_to_the_same_bytes", recovered_and_undone),
-        test("a_run_killed_in_the_middle_of_a_manifest_is_taken_up_to_the_same_end", killed_and_resumed),
+        // The longest first: they run side by side.
         test("an_exchange_broken_off_at_any_point_is_gone_on_with_and_taken_back", points::broken_off_anywhere),
-        test("the_node_lifecycle_is_frozen_and_thawed_in_a_real_controller_manager", frozen_and_thawed),
-        test("what_an_api_server_would_not_take_is_refused_and_it_stays_untouched", refused::with_the_server_untouched),
-        test("an_api_server_that_did_not_come_is_told_by_its_log", refused::or_told_by_its_log),
         test(
             "nodes_that_a_gate_cuts_off_keep_their_pods_only_where_the_lifecycle_is_frozen",
             eviction::only_frozen_nodes_keep_their_pods,
         ),
+        test("a_real_control_plane_is_recovered_and_all_of_it_is_undone_to_the_same_bytes", recovered_and_undone),
+        test("a_run_killed_in_the_middle_of_a_manifest_is_taken_up_to_the_same_end", killed_and_resumed),
+        test("the_node_lifecycle_is_frozen_and_thawed_in_a_real_controller_manager", frozen_and_thawed),
+        test("an_api_server_that_did_not_come_is_told_by_its_log", refused::or_told_by_its_log),
+        test("what_an_api_server_would_not_take_is_refused_and_it_stays_untouched", refused::with_the_server_untouched),
     ])
-}
-
-/// The tests take turns: there is one control plane, and each turns it over.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Scene {
     plane: KubeletPlane,
+    worker: String,
     /// The kit, the home and the runs of the engineer.
     folder: PathBuf,
 }
 
-fn shared() -> Result<&'static Scene> {
-    static SCENE: OnceLock<Result<Scene, String>> = OnceLock::new();
-    let start = || -> Result<Scene> {
+/// A control plane that no other test has: each turns its own over, and puts it right again.
+fn scene() -> Result<Lent<Scene>> {
+    static SCENES: Pool<Scene> = Pool::of(3);
+    SCENES.take(|number| {
         let lab = Lab::shared()?;
-        let (cp1, worker1) = (lab.host("cp1")?, lab.host("worker1")?);
-        let mut plane = KubeletPlane::start_at(lab, &cp1, PORT)?;
-        plane.add_worker(&worker1)?;
+        let (cp, worker) = (lab.host(&format!("cp{number}"))?, lab.host(&format!("worker{number}"))?);
+        let mut plane = KubeletPlane::start_at(lab, &cp, PORT)?;
+        plane.add_worker(&worker)?;
         let folder = lab.folder("engineer")?;
-        Kit::through_at(&[cp1], PORT)
-            .and_nodes(&[worker1])
+        let name = worker.name().to_owned();
+        Kit::through_at(&[cp], PORT)
+            .and_nodes(&[worker])
             .with_credentials(&plane.access().credential_files(User::Masters)?)
             .write(lab, &folder.join("kit"), "lab")?;
-        Ok(Scene { plane, folder })
-    };
-    let scene = SCENE.get_or_init(|| start().map_err(|error| format!("{error:#}")));
-    scene.as_ref().map_err(|error| anyhow!("{error}"))
+        Ok(Scene { plane, worker: name, folder })
+    })
 }
 
 impl Scene {
@@ -224,8 +219,7 @@ fn request(verb: &str, path: &str) -> String {
 }
 
 fn recovered_and_undone() -> Result<()> {
-    let _turn = turn();
-    let scene = shared()?;
+    let scene = &*scene()?;
     scene.offender_runs()?;
     let (manifests, beside) = (scene.manifests()?, scene.left_beside()?);
     let spec = scene.daemonset()?.context("no offender")?["spec"].clone();
@@ -271,8 +265,7 @@ fn recovered_and_undone() -> Result<()> {
 }
 
 fn killed_and_resumed() -> Result<()> {
-    let _turn = turn();
-    let scene = shared()?;
+    let scene = &*scene()?;
     scene.offender_runs()?;
     let (manifests, beside) = (scene.manifests()?, scene.left_beside()?);
     let mut arguments = recovery("run");
@@ -290,8 +283,7 @@ fn killed_and_resumed() -> Result<()> {
 }
 
 fn frozen_and_thawed() -> Result<()> {
-    let _turn = turn();
-    let scene = shared()?;
+    let scene = &*scene()?;
     let (manifests, beside) = (scene.manifests()?, scene.left_beside()?);
     let lifecycle_is_off = || -> Result<bool> {
         let manager = scene.plane.static_pod("kube-controller-manager").context("no controller manager")?;

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use testbed::wait_until;
 
-use super::{LONG, Scene, shared, turn};
+use super::{LONG, Scene, scene};
 
 /// Runs a step of the program that must fail; what it said.
 fn fails(scene: &Scene, name: &str, arguments: &[&str]) -> Result<String> {
@@ -17,8 +17,7 @@ fn fails(scene: &Scene, name: &str, arguments: &[&str]) -> Result<String> {
 
 /// The process that runs is asked, and stays the one that runs.
 pub(super) fn with_the_server_untouched() -> Result<()> {
-    let _turn = turn();
-    let scene = shared()?;
+    let scene = &*scene()?;
     wait_until("a ready API server", LONG, || scene.plane.is_ready())?;
     let (manifests, beside) = (scene.manifests()?, scene.left_beside()?);
     let before = scene.plane.static_pod("kube-apiserver").context("no API server")?.pid;
@@ -54,8 +53,7 @@ pub(super) fn with_the_server_untouched() -> Result<()> {
 
 /// A value that its parser takes and its own check does not: only its log can tell.
 pub(super) fn or_told_by_its_log() -> Result<()> {
-    let _turn = turn();
-    let scene = shared()?;
+    let scene = &*scene()?;
     wait_until("a ready API server", LONG, || scene.plane.is_ready())?;
     let (manifests, beside) = (scene.manifests()?, scene.left_beside()?);
     let text = fails(scene, "told", &["--flag", "goaway-chance=7"])?;

@@ -58,7 +58,7 @@ fn side_by_side() -> Result<()> {
 
     let pulse = Pulse::start(&storm)?;
     let opened = Instant::now();
-    let opening = alice.start("gate", &["gate", "open", "--window", "15s", "--p99", "2s", "--yes"])?;
+    let opening = alice.start("gate", &["gate", "open", "--window", "10s", "--p99", "2s", "--yes"])?;
     let levels = levels_until_its_end(api, opening)?;
     let beats = pulse.take();
     println!("in stages: open after {:.0} s, by way of {levels:?}: {beats}", opened.elapsed().as_secs_f32());

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use breakglass::link::ssh::{Endpoint, Fault, HostKeys, KnownHosts, Session, SshError};
 use libtest_mimic::{Failed, Trial};
-use testbed::{Host, Lab};
+use testbed::{Host, Lab, timed};
 
 pub(crate) type Verdict = Result<(), Failed>;
 
@@ -21,7 +21,7 @@ where
 {
     Trial::test(name, move || {
         let _beside = CROWD.read().unwrap_or_else(PoisonError::into_inner);
-        run(body)
+        timed(name, || run(body))
     })
 }
 
@@ -32,7 +32,7 @@ where
 {
     Trial::test(name, move || {
         let _alone = CROWD.write().unwrap_or_else(PoisonError::into_inner);
-        run(body)
+        timed(name, || run(body))
     })
 }
 

@@ -7,7 +7,6 @@
 
 use std::{
     process::ExitCode,
-    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -39,13 +38,6 @@ const ROOM: u32 = 150;
 const LAG: Duration = Duration::from_mins(1);
 const OFFENDER: &str = "offender=ds/telemetry/telemetry-agent";
 
-/// One storm at a time: each needs what processor time there is.
-static ALONE: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn main() -> ExitCode {
     testbed::main_with_kubernetes(vec![
         test("a_storm_ends_again_and_again_and_undo_brings_back_what_it_was_made_of", again_and_again),
@@ -62,13 +54,11 @@ struct Scene {
     storm: Storm,
     servers: Vec<Host>,
     alice: Engineer,
-    _alone: MutexGuard<'static, ()>,
 }
 
 impl Scene {
     /// So many API servers, `storm-cp1` and so on for the settings `storm`.
     fn new(servers: u8, settings: &Settings) -> Result<Self> {
-        let alone = alone();
         let lab = Lab::shared()?;
         let servers = lab.hosts((1..=servers).map(|n| format!("{}-cp{n}", settings.name)))?;
         let nodes = lab.host(&format!("{}-nodes", settings.name))?;
@@ -76,7 +66,7 @@ impl Scene {
         let credentials = storm.plane().access().credential_files(User::Alice)?;
         let alice = Engineer::new(settings.name, &credentials, &servers, &nodes)?;
         println!("{}: {}", settings.name, storm.agents()?);
-        Ok(Self { storm, servers, alice, _alone: alone })
+        Ok(Self { storm, servers, alice })
     }
 
     /// Starts the recovery, unattended; its run is kept under `name`.
@@ -119,7 +109,7 @@ impl Scene {
         self.storm.cpu().set(ROOM)?;
         let mut both = (String::new(), String::new());
         wait_until("the binding and the workload", LONG * 3, || {
-            let ask = |words: &[&str]| masters.run_within(words, b"", PATIENCE).ok().filter(testbed::Output::success);
+            let ask = |words: &[&str]| masters.run_within(words, b"", LONG).ok().filter(testbed::Output::success);
             let Some((binding, workload)) = ask(&binding).zip(ask(&workload)) else { return Ok(false) };
             both = (binding.stdout, workload.stdout);
             Ok(true)

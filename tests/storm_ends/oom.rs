@@ -1,15 +1,15 @@
 //! The storm that kills: a static pod under a real kubelet, which dies of its memory while the recovery is at work.
 
 use anyhow::{Result, ensure};
-use testbed::{Lab, STORM_OOM, User, pod_process, start_storm_oom, wait_until, watch_restarts};
+use testbed::{Lab, STORM_OOM, User, place_for_a_storm, pod_process, start_storm_oom, wait_until, watch_restarts};
 
-use crate::{ENDED_WITHOUT_ONE_WITHIN, LONG, alone, ends, engineer, small_gets_are_quick};
+use crate::{ENDED_WITHOUT_ONE_WITHIN, LONG, ends, engineer, small_gets_are_quick};
 
 /// More than two starts of a static pod take, with the kubelet's pauses between them.
 const RESTARTS: std::time::Duration = std::time::Duration::from_mins(4);
 
 pub(crate) fn ends_all_the_same() -> Result<()> {
-    let _alone = alone();
+    let _place = place_for_a_storm()?;
     let lab = Lab::shared()?;
     let hosts = lab.hosts(["oom-cp1", "worker1"])?;
     let plane = start_storm_oom(lab, &hosts[0], &hosts[1], &STORM_OOM)?;

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::support::*;
 use crate::change::{FilePut, Op, Target};
-use crate::host::Script;
 use crate::host::gate::BackEnd;
 use crate::plan::Plan;
+use crate::script::Script;
 use crate::steps::{Announced, Sends, Times};
 use crate::world::fake::{Fault, Sent};
 

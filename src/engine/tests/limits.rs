@@ -11,10 +11,10 @@ use super::support::*;
 use crate::change::{Change, HostCommand, Inverse, Keep, Op, Part, Target};
 use crate::error::Class;
 use crate::event::Event;
-use crate::host::Script;
 use crate::kit::Cluster;
 use crate::limits::Limits;
 use crate::runbook::{OnFailure, Policy};
+use crate::script::Script;
 use crate::steps::{Announced, Look, Step, StepError, Survey};
 use crate::world::ScriptOutput;
 use crate::world::fake::{Fault, Sent};
@@ -108,7 +108,12 @@ impl Step for Leased {
                 because: String::new(),
                 by_hand: String::new(),
                 deadline_secs: 5,
-                keep: Keep::Renew { lease: "gate".into(), every_secs: 10, op: Box::new(command("set lease renewed")) },
+                keep: Keep::Renew {
+                    lease: "gate".into(),
+                    every_secs: 10,
+                    op: Box::new(command("set lease renewed")),
+                    look: None,
+                },
             })
         };
         async move { Ok(survey) }.boxed()
@@ -152,7 +157,7 @@ fn a_lease_that_is_lost_is_asked_for_once_and_never_again() {
     paused(async {
         let bench = leased(60);
         bench.fake.on_script(Box::new(|_, script| {
-            let lost = "result=moved lost=another run sets its fuses now".to_owned();
+            let lost = "result=moved\nlost=another run sets its fuses now\n".to_owned();
             let output = ScriptOutput { status: 0, stdout: lost, stderr: String::new() };
             (script.body == "set lease renewed").then_some(output)
         }));

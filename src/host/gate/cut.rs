@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{GateSpec, Net, Scope, Side, orders};
-use crate::host::script::{Script, quote};
+use crate::script::{Script, quote};
 
 const UNTOLD: &str = "the gate means only some clients of this node, and open sockets cannot be told apart";
 

@@ -7,10 +7,11 @@
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 
+use super::back_end::{Filter, Toolset};
 use super::mark::{key, run_field};
 use super::share::{End, bytecode};
-use super::{BackEnd, Driver, GateSpec, Mark, Net, Reply, Scope, Side, Stage, Times, count};
-use crate::host::script::quote;
+use super::{Driver, GateSpec, Manager, Mark, Net, Reply, Scope, Side, Stage, Times, Turn, count};
+use crate::script::quote;
 
 const SYN: &str = "-p tcp --syn";
 
@@ -22,7 +23,7 @@ const SYN: &str = "-p tcp --syn";
 /// element that is there already fails. The element names its owner's process; what a killed one left is taken away by the
 /// next, and what nobody can tell is gone after a minute. Its second element keeps two from taking it away at once. One that took
 /// longer than its minute leaves the set alone: by then it may be the turn of another.
-pub(super) const LIB: &str = r#"ipt_pick() {
+const LIB: &str = r#"ipt_pick() {
   case $1 in
   iptables-nft) want=nf_tables ;;
   *) want=legacy ;;
@@ -135,6 +136,152 @@ COMMIT" || return 1
   for set in $(ipset list -n 2>/dev/null | sed -n -e '/^bg_turn$/d' -e '/^bg_/p'); do ipset destroy "$set" 2>&1; done
 }
 "#;
+
+/// How a host is asked for both kinds of iptables.
+pub(super) static TOOLSET: Toolset = Toolset {
+    lib: LIB,
+    tries: "",
+    works: r#"if have ipset; then
+  say ipset.version "$(ipset -v 2>/dev/null | sed -n 1p)"
+  err=$(ipset list -n 2>&1 >/dev/null) && say ipset yes || say ipset.error "$err"
+fi
+# Where nft holds the gate, nothing hangs on the lock of x_tables.
+[ -n "$nft_error" ] || ipt_patience 2
+ipt_busy() { busy=$1; say busy "$1"; }
+for flavour in iptables-nft iptables-legacy; do
+  if ipt_pick "$flavour"; then
+    busy=
+    if ipt_ask "$v4" -S INPUT; then
+      say "$flavour" yes
+    else
+      say "$flavour.error" "${busy:-$("$v4" -w 1 -S INPUT 2>&1 >/dev/null)}"
+    fi
+    [ -n "$v6" ] && say "$flavour.v6" yes
+  fi
+done | sed 's/^iptables-/iptables_/'
+[ -s /proc/net/ip_tables_names ] && say legacy_in_use yes
+"#,
+    there: "! ipt_none",
+    found: r#"  for flavour in iptables-nft iptables-legacy; do
+    ipt_pick "$flavour" && ipt_there || continue
+    say gate "$flavour"
+    say gate_owner "$(ipt_owner)"
+    ipt_alive && say gate_alive yes
+    break
+  done
+"#,
+    status: r#"for flavour in iptables-nft iptables-legacy; do
+  ipt_none && break
+  ipt_pick "$flavour" && ipt_there || continue
+  say back_end "$flavour"
+  say owner "$(ipt_owner)"
+  say driver "$(ipt_driver)"
+  [ -n "$v6" ] || say v6 no
+  for set in $(ipset list -n 2>/dev/null | sed -n -e '/^bg_until_/p' -e '/^bg_armed$/p' -e '/^bg_confirmed$/p'); do
+    say "set.${set#bg_}" "$(ipset list "$set" 2>/dev/null | sed -n '/^[0-9]/p')"
+  done
+  for t in "$v4" "$v6"; do
+    [ -n "$t" ] || continue
+    ipt_left
+    row() { "$t" -w "$left" -nvxL "BREAKGLASS-$2" 2>/dev/null | sed -n "s/^ *\([0-9][0-9]*\) .*$3.*/count.$1=\1/p"; }
+    row attempts GATE 'breakglass attempts'
+    row admitted YES RETURN
+    row refused NO '\(REJECT\|DROP\)'
+    row returned BACK REJECT
+  done
+  for family in 4 6; do ipset list bg_talkers$family 2>/dev/null; done |
+    talkers 's/^\([0-9a-f.:]*\) timeout [0-9]* packets \([0-9]*\) .*/\2 \1/p'
+  return 0
+done
+"#,
+    look: "ipset list -n",
+};
+
+/// iptables, as a back end: on nf_tables or on x_tables.
+pub(super) enum Iptables {
+    /// On nf_tables.
+    Nft,
+    /// On x_tables.
+    Legacy,
+}
+
+impl Filter for Iptables {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Nft => "iptables-nft",
+            Self::Legacy => "iptables-legacy",
+        }
+    }
+
+    fn toolset(&self) -> &'static Toolset {
+        &TOOLSET
+    }
+
+    fn functions(&self) -> &'static str {
+        "ipt"
+    }
+
+    fn ready(&self) -> String {
+        let word = self.word();
+        format!("ipt_pick {word} || fail 'no usable {word} on this host'")
+    }
+
+    fn besides(&self) -> &'static [&'static str] {
+        // For a gate that ends by itself.
+        &["ipset"]
+    }
+
+    fn v6_apart(&self) -> bool {
+        true
+    }
+
+    fn rank(&self, legacy_in_use: bool) -> u8 {
+        match (self, legacy_in_use) {
+            (Self::Nft, false) | (Self::Legacy, true) => 1,
+            (Self::Nft, true) | (Self::Legacy, false) => 2,
+        }
+    }
+
+    fn rules(&self, spec: &GateSpec) -> Vec<(String, String)> {
+        let word = self.word();
+        vec![
+            ("ipset restore".to_owned(), sets(spec)),
+            (format!("ip6{}-restore -w 20 --noflush", &word[2..]), table(spec, true)),
+            (format!("{word}-restore -w 20 --noflush"), table(spec, false)),
+        ]
+    }
+
+    fn close_body(&self, spec: &GateSpec) -> String {
+        close_body(spec, self.word())
+    }
+
+    fn arm_body(&self, mark: &Mark, times: &Times, turn: &Turn, renewal: bool) -> String {
+        arm_body(mark, times, &turn.was, &turn.by, renewal)
+    }
+
+    fn open_body(&self, run: &str, was: &str, by: &str) -> String {
+        open_body(run, was, by)
+    }
+
+    fn confirmed(&self, _: &str) -> bool {
+        // A set without elements is not spoken of.
+        true
+    }
+
+    fn beside(&self, manager: Manager) -> &'static str {
+        match manager {
+            Manager::Firewalld => "a reload of firewalld removes the gate's jump and so opens it",
+            Manager::Ufw => "a reload of ufw may move its chains; the gate's jump stands first until then",
+            Manager::Calico => "Felix puts its own jump first again within 90 s, and what it accepts passes the gate",
+            Manager::KubeProxy => "kube-proxy writes its own chains and leaves the gate's jump where it is",
+            Manager::Cilium => "pods' packets may pass the kernel's filter by; host processes are met",
+        }
+    }
+
+    fn away(&self) -> &'static str {
+        "ipset flush bg_armed"
+    }
+}
 
 /// Which end of a packet is the client, seen from a chain.
 #[derive(Clone, Copy)]
@@ -396,7 +543,7 @@ pub(super) fn rearm(mark: &Mark, times: &Times, was: &str, by: &Driver) -> Strin
 }
 
 /// Puts the gate up, over the remains of a burnt-down one if need be.
-pub(super) fn close_body(spec: &GateSpec, back_end: BackEnd) -> String {
+fn close_body(spec: &GateSpec, back_end: &str) -> String {
     format!(
         r#"ipt_pick {back_end} || fail 'no usable {back_end} on this host'
 have ipset || fail 'ipset is not on this host: {back_end} cannot hold a gate that ends by itself'
@@ -432,7 +579,7 @@ say result closed
 }
 
 /// Sets the fuses of a gate that stands, if `was` or `by` itself set them last. With `renewal`, only if no stage is through.
-pub(super) fn arm_body(mark: &Mark, times: &Times, was: &str, by: &Driver, renewal: bool) -> String {
+fn arm_body(mark: &Mark, times: &Times, was: &str, by: &Driver, renewal: bool) -> String {
     let came = if renewal && !mark.rungs.is_empty() {
         "ipt_burns bg_until_1 || no moved 'its first stage has come by the kernel'\\''s timetable'\n"
     } else {
@@ -457,7 +604,7 @@ say result armed
 
 /// Takes our jumps, chains and sets away and nothing else: those of a gate that still refuses somebody only out of the hands
 /// of `was` or `by`.
-pub(super) fn open_body(run: &str, was: &str, by: &str) -> String {
+fn open_body(run: &str, was: &str, by: &str) -> String {
     format!(
         r#"ipt_lock
 if ipt_alive && ! ipset test bg_driver {was} 2>/dev/null && ! ipset test bg_driver {by} 2>/dev/null; then

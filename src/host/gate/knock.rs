@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::host::script::{Answer, Script};
+use crate::script::{Answer, Script};
 
 /// What came of a connection from a host.
 #[derive(Clone, Debug, PartialEq, Eq)]

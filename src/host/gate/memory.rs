@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::host::genuine::GENUINE;
-use crate::host::script::{Answer, Script, amount};
+use crate::script::{Answer, Script, amount};
 
 /// Looks at the API servers' processes on a host. Writes nothing, and asks the API nothing: `/proc` and the control group
 /// answer in milliseconds where `/metrics` of a drowning server is megabytes late.

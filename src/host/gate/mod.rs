@@ -10,6 +10,8 @@
 //! * **One mark.** The rules carry who made them, in which run, when, and with which stages, so that a second run, or a
 //!   later one with an empty laptop, reads it all from the host.
 
+#![warn(clippy::wildcard_enum_match_arm, reason = "a new back end, side or stage has to be thought of everywhere")]
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::net::Net;
 
+mod back_end;
 mod count;
 mod cut;
 mod iptables;
@@ -31,11 +34,12 @@ mod share;
 mod state;
 mod survey;
 
+pub use back_end::{BackEnd, look_by_hand};
 pub use cut::{Cut, cut, parse_cut};
 pub use knock::{Knock, knock, parse_knock};
 pub use mark::{Driver, Mark, Rung};
 pub use memory::{Heavy, Memory, memory, parse_memory};
-pub use orders::{Turn, arm, close, open, renew, rules, rules_of, spec_of};
+pub use orders::{Turn, arm, close, open, renew, rules, spec_of};
 pub use refuse::{Refusal, refuse, refuse_spec};
 pub use state::{Counters, Fuse, GateState, Talker, parse_status, status};
 pub use survey::{ApiProcess, Found, Listener, Manager, Survey, Tool, parse_survey, survey, v6_hole};
@@ -189,44 +193,6 @@ pub enum Stage {
     Rate(u32),
     /// So many source addresses of each family, in all: whoever knocks first from then on, for as long as the gate stands.
     Count(u32),
-}
-
-/// What enforces a gate on a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
-pub enum BackEnd {
-    /// nftables: one table of our own.
-    Nft,
-    /// iptables on nf_tables, with ipset.
-    IptablesNft,
-    /// iptables on x_tables, with ipset.
-    IptablesLegacy,
-}
-
-impl BackEnd {
-    /// All of them, the best first.
-    pub const ALL: [Self; 3] = [Self::Nft, Self::IptablesNft, Self::IptablesLegacy];
-
-    /// The word for it in scripts, plans and answers.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Nft => "nft",
-            Self::IptablesNft => "iptables-nft",
-            Self::IptablesLegacy => "iptables-legacy",
-        }
-    }
-
-    /// The back end by its word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|b| b.word() == word)
-    }
-}
-
-impl fmt::Display for BackEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
 }
 
 /// Who is let in at one level: everything that the stages up to it add up to.

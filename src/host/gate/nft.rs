@@ -3,9 +3,10 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 
+use super::back_end::{Filter, Toolset};
 use super::mark::{key, run_field};
-use super::{Driver, GateSpec, Mark, NAME, Net, Reply, Scope, Side, Stage, Times, count};
-use crate::host::script::quote;
+use super::{Driver, GateSpec, Manager, Mark, NAME, Net, Reply, Scope, Side, Stage, Times, Turn, count};
+use crate::script::quote;
 
 /// Before the filter chains of others (priority 0 and later), after connection tracking and address translation (-200, -100):
 /// an address of the `kubernetes` service has become an API server's own by then.
@@ -15,7 +16,7 @@ const PRIORITY: &str = "filter - 10";
 const SYN: &str = "tcp flags & (fin | syn | rst | ack) == syn";
 
 /// Shell functions that look at our table. `nft -t` leaves out what is in the sets.
-pub(super) const LIB: &str = r#"nft_there() { have nft && nft -t list table inet breakglass >/dev/null 2>&1; }
+const LIB: &str = r#"nft_there() { have nft && nft -t list table inet breakglass >/dev/null 2>&1; }
 nft_handle() { nft -t -a list table inet breakglass 2>/dev/null | sed -n '1s/.*# handle \([0-9][0-9]*\).*/\1/p'; }
 nft_owner() { nft list chain inet breakglass owner 2>/dev/null | sed -n 's/.*comment "breakglass\/1 \([^"]*\)".*/\1/p' | tr '\n' ' '; }
 nft_driver() { nft list set inet breakglass driver 2>/dev/null | sed -n 's/.*comment "\([^"]*\)".*/\1/p'; }
@@ -23,6 +24,116 @@ nft_burns() { nft list set inet breakglass "$1" 2>/dev/null | grep -q expires; }
 nft_alive() { nft_burns armed; }
 nft_load() { printf '%s\n' "$1" | nft -f - 2>&1; }
 "#;
+
+/// Loads a table of every construct the gate uses into the kernel's checker (`-c`), which throws it away again.
+const NFT_TRY: &str = r#"nft_try() { printf '%s\n' 'table inet breakglass_try {
+set s { type inet_service; flags timeout; elements = { 1 timeout 1s } }
+set d { type mark; elements = { 0x1 comment "run=x" } }
+set t { type ipv4_addr; flags dynamic,timeout; timeout 60s; size 16; counter; }
+set n { type ipv4_addr; flags dynamic; size 1; }
+chain r { reject with tcp reset
+}
+chain c { type filter hook input priority filter - 10; policy accept;
+tcp flags & (fin | syn | rst | ack) == syn update @t { ip saddr }
+tcp flags & (fin | syn | rst | ack) == syn add @n { ip saddr } goto r
+tcp dport @s jhash ip6 saddr mod 100 seed 0x1 < 5 goto r
+}
+}' | nft -c -f - 2>&1; }
+"#;
+
+/// How a host is asked for nftables.
+pub(super) static TOOLSET: Toolset = Toolset {
+    lib: LIB,
+    tries: NFT_TRY,
+    works: r#"nft_error='not on this host'
+if have nft; then
+  say nft.version "$(nft --version 2>/dev/null)"
+  nft_error=$(nft_try)
+  [ -n "$nft_error" ] || say nft yes
+fi
+say nft.error "$nft_error"
+"#,
+    there: "nft_there",
+    found: r#"  say gate nft
+  say gate_owner "$(nft_owner)"
+  nft_alive && say gate_alive yes
+"#,
+    status: r#"if nft_there; then
+  say back_end nft
+  say owner "$(nft_owner)"
+  say driver "$(nft_driver)"
+  for set in armed confirmed $(nft -t list table inet breakglass | sed -n 's/^[[:space:]]*set \(until_[0-9]*\) {$/\1/p'); do
+    say "set.$set" "$(nft list set inet breakglass "$set" 2>/dev/null)"
+  done
+  say counters "$(nft list counters table inet breakglass 2>/dev/null)"
+  for family in 4 6; do nft list set inet breakglass talkers$family 2>/dev/null; done | tr ',{}' '\n\n\n' |
+    talkers 's/^[[:space:]]*\([0-9a-f.:]*\) .*counter packets \([0-9]*\) .*/\2 \1/p'
+  return 0
+fi
+"#,
+    look: "nft list table inet breakglass",
+};
+
+/// nftables, as a back end.
+pub(super) struct Nft;
+
+impl Filter for Nft {
+    fn word(&self) -> &'static str {
+        "nft"
+    }
+
+    fn toolset(&self) -> &'static Toolset {
+        &TOOLSET
+    }
+
+    fn functions(&self) -> &'static str {
+        "nft"
+    }
+
+    fn ready(&self) -> String {
+        "have nft || fail 'nft is not on this host'".to_owned()
+    }
+
+    fn besides(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn v6_apart(&self) -> bool {
+        false
+    }
+
+    fn rank(&self, _: bool) -> u8 {
+        0
+    }
+
+    fn rules(&self, spec: &GateSpec) -> Vec<(String, String)> {
+        vec![("nft -f -".to_owned(), ruleset(spec)), ("nft -f -".to_owned(), arming(spec))]
+    }
+
+    fn close_body(&self, spec: &GateSpec) -> String {
+        close_body(spec)
+    }
+
+    fn arm_body(&self, mark: &Mark, times: &Times, turn: &Turn, renewal: bool) -> String {
+        arm_body(mark, times, &turn.was, &turn.by, renewal)
+    }
+
+    fn open_body(&self, run: &str, was: &str, by: &str) -> String {
+        open_body(run, was, by)
+    }
+
+    fn confirmed(&self, set: &str) -> bool {
+        set.contains("elements")
+    }
+
+    fn beside(&self, _: Manager) -> &'static str {
+        "keeps its own rules; the gate's table comes before them and only ever refuses"
+    }
+
+    fn away(&self) -> &'static str {
+        "nft delete table inet breakglass"
+    }
+}
 
 /// One address family, as nft spells it.
 struct Family {
@@ -333,7 +444,7 @@ fn driver(of: &str, by: &Driver) -> String {
 ///
 /// Not in one with the table: `armed` was then in force a moment before the interval sets of the allowed were, and one
 /// closing in ten reset somebody who was on the list (Linux 6.18). Fails as a whole if the table is another run's by now.
-pub(super) fn arming(spec: &GateSpec) -> String {
+fn arming(spec: &GateSpec) -> String {
     let mark = spec.mark();
     let times = Times::unconfirmed(mark.rungs.len(), spec.confirm_within);
     let by = spec.driver();
@@ -390,7 +501,7 @@ fn fuses(mark: &Mark, times: &Times) -> String {
 }
 
 /// Puts the gate up, over the remains of a burnt-down one if need be.
-pub(super) fn close_body(spec: &GateSpec) -> String {
+fn close_body(spec: &GateSpec) -> String {
     format!(
         r#"have nft || fail 'nft is not on this host'
 refuse_others() {{
@@ -426,7 +537,7 @@ say result closed
 }
 
 /// Sets the fuses of a gate that stands, if `was` or `by` itself set them last. With `renewal`, only if no stage is through.
-pub(super) fn arm_body(mark: &Mark, times: &Times, was: &str, by: &Driver, renewal: bool) -> String {
+fn arm_body(mark: &Mark, times: &Times, was: &str, by: &Driver, renewal: bool) -> String {
     let load = |hands: &str| format!("err=$(nft_load {})", quote(&rearm(mark, times, hands, by, renewal)));
     // The reply to an earlier sending of this very order may have been lost.
     let again = if was == by.run { String::new() } else { format!(" || {}", load(&by.run)) };
@@ -454,7 +565,7 @@ say result armed
 
 /// Takes our table away and nothing else: one that still refuses somebody only out of the hands of `was` or `by`. By its
 /// handle: a new one in its place has another.
-pub(super) fn open_body(run: &str, was: &str, by: &str) -> String {
+fn open_body(run: &str, was: &str, by: &str) -> String {
     let hands = |of: &str| format!("'delete element inet {NAME} driver {{ {:#010x} }}\n'", key(run, of));
     format!(
         r#"handle=$(nft_handle)

@@ -1,28 +1,14 @@
 //! The orders to a host: close, arm, open; and what it answers.
 
-use super::{BackEnd, Driver, GateSpec, Mark, Times, iptables, mark, nft};
-use crate::host::script::{Script, quote};
+use super::{BackEnd, Driver, GateSpec, Mark, Times, mark};
+use crate::script::{Script, quote};
 use crate::words;
 
 const CLOSE: &str = "gate.close";
 
 /// The exact rules that closing writes: text by text, each with the command that reads it.
 pub fn rules(spec: &GateSpec, back_end: BackEnd) -> Vec<(String, String)> {
-    match back_end {
-        BackEnd::Nft => {
-            vec![("nft -f -".to_owned(), nft::ruleset(spec)), ("nft -f -".to_owned(), nft::arming(spec))]
-        }
-        BackEnd::IptablesNft | BackEnd::IptablesLegacy => vec![
-            ("ipset restore".to_owned(), iptables::sets(spec)),
-            (format!("ip6{}-restore -w 20 --noflush", &back_end.word()[2..]), iptables::table(spec, true)),
-            (format!("{back_end}-restore -w 20 --noflush"), iptables::table(spec, false)),
-        ],
-    }
-}
-
-/// The rules that a script loads, if it is one of [`close`].
-pub fn rules_of(script: &Script) -> Option<Vec<(String, String)>> {
-    spec_of(script).map(|(spec, back_end)| rules(&spec, back_end))
+    back_end.filter().rules(spec)
 }
 
 /// What a script of [`close`] was given, which its body was made of, too.
@@ -38,17 +24,17 @@ pub fn spec_of(script: &Script) -> Option<(GateSpec, BackEnd)> {
 ///
 /// Refuses on the host, before writing, if another run's gate stands there or a table of our name is not ours.
 pub fn close(spec: &GateSpec, back_end: BackEnd) -> Script {
-    let body = match back_end {
-        BackEnd::Nft => format!("{}{}", nft::LIB, nft::close_body(spec)),
-        _ => format!("{}{}", iptables::LIB, iptables::close_body(spec, back_end)),
-    };
+    let filter = back_end.filter();
+    let body = format!("{}{}", filter.toolset().lib, filter.close_body(spec));
     // A GateSpec holds nothing that JSON cannot say.
     let said = serde_json::to_string(spec).unwrap_or_default();
-    Script::new(CLOSE, body).arg("run", &spec.run).arg("back_end", back_end.word()).arg("spec", said).words(format!(
-        "{} by {back_end}, for {} s unless confirmed",
-        ports(&spec.ports()),
-        spec.confirm_within
-    ))
+    let words = format!("{} by {back_end}, for {} s unless confirmed", ports(&spec.ports()), spec.confirm_within);
+    Script::new(CLOSE, body)
+        .arg("run", &spec.run)
+        .arg("back_end", back_end.word())
+        .arg("spec", said)
+        .words(words)
+        .loads(rules(spec, back_end))
 }
 
 /// One setting of the fuses, and by whom.
@@ -98,10 +84,7 @@ const LOSE: &str = r#"no() { [ -z "${locked:-}" ] || ipt_unlock; say result "$1"
 fn fuses(name: &str, mark: &Mark, back_end: BackEnd, turn: &Turn, renewal: bool) -> Script {
     let times = Times::confirmed(mark.rungs.len(), turn.level, turn.hold, mark.step);
     let no = if renewal { LOSE } else { REFUSE };
-    let body = match back_end {
-        BackEnd::Nft => nft::arm_body(mark, &times, &turn.was, &turn.by, renewal),
-        _ => iptables::arm_body(mark, &times, &turn.was, &turn.by, renewal),
-    };
+    let body = back_end.filter().arm_body(mark, &times, turn, renewal);
     let gone =
         "no open 'no gate stands here any more: it was opened, or the host was restarted, or its rules were flushed'";
     Script::new(name, format!("{no}{}{body}", guarded(back_end, &mark.run, gone)))
@@ -119,10 +102,7 @@ fn fuses(name: &str, mark: &Mark, back_end: BackEnd, turn: &Turn, renewal: bool)
 ///
 /// Fails if another run than `was` (and `by`) has set its fuses in the meantime, unless it has run out.
 pub fn open(run: &str, back_end: BackEnd, was: &str, by: &Driver) -> Script {
-    let body = match back_end {
-        BackEnd::Nft => nft::open_body(run, was, &by.run),
-        BackEnd::IptablesNft | BackEnd::IptablesLegacy => iptables::open_body(run, was, &by.run),
-    };
+    let body = back_end.filter().open_body(run, was, &by.run);
     let hint = format!("; nothing was opened; to open it all the same: breakglass gate open --of {run}");
     let taken =
         format!("taken() {{ no moved \"another run sets the fuses of this gate now: $1\"{}; }}\n", quote(&hint));
@@ -147,13 +127,11 @@ pub(super) fn ports(ports: &[u16]) -> String {
 
 /// Everything before an order that needs our own gate to stand there: it says who is there instead, and ends.
 fn guarded(back_end: BackEnd, run: &str, gone: &str) -> String {
-    let (lib, pick, f) = match back_end {
-        BackEnd::Nft => (nft::LIB, "have nft || fail 'nft is not on this host'".to_owned(), "nft"),
-        _ => (iptables::LIB, format!("ipt_pick {back_end} || fail 'no usable {back_end} on this host'"), "ipt"),
-    };
+    let filter = back_end.filter();
+    let (lib, ready, f) = (filter.toolset().lib, filter.ready(), filter.functions());
     let run = mark::run_field(run);
     format!(
-        r#"{lib}{pick}
+        r#"{lib}{ready}
 {f}_there || {{ {gone}; }}
 owner=$({f}_owner)
 case " $owner" in

@@ -1,8 +1,9 @@
 //! Why a gate is not put up: pure, all reasons at once, before anything is written.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use super::{BackEnd, Found, GateSpec, Mark, Net, Rung, Scope, Side, Stage, Survey, Why, count};
+use super::{BackEnd, Found, GateSpec, Mark, Net, Rung, Scope, Side, Stage, Survey, Tool, Why, count};
 
 /// A day: nobody means to shut an API for longer than that by a timer.
 const LONGEST: u32 = 86_400;
@@ -117,7 +118,7 @@ pub fn refuse_spec(spec: &GateSpec) -> Vec<Refusal> {
     });
     let scope = match &spec.side {
         Side::Client { scope: Scope::Sources(nets), .. } => nets.as_slice(),
-        _ => &[],
+        Side::Client { scope: Scope::All { .. } | Scope::Cgroup(_), .. } | Side::Server { .. } => &[],
     };
     let nets = spec.allow.iter().map(|a| a.net).chain(balancer).chain(named.flatten()).chain(scope.iter().copied());
     all.extend(nets.filter(|n| n.is_everything()).map(Refusal::Everything));
@@ -147,7 +148,7 @@ pub fn refuse_spec(spec: &GateSpec) -> Vec<Refusal> {
 fn cgroup(spec: &GateSpec) -> Option<&str> {
     match &spec.side {
         Side::Client { scope: Scope::Cgroup(path) | Scope::All { spare_cgroup: Some(path) }, .. } => Some(path),
-        _ => None,
+        Side::Client { scope: Scope::Sources(_) | Scope::All { spare_cgroup: None }, .. } | Side::Server { .. } => None,
     }
 }
 
@@ -158,18 +159,15 @@ fn is_plain_path(path: &str) -> bool {
 }
 
 fn lacks(survey: &Survey) -> String {
-    let one = |name: &str, tool: &super::Tool| match (&tool.error, tool.works) {
-        (Some(error), _) => format!("{name}: {error}"),
-        (None, true) => format!("{name}: works"),
-        (None, false) => format!("{name}: not there"),
+    let one = |name: &str| match survey.tool(name) {
+        Tool { error: Some(error), .. } => format!("{name}: {error}"),
+        Tool { works: true, .. } => format!("{name}: works"),
+        Tool { works: false, .. } => format!("{name}: not there"),
     };
-    [
-        one("nft", &survey.nft),
-        one("iptables-nft", &survey.iptables_nft),
-        one("iptables-legacy", &survey.iptables_legacy),
-        one("ipset", &survey.ipset),
-    ]
-    .join("; ")
+    // Each back end's own program first, then what several of them need.
+    let besides: BTreeSet<&str> = BackEnd::ALL.into_iter().flat_map(|b| b.needs().skip(1)).collect();
+    let all: Vec<String> = BackEnd::ALL.map(BackEnd::word).into_iter().chain(besides).map(one).collect();
+    all.join("; ")
 }
 
 impl fmt::Display for Refusal {
@@ -233,10 +231,11 @@ impl fmt::Display for Refusal {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::net::IpAddr;
 
     use super::*;
-    use crate::host::gate::{ApiProcess, BackEnd, Listener, Tool, sample};
+    use crate::host::gate::{ApiProcess, Listener, sample};
 
     fn host() -> Survey {
         let works = Tool { works: true, v6: true, error: None };
@@ -244,7 +243,7 @@ mod tests {
             root: true,
             operator: Some(IpAddr::from([192, 0, 2, 10])),
             ssh_ports: [22].into(),
-            nft: works,
+            tools: BTreeMap::from([("nft".to_owned(), works)]),
             api: vec![ApiProcess { pid: 7, port: 6443 }],
             listeners: vec![Listener { port: 6443, v6: true, process: Some("kube-apiserver".into()) }],
             has_ss: true,
@@ -355,11 +354,14 @@ mod tests {
         assert!(one(Survey { operator: far, ..host() }).contains("198.51.100.7 and would be shut out"));
         assert!(one(Survey { root: false, ..host() }).contains("root"));
         let broken = Tool { error: Some("Operation not supported".into()), ..Tool::default() };
+        let tools = BTreeMap::from([("nft".to_owned(), broken)]);
         assert!(
-            one(Survey { nft: broken, ..host() }).contains("nft: Operation not supported; iptables-nft: not there")
+            one(Survey { tools, ..host() }).contains(
+                "nft: Operation not supported; iptables-nft: not there; iptables-legacy: not there; ipset: not"
+            )
         );
         let busy = Some("process 7 (kube-proxy) holds the lock".to_owned());
-        let told = one(Survey { nft: Tool::default(), busy: busy.clone(), ..host() });
+        let told = one(Survey { tools: BTreeMap::new(), busy: busy.clone(), ..host() });
         assert_eq!(Some(told), busy, "a lock is no lack");
         assert_eq!(refuse(&sample(), &Survey { busy, ..host() }, &[]), []);
         let found = |mark| Some(Found { back_end: BackEnd::Nft, mark, stands: true });

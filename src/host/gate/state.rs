@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackEnd, Driver, Mark, iptables, nft};
+use super::back_end::{TOOLSETS, libs};
+use super::{BackEnd, Driver, Mark};
 use crate::duration::HumanDuration;
-use crate::host::script::{Answer, MOST, Script, amount};
+use crate::script::{Answer, MOST, Script, amount};
 
 /// How many of the loudest sources a host reports; it sends no more over a bad line.
 const TALKERS: usize = 20;
@@ -153,52 +154,17 @@ impl fmt::Display for GateState {
 /// Looks at the gate of a host, whichever back end it stands in. Writes nothing.
 pub fn status() -> Script {
     let body = format!(
-        r#"{}{}
+        r#"{libs}
 talkers() {{
   all=$(sed -n "$1" | sort -rn)
   [ -z "$all" ] || {{ say talkers "$(printf '%s\n' "$all" | wc -l)"; printf '%s\n' "$all" | sed -n '1,{TALKERS}s/^/talker=/p'; }}
 }}
 read -r up rest </proc/uptime; say uptime "$up"
 say listen "$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | sed -n 's/^ *[0-9]*: [0-9A-F]*:\([0-9A-F]*\) [0-9A-F]*:[0-9A-F]* 0A .*/\1/p' | sort -u | tr '\n' ' ')"
-if nft_there; then
-  say back_end nft
-  say owner "$(nft_owner)"
-  say driver "$(nft_driver)"
-  for set in armed confirmed $(nft -t list table inet breakglass | sed -n 's/^[[:space:]]*set \(until_[0-9]*\) {{$/\1/p'); do
-    say "set.$set" "$(nft list set inet breakglass "$set" 2>/dev/null)"
-  done
-  say counters "$(nft list counters table inet breakglass 2>/dev/null)"
-  for family in 4 6; do nft list set inet breakglass talkers$family 2>/dev/null; done | tr ',{{}}' '\n\n\n' |
-    talkers 's/^[[:space:]]*\([0-9a-f.:]*\) .*counter packets \([0-9]*\) .*/\2 \1/p'
-  return 0
-fi
-for flavour in iptables-nft iptables-legacy; do
-  ipt_none && break
-  ipt_pick "$flavour" && ipt_there || continue
-  say back_end "$flavour"
-  say owner "$(ipt_owner)"
-  say driver "$(ipt_driver)"
-  [ -n "$v6" ] || say v6 no
-  for set in $(ipset list -n 2>/dev/null | sed -n -e '/^bg_until_/p' -e '/^bg_armed$/p' -e '/^bg_confirmed$/p'); do
-    say "set.${{set#bg_}}" "$(ipset list "$set" 2>/dev/null | sed -n '/^[0-9]/p')"
-  done
-  for t in "$v4" "$v6"; do
-    [ -n "$t" ] || continue
-    ipt_left
-    row() {{ "$t" -w "$left" -nvxL "BREAKGLASS-$2" 2>/dev/null | sed -n "s/^ *\([0-9][0-9]*\) .*$3.*/count.$1=\1/p"; }}
-    row attempts GATE 'breakglass attempts'
-    row admitted YES RETURN
-    row refused NO '\(REJECT\|DROP\)'
-    row returned BACK REJECT
-  done
-  for family in 4 6; do ipset list bg_talkers$family 2>/dev/null; done |
-    talkers 's/^\([0-9a-f.:]*\) timeout [0-9]* packets \([0-9]*\) .*/\2 \1/p'
-  return 0
-done
-say back_end none
+{stands}say back_end none
 "#,
-        nft::LIB,
-        iptables::LIB,
+        libs = libs(),
+        stands = TOOLSETS.map(|toolset| toolset.status).concat(),
     );
     Script::new("gate.status", body)
 }
@@ -216,10 +182,7 @@ pub fn parse_status(stdout: &str) -> Option<Option<GateState>> {
     let fuse = |name: &str| answer.get(&format!("set.{name}")).map_or(0, left_ms);
     let known = (1..).take_while(|k| answer.pairs().any(|(key, _)| key == format!("set.until_{k}")));
     let fuses = known.map(|k| Fuse { left_ms: fuse(&format!("until_{k}")) }).collect();
-    let confirmed = answer.get("set.confirmed").is_some_and(|s| match back_end {
-        BackEnd::Nft => s.contains("elements"),
-        BackEnd::IptablesNft | BackEnd::IptablesLegacy => true,
-    });
+    let confirmed = answer.get("set.confirmed").is_some_and(|set| back_end.filter().confirmed(set));
     let talkers = answer.all("talker").filter_map(|line| {
         let (attempts, addr) = line.split_once(' ')?;
         Some(Talker { addr: addr.trim().parse().ok()?, attempts: amount(attempts)? })

@@ -1,29 +1,19 @@
 //! What a host is, for a gate: what can hold one, what it must not cut, and whether one stands there already.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackEnd, GateSpec, Mark, Side, iptables, nft};
+use super::back_end::{TOOLSETS, Toolset, libs};
+use super::{BackEnd, GateSpec, Mark, Side};
 use crate::host::genuine::GENUINE;
-use crate::host::script::{Answer, Script, quote};
+use crate::script::{Answer, Script, quote};
 
-/// Loads a table of every construct the gate uses into the kernel's checker (`-c`), which throws it away again.
-const NFT_TRY: &str = r#"nft_try() { printf '%s\n' 'table inet breakglass_try {
-set s { type inet_service; flags timeout; elements = { 1 timeout 1s } }
-set d { type mark; elements = { 0x1 comment "run=x" } }
-set t { type ipv4_addr; flags dynamic,timeout; timeout 60s; size 16; counter; }
-set n { type ipv4_addr; flags dynamic; size 1; }
-chain r { reject with tcp reset
-}
-chain c { type filter hook input priority filter - 10; policy accept;
-tcp flags & (fin | syn | rst | ack) == syn update @t { ip saddr }
-tcp flags & (fin | syn | rst | ack) == syn add @n { ip saddr } goto r
-tcp dport @s jhash ip6 saddr mod 100 seed 0x1 < 5 goto r
-}
-}' | nft -c -f - 2>&1; }
-"#;
+/// What the host is, and how we came.
+const HOST: &str = include_str!("survey_host.sh");
+/// Who else is there, and who listens.
+const REST: &str = include_str!("survey_rest.sh");
 
 /// Where kubeadm and its kin keep static pods, unless the kit says otherwise.
 const MANIFESTS: &str = "/etc/kubernetes/manifests";
@@ -32,13 +22,12 @@ const MANIFESTS: &str = "/etc/kubernetes/manifests";
 pub fn survey(manifests: &[String]) -> Script {
     let dirs: Vec<String> = std::iter::once(MANIFESTS.to_owned()).chain(manifests.iter().cloned()).collect();
     let all = dirs.join(" ");
-    let body = format!(
-        "{}{}{GENUINE}{NFT_TRY}manifests={}\n{}",
-        nft::LIB,
-        iptables::LIB,
-        quote(&all),
-        include_str!("survey.sh")
-    );
+    let works = TOOLSETS.map(|toolset| toolset.works).concat();
+    let tries = TOOLSETS.map(|toolset| toolset.tries).concat();
+    let one = |toolset: &Toolset| format!("if {}; then\n{}", toolset.there, toolset.found);
+    let found = TOOLSETS.map(one).join("el");
+    let body =
+        format!("{}{GENUINE}{tries}manifests={}\n{HOST}{works}\n{REST}{found}fi\nsay end yes\n", libs(), quote(&all));
     Script::new("gate.survey", body).arg("manifests", all)
 }
 
@@ -104,14 +93,7 @@ impl Manager {
 
     /// What an operator has to know about it and the gate, in one sentence.
     pub fn note(self, back_end: BackEnd) -> &'static str {
-        match (self, back_end) {
-            (_, BackEnd::Nft) => "keeps its own rules; the gate's table comes before them and only ever refuses",
-            (Self::Firewalld, _) => "a reload of firewalld removes the gate's jump and so opens it",
-            (Self::Ufw, _) => "a reload of ufw may move its chains; the gate's jump stands first until then",
-            (Self::Calico, _) => "Felix puts its own jump first again within 90 s, and what it accepts passes the gate",
-            (Self::KubeProxy, _) => "kube-proxy writes its own chains and leaves the gate's jump where it is",
-            (Self::Cilium, _) => "pods' packets may pass the kernel's filter by; host processes are met",
-        }
+        back_end.filter().beside(self)
     }
 }
 
@@ -139,14 +121,8 @@ pub struct Survey {
     pub operator: Option<IpAddr>,
     /// The port that this session came in by, and every other port that an sshd listens on.
     pub ssh_ports: BTreeSet<u16>,
-    /// nftables.
-    pub nft: Tool,
-    /// iptables on nf_tables.
-    pub iptables_nft: Tool,
-    /// iptables on x_tables.
-    pub iptables_legacy: Tool,
-    /// ipset, which both kinds of iptables need for a gate that ends by itself.
-    pub ipset: Tool,
+    /// What back ends are made of, by name: their own programs, and what these need besides.
+    pub tools: BTreeMap<String, Tool>,
     /// Who held the lock of x_tables all the time, so that iptables could not be asked.
     #[serde(default)]
     pub busy: Option<String>,
@@ -190,13 +166,14 @@ impl Survey {
         self.listeners.iter().any(|l| l.port == port)
     }
 
+    /// One thing that a back end is made of; what the host did not speak of is not there.
+    pub(super) fn tool(&self, name: &str) -> Tool {
+        self.tools.get(name).cloned().unwrap_or_default()
+    }
+
     /// Whether a back end can refuse IPv6 here, too.
     pub fn holds_v6(&self, back_end: BackEnd) -> bool {
-        match back_end {
-            BackEnd::Nft => true,
-            BackEnd::IptablesNft => self.iptables_nft.v6,
-            BackEnd::IptablesLegacy => self.iptables_legacy.v6,
-        }
+        !back_end.filter().v6_apart() || self.tool(back_end.word()).v6
     }
 
     /// Whether the host has an IPv6 address that another network can reach, as far as it could tell.
@@ -210,21 +187,12 @@ impl Survey {
 
     /// Whether a back end can hold a gate here.
     pub fn usable(&self, back_end: BackEnd) -> bool {
-        match back_end {
-            BackEnd::Nft => self.nft.works,
-            BackEnd::IptablesNft => self.iptables_nft.works && self.ipset.works,
-            BackEnd::IptablesLegacy => self.iptables_legacy.works && self.ipset.works,
-        }
+        back_end.needs().all(|name| self.tool(name).works)
     }
 
     /// The back end to take: nftables where it works, else the iptables that the host uses already, else the other one.
     pub fn choose(&self) -> Option<BackEnd> {
-        let iptables = if self.legacy_in_use {
-            [BackEnd::IptablesLegacy, BackEnd::IptablesNft]
-        } else {
-            [BackEnd::IptablesNft, BackEnd::IptablesLegacy]
-        };
-        std::iter::once(BackEnd::Nft).chain(iptables).find(|b| self.usable(*b))
+        BackEnd::ALL.into_iter().filter(|b| self.usable(*b)).min_by_key(|b| b.filter().rank(self.legacy_in_use))
     }
 
     /// Load balancers on this very host, whose clients reach the API server from an address that the gate lets through.
@@ -263,10 +231,15 @@ pub fn parse_survey(stdout: &str) -> Option<Survey> {
     if !answer.yes("end") {
         return None;
     }
-    let tool = |name: &str| Tool {
-        works: answer.yes(name),
-        v6: answer.yes(&format!("{name}.v6")),
-        error: answer.get(&format!("{name}.error")).map(str::to_owned),
+    // The keys of an answer have no hyphens.
+    let tool = |name: &str| {
+        let key = name.replace('-', "_");
+        let tool = Tool {
+            works: answer.yes(&key),
+            v6: answer.yes(&format!("{key}.v6")),
+            error: answer.get(&format!("{key}.error")).map(str::to_owned),
+        };
+        (name.to_owned(), tool)
     };
     let listeners = listeners(&answer);
     let ssh: Vec<&str> = answer.get("ssh").unwrap_or("").split_whitespace().collect();
@@ -282,10 +255,7 @@ pub fn parse_survey(stdout: &str) -> Option<Survey> {
         kernel: answer.get("kernel").unwrap_or("").to_owned(),
         operator: ssh.first().and_then(|a| address(a)),
         ssh_ports,
-        nft: tool("nft"),
-        iptables_nft: tool("iptables_nft"),
-        iptables_legacy: tool("iptables_legacy"),
-        ipset: tool("ipset"),
+        tools: BackEnd::ALL.into_iter().flat_map(BackEnd::needs).map(tool).collect(),
         busy: answer.get("busy").map(str::to_owned),
         legacy_in_use: answer.yes("legacy_in_use"),
         api: api(&answer),

@@ -1,7 +1,7 @@
 //! What a host says of an exchange, as values.
 
 use crate::host::manifest;
-use crate::host::script::Answer;
+use crate::script::Answer;
 
 /// What the host has now.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use super::{Place, Seen, State, Swap};
 use crate::change::sha256_hex;
-use crate::host::{Script, swap};
+use crate::host::swap;
+use crate::script::Script;
 
 /// Most of a case is waiting.
 const AT_ONCE: usize = 8;

@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 pub(super) use self::runner::LIB;
 use self::runner::{LAUNCH, MEND, RUNNER, TURN};
 use super::genuine::GENUINE;
-use super::script::{HEAD, Script, quote};
+use crate::script::{HEAD, Script, quote};
 
 mod answers;
 #[cfg(test)]

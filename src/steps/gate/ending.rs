@@ -175,7 +175,7 @@ mod tests {
     use super::super::tests::Seat;
     use super::*;
     use crate::change::Target;
-    use crate::host::Script;
+    use crate::script::Script;
     use crate::steps::gate::{Whose, offender};
     use crate::world::ScriptOutput;
 

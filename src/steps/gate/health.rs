@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use super::progress::Order;
 use crate::change::Target;
 use crate::host::gate;
-use crate::host::script::{MOST, amount};
 use crate::kit::{ApiServer, Cluster, Host};
+use crate::script::{MOST, amount};
 use crate::steps::{Look, servers};
 use crate::world::{Accept, KubeAnswer, KubeRead, ReadErrorKind, Reads};
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::{History, Look, StepError};
 use crate::change::{Change, HostCommand, Op, Part, Target};
 use crate::duration::HumanDuration;
-use crate::host::Script;
 use crate::host::gate::{self, BackEnd, Driver, GateState, Mark, Talker};
 use crate::kit::{Cluster, Host};
+use crate::script::Script;
 
 mod ending;
 pub(super) mod health;

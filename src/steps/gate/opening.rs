@@ -201,7 +201,7 @@ impl Step for Open {
             let Some(mark) = &state.mark else {
                 return Err(StepError::Refused {
                     why: format!("{}: rules with our name that are not ours are here", look.target),
-                    hint: Some("nft list table inet breakglass; ipset list -n".into()),
+                    hint: Some(gate::look_by_hand()),
                 });
             };
             self.whose.allows(mark, look)?;
@@ -407,13 +407,9 @@ impl Open {
     }
 
     fn open(&self, held: &Held<'_>, because: String) -> Change {
-        let by_hand = match held.back_end {
-            BackEnd::Nft => "nft delete table inet breakglass".to_owned(),
-            _ => "ipset flush bg_armed".to_owned(),
-        };
         Change {
             op: Op::Host(common::order(gate::open(&held.mark.run, held.back_end, &held.was, &held.by), false)),
-            by_hand,
+            by_hand: held.back_end.away_by_hand().to_owned(),
             ..self.arm(held, OPEN, 0, 1, because)
         }
     }

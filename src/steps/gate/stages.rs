@@ -182,7 +182,7 @@ pub(in crate::steps) fn next(now: &Standing, history: &History, going: Going, go
 pub(super) mod tests {
     use super::*;
     use crate::change::{Change, Target};
-    use crate::host::Script;
+    use crate::script::Script;
     use crate::steps::gate::op;
 
     const PACE: Pace = Pace { window: Duration::from_secs(20), most: 2 };

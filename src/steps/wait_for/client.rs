@@ -10,10 +10,9 @@ use serde::Deserialize;
 use super::{Asked, Condition, Found, denied, unanswered};
 use crate::change::Target;
 use crate::duration::HumanDuration;
-use crate::host::Script;
 use crate::host::offender::{AUDIT_LOG, DISTINCT};
-use crate::host::script::{Answer, quote};
 use crate::kit::{ApiServer, Cluster};
+use crate::script::{Answer, Script, quote};
 use crate::steps::{Fault, Look, Sends, StepError};
 use crate::world::{Accept, KubeRead};
 

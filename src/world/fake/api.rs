@@ -129,7 +129,7 @@ impl Objects {
         };
         let said = if code == 404 { format!("it was so already, {GONE}") } else { said };
         if (200..300).contains(&code) || call.already.contains(&code) {
-            Outcome::Done(format!("{code} {said}"))
+            Outcome::done(format!("{code} {said}"))
         } else {
             Outcome::Failed(format!("{code} {said}"))
         }

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::host::ended;
 use crate::change::Target;
-use crate::host::Script;
 use crate::host::gate::{BackEnd, Driver, Mark, spec_of};
+use crate::script::Script;
 use crate::world::ScriptOutput;
 
 /// The gates of all hosts.

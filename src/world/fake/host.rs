@@ -3,7 +3,7 @@
 use base64::Engine as _;
 
 use crate::change::{Target, sha256_hex};
-use crate::host::Script;
+use crate::script::Script;
 use crate::world::ScriptOutput;
 
 /// Files by host and path, as the fake holds them.

@@ -19,10 +19,10 @@ use tokio::time::Instant;
 pub(crate) use self::api::Objects;
 pub(crate) use self::host::Exchange;
 use super::{KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads, ScriptOutput, World, Writes};
-use crate::change::{Expect, FilePut, HttpCall, Method, Op, Outcome, Part, Target, sha256_hex};
+use crate::change::{Expect, Facts, FilePut, HttpCall, Method, Op, Outcome, Part, Said, Target, sha256_hex};
 use crate::cost::{Cost, Costs};
-use crate::host::Script;
 use crate::kit::Cluster;
+use crate::script::{Answer, Script};
 
 /// What goes wrong with an op.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -288,7 +288,10 @@ impl State {
         match op {
             Op::Kube(call) => self.clusters.entry(target.cluster.clone()).or_default().perform(call),
             Op::Host(command) => match self.run(target, &command.script) {
-                ScriptOutput { status: 0, stdout, .. } => Outcome::Done(stdout),
+                ScriptOutput { status: 0, stdout, .. } => {
+                    let facts = Facts { answer: Answer::parse(&stdout) };
+                    Outcome::Done(Said { words: stdout, facts })
+                }
                 ScriptOutput { stdout, .. } if stdout.starts_with("unknown=") => Outcome::Unknown(stdout),
                 output => {
                     let why = format!("exit status {}: {}", output.status, output.stderr);
@@ -298,7 +301,7 @@ impl State {
             Op::Local(command) => {
                 let script = Script::new("exec.run", command.argv.join(" "));
                 self.run(target, &script);
-                Outcome::Done("exit status 0".into())
+                Outcome::done("exit status 0")
             }
             Op::File(put) => self.put(target, put),
             Op::Http(call) => self.call(call),
@@ -341,7 +344,7 @@ impl State {
             Expect::Sha256(hash) => Some(hash.clone()),
         };
         if now == wanted {
-            return Outcome::Done("it is there already".into());
+            return Outcome::done("it is there already");
         }
         if now != expected {
             return Outcome::Failed("somebody else changed it".into());
@@ -351,7 +354,7 @@ impl State {
             Some(Some(bytes)) => drop(self.files.insert(at, (put.mode, bytes.to_vec()))),
             Some(None) => return Outcome::Failed("its bytes were not filled in".into()),
         }
-        Outcome::Done("put".into())
+        Outcome::done("put")
     }
 
     fn call(&mut self, call: &HttpCall) -> Outcome {
@@ -361,7 +364,7 @@ impl State {
             Method::Get => {}
             Method::Post | Method::Put | Method::Patch => drop(self.hooks.insert(call.url.clone(), body)),
         }
-        Outcome::Done("200".into())
+        Outcome::done("200")
     }
 
     fn deny(&mut self, target: &Target) -> Result<(), ReadError> {

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::{Links, one_line};
 use crate::change::{GONE, KubeCall, Method, Outcome, Part, Target};
-use crate::host::script::quote;
 use crate::kit::{ApiServer, Host};
 use crate::link::api::{Answer, ApiRequest, Conclusion, End, Kind, Reply, Tried};
 use crate::link::fault::FaultKind;
+use crate::script::quote;
 use crate::world::{Accept, KubeAnswer, KubeRead, ReadError, ReadErrorKind};
 
 impl Links {
@@ -192,14 +192,14 @@ fn outcome(call: &KubeCall, conclusion: Conclusion, name: impl Fn(usize) -> Stri
                 format!("{from}: {}{}", one_line(&said, 300), past_admission(&said))
             };
             match answer.code {
-                200..300 => Outcome::Done(format!("{from}{}", ended(call, &answer.text))),
+                200..300 => Outcome::done(format!("{from}{}", ended(call, &answer.text))),
                 _ if already && unanswered => {
                     let gone = gone(call);
-                    Outcome::Done(format!(
+                    Outcome::done(format!(
                         "{from}: an earlier attempt of ours, whose answer was lost, had done it{gone}"
                     ))
                 }
-                _ if already => Outcome::Done(format!("{from}: it was so already{}", gone(call))),
+                _ if already => Outcome::done(format!("{from}: it was so already{}", gone(call))),
                 // An earlier attempt may be just what this one ran into.
                 _ if unanswered => Outcome::Unknown(format!("{}, after an attempt that was not answered", why())),
                 500.. if !answer.refused_by_webhook() => Outcome::Unknown(why()),

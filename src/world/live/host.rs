@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::{Links, one_line};
-use crate::change::{FilePut, HostCommand, Outcome};
-use crate::host::script::Answer;
-use crate::host::{Script, file};
+use crate::change::{Facts, FilePut, HostCommand, Outcome, Said};
+use crate::host::file;
 use crate::link::hosts::{Connection, Ran, status};
 use crate::link::ssh::{Exit, Fault, Output, Reach, SshError};
+use crate::script::{Answer, Script};
 use crate::world::{ReadError, ReadErrorKind, ScriptOutput};
 
 impl Links {
@@ -82,7 +82,7 @@ fn not_read(error: &SshError) -> ReadError {
 /// second was refused or did not get through, the first may have done the work, or half of it.
 fn after_loss(second: Outcome, first: &str) -> Outcome {
     match second {
-        Outcome::Done(said) => Outcome::Done(said),
+        done @ Outcome::Done(_) => done,
         Outcome::Failed(why) | Outcome::NotTaken(why) | Outcome::Unknown(why) => {
             Outcome::Unknown(format!("sent twice; the first time: {first}; the second time: {why}"))
         }
@@ -93,7 +93,7 @@ fn after_loss(second: Outcome, first: &str) -> Outcome {
 fn amount_only(output: &Output) -> Outcome {
     let said = |status| super::amount(status, output.stdout.len(), output.stderr.len());
     match &output.exit {
-        Exit::Status(0) => Outcome::Done(said(0)),
+        Exit::Status(0) => Outcome::done(said(0)),
         Exit::Status(_) => super::half(&said(status(&output.exit))),
         Exit::Signal(name) => Outcome::Unknown(format!("ended by SIG{name}")),
     }
@@ -103,18 +103,25 @@ fn amount_only(output: &Output) -> Outcome {
 fn theirs(output: &Output) -> Outcome {
     match outcome(output) {
         Outcome::Failed(why) => super::half(&why),
-        other => other,
+        // What it means is its author's to know.
+        Outcome::Done(said) => Outcome::done(said.words),
+        other @ (Outcome::NotTaken(_) | Outcome::Unknown(_)) => other,
     }
 }
 
 /// The most that is kept of a reason, in characters.
 const REASON: usize = 1_000;
+/// So many lines of an answer are kept; more than any script of ours prints that changes something.
+const PAIRS: usize = 64;
 
 fn outcome(output: &Output) -> Outcome {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     match &output.exit {
-        Exit::Status(0) => Outcome::Done(one_line(&stdout, 300)),
+        Exit::Status(0) => {
+            let facts = Facts { answer: Answer::parse(&stdout).start(PAIRS, REASON) };
+            Outcome::Done(Said { words: one_line(&stdout, 300), facts })
+        }
         // It was stopped somewhere in the middle.
         Exit::Signal(name) => Outcome::Unknown(format!("ended by SIG{name}: {}", tail(&stderr))),
         Exit::Status(status) => {
@@ -167,16 +174,18 @@ mod tests {
         ] {
             let output =
                 Output { exit, stdout: b"hush".to_vec(), stderr: Vec::new(), bytes_sent: 0, bytes_received: 0 };
-            let (Outcome::Done(said) | Outcome::Failed(said) | Outcome::Unknown(said)) = amount_only(&output) else {
+            let (Outcome::Done(Said { words, .. }) | Outcome::Failed(words) | Outcome::Unknown(words)) =
+                amount_only(&output)
+            else {
                 panic!("not taken in")
             };
-            assert_eq!(said, expected);
+            assert_eq!(words, expected);
         }
     }
 
     #[test]
     fn after_a_lost_first_sending_only_success_is_believed() {
-        assert_eq!(after_loss(Outcome::Done("restored".into()), "lost"), Outcome::Done("restored".into()));
+        assert_eq!(after_loss(Outcome::done("restored"), "lost"), Outcome::done("restored"));
         let second = Outcome::Failed("the file is not as it was".into());
         let Outcome::Unknown(why) = after_loss(second, "the session ended") else {
             panic!("believed the second answer")

@@ -16,12 +16,12 @@ use tokio::time::{Instant, timeout};
 use super::{KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads, ScriptOutput, World, Writes};
 use crate::change::{HttpCall, LocalCommand, Op, Outcome, Part, Target};
 use crate::cost::Costs;
-use crate::host::Script;
 use crate::kit::{ApiServer, Cluster};
 use crate::link::api::Api;
 use crate::link::dial::{Dial, Direct};
 use crate::link::hosts::{Hosts, Library};
 use crate::link::{hook, local};
+use crate::script::Script;
 use crate::words;
 
 pub use crate::link::api::Tell;
@@ -238,7 +238,7 @@ async fn hook(call: &HttpCall, limit: Duration) -> Outcome {
             let good = if call.expect.is_empty() { (200..300).contains(&code) } else { call.expect.contains(&code) };
             let said = if length == 0 { code.to_string() } else { format!("{code}, {length} bytes") };
             match code {
-                _ if good => Outcome::Done(said),
+                _ if good => Outcome::done(said),
                 // A gateway that says so does not know what became of the call behind it.
                 500.. => Outcome::Unknown(format!("the hook answered {said}")),
                 _ => Outcome::Failed(format!("the hook answered {said}")),
@@ -253,9 +253,9 @@ async fn local(command: &LocalCommand, limit: Duration) -> Outcome {
     match local::run(&command.argv, limit).await {
         local::Ran::Exited { status, stdout, stderr } if command.quiet => {
             let said = amount(status, stdout.len(), stderr.len());
-            if status == 0 { Outcome::Done(said) } else { half(&said) }
+            if status == 0 { Outcome::done(said) } else { half(&said) }
         }
-        local::Ran::Exited { status: 0, stdout, .. } => Outcome::Done(one_line(&stdout, 200)),
+        local::Ran::Exited { status: 0, stdout, .. } => Outcome::done(one_line(&stdout, 200)),
         local::Ran::Exited { status, stdout, stderr } => {
             let words = if stderr.trim().is_empty() { &stdout } else { &stderr };
             half(&format!("exit status {status}: {}", one_line(words, 300)))

@@ -16,6 +16,7 @@
 //! | `audit`, `meter` | what an API server wrote down, and what really went to it over the wire |
 //! | `kubelet`, `manifests`, `image` | control planes of static pods on containerd, and workers |
 //! | `storm`, `limits` | named overloads with their exact settings |
+//! | `turn` | what tests share by turns, and how long each took without its wait |
 //! | `cgroup` | control groups, and the janitor that removes them |
 //! | `kit` | the program's own file about the hosts of a lab |
 //! | `scenario` | the scenes that a person can walk into with `tests/testbed/enter` |
@@ -54,6 +55,7 @@ mod snapshot;
 mod socket;
 mod ssh;
 mod storm;
+mod turn;
 
 pub use access::Access;
 pub use binaries::{main_with_kubernetes, prepare};
@@ -79,5 +81,6 @@ pub use socket::Socket;
 pub use ssh::Identity;
 pub use storm::{
     Agents, OFFENDER, OomSettings, STORM, STORM_APF, STORM_HA, STORM_OOM, STORM_RHYTHM, STORM_UNBOUND, Settings, Storm,
-    Tokens, start_storm_oom,
+    Tokens, place_for_a_storm, start_storm_oom,
 };
+pub use turn::{Lent, Place, Pool, timed, turn};

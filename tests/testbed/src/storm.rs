@@ -7,12 +7,7 @@ mod oom;
 mod service;
 mod settings;
 
-use std::{
-    fmt,
-    fs::{self, File},
-    net::IpAddr,
-    time::Duration,
-};
+use std::{fmt, fs, net::IpAddr, num::NonZero, thread::available_parallelism, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
@@ -29,6 +24,7 @@ use crate::{
     kubectl::Curl,
     limits::CpuLimit,
     pki::User,
+    turn::Place,
 };
 
 /// What an API server may use of the processors while a storm is made ready again.
@@ -41,7 +37,7 @@ pub struct Storm {
     agents: Component,
     cpu: CpuLimit,
     settings: Settings,
-    _turn: File,
+    _place: Option<Place>,
 }
 
 /// What the agents have seen so far; `agents` is how many collectors run now, of `pods` pods.
@@ -69,7 +65,7 @@ impl fmt::Display for Agents {
 }
 
 impl Storm {
-    /// Waits until no other storm blows on this machine, builds a control plane on `host` and a fleet of hollow nodes on
+    /// Waits for a place among the storms of this machine if it is a heavy one, builds a control plane on `host` and a fleet of hollow nodes on
     /// `nodes`, fills it with ballast, deploys the telemetry service and waits until the storm has risen.
     pub fn start(lab: &Lab, host: &Host, nodes: &Host, settings: &Settings) -> Result<Self> {
         Self::start_on(lab, &[host], nodes, settings)
@@ -78,7 +74,7 @@ impl Storm {
     /// The same with an API server on each of `hosts`. Nodes and collectors are spread over all of them, and turn to
     /// another when theirs takes no connections any more: a server's process that is killed stays dead.
     pub fn start_on(lab: &Lab, hosts: &[&Host], nodes: &Host, settings: &Settings) -> Result<Self> {
-        let turn = turn()?;
+        let place = settings.heavy.then(place_for_a_storm).transpose()?;
         let api = ApiFlags { priority_and_fairness: settings.priority_and_fairness, ..ApiFlags::default() };
         let mut plane = ControlPlane::start(lab, hosts, &Options { api, ..Options::default() })?;
         plane.add_hollow_nodes(nodes, settings.nodes)?;
@@ -87,7 +83,7 @@ impl Storm {
         let servers = plane.servers().iter().map(|server| server.component().process());
         let cpu = CpuLimit::for_each(settings.name, &servers.collect::<Result<Vec<_>>>()?, settings.cpu_percent)?;
         let agents = service::start_agents(&plane, nodes, settings)?;
-        let storm = Self { plane, nodes: nodes.clone(), agents, cpu, settings: settings.clone(), _turn: turn };
+        let storm = Self { plane, nodes: nodes.clone(), agents, cpu, settings: settings.clone(), _place: place };
         storm.agents.wait(UP, || Ok(storm.agents()?.agents == storm.collectors()))?;
         for server in storm.plane.servers() {
             storm.wait_slow(server)?;
@@ -166,12 +162,10 @@ impl Storm {
     }
 }
 
-/// Storms of other test binaries wait for this one's end: each needs what processor time there is. The lock is on the
-/// folder of all builds, so that storms of different builds take turns, too.
-fn turn() -> Result<File> {
+/// A place for a storm: on this machine no more blow at once than it has processors, whichever test binaries they are of, since
+/// each needs about half of one. The locks are beside the folders of all builds, so that storms of different builds take turns.
+pub fn place_for_a_storm() -> Result<Place> {
     let program = binaries::telemetry_agent()?;
     let builds = program.ancestors().nth(2).context("a build is in a folder of its own, beside others")?;
-    let turn = File::open(builds)?;
-    turn.lock()?;
-    Ok(turn)
+    Place::one_of(builds, available_parallelism().map_or(1, NonZero::get))
 }

@@ -23,6 +23,7 @@ const BREEZE: Settings = Settings {
     every: Duration::from_millis(500),
     ballast: [20, 0, 0],
     slow: Duration::from_millis(1),
+    heavy: false,
     ..STORM
 };
 

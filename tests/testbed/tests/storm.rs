@@ -3,21 +3,18 @@
 use std::{
     fs,
     process::ExitCode,
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use testbed::{
-    API_PORT, Curl, Host, Lab, OPERATOR_IP4, STORM, STORM_APF, STORM_OOM, Storm, User, pod_process, start_storm_oom,
-    test, wait_until, watch_restarts,
+    API_PORT, Curl, Host, Lab, OPERATOR_IP4, STORM, STORM_APF, STORM_OOM, Storm, User, place_for_a_storm, pod_process,
+    start_storm_oom, test, wait_until, watch_restarts,
 };
 
 /// As long as a patient engineer would wait for one command.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// One storm at a time: each needs what processor time there is.
-static ALONE: Mutex<()> = Mutex::new(());
 
 fn main() -> ExitCode {
     testbed::main_with_kubernetes(vec![
@@ -45,7 +42,6 @@ fn lone_curl(storm: &Storm, victim: &str) -> Result<(bool, f32)> {
 }
 
 fn storm() -> Result<()> {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let lab = Lab::shared()?;
     let hosts = lab.hosts(["cp1", "nodes"])?;
     let storm = Storm::start(lab, &hosts[0], &hosts[1], &STORM)?;
@@ -85,7 +81,6 @@ fn storm() -> Result<()> {
 }
 
 fn storm_apf() -> Result<()> {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let lab = Lab::shared()?;
     let hosts = lab.hosts(["apf-cp1", "apf-nodes"])?;
     let storm = Storm::start(lab, &hosts[0], &hosts[1], &STORM_APF)?;
@@ -97,7 +92,7 @@ fn storm_apf() -> Result<()> {
 }
 
 fn storm_oom() -> Result<()> {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _place = place_for_a_storm()?;
     let lab = Lab::shared()?;
     let hosts = lab.hosts(["oom-cp1", "worker1"])?;
     let plane = start_storm_oom(lab, &hosts[0], &hosts[1], &STORM_OOM)?;

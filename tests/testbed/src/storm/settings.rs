@@ -34,6 +34,8 @@ pub struct Settings {
     pub ballast: [usize; 3],
     /// The storm has risen when a bare request over a new connection takes longer, three times in a row.
     pub slow: Duration,
+    /// It needs much of a processor, so it waits for a place among the storms of this machine.
+    pub heavy: bool,
 }
 
 /// A server starved of processor time without priority and fairness: a lone kubectl fails or takes more than 20 seconds.
@@ -49,6 +51,7 @@ pub const STORM: Settings = Settings {
     lists: &["/api/v1/pods", "/api/v1/pods?resourceVersion=0", "/api/v1/configmaps"],
     ballast: [2000, 500, 300],
     slow: Duration::from_secs(5),
+    heavy: true,
 };
 
 /// The same storm of an older kind of service, whose right to list does not end with its pods.

@@ -1,46 +1,3 @@
-ssh_connection() {
-  # sudo drops the variable; a process above us still has it in its first environment.
-  if [ -n "${SSH_CONNECTION:-}" ]; then printf '%s' "$SSH_CONNECTION"; return 0; fi
-  p=$$
-  while [ "${p:-0}" -gt 1 ]; do
-    c=$(tr '\0' '\n' 2>/dev/null <"/proc/$p/environ" | sed -n 's/^SSH_CONNECTION=//p')
-    if [ -n "$c" ]; then printf '%s' "$c"; return 0; fi
-    p=$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$p/status" 2>/dev/null)
-  done
-}
-flag() { printf '%s\n' "$args" | sed -n -e "s/^--$1=//p" -e "/^--$1\$/{n;p;}" | tail -n 1; }
-say uid "$(id -u)"
-say now "$(date +%s)"
-say kernel "$(uname -r)"
-say ssh "$(ssh_connection)"
-
-nft_error='not on this host'
-if have nft; then
-  say nft.version "$(nft --version 2>/dev/null)"
-  nft_error=$(nft_try)
-  [ -n "$nft_error" ] || say nft yes
-fi
-say nft.error "$nft_error"
-if have ipset; then
-  say ipset.version "$(ipset -v 2>/dev/null | sed -n 1p)"
-  err=$(ipset list -n 2>&1 >/dev/null) && say ipset yes || say ipset.error "$err"
-fi
-# Where nft holds the gate, nothing hangs on the lock of x_tables.
-[ -n "$nft_error" ] || ipt_patience 2
-ipt_busy() { busy=$1; say busy "$1"; }
-for flavour in iptables-nft iptables-legacy; do
-  if ipt_pick "$flavour"; then
-    busy=
-    if ipt_ask "$v4" -S INPUT; then
-      say "$flavour" yes
-    else
-      say "$flavour.error" "${busy:-$("$v4" -w 1 -S INPUT 2>&1 >/dev/null)}"
-    fi
-    [ -n "$v6" ] && say "$flavour.v6" yes
-  fi
-done | sed 's/^iptables-/iptables_/'
-[ -s /proc/net/ip_tables_names ] && say legacy_in_use yes
-
 here=$(readlink "/proc/$$/ns/net")
 for file in $(grep -l -e kube-apiserver -e hyperkube -e kube-controller -e kube-scheduler -e etcd -e kubelet -e kube-proxy -e cilium-agent \
   -e calico-node -e felix -e firewalld -e haproxy -e nginx -e envoy -e kube-vip -e k3s -e keepalived /proc/[0-9]*/cmdline 2>/dev/null); do
@@ -97,17 +54,3 @@ ip -o addr show 2>/dev/null | sed -n 's/.* inet6\{0,1\} \([^ ]*\).*/own=\1/p'
 destroy=$( { zcat /proc/config.gz || cat "/boot/config-$(uname -r)"; } 2>/dev/null | sed -n 's/^CONFIG_INET_DIAG_DESTROY=y$/yes/p; s/^# CONFIG_INET_DIAG_DESTROY is not set$/no/p')
 say destroy "$destroy"
 
-if nft_there; then
-  say gate nft
-  say gate_owner "$(nft_owner)"
-  nft_alive && say gate_alive yes
-elif ! ipt_none; then
-  for flavour in iptables-nft iptables-legacy; do
-    ipt_pick "$flavour" && ipt_there || continue
-    say gate "$flavour"
-    say gate_owner "$(ipt_owner)"
-    ipt_alive && say gate_alive yes
-    break
-  done
-fi
-say end yes

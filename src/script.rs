@@ -1,5 +1,7 @@
 //! The one form in which a host is spoken to: a sh text on standard input, `key=value` lines back.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 /// First words of every script; what follows on that line is read by machines too (see [`Head::parse`]).
@@ -58,12 +60,16 @@ pub struct Script {
     pub words: String,
     /// The statements; they run inside a function.
     pub body: String,
+    /// Texts that the statements hand to programs of the host, each with the command that reads it, for plans and drills to
+    /// show as they are. Not in the journal: the statements are, and these texts stand in them.
+    #[serde(skip)]
+    pub loads: Arc<[(String, String)]>,
 }
 
 impl Script {
     /// A script by name and body, with no arguments yet.
     pub fn new(name: &str, body: impl Into<String>) -> Self {
-        Self { name: name.to_owned(), args: Vec::new(), words: String::new(), body: body.into() }
+        Self { name: name.to_owned(), args: Vec::new(), words: String::new(), body: body.into(), loads: Arc::default() }
     }
 
     /// Whether its text is a runbook's: what it does before it fails is its author's to know.
@@ -82,6 +88,13 @@ impl Script {
     #[must_use]
     pub fn words(mut self, words: impl Into<String>) -> Self {
         self.words = words.into();
+        self
+    }
+
+    /// Says which texts it hands to programs of the host.
+    #[must_use]
+    pub fn loads(mut self, loads: Vec<(String, String)>) -> Self {
+        self.loads = loads.into();
         self
     }
 
@@ -160,7 +173,7 @@ pub fn amount(text: &str) -> Option<u64> {
 }
 
 /// The `key=value` lines that a script printed, in order; lines of any other form are left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer(Vec<(String, String)>);
 
 impl Answer {
@@ -172,6 +185,17 @@ impl Answer {
             (!key.is_empty() && key.chars().all(word)).then(|| (key.to_owned(), value.trim().to_owned()))
         };
         Self(stdout.lines().filter_map(pair).collect())
+    }
+
+    /// Nothing was answered.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The beginning of it: so many pairs, and so many characters of each value.
+    #[must_use]
+    pub fn start(&self, pairs: usize, chars: usize) -> Self {
+        Self(self.0.iter().take(pairs).map(|(k, v)| (k.clone(), v.chars().take(chars).collect())).collect())
     }
 
     /// The first value under a key, if it is there and not empty.

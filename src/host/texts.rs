@@ -1,0 +1,153 @@
+//! Every text that a host can be sent, by its hash: a change of the code that is to change nothing on hosts changes no line
+//! of `tests/fixtures/scripts.sha256`. `BLESS=1` writes the file anew; what differs then is what hosts get to see.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use super::gate::{self, Allow, BackEnd, Balancer, Driver, GateSpec, Reply, Scope, Side, Stage, Turn, Why};
+use super::swap::{self, Place, Swap};
+use super::{apiserver, file, offender, room, why};
+use crate::change::{Blob, Expect, FilePut, sha256_hex};
+use crate::script::Script;
+
+/// Gates that differ in all that rules can differ in.
+fn gates() -> Vec<(&'static str, GateSpec)> {
+    let net = |text: &str| text.parse().unwrap();
+    let address = |text: &str| -> SocketAddr { text.parse().unwrap() };
+    let sample = gate::sample;
+    let client = |scope| GateSpec {
+        side: Side::Client {
+            endpoints: vec![address("192.0.2.1:6443"), address("[2001:db8::1]:6443")],
+            service: vec![address("10.96.0.1:443")],
+            scope,
+        },
+        ..sample()
+    };
+    let spare = Some("system.slice/kubelet.service".to_owned());
+    vec![
+        ("sample", sample()),
+        (
+            "counted",
+            GateSpec { stages: vec![Stage::Count(1), Stage::Count(5), Stage::Share(25), Stage::Rate(50)], ..sample() },
+        ),
+        ("no stages", GateSpec { stages: Vec::new(), ..sample() }),
+        (
+            "silent, balanced, two ports",
+            GateSpec {
+                side: Side::Server { ports: vec![8443, 6443] },
+                answer: Reply::Silence,
+                balancer: Some(Balancer { nets: vec![net("192.0.2.64/29"), net("2001:db8:1::/64")], per_second: 5 }),
+                allow: vec![Allow { net: net("2001:db8::9"), why: Why::Named }],
+                ..sample()
+            },
+        ),
+        ("nodes", client(Scope::All { spare_cgroup: None })),
+        ("nodes but one group", client(Scope::All { spare_cgroup: spare })),
+        ("pods", client(Scope::Sources(vec![net("10.64.0.0/16"), net("fd00::/64")]))),
+        ("one group", client(Scope::Cgroup("user.slice".into()))),
+    ]
+}
+
+fn of_gates() -> Vec<(String, Script)> {
+    let mut all = vec![
+        ("survey".to_owned(), gate::survey(&[])),
+        ("survey, another folder".to_owned(), gate::survey(&["/a b/manifests".to_owned()])),
+        ("status".to_owned(), gate::status()),
+        ("memory".to_owned(), gate::memory()),
+        ("knock".to_owned(), gate::knock("192.0.2.1:6443".parse().unwrap())),
+    ];
+    let bob = Driver { run: "r2".into(), operator: "bob@example.com".into() };
+    for (name, spec) in gates() {
+        let mark = spec.mark();
+        all.push((format!("cut {name}"), gate::cut(&spec)));
+        for back_end in BackEnd::ALL {
+            let mut one = |what: &str, script| all.push((format!("{what} {name} {back_end}"), script));
+            one("close", gate::close(&spec, back_end));
+            one("renew", gate::renew(&mark, back_end, spec.hold, &spec.driver()));
+            one("open", gate::open(&spec.run, back_end, &spec.run, &bob));
+            for level in [0, 1, mark.rungs.len()] {
+                let turn = |by: &Driver| Turn { level, hold: 70, was: spec.run.clone(), by: by.clone() };
+                one(&format!("arm {level}"), gate::arm(&mark, back_end, &turn(&spec.driver())));
+                one(&format!("arm {level} taken over"), gate::arm(&mark, back_end, &turn(&bob)));
+            }
+            for (command, text) in gate::rules(&spec, back_end) {
+                one(&format!("rules, {command},"), Script::new(&command, text));
+            }
+        }
+    }
+    all
+}
+
+fn of_manifests() -> Vec<(String, Script)> {
+    let place = Place {
+        manifests: "/etc/kubernetes/manifests".into(),
+        program: "kube-apiserver".into(),
+        run: "r1".into(),
+        operator: "alice@example.com".into(),
+        tag: "3-room".into(),
+    };
+    let exchange = Swap {
+        place: place.clone(),
+        file: format!("{}/kube-apiserver.yaml", place.manifests),
+        from: "a".repeat(64),
+        staged: place.next(),
+        to: "b".repeat(64),
+        origin: "https://127.0.0.1".into(),
+        port: 6443,
+        health: "/livez",
+        exit_secs: 60,
+        ready_secs: 120,
+    };
+    let ask = room::Ask { flags: vec!["--max-requests-inflight=800".into()], names: vec!["node-lifecycle".into()] };
+    let put = |content: Option<&[u8]>, expect| {
+        let content = content.map(Blob::new);
+        file::put(&FilePut { path: place.next(), mode: 0o600, content, expect }).unwrap()
+    };
+    [
+        ("look", swap::look(&place)),
+        ("under way", swap::under_way(&place.manifests, &place.program)),
+        ("folder", swap::folder(&place)),
+        ("folder away", swap::folder_away(&place)),
+        ("mend", swap::mend(&place)),
+        ("swap", swap::swap(&exchange)),
+        ("room", room::look(&place, &ask, None)),
+        ("room, nothing asked", room::look(&place, &room::Ask::default(), None)),
+        ("why", why::look(&place)),
+        ("put", put(Some(b"a: 1\n"), Expect::Absent)),
+        ("put over", put(Some(b"a: 1\n"), Expect::Sha256("c".repeat(64)))),
+        ("put away", put(None, Expect::Sha256("c".repeat(64)))),
+    ]
+    .map(|(name, script)| (name.to_owned(), script))
+    .into()
+}
+
+fn of_offenders() -> Vec<(String, Script)> {
+    let user = Some("system:serviceaccount:telemetry:agent");
+    let last = offender::Read { log: "/var/log/audit.log".into(), size: 4096 };
+    [
+        ("presence", apiserver::presence()),
+        ("offender", offender::look(&[6443], None, None)),
+        ("offender by user", offender::look(&[6443, 8443], user, None)),
+        ("offender since", offender::look(&[6443], user, Some(&last))),
+    ]
+    .map(|(name, script)| (name.to_owned(), script))
+    .into()
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test asks the environment itself")]
+fn what_hosts_are_sent_is_what_it_was() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/scripts.sha256");
+    let mut now = String::new();
+    for (name, script) in of_gates().into_iter().chain(of_manifests()).chain(of_offenders()) {
+        // The words stand in plans and reports alone.
+        let _ = writeln!(now, "{}  {name}: {}", &sha256_hex(script.text().as_bytes())[..32], script.words);
+    }
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(path, &now).unwrap();
+        return;
+    }
+    let then = include_str!("../../tests/fixtures/scripts.sha256");
+    let changed: Vec<&str> = now.lines().filter(|line| !then.lines().any(|old| old == *line)).collect();
+    assert!(now == then, "other texts than before (BLESS=1 if that is meant):\n{}", changed.join("\n"));
+}
