@@ -1,5 +1,7 @@
 //! How many at a time, and when no new ones are begun: one value for the targets of a step and for the clusters of a run.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// How many items (targets of a step, or clusters of a run) are worked on at a time, and in which order.
@@ -16,6 +18,20 @@ pub struct Limits {
     pub batch: usize,
     /// No new ones are begun once this many have failed; at least 1 is used.
     pub max_failures: usize,
+}
+
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first = if self.canary { "the first alone, then " } else { "" };
+        write!(f, "{first}at most {} at a time", self.at_once.max(1))?;
+        if self.batch > 0 {
+            write!(f, ", in groups of {}", self.batch)?;
+        }
+        match self.max_failures.max(1) {
+            1 => f.write_str(", no new one once one has failed"),
+            many => write!(f, ", no new one once {many} have failed"),
+        }
+    }
 }
 
 impl Limits {

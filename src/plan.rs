@@ -20,6 +20,8 @@ pub struct Plan {
     pub runbook: Resolved,
     /// The clusters, in the order they are worked on; the first is the canary.
     pub clusters: Vec<Cluster>,
+    /// How many of the clusters at a time.
+    pub fleet: Limits,
     /// The steps, in order.
     pub steps: Vec<PlannedStep>,
     /// SHA-256 over all of the above but credentials: what consent is given to.
@@ -66,6 +68,14 @@ impl Plan {
         self.clusters.iter().find(|cluster| cluster.name == name)
     }
 
+    /// The same plan under the digest that it had before format 1.1 of the journal, when the limits of the fleet were no part
+    /// of it: what a run was consented to that an older version began.
+    #[must_use]
+    pub fn as_before_fleets(mut self) -> Self {
+        self.digest = digest(&self.runbook, &self.clusters, &self.steps, None);
+        self
+    }
+
     /// What each step may send to each of its targets.
     pub fn announced(&self) -> impl Iterator<Item = (&PlannedStep, &Target, Vec<Announced>)> {
         self.steps.iter().flat_map(move |planned| {
@@ -76,11 +86,11 @@ impl Plan {
     }
 }
 
-/// Builds the plan, or says everything that is wrong.
+/// Builds the plan, or says everything that is wrong. `fleet`: how many of the clusters at a time.
 ///
 /// # Errors
 /// Every refusal at once.
-pub fn build(runbook: Resolved, clusters: Vec<Cluster>) -> Result<Plan, Vec<Refusal>> {
+pub fn build(runbook: Resolved, clusters: Vec<Cluster>, fleet: Limits) -> Result<Plan, Vec<Refusal>> {
     let mut refusals = Vec::new();
     let mut steps = Vec::new();
     for decl in &runbook.steps {
@@ -120,9 +130,9 @@ pub fn build(runbook: Resolved, clusters: Vec<Cluster>) -> Result<Plan, Vec<Refu
     if !refusals.is_empty() {
         return Err(refusals);
     }
-    let digest = digest(&runbook, &clusters, &steps);
+    let digest = digest(&runbook, &clusters, &steps, Some(fleet));
     let (name, purpose) = (runbook.name.clone(), runbook.purpose.clone());
-    Ok(Plan { name, purpose, runbook, clusters, steps, digest })
+    Ok(Plan { name, purpose, runbook, clusters, fleet, steps, digest })
 }
 
 /// The targets that a scope stands for on a cluster.
@@ -137,7 +147,7 @@ pub fn scope_targets(cluster: &Cluster, scope: Scope) -> Vec<Target> {
     }
 }
 
-fn digest(runbook: &Resolved, clusters: &[Cluster], steps: &[PlannedStep]) -> String {
+fn digest(runbook: &Resolved, clusters: &[Cluster], steps: &[PlannedStep], fleet: Option<Limits>) -> String {
     let clusters: Vec<_> = clusters
         .iter()
         .map(|cluster| {
@@ -153,7 +163,10 @@ fn digest(runbook: &Resolved, clusters: &[Cluster], steps: &[PlannedStep]) -> St
         .zip(&runbook.steps)
         .map(|(planned, decl)| json!([planned.name, planned.kind, decl.with, planned.targets, planned.policy]))
         .collect();
-    let value = json!({ "runbook": runbook.name, "params": runbook.params, "clusters": clusters, "steps": steps });
+    let mut value = json!({ "runbook": runbook.name, "params": runbook.params, "clusters": clusters, "steps": steps });
+    if let Some(fleet) = fleet {
+        value["fleet"] = json!(fleet);
+    }
     sha256_hex(value.to_string().as_bytes())
 }
 

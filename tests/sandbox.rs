@@ -116,7 +116,7 @@ impl Drop for Practice {
 fn the_first_command_recovers_the_practice_cluster() {
     let home = Home::new();
     let args = ["run", "--sandbox", "api-overload", "--yes", "--reason", "practice"];
-    let run = Said::from(home.command(&args).env("COLUMNS", "80").output().unwrap());
+    let run = Said::from(home.command(&args).env("BREAKGLASS_COLUMNS", "80").output().unwrap());
     // A script that the sandbox does not simulate would fail its step.
     let run = run.is(0, &["[10/10] look-again", "every step is done", "requests"]);
     assert!(!run.err.contains("does not simulate"), "{}", run.err);

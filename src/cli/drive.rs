@@ -10,7 +10,7 @@ use super::operator::{Answers, AtTerminal, Turn};
 use super::{App, clusters, failure, inputs, signals, trust};
 use crate::engine::{self, Consent, Engine, Operator as _, Record, cancel_pair};
 use crate::error::{Class, Failure};
-use crate::journal::{Entry, FORMAT, Header, Run, Store, Writer};
+use crate::journal::{Entry, FORMAT, Header, MINOR, Run, Store, Writer};
 use crate::kit::Cluster;
 use crate::limits::Limits;
 use crate::plan::{self, Plan};
@@ -54,8 +54,8 @@ pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> R
 }
 
 /// The plan, or every refusal.
-pub(super) fn build(resolved: Resolved, clusters: &[Cluster]) -> Result<Plan, Failure> {
-    plan::build(resolved, clusters.to_vec()).map_err(|all| failure::refused("the plan", all))
+pub(super) fn build(resolved: Resolved, clusters: &[Cluster], fleet: Limits) -> Result<Plan, Failure> {
+    plan::build(resolved, clusters.to_vec(), fleet).map_err(|all| failure::refused("the plan", all))
 }
 
 /// Prints a plan as data.
@@ -68,7 +68,7 @@ pub(super) fn print(app: &App, plan: &Plan) {
 
 /// Shows the plan, asks, and drives it to its end.
 pub(super) async fn begin(app: &App<'_>, resolved: Resolved, chosen: &Chosen, mode: Mode) -> Result<ExitCode, Failure> {
-    let plan = build(resolved, &chosen.clusters)?;
+    let plan = build(resolved, &chosen.clusters, app.flags.safety.fleet())?;
     let typed = typed(app, &plan)?;
     let paint = app.screen.err_paint();
     let looks = (mode == Mode::Run).then(|| Consent::to_look(&plan)).flatten();
@@ -92,7 +92,7 @@ pub(super) async fn begin(app: &App<'_>, resolved: Resolved, chosen: &Chosen, mo
     trust::tell(app, [&folder]);
     let writer = Writer::create(folder, header, app.process.clock).map_err(failure::journal)?;
     let driven = Driven::new(app, writer, &chosen.clusters, mode, mark, operator)?;
-    driven.to_the_end(app, Way::Forward(&plan, app.flags.safety.fleet()), &consent).await
+    driven.to_the_end(app, Way::Forward(&plan), &consent).await
 }
 
 /// The consent that `--consent` gives to a plan that wants a word typed, if it was given. Where no plan wants one, the words
@@ -128,7 +128,7 @@ fn declined(app: &App<'_>, plan: &Plan) -> Failure {
 /// Takes a run up again where its journal ends.
 pub(super) async fn resume(app: &App<'_>, writer: Writer, run: &Run, chosen: &Chosen) -> Result<ExitCode, Failure> {
     let resolved = inputs::again(&run.header).map_err(|all| failure::refused("the runbook of the run", all))?;
-    let plan = build(resolved, &chosen.clusters)?;
+    let plan = again(app, resolved, chosen, run)?;
     let consent = Consent::resumed(&plan, run).ok_or_else(|| {
         let (id, then, now) = (&run.header.run, &run.header.version, env!("CARGO_PKG_VERSION"));
         let cause = if then == now {
@@ -150,7 +150,20 @@ pub(super) async fn resume(app: &App<'_>, writer: Writer, run: &Run, chosen: &Ch
     let driven = Driven::new(app, writer, &chosen.clusters, mode, mark, operator)?;
     let entry = Entry::Resumed { operator: app.process.operator() };
     driven.record.append(entry).await.map_err(failure::journal)?;
-    driven.to_the_end(app, Way::Forward(&plan, app.flags.safety.fleet()), &consent).await
+    driven.to_the_end(app, Way::Forward(&plan), &consent).await
+}
+
+/// The plan of a run that is taken up again, with the limits that were consented to.
+fn again(app: &App, resolved: Resolved, chosen: &Chosen, run: &Run) -> Result<Plan, Failure> {
+    let now = app.flags.safety.fleet();
+    let Some(then) = run.header.fleet else {
+        return Ok(build(resolved, &chosen.clusters, now)?.as_before_fleets());
+    };
+    if now != then && now != Limits::CLUSTERS && chosen.clusters.len() > 1 {
+        let run = &run.header.run;
+        app.screen.err(&format!("run {run} goes on with the limits that it was consented to: {then}"));
+    }
+    build(resolved, &chosen.clusters, then)
 }
 
 /// Shows what stands of a run, asks, and takes it back.
@@ -175,7 +188,7 @@ pub(super) async fn undo(app: &App<'_>, writer: Writer, run: &Run, chosen: &Chos
 
 /// Which way the engine is driven.
 enum Way<'a> {
-    Forward(&'a Plan, Limits),
+    Forward(&'a Plan),
     /// All but these clusters.
     Back(&'a BTreeMap<String, String>),
 }
@@ -222,7 +235,7 @@ impl Driven {
         };
         let drive = async {
             match way {
-                Way::Forward(plan, fleet) => engine::forward(engine, plan, fleet, consent).await,
+                Way::Forward(plan) => engine::forward(engine, plan, consent).await,
                 Way::Back(left_out) => engine::undo(engine, consent, left_out).await,
             }
         };
@@ -243,7 +256,7 @@ impl Driven {
     /// What to type after a run was stopped in the middle.
     fn after_all(&self) -> String {
         let run = &self.mark.run;
-        if self.record.run().header.is_practice() {
+        if self.record.read(|run| run.header.is_practice()) {
             return format!("`breakglass show {run}` tells what it did; its practice cluster is gone");
         }
         format!("`breakglass resume {run}` looks again and goes on")
@@ -283,6 +296,7 @@ fn answers(app: &App, mode: Mode) -> Result<Answers, Failure> {
 fn header(app: &App, run: String, plan: &Plan, chosen: &Chosen, mode: Mode) -> Header {
     Header {
         format: FORMAT,
+        minor: MINOR,
         run,
         operator: app.process.operator(),
         machine: app.process.hostname(),
@@ -296,6 +310,7 @@ fn header(app: &App, run: String, plan: &Plan, chosen: &Chosen, mode: Mode) -> H
         clusters: plan.clusters.iter().map(|cluster| cluster.name.clone()).collect(),
         kit: chosen.source.clone(),
         plan: plan.digest.clone(),
+        fleet: Some(plan.fleet),
         identities: chosen.clusters.iter().map(clusters::identity).collect(),
     }
 }

@@ -23,8 +23,13 @@ pub(super) fn journal(error: JournalError) -> Failure {
             let hint = format!("`breakglass show {run}` tells how far it is; Ctrl-C there stops it");
             Failure::from_error(Class::Refused, error).hint(hint)
         }
-        JournalError::Newer { .. } => Failure::from_error(Class::Journal, error)
-            .hint("use the version of breakglass that wrote it, or a newer one"),
+        JournalError::Newer { ref version, .. } => {
+            let which = version.as_ref().map_or_else(
+                || "use the version of breakglass that wrote it, or a newer one".to_owned(),
+                |version| format!("use breakglass {version}, which wrote it, or a newer one"),
+            );
+            Failure::from_error(Class::Journal, error).hint(which)
+        }
         JournalError::Torn { ref run, .. } => {
             let hint = format!(
                 "the lines before it hold: `breakglass show {run}`; `breakglass resume {run}` or `breakglass undo {run}` cuts \

@@ -156,7 +156,7 @@ mod tests {
                 }
             }
             if let Some(code) = self.ended {
-                append(Entry::Ended { code, why: String::new(), costs: None });
+                append(Entry::Ended { code, why: String::new(), costs: None, stands: None });
             }
             run
         }

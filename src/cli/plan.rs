@@ -28,7 +28,8 @@ impl PlanVerb {
         self.runbook.resolve(app, On::NotYet)?;
         let plan = drive::block_on(async {
             let chosen = clusters::choose(app).await?;
-            drive::build(self.runbook.resolve(app, chosen.on())?, &chosen.clusters)
+            let resolved = self.runbook.resolve(app, chosen.on())?;
+            drive::build(resolved, &chosen.clusters, app.flags.safety.fleet())
         })?;
         drive::print(app, &plan);
         Ok(ExitCode::SUCCESS)

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{App, failure, trust};
 use crate::error::Failure;
-use crate::journal::{self, Run, Store};
+use crate::journal::{self, Glance, Store};
 use crate::render::{Output, VERSION, table};
 
 /// List the runs, newest first, with what of them still stands.
@@ -26,7 +26,7 @@ impl Runs {
         for id in ids.iter().rev().take(self.limit) {
             // A damaged journal must not hide the others.
             let folder = store.open(id).ok();
-            let run = folder.as_ref().and_then(|folder| journal::read(folder).ok()).map(|journal| journal.run);
+            let run = folder.as_ref().and_then(|folder| journal::glance(folder).ok());
             folders.extend(folder);
             match app.output {
                 Output::Json => app.screen.out(&json(id, run.as_ref()).to_string()),
@@ -45,7 +45,7 @@ impl Runs {
     }
 }
 
-fn ended(run: &Run) -> String {
+fn ended(run: &Glance) -> String {
     match &run.ended {
         None => "no (killed, or under way)".into(),
         Some((0, _)) => "well".into(),
@@ -54,11 +54,11 @@ fn ended(run: &Run) -> String {
 }
 
 /// Changes that stand; a drill's never did.
-fn stands(run: &Run) -> usize {
-    if run.header.drill { 0 } else { run.standing().count() }
+fn stands(run: &Glance) -> usize {
+    if run.header.drill { 0 } else { run.stands }
 }
 
-fn row(id: &str, run: Option<&Run>) -> Vec<String> {
+fn row(id: &str, run: Option<&Glance>) -> Vec<String> {
     let Some(run) = run else {
         return vec![id.into(), "?".into(), "?".into(), "?".into(), "its journal is damaged".into(), "?".into()];
     };
@@ -68,7 +68,7 @@ fn row(id: &str, run: Option<&Run>) -> Vec<String> {
     vec![id.into(), name, clusters, run.header.operator.clone(), ended(run), stands]
 }
 
-fn json(id: &str, run: Option<&Run>) -> serde_json::Value {
+fn json(id: &str, run: Option<&Glance>) -> serde_json::Value {
     let Some(run) = run else { return json!({ "v": VERSION, "run": id, "damaged": true }) };
     json!({
         "v": VERSION,
@@ -78,7 +78,7 @@ fn json(id: &str, run: Option<&Run>) -> serde_json::Value {
         "clusters": run.header.clusters,
         "operator": run.header.operator,
         "reason": run.header.reason,
-        "started": run.span.0.to_string(),
+        "started": run.began.to_string(),
         "code": run.ended.as_ref().map(|(code, _)| code),
         "stands": stands(run),
     })

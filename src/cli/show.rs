@@ -18,10 +18,11 @@ impl Show {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
         let folder = Store::at(app.process.runs_dir()).open(&self.run).map_err(failure::store)?;
         trust::tell(app, [&folder]);
-        let journal = journal::read(&folder).map_err(failure::journal)?;
-        render::show_run(&app.screen, app.output, &journal, &inputs::step_names(&journal.run.header));
+        let mut lines = Vec::new();
+        let journal = journal::read_each(&folder, |line, _| lines.push(line)).map_err(failure::journal)?;
+        render::show_run(&app.screen, app.output, &journal, &lines, &inputs::step_names(&journal.run.header));
         if app.output == render::Output::Text {
-            let lines = crate::words::count(journal.lines.len(), "line");
+            let lines = crate::words::count(journal.count, "line");
             let said = format!(
                 "journal: {lines}, head {}; noted elsewhere, it proves them: `journal verify --head`",
                 journal.last_hash

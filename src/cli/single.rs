@@ -44,7 +44,7 @@ impl Single {
             let mode = if self.how.drill { Mode::Drill } else { Mode::Run };
             if self.how.plan {
                 let chosen = clusters::choose(app).await?;
-                drive::print(app, &drive::build(resolved, &chosen.clusters)?);
+                drive::print(app, &drive::build(resolved, &chosen.clusters, app.flags.safety.fleet())?);
                 return Ok(ExitCode::SUCCESS);
             }
             let chosen = clusters::choose_in(mode.weather(), app).await?;

@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn what_stands_is_listed_newest_first_with_its_way_back() {
-        let store = Store::at(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/journals"));
+        let store = Store::at(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/journals/1.0"));
         let mut stood = journal::read(&store.open("20250101T000000Z-test").unwrap()).unwrap().run;
         // As it was before it was undone.
         for record in stood.changes.values_mut() {

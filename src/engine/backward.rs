@@ -53,7 +53,7 @@ pub(super) enum Back {
 /// stands on a cluster that is `left_out` is left as it is, for the reason that stands there.
 pub async fn undo(engine: Engine<'_>, consent: &Consent, left_out: &BTreeMap<String, String>) -> Report {
     let began = Instant::now();
-    let header = engine.record.run().header;
+    let header = engine.record.read(|run| run.header.clone());
     if header.drill {
         let mut report = report(engine, Vec::new());
         report.why = format!("run {} was a drill: nothing was changed, so nothing is taken back", header.run);
@@ -104,14 +104,14 @@ fn left(engine: Engine<'_>, cluster: &str, why: &str) -> UndoEnd {
 
 /// What an undo that met nothing came to. Where no change had an inverse, the state is what it was before the undo.
 fn taken_back(engine: Engine<'_>, now: usize, all: usize) -> String {
-    let changes = engine.record.run().changes;
-    let inverses = changes.values().filter(|record| record.state == ChangeState::Undone);
-    let reasons: Option<BTreeSet<&str>> = inverses
-        .map(|record| match &record.change.inverse {
-            Inverse::NotNeeded(why) => Some(why.as_str()),
+    let reasons: Option<BTreeSet<String>> = engine.record.read(|run| {
+        let inverses = run.changes.values().filter(|record| record.state == ChangeState::Undone);
+        let reason = |record: &ChangeRecord| match &record.change.inverse {
+            Inverse::NotNeeded(why) => Some(why.clone()),
             Inverse::By(_) | Inverse::Impossible(_) => None,
-        })
-        .collect();
+        };
+        inverses.map(reason).collect()
+    });
     match reasons {
         Some(reasons) if !reasons.is_empty() => {
             let reasons = reasons.into_iter().collect::<Vec<_>>().join("; ");
@@ -130,7 +130,7 @@ fn taken_back(engine: Engine<'_>, now: usize, all: usize) -> String {
 /// there before stays, because a second try may need it (the kept copy of a manifest that is still in place). Objects of
 /// the API do not need one another.
 pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consent) -> Result<UndoEnd, JournalLost> {
-    if !consent.covers(&engine.record.run().header.plan) {
+    if !engine.record.read(|run| consent.covers(&run.header.plan)) {
         return Ok(UndoEnd { class: Some(Class::Bug), why: "the consent was given to another plan".into(), undone: 0 });
     }
     let standing = engine.record.standing(cluster);

@@ -11,7 +11,6 @@ use crate::change::{Part, Target};
 use crate::error::Class;
 use crate::event::Event;
 use crate::journal::{ChangeRecord, Entry, StepState};
-use crate::limits::Limits;
 use crate::plan::{Plan, PlannedStep};
 use crate::runbook::OnFailure;
 use crate::steps::Question;
@@ -24,15 +23,15 @@ type LaneEnd = Option<(Class, String)>;
 
 /// Drives a plan to its end. Steps that the journal says are done are passed over, so this is `resume` too.
 ///
-/// At most `fleet` clusters at a time. The journal failing ends the run at once; every other failure is dealt with by the policy of its step.
-pub async fn forward(engine: Engine<'_>, plan: &Plan, fleet: Limits, consent: &Consent) -> Report {
+/// As many clusters at a time as the plan says. The journal failing ends the run at once; every other failure is dealt with by the policy of its step.
+pub async fn forward(engine: Engine<'_>, plan: &Plan, consent: &Consent) -> Report {
     let began = Instant::now();
-    let header = engine.record.run().header;
+    let (planned, drill) = engine.record.read(|run| (run.header.plan == plan.digest, run.header.drill));
     let wrong = if !consent.covers(&plan.digest) {
         Some("the consent was given to another plan")
-    } else if header.plan != plan.digest {
+    } else if !planned {
         Some("the journal belongs to another plan")
-    } else if header.drill != engine.world.pretends() {
+    } else if drill != engine.world.pretends() {
         Some("a drill cannot be gone on with for real, nor the other way round: start a new run")
     } else {
         None
@@ -50,7 +49,7 @@ pub async fn forward(engine: Engine<'_>, plan: &Plan, fleet: Limits, consent: &C
     });
     let lanes = fan_out(
         plan.clusters.len(),
-        fleet,
+        plan.fleet,
         |index| {
             let cluster = &plan.clusters[index].name;
             async move {
@@ -107,7 +106,7 @@ async fn lane(engine: Engine<'_>, plan: &Plan, cluster: &str, consent: &Consent)
 
 /// One step on all its targets of one cluster.
 async fn step(engine: Engine<'_>, planned: &PlannedStep, index: usize, cluster: &str) -> Result<End, JournalLost> {
-    let (began, spent) = (Instant::now(), engine.world.costs());
+    let (began, spent) = (Instant::now(), engine.world.costs_on(cluster));
     let targets: Vec<_> = planned.targets_on(cluster).collect();
     engine.record.append(Entry::StepStarted { cluster: cluster.to_owned(), step: index }).await?;
     engine.events.hear(Event::StepStarted {
@@ -127,7 +126,7 @@ async fn step(engine: Engine<'_>, planned: &PlannedStep, index: usize, cluster: 
     };
     let (state, why, cluster) = (end.state, end.why.clone(), cluster.to_owned());
     // Its steps come one after another, so all that was spent on it since then is this step's.
-    let costs = engine.world.costs().on_since(&cluster, &spent);
+    let costs = engine.world.costs_on(&cluster).on_since(&cluster, &spent);
     engine
         .record
         .append(Entry::StepEnded {
@@ -171,8 +170,8 @@ async fn confirmed(
     index: usize,
     cluster: &str,
 ) -> Result<Option<bool>, JournalLost> {
-    let asked = engine.record.run().answers;
-    if asked.get(&(cluster.to_owned(), index, BEFORE_STEP.to_owned())) == Some(&true) {
+    let key = (cluster.to_owned(), index, BEFORE_STEP.to_owned());
+    if engine.record.read(|run| run.answers.get(&key) == Some(&true)) {
         return Ok(Some(true));
     }
     let question = Question {
@@ -271,7 +270,12 @@ pub(super) async fn finish(engine: Engine<'_>, mut report: Report, began: Instan
     if report.class != Some(Class::Journal)
         && let Err(error) = engine
             .record
-            .append(Entry::Ended { code, why: report.why.clone(), costs: Some(report.costs.clone()) })
+            .append(Entry::Ended {
+                code,
+                why: report.why.clone(),
+                costs: Some(report.costs.clone()),
+                stands: Some(engine.record.read(|run| run.standing().count())),
+            })
             .await
     {
         report.class = Some(Class::Journal);
@@ -315,17 +319,17 @@ fn next(engine: Engine<'_>, report: &Report, goes: Goes) -> Vec<String> {
         return next;
     }
     // A practice cluster is gone with its process: nothing can go on there, or be taken back.
-    if engine.record.run().header.is_practice() {
+    if engine.record.read(|run| run.header.is_practice()) {
         next.push(format!("breakglass show {run}"));
         return next;
     }
     // What only looked is looked at anew, and who takes back does not want to go on.
-    let on = goes == Goes::Forward && engine.record.run().header.writes;
+    let on = goes == Goes::Forward && engine.record.read(|run| run.header.writes);
     if on && report.class.is_some_and(resumable) {
         next.push(format!("breakglass resume {run}"));
     }
     // What cannot be taken back is done by hand: another undo would come to the same.
-    if engine.record.run().standing().any(ChangeRecord::has_a_way_back) {
+    if engine.record.read(|run| run.standing().any(ChangeRecord::has_a_way_back)) {
         next.push(format!("breakglass undo {run}"));
     }
     next.push(format!("breakglass show {run}"));

@@ -1,9 +1,9 @@
 //! Leases that are renewed for as long as the run lives, so that a dead client cannot leave one standing.
 //!
-//! Which leases there are is read from the journal each time: a resumed run renews what it finds there, and what was
-//! taken back is renewed no longer.
+//! Which leases there are is read from the journal: a resumed run renews what it finds there, and what was taken back is
+//! renewed no longer. Each second costs as much as comes due in it, however many leases stand.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -36,24 +36,36 @@ pub(super) struct Lease {
 
 /// Renews what is due, for ever; dropped when the run ends.
 pub(super) async fn renew(engine: Engine<'_>) {
-    // Nothing stands for a lease that was lost: it is not asked for again.
-    let mut due: HashMap<u32, Option<Instant>> = HashMap::new();
+    // What is due first stands first. That a lease was released or taken back is found out when its turn comes.
+    let mut due: BTreeSet<(Instant, u32)> = BTreeSet::new();
+    // Each change that is or was in the row; nothing stands for a lease that was lost, so it is not asked for again.
+    let mut queued: HashSet<u32> = HashSet::new();
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
         if engine.world.pretends() {
             continue;
         }
         let now = Instant::now();
-        let renewals = engine.record.leases().into_iter().filter_map(|lease| {
-            let at = due.entry(lease.change).or_insert(Some(now + lease.every)).as_mut()?;
-            if *at > now {
-                return None;
+        for lease in engine.record.leases_moved() {
+            if queued.insert(lease.change) {
+                due.insert((now + lease.every, lease.change));
             }
-            *at = now + lease.every;
-            Some(renew_one(engine, lease))
-        });
+        }
+        let later = due.split_off(&(now, u32::MAX));
+        let ripe = std::mem::replace(&mut due, later);
+        let mut renewals = Vec::new();
+        for (_, change) in ripe {
+            match engine.record.lease(change) {
+                Some(lease) => {
+                    due.insert((now + lease.every, change));
+                    renewals.push(renew_one(engine, lease));
+                }
+                // It may come back: what released it may be taken back.
+                None => drop(queued.remove(&change)),
+            }
+        }
         for lost in futures::future::join_all(renewals).await.into_iter().flatten() {
-            due.insert(lost, None);
+            due.retain(|(_, change)| *change != lost);
         }
     }
 }

@@ -9,6 +9,7 @@ mod cancel;
 mod consent;
 mod fanout;
 mod forward;
+mod index;
 mod keeper;
 mod record;
 mod strangers;

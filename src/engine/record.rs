@@ -3,14 +3,18 @@
 //! Nobody's thread waits for the disk: lines that come while one fsync is under way go together with the next, on a
 //! thread of its own. Whoever appends goes on once his own line is on the disk, so no act is ahead of its line.
 
+use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::index::Index;
 use super::keeper::Lease;
-use crate::change::{Change, Inverse, Keep, Op, Target};
+use crate::change::{Change, Inverse, Keep, Op, Part, Target};
 use crate::engine::Tally;
-use crate::journal::{ChangeRecord, ChangeState, Entry, JournalError, Line, Run, StoreError, Tail, Writer, fold, read};
+use crate::journal::{
+    ChangeRecord, ChangeState, Entry, JournalError, Line, Run, StoreError, Tail, Writer, fold, read_each,
+};
 use crate::process::Clock;
 use crate::steps::History;
 
@@ -30,7 +34,7 @@ pub struct Record {
 struct Inner {
     writer: Writer,
     run: Run,
-    began: Vec<(String, usize, jiff::Timestamp)>,
+    index: Index,
     /// When this process took the run over.
     here: jiff::Timestamp,
 }
@@ -41,24 +45,23 @@ impl Record {
     /// # Errors
     /// When the journal cannot be read back.
     pub fn new(writer: Writer, clock: Clock) -> Result<Self, JournalError> {
-        let mut journal = read(writer.folder())?;
         let here = clock.now();
         // Written by an earlier process whose clock was ahead of this one's: that was before now all the same.
         let before = here.saturating_sub(std::time::Duration::from_nanos(1)).unwrap_or(here);
         let past = |at: jiff::Timestamp| if at > here { before } else { at };
+        let mut began = Vec::new();
+        let mut journal = read_each(writer.folder(), |line, _| {
+            if let Entry::StepStarted { cluster, step } = line.entry {
+                began.push((cluster, step, past(line.at)));
+            }
+        })?;
         for change in journal.run.changes.values_mut() {
             (change.intended_at, change.moved_at) = (past(change.intended_at), past(change.moved_at));
         }
-        let began = journal
-            .lines
-            .iter()
-            .filter_map(|line| match &line.entry {
-                Entry::StepStarted { cluster, step } => Some((cluster.clone(), *step, past(line.at))),
-                _ => None,
-            })
-            .collect();
+        let mut index = Index::of(&journal.run);
+        began.iter().for_each(|(cluster, step, at)| index.begin(cluster, *step, *at));
         let tail = writer.tail();
-        let inner = Mutex::new(Inner { writer, run: journal.run, began, here });
+        let inner = Mutex::new(Inner { writer, run: journal.run, index, here });
         Ok(Self { inner, tail, turn: tokio::sync::Mutex::default(), keeping: Arc::default(), clock })
     }
 
@@ -137,43 +140,44 @@ impl Record {
         Ok(())
     }
 
-    /// What a step did on a target so far.
+    /// What a step did on a target so far. Of who has answered, the API servers of its cluster.
     pub fn history(&self, step: usize, target: &Target) -> History {
         let inner = self.inner();
+        let (run, index) = (&inner.run, &inner.index);
+        let changes = |ids: &[u32]| ids.iter().filter_map(|id| run.changes.get(id)).cloned().collect();
+        let here = (target.cluster.clone(), step, String::new());
+        let answers = run.answers.range(here..).take_while(|((c, s, _), _)| *c == target.cluster && *s == step);
+        let pretended = if run.header.drill {
+            let before = index.before(step, target).filter_map(|id| run.changes.get(&id));
+            before.filter(|c| c.state == ChangeState::Done).map(|c| c.change.clone()).collect()
+        } else {
+            Vec::new()
+        };
         History {
-            changes: inner.run.changes.values().filter(|c| c.step == step && c.target == *target).cloned().collect(),
-            answers: inner
-                .run
-                .answers
-                .iter()
-                .filter(|((cluster, s, _), _)| *cluster == target.cluster && *s == step)
-                .map(|((_, _, question), yes)| (question.clone(), *yes))
-                .collect(),
-            since: inner.began.iter().find(|(c, s, _)| *c == target.cluster && *s == step).map(|(_, _, at)| *at),
+            changes: changes(index.of_step(step, target)),
+            answers: answers.map(|((_, _, question), yes)| (question.clone(), *yes)).collect(),
+            since: index.since(&target.cluster, step),
             now: self.clock.now(),
             here: inner.here,
-            answered: inner.run.answered.clone(),
-            pretended: inner
-                .run
-                .changes
-                .values()
-                .filter(|c| inner.run.header.drill && c.step < step && c.target == *target)
-                .filter(|c| c.state == crate::journal::ChangeState::Done)
-                .map(|c| c.change.clone())
-                .collect(),
+            answered: run.answered.as_ref().map(|all| servers(all, &target.cluster)),
+            pretended,
         }
     }
 
     /// The key that a host showed when this run last changed something there, where that is known.
     pub fn host_key(&self, target: &Target) -> Option<String> {
-        let inner = self.inner();
-        let mut here = inner.run.changes.values().rev().filter(|record| record.target == *target);
-        here.find_map(|record| record.host_key.clone())
+        self.inner().index.host_key(target).map(str::to_owned)
     }
 
-    /// The run as it stands.
+    /// Reads the run as it stands, without a copy of it. What reads must not wait for anything: nobody can write meanwhile.
+    pub fn read<T>(&self, read: impl FnOnce(&Run) -> T) -> T {
+        read(&self.inner().run)
+    }
+
+    /// A copy of the run as it stands.
+    #[cfg(test)]
     pub fn run(&self) -> Run {
-        self.inner().run.clone()
+        self.read(Clone::clone)
     }
 
     /// How a step ended on a cluster, if it did.
@@ -184,10 +188,8 @@ impl Record {
     /// The changes that stand on a cluster, newest first.
     pub fn standing(&self, cluster: &str) -> Vec<ChangeRecord> {
         let inner = self.inner();
-        let mut standing: Vec<ChangeRecord> =
-            inner.run.standing().filter(|c| c.target.cluster == cluster).cloned().collect();
-        standing.reverse();
-        standing
+        let all = inner.index.on_cluster(cluster).iter().rev().filter_map(|id| inner.run.changes.get(id));
+        all.filter(|record| record.stands()).cloned().collect()
     }
 
     /// Fills what an op that was read from the journal keeps beside it.
@@ -198,28 +200,18 @@ impl Record {
         self.inner().writer.folder().fill(op)
     }
 
-    /// The leases that stand: taken by a change that was made, and not released or taken back since.
-    pub(super) fn leases(&self) -> Vec<Lease> {
+    /// The leases that were taken, or came to another change, since this was last asked; first of all, those that stand.
+    pub(super) fn leases_moved(&self) -> Vec<Lease> {
+        let mut inner = self.inner();
+        let moved = inner.index.moved();
+        moved.into_iter().filter_map(|change| lease(inner.run.changes.get(&change)?)).collect()
+    }
+
+    /// The lease that a change took; `None` once it was released, taken back or taken anew.
+    pub(super) fn lease(&self, change: u32) -> Option<Lease> {
         let inner = self.inner();
-        let mut leases: Vec<Lease> = Vec::new();
-        for record in inner.run.changes.values().filter(|record| record.state == ChangeState::Done) {
-            let (Keep::Renew { lease: name, .. } | Keep::Release { lease: name }) = &record.change.keep else {
-                continue;
-            };
-            leases.retain(|lease| lease.target != record.target || lease.name != *name);
-            if let Keep::Renew { every_secs, op, look, .. } = &record.change.keep {
-                leases.push(Lease {
-                    change: record.id,
-                    step: record.step,
-                    target: record.target.clone(),
-                    name: name.clone(),
-                    every: Duration::from_secs((*every_secs).max(1)),
-                    op: (**op).clone(),
-                    look: look.clone(),
-                });
-            }
-        }
-        leases
+        let record = inner.run.changes.get(&change)?;
+        inner.index.holds(record).then(|| lease(record)).flatten()
     }
 
     /// The changes by their end.
@@ -238,6 +230,26 @@ impl Record {
     }
 }
 
+/// What is renewed for a change that took a lease.
+fn lease(record: &ChangeRecord) -> Option<Lease> {
+    let Keep::Renew { lease, every_secs, op, look } = &record.change.keep else { return None };
+    Some(Lease {
+        change: record.id,
+        step: record.step,
+        target: record.target.clone(),
+        name: lease.clone(),
+        every: Duration::from_secs((*every_secs).max(1)),
+        op: (**op).clone(),
+        look: look.clone(),
+    })
+}
+
+/// Those that are API servers of a cluster.
+fn servers(all: &BTreeSet<Target>, cluster: &str) -> BTreeSet<Target> {
+    let of_it = |target: &&Target| target.cluster == cluster && matches!(target.part, Part::ApiServer(_));
+    all.range(Target::api_server(cluster, "")..).take_while(of_it).cloned().collect()
+}
+
 /// Does what blocks on a thread where nobody waits for it.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let error = match tokio::task::spawn_blocking(work).await {
@@ -253,15 +265,12 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 
 impl Inner {
     fn note(&mut self, line: &Line) -> Result<(), JournalError> {
-        if let Entry::StepStarted { cluster, step } = &line.entry {
-            self.began.push((cluster.clone(), *step, line.at));
-        }
-        fold::apply(&mut self.run, line).map_err(|what| JournalError::Damaged {
+        fold::advance(&mut self.run, line).map_err(|what| JournalError::Damaged {
             path: self.writer.folder().journal(),
             line: usize::try_from(line.seq).unwrap_or(0),
             what,
         })?;
-        self.run.span.1 = line.at;
+        self.index.note(line, &self.run);
         Ok(())
     }
 }

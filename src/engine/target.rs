@@ -103,7 +103,9 @@ impl OnTarget<'_> {
                 return Ok(self.used_up(&pass));
             }
             let mut history = self.engine.record.history(self.index, self.target);
-            history.heard(&self.engine.world.costs());
+            for server in self.answered() {
+                history.heard(server);
+            }
             let Some(looked) = self.look(&history, left).await else { continue };
             let next = match looked {
                 Ok(survey) => {
@@ -116,6 +118,14 @@ impl OnTarget<'_> {
                 return Ok(end);
             }
         }
+    }
+
+    /// The API servers of the cluster that have answered this process.
+    fn answered(&self) -> impl Iterator<Item = Target> {
+        let (world, cluster) = (self.engine.world, &self.target.cluster);
+        let servers = world.cluster(cluster).into_iter().flat_map(|known| &known.api_servers);
+        let all = servers.map(move |server| Target::api_server(cluster, &server.name));
+        all.filter(move |server| world.cost_of(server).bytes_in > 0)
     }
 
     /// The time that is left of the step; whatever it does, nothing may take longer.

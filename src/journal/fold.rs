@@ -97,12 +97,17 @@ pub struct Run {
 impl Run {
     /// The changes that stand: made, or perhaps made.
     pub fn standing(&self) -> impl Iterator<Item = &ChangeRecord> {
-        use ChangeState::{Done, Intended, Stuck, Undoing, Unknown};
-        self.changes.values().filter(|c| matches!(c.state, Done | Intended | Unknown | Undoing | Stuck))
+        self.changes.values().filter(|record| record.stands())
     }
 }
 
 impl ChangeRecord {
+    /// It was made, or perhaps made, and not taken back.
+    pub fn stands(&self) -> bool {
+        use ChangeState::{Done, Intended, Stuck, Undoing, Unknown};
+        matches!(self.state, Done | Intended | Unknown | Undoing | Stuck)
+    }
+
     /// Whether an undo can do something about it.
     pub fn has_a_way_back(&self) -> bool {
         match self.change.inverse {
@@ -129,10 +134,17 @@ pub fn fold(lines: &[Line]) -> Result<Run, IllegalMove> {
     let Some((first, rest)) = lines.split_first() else {
         return Err(IllegalMove { seq: 0, what: "the journal is empty".into() });
     };
-    let Entry::Started(header) = &first.entry else {
-        return Err(IllegalMove { seq: first.seq, what: "the first line does not start a run".into() });
-    };
-    let mut run = Run {
+    let mut run = start(first).map_err(|what| IllegalMove { seq: first.seq, what })?;
+    for line in rest {
+        advance(&mut run, line).map_err(|what| IllegalMove { seq: line.seq, what })?;
+    }
+    Ok(run)
+}
+
+/// The state of a run after its first line.
+pub(super) fn start(first: &Line) -> Result<Run, String> {
+    let Entry::Started(header) = &first.entry else { return Err("the first line does not start a run".into()) };
+    Ok(Run {
         header: (**header).clone(),
         changes: BTreeMap::new(),
         steps: BTreeMap::new(),
@@ -140,16 +152,17 @@ pub fn fold(lines: &[Line]) -> Result<Run, IllegalMove> {
         answered: Some(BTreeSet::new()),
         ended: None,
         span: (first.at, first.at),
-    };
-    for line in rest {
-        apply(&mut run, line).map_err(|what| IllegalMove { seq: line.seq, what })?;
-        run.span.1 = line.at;
-    }
-    Ok(run)
+    })
 }
 
-/// Moves the state of a run by one entry.
-pub(crate) fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
+/// Moves the state of a run by one line.
+pub(crate) fn advance(run: &mut Run, line: &Line) -> Result<(), String> {
+    apply(run, line)?;
+    run.span.1 = line.at;
+    Ok(())
+}
+
+fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
     let ended = run.ended.take();
     match &line.entry {
         Entry::Started(_) => return Err("a second start".into()),
@@ -197,7 +210,7 @@ pub(crate) fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
             reopen(run, *id);
         }
         Entry::Stuck { id, why } => step_change(run, line, *id, ChangeState::Stuck, why)?,
-        Entry::Ended { code, why, costs } => {
+        Entry::Ended { code, why, costs, .. } => {
             run.ended = Some((*code, why.clone()));
             heard(run, costs.as_ref());
         }
@@ -220,8 +233,16 @@ fn heard(run: &mut Run, costs: Option<&Costs>) {
 fn reopen(run: &mut Run, id: u32) {
     let Some(record) = run.changes.get(&id) else { return };
     let (cluster, first) = (record.target.cluster.clone(), record.step);
-    run.steps.retain(|(c, step), _| *c != cluster || *step < first);
-    run.answers.retain(|(c, step, _), _| *c != cluster || *step < first);
+    let steps = run.steps.range((cluster.clone(), first)..).take_while(|((c, _), _)| *c == cluster);
+    let steps: Vec<_> = steps.map(|(key, _)| key.clone()).collect();
+    for key in &steps {
+        run.steps.remove(key);
+    }
+    let answers = run.answers.range((cluster.clone(), first, String::new())..);
+    let answers: Vec<_> = answers.take_while(|((c, ..), _)| *c == cluster).map(|(key, _)| key.clone()).collect();
+    for key in &answers {
+        run.answers.remove(key);
+    }
 }
 
 fn step_change(run: &mut Run, line: &Line, id: u32, to: ChangeState, said: &str) -> Result<(), String> {

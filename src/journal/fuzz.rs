@@ -6,7 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::read::{chain, parse, seal};
-use super::{Entry, FORMAT, Header, JournalError, Line, StepState, fold};
+use super::{Entry, FORMAT, Header, JournalError, Line, MINOR, StepState, fold};
 use crate::change::{Body, Change, HostCommand, Inverse, Keep, KubeCall, Method, Op, Target};
 use crate::cost::Cost;
 use crate::fuzz::{each, mangled};
@@ -87,7 +87,7 @@ fn entry() -> impl Strategy<Value = Entry> {
                 12 => Entry::Undoing { id },
                 13 => Entry::Undone { id, said },
                 14 => Entry::Stuck { id, why: said },
-                _ if code % 4 == 0 => Entry::Ended { code, why: said, costs },
+                _ if code % 4 == 0 => Entry::Ended { code, why: said, costs, stands: Some(step) },
                 _ => Entry::Done { id, said },
             }
         },
@@ -117,8 +117,13 @@ fn texts(lines: &[Line]) -> Vec<String> {
     lines.iter().map(|line| serde_json::to_string(line).unwrap()).collect()
 }
 
-fn read(text: &str) -> Result<super::Journal, JournalError> {
-    parse(Path::new("journal.jsonl"), text, false)
+fn read(text: &str) -> Result<(super::Journal, Vec<Line>), JournalError> {
+    let mut lines = Vec::new();
+    // A line without its end is torn, which is another test's; here it is read.
+    let end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
+    let whole = format!("{text}{end}");
+    let journal = parse(Path::new("journal.jsonl"), whole.as_bytes(), |line, _| lines.push(line))?;
+    Ok((journal, lines))
 }
 
 #[test]
@@ -126,10 +131,10 @@ fn lines_in_any_order_fold_or_are_refused_with_their_line_and_what_folds_is_told
     each(1_000, &lines(), |lines| {
         let written = texts(&lines);
         match read(&sealed(written.iter().map(String::as_str))) {
-            Ok(journal) => {
-                prop_assert_eq!(&journal.lines, &lines);
+            Ok((journal, again)) => {
+                prop_assert_eq!(&again, &lines);
                 for output in [Output::Text, Output::Json] {
-                    show_run(&Screen::to(std::io::sink(), std::io::sink()), output, &journal, &["one".into()]);
+                    show_run(&Screen::to(std::io::sink(), std::io::sink()), output, &journal, &again, &["one".into()]);
                 }
                 prop_assert!(journal.run.standing().count() <= journal.run.changes.len());
             }
@@ -155,7 +160,10 @@ fn what_is_read_from_a_broken_journal_is_its_beginning_or_it_is_refused() {
         host_key: None,
     }]
     .into_iter()
-    .chain([Entry::Done { id: 1, said: "200".into() }, Entry::Ended { code: 0, why: String::new(), costs: None }]);
+    .chain([
+        Entry::Done { id: 1, said: "200".into() },
+        Entry::Ended { code: 0, why: String::new(), costs: None, stands: None },
+    ]);
     let all = std::iter::once(Entry::Started(Box::new(header()))).chain(entries);
     let at = "2025-01-01T00:00:00Z".parse().unwrap();
     let lines: Vec<Line> = (1..).zip(all).map(|(seq, entry)| Line { seq, at, entry }).collect();
@@ -163,11 +171,11 @@ fn what_is_read_from_a_broken_journal_is_its_beginning_or_it_is_refused() {
     let count = lines.len();
     each(2_000, &mangled(&[&whole]), |text| {
         match read(&text) {
-            Ok(journal) => {
-                prop_assert!(lines.starts_with(&journal.lines) && whole.starts_with(text.trim_end_matches('\n')));
+            Ok((_, again)) => {
+                prop_assert!(lines.starts_with(&again) && whole.starts_with(text.trim_end_matches('\n')));
             }
             Err(JournalError::Damaged { line, .. }) => prop_assert!(line <= text.lines().count().max(count), "{line}"),
-            Err(JournalError::Newer { format, .. }) => prop_assert!(format > FORMAT),
+            Err(JournalError::Newer { format, minor, .. }) => prop_assert!((format, minor) > (FORMAT, MINOR)),
             Err(other) => return Err(TestCaseError::fail(other.to_string())),
         }
         Ok(())
@@ -199,12 +207,12 @@ fn lines_that_say_anything_are_read_or_refused() {
     let lines: Vec<Line> = (1..).zip(all).map(|(seq, entry)| Line { seq, at, entry }).collect();
     each(2_000, &mangled(&[texts(&lines).join("\n")]), |text| {
         match read(&sealed(text.split('\n'))) {
-            Ok(journal) => {
-                show_run(&Screen::to(std::io::sink(), std::io::sink()), Output::Text, &journal, &[]);
-                prop_assert!(journal.lines.len() == text.split('\n').count());
+            Ok((journal, again)) => {
+                show_run(&Screen::to(std::io::sink(), std::io::sink()), Output::Text, &journal, &again, &[]);
+                prop_assert!(again.len() == text.split('\n').count());
             }
             Err(JournalError::Damaged { line, .. }) => prop_assert!(line <= text.split('\n').count(), "{line}"),
-            Err(JournalError::Newer { format, .. }) => prop_assert!(format > FORMAT),
+            Err(JournalError::Newer { format, minor, .. }) => prop_assert!((format, minor) > (FORMAT, MINOR)),
             Err(other) => return Err(TestCaseError::fail(other.to_string())),
         }
         Ok(())

@@ -5,8 +5,10 @@
 //! removed or put in later breaks the chain; see `verify`.
 
 pub(crate) mod fold;
+mod format;
 #[cfg(test)]
 mod fuzz;
+mod glance;
 mod read;
 mod store;
 #[cfg(test)]
@@ -21,17 +23,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, Target};
 use crate::cost::Costs;
+use crate::limits::Limits;
 
 pub use fold::{ChangeRecord, ChangeState, IllegalMove, Run, StepState, fold};
-pub use read::{Journal, JournalError, Verified, read, verify};
+pub use format::{FORMAT, MINOR};
+pub use glance::{Glance, glance};
+pub use read::{Journal, JournalError, Verified, read, read_each, verify};
 pub use store::{RunFolder, Store, StoreError, new_id};
 #[cfg(test)]
 pub(crate) use write::Disk;
 pub(crate) use write::Tail;
 pub use write::Writer;
-
-/// The format this program writes; it reads this and all older ones, and never appends to a newer one.
-pub const FORMAT: u32 = 1;
 
 /// One line of the journal, without its hash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,8 +49,11 @@ pub struct Line {
 /// What started a run: enough to build the same plan again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
-    /// The format of the file.
+    /// The first number of the file's format.
     pub format: u32,
+    /// The second; 0 in journals of versions that knew only one.
+    #[serde(default)]
+    pub minor: u32,
     /// The run's id.
     pub run: String,
     /// Who ran it.
@@ -76,6 +81,9 @@ pub struct Header {
     pub kit: String,
     /// The digest of the plan that was consented to.
     pub plan: String,
+    /// How many of its clusters at a time, which is part of the plan; `None` before format 1.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<Limits>,
     /// Which clusters were meant by their names; empty in journals of versions that did not write it down.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identities: Vec<Identity>,
@@ -101,6 +109,7 @@ impl Header {
     pub(crate) fn sample(run: &str) -> Self {
         Self {
             format: FORMAT,
+            minor: MINOR,
             run: run.to_owned(),
             operator: "eve".into(),
             machine: "laptop".into(),
@@ -114,6 +123,7 @@ impl Header {
             clusters: vec!["east".into()],
             kit: "a test".into(),
             plan: String::new(),
+            fleet: None,
             identities: Vec::new(),
         }
     }
@@ -321,5 +331,8 @@ pub enum Entry {
         /// What was spent since the run began, was taken up again or an undo began; `None` as for a step.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         costs: Option<Costs>,
+        /// How many changes stood then, so that a list of runs need not read them all; `None` before format 1.1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stands: Option<usize>,
     },
 }

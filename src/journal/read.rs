@@ -1,28 +1,29 @@
 //! Reading back: strict, and forgiving exactly one thing, a torn last line.
 
 use std::fmt;
-use std::io;
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use super::format::Written;
 use super::store::StoreError;
-use super::{Entry, FORMAT, IllegalMove, Line, Run, RunFolder, fold};
+use super::{FORMAT, Line, MINOR, Run, RunFolder, fold};
 use crate::bounded;
 use crate::change::sha256_hex;
 
 /// More than the longest run writes; what is longer is not read into memory.
-const LONGEST: usize = 1 << 30;
+const LONGEST: u64 = 1 << 30;
+/// What is read of a file at a time, in bytes.
+const BUFFER: usize = 64 << 10;
 
-/// A journal as read.
+/// A journal as read: what its lines came to, not the lines.
 #[derive(Debug, Clone)]
 pub struct Journal {
-    /// Its lines.
-    pub lines: Vec<Line>,
+    /// How many lines it has.
+    pub count: usize,
     /// What they fold to.
     pub run: Run,
     /// The hash that the next line follows.
     pub last_hash: String,
-    /// The hash of each line.
-    pub hashes: Vec<String>,
     /// The file ended in a line that was never finished.
     pub torn: bool,
     /// Length of the file without the torn line, in bytes.
@@ -65,8 +66,12 @@ pub enum JournalError {
     Newer {
         /// The file.
         path: PathBuf,
-        /// Its format.
+        /// The first number of its format.
         format: u32,
+        /// The second.
+        minor: u32,
+        /// The version that wrote it, where it says so.
+        version: Option<String>,
     },
     /// A living process holds it.
     InUse {
@@ -96,11 +101,13 @@ impl fmt::Display for JournalError {
             Self::Torn { path, line, .. } => {
                 write!(f, "{}:{line}: the last line is torn: the process was killed while writing it", path.display())
             }
-            Self::Newer { path, format } => {
+            Self::Newer { path, format, minor, version } => {
+                let (path, ours) = (path.display(), env!("CARGO_PKG_VERSION"));
+                let by =
+                    version.as_ref().map_or_else(String::new, |version| format!(", written by breakglass {version}"));
                 write!(
                     f,
-                    "{}: format {format} is newer than this program's {FORMAT}; use the newer breakglass",
-                    path.display()
+                    "{path}: it is of format {format}.{minor}{by}, and breakglass {ours} knows formats up to {FORMAT}.{MINOR}"
                 )
             }
             Self::InUse { run } => write!(f, "run {run} is still under way in another process"),
@@ -130,21 +137,22 @@ fn unseal(record: &str) -> Option<(String, &str)> {
     Some((format!("{open}}}"), hash))
 }
 
-/// Reads a run's journal and proves its chain.
+/// Reads a run's journal and proves its chain. Its lines are not kept: of a long one, only what it came to has to fit in memory.
 ///
 /// # Errors
 /// When it cannot be read, is damaged anywhere but in a torn last line, or is of a newer format.
 pub fn read(folder: &RunFolder) -> Result<Journal, JournalError> {
+    read_each(folder, |_, _| {})
+}
+
+/// The same; each line is heard with its hash, in order, once it is proven and before it is known that those after it hold.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_each(folder: &RunFolder, hear: impl FnMut(Line, &str)) -> Result<Journal, JournalError> {
     let path = folder.journal();
-    let bytes = bounded::file(&path, LONGEST).map_err(|e| JournalError::io("read", &path, e))?;
-    // A torn line may end in the middle of a character, so it is cut off before the rest is read as text.
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-    let (whole, rest) = bytes.split_at(whole);
-    let text = std::str::from_utf8(whole).map_err(|e| {
-        let line = whole[..e.valid_up_to()].split(|byte| *byte == b'\n').count();
-        JournalError::Damaged { path: path.clone(), line, what: "it is not UTF-8".into() }
-    })?;
-    let journal = parse(&path, text, !rest.is_empty())?;
+    let file = bounded::open(&path).map_err(|e| JournalError::io("read", &path, e))?;
+    let journal = parse(&path, BufReader::with_capacity(BUFFER, file), hear)?;
     let (here, there) = (&folder.run, &journal.run.header.run);
     if here != there {
         return Err(JournalError::Damaged {
@@ -168,23 +176,44 @@ pub struct Verified {
     pub anchored: Option<usize>,
 }
 
-/// Compares a journal with the heads that were kept when its run came to an end; the last line that one of them speaks of.
-///
-/// # Errors
-/// When lines are missing that were there then, or the heads cannot be read.
-pub(super) fn fits_heads(folder: &RunFolder, journal: &Journal) -> Result<Option<usize>, JournalError> {
-    let mut anchored = None;
-    for (at, hash) in folder.heads()? {
-        if journal.hashes.get(at.saturating_sub(1)) != Some(&hash) {
-            let what = format!(
-                "when the run came to an end it had {at} lines and the head {hash}, and has not now: lines were cut off at the \
-                 end, or the file was written anew"
-            );
-            return Err(JournalError::Damaged { path: folder.journal(), line: journal.lines.len(), what });
-        }
-        anchored = anchored.max(Some(at));
+/// The heads that were kept when a run came to an end, held against the lines as they are read.
+pub(super) struct Heads {
+    /// The number of a line, and the hash that it had.
+    kept: Vec<(usize, String)>,
+    /// For each, whether its line has that hash.
+    met: Vec<bool>,
+}
+
+impl Heads {
+    pub(super) fn new(kept: Vec<(usize, String)>) -> Self {
+        let met = vec![false; kept.len()];
+        Self { kept, met }
     }
-    Ok(anchored)
+
+    pub(super) fn hear(&mut self, line: &Line, hash: &str) {
+        for ((at, then), met) in self.kept.iter().zip(&mut self.met) {
+            *met |= (*at).max(1) as u64 == line.seq && then == hash;
+        }
+    }
+
+    /// The last line that one of them speaks of.
+    ///
+    /// # Errors
+    /// When lines are missing that were there then.
+    pub(super) fn check(self, folder: &RunFolder, lines: usize) -> Result<Option<usize>, JournalError> {
+        let mut anchored = None;
+        for ((at, hash), met) in self.kept.into_iter().zip(self.met) {
+            if !met {
+                let what = format!(
+                    "when the run came to an end it had {at} lines and the head {hash}, and has not now: lines were cut off at \
+                     the end, or the file was written anew"
+                );
+                return Err(JournalError::Damaged { path: folder.journal(), line: lines, what });
+            }
+            anchored = anchored.max(Some(at));
+        }
+        Ok(anchored)
+    }
 }
 
 /// Proves a run's chain, against `head` (the whole hash, or its first 16 digits and more) and against the heads that were kept
@@ -193,16 +222,30 @@ pub(super) fn fits_heads(folder: &RunFolder, journal: &Journal) -> Result<Option
 /// # Errors
 /// As `read`; a torn last line too, since it is not what was written; and a head that is the hash of no line.
 pub fn verify(folder: &RunFolder, head: Option<&str>) -> Result<Verified, JournalError> {
-    let journal = read(folder)?;
-    let lines = journal.lines.len();
+    // A journal that is damaged is told as that, whatever became of the heads.
+    let (mut heads, unread) = match folder.heads() {
+        Ok(kept) => (Heads::new(kept), None),
+        Err(error) => (Heads::new(Vec::new()), Some(error)),
+    };
+    let mut at_head = None;
+    let journal = read_each(folder, |line, hash| {
+        heads.hear(&line, hash);
+        if head.is_some_and(|head| hash.starts_with(head)) {
+            at_head = usize::try_from(line.seq).ok();
+        }
+    })?;
+    if let Some(error) = unread {
+        return Err(error);
+    }
+    let lines = journal.count;
     let missing = |what: String| JournalError::Damaged { path: folder.journal(), line: lines, what };
-    let mut anchored = fits_heads(folder, &journal)?;
+    let mut anchored = heads.check(folder, lines)?;
     if let Some(head) = head {
-        let Some(at) = journal.hashes.iter().rposition(|hash| hash.starts_with(head)) else {
+        let Some(at) = at_head else {
             let what = "no line has the head {head}: lines were cut off at the end, or the file was written anew";
             return Err(missing(what.replace("{head}", head)));
         };
-        anchored = anchored.max(Some(at + 1));
+        anchored = anchored.max(Some(at));
     }
     if journal.torn {
         return Err(JournalError::Torn { run: folder.run.clone(), path: folder.journal(), line: lines + 1 });
@@ -210,45 +253,53 @@ pub fn verify(folder: &RunFolder, head: Option<&str>) -> Result<Verified, Journa
     Ok(Verified { lines, head: journal.last_hash, anchored })
 }
 
-/// Reads whole lines.
-pub(super) fn parse(path: &Path, text: &str, torn: bool) -> Result<Journal, JournalError> {
+/// Reads line by line.
+pub(super) fn parse(
+    path: &Path,
+    from: impl BufRead,
+    mut hear: impl FnMut(Line, &str),
+) -> Result<Journal, JournalError> {
     let damaged = |line: usize, what: String| JournalError::Damaged { path: path.to_owned(), line, what };
-    let mut lines: Vec<Line> = Vec::new();
-    let (mut hash, mut hashes) = (String::new(), Vec::new());
-    for (index, record) in text.split_terminator('\n').enumerate() {
-        if index == 0 {
-            refuse_newer(path, record)?;
+    let unread = |error| JournalError::io("read", path, error);
+    let mut from = from.take(LONGEST + 1);
+    let (mut record, mut run, mut written) = (Vec::new(), None, Written::default());
+    let (mut count, mut intact_bytes, mut last_hash) = (0, 0, String::new());
+    let torn = loop {
+        record.clear();
+        let length = from.read_until(b'\n', &mut record).map_err(unread)? as u64;
+        // A torn line may end in the middle of a character, so it is told apart before a line is read as text.
+        let Some(whole) = record.strip_suffix(b"\n") else { break !record.is_empty() };
+        (count, intact_bytes) = (count + 1, intact_bytes + length);
+        if intact_bytes > LONGEST {
+            return Err(unread(io::Error::other("longer than the longest that is read")));
         }
-        let (body, said) = unseal(record).ok_or_else(|| damaged(index + 1, "it has no hash".into()))?;
-        hash = chain(&hash, &body);
+        let text = std::str::from_utf8(whole).map_err(|_| damaged(count, "it is not UTF-8".into()))?;
+        if run.is_none() {
+            written = Written::on(text);
+            written.readable(path)?;
+        }
+        let (body, said) = unseal(text).ok_or_else(|| damaged(count, "it has no hash".into()))?;
+        let hash = chain(&last_hash, &body);
         if hash != said {
-            return Err(damaged(index + 1, "its hash does not follow from the lines before it".into()));
+            return Err(damaged(count, "its hash does not follow from the lines before it".into()));
         }
-        let line: Line = serde_json::from_str(&body).map_err(|e| damaged(index + 1, e.to_string()))?;
-        if line.seq != index as u64 + 1 {
-            return Err(damaged(index + 1, format!("it is numbered {}", line.seq)));
+        last_hash = hash;
+        let line: Line = match serde_json::from_str(&body) {
+            Ok(line) => line,
+            // It follows from the lines before it, so it is what was written: by a program that knows more.
+            Err(_) if written.is_newer() => return Err(written.newer(path)),
+            Err(error) => return Err(damaged(count, error.to_string())),
+        };
+        if line.seq != count as u64 {
+            return Err(damaged(count, format!("it is numbered {}", line.seq)));
         }
-        lines.push(line);
-        hashes.push(hash.clone());
-    }
-    let run = fold(&lines).map_err(|IllegalMove { seq, what }| damaged(usize::try_from(seq).unwrap_or(0), what))?;
-    Ok(Journal { lines, run, last_hash: hash, hashes, torn, intact_bytes: text.len() as u64 })
-}
-
-/// A newer format may hold entries this version cannot read, or be sealed in another way, so it is told apart before
-/// the line is proven or decoded.
-fn refuse_newer(path: &Path, body: &str) -> Result<(), JournalError> {
-    let value: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-    let format = value.pointer("/entry/started/format").and_then(serde_json::Value::as_u64).unwrap_or(0);
-    if format > u64::from(FORMAT) {
-        return Err(JournalError::Newer { path: path.to_owned(), format: u32::try_from(format).unwrap_or(u32::MAX) });
-    }
-    Ok(())
-}
-
-impl Journal {
-    /// The entries with the time each was written.
-    pub fn entries(&self) -> impl Iterator<Item = (&jiff::Timestamp, &Entry)> {
-        self.lines.iter().map(|line| (&line.at, &line.entry))
-    }
+        let moved = match &mut run {
+            None => fold::start(&line).map(|first| run = Some(first)),
+            Some(run) => fold::advance(run, &line),
+        };
+        moved.map_err(|what| damaged(count, what))?;
+        hear(line, &last_hash);
+    };
+    let run = run.ok_or_else(|| damaged(0, "the journal is empty".into()))?;
+    Ok(Journal { count, run, last_hash, torn, intact_bytes })
 }

@@ -4,7 +4,9 @@ use std::fs;
 
 use serde_json::json;
 
-use super::{Entry, FORMAT, Header, Identity, JournalError, RunFolder, Store, Writer, read, verify};
+use super::{
+    Entry, FORMAT, Glance, Header, Identity, JournalError, MINOR, RunFolder, Store, Writer, glance, read, verify,
+};
 use crate::change::{Blob, Body, KubeCall, Method, Op};
 use crate::process::Clock;
 
@@ -44,6 +46,13 @@ fn edit(folder: &RunFolder, edit: impl FnOnce(Vec<String>) -> Vec<String>) {
     let text = fs::read_to_string(folder.journal()).unwrap();
     let lines = text.split_inclusive('\n').map(str::to_owned).collect();
     fs::write(folder.journal(), edit(lines).concat()).unwrap();
+}
+
+/// A line that follows from the last one, whatever it says.
+fn append(folder: &RunFolder, head: &str, text: &str) {
+    let journal = fs::read_to_string(folder.journal()).unwrap();
+    let line = super::read::seal(text, &super::read::chain(head, text));
+    fs::write(folder.journal(), journal + &line).unwrap();
 }
 
 #[track_caller]
@@ -117,7 +126,7 @@ fn a_torn_last_line_is_forgiven_wherever_it_is_torn() {
     for cut in last + 1..whole.len() {
         fs::write(folder.journal(), &whole[..cut]).unwrap();
         let journal = read(&folder).unwrap_or_else(|error| panic!("cut at {cut}: {error}"));
-        assert_eq!((journal.lines.len(), journal.torn), (4, true), "cut at {cut}");
+        assert_eq!((journal.count, journal.torn), (4, true), "cut at {cut}");
         assert!(matches!(verify(&folder, None), Err(JournalError::Torn { line: 5, .. })), "cut at {cut}");
     }
     // What is appended afterwards follows the last whole line.
@@ -136,6 +145,33 @@ fn a_newer_format_is_told_apart_from_damage() {
     let line = json!({"entry": {"started": {"format": FORMAT + 1}}, "signature": "x"});
     fs::write(folder.journal(), format!("{line}\n")).unwrap();
     assert!(matches!(Writer::open(folder, clock()), Err(JournalError::Newer { .. })));
+}
+
+/// The second number grows with fields that may be missing and with lines that an older program does not know.
+#[test]
+fn of_a_newer_second_number_what_is_known_is_read_and_nothing_is_appended() {
+    let (_kept, folder) = Kept::new();
+    let newer = Header { minor: MINOR + 1, version: "9.8.7".into(), ..header(FORMAT) };
+    let mut writer = Writer::create(folder.clone(), newer, clock()).unwrap();
+    writer.append(Entry::StepStarted { cluster: "east".into(), step: 0 }).unwrap();
+    let head = read(&folder).unwrap().last_hash;
+    drop(writer);
+    let refused = Writer::open(folder.clone(), clock()).unwrap_err().to_string();
+    let ours = format!("knows formats up to {FORMAT}.{MINOR}");
+    let wrote = format!("of format {FORMAT}.{}, written by breakglass 9.8.7", MINOR + 1);
+    assert!(refused.contains(&wrote) && refused.contains(&ours), "{refused}");
+
+    let unknown = json!({"seq": 3, "at": "2025-01-01T00:00:00Z", "entry": {"thought-of-later": {}}}).to_string();
+    append(&folder, &head, &unknown);
+    let refused = read(&folder).unwrap_err();
+    assert!(matches!(&refused, JournalError::Newer { version: Some(version), .. } if version == "9.8.7"), "{refused}");
+
+    // In a journal of our own format it is damage.
+    let (_kept, folder) = written();
+    let head = read(&folder).unwrap().last_hash;
+    let unknown = unknown.replace("\"seq\":3", "\"seq\":6");
+    append(&folder, &head, &unknown);
+    assert!(matches!(read(&folder), Err(JournalError::Damaged { line: 6, .. })));
 }
 
 #[test]
@@ -352,4 +388,44 @@ fn heads_that_cannot_be_read_hold_up_no_run_and_are_said() {
     assert!(folder.keep_head(5, "x").is_err(), "nobody reads there, and it was not waited for");
     assert!(verify(&folder, None).unwrap_err().to_string().contains("heads"));
     drop(Writer::open(folder, clock()).unwrap());
+}
+
+/// A list of runs looks at both ends of a journal that came to one; what is between them is not read.
+#[test]
+fn a_run_at_its_end_is_told_by_its_first_line_and_its_last() {
+    let ended = |stands| Entry::Ended { code: 5, why: "so it is".into(), costs: None, stands };
+    let list = |entries: Vec<Entry>, between: fn(Vec<String>) -> Vec<String>| {
+        let (_kept, folder) = written();
+        let mut writer = Writer::open(folder.clone(), clock()).unwrap();
+        entries.into_iter().for_each(|entry| drop(writer.append(entry).unwrap()));
+        edit(&folder, between);
+        glance(&folder)
+    };
+    let whole: fn(Vec<String>) -> Vec<String> = |lines| lines;
+    let broken: fn(Vec<String>) -> Vec<String> = |mut lines| {
+        lines[2] = "{}\n".into();
+        lines
+    };
+    let told = Glance {
+        header: header(FORMAT),
+        began: "2025-01-01T00:00:00Z".parse().unwrap(),
+        ended: Some((5, "so it is".into())),
+        stands: 7,
+    };
+    assert_eq!(list(vec![ended(Some(7))], broken).unwrap(), told);
+    // An older version did not say what stands, and a run that was taken up again has no end yet: those are read.
+    assert_eq!(list(vec![ended(None)], whole).unwrap(), Glance { stands: 0, ..told.clone() });
+    assert!(matches!(list(vec![ended(None)], broken), Err(JournalError::Damaged { line: 3, .. })));
+    let again = || vec![ended(Some(7)), Entry::Resumed { operator: "eve".into() }];
+    assert_eq!(list(again(), whole).unwrap().ended, None);
+    assert!(matches!(list(again(), broken), Err(JournalError::Damaged { line: 3, .. })));
+    // The last line may be longer than what is read of a file at a time.
+    let long = Entry::Ended { code: 5, why: "x".repeat(100_000), costs: None, stands: Some(7) };
+    assert_eq!(list(vec![long], broken).unwrap().stands, 7);
+    let torn: fn(Vec<String>) -> Vec<String> = |mut lines| {
+        let last = lines.pop().unwrap();
+        lines.push(last[..last.len() - 3].into());
+        lines
+    };
+    assert_eq!(list(vec![ended(Some(7))], torn).unwrap().ended, None, "the torn line says nothing");
 }

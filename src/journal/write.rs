@@ -6,8 +6,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::read::{chain, fits_heads, seal};
-use super::{Entry, Header, JournalError, Line, RunFolder, read};
+use super::format::Written;
+use super::read::{Heads, chain, read_each, seal};
+use super::{Entry, Header, JournalError, Line, RunFolder};
 use crate::change::{Change, Target};
 use crate::process::Clock;
 
@@ -139,16 +140,19 @@ impl Writer {
         let file =
             OpenOptions::new().append(true).read(true).open(&path).map_err(|e| JournalError::io("open", &path, e))?;
         let lock = Lock::take(&file, &folder)?;
-        let journal = read(&folder)?;
         // Heads that cannot be read keep nobody from taking up a run; `verify` says so.
-        if let Err(error @ JournalError::Damaged { .. }) = fits_heads(&folder, &journal) {
-            return Err(error);
+        let mut heads = Heads::new(folder.heads().unwrap_or_default());
+        let journal = read_each(&folder, |line, hash| heads.hear(&line, hash))?;
+        let written = Written::from(&journal.run.header);
+        if written.is_newer() {
+            return Err(written.newer(&path));
         }
+        heads.check(&folder, journal.count)?;
         if journal.torn {
             file.set_len(journal.intact_bytes).map_err(|e| JournalError::io("cut the torn last line off", &path, e))?;
         }
         let next_change = journal.run.changes.keys().next_back().map_or(1, |id| id + 1);
-        let seq = journal.lines.len() as u64;
+        let seq = journal.count as u64;
         let tail = Tail::new(path, file, seq);
         Ok(Self { folder, tail, _lock: lock, seq, hash: journal.last_hash, next_change, clock })
     }

@@ -110,7 +110,8 @@ fn plan(text: &str) -> Plan {
     let params = Map::from_iter([(text.to_owned(), text.into())]);
     let (name, purpose) = (text.to_owned(), text.to_owned());
     let runbook = Resolved { name, purpose, text: text.into(), params, steps, typed_consent: None };
-    plan::build(runbook, vec![sample::cluster("prod", 3)]).unwrap_or_else(|refusals| panic!("{refusals:?}"))
+    plan::build(runbook, vec![sample::cluster("prod", 3)], Limits::CLUSTERS)
+        .unwrap_or_else(|refusals| panic!("{refusals:?}"))
 }
 
 /// Everything that is told, to both streams of a screen.
@@ -141,10 +142,11 @@ fn seen(c: char) -> bool {
 }
 
 /// A journal that says the text wherever a journal can.
-fn journal(text: &str) -> Journal {
+fn journal(text: &str) -> (Journal, Vec<crate::journal::Line>) {
     let (s, target) = (|| text.to_owned(), || Target::host(text, text));
     let header = Header {
         format: 1,
+        minor: 1,
         run: s(),
         operator: s(),
         machine: s(),
@@ -158,6 +160,7 @@ fn journal(text: &str) -> Journal {
         clusters: vec![s()],
         kit: s(),
         plan: s(),
+        fleet: Some(Limits::CLUSTERS),
         identities: Vec::new(),
     };
     let script = Script::new(text, text).arg(text, text).words(text);
@@ -188,12 +191,12 @@ fn journal(text: &str) -> Journal {
         Entry::Undoing { id: 1 },
         Entry::Undone { id: 1, said: s() },
         Entry::StepEnded { cluster: s(), step: 0, state: StepState::Failed, why: s(), costs: costs.clone() },
-        Entry::Ended { code: 6, why: s(), costs },
+        Entry::Ended { code: 6, why: s(), costs, stands: Some(1) },
     ];
     let at = jiff::Timestamp::UNIX_EPOCH;
     let lines: Vec<_> = (1..).zip(entries).map(|(seq, entry)| Line { seq, at, entry }).collect();
     let run = fold(&lines).unwrap();
-    Journal { lines, run, last_hash: String::new(), hashes: Vec::new(), torn: false, intact_bytes: 0 }
+    (Journal { count: lines.len(), run, last_hash: String::new(), torn: false, intact_bytes: 0 }, lines)
 }
 
 #[test]
@@ -220,7 +223,8 @@ fn nothing_that_strangers_say_reaches_the_terminal_raw() {
 fn what_is_told_has_as_many_lines_whatever_is_said() {
     let lines = |text: &str| {
         let (screen, out, err) = screen();
-        show_run(&screen, Output::Text, &journal(text), &[text.to_owned()]);
+        let (journal, lines) = journal(text);
+        show_run(&screen, Output::Text, &journal, &lines, &[text.to_owned()]);
         screen.out(&table(&["A", "B"], &[vec![text.to_owned(), text.to_owned()]]));
         screen.err(text);
         (out.text().lines().count(), err.text().lines().count())
@@ -240,7 +244,8 @@ fn bytes_that_are_no_text_are_told_as_such() {
     each(200, &prop::collection::vec(any::<u8>(), 0..200), |bytes| {
         let text = String::from_utf8_lossy(&bytes);
         let (screen, out, err) = screen();
-        show_run(&screen, Output::Text, &journal(&text), &[]);
+        let (journal, lines) = journal(&text);
+        show_run(&screen, Output::Text, &journal, &lines, &[]);
         screen.err(&text);
         screen.prompt(&one_line(&text));
         prop_assert!(out.text().chars().chain(err.text().chars()).all(seen));
@@ -257,7 +262,8 @@ fn what_is_told_of_a_run_has_a_length_that_a_person_reads() {
         let renderer = Renderer::new(screen.clone(), Output::Text, false, Clock::Fixed(jiff::Timestamp::UNIX_EPOCH));
         events(&text).into_iter().for_each(|event| renderer.hear(event));
         renderer.note(&text);
-        show_run(&screen, Output::Text, &journal(&text), &[]);
+        let (journal, lines) = journal(&text);
+        show_run(&screen, Output::Text, &journal, &lines, &[]);
         let error = anyhow::anyhow!(text.clone()).context(text.clone());
         show_failure(&screen, Output::Text, &Failure::from_error(Class::Refused, error).hint(&text));
         let (out, err) = (out.text(), err.text());

@@ -34,6 +34,9 @@ pub fn text(plan: &Plan, paint: Paint) -> String {
         Line::new(Tone::Head, plan.name.clone(), format!(": {}", plan.purpose)),
         Line::plain(format!("clusters: {}", words::fold(&clusters))),
     ];
+    if clusters.len() > 1 {
+        out.push(Line::plain(format!("          {}", plan.fleet)));
+    }
     let params = plan.runbook.params.iter();
     out.extend(params.map(|(name, value)| Line::plain(format!("param:    {name}={}", plain(value)))));
     let mut shown = HashSet::new();
@@ -262,6 +265,7 @@ pub fn json(plan: &Plan) -> Value {
         "runbook": plan.name,
         "purpose": plan.purpose,
         "params": plan.runbook.params,
+        "fleet": plan.fleet,
         "clusters": plan.clusters.iter().map(|cluster| &cluster.name).collect::<Vec<_>>(),
         "steps": steps,
     })

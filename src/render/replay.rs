@@ -9,11 +9,11 @@ use crate::change::Inverse;
 use crate::event::{ChangeEnd, Event};
 use crate::journal::{ChangeRecord, Entry, Header, Journal, Line};
 
-/// Tells a run from its journal. `steps`: the steps' names, as far as they are known.
-pub fn show(screen: &Screen, output: Output, journal: &Journal, steps: &[String]) {
+/// Tells a run from its journal and the lines of it. `steps`: the steps' names, as far as they are known.
+pub fn show(screen: &Screen, output: Output, journal: &Journal, lines: &[Line], steps: &[String]) {
     let mut story = Story::default();
-    let mut teller = Teller::new(&journal.run.header, steps, journal);
-    for line in &journal.lines {
+    let mut teller = Teller::new(&journal.run.header, steps, journal, lines);
+    for line in lines {
         for event in teller.events(line) {
             match output {
                 Output::Json => screen.out(&json::event(&event, line.at)),
@@ -35,6 +35,7 @@ struct Teller<'a> {
     header: &'a Header,
     steps: &'a [String],
     journal: &'a Journal,
+    lines: &'a [Line],
     began: BTreeMap<(String, usize), jiff::Timestamp>,
     sent: BTreeMap<u32, jiff::Timestamp>,
     start: jiff::Timestamp,
@@ -42,9 +43,9 @@ struct Teller<'a> {
 }
 
 impl<'a> Teller<'a> {
-    fn new(header: &'a Header, steps: &'a [String], journal: &'a Journal) -> Self {
+    fn new(header: &'a Header, steps: &'a [String], journal: &'a Journal, lines: &'a [Line]) -> Self {
         let (began, sent) = (BTreeMap::new(), BTreeMap::new());
-        Self { header, steps, journal, began, sent, start: journal.run.span.0, undoing: false }
+        Self { header, steps, journal, lines, began, sent, start: journal.run.span.0, undoing: false }
     }
 
     fn started(&self) -> Event {
@@ -111,7 +112,7 @@ impl<'a> Teller<'a> {
             Entry::Undoing { id } => self.undoing(line, *id),
             Entry::Undone { id, said } => self.ended(line, *id, ChangeEnd::Undone, said),
             Entry::Stuck { id, why } => self.ended(line, *id, ChangeEnd::Stuck, why),
-            Entry::Ended { code, why, costs } => {
+            Entry::Ended { code, why, costs, .. } => {
                 self.undoing = false;
                 vec![Event::RunEnded {
                     run: self.header.run.clone(),
@@ -136,7 +137,7 @@ impl<'a> Teller<'a> {
             return Vec::new();
         }
         self.start = line.at;
-        let rest = self.journal.lines.iter().skip_while(|other| other.seq < line.seq);
+        let rest = self.lines.iter().skip_while(|other| other.seq < line.seq);
         let until_end = rest.take_while(|other| !matches!(other.entry, Entry::Ended { .. }));
         let changes = until_end.filter(|other| matches!(other.entry, Entry::Undoing { .. })).count();
         vec![Event::UndoStarted { run: self.header.run.clone(), changes }]

@@ -26,7 +26,7 @@ enum Width {
     /// As the terminal says.
     OfOut,
     OfErr,
-    /// As `COLUMNS` says, where there is no terminal; as long as it comes, where it says nothing.
+    /// As `BREAKGLASS_COLUMNS` says, where there is no terminal; as long as it comes, where it says nothing.
     Columns(Option<usize>),
 }
 
@@ -71,7 +71,7 @@ impl Screen {
     #[expect(clippy::disallowed_methods, reason = "the one place that writes to the terminal")]
     pub fn real(process: &Process, color: Color, bars: bool) -> Self {
         let stream = |to, terminal, width| {
-            let columns = process.var("COLUMNS").and_then(|columns| columns.parse().ok());
+            let columns = process.var("BREAKGLASS_COLUMNS").and_then(|columns| columns.parse().ok());
             let width = if terminal { width } else { Width::Columns(columns) };
             Stream::new(to, Paint::new(color.on(process, terminal)), width)
         };

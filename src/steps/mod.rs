@@ -10,7 +10,6 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use crate::change::{Change, Target};
-use crate::cost::Costs;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
 use crate::script::Script;
@@ -78,7 +77,7 @@ pub struct History {
     /// Since when this process has had the run in hand, by the same clock. Before that another process wrote the times, by a
     /// clock that may have been set since.
     pub here: jiff::Timestamp,
-    /// The API servers and hosts that have answered anything in this run; `None`: nobody knows.
+    /// The API servers of its cluster that have answered anything in this run; `None`: nobody knows.
     pub answered: Option<BTreeSet<Target>>,
     /// In a drill: what earlier steps of the run only pretended to change here, oldest first. No look shows it.
     pub pretended: Vec<Change>,
@@ -104,14 +103,14 @@ impl History {
         missed.filter(|_| !told)
     }
 
-    /// Adds those who have answered since.
-    pub fn heard(&mut self, costs: &Costs) {
+    /// Adds one that has answered since.
+    pub fn heard(&mut self, target: Target) {
         if let Some(answered) = &mut self.answered {
-            answered.extend(costs.answered().cloned());
+            answered.insert(target);
         }
     }
 
-    /// Is it certain that this API server or host has not answered once in this run?
+    /// Is it certain that this API server of the step's cluster has not answered once in this run?
     pub fn silent(&self, target: &Target) -> bool {
         self.answered.as_ref().is_some_and(|answered| !answered.contains(target))
     }

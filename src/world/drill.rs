@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 
 use super::{KubeAnswer, KubeRead, ReadError, Reads, ScriptOutput, World, Writes};
 use crate::change::{GONE, KubeCall, Method, Op, Outcome, Target};
-use crate::cost::Costs;
+use crate::cost::{Cost, Costs};
 use crate::kit::Cluster;
 use crate::script::Script;
 
@@ -76,6 +76,14 @@ impl<W: World> Writes for Drill<W> {
 impl<W: World> World for Drill<W> {
     fn costs(&self) -> Costs {
         self.inner.costs()
+    }
+
+    fn costs_on(&self, cluster: &str) -> Costs {
+        self.inner.costs_on(cluster)
+    }
+
+    fn cost_of(&self, target: &Target) -> Cost {
+        self.inner.cost_of(target)
     }
 
     fn rest(&self, cluster: &str) {

@@ -15,7 +15,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use crate::change::{HostCommand, Op, Outcome, Renewal, Target};
-use crate::cost::Costs;
+use crate::cost::{Cost, Costs};
 use crate::kit::Cluster;
 use crate::script::Script;
 
@@ -218,6 +218,16 @@ pub trait Writes: Send + Sync {
 pub trait World: Reads + Writes {
     /// What was spent so far.
     fn costs(&self) -> Costs;
+
+    /// What was spent so far on one cluster: it costs no more where there are many others.
+    fn costs_on(&self, cluster: &str) -> Costs {
+        self.costs().on_since(cluster, &Costs::default())
+    }
+
+    /// What was spent so far on one API server or host.
+    fn cost_of(&self, target: &Target) -> Cost {
+        self.costs().of(target)
+    }
 
     /// Nothing more is to be done on a cluster for now: gives connections to it back, so that they are there for others.
     fn rest(&self, _cluster: &str) {}

@@ -37,7 +37,7 @@ fn said(bench: &Bench) -> String {
         Entry::Saw { what, .. } => Some(what.clone()),
         _ => None,
     };
-    bench.journal().lines.iter().filter_map(|line| saw(&line.entry)).collect::<Vec<_>>().join("\n")
+    bench.lines().iter().filter_map(|line| saw(&line.entry)).collect::<Vec<_>>().join("\n")
 }
 
 /// How many pods of that name are there, and how many of them are ending.

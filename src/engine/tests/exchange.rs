@@ -80,7 +80,7 @@ fn an_exchange_that_broke_off_is_never_told_as_made() {
             let mend = journal.run.changes.values().find(|record| record.change.key == "mend").unwrap();
             let at = |id: u32| {
                 let settled = |entry: &Entry| matches!(entry, Entry::Done { id: of, .. } | Entry::NotMade { id: of } if *of == id);
-                journal.lines.iter().position(|line| settled(&line.entry)).unwrap()
+                bench.lines().iter().position(|line| settled(&line.entry)).unwrap()
             };
             assert!(at(mend.id) < at(first.id), "{how:?}: settled only after the mending");
             let report = bench.undo().await;
@@ -139,7 +139,7 @@ fn killed_anywhere_an_exchange_is_gone_on_with_and_taken_back() {
         let bench = room(2);
         let before = all(&bench.fake);
         bench.run().await;
-        let (after, lines) = (all(&bench.fake), bench.journal().lines.len());
+        let (after, lines) = (all(&bench.fake), bench.lines().len());
         let mut killed = 0;
         for line in 1..=lines {
             for at in [Trap::Before(line), Trap::After(line)] {

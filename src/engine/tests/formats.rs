@@ -1,34 +1,111 @@
 //! Journals that older versions wrote.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::support::*;
+use crate::journal::{FORMAT, MINOR};
+use crate::limits::Limits;
 
-/// Written by this program when its format was 1: a whole run of `everything` on two clusters.
-#[test]
-fn a_journal_of_format_1_is_read_and_taken_back() {
-    paused(async {
-        let names = ["east", "west"];
-        // Kinds that came later stand in no such journal.
-        let known: Vec<Spec> = everything().into_iter().filter(|(_, kind, _)| *kind != "revoke").collect();
-        let ran = Bench::new(world(&names), plan(&names, &known, &policy()));
+/// A journal that a version with this format wrote: a whole run of `everything` on two clusters.
+struct Kept {
+    format: (u32, u32),
+    /// Kinds that came later stand in no such journal.
+    without: &'static [&'static str],
+}
+
+const KEPT: &[Kept] = &[Kept { format: (1, 0), without: &["revoke"] }, Kept { format: (1, 1), without: &[] }];
+
+const NAMES: [&str; 2] = ["east", "west"];
+
+impl Kept {
+    fn folder(&self) -> PathBuf {
+        let (format, minor) = self.format;
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/journals/{format}.{minor}/{RUN}"))
+    }
+
+    /// The run whose journal it is, on a world that has just gone through it; and what that world was before.
+    async fn after(&self) -> (Bench, serde_json::Value) {
+        let known: Vec<Spec> = everything().into_iter().filter(|(_, kind, _)| !self.without.contains(kind)).collect();
+        let ran = Bench::new(world(&NAMES), plan(&NAMES, &known, &policy()));
         let before = ran.fake.snapshot();
         ran.run().await;
         assert_ne!(ran.fake.snapshot(), before);
-        // That version left no mark in these.
-        for (name, path) in names.iter().flat_map(|name| [(name, DEPLOY), (name, CRON)]) {
-            ran.fake
-                .objects(name, |o| o.edit(path, |object| object["metadata"]["annotations"] = serde_json::json!({})));
+        if self.format == (1, 0) {
+            // That version left no mark in these.
+            let none = |object: &mut serde_json::Value| object["metadata"]["annotations"] = serde_json::json!({});
+            for (name, path) in NAMES.iter().flat_map(|name| [(name, DEPLOY), (name, CRON)]) {
+                ran.fake.objects(name, |objects| objects.edit(path, none));
+            }
         }
+        let plan = plan(&NAMES, &known, &policy());
+        let plan = if self.format < (1, 1) { plan.as_before_fleets() } else { plan };
+        let bench = Bench::new(ran.fake, plan);
+        bench.adopt(&self.folder());
+        (bench, before)
+    }
+}
 
-        let bench = Bench::new(ran.fake, plan(&names, &everything(), &policy()));
-        bench.adopt(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journals/20250101T000000Z-test"));
-        assert_eq!(bench.journal().run.ended.map(|(code, _)| code), Some(0));
-        assert_eq!(bench.journal().run.header.identities, []);
-        assert!(bench.journal().run.changes.values().all(|change| change.host_key.is_none()));
-        let report = bench.undo().await;
-        assert_eq!(report.class, None, "{}", report.why);
-        assert_eq!(bench.fake.snapshot(), before);
+#[test]
+fn a_journal_of_every_format_is_read_and_taken_back() {
+    for kept in KEPT {
+        paused(async {
+            let (bench, before) = kept.after().await;
+            let run = bench.journal().run;
+            assert_eq!((run.header.format, run.header.minor), kept.format);
+            assert_eq!(run.ended.as_ref().map(|(code, _)| *code), Some(0));
+            assert_eq!(run.header.fleet.is_some(), kept.format >= (1, 1));
+            let report = bench.undo().await;
+            assert_eq!(report.class, None, "{:?}: {}", kept.format, report.why);
+            assert_eq!(bench.fake.snapshot(), before, "{:?}", kept.format);
+        });
+    }
+}
+
+/// Of each the first half, as a kill in the middle would have left it.
+#[test]
+fn a_journal_of_every_format_is_taken_up_again() {
+    for kept in KEPT {
+        paused(async {
+            let (mut bench, _) = kept.after().await;
+            let after = bench.fake.snapshot();
+            let path = bench.folder().journal();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let lines: Vec<&str> = text.split_inclusive('\n').collect();
+            std::fs::write(&path, lines[..lines.len() / 2].concat()).unwrap();
+            let header = bench.journal().run.header;
+            if kept.format == (1, 0) {
+                // What this world offers to break has grown since.
+                bench.plan.digest.clone_from(&header.plan);
+            }
+            assert_eq!(header.plan, bench.plan.digest, "{:?}: its consent counts", kept.format);
+            let report = bench.resume().await;
+            assert_eq!(report.class, None, "{:?}: {}", kept.format, report.why);
+            let (then, now) = (after.to_string(), bench.fake.snapshot().to_string());
+            assert_eq!(then.len(), now.len(), "{:?}", kept.format);
+        });
+    }
+}
+
+/// Whoever raises a number of the format leaves a journal of it behind: `BLESS=1 cargo test --lib formats` writes one.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the switch of a test, not of the program")]
+fn a_journal_of_this_format_is_kept() {
+    let Some(newest) = KEPT.last().filter(|kept| kept.format == (FORMAT, MINOR)) else {
+        panic!("no journal of format {FORMAT}.{MINOR} in KEPT");
+    };
+    if std::env::var_os("BLESS").is_none() || newest.folder().exists() {
+        return assert!(newest.folder().join("journal.jsonl").exists(), "BLESS=1 writes it");
+    }
+    paused(async {
+        let ran = Bench::new(world(&NAMES), plan(&NAMES, &everything(), &policy()));
+        ran.run().await;
+        let (from, to) = (ran.folder().path, newest.folder());
+        std::fs::create_dir_all(to.join("blobs")).unwrap();
+        std::fs::copy(from.join("journal.jsonl"), to.join("journal.jsonl")).unwrap();
+        for blob in std::fs::read_dir(from.join("blobs")).unwrap() {
+            let blob = blob.unwrap();
+            std::fs::copy(blob.path(), to.join("blobs").join(blob.file_name())).unwrap();
+        }
     });
 }
 
@@ -56,6 +133,26 @@ fn the_digest_of_a_plan_is_that_of_older_versions() {
         ("park", "park", serde_json::json!({"object": "ds/telemetry/collector"})),
         ("close", "gate-close", serde_json::json!({"for": "15m"})),
     ];
-    let digest = plan(&["east"], &specs, &policy()).digest;
-    assert_eq!(digest, "f3c8cb2af9282262d10ffc119e5ea6d2bd104e944fd9389c831c2c65086fe472");
+    let plan = plan(&["east"], &specs, &policy());
+    assert_eq!(plan.digest, "f8f8a86ae0b4eec5496e19940eecc7d42f32725b05563933e1ab6b0173262079");
+    let before = "f3c8cb2af9282262d10ffc119e5ea6d2bd104e944fd9389c831c2c65086fe472";
+    assert_eq!(plan.as_before_fleets().digest, before, "before format 1.1");
+}
+
+/// A run that was consented to with a canary must not go on without one.
+#[test]
+fn each_limit_of_the_fleet_is_part_of_the_plan() {
+    let specs: [Spec; 1] = [("park", "park", serde_json::json!({"object": "ds/telemetry/collector"}))];
+    let with = |fleet| plan_within(vec![cluster("east")], &specs, &policy(), fleet).digest;
+    let one = Limits { at_once: 4, canary: true, batch: 2, max_failures: 3 };
+    let others = [
+        Limits { at_once: 5, ..one },
+        Limits { canary: false, ..one },
+        Limits { batch: 0, ..one },
+        Limits { max_failures: 1, ..one },
+    ];
+    assert_eq!(with(one), with(one));
+    for other in others {
+        assert_ne!(with(one), with(other), "{other:?}");
+    }
 }

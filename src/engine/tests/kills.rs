@@ -64,8 +64,7 @@ fn no_write_happens_that_could_not_be_written_down() {
             let bench = Bench::everything();
             let report = bench.go(Verb::Run, &trap(Trap::Full(line))).await.unwrap();
             assert_eq!(report.class, Some(Class::Journal), "line {line}: {}", report.why);
-            let journal = bench.journal();
-            let intended = journal.lines.iter().filter(|line| matches!(line.entry, Entry::Intended { .. })).count();
+            let intended = bench.lines().iter().filter(|line| matches!(line.entry, Entry::Intended { .. })).count();
             // A line that went to the full disk with one that did not fit may be there whole: nothing was sent for it.
             assert!(bench.fake.ops() <= intended, "line {line}");
             assert_eq!(bench.undo().await.class, None, "line {line}");

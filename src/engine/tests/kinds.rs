@@ -37,7 +37,7 @@ impl Kind {
         assert_eq!(report.class, None, "{kind:?}: {}", report.why);
         let (after, ops) = (bench.fake.snapshot(), bench.fake.ops());
         // The first one, which says what the run is, is there before anything can go wrong.
-        let lines = bench.journal().lines.split_off(1);
+        let lines = bench.lines().split_off(1);
         let intended =
             |(at, line): (usize, &crate::journal::Line)| matches!(line.entry, Entry::Intended { .. }).then_some(at + 1);
         let intended: Vec<usize> = lines.iter().enumerate().filter_map(intended).collect();
@@ -270,7 +270,7 @@ fn a_full_disk_ends_the_run_and_nothing_was_sent_that_is_not_written_down() {
             let ops = bench.fake.take_sent().iter().filter(counts).count();
             let intended = |line: &&crate::journal::Line| matches!(line.entry, Entry::Intended { .. });
             // A line that went to the full disk with one that did not fit may be there whole: nothing was sent for it.
-            assert!(ops <= bench.journal().lines.iter().filter(intended).count(), "{:?} {what}", ideal.kind);
+            assert!(ops <= bench.lines().iter().filter(intended).count(), "{:?} {what}", ideal.kind);
             ideal.resumes(&mut bench, &what).await;
             ideal.undoes(&bench, &what).await;
             let bench = self::bench(ideal.kind);

@@ -50,10 +50,11 @@ fn a_failed_canary_cluster_spares_the_rest() {
     paused(async {
         let names = ["east", "west", "north"];
         for (max_failures, begun) in [(1, 1), (9, 1)] {
-            let bench = Bench::new(world(&names), plan(&names, &marks(), &policy()));
-            bench.fake.fault(1, Fault::Refuse);
             let fleet = Limits { at_once: 2, canary: true, batch: 0, max_failures };
-            let report = bench.go(Verb::Run, &How { fleet, ..How::default() }).await.unwrap();
+            let clusters = names.iter().map(|name| cluster(name)).collect();
+            let bench = Bench::new(world(&names), plan_within(clusters, &marks(), &policy(), fleet));
+            bench.fake.fault(1, Fault::Refuse);
+            let report = bench.run().await;
             assert_eq!((bench.fake.ops(), report.class), (begun, Some(Class::Refused)), "{}", report.why);
             assert!(report.why.contains("north: not begun"), "{}", report.why);
         }

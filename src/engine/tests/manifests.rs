@@ -42,7 +42,7 @@ fn pod(lines: &[&str]) -> String {
 }
 
 fn saw(bench: &Bench) -> String {
-    let all = bench.journal().lines.into_iter().filter_map(|line| match line.entry {
+    let all = bench.lines().into_iter().filter_map(|line| match line.entry {
         Entry::Saw { what, .. } => Some(what),
         _ => None,
     });

@@ -62,7 +62,7 @@ fn sent(bench: &Bench) -> Vec<String> {
 }
 
 fn said(bench: &Bench) -> Vec<String> {
-    let lines = bench.journal().lines;
+    let lines = bench.lines();
     let saw = |entry: Entry| if let Entry::Saw { what, .. } = entry { Some(what) } else { None };
     lines.into_iter().filter_map(|line| saw(line.entry)).collect()
 }
@@ -283,7 +283,7 @@ fn what_arrives_late_is_ours_also_after_a_resume_that_lists_anew() {
             list(&probe);
             probe.fake.fault(1, Fault::LoseNotMade);
             probe.run().await;
-            let lines = probe.journal().lines;
+            let lines = probe.lines();
             lines.iter().rposition(|line| matches!(line.entry, Entry::NotMade { .. })).unwrap()
         };
         assert!(bench.go(Verb::Run, &trap(Trap::After(lines))).await.is_none());
@@ -405,7 +405,7 @@ fn a_workload_that_goes_while_an_outcome_is_open_is_no_proof_of_it() {
                 o.edit(DS, |ds| ds["spec"]["template"]["spec"]["serviceAccountName"] = json!("agent"));
             });
             probe.run().await;
-            let lines = probe.journal().lines;
+            let lines = probe.lines();
             lines.iter().position(|line| matches!(line.entry, Entry::Intended { .. })).unwrap()
         };
         assert!(bench.go(Verb::Run, &trap(Trap::After(lines))).await.is_none());

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::change::{Inverse, Target};
 use crate::engine::{Cancel, Canceller, Consent, Engine, Operator, Record, Report, cancel_pair, forward, undo};
 use crate::event::{Event, Listener};
-use crate::journal::{ChangeRecord, Disk, Entry, Header, Journal, RunFolder, Store, Writer, read};
+use crate::journal::{ChangeRecord, Disk, Entry, Header, Journal, Line, RunFolder, Store, Writer, read, read_each};
 use crate::kit::{Cluster, sample};
 use crate::limits::Limits;
 use crate::plan::{self, Plan};
@@ -155,7 +155,12 @@ pub(super) fn plan(names: &[&str], specs: &[Spec], policy: &Policy) -> Plan {
 }
 
 pub(super) fn plan_over(clusters: Vec<Cluster>, specs: &[Spec], policy: &Policy) -> Plan {
-    plan::build(resolved(specs, policy), clusters).unwrap_or_else(|refusals| panic!("{refusals:?}"))
+    // Side by side, whatever fails: most tests are about what befalls each.
+    plan_within(clusters, specs, policy, Limits { at_once: 8, canary: false, batch: 0, max_failures: 9 })
+}
+
+pub(super) fn plan_within(clusters: Vec<Cluster>, specs: &[Spec], policy: &Policy, fleet: Limits) -> Plan {
+    plan::build(resolved(specs, policy), clusters, fleet).unwrap_or_else(|refusals| panic!("{refusals:?}"))
 }
 
 /// Where a run dies or its disk fills up, counted in lines of its journal.
@@ -243,7 +248,6 @@ pub(super) struct How {
     pub(super) trap: Trap,
     pub(super) says: Option<bool>,
     pub(super) drill: bool,
-    pub(super) fleet: Limits,
     pub(super) cancel: (Canceller, Cancel),
     pub(super) ears: Ears,
     /// The clusters that an undo leaves as they are.
@@ -256,7 +260,6 @@ impl Default for How {
             trap: Trap::Never,
             says: Some(true),
             drill: false,
-            fleet: Limits { at_once: 8, canary: false, batch: 0, max_failures: 9 },
             cancel: cancel_pair(),
             ears: Ears::default(),
             left_out: BTreeMap::new(),
@@ -318,12 +321,19 @@ impl Bench {
         read(&self.folder()).unwrap()
     }
 
+    pub(super) fn lines(&self) -> Vec<Line> {
+        let mut lines = Vec::new();
+        read_each(&self.folder(), |line, _| lines.push(line)).unwrap();
+        lines
+    }
+
     fn writer(&self, verb: Verb, how: &How, clock: Clock) -> Writer {
         let writer = if verb == Verb::Run {
             let header = Header {
                 drill: how.drill,
                 clusters: self.plan.clusters.iter().map(|c| c.name.clone()).collect(),
                 plan: self.plan.digest.clone(),
+                fleet: Some(self.plan.fleet),
                 ..Header::sample(RUN)
             };
             Writer::create(self.store.create(RUN).unwrap(), header, clock).unwrap()
@@ -359,7 +369,7 @@ impl Bench {
             let consent = Consent::for_drill(&self.plan);
             Some(match verb {
                 Verb::Undo => undo(engine, &Consent::to_undo(&record.run()), &how.left_out).await,
-                Verb::Run | Verb::Resume => forward(engine, &self.plan, how.fleet, &consent).await,
+                Verb::Run | Verb::Resume => forward(engine, &self.plan, &consent).await,
             })
         };
         match AssertUnwindSafe(work).catch_unwind().await {
@@ -402,7 +412,7 @@ pub(super) async fn ideal() -> Ideal {
     let journal = bench.journal();
     let by_op = |record: &&ChangeRecord| matches!(record.change.inverse, Inverse::By(_));
     let inverses = journal.run.changes.values().filter(by_op).count();
-    Ideal { before, after, ops: bench.fake.ops(), inverses, lines: journal.lines.len() }
+    Ideal { before, after, ops: bench.fake.ops(), inverses, lines: journal.count }
 }
 
 /// Runs a test on a clock that jumps to the next timer.

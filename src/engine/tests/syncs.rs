@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::support::*;
+use crate::change::Op;
 use crate::engine::{Consent, Engine, Operator, Record, cancel_pair, forward};
 use crate::journal::{Disk, Header, Store, Writer, verify};
 use crate::limits::Limits;
@@ -97,7 +98,8 @@ fn hundreds_of_gates_are_confirmed_in_time_on_a_slow_disk() {
     east.api_servers.truncate(1);
     let specs: [Spec; 1] = [("close", "gate-close", json!({"sshOnly": true}))];
     let policy = crate::runbook::Policy { limits: Limits::whatever_fails(HOSTS), ..policy() };
-    let plan = plan::build(resolved(&specs, &policy), vec![east]).unwrap_or_else(|all| panic!("{all:?}"));
+    let plan =
+        plan::build(resolved(&specs, &policy), vec![east], Limits::CLUSTERS).unwrap_or_else(|all| panic!("{all:?}"));
     let (fake, waits) = gates(&plan);
 
     let dir = tempfile::tempdir().unwrap();
@@ -113,7 +115,7 @@ fn hundreds_of_gates_are_confirmed_in_time_on_a_slow_disk() {
     let engine =
         Engine { world: &fake, record: &record, events: &ears, operator: &Nobody, cancel: &cancel, mark: &mark };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let report = runtime.block_on(forward(engine, &plan, Limits::CLUSTERS, &Consent::for_drill(&plan)));
+    let report = runtime.block_on(forward(engine, &plan, &Consent::for_drill(&plan)));
 
     let waits = waits.lock().unwrap();
     assert_eq!(waits.len(), HOSTS, "{}", report.why);
@@ -122,5 +124,12 @@ fn hundreds_of_gates_are_confirmed_in_time_on_a_slow_disk() {
     let lines = verify(&folder, None).unwrap().lines;
     let syncs = syncs.load(Ordering::SeqCst);
     assert!(syncs * 8 < lines, "{lines} lines took {syncs} syncs");
-    assert_eq!(record.run(), crate::journal::read(&folder).unwrap().run, "what is remembered is what was written");
+    let mut remembered = record.run();
+    for record in remembered.changes.values_mut() {
+        // What is loaded is shown while it is sent, and made anew from the order: no line has it.
+        if let Op::Host(command) = &mut record.change.op {
+            command.script.loads = Arc::default();
+        }
+    }
+    assert_eq!(remembered, crate::journal::read(&folder).unwrap().run, "what is remembered is what was written");
 }

@@ -70,7 +70,7 @@ async fn half(specs: &[Spec], server: usize, host: Option<usize>) -> (Report, u6
         _ => None,
     };
     let took = began.elapsed().as_secs();
-    (report, took, bench.journal().lines.iter().filter_map(saw).collect())
+    (report, took, bench.lines().iter().filter_map(saw).collect())
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_server_that_was_dead_all_along_holds_nothing_up_and_is_named() {
             let report = bench.run().await;
             assert_eq!(report.class, None, "{with}: {}", report.why);
             assert!((30..60).contains(&began.elapsed().as_secs()), "{with}: not before it was asked for a while");
-            let said = bench.journal().lines.iter().any(|line| {
+            let said = bench.lines().iter().any(|line| {
                 matches!(&line.entry, Entry::Saw { what, .. } if what.contains("judged without api2") && what.contains("cp2"))
             });
             assert!(said, "{with}");

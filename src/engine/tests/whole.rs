@@ -114,7 +114,7 @@ fn what_each_step_and_the_run_cost_is_kept() {
         let bench = Bench::new(world(&["east"]), plan(&["east"], &specs, &policy()));
         bench.run().await;
         let lines: Vec<serde_json::Value> =
-            bench.journal().lines.iter().map(|line| serde_json::to_value(&line.entry).unwrap()).collect();
+            bench.lines().iter().map(|line| serde_json::to_value(&line.entry).unwrap()).collect();
         let costs = |of: &str| {
             lines.iter().filter_map(|entry| entry.get(of)).map(|entry| entry["costs"].clone()).collect::<Vec<_>>()
         };

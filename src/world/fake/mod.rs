@@ -536,6 +536,17 @@ impl World for Fake {
         let costs = self.state().costs.clone();
         costs.into_iter().filter(|(target, _)| target.part != Part::Local).collect()
     }
+
+    fn costs_on(&self, cluster: &str) -> Costs {
+        let state = self.state();
+        let ours = state.costs.range(Target::cluster(cluster)..).take_while(|(target, _)| target.cluster == cluster);
+        let costs = ours.filter(|(target, _)| target.part != Part::Local);
+        costs.map(|(target, cost)| (target.clone(), *cost)).collect()
+    }
+
+    fn cost_of(&self, target: &Target) -> Cost {
+        self.state().costs.get(target).copied().unwrap_or_default()
+    }
 }
 
 /// So that a drill can stand before a world that a test still holds.
@@ -571,5 +582,13 @@ impl Writes for &Fake {
 impl World for &Fake {
     fn costs(&self) -> Costs {
         (**self).costs()
+    }
+
+    fn costs_on(&self, cluster: &str) -> Costs {
+        (**self).costs_on(cluster)
+    }
+
+    fn cost_of(&self, target: &Target) -> Cost {
+        (**self).cost_of(target)
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads, ScriptOutput, World, Writes};
 use crate::change::{HttpCall, LocalCommand, Op, Outcome, Part, Target};
-use crate::cost::Costs;
+use crate::cost::{Cost, Costs};
 use crate::kit::{ApiServer, Cluster};
 use crate::link::api::Api;
 use crate::link::dial::{Dial, Direct};
@@ -172,12 +172,21 @@ impl Writes for Live {
 impl World for Live {
     /// See [`crate::link::api`] and [`crate::link::ssh::Output`] for what is counted.
     fn costs(&self) -> Costs {
-        let of = |(cluster, links): (&String, &Links)| {
-            let servers = links.api.costs().into_iter().map(|(name, cost)| (Target::api_server(cluster, name), cost));
-            let hosts = links.hosts.costs().into_iter().map(|(name, cost)| (Target::host(cluster, name), cost));
-            servers.chain(hosts).collect::<Vec<_>>()
+        self.clusters.iter().flat_map(|(cluster, links)| spent(cluster, links)).collect()
+    }
+
+    fn costs_on(&self, cluster: &str) -> Costs {
+        self.clusters.get(cluster).into_iter().flat_map(|links| spent(cluster, links)).collect()
+    }
+
+    fn cost_of(&self, target: &Target) -> Cost {
+        let Some(links) = self.clusters.get(&target.cluster) else { return Cost::default() };
+        let cost = match &target.part {
+            Part::ApiServer(name) => links.api.costs().remove(name),
+            Part::Host(name) => links.hosts.costs().remove(name),
+            Part::Cluster | Part::Local => None,
         };
-        self.clusters.iter().flat_map(of).collect()
+        cost.unwrap_or_default()
     }
 
     fn rest(&self, cluster: &str) {
@@ -186,6 +195,13 @@ impl World for Live {
             links.hosts.rest();
         }
     }
+}
+
+/// What was spent on each API server and host of a cluster.
+fn spent(cluster: &str, links: &Links) -> Vec<(Target, Cost)> {
+    let servers = links.api.costs().into_iter().map(|(name, cost)| (Target::api_server(cluster, name), cost));
+    let hosts = links.hosts.costs().into_iter().map(|(name, cost)| (Target::host(cluster, name), cost));
+    servers.chain(hosts).collect()
 }
 
 fn no_route(why: String) -> ReadError {
