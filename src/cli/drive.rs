@@ -73,7 +73,7 @@ pub(super) async fn begin(app: &App<'_>, resolved: Resolved, chosen: &Chosen, mo
     let paint = app.screen.err_paint();
     let looks = (mode == Mode::Run).then(|| Consent::to_look(&plan)).flatten();
     if app.output == Output::Text && looks.is_none() {
-        app.screen.err_lines(&plan_outline(&plan, app.flags.safety.fleet(), paint, app.screen.err_width()));
+        app.screen.err_lines(&plan_outline(&plan, paint, app.screen.err_width()));
     }
     let explained = Some(plan_text(&plan, paint));
     let who = if looks.is_some() { Answers::Unattended } else { answers(app, mode)? };

@@ -125,7 +125,7 @@ fn tell(text: &str, screen: std::sync::Arc<Screen>, paint: Paint) {
     screen.err(text);
     screen.out(&table(&["A", "B"], &[vec![text.to_owned(), text.to_owned()]]));
     let plan = plan(text);
-    screen.err_lines(&plan_outline(&plan, Limits::CLUSTERS, paint, None));
+    screen.err_lines(&plan_outline(&plan, paint, None));
     screen.out(&plan_text(&plan, paint));
     let error = anyhow::anyhow!(text.to_owned()).context(text.to_owned());
     show_failure(&screen, Output::Text, &Failure::from_error(Class::Refused, error).hint(text));

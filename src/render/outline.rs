@@ -22,7 +22,7 @@ const SENDS: usize = 6;
 const PURPOSE: usize = 160;
 
 /// The plan in short, `width` characters wide: what is done where, how much is sent for it, and how it ends at worst.
-pub fn outline(plan: &Plan, fleet: Limits, paint: Paint, width: Option<usize>) -> String {
+pub fn outline(plan: &Plan, paint: Paint, width: Option<usize>) -> String {
     let clusters: Vec<String> = plan.clusters.iter().map(|cluster| cluster.name.clone()).collect();
     let mut out = vec![Line::head(format!("{} on {}", plan.name, words::fold(&clusters)))];
     // What a kind of step is for at length is on its page; what this one does is said below.
@@ -35,7 +35,7 @@ pub fn outline(plan: &Plan, fleet: Limits, paint: Paint, width: Option<usize>) -
         out.push(Line::new(Tone::Plain, "  with ", params.join(" ")));
     }
     if plan.clusters.len() > 1 {
-        out.push(Line::new(Tone::Warn, "  fleet ", fleet_line(&clusters, fleet)));
+        out.push(Line::new(Tone::Warn, "  fleet ", fleet_line(&clusters, plan.fleet)));
     }
     if let [only] = plan.steps.as_slice() {
         out.push(Line::new(Tone::Plain, "  step ", only.step.intent()));
@@ -46,7 +46,7 @@ pub fn outline(plan: &Plan, fleet: Limits, paint: Paint, width: Option<usize>) -
         let of_cluster = prices(plan, planned);
         let (mut all, mut dearest) = (Price::default(), Price::default());
         for (at, price) in of_cluster.iter().enumerate() {
-            all.beside(price, at < fleet.at_once.max(1));
+            all.beside(price, at < plan.fleet.at_once.max(1));
             dearest.or(price);
         }
         whole.then(&all);
@@ -154,13 +154,13 @@ mod tests {
         let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let runbook = Builtin::find("api-overload").unwrap().runbook().unwrap().resolve(&given, On::NotYet).unwrap();
         let clusters = (1..=clusters).map(|number| sample::cluster(&format!("c{number}"), 3)).collect();
-        crate::plan::build(runbook, clusters).unwrap_or_else(|refusals| panic!("{refusals:?}"))
+        crate::plan::build(runbook, clusters, Limits::CLUSTERS).unwrap_or_else(|refusals| panic!("{refusals:?}"))
     }
 
     #[test]
     fn the_whole_recovery_is_one_screen_on_one_cluster_and_on_hundreds() {
         for clusters in [1, 2, 300] {
-            let text = outline(&recovery(clusters), Limits::CLUSTERS, Paint::new(false), Some(80));
+            let text = outline(&recovery(clusters), Paint::new(false), Some(80));
             // The last line of the screen is the question.
             assert!(text.lines().count() <= 23, "{text}");
             assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
@@ -176,8 +176,8 @@ mod tests {
         let with = Map::from_iter([("object".to_owned(), json!("daemonsets.apps/telemetry/agent"))]);
         let policy = crate::runbook::Policy::default();
         let runbook = Resolved::single("delete", with, None, &policy).unwrap();
-        let plan = crate::plan::build(runbook, vec![sample::cluster("prod", 3)]).unwrap();
-        let text = outline(&plan, Limits::CLUSTERS, Paint::new(false), None);
+        let plan = crate::plan::build(runbook, vec![sample::cluster("prod", 3)], Limits::CLUSTERS).unwrap();
+        let text = outline(&plan, Paint::new(false), None);
         assert!(text.contains("DELETE /apis/apps/v1/namespaces/telemetry/daemonsets/agent"), "{text}");
         assert!(!text.contains("fleet"), "{text}");
     }
