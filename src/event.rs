@@ -48,6 +48,17 @@ pub enum Event {
         /// What.
         what: String,
     },
+    /// A step found a result for later steps of its cluster.
+    Found {
+        /// Where.
+        target: Target,
+        /// Position in the plan, from 0.
+        step: usize,
+        /// What it is called.
+        name: String,
+        /// The value.
+        value: String,
+    },
     /// Waiting for something.
     Waiting {
         /// Where.

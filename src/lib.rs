@@ -26,6 +26,7 @@ pub mod duration;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod found;
 #[cfg(test)]
 mod fuzz;
 pub mod guarded;

@@ -2,13 +2,13 @@
 //!
 //! Everything that can be refused without touching a host is refused here, all refusals together.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::change::{Target, sha256_hex};
 use crate::kit::{Cluster, select};
 use crate::limits::Limits;
-use crate::runbook::{Policy, Refusal, Resolved};
-use crate::steps::{Announced, Scope, Sends, Step, Times};
+use crate::runbook::{Later, Policy, Refusal, Resolved};
+use crate::steps::{Announced, Kind, Scope, Sends, Step, Times};
 
 /// What will be done.
 pub struct Plan {
@@ -42,6 +42,31 @@ pub struct PlannedStep {
     pub targets: Vec<Target>,
     /// How it is run.
     pub policy: Policy,
+    /// What of it is known only once earlier steps have found it; the step above has placeholders there.
+    pub later: Option<Unfilled>,
+}
+
+/// A step whose parameters are not all known yet.
+#[derive(Clone)]
+pub struct Unfilled {
+    /// Its kind.
+    pub kind: &'static dyn Kind,
+    /// Its parameters, a placeholder in each hole.
+    pub with: Value,
+    /// The holes.
+    pub holes: Vec<Later>,
+}
+
+impl Unfilled {
+    /// The step, once there is a value for each hole, in their order.
+    ///
+    /// # Errors
+    /// Why the values do not make one.
+    pub fn fill(&self, values: &[String]) -> Result<Box<dyn Step>, String> {
+        let mut with = self.with.clone();
+        self.holes.iter().zip(values).for_each(|(hole, value)| hole.fill(&mut with, value));
+        self.kind.build(with).map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    }
 }
 
 impl PlannedStep {
@@ -125,7 +150,9 @@ pub fn build(runbook: Resolved, clusters: Vec<Cluster>, fleet: Limits) -> Result
             policy.limits = Limits { at_once: all, canary: false, batch: 0, max_failures: all };
         }
         let (name, kind, why) = (decl.name.clone(), decl.kind.name(), decl.why.clone());
-        steps.push(PlannedStep { name, kind, why, step, targets, policy });
+        let unfilled = || Unfilled { kind: decl.kind, with: decl.with.clone(), holes: decl.later.clone() };
+        let later = (!decl.later.is_empty()).then(unfilled);
+        steps.push(PlannedStep { name, kind, why, step, targets, policy, later });
     }
     if !refusals.is_empty() {
         return Err(refusals);
@@ -183,10 +210,24 @@ impl Plan {
 }
 
 impl Plan {
+    /// The steps that change something by what an earlier step has still to find: each is asked about once that is known.
+    pub fn write_what_is_found(&self) -> impl Iterator<Item = (&PlannedStep, &Unfilled)> {
+        let holes = self.steps.iter().filter_map(|planned| Some((planned, planned.later.as_ref()?)));
+        holes.filter(|(planned, _)| self.step_writes(planned))
+    }
+
+    fn step_writes(&self, planned: &PlannedStep) -> bool {
+        planned.targets.iter().any(|target| {
+            let cluster = self.cluster(&target.cluster);
+            cluster.is_some_and(|cluster| planned.step.announce(target, cluster).iter().any(Announced::writes))
+        })
+    }
+
     /// Whether any step may ask the operator something.
     pub fn asks(&self) -> bool {
         let asks = |one: &Announced| matches!(one.what, Sends::Ask(_));
         self.steps.iter().any(|planned| planned.policy.confirm)
+            || self.write_what_is_found().next().is_some()
             || self.announced().any(|(_, _, announced)| announced.iter().any(asks))
     }
 }

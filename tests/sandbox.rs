@@ -469,3 +469,55 @@ fn exit_codes_mean_what_the_table_says() {
     let _ = home.run(&["probe", "--kit", "dead", "--require", "nothing"]).is(0, &["connection refused"]);
     practice.end();
 }
+
+/// Every kind of step that can be practised, each as it follows from those before it.
+const EVERY_KIND: &str = "\
+apiVersion: breakglass/v1
+kind: Runbook
+metadata: {name: every-kind, purpose: Practise every kind of step.}
+spec:
+  steps:
+    - {name: look, kind: probe, with: {within: 1s}, onFailure: continue}
+    - {name: sure, kind: confirm, with: {question: Shall it begin?, unattended: 'yes'}}
+    - {name: freeze, kind: freeze-nodes}
+    - {name: close, kind: gate-close, with: {for: 15m, stages: ['50%', '100%']}}
+    - {name: confirmed, kind: gate-confirm}
+    - {name: park, kind: park, with: {object: ds/telemetry/agent}}
+    - {name: revoke, kind: revoke, with: {workload: ds/telemetry/agent}}
+    - {name: end, kind: end-pods, with: {workload: ds/telemetry/agent, force: true}}
+    - {name: room, kind: scale-apiserver, with: {limits: {memory: 8Gi}}}
+    - {name: healthy, kind: wait-for, with: {health: {times: 1}}}
+    - {name: open, kind: gate-open, with: {window: 1s}}
+    - {name: delete, kind: delete, with: {object: ds/telemetry/agent}}
+    - {name: thaw, kind: thaw-nodes}
+    - {name: told, kind: exec, with: {argv: ['true'], local: true, noUndo: it changes nothing}}
+";
+
+/// Kinds that the sandbox has nothing for, and why.
+const NOT_PRACTISED: [(&str, &str); 1] =
+    [("http", "a hook is somebody else's server, and there is none in the sandbox")];
+
+#[test]
+fn every_kind_of_step_can_be_practised_and_freezing_is_undone_by_thawing() {
+    let home = Home::new();
+    let kinds = home.run(&["steps", "-o", "json"]).is(0, &[]);
+    for line in kinds.out.lines() {
+        let kind: Value = serde_json::from_str(line).unwrap();
+        let kind = kind["kind"].as_str().unwrap();
+        let practised =
+            EVERY_KIND.contains(&format!("kind: {kind}, ")) || EVERY_KIND.contains(&format!("kind: {kind}}}"));
+        let left_out = NOT_PRACTISED.iter().any(|(name, _)| *name == kind);
+        assert!(practised != left_out, "{kind}: practise it in EVERY_KIND, or say in NOT_PRACTISED why that cannot be");
+    }
+    let practice = Practice::start(&home, &["--peace"]);
+    let kit = ["--kit", &practice.kit, "--cluster", "sandbox"];
+    std::fs::write(home.path("every-kind.yaml"), EVERY_KIND).unwrap();
+    let with_kit = |args: &[&str]| home.run(&args.iter().chain(&kit).copied().collect::<Vec<_>>());
+    let run = with_kit(&["run", "every-kind.yaml", "--yes"]).is(0, &["every step is done"]);
+    let said = format!("{}{}", run.out, run.err);
+    assert!(!said.contains("does not simulate") && !said.contains("is not told"), "{said}");
+    for word in ["frozen", "the node lifecycle runs again"] {
+        assert!(said.contains(word), "{word:?}: {said}");
+    }
+    practice.end();
+}

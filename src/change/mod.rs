@@ -151,6 +151,13 @@ pub struct Facts {
     pub answer: Answer,
 }
 
+impl Facts {
+    /// There are none.
+    pub fn is_empty(&self) -> bool {
+        self.answer.is_empty()
+    }
+}
+
 /// What renewing a lease came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Renewal {

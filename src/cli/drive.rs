@@ -69,6 +69,9 @@ pub(super) fn print(app: &App, plan: &Plan) {
 /// Shows the plan, asks, and drives it to its end.
 pub(super) async fn begin(app: &App<'_>, resolved: Resolved, chosen: &Chosen, mode: Mode) -> Result<ExitCode, Failure> {
     let plan = build(resolved, &chosen.clusters, app.flags.safety.fleet())?;
+    if mode == Mode::Run && app.flags.safety.yes {
+        nobody_types(&plan)?;
+    }
     let typed = typed(app, &plan)?;
     let paint = app.screen.err_paint();
     let looks = (mode == Mode::Run).then(|| Consent::to_look(&plan)).flatten();
@@ -93,6 +96,22 @@ pub(super) async fn begin(app: &App<'_>, resolved: Resolved, chosen: &Chosen, mo
     let writer = Writer::create(folder, header, app.process.clock).map_err(failure::journal)?;
     let driven = Driven::new(app, writer, &chosen.clusters, mode, mark, operator)?;
     driven.to_the_end(app, Way::Forward(&plan), &consent).await
+}
+
+/// Refuses a plan that changes something by what only the run will find: nobody would be there to look at it first.
+fn nobody_types(plan: &Plan) -> Result<(), Failure> {
+    let Some((planned, unfilled)) = plan.write_what_is_found().next() else { return Ok(()) };
+    let Some(hole) = unfilled.holes.first() else { return Ok(()) };
+    let what = format!(
+        "step {:?} changes something by the {} that step {:?} finds during the run, and with --yes nobody is asked whether it is \
+         the right one; nothing was contacted or changed",
+        planned.name, hole.result, hole.step
+    );
+    let hint = match &hole.param {
+        Some(param) => format!("give it: --param {param}=VALUE; or leave --yes out"),
+        None => format!("write it into the runbook, as {}; or leave --yes out", hole.at.join(".")),
+    };
+    Err(inputs::refuse(what, hint))
 }
 
 /// The consent that `--consent` gives to a plan that wants a word typed, if it was given. Where no plan wants one, the words

@@ -107,7 +107,7 @@ fn last(store: &Store, wanted: For) -> Result<Last, Failure> {
 mod tests {
 
     use super::*;
-    use crate::change::{Change, LocalCommand, Op, Target};
+    use crate::change::{Change, Facts, LocalCommand, Op, Target};
     use crate::journal::{Entry, Header, Writer};
     use crate::process::Clock;
 
@@ -147,9 +147,9 @@ mod tests {
                 });
                 match came {
                     Came::Refused => append(Entry::Failed { id, why: said }),
-                    Came::Made => append(Entry::Done { id, said }),
+                    Came::Made => append(Entry::Done { id, said, facts: Facts::default() }),
                     Came::TakenBack => {
-                        append(Entry::Done { id, said: said.clone() });
+                        append(Entry::Done { id, said: said.clone(), facts: Facts::default() });
                         append(Entry::Undoing { id });
                         append(Entry::Undone { id, said });
                     }

@@ -4,8 +4,10 @@ use futures::FutureExt as _;
 use tokio::time::Instant;
 
 use super::fanout::fan_out;
+use super::found;
 use super::keeper;
 use super::target::{End, JournalLost, OnTarget, millis};
+use super::together::Together;
 use super::{Consent, Engine, Report, Stop, backward};
 use crate::change::{Part, Target};
 use crate::error::Class;
@@ -87,7 +89,7 @@ async fn lane(engine: Engine<'_>, plan: &Plan, cluster: &str, consent: &Consent)
         if engine.cancel.level() >= Stop::Soon {
             return Ok(Some((Class::Interrupted, format!("{cluster}: stopped before step {:?}", planned.name))));
         }
-        let end = step(engine, planned, index, cluster).await?;
+        let end = step(engine, plan, index, cluster).await?;
         let Some(class) = end.class else { continue };
         let failure = (class, format!("{cluster}: step {:?}: {}", planned.name, end.why));
         let stops = matches!(class, Class::Interrupted | Class::Declined);
@@ -105,7 +107,8 @@ async fn lane(engine: Engine<'_>, plan: &Plan, cluster: &str, consent: &Consent)
 }
 
 /// One step on all its targets of one cluster.
-async fn step(engine: Engine<'_>, planned: &PlannedStep, index: usize, cluster: &str) -> Result<End, JournalLost> {
+async fn step(engine: Engine<'_>, plan: &Plan, index: usize, cluster: &str) -> Result<End, JournalLost> {
+    let planned = &plan.steps[index];
     let (began, spent) = (Instant::now(), engine.world.costs_on(cluster));
     let targets: Vec<_> = planned.targets_on(cluster).collect();
     engine.record.append(Entry::StepStarted { cluster: cluster.to_owned(), step: index }).await?;
@@ -119,10 +122,14 @@ async fn step(engine: Engine<'_>, planned: &PlannedStep, index: usize, cluster: 
     });
     let asked = if planned.policy.confirm { confirmed(engine, planned, index, cluster).await? } else { Some(true) };
     let unasked = |state, class, why: &str| End { state, class: Some(class), why: why.into(), changes: 0 };
-    let end = match asked {
-        None => unasked(StepState::Interrupted, Class::Interrupted, "stopped by a signal"),
-        Some(false) => unasked(StepState::Declined, Class::Declined, "the operator said no"),
-        Some(true) => on_targets(engine, planned, index, &targets).await?,
+    let end = match (asked, &planned.later) {
+        (None, _) => unasked(StepState::Interrupted, Class::Interrupted, "stopped by a signal"),
+        (Some(false), _) => unasked(StepState::Declined, Class::Declined, "the operator said no"),
+        (Some(true), None) => on_targets(engine, planned, index, &targets).await?,
+        (Some(true), Some(unfilled)) => match found::fill(engine, plan, (index, unfilled), cluster).await? {
+            Ok(filled) => on_targets(engine, &filled, index, &targets).await?,
+            Err(end) => end,
+        },
     };
     let (state, why, cluster) = (end.state, end.why.clone(), cluster.to_owned());
     // Its steps come one after another, so all that was spent on it since then is this step's.
@@ -149,10 +156,11 @@ async fn on_targets(
     index: usize,
     targets: &[&Target],
 ) -> Result<End, JournalLost> {
+    let together = &Together::new(planned.step.interval());
     let work = |i: usize| {
         let target = targets[i];
         async move {
-            let end = OnTarget { engine, index, planned, target }.run().await?;
+            let end = OnTarget { engine, index, planned, target, together }.run().await?;
             let (target, state, why) = (target.clone(), end.state, end.why.clone());
             engine.events.hear(Event::TargetEnded { target, step: index, state, changes: end.changes, why });
             Ok(end)

@@ -62,6 +62,7 @@ impl Index {
             | Entry::StepEnded { .. }
             | Entry::Answered { .. }
             | Entry::Saw { .. }
+            | Entry::Found { .. }
             | Entry::Ended { .. } => {}
         }
     }
@@ -174,7 +175,7 @@ mod tests {
     }
 
     fn done(id: u32) -> Entry {
-        Entry::Done { id, said: String::new() }
+        Entry::Done { id, said: String::new(), facts: crate::change::Facts::default() }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod cancel;
 mod consent;
 mod fanout;
 mod forward;
+mod found;
 mod index;
 mod keeper;
 mod record;
@@ -16,6 +17,7 @@ mod strangers;
 mod target;
 #[cfg(test)]
 mod tests;
+mod together;
 mod turn;
 mod until;
 

@@ -278,7 +278,7 @@ impl Inner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::HostCommand;
+    use crate::change::{Facts, HostCommand};
     use crate::journal::{Header, Store};
     use crate::script::Script;
 
@@ -303,7 +303,7 @@ mod tests {
         let mut writer = Writer::create(folder.clone(), header, ahead).unwrap();
         writer.append(Entry::StepStarted { cluster: "east".into(), step: 0 }).unwrap();
         let (id, _) = writer.intend(0, &target, &change, None).unwrap();
-        writer.append(Entry::Done { id, said: String::new() }).unwrap();
+        writer.append(Entry::Done { id, said: String::new(), facts: Facts::default() }).unwrap();
         drop(writer);
         let clock = Clock::Paced { shows: noon, at: tokio::time::Instant::now() };
         let record = Record::new(Writer::open(folder, clock).unwrap(), clock).unwrap();

@@ -5,11 +5,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::strangers::{self, Machine, machine};
+use super::together::Together;
 use super::until::UpTo;
 use super::{Engine, Stop};
-use crate::change::{Change, Op, Outcome, Said, Target};
+use crate::change::{Change, Facts, Op, Outcome, Said, Target};
 use crate::error::Class;
 use crate::event::{ChangeEnd, Event};
+use crate::found::Found;
 use crate::journal::{ChangeRecord, ChangeState, Entry, JournalError, StepState};
 use crate::plan::PlannedStep;
 use crate::steps::{History, Look, Question, StepError, Survey};
@@ -48,6 +50,8 @@ pub(super) struct OnTarget<'a> {
     pub(super) index: usize,
     pub(super) planned: &'a PlannedStep,
     pub(super) target: &'a Target,
+    /// What it shares with the other targets of the step.
+    pub(super) together: &'a Together,
 }
 
 enum Next {
@@ -137,7 +141,7 @@ impl OnTarget<'_> {
     ///
     /// Each read ends with the step's time, and says what it came to; what ends only after that has nothing to say.
     async fn look(&self, history: &History, left: Duration) -> Option<Result<Survey, StepError>> {
-        let reads = &UpTo { reads: self.engine.world, until: Instant::now() + left };
+        let reads = &UpTo { reads: self.engine.world, until: Instant::now() + left, together: self.together };
         let look = Look { target: self.target, reads, history, mark: self.engine.mark, step: self.index };
         tokio::select! {
             survey = self.planned.step.survey(look) => Some(survey),
@@ -183,6 +187,9 @@ impl OnTarget<'_> {
                 pass.said.push(what.clone());
                 self.saw(what).await?;
             }
+        }
+        for found in std::mem::take(&mut survey.found) {
+            self.found(found).await?;
         }
         if let Some(question) = &survey.ask {
             return self.ask(question, survey.unread.as_ref()).await;
@@ -269,7 +276,10 @@ impl OnTarget<'_> {
     async fn settle(&self, history: &History, survey: &Survey) -> Result<(), JournalLost> {
         for record in history.changes.iter().filter(|record| survey.arrived.contains(&record.id)) {
             let said = "it arrived after the look that had not found it made";
-            self.engine.record.append(Entry::Done { id: record.id, said: said.into() }).await?;
+            self.engine
+                .record
+                .append(Entry::Done { id: record.id, said: said.into(), facts: Facts::default() })
+                .await?;
             self.ended(record.id, &record.change, ChangeEnd::Done, said, Duration::ZERO);
         }
         if survey.blind || (survey.changes.is_empty() && survey.waiting_for.is_some()) {
@@ -286,7 +296,11 @@ impl OnTarget<'_> {
             let entry = if wanted {
                 Entry::NotMade { id: record.id }
             } else {
-                Entry::Done { id: record.id, said: "the reply was lost; a new look found it made".into() }
+                Entry::Done {
+                    id: record.id,
+                    said: "the reply was lost; a new look found it made".into(),
+                    facts: Facts::default(),
+                }
             };
             self.engine.record.append(entry).await?;
             if !wanted {
@@ -383,9 +397,9 @@ impl OnTarget<'_> {
             () = self.engine.cancel.reached(Stop::Now) => Outcome::Unknown("given up by the operator while in flight".into()),
         };
         let (entry, end, said) = match &outcome {
-            Outcome::Done(Said { words, .. }) => {
+            Outcome::Done(Said { words, facts }) => {
                 let end = if self.engine.world.pretends() { ChangeEnd::Pretended } else { ChangeEnd::Done };
-                (Entry::Done { id, said: words.clone() }, end, words)
+                (Entry::Done { id, said: words.clone(), facts: facts.clone() }, end, words)
             }
             Outcome::Failed(why) | Outcome::NotTaken(why) => {
                 (Entry::Failed { id, why: why.clone() }, ChangeEnd::Failed, why)
@@ -425,6 +439,22 @@ impl OnTarget<'_> {
             .append(Entry::Saw { target: self.target.clone(), step: self.index, what: what.clone() })
             .await?;
         self.engine.events.hear(Event::Saw { target: self.target.clone(), step: self.index, what });
+        Ok(())
+    }
+
+    /// A result is written down once; a look that finds the same again adds nothing.
+    async fn found(&self, found: Found) -> Result<(), JournalLost> {
+        let key = (self.target.cluster.clone(), self.index, found.name.clone());
+        if self.engine.record.read(|run| run.found.get(&key) == Some(&found)) {
+            return Ok(());
+        }
+        if !found.of.fits(&found.value) {
+            let what = format!("what was found as {} is not {}: {:?}", found.name, found.of.words(), found.value);
+            return self.saw(what).await;
+        }
+        let (target, step) = (self.target.clone(), self.index);
+        self.engine.record.append(Entry::Found { target: target.clone(), step, found: found.clone() }).await?;
+        self.engine.events.hear(Event::Found { target, step, name: found.name, value: found.value });
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
+use super::together::Together;
 use crate::change::Target;
 use crate::kit::Cluster;
 use crate::script::Script;
@@ -16,6 +17,7 @@ use crate::world::{KubeAnswer, KubeRead, ReadError, Reads, ScriptOutput, World};
 pub(super) struct UpTo<'w> {
     pub(super) reads: &'w dyn World,
     pub(super) until: Instant,
+    pub(super) together: &'w Together,
 }
 
 impl UpTo<'_> {
@@ -52,6 +54,15 @@ impl Reads for UpTo<'_> {
         limit: Duration,
     ) -> BoxFuture<'a, Result<ScriptOutput, ReadError>> {
         Box::pin(async move { self.reads.script(target, script, self.cap(limit)).await })
+    }
+
+    fn script_for_many<'a>(
+        &'a self,
+        target: &'a Target,
+        script: &'a Script,
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<ScriptOutput, ReadError>> {
+        Box::pin(async move { self.together.script(self.reads, target, script, self.cap(limit)).await })
     }
 
     fn host_key<'a>(&'a self, target: &'a Target, limit: Duration) -> BoxFuture<'a, Result<Option<String>, ReadError>> {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::genuine::GENUINE;
+use super::order::{self, Order as _};
 use crate::script::{Answer, Script};
 
 /// A process younger than this, of a server that has been started before, is the newest turn of a crash loop.
@@ -33,7 +34,7 @@ for log in /var/log/pods/kube-system_kube-apiserver-*/kube-apiserver/*.log; do
 done
 say end yes
 "#;
-    Script::new("apiserver.presence", format!("{GENUINE}{looks}"))
+    order::Presence {}.script(format!("{GENUINE}{looks}"))
 }
 
 /// What a host said of its API server.

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::order::{self, Order as _};
 use crate::change::{Expect, FilePut};
 use crate::script::{Script, quote};
 
@@ -38,7 +39,7 @@ pub fn put(put: &FilePut) -> Result<Script, String> {
             format!("{}{write}", start(path, expect, wanted))
         }
     };
-    Ok(Script::new("file.put", body).arg("path", path).arg("expect", expect).arg("sha256", wanted))
+    Ok(order::FilePut { path: path.clone(), expect: expect.to_owned(), sha256: wanted.to_owned() }.script(body))
 }
 
 fn start(path: &str, expect: &str, wanted: &str) -> String {

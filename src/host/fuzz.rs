@@ -139,7 +139,7 @@ fn what_a_host_says_of_memory_connections_and_processes_is_a_number_that_can_be_
             drop(memory.heavy(percent).map(say));
         }
         let _ = gate::parse_knock(&text);
-        drop(gate::parse_cut(&text).map(say));
+        drop(gate::parse_cut(&Answer::parse(&text)).map(say));
         if let Some(seen) = offender::parse(&text) {
             let sum = seen.loudest.iter().map(|(_, count)| *count).try_fold(0_u64, u64::checked_add);
             prop_assert!(sum.is_some_and(|sum| sum.checked_mul(1000).is_some()), "{seen:?}");
@@ -312,7 +312,7 @@ fn the_order_to_close_reads_back_and_what_is_no_order_is_none() {
     let spec = gate::GateSpec { stages: vec![Stage::Count(5), Stage::Share(25)], ..gate::sample() };
     let text = serde_json::to_string(&spec).unwrap();
     each(2_000, &mangled(&[text]), |text| {
-        let script = Script::new("gate.close", "").arg("spec", &text).arg("back_end", "nft");
+        let script = Script::new("gate.close", "").arg("run", "r").arg("spec", &text).arg("back_end", "nft");
         if let Some((read, back_end)) = gate::spec_of(&script) {
             let again = gate::close(&read, back_end);
             prop_assert_eq!(gate::spec_of(&again), Some((read, back_end)));

@@ -4,6 +4,7 @@
 //! and answers with `key=value` lines, which a parser beside the script's text reads into a typed value.
 
 pub mod apiserver;
+pub mod audit;
 #[cfg(test)]
 mod environments;
 pub mod file;
@@ -16,6 +17,7 @@ mod genuine;
 pub mod manifest;
 pub mod net;
 pub mod offender;
+pub mod order;
 pub mod rewriter;
 pub mod room;
 pub mod swap;

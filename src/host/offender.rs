@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::order::{OffenderLook, Order as _};
 use crate::script::{Answer, Script, amount, quote};
 
 /// How many of the sources with the most connections a host reports; it sends no more over a bad line.
@@ -64,11 +65,8 @@ say end yes
         known = quote(log),
     );
     let list: Vec<String> = ports.iter().map(ToString::to_string).collect();
-    Script::new("offender.look", body)
-        .arg("ports", list.join(","))
-        .arg("user", user.unwrap_or_default())
-        .arg("log", log)
-        .arg("from", start)
+    let user = user.unwrap_or_default().to_owned();
+    OffenderLook { ports: list.join(","), user, log: log.to_owned(), from: start }.script(body)
 }
 
 /// Counts the requests that the lines of an audit log on standard input are about: the lines of one request are one. A line

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::genuine::GENUINE;
 use super::manifest::Listens;
+use super::order::{ManifestRoom, Order as _};
 use super::swap::{LIB, Place};
 use crate::script::{Answer, Script, quote};
 
@@ -189,10 +190,8 @@ ceiling
         program = quote(&place.program),
         names = quote(&ask.names.join(" ")),
     );
-    Script::new("manifest.room", body)
-        .arg("program", &place.program)
-        .arg("flags", ask.flags.join(" "))
-        .arg("names", ask.names.join(" "))
+    let (flags, names) = (ask.flags.join(" "), ask.names.join(" "));
+    ManifestRoom { program: place.program.clone(), flags, names }.script(body)
 }
 
 /// Reads what `look` printed.

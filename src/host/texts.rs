@@ -4,11 +4,13 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+use super::audit::{self, Client};
 use super::gate::{self, Allow, BackEnd, Balancer, Driver, GateSpec, Reply, Scope, Side, Stage, Turn, Why};
+use super::order::Orders;
 use super::swap::{self, Place, Swap};
 use super::{apiserver, file, offender, room, why};
 use crate::change::{Blob, Expect, FilePut, sha256_hex};
-use crate::script::Script;
+use crate::script::{Head, Script};
 
 /// Gates that differ in all that rules can differ in.
 fn gates() -> Vec<(&'static str, GateSpec)> {
@@ -125,6 +127,8 @@ fn of_offenders() -> Vec<(String, Script)> {
     let user = Some("system:serviceaccount:telemetry:agent");
     let last = offender::Read { log: "/var/log/audit.log".into(), size: 4096 };
     [
+        ("count by user", audit::count("", &Client::User("system:serviceaccount:a:b".into()), 10)),
+        ("count by agent", audit::count("/var/log/it's.log", &Client::Agent("agent/\"1".into()), 1)),
         ("presence", apiserver::presence()),
         ("offender", offender::look(&[6443], None, None)),
         ("offender by user", offender::look(&[6443, 8443], user, None)),
@@ -132,6 +136,23 @@ fn of_offenders() -> Vec<(String, Script)> {
     ]
     .map(|(name, script)| (name.to_owned(), script))
     .into()
+}
+
+/// Whoever acts on orders gets each as a value again, whatever script of the house it is.
+#[test]
+fn every_script_is_an_order_and_every_order_has_its_script() {
+    let mut seen = std::collections::BTreeSet::new();
+    let all = of_gates()
+        .into_iter()
+        .filter(|(name, _)| !name.starts_with("rules"))
+        .chain(of_manifests())
+        .chain(of_offenders());
+    for (name, script) in all {
+        let head = Head::parse(&script.text()).unwrap();
+        let order = Orders::read(&head.name, &head.args).unwrap_or_else(|why| panic!("{name}: {why}"));
+        seen.insert(order.name());
+    }
+    assert_eq!(seen, Orders::NAMES.iter().copied().collect());
 }
 
 #[test]

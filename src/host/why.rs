@@ -1,5 +1,6 @@
 //! Why a new process did not answer: noted by its host before the old manifest comes back, for its log goes with its pod.
 
+use super::order::{ManifestWhy, Order as _};
 use super::swap::Place;
 use crate::script::{Answer, Script, quote};
 
@@ -31,7 +32,7 @@ pub(super) const WHY: &str = r#"why() {
 /// The script that reads what was noted.
 pub fn look(place: &Place) -> Script {
     let body = format!("b={}\n[ ! -f \"$b/why\" ] || head -c 8192 \"$b/why\"\nsay end yes\n", quote(&place.beside()));
-    Script::new("manifest.why", body).arg("beside", place.beside())
+    ManifestWhy { beside: place.beside() }.script(body)
 }
 
 /// What is known of a process that did not come to answer.

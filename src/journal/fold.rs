@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Header, Line};
-use crate::change::{Change, Inverse, Target};
+use super::{Entry, Header, Line, old};
+use crate::change::{Change, Facts, Inverse, Target};
 use crate::cost::Costs;
+use crate::found::Found;
 
 /// Where a change stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +69,8 @@ pub struct ChangeRecord {
     pub state: ChangeState,
     /// What was last said of it.
     pub said: String,
+    /// What is known for code from when it was done.
+    pub facts: Facts,
     /// When it was intended.
     pub intended_at: jiff::Timestamp,
     /// When its state last moved.
@@ -85,6 +88,8 @@ pub struct Run {
     pub steps: BTreeMap<(String, usize), StepState>,
     /// The answers given: (cluster, step, question).
     pub answers: BTreeMap<(String, usize, String), bool>,
+    /// What steps found for later ones: (cluster, step, name of the result). The newest counts.
+    pub found: BTreeMap<(String, usize, String), Found>,
     /// The API servers and hosts that have answered anything; `None`: nobody knows, because the run
     /// was killed in the middle of a step, or its journal is older than the costs in it.
     pub answered: Option<BTreeSet<Target>>,
@@ -149,6 +154,7 @@ pub(super) fn start(first: &Line) -> Result<Run, String> {
         changes: BTreeMap::new(),
         steps: BTreeMap::new(),
         answers: BTreeMap::new(),
+        found: BTreeMap::new(),
         answered: Some(BTreeSet::new()),
         ended: None,
         span: (first.at, first.at),
@@ -181,6 +187,9 @@ fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
         Entry::Answered { cluster, step, question, yes } => {
             run.answers.insert((cluster.clone(), *step, question.clone()), *yes);
         }
+        Entry::Found { target, step, found } => {
+            run.found.insert((target.cluster.clone(), *step, found.name.clone()), found.clone());
+        }
         Entry::Intended { id, step, target, change, host_key } => {
             let (target, change, host_key) = (target.clone(), (**change).clone(), host_key.clone());
             let (at, said) = (line.at, String::new());
@@ -193,6 +202,7 @@ fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
                 host_key,
                 state,
                 said,
+                facts: Facts::default(),
                 intended_at: at,
                 moved_at: at,
             };
@@ -200,7 +210,12 @@ fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
                 return Err(format!("change {id} is intended twice"));
             }
         }
-        Entry::Done { id, said } => step_change(run, line, *id, ChangeState::Done, said)?,
+        Entry::Done { id, said, facts } => {
+            step_change(run, line, *id, ChangeState::Done, said)?;
+            if let Some(record) = run.changes.get_mut(id) {
+                record.facts = if facts.is_empty() { old::facts(&record.change.op, said) } else { facts.clone() };
+            }
+        }
         Entry::Failed { id, why } => step_change(run, line, *id, ChangeState::Failed, why)?,
         Entry::Unknown { id, why } => step_change(run, line, *id, ChangeState::Unknown, why)?,
         Entry::NotMade { id } => step_change(run, line, *id, ChangeState::NotMade, "")?,
@@ -237,6 +252,11 @@ fn reopen(run: &mut Run, id: u32) {
     let steps: Vec<_> = steps.map(|(key, _)| key.clone()).collect();
     for key in &steps {
         run.steps.remove(key);
+    }
+    let found = run.found.range((cluster.clone(), first, String::new())..);
+    let found: Vec<_> = found.take_while(|((c, ..), _)| *c == cluster).map(|(key, _)| key.clone()).collect();
+    for key in &found {
+        run.found.remove(key);
     }
     let answers = run.answers.range((cluster.clone(), first, String::new())..);
     let answers: Vec<_> = answers.take_while(|((c, ..), _)| *c == cluster).map(|(key, _)| key.clone()).collect();

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | 1.0 | the first; the costs of steps and runs, what tells clusters and hosts apart, and whether a plan writes came later, in fields that may be missing |
 //! | 1.1 | the limits of the fleet (`fleet`), which are part of the plan's digest from then on; how much stood at an end (`stands`) |
+//! | 1.2 | what a step found for later ones (the line `found`) |
 //!
 //! A field that may be missing raises the second number; what an older program would misread, the first. Of each, a whole run
 //! is kept in `tests/fixtures/journals`, and read, shown, taken up again and taken back in tests.
@@ -18,7 +19,7 @@ use super::{Header, JournalError};
 pub const FORMAT: u32 = 1;
 
 /// The second number. A journal with a higher one is read as far as its lines are known, and never appended to.
-pub const MINOR: u32 = 1;
+pub const MINOR: u32 = 2;
 
 /// What a first line says of its format, whatever else it has become.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

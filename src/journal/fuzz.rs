@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::read::{chain, parse, seal};
 use super::{Entry, FORMAT, Header, JournalError, Line, MINOR, StepState, fold};
-use crate::change::{Body, Change, HostCommand, Inverse, Keep, KubeCall, Method, Op, Target};
+use crate::change::{Body, Change, Facts, HostCommand, Inverse, Keep, KubeCall, Method, Op, Target};
 use crate::cost::Cost;
 use crate::fuzz::{each, mangled};
 use crate::render::{Output, Screen, show_run};
@@ -88,7 +88,7 @@ fn entry() -> impl Strategy<Value = Entry> {
                 13 => Entry::Undone { id, said },
                 14 => Entry::Stuck { id, why: said },
                 _ if code % 4 == 0 => Entry::Ended { code, why: said, costs, stands: Some(step) },
-                _ => Entry::Done { id, said },
+                _ => Entry::Done { id, said, facts: Facts::default() },
             }
         },
     )
@@ -161,7 +161,7 @@ fn what_is_read_from_a_broken_journal_is_its_beginning_or_it_is_refused() {
     }]
     .into_iter()
     .chain([
-        Entry::Done { id: 1, said: "200".into() },
+        Entry::Done { id: 1, said: "200".into(), facts: Facts::default() },
         Entry::Ended { code: 0, why: String::new(), costs: None, stands: None },
     ]);
     let all = std::iter::once(Entry::Started(Box::new(header()))).chain(entries);
@@ -194,7 +194,7 @@ fn lines_that_say_anything_are_read_or_refused() {
             change: change(1),
             host_key: None,
         },
-        Entry::Done { id: 1, said: "200".into() },
+        Entry::Done { id: 1, said: "200".into(), facts: Facts::default() },
         Entry::StepEnded {
             cluster: "österreich".into(),
             step: 0,

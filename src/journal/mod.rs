@@ -9,6 +9,7 @@ mod format;
 #[cfg(test)]
 mod fuzz;
 mod glance;
+mod old;
 mod read;
 mod store;
 #[cfg(test)]
@@ -21,8 +22,9 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::change::{Change, Target};
+use crate::change::{Change, Facts, Target};
 use crate::cost::Costs;
+use crate::found::Found;
 use crate::limits::Limits;
 
 pub use fold::{ChangeRecord, ChangeState, IllegalMove, Run, StepState, fold};
@@ -262,6 +264,15 @@ pub enum Entry {
         /// What, in one sentence.
         what: String,
     },
+    /// A step found a result for later steps of its cluster; from format 1.2 on.
+    Found {
+        /// Where.
+        target: Target,
+        /// Position in the plan, from 0.
+        step: usize,
+        /// What.
+        found: Found,
+    },
     /// A change is about to be made.
     Intended {
         /// The change's number in this run, from 1.
@@ -283,6 +294,9 @@ pub enum Entry {
         id: u32,
         /// What the far side said.
         said: String,
+        /// The same for code; nothing in journals of versions that did not write it down.
+        #[serde(default, skip_serializing_if = "Facts::is_empty")]
+        facts: Facts,
     },
     /// The far side said no.
     Failed {

@@ -142,6 +142,13 @@ impl Brief {
                 return lines;
             }
             Event::RunEnded { .. } => return self.flush(),
+            Event::Found { target, step, name, value } => {
+                let what = format!("{name} is {value}");
+                match self.block(target, *step) {
+                    Some(block) => block.saw.add(target, &what),
+                    None => self.fold.add(self.news("found", Tone::Plain, target, what), now),
+                }
+            }
             Event::Trouble { again: true, .. } => {}
         }
         self.tick(now)

@@ -8,10 +8,11 @@ use super::{
     Output, Paint, Refusals, Renderer, Screen, one_line, plan_outline, plan_text, show_failure, show_run, table,
     without_color,
 };
-use crate::change::{Change, HostCommand, Inverse, Keep, Op, Target};
+use crate::change::{Change, Facts, HostCommand, Inverse, Keep, Op, Target};
 use crate::cost::{Cost, Costs};
 use crate::error::{Class, Failure};
 use crate::event::{ChangeEnd, Event, Listener as _};
+use crate::found::{Found, Type};
 use crate::fuzz::each;
 use crate::journal::{Entry, Header, Journal, Line, StepState, fold};
 use crate::kit::sample;
@@ -63,6 +64,7 @@ fn events(text: &str) -> Vec<Event> {
         all.push(Event::ChangeEnded { target: target.clone(), id, what: s(), state, said: s(), took_ms: 1, by_hand });
     }
     all.extend([
+        Event::Found { target: target.clone(), step: 0, name: s(), value: s() },
         Event::TargetEnded { target, step: 0, state: StepState::Failed, changes: 1, why: text.to_owned() },
         Event::StepEnded {
             cluster: s(),
@@ -94,6 +96,7 @@ fn plan(text: &str) -> Plan {
         kind: crate::steps::kind(kind).unwrap(),
         why: text.into(),
         with,
+        later: Vec::new(),
         targets: None,
         policy: policy.clone(),
         at: Location::default(),
@@ -177,9 +180,10 @@ fn journal(text: &str) -> (Journal, Vec<crate::journal::Line>) {
         Entry::Started(Box::new(header)),
         Entry::StepStarted { cluster: s(), step: 0 },
         Entry::Saw { target: target(), step: 0, what: s() },
+        Entry::Found { target: target(), step: 0, found: Found { name: s(), of: Type::User, value: s() } },
         Entry::Answered { cluster: s(), step: 0, question: s(), yes: true },
         intended(1, Inverse::By(Box::new(Op::Host(command.clone())))),
-        Entry::Done { id: 1, said: s() },
+        Entry::Done { id: 1, said: s(), facts: Facts::default() },
         intended(2, Inverse::Impossible(s())),
         Entry::Unknown { id: 2, why: s() },
         Entry::NotMade { id: 2 },

@@ -47,6 +47,7 @@ pub fn text(plan: &Plan, paint: Paint) -> String {
             out.push(Line::plain(format!("  {}", planned.why)));
         }
         out.push(Line::plain(format!("  {}", policy(planned.kind, &planned.policy))));
+        out.extend(uses(plan, planned).map(Line::plain));
         if planned.targets.is_empty() {
             out.push(Line::plain("  no target fits: nothing is sent"));
         }
@@ -67,6 +68,14 @@ pub(super) fn sends(plan: &Plan, planned: &PlannedStep) -> Vec<Line> {
         out.extend(sends.iter().flat_map(|announced| one(announced, Detail::Short, &mut HashSet::new())));
     }
     out
+}
+
+/// What a step uses that is known only once an earlier one has found it.
+fn uses<'a>(plan: &'a Plan, planned: &'a PlannedStep) -> impl Iterator<Item = String> + 'a {
+    let asks = plan.write_what_is_found().any(|(step, _)| step.name == planned.name);
+    let then = if asks { "; it is shown, and has to be typed, before anything is sent" } else { "" };
+    let holes = planned.later.iter().flat_map(|unfilled| &unfilled.holes);
+    holes.map(move |hole| format!("  uses the {} that step {:?} finds{then}", hole.result, hole.step))
 }
 
 /// Targets to which the same is sent, together.
@@ -255,6 +264,9 @@ pub fn json(plan: &Plan) -> Value {
                 "intent": planned.step.intent(),
                 "why": planned.why,
                 "policy": planned.policy,
+                "uses": planned.later.iter().flat_map(|unfilled| &unfilled.holes).map(|hole| {
+                    json!({ "parameter": hole.at, "step": hole.step, "result": hole.result, "type": hole.of })
+                }).collect::<Vec<_>>(),
                 "targets": targets,
             })
         })

@@ -89,6 +89,10 @@ impl<'a> Teller<'a> {
             Entry::Saw { target, step, what } => {
                 vec![Event::Saw { target: target.clone(), step: *step, what: what.clone() }]
             }
+            Entry::Found { target, step, found } => {
+                let (name, value) = (found.name.clone(), found.value.clone());
+                vec![Event::Found { target: target.clone(), step: *step, name, value }]
+            }
             Entry::Answered { cluster, step, question, yes } => {
                 let what = format!("asked ({question}), the operator said {}", if *yes { "yes" } else { "no" });
                 vec![Event::Saw { target: crate::change::Target::cluster(cluster), step: *step, what }]
@@ -105,7 +109,7 @@ impl<'a> Teller<'a> {
                     loads: Vec::new(),
                 }]
             }
-            Entry::Done { id, said } => self.ended(line, *id, self.done(), said),
+            Entry::Done { id, said, .. } => self.ended(line, *id, self.done(), said),
             Entry::Failed { id, why } => self.ended(line, *id, ChangeEnd::Failed, why),
             Entry::Unknown { id, why } => self.ended(line, *id, ChangeEnd::Unknown, why),
             Entry::NotMade { id } => self.ended(line, *id, ChangeEnd::Failed, "a new look found it not made"),

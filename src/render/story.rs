@@ -112,6 +112,9 @@ impl Story {
                 let what = what.strip_prefix(&format!("{}: ", target.short())).unwrap_or(what);
                 news("saw", Tone::Plain, &self.who(target), what.to_owned())
             }
+            Event::Found { target, name, value, .. } => {
+                news("found", Tone::Plain, &self.who(target), format!("{name}: {value}"))
+            }
             Event::Waiting { target, step, what, left_secs } => {
                 let before = self.waits.get(&(target.clone(), *step));
                 if before.is_some_and(|(said, left)| said == what && left_secs + WAIT_AGAIN_SECS > *left) {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::params::{self, CLUSTER, Param};
+use super::results::STEPS;
 use crate::words;
 use crate::yaml::{Faults, Node, Tree};
 
@@ -74,6 +75,12 @@ impl Values<'_> {
     }
 
     fn value(&self, node: &Node, name: &str, faults: &mut Faults) -> Option<&Value> {
+        if name.starts_with(STEPS) {
+            let what =
+                format!("${{{name}}} stands alone in a parameter of a step under `with`, as ${{steps.STEP.RESULT}}");
+            faults.refuse(node, what, None);
+            return None;
+        }
         if !self.params.iter().any(|param| param.name == name) {
             let known: Vec<&str> = self.params.iter().map(|param| param.name.as_str()).collect();
             let hint = match words::nearest(name, known.iter().copied()) {

@@ -7,6 +7,7 @@ mod fill;
 mod fuzz;
 mod params;
 mod parse;
+mod results;
 mod schema;
 mod single;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use crate::steps::Kind;
 pub use crate::refusal::{Location, Refusal};
 pub use params::{Param, ParamType};
 pub use parse::{COMMAND_LINE, Runbook};
+pub use results::Later;
 pub use schema::schema;
 
 /// What to do when a step fails on a cluster.
@@ -65,6 +67,8 @@ pub struct StepDecl {
     pub why: String,
     /// The kind's parameters.
     pub with: Value,
+    /// The parameters that earlier steps of the cluster find out during the run; until then a placeholder stands there.
+    pub later: Vec<Later>,
     /// Which targets, in the words of `kit::select`; `None`: the kind's own scope.
     pub targets: Option<String>,
     /// How it is run.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::file::{ParamFile, StepFile};
 use super::fill::{Values, give};
 use super::params::{CLUSTER, Param};
-use super::{On, Resolved, StepDecl, schema};
+use super::{On, Resolved, StepDecl, results, schema};
 use crate::refusal::{Location, Refusal};
 use crate::steps::{self, KINDS};
 use crate::words;
@@ -134,7 +134,8 @@ impl Runbook {
         let mut steps: Vec<StepDecl> = Vec::new();
         let nodes = self.root.get("spec").and_then(|spec| spec.get("steps")).map(Node::items).unwrap_or_default();
         for node in nodes {
-            let node = values.fill(node, faults);
+            let (node, holes) = results::take(node, values.params, values.values);
+            let node = values.fill(&node, faults);
             if !values.open && node.get("when").is_some_and(is_off) {
                 continue;
             }
@@ -155,6 +156,7 @@ impl Runbook {
             let nothing = node.with(Tree::Map(Vec::new()));
             let with = node.get("with").unwrap_or(&nothing);
             check_with(found, &name, with, faults);
+            let later = results::check(holes, (name.as_str(), found), &steps, nodes, faults);
             // What the schema let through and serde does not; what it did not let through was said above.
             let before = faults.is_empty();
             let file = match StepFile::deserialize(node.to_json()) {
@@ -170,6 +172,7 @@ impl Runbook {
                 kind: found,
                 why: file.why.clone(),
                 with: Value::Object(file.with.clone()),
+                later,
                 targets: file.targets.clone(),
                 policy: file.policy(),
                 at: lineless_place(faults.at(&node)),

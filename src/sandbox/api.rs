@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::storm;
-use super::world::{OFFENDER, OFFENDER_UID, State, World};
+use super::world::{LEASES, OFFENDER, OFFENDER_UID, State, World};
 
 const PODS: &str = "/api/v1/namespaces/telemetry/pods";
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1/";
@@ -73,6 +73,7 @@ async fn answer(
         (Method::GET, "/version") => json_ok(&json!({ "major": "1", "minor": "34", "gitVersion": "v1.34.4-sandbox" })),
         (Method::GET, "/debug/api_priority_and_fairness/dump_requests") => text(StatusCode::OK, &requests(&mut state)),
         (Method::GET, PODS) => json_ok(&pods(&mut state, &query)),
+        (Method::GET, LEASES) => json_ok(&leases(&mut state, &query)),
         (Method::DELETE, PODS) => delete_pods(&mut state, &body),
         (Method::GET, path) if path.starts_with(RBAC) && path.ends_with("bindings") => list(&state, path),
         (Method::GET, _) => get(&state, &path),
@@ -219,6 +220,24 @@ fn pods(state: &mut State, query: &str) -> Value {
     json!({
         "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
         "metadata": { "resourceVersion": version, "remainingItemCount": count.saturating_sub(limit) }, "items": items,
+    })
+}
+
+/// A page of the nodes' leases; the word to go on with is the number of the next one.
+fn leases(state: &mut State, query: &str) -> Value {
+    let word = |key: &str| query.split('&').find_map(|pair| pair.strip_prefix(key)?.parse::<usize>().ok());
+    let all = state.leases();
+    let (from, limit) = (word("continue=").unwrap_or(0), word("limit=").unwrap_or(all.len()));
+    let next = from.saturating_add(limit);
+    let more = if next < all.len() { next.to_string() } else { String::new() };
+    let items: Vec<Value> = all
+        .iter()
+        .skip(from)
+        .take(limit)
+        .map(|(name, renewed)| json!({ "metadata": { "name": name }, "spec": { "renewTime": renewed.to_string() } }))
+        .collect();
+    json!({
+        "kind": "LeaseList", "apiVersion": "coordination.k8s.io/v1", "metadata": { "continue": more }, "items": items,
     })
 }
 

@@ -6,9 +6,12 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 
-use super::world::{Gate, MANIFESTS, SimHost, World};
+use super::world::{APISERVER, Gate, SimHost, World};
 use crate::change::sha256_hex;
 use crate::host::gate::{Driver, GateSpec, Rung};
+use crate::host::order::{
+    AuditCount, FilePut, GateArm, GateOpen, GateRenew, ManifestLook, ManifestSwap, OffenderLook, Orders, Unread,
+};
 use crate::script::Head;
 
 /// The exit status of a shell that does not know a command.
@@ -44,41 +47,59 @@ impl Said {
 
 /// Runs one script on one host.
 pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &str) -> Said {
-    let Some(head) = Head::parse(text) else {
+    let Some(Head { name, args }) = Head::parse(text) else {
         return Said::failed(NOT_KNOWN, "the sandbox only runs breakglass's own scripts");
     };
+    let order = match Orders::read(&name, &args) {
+        Ok(order) => order,
+        Err(Unread::Name(name)) => {
+            return Said::failed(NOT_KNOWN, &format!("the sandbox does not simulate {name:?} and runs no commands"));
+        }
+        Err(torn @ Unread::Told(_)) => return Said::failed(1, &torn.to_string()),
+    };
     // What takes its time takes it with the lock not held.
-    match head.name.as_str() {
-        "manifest.swap" => tokio::time::sleep(EXCHANGE).await,
-        "audit.count" => tokio::time::sleep(window(&head)).await,
-        _ => {}
+    if let Some(time) = takes(&order) {
+        tokio::time::sleep(time).await;
     }
     let mut state = world.state();
     let (began, pods, servers, refused) = (state.began, state.running(), state.hosts.len(), state.refused());
     let Some(host) = state.hosts.get_mut(index) else { return Said::failed(1, "no such host") };
-    match head.name.as_str() {
-        "gate.survey" => Said::ok(survey(host, peer)),
-        "gate.close" => close(host, &head),
-        "gate.arm" | "gate.renew" => arm(host, &head),
-        "gate.open" => open(host, &head),
-        "gate.cut" => Said::ok(format!("before={}\nafter=0\n", 80 + index)),
-        "gate.knock" => Said::ok(knock(host)),
-        "gate.memory" => Said::ok("total=16384000\navailable=9000000\napi=2500000 \nend=yes\n".into()),
-        "audit.count" => Said::ok(count(host, pods, servers, &head)),
-        "offender.look" => Said::ok(offender(host, began, (pods, servers, refused), &head)),
-        "apiserver.presence" => Said::ok(format!("process={} 3600\nstarted=0\nend=yes\n", host.pid)),
-        "gate.status" => Said::ok(status(host, began, pods)),
-        "manifest.look" => Said::ok(look(host, &head)),
-        "manifest.room" => Said::ok(format!(
+    // Every order is named, so that a new one has to be thought of here.
+    match &order {
+        Orders::GateSurvey(_) => Said::ok(survey(host, peer)),
+        Orders::GateClose(order) => close(host, &order.spec),
+        Orders::GateArm(order) => arm(host, order),
+        Orders::GateRenew(order) => renew(host, order),
+        Orders::GateOpen(order) => open(host, order),
+        Orders::GateCut(_) => Said::ok(format!("before={}\nafter=0\n", 80 + index)),
+        Orders::GateKnock(_) => Said::ok(knock(host)),
+        Orders::GateMemory(_) => Said::ok("total=16384000\navailable=9000000\napi=2500000 \nend=yes\n".into()),
+        Orders::GateStatus(_) => Said::ok(status(host, began, pods)),
+        Orders::AuditCount(order) => Said::ok(count(host, pods, servers, order)),
+        Orders::OffenderLook(order) => Said::ok(offender(host, began, (pods, servers, refused), order)),
+        Orders::Presence(_) => Said::ok(format!("process={} 3600\nstarted=0\nend=yes\n", host.pid(APISERVER))),
+        Orders::ManifestLook(order) => Said::ok(look(host, order)),
+        Orders::ManifestRoom(_) => Said::ok(format!(
             "total=16384000\navailable=9000000\ncpus=8\nmemory={api} {api}\nasked=yes\nend=yes\n",
             api = 2_500_000
         )),
-        "manifest.under-way" => Said::ok("looked=yes\n".into()),
-        "manifest.swap" => swap(host, &head),
-        "file.put" => put(host, &head, text),
-        "manifest.folder" | "manifest.folder-away" => folder(host, &head),
-        other => Said::failed(NOT_KNOWN, &format!("the sandbox does not simulate {other:?} and runs no commands")),
+        Orders::ManifestUnderWay(_) => Said::ok("looked=yes\n".into()),
+        Orders::ManifestSwap(order) => swap(host, order),
+        // An exchange comes to its end here, and its new process answers.
+        Orders::ManifestMend(_) => Said::ok("mended=yes\n".into()),
+        Orders::ManifestWhy(_) => Said::ok("end=yes\n".into()),
+        Orders::ManifestFolder(order) => folder(host, &order.path),
+        Orders::ManifestFolderAway(order) => folder_away(host, &order.path),
+        Orders::FilePut(order) => put(host, order, text),
     }
+}
+
+/// How long an order takes here, where that is to be felt.
+fn takes(order: &Orders) -> Option<Duration> {
+    if let Orders::AuditCount(order) = order {
+        return Some(Duration::from_secs(order.seconds));
+    }
+    matches!(order, Orders::ManifestSwap(_)).then_some(EXCHANGE)
 }
 
 fn survey(host: &SimHost, peer: SocketAddr) -> String {
@@ -88,7 +109,7 @@ fn survey(host: &SimHost, peer: SocketAddr) -> String {
          proc=900 etcd\nproc=901 kubelet\nproc=902 kube-controller-manager\nown=127.0.0.1/8\n",
         peer.ip(),
         peer.port(),
-        host.pid
+        host.pid(APISERVER)
     );
     if let Some(gate) = &host.gate {
         let _ = write!(out, "gate=nft\ngate_owner={}\n", owner(gate));
@@ -128,9 +149,7 @@ fn owner(gate: &Gate) -> String {
     )
 }
 
-fn close(host: &mut SimHost, head: &Head) -> Said {
-    let spec = head.get("spec").and_then(|spec| serde_json::from_str::<GateSpec>(spec).ok());
-    let Some(spec) = spec else { return Said::failed(1, "the gate's description did not arrive whole") };
+fn close(host: &mut SimHost, spec: &GateSpec) -> Said {
     let now = Instant::now();
     if let Some(gate) = host.gate.as_ref().filter(|gate| gate.armed > now) {
         if gate.mark.run == spec.run && gate.mark.number == spec.number() {
@@ -144,7 +163,7 @@ fn close(host: &mut SimHost, head: &Head) -> Said {
     host.gate = Some(Gate {
         mark: spec.mark(),
         driver: spec.driver(),
-        spec,
+        spec: spec.clone(),
         confirmed: false,
         armed: gone,
         until,
@@ -153,61 +172,81 @@ fn close(host: &mut SimHost, head: &Head) -> Said {
     Said::ok("result=closed\n".into())
 }
 
-/// Our own standing gate, or what to say instead.
-fn ours<'a>(host: &'a mut SimHost, head: &Head) -> Result<&'a mut Gate, Said> {
+/// The gate of a run, or what to say instead.
+fn ours<'a>(host: &'a mut SimHost, run: &str) -> Result<&'a mut Gate, Said> {
     let refused = |stdout: String| Said { status: 1, stdout, stderr: String::new() };
     let Some(gate) = &mut host.gate else {
         return Err(refused("result=open\nfailed=no gate stands here any more\n".into()));
     };
-    if head.get("run") == Some(gate.mark.run.as_str()) {
+    if run == gate.mark.run {
         return Ok(gate);
     }
     Err(refused(format!("result=held\nowner={}\nfailed=the gate of another run stands here\n", owner(gate))))
 }
 
-fn arm(host: &mut SimHost, head: &Head) -> Said {
-    let number = |key: &str| head.get(key).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-    let (level, hold, step) = (number("level"), number("hold"), number("step"));
-    let gate = match ours(host, head) {
+/// Why fuses are not set: the result and the reason.
+type NotSet = (&'static str, String);
+
+impl Gate {
+    fn set(&mut self, was: &str, by: Driver, (level, hold, step): (u64, u64, u64)) -> Result<(), NotSet> {
+        let now = Instant::now();
+        if self.armed <= now {
+            return Err(("open", "the gate has run out".into()));
+        }
+        if was != self.driver.run && by.run != self.driver.run {
+            return Err(("moved", format!("another run sets its fuses now: {}", self.driver.comment())));
+        }
+        self.driver = by;
+        let after = |n: u64| now + Duration::from_secs(hold + step * n);
+        let rungs = self.until.len() as u64;
+        self.until = (0..rungs).map(|k| if k < level { now } else { after(k - level) }).collect();
+        self.armed = after(rungs.saturating_sub(level));
+        self.confirmed = true;
+        Ok(())
+    }
+}
+
+fn arm(host: &mut SimHost, order: &GateArm) -> Said {
+    let by = Driver { run: order.by.clone(), operator: order.operator.clone() };
+    let gate = match ours(host, &order.run) {
         Ok(gate) => gate,
         Err(said) => return said,
     };
-    let now = Instant::now();
-    let renewal = head.name == "gate.renew";
-    let no = |result: &str, why: &str| {
-        let (status, key) = if renewal { (0, "lost") } else { (1, "failed") };
-        Said { status, stdout: format!("result={result}\n{key}={why}\n"), stderr: String::new() }
-    };
-    if gate.armed <= now {
-        return no("open", "the gate has run out");
+    match gate.set(&order.was, by, (order.level, order.hold, order.step)) {
+        Ok(()) => Said::ok("result=armed\n".into()),
+        Err((result, why)) => {
+            Said { status: 1, stdout: format!("result={result}\nfailed={why}\n"), stderr: String::new() }
+        }
     }
-    let word = |key: &str| head.get(key).unwrap_or_default().to_owned();
-    let by = Driver { run: word("by"), operator: word("operator") };
-    if head.get("was") != Some(gate.driver.run.as_str()) && by.run != gate.driver.run {
-        return no("moved", &format!("another run sets its fuses now: {}", gate.driver.comment()));
-    }
-    if renewal && gate.until.first().is_some_and(|until| *until <= now) {
-        return no("moved", "its first stage has come by the kernel's timetable");
-    }
-    gate.driver = by;
-    let after = |n: u64| now + Duration::from_secs(hold + step * n);
-    let rungs = gate.until.len() as u64;
-    gate.until = (0..rungs).map(|k| if k < level { now } else { after(k - level) }).collect();
-    gate.armed = after(rungs.saturating_sub(level));
-    gate.confirmed = true;
-    Said::ok("result=armed\n".into())
 }
 
-fn open(host: &mut SimHost, head: &Head) -> Said {
+fn renew(host: &mut SimHost, order: &GateRenew) -> Said {
+    let by = Driver { run: order.by.clone(), operator: order.operator.clone() };
+    let gate = match ours(host, &order.run) {
+        Ok(gate) => gate,
+        Err(said) => return said,
+    };
+    let came = gate.until.first().is_some_and(|until| *until <= Instant::now()) && gate.armed > Instant::now();
+    let set = if came && [&order.was, &order.by].contains(&&gate.driver.run) {
+        Err(("moved", "its first stage has come by the kernel's timetable".to_owned()))
+    } else {
+        gate.set(&order.was, by, (order.level, order.hold, order.step))
+    };
+    match set {
+        Ok(()) => Said::ok("result=armed\n".into()),
+        Err((result, why)) => Said::ok(format!("result={result}\nlost={why}\n")),
+    }
+}
+
+fn open(host: &mut SimHost, order: &GateOpen) -> Said {
     if host.gate.is_none() {
         return Said::ok("result=open\n".into());
     }
-    let gate = match ours(host, head) {
+    let gate = match ours(host, &order.run) {
         Ok(gate) => gate,
         Err(said) => return said,
     };
-    let hands = [head.get("was"), head.get("by")];
-    if gate.armed > Instant::now() && !hands.contains(&Some(gate.driver.run.as_str())) {
+    if gate.armed > Instant::now() && ![&order.was, &order.by].contains(&&gate.driver.run) {
         let why = format!("another run sets the fuses of this gate now: {}", gate.driver.comment());
         return Said { status: 1, stdout: format!("result=moved\nfailed={why}\n"), stderr: String::new() };
     }
@@ -259,27 +298,27 @@ fn knock(host: &SimHost) -> String {
     format!("with=curl\nknock={}\n", if shut { "refused" } else { "open" })
 }
 
-/// How long an audit log is watched.
-fn window(head: &Head) -> Duration {
-    Duration::from_secs(head.get("seconds").and_then(|text| text.parse().ok()).unwrap_or(1))
-}
-
 /// What the audit log of one of `servers` API servers gained: the offender's requests, two a second from each pod left.
-fn count(host: &SimHost, pods: u32, servers: usize, head: &Head) -> String {
+fn count(host: &SimHost, pods: u32, servers: usize, order: &AuditCount) -> String {
     let admitted = host.gate.as_ref().map_or(1.0, |gate| gate.admitted(Instant::now()));
-    let by_agent = || head.get("agent").is_some_and(|agent| !agent.is_empty() && AGENT.starts_with(agent));
-    let offender = head.get("user") == Some(CLIENT) || by_agent();
+    let by_agent = || !order.agent.is_empty() && AGENT.starts_with(&order.agent);
+    let offender = order.user == CLIENT || by_agent();
     let servers = f64::from(u32::try_from(servers).unwrap_or(1));
-    let share = TRIES * f64::from(pods) * admitted * window(head).as_secs_f64() / servers;
+    let share = TRIES * f64::from(pods) * admitted * Duration::from_secs(order.seconds).as_secs_f64() / servers;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "thousands at most")]
     let requests = if offender { share.round() as u64 } else { 0 };
-    let log = head.get("log").filter(|log| !log.is_empty()).unwrap_or("/var/log/kubernetes/audit.log");
+    let log = if order.log.is_empty() { "/var/log/kubernetes/audit.log" } else { &order.log };
     format!("log={log}\nbytes={}\nrequests={requests}\n", requests * LINE)
 }
 
 /// What an API host sees of the offender. The length of its audit log is the time, in milliseconds, so that where the last
 /// look ended says how long ago that was.
-fn offender(host: &SimHost, began: Instant, (pods, servers, refused): (u32, usize, bool), head: &Head) -> String {
+fn offender(
+    host: &SimHost,
+    began: Instant,
+    (pods, servers, refused): (u32, usize, bool),
+    order: &OffenderLook,
+) -> String {
     let admitted = host.gate.as_ref().map_or(1.0, |gate| gate.admitted(Instant::now()));
     let servers = f64::from(u32::try_from(servers).unwrap_or(1));
     let now = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -290,9 +329,9 @@ fn offender(host: &SimHost, began: Instant, (pods, servers, refused): (u32, usiz
     for n in 0..connections.min(10) {
         let _ = writeln!(out, "source=1 10.64.0.{}", n + 1);
     }
-    if head.get("user") == Some(CLIENT) {
+    if order.user == CLIENT {
         let _ = writeln!(out, "log=/var/log/kubernetes/audit.log\nsize={now}");
-        if let Some(from) = head.get("from").and_then(|from| from.parse::<u64>().ok()) {
+        if let Ok(from) = order.from.parse::<u64>() {
             let seconds = Duration::from_millis(now.saturating_sub(from)).as_secs_f64();
             let asked = whole(TRIES * f64::from(pods) * admitted * seconds / servers);
             let (served, turned_away) = if refused { (0, asked) } else { (asked, 0) };
@@ -303,72 +342,67 @@ fn offender(host: &SimHost, began: Instant, (pods, servers, refused): (u32, usiz
     out
 }
 
-/// The folder beside the manifests that a step keeps its copies in.
-fn beside(head: &Head) -> &str {
-    head.get("beside").unwrap_or_default()
-}
-
-fn look(host: &SimHost, head: &Head) -> String {
-    let file = format!("{MANIFESTS}/kube-apiserver.yaml");
+fn look(host: &SimHost, order: &ManifestLook) -> String {
+    let ManifestLook { manifests, program, beside } = order;
+    let file = format!("{}/{program}.yaml", manifests.trim_end_matches('/'));
     let mut out = String::new();
     if let Some(text) = host.files.get(&file) {
         let encoded = base64::engine::general_purpose::STANDARD.encode(text);
         let _ = write!(out, "file={file}\nsha256={}\nmode=600\ntext={encoded}\n", sha256_hex(text.as_bytes()));
     }
-    let _ = writeln!(out, "process={}:{}", host.pid, host.pid);
+    let pid = host.pid(program);
+    let _ = writeln!(out, "process={pid}:{pid}");
     for name in ["before", "next"] {
-        if let Some(text) = host.files.get(&format!("{}/{name}.yaml", beside(head))) {
+        if let Some(text) = host.files.get(&format!("{beside}/{name}.yaml")) {
             let _ = writeln!(out, "{name}={}", sha256_hex(text.as_bytes()));
         }
     }
-    if host.files.contains_key(&format!("{}/.", beside(head))) {
-        let _ = writeln!(out, "folder={}", beside(head));
+    if host.files.contains_key(&format!("{beside}/.")) {
+        let _ = writeln!(out, "folder={beside}");
     }
-    if host.files.contains_key(&format!("{}/mark", beside(head))) {
+    if host.files.contains_key(&format!("{beside}/mark")) {
         out.push_str("marked=0\n");
     }
-    if let Some(state) = host.files.get(&format!("{}/state", beside(head))) {
+    if let Some(state) = host.files.get(&format!("{beside}/state")) {
         let _ = writeln!(out, "state={state}");
     }
     out.push_str("looked=yes\n");
     out
 }
 
-fn swap(host: &mut SimHost, head: &Head) -> Said {
-    let (Some(file), Some(staged)) = (head.get("file"), head.get("staged")) else {
-        return Said::failed(1, "the order did not arrive whole");
-    };
+fn swap(host: &mut SimHost, order: &ManifestSwap) -> Said {
+    let ManifestSwap { file, staged, from, to, beside, program, .. } = order;
     let sum = |host: &SimHost, path: &str| host.files.get(path).map(|text| sha256_hex(text.as_bytes()));
-    if sum(host, file).as_deref() == head.get("to") {
+    if sum(host, file).as_ref() == Some(to) {
         // Put back already, or done before.
-        host.files.remove(&format!("{}/mark", beside(head)));
+        host.files.remove(&format!("{beside}/mark"));
         return Said::ok("state=ready\n".into());
     }
-    if sum(host, file).as_deref() != head.get("from") {
+    if sum(host, file).as_ref() != Some(from) {
         return Said::failed(4, &format!("{file} is not what was seen before: somebody else has changed it"));
     }
-    if sum(host, staged).as_deref() != head.get("to") {
+    if sum(host, staged).as_ref() != Some(to) {
         return Said::failed(4, &format!("{staged} is not what was staged"));
     }
     let text = host.files.get(staged).cloned().unwrap_or_default();
-    host.files.insert(file.to_owned(), text);
-    host.files.insert(format!("{}/state", beside(head)), "ready".into());
-    host.files.remove(&format!("{}/mark", beside(head)));
-    host.restart();
+    host.files.insert(file.clone(), text);
+    host.files.insert(format!("{beside}/state"), "ready".into());
+    host.files.remove(&format!("{beside}/mark"));
+    host.restart(program);
     Said::ok("state=ready\n".into())
 }
 
-fn put(host: &mut SimHost, head: &Head, text: &str) -> Said {
-    let (path, wanted) = (head.get("path").unwrap_or_default(), head.get("sha256").unwrap_or("absent"));
+fn put(host: &mut SimHost, order: &FilePut, text: &str) -> Said {
+    let FilePut { path, expect, sha256: wanted } = order;
     let was = host.files.get(path).map_or_else(|| "absent".to_owned(), |text| sha256_hex(text.as_bytes()));
-    if was != wanted && Some(was.as_str()) != head.get("expect") {
+    if was != *wanted && was != *expect {
         return Said::failed(4, &format!("{path} is not what was expected: sha256 {was}"));
     }
     if wanted == "absent" {
         host.files.remove(path);
-    } else if was != wanted {
+    } else if was != *wanted {
         let Some(content) = content(text, wanted) else { return Said::failed(1, "the content did not arrive whole") };
-        host.files.insert(path.to_owned(), content);
+        host.files.insert(path.clone(), content);
     }
     Said::ok(format!("was={was}\nsha256={wanted}\n"))
 }
@@ -383,15 +417,15 @@ fn content(script: &str, sha256: &str) -> Option<String> {
     })
 }
 
-fn folder(host: &mut SimHost, head: &Head) -> Said {
-    let path = head.get("path").unwrap_or_default();
-    if head.name == "manifest.folder-away" {
-        for name in ["state", "mark", "."] {
-            host.files.remove(&format!("{path}/{name}"));
-        }
-    } else {
-        host.files.insert(format!("{path}/."), String::new());
-        host.files.insert(format!("{path}/mark"), String::new());
+fn folder(host: &mut SimHost, path: &str) -> Said {
+    host.files.insert(format!("{path}/."), String::new());
+    host.files.insert(format!("{path}/mark"), String::new());
+    Said::ok(format!("folder={path}\n"))
+}
+
+fn folder_away(host: &mut SimHost, path: &str) -> Said {
+    for name in ["state", "mark", "."] {
+        host.files.remove(&format!("{path}/{name}"));
     }
     Said::ok(format!("folder={path}\n"))
 }
@@ -403,7 +437,8 @@ fn is_base64(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::{gate, swap};
+    use crate::host::{audit, gate, swap};
+    use crate::sandbox::world::MANIFESTS;
     use crate::script::{Answer, Script};
 
     const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 50_000);
@@ -479,7 +514,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_knock_meets_the_gate_and_the_audit_log_counts_the_offender_only() {
         let world = World::new(&["cp1"], super::super::Weather::Storm);
-        let count = |user: &str| Script::new("audit.count", "").arg("log", "").arg("user", user).arg("seconds", "10");
+        let count = |user: &str| audit::count("", &audit::Client::User(user.into()), 10);
         let met = async || gate::parse_knock(&say(&world, &gate::knock(PEER)).await.stdout);
         let requests = async |user| Answer::parse(&say(&world, &count(user)).await.stdout).number("requests");
         assert_eq!((met().await, requests(CLIENT).await), (gate::Knock::Open, Some(4800)));

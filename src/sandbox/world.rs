@@ -9,9 +9,15 @@ use serde_json::{Value, json};
 use super::Weather;
 use super::storm::{self, Load};
 use crate::host::gate::{Driver, GateSpec, Mark, Stage};
+use crate::process::Clock;
 
 /// Where the simulated hosts keep static pods.
 pub(super) const MANIFESTS: &str = "/etc/kubernetes/manifests";
+/// The programs that run there as static pods.
+pub(super) const APISERVER: &str = "kube-apiserver";
+const CONTROLLER_MANAGER: &str = "kube-controller-manager";
+/// Path of the nodes' leases.
+pub(super) const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases";
 /// Path of the binding that gives the offender its rights.
 pub(super) const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/telemetry-agent";
 /// Path of the offender in the API.
@@ -34,6 +40,9 @@ pub(super) struct State {
     offender: Offender,
     pub(super) hosts: Vec<SimHost>,
     pub(super) began: Instant,
+    clock: Clock,
+    /// When the nodes that are not let in have last been heard of.
+    heard: jiff::Timestamp,
     version: u64,
 }
 
@@ -50,7 +59,8 @@ struct Offender {
 pub(super) struct SimHost {
     pub(super) gate: Option<Gate>,
     pub(super) files: BTreeMap<String, String>,
-    pub(super) pid: u32,
+    /// Processes by program.
+    pids: BTreeMap<&'static str, u32>,
     restarted: Option<Instant>,
     load: Load,
 }
@@ -90,8 +100,14 @@ impl World {
         let now = Instant::now();
         let host = |(index, name): (usize, &&str)| SimHost {
             gate: None,
-            files: BTreeMap::from([(format!("{MANIFESTS}/kube-apiserver.yaml"), manifest(name))]),
-            pid: 1000 + u32::try_from(index).unwrap_or(0),
+            files: BTreeMap::from([
+                (format!("{MANIFESTS}/{APISERVER}.yaml"), manifest(name)),
+                (format!("{MANIFESTS}/{CONTROLLER_MANAGER}.yaml"), controller_manager()),
+            ]),
+            pids: BTreeMap::from([APISERVER, CONTROLLER_MANAGER].map(|program| {
+                let first = if program == APISERVER { 1000 } else { 2000 };
+                (program, first + u32::try_from(index).unwrap_or(0))
+            })),
             restarted: None,
             load: match weather {
                 Weather::Storm => Load::drowning(now),
@@ -111,6 +127,8 @@ impl World {
             offender: Offender { running: 1.0, forgotten: false, at: now },
             hosts: hosts.iter().enumerate().map(host).collect(),
             began: now,
+            clock: Clock::steady(),
+            heard: Clock::steady().now(),
             version: 5000,
         };
         Self { state: Mutex::new(state) }
@@ -136,14 +154,30 @@ impl State {
         })
     }
 
+    /// The share of the nodes whose kubelets get through: they take whichever API server lets them in.
+    fn let_in(&self) -> f64 {
+        let now = Instant::now();
+        let gates = self.hosts.iter().map(|host| host.gate.as_ref().map_or(1.0, |gate| gate.admitted(now)));
+        gates.fold(0.0, f64::max)
+    }
+
+    /// The lease of each node, with when it was renewed: just now by one that gets through.
+    pub(super) fn leases(&mut self) -> Vec<(String, jiff::Timestamp)> {
+        let now = self.clock.now();
+        let share = self.let_in();
+        let (within, silent) = (share_of_nodes(share), self.heard);
+        (0..storm::NODES).map(|n| (format!("node-{n:05}"), if n < within { now } else { silent })).collect()
+    }
+
     /// Moves the offender's pods to now, before anything else is changed or asked.
     pub(super) fn advance(&mut self) {
         let now = Instant::now();
         let moved = (now - self.offender.at).as_secs_f64() / PODS_MOVE_IN.as_secs_f64();
         self.offender.at = now;
-        // A kubelet takes whichever API server lets it in.
-        let gates = self.hosts.iter().map(|host| host.gate.as_ref().map_or(1.0, |gate| gate.admitted(now)));
-        let heard = gates.fold(0.0, f64::max);
+        let heard = self.let_in();
+        if heard >= 1.0 {
+            self.heard = self.clock.now();
+        }
         let running = self.offender.running;
         if self.wanted() {
             self.offender.forgotten = false;
@@ -205,10 +239,19 @@ impl SimHost {
         limit.trim_end_matches("Gi").parse().unwrap_or(INITIAL_MEMORY_GI)
     }
 
-    /// The API server's process starts anew.
-    pub(super) fn restart(&mut self) {
-        self.pid += 100;
-        self.restarted = Some(Instant::now());
+    /// The process of a program; 0 where there is none.
+    pub(super) fn pid(&self, program: &str) -> u32 {
+        self.pids.get(program).copied().unwrap_or(0)
+    }
+
+    /// The process of a program starts anew.
+    pub(super) fn restart(&mut self, program: &str) {
+        if let Some(pid) = self.pids.get_mut(program) {
+            *pid += 100;
+        }
+        if program == APISERVER {
+            self.restarted = Some(Instant::now());
+        }
     }
 }
 
@@ -219,6 +262,13 @@ fn manifest(host: &str) -> String {
          - --audit-log-path=/var/log/{host}-audit.log\n    image: registry.k8s.io/kube-apiserver:v1.34.4\n    \
          name: kube-apiserver\n    resources:\n      limits:\n        memory: 4Gi\n  hostNetwork: true\n"
     )
+}
+
+fn controller_manager() -> String {
+    "apiVersion: v1\nkind: Pod\nmetadata:\n  name: kube-controller-manager\n  namespace: kube-system\nspec:\n  containers:\n  \
+     - command:\n    - kube-controller-manager\n    - --leader-elect=true\n    \
+     image: registry.k8s.io/kube-controller-manager:v1.34.4\n    name: kube-controller-manager\n  hostNetwork: true\n"
+        .to_owned()
 }
 
 fn share_of_nodes(share: f64) -> u32 {

@@ -430,7 +430,9 @@ impl Close {
     ) -> Result<Survey, StepError> {
         // What matters most first: a short report may have room for no more.
         let mut saw = vec![state.to_string()];
-        saw.extend(look.history.last(CUT).and_then(|record| gate::parse_cut(&record.said)).map(|cut| cut.to_string()));
+        saw.extend(
+            look.history.last(CUT).and_then(|record| gate::parse_cut(&record.facts.answer)).map(|cut| cut.to_string()),
+        );
         if let Side::Server { .. } = spec.side {
             saw.extend(proof::let_through(look, cluster).await);
             if !self.wish.allow_kubelets {

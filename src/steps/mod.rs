@@ -10,6 +10,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use crate::change::{Change, Target};
+use crate::found::Found;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
 use crate::script::Script;
@@ -140,6 +141,7 @@ impl History {
 pub use elsewhere::{Turn, mark_of, taken_out_by, turn};
 pub use fault::Fault;
 pub use object::ObjectRef;
+pub use results::{Gives, Takes};
 
 /// What a survey found. No changes, nothing awaited, nothing asked: done.
 #[derive(Debug, Clone, Default)]
@@ -154,6 +156,8 @@ pub struct Survey {
     pub unread: Option<ReadError>,
     /// What was seen and belongs in the report and the journal, one sentence each.
     pub saw: Vec<String>,
+    /// Results for later steps of the cluster.
+    pub found: Vec<Found>,
     /// Changes, by number, that an earlier look found not made and this one finds made: they arrived in between.
     pub arrived: Vec<u32>,
     /// The changes could not be looked for: one whose outcome is not known is sent again under its own number, and stays
@@ -188,6 +192,13 @@ impl Survey {
     /// Waiting.
     pub fn waiting(what: impl Into<String>) -> Self {
         Self { waiting_for: Some(what.into()), ..Self::default() }
+    }
+
+    /// Adds a result.
+    #[must_use]
+    pub fn gives(mut self, found: Option<Found>) -> Self {
+        self.found.extend(found);
+        self
     }
 
     /// Adds something seen.
@@ -344,6 +355,16 @@ pub trait Kind: Send + Sync {
         false
     }
 
+    /// What it finds out for later steps of the cluster; only a kind that acts on the cluster as a whole gives anything.
+    fn gives(&self) -> &'static [Gives] {
+        &[]
+    }
+
+    /// Its parameters in whose place a result of an earlier step may stand.
+    fn takes(&self) -> &'static [Takes] {
+        &[]
+    }
+
     /// The JSON Schema of its parameters; the parser checks against it, editors complete from it.
     fn schema(&self) -> Value;
 
@@ -419,6 +440,7 @@ mod pods;
 mod preflight;
 mod probe;
 mod rbac;
+mod results;
 mod revoke;
 mod scale_apiserver;
 mod servers;

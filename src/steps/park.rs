@@ -7,10 +7,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::kube_object::{self, Seen, text};
-use super::workload::PARKED;
+use super::rbac::subject::Subject;
+use super::results::{CLIENT, Gives};
+use super::workload::{PARKED, pod_spec};
 use super::{Announced, Fault, Kind, Look, ObjectRef, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Body, Change, Holds, Inverse, Keep, KubeCall, Method, Op, Target};
 use crate::duration::HumanDuration;
+use crate::found::Found;
 use crate::kit::Cluster;
 use crate::world::Accept;
 
@@ -153,11 +156,16 @@ impl Kind for Park {
          scaled away (whenScaled: Delete) is told in the same patch to retain them, until `undo`. Jobs that a CronJob has \
          started go on; they are named. The run's id is left in the object (as the node selector's value, or in \
          the annotation breakglass.io/parked). `undo` puts the old value back, only if both still are as we left them. \
-         Pods go when the controllers work: follow with `wait-for` and `podsGone`."
+         Pods go when the controllers work: follow with `wait-for` and `podsGone`. Gives `client`, the service account \
+         that the pods run as, to later steps."
     }
 
     fn scope(&self) -> Scope {
         Scope::Cluster
+    }
+
+    fn gives(&self) -> &'static [Gives] {
+        &[CLIENT]
     }
 
     fn schema(&self) -> Value {
@@ -229,14 +237,15 @@ impl Step for Parking {
             if let Some(parked) = self.how.parked(now) {
                 let by = self.how.by(&object);
                 let who = by.map_or_else(String::new, |run| format!(", by run {run}"));
-                let mut survey = Survey::done().saw(format!("{} {parked}{who}", self.object));
+                let mut survey = Survey::done().gives(self.client(&object));
+                survey = survey.saw(format!("{} {parked}{who}", self.object));
                 survey.saw.extend(self.jobs_go_on(&object));
                 if by == Some(&look.mark.run) {
                     survey.arrived.extend(look.history.missed(KEY));
                 }
                 return Ok(survey);
             }
-            let mut survey = Survey::change(self.change(&object, now, &look.mark.run));
+            let mut survey = Survey::change(self.change(&object, now, &look.mark.run)).gives(self.client(&object));
             survey.saw.extend(kube_object::comes_back(&self.object, &object));
             survey.saw.extend(self.jobs_go_on(&object));
             if self.claims_go(&object) {
@@ -252,6 +261,12 @@ impl Step for Parking {
 }
 
 impl Parking {
+    /// The service account that its pods run as, as a user.
+    fn client(&self, object: &Value) -> Option<Found> {
+        let spec = object.pointer(pod_spec(&self.object)?)?;
+        Subject::of_pod(self.object.namespace.as_deref()?, spec).user_name().map(|name| CLIENT.found(name))
+    }
+
     /// Whether scaling it down takes the volume claims of its pods, and what is in them, away for good.
     fn claims_go(&self, object: &Value) -> bool {
         self.object.plural == "statefulsets" && text(object, WHEN_SCALED) == DELETE

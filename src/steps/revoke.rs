@@ -13,6 +13,7 @@ use super::kube_object::{self, Seen};
 use super::rbac::binding::{self, Binding, CLUSTER, NAMESPACED, short};
 use super::rbac::subject::Subject;
 use super::rbac::{seek, taking};
+use super::results::{CLIENT, Gives, Takes};
 use super::workload::pod_spec;
 use super::{
     Announced, Fault, History, Kind, Look, ObjectRef, Question, Scope, Sends, Step, StepError, Survey, Times, params,
@@ -20,6 +21,7 @@ use super::{
 };
 use crate::change::{Inverse, KubeCall, Method, Op, Target};
 use crate::duration::HumanDuration;
+use crate::found::Type;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
 use crate::words;
@@ -135,11 +137,20 @@ impl Kind for Revoke {
          a webhook, a policy file or the certificate's own groups allow, it cannot know. `system:masters` and nodes are \
          refused: their rights come from no binding. A subject that the cluster may live by has to be typed again. More \
          than `atMost` bindings are not touched: name those that matter. When the workload is gone, its service account \
-         cannot be read: that is said, and the step ends; `subject` is the way then."
+         cannot be read: that is said, and the step ends; `subject` is the way then. Gives `client`, the user \
+         whose rights they are, to later steps; not of a group."
     }
 
     fn scope(&self) -> Scope {
         Scope::Cluster
+    }
+
+    fn gives(&self) -> &'static [Gives] {
+        &[CLIENT]
+    }
+
+    fn takes(&self) -> &'static [Takes] {
+        &[Takes { at: &["subject"], of: Type::User }]
     }
 
     fn schema(&self) -> Value {
@@ -284,11 +295,12 @@ impl Revoking {
                 }
             }
         }
+        let client = subject.user_name().map(|name| CLIENT.found(name));
         let seen = match &names {
             Some(names) => seek::each(look, names, self.with.look_within.0, &mut saw).await?,
             None => seek::all(look, &subject, self.with.look_within.0, &mut saw).await?,
         };
-        self.judge(look, &subject, &seen, saw)
+        Ok(self.judge(look, &subject, &seen, saw)?.gives(client))
     }
 
     /// Whose rights; `None` when the workload that would tell is gone.

@@ -178,6 +178,17 @@ pub trait Reads: Send + Sync {
         limit: Duration,
     ) -> BoxFuture<'a, Result<ScriptOutput, ReadError>>;
 
+    /// As [`Self::script`], for what many targets of a step want to know of one host at the same time: they share one look, which
+    /// may be a moment old.
+    fn script_for_many<'a>(
+        &'a self,
+        target: &'a Target,
+        script: &'a Script,
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<ScriptOutput, ReadError>> {
+        self.script(target, script, limit)
+    }
+
     /// The key that a host shows on the way in, as `TYPE SHA256:...`; a connection is opened where there is none. `None`
     /// where there is nothing to show one.
     fn host_key<'a>(

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Result, bail, ensure};
 use breakglass::host::gate::{self, BackEnd, GateSpec, Scope, Side, Stage};
+use breakglass::script::Answer;
 use libtest_mimic::Trial;
 use testbed::{Host, Lab, Probe};
 
@@ -86,7 +87,7 @@ fn node_and_pods_are_met(back_end: BackEnd) -> Result<()> {
     let mut open = [connect(&stand.client, v4)?, connect(&stand.client, v6)?];
     ensure!(order(&stand, &gate::close(&spec, back_end))? == Standing::Closed);
     all(Probe::Refused)?;
-    let cut = gate::parse_cut(&say(&stand.client, "dash", &gate::cut(&spec))?.stdout);
+    let cut = gate::parse_cut(&Answer::parse(&say(&stand.client, "dash", &gate::cut(&spec))?.stdout));
     ensure!(cut.as_ref().is_some_and(|c| c.before == 2 && c.after == 0), "{cut:?}");
     for stream in &mut open {
         ensure!(ping(stream).is_err());

@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use breakglass::host::gate::{self, BackEnd, Driver, GateSpec, GateState, Side, Stage, Turn};
 use breakglass::host::net::Net;
+use breakglass::script::Answer;
 use libtest_mimic::Trial;
 use testbed::{Lab, Probe, Running};
 
@@ -89,7 +90,7 @@ fn cuts_what_was_open(back_end: BackEnd) -> Result<()> {
     let mut own = connect(&stand.api, v4)?;
     stand.close(&spec, back_end)?;
     let said = stand.say(&gate::cut(&spec))?;
-    let cut = gate::parse_cut(&said.stdout);
+    let cut = gate::parse_cut(&Answer::parse(&said.stdout));
     ensure!(cut.as_ref().is_some_and(|c| c.before == 3 && c.after == 0 && c.unable.is_none()), "{cut:?} {said:?}");
     for stream in blocked.iter_mut().chain([&mut idle]) {
         let silent = |error: &io::Error| matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);

@@ -4,6 +4,7 @@ use std::{net::IpAddr, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use breakglass::host::gate::{self, BackEnd, Manager, Refusal, Stage, Survey, refuse};
+use breakglass::script::Answer;
 use libtest_mimic::Trial;
 use testbed::{Host, Lab, OPERATOR_IP4, Running};
 
@@ -54,7 +55,7 @@ fn every_shell_runs_the_same_text() -> Result<()> {
                 ensure!(output.stdout == want && output.stderr.is_empty(), "{back_end} {shell}: {output:?}");
             }
             let output = say(&stand.api, shell, &gate::cut(&spec))?;
-            ensure!(gate::parse_cut(&output.stdout).is_some(), "{shell}: {output:?}");
+            ensure!(gate::parse_cut(&Answer::parse(&output.stdout)).is_some(), "{shell}: {output:?}");
             let output = say(&stand.api, shell, &gate::status())?;
             let state = gate::parse_status(&output.stdout).flatten();
             ensure!(state.as_ref().is_some_and(|s| s.confirmed && s.back_end == back_end), "{shell}: {output:?}");

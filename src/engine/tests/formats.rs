@@ -13,7 +13,11 @@ struct Kept {
     without: &'static [&'static str],
 }
 
-const KEPT: &[Kept] = &[Kept { format: (1, 0), without: &["revoke"] }, Kept { format: (1, 1), without: &[] }];
+const KEPT: &[Kept] = &[
+    Kept { format: (1, 0), without: &["revoke"] },
+    Kept { format: (1, 1), without: &[] },
+    Kept { format: (1, 2), without: &[] },
+];
 
 const NAMES: [&str; 2] = ["east", "west"];
 

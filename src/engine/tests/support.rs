@@ -135,6 +135,7 @@ pub(super) fn resolved(specs: &[Spec], policy: &Policy) -> Resolved {
             kind: steps::kind(kind).unwrap(),
             why: String::new(),
             with: with.clone(),
+            later: Vec::new(),
             targets: None,
             policy: policy.clone(),
             at: Location::default(),

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{GateSpec, Net, Scope, Side, orders};
-use crate::script::{Script, quote};
+use crate::host::order::{GateCut, Order as _};
+use crate::script::{Answer, Script, quote};
 
 const UNTOLD: &str = "the gate means only some clients of this node, and open sockets cannot be told apart";
 
@@ -30,7 +31,8 @@ pub fn cut(spec: &GateSpec) -> Script {
     if let Side::Client { scope, .. } = &spec.side
         && *scope != (Scope::All { spare_cgroup: None })
     {
-        return Script::new("gate.cut", format!("say unable {}\n", quote(UNTOLD))).arg("run", &spec.run);
+        let order = GateCut { run: spec.run.clone(), ports: None, filter: None };
+        return order.script(format!("say unable {}\n", quote(UNTOLD)));
     }
     let (filter, keep_own) = match &spec.side {
         Side::Server { ports } => {
@@ -72,7 +74,8 @@ say after $((after))
     );
     let ports: Vec<String> = spec.ports().iter().map(ToString::to_string).collect();
     let words = format!("connections with {} of those who are refused", orders::ports(&spec.ports()));
-    Script::new("gate.cut", body).arg("run", &spec.run).arg("ports", ports.join(",")).arg("filter", filter).words(words)
+    let order = GateCut { run: spec.run.clone(), ports: Some(ports.join(",")), filter: Some(filter) };
+    order.script(body).words(words)
 }
 
 /// An address or prefix as the filters of `ss` want it.
@@ -85,13 +88,12 @@ fn address(net: Net) -> String {
     }
 }
 
-/// Reads the answer of [`cut`], also where its lines were made one; `None` if it broke off.
-pub fn parse_cut(said: &str) -> Option<Cut> {
-    if let Some((_, why)) = said.split_once("unable=") {
-        return Some(Cut { before: 0, after: 0, unable: Some(why.trim().to_owned()) });
+/// Reads the answer of [`cut`]; `None` if it broke off.
+pub fn parse_cut(answer: &Answer) -> Option<Cut> {
+    if let Some(why) = answer.get("unable") {
+        return Some(Cut { before: 0, after: 0, unable: Some(why.to_owned()) });
     }
-    let number = |key: &str| said.split_whitespace().find_map(|word| word.strip_prefix(key)?.parse().ok());
-    Some(Cut { before: number("before=")?, after: number("after=")?, unable: None })
+    Some(Cut { before: answer.number("before")?, after: answer.number("after")?, unable: None })
 }
 
 impl fmt::Display for Cut {
@@ -114,10 +116,8 @@ mod tests {
 
     #[test]
     fn only_what_was_counted_is_said_of_open_connections() {
-        let said = |text: &str| parse_cut(text).map(|cut| cut.to_string());
-        for text in ["before=12 after=0", "before=12\nafter=0\n"] {
-            assert_eq!(said(text).as_deref(), Some("12 open connections cut, none left"));
-        }
+        let said = |text: &str| parse_cut(&Answer::parse(text)).map(|cut| cut.to_string());
+        assert_eq!(said("before=12\nafter=0\n").as_deref(), Some("12 open connections cut, none left"));
         let skipped = said("unable=the gate means only some\n").unwrap_or_default();
         assert!(skipped.ends_with("the gate means only some") && !skipped.contains("none left"), "{skipped}");
         assert_eq!(said("before=12"), None);

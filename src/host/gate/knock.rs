@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::host::order::{GateKnock, Order as _};
 use crate::script::{Answer, Script};
 
 /// What came of a connection from a host.
@@ -41,7 +42,7 @@ else
 fi
 "
     );
-    Script::new("gate.knock", body).arg("to", to.to_string())
+    GateKnock { to: to.to_string() }.script(body)
 }
 
 /// Reads the answer of [`knock`].

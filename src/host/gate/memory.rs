@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::host::genuine::GENUINE;
+use crate::host::order::{GateMemory, Order as _};
 use crate::script::{Answer, Script, amount};
 
 /// Looks at the API servers' processes on a host. Writes nothing, and asks the API nothing: `/proc` and the control group
@@ -34,7 +35,7 @@ for file in $(grep -l -e kube-apiserver -e hyperkube -e k3s /proc/[0-9]*/cmdline
 done
 say end yes
 "#;
-    Script::new("gate.memory", format!("{GENUINE}{looks}"))
+    GateMemory {}.script(format!("{GENUINE}{looks}"))
 }
 
 /// What a host said of memory.

@@ -1,10 +1,9 @@
 //! The orders to a host: close, arm, open; and what it answers.
 
 use super::{BackEnd, Driver, GateSpec, Mark, Times, mark};
+use crate::host::order::{GateArm, GateClose, GateOpen, GateRenew, Order as _};
 use crate::script::{Script, quote};
 use crate::words;
-
-const CLOSE: &str = "gate.close";
 
 /// The exact rules that closing writes: text by text, each with the command that reads it.
 pub fn rules(spec: &GateSpec, back_end: BackEnd) -> Vec<(String, String)> {
@@ -13,11 +12,7 @@ pub fn rules(spec: &GateSpec, back_end: BackEnd) -> Vec<(String, String)> {
 
 /// What a script of [`close`] was given, which its body was made of, too.
 pub fn spec_of(script: &Script) -> Option<(GateSpec, BackEnd)> {
-    let arg = |key: &str| script.args.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
-    if script.name != CLOSE {
-        return None;
-    }
-    Some((serde_json::from_str(arg("spec")?).ok()?, BackEnd::from_word(arg("back_end")?)?))
+    GateClose::of(script).map(|close| (close.spec, close.back_end))
 }
 
 /// Closes the gate: it stands for `confirm_within` seconds unless [`arm`] is said in time.
@@ -26,13 +21,9 @@ pub fn spec_of(script: &Script) -> Option<(GateSpec, BackEnd)> {
 pub fn close(spec: &GateSpec, back_end: BackEnd) -> Script {
     let filter = back_end.filter();
     let body = format!("{}{}", filter.toolset().lib, filter.close_body(spec));
-    // A GateSpec holds nothing that JSON cannot say.
-    let said = serde_json::to_string(spec).unwrap_or_default();
     let words = format!("{} by {back_end}, for {} s unless confirmed", ports(&spec.ports()), spec.confirm_within);
-    Script::new(CLOSE, body)
-        .arg("run", &spec.run)
-        .arg("back_end", back_end.word())
-        .arg("spec", said)
+    GateClose { run: spec.run.clone(), back_end, spec: spec.clone(), ways: None }
+        .script(body)
         .words(words)
         .loads(rules(spec, back_end))
 }
@@ -63,7 +54,19 @@ pub fn arm(mark: &Mark, back_end: BackEnd, turn: &Turn) -> Script {
         _ if level >= last => format!("the last of {} is in", stages(last)),
         _ => format!("stage {level} of {last} is in, the next in {hold} s by itself"),
     };
-    fuses("gate.arm", mark, back_end, turn, false).words(words)
+    let body = fuses(mark, back_end, turn, false);
+    GateArm {
+        run: mark.run.clone(),
+        back_end,
+        level: turn.level as u64,
+        hold: turn.hold.into(),
+        step: mark.step.into(),
+        was: turn.was.clone(),
+        by: turn.by.run.clone(),
+        operator: turn.by.operator.clone(),
+    }
+    .script(body)
+    .words(words)
 }
 
 /// Holds a closed gate shut for `hold` seconds more, as long as `by` set its fuses last and no stage has come.
@@ -71,7 +74,19 @@ pub fn arm(mark: &Mark, back_end: BackEnd, turn: &Turn) -> Script {
 /// Where that is no longer so it changes nothing and succeeds, saying `lost=WHY`: the gate is not this run's to hold.
 pub fn renew(mark: &Mark, back_end: BackEnd, hold: u32, by: &Driver) -> Script {
     let turn = Turn { level: 0, hold, was: by.run.clone(), by: by.clone() };
-    fuses("gate.renew", mark, back_end, &turn, true).words(format!("shut for {hold} s more"))
+    let body = fuses(mark, back_end, &turn, true);
+    GateRenew {
+        run: mark.run.clone(),
+        back_end,
+        level: 0,
+        hold: hold.into(),
+        step: mark.step.into(),
+        was: turn.was,
+        by: turn.by.run,
+        operator: turn.by.operator,
+    }
+    .script(body)
+    .words(format!("shut for {hold} s more"))
 }
 
 /// What is done where an order cannot be carried out: `no RESULT WHY`.
@@ -81,21 +96,13 @@ const REFUSE: &str = r#"no() { [ -z "${locked:-}" ] || ipt_unlock; say result "$
 const LOSE: &str = r#"no() { [ -z "${locked:-}" ] || ipt_unlock; say result "$1"; say lost "$2"; exit 0; }
 "#;
 
-fn fuses(name: &str, mark: &Mark, back_end: BackEnd, turn: &Turn, renewal: bool) -> Script {
+fn fuses(mark: &Mark, back_end: BackEnd, turn: &Turn, renewal: bool) -> String {
     let times = Times::confirmed(mark.rungs.len(), turn.level, turn.hold, mark.step);
     let no = if renewal { LOSE } else { REFUSE };
     let body = back_end.filter().arm_body(mark, &times, turn, renewal);
     let gone =
         "no open 'no gate stands here any more: it was opened, or the host was restarted, or its rules were flushed'";
-    Script::new(name, format!("{no}{}{body}", guarded(back_end, &mark.run, gone)))
-        .arg("run", &mark.run)
-        .arg("back_end", back_end.word())
-        .arg("level", turn.level.to_string())
-        .arg("hold", turn.hold.to_string())
-        .arg("step", mark.step.to_string())
-        .arg("was", &turn.was)
-        .arg("by", &turn.by.run)
-        .arg("operator", &turn.by.operator)
+    format!("{no}{}{body}", guarded(back_end, &mark.run, gone))
 }
 
 /// Takes the gate of this run away, with everything that belongs to it. A host without a gate answers `open` too.
@@ -106,12 +113,9 @@ pub fn open(run: &str, back_end: BackEnd, was: &str, by: &Driver) -> Script {
     let hint = format!("; nothing was opened; to open it all the same: breakglass gate open --of {run}");
     let taken =
         format!("taken() {{ no moved \"another run sets the fuses of this gate now: $1\"{}; }}\n", quote(&hint));
-    Script::new("gate.open", format!("{REFUSE}{taken}{}{body}", guarded(back_end, run, "say result open; return 0")))
-        .arg("run", run)
-        .arg("back_end", back_end.word())
-        .arg("was", was)
-        .arg("by", &by.run)
-        .arg("operator", &by.operator)
+    let Driver { run: by, operator } = by.clone();
+    GateOpen { run: run.to_owned(), back_end, was: was.to_owned(), by, operator }
+        .script(format!("{REFUSE}{taken}{}{body}", guarded(back_end, run, "say result open; return 0")))
         .words(format!("for everybody, by {back_end}"))
 }
 

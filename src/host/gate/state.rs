@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::back_end::{TOOLSETS, libs};
 use super::{BackEnd, Driver, Mark};
 use crate::duration::HumanDuration;
+use crate::host::order::{GateStatus, Order as _};
 use crate::script::{Answer, MOST, Script, amount};
 
 /// How many of the loudest sources a host reports; it sends no more over a bad line.
@@ -166,7 +167,7 @@ say listen "$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | sed -n 's/^ *[0-9]*
         libs = libs(),
         stands = TOOLSETS.map(|toolset| toolset.status).concat(),
     );
-    Script::new("gate.status", body)
+    GateStatus {}.script(body)
 }
 
 /// Reads the answer of [`status`]: `None` if it broke off, `Some(None)` if the host has no gate.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::back_end::{TOOLSETS, Toolset, libs};
 use super::{BackEnd, GateSpec, Mark, Side};
 use crate::host::genuine::GENUINE;
+use crate::host::order::{GateSurvey, Order as _};
 use crate::script::{Answer, Script, quote};
 
 /// What the host is, and how we came.
@@ -28,7 +29,7 @@ pub fn survey(manifests: &[String]) -> Script {
     let found = TOOLSETS.map(one).join("el");
     let body =
         format!("{}{GENUINE}{tries}manifests={}\n{HOST}{works}\n{REST}{found}fi\nsay end yes\n", libs(), quote(&all));
-    Script::new("gate.survey", body).arg("manifests", all)
+    GateSurvey { manifests: all }.script(body)
 }
 
 /// One thing a host has or lacks.

@@ -150,6 +150,11 @@ pub fn under_way_seen(stdout: &str) -> Result<Vec<Other>, String> {
     if answer.yes("looked") { Ok(others(&answer)) } else { Err("the answer broke off".into()) }
 }
 
+/// The pairs that `look` printed, where it came to its end.
+pub(in crate::host) fn looked(stdout: &str) -> Option<Answer> {
+    Some(Answer::parse(stdout)).filter(|answer| answer.yes("looked"))
+}
+
 /// Reads what `look` printed of a program.
 ///
 /// # Errors

@@ -17,6 +17,9 @@ use std::fmt::Write as _;
 pub(super) use self::runner::LIB;
 use self::runner::{LAUNCH, MEND, RUNNER, TURN};
 use super::genuine::GENUINE;
+use super::order::{
+    ManifestFolder, ManifestFolderAway, ManifestLook, ManifestMend, ManifestSwap, ManifestUnderWay, Order as _,
+};
 use crate::script::{HEAD, Script, quote};
 
 mod answers;
@@ -26,6 +29,7 @@ mod runner;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::answers::looked;
 pub use self::answers::{Kept, Other, Seen, Stands, State, seen, under_way_seen};
 use super::why;
 
@@ -62,7 +66,6 @@ impl Place {
     }
 }
 
-const SWAP: &str = "manifest.swap";
 /// For how long a mark counts, in seconds: a step that left one begins within that time, or does not begin.
 pub const MARK_LIFE: u64 = 90;
 
@@ -96,10 +99,8 @@ say looked yes
         beside = quote(&place.beside()),
         program = quote(&place.program),
     );
-    Script::new("manifest.look", body)
-        .arg("manifests", &place.manifests)
-        .arg("program", &place.program)
-        .arg("beside", place.beside())
+    let (manifests, program) = (place.manifests.clone(), place.program.clone());
+    ManifestLook { manifests, program, beside: place.beside() }.script(body)
 }
 
 /// The script that looks whether an exchange of a program is under way on a host, or about to be; whoever's it is.
@@ -107,7 +108,7 @@ pub fn under_way(manifests: &str, program: &str) -> Script {
     let manifests = manifests.trim_end_matches('/');
     let body =
         format!("{GENUINE}{LIB}m={}\nothers \"${{m%/*}}\" '' {}\nsay looked yes\n", quote(manifests), quote(program));
-    Script::new("manifest.under-way", body).arg("manifests", manifests).arg("program", program)
+    ManifestUnderWay { manifests: manifests.to_owned(), program: program.to_owned() }.script(body)
 }
 
 /// Makes the folder beside, for root alone, and leaves the mark in it; a folder that is there already is fine.
@@ -120,11 +121,8 @@ pub fn folder(place: &Place) -> Script {
         quote(&line(&place.operator)),
         quote(&line(&place.program)),
     );
-    Script::new("manifest.folder", body)
-        .arg("path", place.beside())
-        .arg("run", &place.run)
-        .arg("operator", &place.operator)
-        .arg("program", &place.program)
+    let Place { run, operator, program, .. } = place.clone();
+    ManifestFolder { path: place.beside(), run, operator, program }.script(body)
 }
 
 /// As a line of its own in a file.
@@ -147,7 +145,7 @@ say folder absent
 "#,
         quote(&place.beside())
     );
-    Script::new("manifest.folder-away", body).arg("path", place.beside())
+    ManifestFolderAway { path: place.beside() }.script(body)
 }
 
 /// One exchange.
@@ -181,7 +179,7 @@ pub fn mend(place: &Place) -> Script {
         "{GENUINE}{LIB}{MEND}B={}\nread -r F <\"$B/order\" || fail \"no exchange was begun in $B\"\nmend\nsay mended yes\n",
         quote(&place.beside())
     );
-    Script::new("manifest.mend", body).arg("beside", place.beside())
+    ManifestMend { beside: place.beside() }.script(body)
 }
 
 /// The script that exchanges, and waits for its end. It may be repeated: it joins an exchange of the same two texts that
@@ -278,30 +276,27 @@ esac
         runner = RUNNER,
         patience = patience(swap),
     );
-    Script::new(SWAP, body)
-        .arg("file", &swap.file)
-        .arg("from", &swap.from)
-        .arg("staged", &swap.staged)
-        .arg("to", &swap.to)
-        .arg("program", &place.program)
-        .arg("origin", &swap.origin)
-        .arg("port", swap.port.to_string())
-        .arg("beside", place.beside())
-        .arg("run", &place.run)
-        .arg("operator", &place.operator)
-        .words(format!("{} out, its process gone, the new one in, its process ready", swap.file))
+    let order = ManifestSwap {
+        file: swap.file.clone(),
+        from: swap.from.clone(),
+        staged: swap.staged.clone(),
+        to: swap.to.clone(),
+        program: place.program.clone(),
+        origin: swap.origin.clone(),
+        port: swap.port.into(),
+        beside: place.beside(),
+        run: place.run.clone(),
+        operator: place.operator.clone(),
+    };
+    order.script(body).words(format!("{} out, its process gone, the new one in, its process ready", swap.file))
 }
 
 /// Where a script of [`swap`] exchanges; `None`: it is another script, or one of a version that did not say so.
 pub fn place_of(script: &Script) -> Option<Place> {
-    let arg = |key: &str| script.args.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone());
-    if script.name != SWAP {
-        return None;
-    }
-    let (run, beside) = (arg("run")?, arg("beside")?);
-    let (manifests, _) = arg("file")?.rsplit_once('/').map(|(folder, name)| (folder.to_owned(), name.to_owned()))?;
+    let ManifestSwap { file, program, beside, run, operator, .. } = ManifestSwap::of(script)?;
+    let manifests = file.rsplit_once('/')?.0.to_owned();
     let tag = beside.rsplit_once(&format!("/breakglass-{run}-"))?.1.to_owned();
-    Some(Place { manifests, program: arg("program")?, run, operator: arg("operator")?, tag })
+    Some(Place { manifests, program, run, operator, tag })
 }
 
 /// The longest an exchange and its reversal can take, in seconds.

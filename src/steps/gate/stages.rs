@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::host::order::{GateArm, Order as _};
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::steps::History;
 
@@ -139,7 +140,7 @@ pub(in crate::steps) fn tries(history: &History) -> u32 {
 fn made(history: &History) -> impl DoubleEndedIterator<Item = (&ChangeRecord, usize, &str)> {
     history.changes.iter().filter(|record| record.state == ChangeState::Done).filter_map(|record| {
         let crate::change::Op::Host(command) = &record.change.op else { return None };
-        let level = command.script.args.iter().find(|(key, _)| key == "level")?.1.parse().ok()?;
+        let level = usize::try_from(GateArm::of(&command.script)?.level).ok()?;
         Some((record, level, record.change.key.as_str()))
     })
 }
@@ -181,8 +182,8 @@ pub(in crate::steps) fn next(now: &Standing, history: &History, going: Going, go
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::change::{Change, Target};
-    use crate::script::Script;
+    use crate::change::{Change, Facts, Target};
+    use crate::host::gate::BackEnd;
     use crate::steps::gate::op;
 
     const PACE: Pace = Pace { window: Duration::from_secs(20), most: 2 };
@@ -192,7 +193,17 @@ pub(super) mod tests {
         let now = jiff::Timestamp::from_second(1_790_000_000).unwrap();
         let record = |(key, level, age): &(&str, usize, i64)| {
             let at = jiff::Timestamp::from_second(1_790_000_000 - age).unwrap();
-            let change = Change::sample(key, op(Script::new("gate.arm", "").arg("level", level.to_string())));
+            let arm = GateArm {
+                run: "r".into(),
+                back_end: BackEnd::Nft,
+                level: *level as u64,
+                hold: 60,
+                step: 60,
+                was: "r".into(),
+                by: "r".into(),
+                operator: "eve".into(),
+            };
+            let change = Change::sample(key, op(arm.script("")));
             let state = ChangeState::Done;
             let target = Target::host("east", "cp1");
             ChangeRecord {
@@ -203,6 +214,7 @@ pub(super) mod tests {
                 host_key: None,
                 state,
                 said: String::new(),
+                facts: Facts::default(),
                 intended_at: at,
                 moved_at: at,
             }

@@ -8,6 +8,7 @@ use futures::future::join_all;
 use super::LOOK_LIMIT;
 use crate::change::{Op, Target};
 use crate::host::gate::{self, Reply};
+use crate::host::order::{GateClose, Order as _};
 use crate::journal::ChangeRecord;
 use crate::kit::{ApiServer, Cluster, Host};
 use crate::steps::{Look, Sends};
@@ -78,8 +79,8 @@ pub(in crate::steps) async fn open(look: Look<'_>, cluster: &Cluster, host: &Hos
 /// The ways that were open when the gate was closed, by the change that closed it.
 pub(in crate::steps) fn noted(close: &ChangeRecord) -> Vec<String> {
     let Op::Host(command) = &close.change.op else { return Vec::new() };
-    let ways = command.script.args.iter().find(|(key, _)| key == WAYS);
-    ways.map(|(_, names)| names.split_whitespace().map(str::to_owned).collect()).unwrap_or_default()
+    let ways = GateClose::of(&command.script).and_then(|close| close.ways);
+    ways.map(|names| names.split_whitespace().map(str::to_owned).collect()).unwrap_or_default()
 }
 
 /// A way that was open and is cut now.

@@ -113,6 +113,15 @@ impl Subject {
         }
     }
 
+    /// What its requests come from, as the API server knows it; `None` for a group.
+    pub(in crate::steps) fn user_name(&self) -> Option<String> {
+        match self {
+            Self::Account { namespace, name } => Some(format!("{ACCOUNT}{namespace}:{name}")),
+            Self::User(name) => Some(name.clone()),
+            Self::Group(_) => None,
+        }
+    }
+
     /// The groups that it is certainly in.
     pub(in crate::steps) fn groups(&self) -> Vec<String> {
         match self {

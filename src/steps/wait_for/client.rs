@@ -10,9 +10,9 @@ use serde::Deserialize;
 use super::{Asked, Condition, Found, denied, unanswered};
 use crate::change::Target;
 use crate::duration::HumanDuration;
-use crate::host::offender::{AUDIT_LOG, DISTINCT};
+use crate::host::audit::{self, Client, Counted};
 use crate::kit::{ApiServer, Cluster};
-use crate::script::{Answer, Script, quote};
+use crate::script::Script;
 use crate::steps::{Fault, Look, Sends, StepError};
 use crate::world::{Accept, KubeRead};
 
@@ -76,50 +76,17 @@ impl Rate {
         self.user.as_deref().or(self.user_agent.as_deref()).unwrap_or_default()
     }
 
-    /// How the client stands in a line of an audit log.
-    fn needle(&self) -> String {
+    fn client(&self) -> Client {
         match &self.user {
-            Some(user) => format!("\"user\":{{\"username\":{}", serde_json::Value::from(user.as_str())),
-            None => {
-                let agent = serde_json::Value::from(self.who()).to_string();
-                format!("\"userAgent\":{}", agent.trim_end_matches('"'))
-            }
+            Some(user) => Client::User(user.clone()),
+            None => Client::Agent(self.who().to_owned()),
         }
     }
 
     fn script(&self) -> Script {
-        let seconds = self.over.0.as_secs().max(1);
-        let log = self.audit_log.clone().unwrap_or_default();
-        let body = format!(
-            "log={}\nneedle={}\nseconds={seconds}\n{AUDIT_LOG}\n{DISTINCT}\n{COUNT}",
-            quote(&log),
-            quote(&self.needle())
-        );
-        Script::new("audit.count", body)
-            .arg("log", log)
-            .arg("user", self.user.clone().unwrap_or_default())
-            .arg("agent", self.user_agent.clone().unwrap_or_default())
-            .arg("seconds", seconds.to_string())
+        audit::count(self.audit_log.as_deref().unwrap_or_default(), &self.client(), self.over.0.as_secs().max(1))
     }
 }
-
-/// Counts lines added to an audit log. Its size is asked, not its text read; only what was added is searched.
-/// Each request counts once, whatever its stage: a watch that goes on has no `ResponseComplete`, and is dear all the same.
-const COUNT: &str = r#"
-if [ -z "$log" ] || [ ! -r "$log" ]; then say log none; exit 0; fi
-from=$(wc -c <"$log")
-sleep "$seconds"
-to=$(wc -c <"$log")
-# It was rotated: what is there now is all new.
-[ "$to" -ge "$from" ] || from=0
-added() { tail -c +"$((from + 1))" "$log" | head -c "$((to - from))"; }
-say log "$log"
-say bytes "$((to - from))"
-say lines "$(added | grep -c .)"
-say events "$(added | grep -c '"auditID":')"
-say known "$(tail -c 8388608 "$log" | grep -c -F -- "$needle")"
-say requests "$(added | grep -F -- "$needle" | distinct)"
-"#;
 
 /// The hosts that run an API server.
 fn hosts(cluster: &Cluster) -> Vec<Target> {
@@ -167,17 +134,17 @@ impl Condition for Rate {
             let outputs = join_all(hosts.iter().map(|host| look.reads.script(host, &script, limit))).await;
             let (mut requests, mut known) = (0, Some(0));
             for (host, output) in hosts.iter().zip(outputs) {
-                let answer = Answer::parse(&output?.stdout);
-                if answer.get("log") == Some("none") {
-                    return Err(no_log(&format!("no audit log can be read on {}", host.short())));
-                }
-                // Lines that are no events of the JSON form name nobody in the way that is looked for.
-                if answer.number("lines").is_some_and(|lines| lines > 0) && answer.number("events") == Some(0) {
-                    return Err(no_log(&format!("the audit log on {} is not in the JSON form", host.short())));
-                }
-                known = known.zip(answer.number("known")).map(|(all, here)| all + here);
-                match answer.number("requests") {
-                    Some(number) => requests += number,
+                match audit::parse(&output?.stdout) {
+                    Some(Counted::NoLog) => {
+                        return Err(no_log(&format!("no audit log can be read on {}", host.short())));
+                    }
+                    Some(Counted::NotJson) => {
+                        return Err(no_log(&format!("the audit log on {} is not in the JSON form", host.short())));
+                    }
+                    Some(Counted::Requests { added, known: here }) => {
+                        requests += added;
+                        known = known.zip(here).map(|(all, here)| all + here);
+                    }
                     None => return Ok(Found::NotYet(format!("a count from {}", host.short()))),
                 }
             }
@@ -327,89 +294,6 @@ mod tests {
         assert_eq!(count(dump, "system:serviceaccount:a:b"), Some(2));
         assert_eq!(count(dump, "nobody"), Some(0));
         assert_eq!(count("", "x"), None);
-    }
-
-    /// Runs the script; what is added to the log is added while it would sleep.
-    fn run(rate: &Rate, added: &str) -> Answer {
-        let mut script = rate.script();
-        script.body = format!("sleep() {{ printf '%s' {} >>\"$log\"; }}\n{}", quote(added), script.body);
-        let mut child = std::process::Command::new("sh")
-            .arg("-s")
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        std::io::Write::write_all(&mut child.stdin.take().unwrap(), script.text().as_bytes()).unwrap();
-        Answer::parse(&String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap())
-    }
-
-    #[test]
-    fn only_what_was_added_to_the_log_is_counted() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let line = |user: &str, stage: &str| {
-            format!(
-                "{{\"auditID\":\"of {user}\",\"stage\":\"{stage}\",\"user\":{{\"username\":\"{user}\"}},\"userAgent\":\"agent/1\"}}\n"
-            )
-        };
-        let mine = line("it's me", "ResponseComplete");
-        std::fs::write(file.path(), mine.repeat(3)).unwrap();
-        let rate = Rate {
-            user: Some("it's me".into()),
-            user_agent: None,
-            at_most: 0.0,
-            over: HumanDuration::secs(1),
-            audit_log: Some(file.path().display().to_string()),
-        };
-        let added = format!("{mine}{}{}", line("it's me", "ResponseStarted"), line("me", "ResponseComplete"));
-        let answer = run(&rate, &added);
-        assert_eq!(answer.number("requests"), Some(1), "{answer:?}");
-        let by_agent = Rate { user: None, user_agent: Some("agent/".into()), ..rate.clone() };
-        assert_eq!(run(&by_agent, &added).number("requests"), Some(2));
-        // A line that names no request is one of its own: nothing is called quiet for the want of a name.
-        let nameless = "{\"stage\":\"ResponseComplete\",\"user\":{\"username\":\"it's me\"}}\n";
-        let answer = run(&rate, &nameless.repeat(2));
-        assert_eq!(
-            (answer.number("requests"), answer.number("events"), answer.number("lines")),
-            (Some(2), Some(0), Some(2))
-        );
-        assert!(answer.number("known").is_some_and(|known| known > 2), "{answer:?}");
-        let none = Rate { audit_log: Some("/nowhere".into()), ..rate };
-        assert_eq!(run(&none, "").get("log"), Some("none"));
-    }
-}
-
-#[cfg(test)]
-mod count_tests {
-    use super::{COUNT, DISTINCT};
-
-    /// A watch that goes on is a request; the lines of one request are one.
-    #[test]
-    fn watches_that_go_on_are_counted() {
-        let line = |id: &str, stage: &str| {
-            format!(
-                r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"{id}","stage":"{stage}","requestURI":"/api/v1/pods?sendInitialEvents=true&watch=true","verb":"watch","user":{{"username":"agent","groups":[]}},"userAgent":"x"}}"#
-            )
-        };
-        let stages = [
-            ("1", "RequestReceived"),
-            ("1", "ResponseStarted"),
-            ("2", "ResponseStarted"),
-            ("3", "ResponseStarted"),
-            ("3", "ResponseComplete"),
-        ];
-        let lines: Vec<String> = stages.iter().map(|(id, stage)| line(id, stage)).collect();
-        let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("audit.log");
-        std::fs::write(&log, "").unwrap();
-        // What is added while the script sleeps is added by its own `sleep`.
-        let added = lines.join("\n");
-        let body = format!(
-            "say() {{ echo \"$1=$2\"; }}\n{DISTINCT}\nsleep() {{ printf '%s\\n' '{added}' >>\"$log\"; }}\nlog={}\nneedle='\"user\":{{\"username\":\"agent\"'\nseconds=1\n{COUNT}",
-            log.display()
-        );
-        let output = std::process::Command::new("sh").arg("-c").arg(body).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(said.contains("requests=3\n"), "{said}{}", String::from_utf8_lossy(&output.stderr));
     }
 }
 

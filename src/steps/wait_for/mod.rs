@@ -15,9 +15,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of, servers};
+use super::{
+    Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Takes, Times, params, schema_of, servers,
+};
 use crate::change::Target;
 use crate::duration::HumanDuration;
+use crate::found::Type;
 use crate::kit::{ApiServer, Cluster};
 use crate::world::{KubeAnswer, ReadError, ReadErrorKind};
 
@@ -183,6 +186,13 @@ impl Kind for WaitFor {
 
     fn scope(&self) -> Scope {
         Scope::Cluster
+    }
+
+    fn takes(&self) -> &'static [Takes] {
+        &[
+            Takes { at: &["clientRate", "user"], of: Type::User },
+            Takes { at: &["clientRequests", "user"], of: Type::User },
+        ]
     }
 
     fn schema(&self) -> Value {

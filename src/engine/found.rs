@@ -1,0 +1,93 @@
+//! Before a step that uses what earlier steps found: the values are put in, and where the step would change something by
+//! them, the operator types them, for the consent to the plan was given before anybody knew them.
+
+use super::target::{End, JournalLost};
+use super::{Engine, Stop};
+use crate::error::Class;
+use crate::journal::{Entry, StepState};
+use crate::plan::{Plan, PlannedStep, Unfilled};
+use crate::steps::{Announced, Question};
+
+/// The step as it is run on this cluster, or how it ends there.
+pub(super) async fn fill(
+    engine: Engine<'_>,
+    plan: &Plan,
+    (index, unfilled): (usize, &Unfilled),
+    cluster: &str,
+) -> Result<Result<PlannedStep, End>, JournalLost> {
+    let planned = &plan.steps[index];
+    let end = |state, class, why: String| Ok(Err(End { state, class: Some(class), why, changes: 0 }));
+    let mut values = Vec::new();
+    for hole in &unfilled.holes {
+        let from = plan.steps.iter().position(|step| step.name == hole.step).unwrap_or(usize::MAX);
+        let key = (cluster.to_owned(), from, hole.result.clone());
+        // A journal may say anything: what was found as something else is not found.
+        let found = engine.record.read(|run| run.found.get(&key).filter(|found| found.of == hole.of).cloned());
+        let Some(found) = found.filter(|found| found.of.fits(&found.value)) else {
+            let why =
+                format!("it needs the {} that step {:?} was to find, and that found none", hole.result, hole.step);
+            return end(StepState::Failed, Class::Refused, why);
+        };
+        values.push(found.value);
+    }
+    let step = match unfilled.fill(&values) {
+        Ok(step) => step,
+        Err(why) => return end(StepState::Failed, Class::Refused, format!("what was found does not fit: {why}")),
+    };
+    let filled = PlannedStep {
+        name: planned.name.clone(),
+        kind: planned.kind,
+        why: planned.why.clone(),
+        step,
+        targets: planned.targets.clone(),
+        policy: planned.policy.clone(),
+        later: None,
+    };
+    let targets = || filled.targets_on(cluster).filter_map(move |target| Some((target, plan.cluster(cluster)?)));
+    for (target, known) in targets() {
+        if let Some(why) = filled.step.refuse(target, known).into_iter().next() {
+            return end(StepState::Failed, Class::Refused, why);
+        }
+    }
+    let writes = targets().any(|(target, known)| filled.step.announce(target, known).iter().any(Announced::writes));
+    if !writes || engine.world.pretends() {
+        return Ok(Ok(filled));
+    }
+    for (hole, value) in unfilled.holes.iter().zip(&values) {
+        let id = format!("{} {value}", hole.placeholder());
+        let key = (cluster.to_owned(), index, id.clone());
+        if engine.record.read(|run| run.answers.get(&key) == Some(&true)) {
+            continue;
+        }
+        let question = Question {
+            id: id.clone(),
+            text: format!(
+                "{cluster}: step {:?} found the {}: {value}. Now {:?} is to {}. Type {value} if that is meant",
+                hole.step,
+                hole.result,
+                planned.name,
+                filled.step.intent()
+            ),
+            typed: Some(value.clone()),
+            unattended: false,
+            otherwise: None,
+        };
+        let answer = tokio::select! {
+            answer = engine.operator.ask(&question) => answer,
+            () = engine.cancel.reached(Stop::Soon) => {
+                return end(StepState::Interrupted, Class::Interrupted, "stopped by a signal".into());
+            }
+        };
+        let Some(yes) = answer else {
+            let why = format!("nobody could be asked: {}", question.text);
+            return end(StepState::Declined, Class::Declined, why);
+        };
+        let entry = Entry::Answered { cluster: cluster.to_owned(), step: index, question: id, yes };
+        engine.record.append(entry).await?;
+        if !yes {
+            let why = format!("the operator said no to the {} that was found, {value}", hole.result);
+            return end(StepState::Declined, Class::Declined, why);
+        }
+    }
+    Ok(Ok(filled))
+}

@@ -1,0 +1,143 @@
+//! What one step finds and another uses.
+
+use std::collections::BTreeMap;
+
+use super::support::*;
+use crate::error::Class;
+use crate::event::Event;
+use crate::journal::Entry;
+use crate::plan::{self, Plan};
+use crate::runbook::{On, Runbook};
+use crate::world::fake::Fake;
+
+const AGENT: &str = "system:serviceaccount:telemetry:agent";
+const PARK: &str = "{kind: park, with: {object: ds/telemetry/collector}}";
+const REVOKE: &str = "{kind: revoke, with: {subject: '${steps.park.client}', bindings: [clusterrolebinding/agent]}}";
+
+fn plan_text(steps: &[&str]) -> Plan {
+    let steps: String = steps.iter().map(|step| format!("    - {step}\n")).collect();
+    let text = format!(
+        "apiVersion: breakglass/v1\nkind: Runbook\nmetadata: {{name: r, purpose: p}}\nspec:\n  steps:\n{steps}"
+    );
+    let runbook = Runbook::parse(&text, "r.yaml").unwrap();
+    let resolved = runbook.resolve(&BTreeMap::new(), On::One("east")).unwrap();
+    plan::build(resolved, vec![cluster("east")], crate::limits::Limits::CLUSTERS)
+        .unwrap_or_else(|all| panic!("{all:?}"))
+}
+
+/// The collector runs as the account that a binding names.
+fn scene() -> Fake {
+    let fake = world(&["east"]);
+    fake.objects("east", |objects| {
+        objects.edit(DS_PARKED, |object| object["spec"]["template"]["spec"]["serviceAccountName"] = "agent".into());
+    });
+    fake
+}
+
+fn bench() -> Bench {
+    Bench::new(scene(), plan_text(&[PARK, REVOKE]))
+}
+
+fn typed(bench: &Bench) -> Vec<String> {
+    bench.asked.lock().unwrap().iter().filter_map(|question| question.typed.clone()).collect()
+}
+
+fn bound(bench: &Bench) -> bool {
+    bench.fake.objects("east", |objects| objects.at(OWN).is_some())
+}
+
+#[test]
+fn what_is_found_is_shown_typed_and_used() {
+    paused(async {
+        let bench = bench();
+        let before = bench.fake.snapshot();
+        let how = How::default();
+        let report = bench.go(Verb::Run, &how).await.unwrap();
+        assert_eq!(report.class, None, "{}", report.why);
+        assert_eq!(typed(&bench), [AGENT]);
+        let question = bench.asked.lock().unwrap()[0].clone();
+        assert!(question.text.contains(AGENT) && !question.unattended, "{question:?}");
+        assert!(!bound(&bench), "the binding of what was found is gone");
+        let heard = how.ears.heard.lock().unwrap().clone();
+        let found = heard.iter().filter(|event| matches!(event, Event::Found { value, .. } if value == AGENT));
+        assert_eq!(found.count(), 2, "each step tells its client, once");
+        let lines = bench.lines();
+        let at = |wanted: &dyn Fn(&Entry) -> bool| lines.iter().position(|line| wanted(&line.entry)).unwrap();
+        let found = at(&|entry| matches!(entry, Entry::Found { .. }));
+        let asked = at(&|entry| matches!(entry, Entry::Answered { step: 1, yes: true, .. }));
+        let sent = at(&|entry| matches!(entry, Entry::Intended { step: 1, .. }));
+        assert!(found < asked && asked < sent, "{found} {asked} {sent}");
+        assert_eq!(bench.undo().await.class, None);
+        assert_eq!(bench.fake.snapshot(), before);
+    });
+}
+
+#[test]
+fn a_no_or_nobody_to_ask_changes_nothing_by_what_was_found() {
+    paused(async {
+        for says in [Some(false), None] {
+            let bench = bench();
+            let report = bench.go(Verb::Run, &How { says, ..How::default() }).await.unwrap();
+            assert_eq!(report.class, Some(Class::Declined), "{}", report.why);
+            assert!(report.why.contains(AGENT), "{}", report.why);
+            assert!(bound(&bench), "{says:?}");
+            // Whoever goes on with the run is asked again.
+            assert_eq!(bench.resume().await.class, None);
+            assert!(!bound(&bench));
+        }
+    });
+}
+
+#[test]
+fn a_resumed_run_asks_again_only_where_the_consent_is_not_in_the_journal() {
+    paused(async {
+        let ideal = bench();
+        ideal.run().await;
+        let (lines, after) = (ideal.lines().len(), ideal.fake.snapshot());
+        for line in 1..lines {
+            let bench = bench();
+            assert!(bench.go(Verb::Run, &trap(Trap::After(line))).await.is_none(), "line {line}");
+            let answered = bench.lines().iter().any(|line| matches!(line.entry, Entry::Answered { yes: true, .. }));
+            let before = typed(&bench).len();
+            let report = bench.resume().await;
+            assert_eq!(report.class, None, "line {line}: {}", report.why);
+            assert_eq!(typed(&bench).len() - before, usize::from(!answered), "line {line}");
+            assert_eq!(bench.fake.snapshot(), after, "line {line}");
+        }
+    });
+}
+
+#[test]
+fn where_nothing_was_found_the_step_is_not_run() {
+    paused(async {
+        let bench = bench();
+        bench.fake.objects("east", |objects| objects.remove(DS_PARKED));
+        let report = bench.run().await;
+        assert!(report.class.is_some() && report.why.contains("that found none"), "{}", report.why);
+        assert!(typed(&bench).is_empty() && bound(&bench));
+    });
+}
+
+#[test]
+fn a_drill_finds_it_and_asks_nobody() {
+    paused(async {
+        let bench = bench();
+        let before = bench.fake.snapshot();
+        let report = bench.go(Verb::Run, &How { drill: true, ..How::default() }).await.unwrap();
+        assert_eq!(report.class, None, "{}", report.why);
+        assert!(typed(&bench).is_empty());
+        assert_eq!(bench.fake.snapshot(), before);
+        let revoked = bench.lines().iter().any(|line| matches!(line.entry, Entry::Intended { step: 1, .. }));
+        assert!(revoked, "what would be revoked is told");
+    });
+}
+
+#[test]
+fn a_plan_with_holes_is_another_than_one_with_the_values() {
+    let given = plan_text(&[PARK, "{kind: revoke, with: {subject: user/jane, bindings: [clusterrolebinding/agent]}}"]);
+    let open = plan_text(&[PARK, REVOKE]);
+    assert_ne!(given.digest, open.digest);
+    assert_eq!((given.write_what_is_found().count(), open.write_what_is_found().count()), (0, 1));
+    let looks = plan_text(&[PARK, "{kind: wait-for, with: {clientRate: {user: '${steps.park.client}', atMost: 1}}}"]);
+    assert_eq!(looks.write_what_is_found().count(), 0, "what only looks is not asked about");
+}
