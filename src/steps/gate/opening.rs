@@ -13,12 +13,13 @@ use super::leader::{leader, open_before, waits_for_its_server};
 use super::offender::{Offender, Sample};
 use super::progress::{Progress, Verdict};
 use super::stages::{self, Act, CLOSE_AGAIN, Going, Pace, Standing};
-use super::{self as common, FOUR_MINUTES, LEASE, ORDER_SECS, Whose};
+use super::{FOUR_MINUTES, LEASE, ORDER_SECS, Whose};
 use crate::change::{Change, Inverse, Keep, Op, Target};
 use crate::duration::HumanDuration;
 use crate::host::gate::{self, BackEnd, Driver, GateState, Mark, Turn};
 use crate::journal::ChangeState;
 use crate::kit::Cluster;
+use crate::steps::gate as common;
 use crate::steps::{Announced, History, Look, Sends, Step, StepError, Survey, Times, servers};
 
 pub(super) const OPEN: &str = "open";
