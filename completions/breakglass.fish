@@ -51,7 +51,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -l sandbox -d 'Work 
 complete -c breakglass -n "__fish_breakglass_needs_command" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_needs_command" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_needs_command" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_needs_command" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_needs_command" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_needs_command" -s V -l version -d 'Print version'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "run" -d 'Run a runbook: shows the plan, asks, does it, keeps a journal'
@@ -103,7 +103,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l sandbox -d
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -s p -l param -d 'A parameter of the runbook; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l params -d 'A YAML file of parameters; those of the command line win' -r -F
@@ -134,7 +134,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l sandbox 
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -s p -l param -d 'A parameter of the runbook; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l params -d 'A YAML file of parameters; those of the command line win' -r -F
@@ -165,7 +165,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l sandbox -
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
@@ -194,7 +194,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l sandbox
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
@@ -223,7 +223,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l sandbox -
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l limit -d 'At most this many' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
@@ -253,7 +253,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l sandbox -
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
@@ -282,7 +282,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l sandbox -
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand show" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
@@ -311,7 +311,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not _
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -f -a "verify" -d 'Prove that the lines of a run\'s journal follow from one another, and that none is missing'
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l head -d 'A hash that the last line had, as it was noted elsewhere: at least its first 16 digits' -r
@@ -342,7 +342,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
@@ -371,7 +371,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fi
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -f -a "close" -d 'Close the gate: it stands for --confirm-within, and for --for once a new SSH connection has confirmed it'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -f -a "open" -d 'Open the gate stage by stage, each judged by what the API servers answer; a bad one is closed again at once'
@@ -431,7 +431,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l of -d 'Only the gate of this run [default: whoever\'s]' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l window -d 'How long all must be well after a stage [default: 20s]' -r
@@ -473,7 +473,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l of -d 'Only the gate of this run [default: whoever\'s]' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l for -d 'How long it stands from now on before its next stage comes by itself [default: as long as at first]' -r
@@ -507,7 +507,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l targets -d 'Only these hosts, by their names in the kit' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
@@ -537,7 +537,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l every -d 'Between two looks' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l for -d 'End after this long' -r
@@ -570,7 +570,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l uid -d 'The uid it must have; anything else of that name is left alone' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
@@ -604,7 +604,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l sandbox
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
@@ -635,7 +635,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l sandbox -
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand park" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l grace -d 'Seconds that the pods get to end by themselves; each pod\'s own value when it is not said' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -s l -l selector -d 'Labels that its pods have and no others, as kubectl takes them; for a workload that is gone already' -r
@@ -669,7 +669,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l sandb
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l workload -d 'Instead: what the pods of this workload run as (TYPE/NAME with -n, or TYPE/NAMESPACE/NAME)' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l binding -d 'Look at this binding only: clusterrolebinding/NAME or rolebinding/NAMESPACE/NAME; may be given several times' -r
@@ -703,7 +703,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l sandbox
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l require -d 'What must be found of every API server; otherwise it ends with an exit code. Without it, that one of them answers' -r -f -a "nothing\t''
 answers\t''
@@ -739,7 +739,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l sandbox 
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l limit -d 'A resource limit; NAME- removes it' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l request -d 'A resource request; NAME- removes it' -r
@@ -774,7 +774,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
@@ -803,7 +803,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -f -a "import" -d 'Make a file of the kit from what kubectl\'s and SSH\'s configurations say today, so that an incident needs neither'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -f -a "list" -d 'List the clusters of the kit by name'
@@ -837,7 +837,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_se
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
@@ -866,7 +866,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_se
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
@@ -895,7 +895,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_se
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
@@ -924,7 +924,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not _
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -f -a "list" -d 'List the runbooks inside the binary'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -f -a "show" -d 'Print a runbook with its parameters'
@@ -957,7 +957,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
@@ -986,7 +986,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
@@ -1015,7 +1015,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
@@ -1044,7 +1044,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l for -d 'End after this long, like 30m' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
@@ -1075,7 +1075,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l sandbo
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
@@ -1104,7 +1104,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l sandbox 
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
@@ -1133,5 +1133,5 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l sa
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l no-canary -d 'All clusters from the beginning'
-complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -s v -l verbose -d 'Say every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'

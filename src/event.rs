@@ -126,6 +126,9 @@ pub enum Event {
         state: StepState,
         /// Changes made.
         changes: usize,
+        /// In one sentence; the step's end on the cluster has it for machines.
+        #[serde(skip)]
+        why: String,
     },
     /// A step ended on a cluster.
     StepEnded {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -103,11 +103,18 @@ impl Process {
         self.var("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from)
     }
 
-    /// The person at the keyboard, as written into journals and firewall comments; `uid-1000` when nothing names them.
+    /// The person at the keyboard, as written into journals and firewall comments: who became root by sudo, the login's name,
+    /// or the machine's name for the user. `uid-1000` when nothing names them.
+    ///
+    /// Only the machine's own file is read: a directory service may be down with the rest, and is not waited for.
     pub fn operator(&self) -> String {
         let user = self.var("SUDO_USER").or_else(|| self.var("USER")).or_else(|| self.var("LOGNAME"));
-        let uid = || format!("uid-{}", rustix::process::getuid().as_raw());
-        let user = user.map_or_else(uid, str::to_owned);
+        let entry = || {
+            let uid = rustix::process::getuid().as_raw();
+            let passwd = crate::bounded::file(Path::new("/etc/passwd"), LONGEST_PASSWD).unwrap_or_default();
+            name_of(uid, &String::from_utf8_lossy(&passwd)).unwrap_or_else(|| format!("uid-{uid}"))
+        };
+        let user = user.map_or_else(entry, str::to_owned);
         user.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.@".contains(*c)).take(32).collect()
     }
 
@@ -140,9 +147,34 @@ impl Process {
     }
 }
 
+/// More than the users of any machine take.
+const LONGEST_PASSWD: usize = 8 << 20;
+
+/// The first name that a `passwd` file has for a user.
+fn name_of(uid: u32, passwd: &str) -> Option<String> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, number) = (fields.next()?, fields.nth(1)?);
+        (!name.is_empty() && number.parse() == Ok(uid)).then(|| name.to_owned())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_operator_has_a_name_where_the_machine_knows_one() {
+        let passwd =
+            "# users\nroot:x:0:0:root:/root:/bin/sh\n:x:7::\neve:x:1000:1000::/home/eve:/bin/sh\nbroken\nagain:x:1000:";
+        assert_eq!(name_of(1000, passwd).as_deref(), Some("eve"));
+        assert_eq!(name_of(0, passwd).as_deref(), Some("root"));
+        assert_eq!((name_of(7, passwd), name_of(5, passwd)), (None, None));
+        let env = |user: &str| BTreeMap::from([(user.to_owned(), "eve".to_owned())]);
+        for user in ["SUDO_USER", "USER", "LOGNAME"] {
+            assert_eq!(Process { env: env(user), ..Process::real() }.operator(), "eve");
+        }
+    }
 
     #[test]
     fn a_steady_clock_goes_on_whatever_the_system_s_shows() {

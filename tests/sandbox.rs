@@ -115,7 +115,8 @@ impl Drop for Practice {
 #[test]
 fn the_first_command_recovers_the_practice_cluster() {
     let home = Home::new();
-    let run = home.run(&["run", "--sandbox", "api-overload", "--yes", "--reason", "practice"]);
+    let args = ["run", "--sandbox", "api-overload", "--yes", "--reason", "practice"];
+    let run = Said::from(home.command(&args).env("BREAKGLASS_COLUMNS", "80").output().unwrap());
     // A script that the sandbox does not simulate would fail its step.
     let run = run.is(0, &["[10/10] look-again", "every step is done", "requests"]);
     assert!(!run.err.contains("does not simulate"), "{}", run.err);
@@ -123,7 +124,63 @@ fn the_first_command_recovers_the_practice_cluster() {
     let said = format!("{}{}", run.out, run.err);
     assert!(said.contains("breakglass show") && !said.contains("breakglass undo"), "{said}");
     let _ = home.run(&["journal", "verify", "last"]).is(0, &[]);
-    let _ = home.run(&["show", "last"]).is(0, &["api-overload on sandbox, 10 steps"]);
+    let _ = home.run(&["show", "last"]).is(0, &["api-overload on sandbox, 10 steps", "sends    ", "done     "]);
+    as_in_readme(&format!("{}{}", run.err, run.out));
+}
+
+/// README shows the plan and the run as they are seen at 80 columns: the same lines of the plan, the same steps with the same
+/// kinds of figures, the same end; times, counts and who answered are another run's.
+fn as_in_readme(seen: &str) {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let (_, after) = readme.split_once("$ breakglass run --sandbox api-overload\n").expect("the picture is in README");
+    let shown: Vec<&str> = after.lines().take_while(|line| line.starts_with("    ")).map(|line| &line[4..]).collect();
+    assert!(shown.iter().chain(&seen.lines().collect::<Vec<_>>()).all(|line| line.chars().count() <= 80), "{seen}");
+    let [shown, seen] = [&shown.join("\n"), seen].map(Picture::of);
+    assert_eq!(shown, seen);
+}
+
+/// What does not differ from run to run.
+#[derive(Debug, PartialEq)]
+struct Picture {
+    /// The lines before the question, figures masked.
+    plan: String,
+    /// Each step's number and name, and what is counted of it.
+    steps: Vec<(String, Vec<String>)>,
+    /// The lines after the steps.
+    end: String,
+}
+
+impl Picture {
+    fn of(text: &str) -> Self {
+        let (plan, rest) = text.split_once("Run this plan").expect("a plan before the question");
+        let end = rest.rfind("\nrun ").expect("an end");
+        let mut steps: Vec<(String, String)> = Vec::new();
+        for line in rest[..end].lines().skip(2) {
+            match line.strip_prefix('[') {
+                Some(_) => steps.push((line[..24].trim().to_owned(), line[24..].to_owned())),
+                None => steps.last_mut().expect("a step before its text").1.push_str(&format!(" {}", line.trim())),
+            }
+        }
+        let counted = |text: &str| {
+            let tally = &text[text.rfind(" (").map_or(0, |at| at + 2)..];
+            masked(tally.trim_end_matches(')')).split(", ").map(str::to_owned).collect()
+        };
+        let steps = steps.iter().map(|(label, text)| (label.clone(), counted(text))).collect();
+        Self { plan: masked(plan), steps, end: masked(&rest[end..]) }
+    }
+}
+
+/// One blank between words, `#` for words that are figures, and their units as what they measure.
+fn masked(text: &str) -> String {
+    let word = |word: &str| match word.trim_end_matches([',', ')']) {
+        "ms" | "s" => "time".to_owned(),
+        "B" | "kB" | "MB" => "bytes".to_owned(),
+        figure if figure.starts_with(|c: char| c.is_ascii_digit()) && !figure.ends_with("Gi") => {
+            format!("#{}", &word[figure.len()..])
+        }
+        _ => word.to_owned(),
+    };
+    text.split_whitespace().map(word).collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -190,7 +247,7 @@ fn another_terminal_works_on_a_practice_cluster_that_is_kept_up() {
     std::fs::write(home.path("practice.yaml"), DELETE_BEHIND_THE_GATE).unwrap();
     let _ = with_kit(&["run", "practice.yaml", "--yes"]).is(0, &["every step is done"]);
     // It is the same cluster still: what was deleted is gone.
-    let _ = with_kit(&["delete", "ds/telemetry/agent", "--yes"]).is(0, &["nothing had to change"]);
+    let _ = with_kit(&["delete", "ds/telemetry/agent", "--yes"]).is(0, &["is not there", "0 changes"]);
     let runs = home.run(&["runs", "-o", "json"]).is(0, &[]);
     let runs: Vec<Value> = runs.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let first = runs.iter().find(|run| run["name"] == "practice" || run["runbook"] == "practice");

@@ -159,8 +159,8 @@ async fn on_targets(
         let target = targets[i];
         async move {
             let end = OnTarget { engine, index, planned, target, together }.run().await?;
-            let (target, state) = (target.clone(), end.state);
-            engine.events.hear(Event::TargetEnded { target, step: index, state, changes: end.changes });
+            let (target, state, why) = (target.clone(), end.state, end.why.clone());
+            engine.events.hear(Event::TargetEnded { target, step: index, state, changes: end.changes, why });
             Ok(end)
         }
         .boxed()

@@ -1,18 +1,21 @@
 //! Live progress: one line per cluster, one below it per target that is at work.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::clean;
 use crate::change::Target;
+use crate::duration::HumanDuration;
 use crate::event::Event;
 
 /// Targets drawn at a time; further ones are at work all the same.
 const TARGETS_AT_MOST: usize = 12;
 /// Clusters drawn at a time.
 const CLUSTERS_AT_MOST: usize = 12;
+/// No wait is shown as longer, in seconds.
+const FOREVER: u64 = 100 * 86_400;
 /// How often the spinner moves.
 const TICK: Duration = Duration::from_millis(120);
 
@@ -28,7 +31,13 @@ struct Lane {
     title: String,
     targets: usize,
     ended: usize,
-    rows: BTreeMap<Target, ProgressBar>,
+    rows: BTreeMap<Target, Row>,
+}
+
+struct Row {
+    bar: ProgressBar,
+    /// What is waited for, and until when at most.
+    waits: Option<(String, Instant)>,
 }
 
 impl Bars {
@@ -57,7 +66,12 @@ impl Bars {
             }
             Event::Saw { target, what, .. } | Event::ChangeSent { target, what, .. } => self.say(target, what.clone()),
             Event::Waiting { target, what, left_secs, .. } => {
-                self.say(target, format!("waits for {what} ({left_secs} s left)"));
+                self.say(target, String::new());
+                if let Some(row) = self.lanes.get_mut(&target.cluster).and_then(|lane| lane.rows.get_mut(target)) {
+                    let until = Instant::now() + Duration::from_secs((*left_secs).min(FOREVER));
+                    row.waits = Some((clean::one_line(what), until));
+                }
+                self.tick(Instant::now());
             }
             Event::Trouble { target, what, again: true, .. } => self.say(target, format!("tries again: {what}")),
             Event::TargetEnded { target, .. } => self.target_ended(target),
@@ -70,19 +84,30 @@ impl Bars {
         }
     }
 
+    /// Counts down what is left of each wait.
+    pub(super) fn tick(&mut self, now: Instant) {
+        for row in self.lanes.values().flat_map(|lane| lane.rows.values()) {
+            if let Some((what, until)) = &row.waits {
+                let left = HumanDuration(Duration::from_secs(until.saturating_duration_since(now).as_secs()));
+                row.bar.set_message(format!("{left} left, waits for {what}"));
+            }
+        }
+    }
+
     fn say(&mut self, target: &Target, what: String) {
         let Some(lane) = self.lanes.get_mut(&target.cluster) else { return };
         if !lane.rows.contains_key(target) {
             if lane.rows.len() >= TARGETS_AT_MOST {
                 return;
             }
-            let last = lane.rows.values().next_back().unwrap_or(&lane.bar);
+            let last = lane.rows.values().next_back().map_or(&lane.bar, |row| &row.bar);
             let bar = self.multi.insert_after(last, row("    {prefix}: {wide_msg}"));
             bar.set_prefix(clean::one_line(target.short()));
-            lane.rows.insert(target.clone(), bar);
+            lane.rows.insert(target.clone(), Row { bar, waits: None });
         }
-        if let Some(bar) = lane.rows.get(target) {
-            bar.set_message(clean::one_line(&what));
+        if let Some(row) = lane.rows.get_mut(target) {
+            row.waits = None;
+            row.bar.set_message(clean::one_line(&what));
         }
     }
 
@@ -92,15 +117,15 @@ impl Bars {
         if lane.targets > 1 {
             lane.bar.set_prefix(format!("{} {}/{}", lane.title, lane.ended, lane.targets));
         }
-        if let Some(bar) = lane.rows.remove(target) {
-            bar.finish_and_clear();
-            self.multi.remove(&bar);
+        if let Some(row) = lane.rows.remove(target) {
+            row.bar.finish_and_clear();
+            self.multi.remove(&row.bar);
         }
     }
 
     fn close(&mut self, cluster: &str) {
         if let Some(lane) = self.lanes.remove(cluster) {
-            for bar in lane.rows.values().chain([&lane.bar]) {
+            for bar in lane.rows.values().map(|row| &row.bar).chain([&lane.bar]) {
                 bar.finish_and_clear();
                 self.multi.remove(bar);
             }

@@ -31,10 +31,12 @@ impl std::error::Error for Refusals {}
 pub fn show(screen: &Screen, output: Output, failure: &Failure) {
     let (sentence, causes) = (failure.source.to_string(), causes(failure));
     let hints = one_refusal_hint(failure).into_iter().chain(failure.hints.iter().cloned());
-    let mut lines = vec![Line { tone: Tone::Bad, head: "error: ".into(), text: sentence.clone() }];
-    lines.extend(causes.iter().enumerate().map(|(i, cause)| Line::plain(format!("  {}: {cause}", i + 1))));
+    let mut lines = vec![Line::new(Tone::Bad, "error: ", sentence.clone())];
+    lines.extend(
+        causes.iter().enumerate().map(|(i, cause)| Line::new(Tone::Plain, format!("  {}: ", i + 1), cause.clone())),
+    );
     lines.extend(hints.map(Line::hint));
-    screen.err_lines(&told(&lines, screen.err_paint()));
+    screen.err_lines(&told(&lines, screen.err_paint(), screen.err_width()));
     if output == Output::Json {
         screen.out(&json::failure(failure, &sentence, &causes));
     }

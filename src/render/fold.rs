@@ -85,12 +85,9 @@ impl Group {
         });
         let News { label, tone, text, below, .. } = self.first;
         let head = format!("  {label:<LABEL$}");
-        let line = Line { tone, head, text: format!("{}: {text}{took}", words::fold(&self.who)) };
-        let below = below.into_iter().map(|text| Line {
-            tone: Tone::Plain,
-            head: format!("  {:<LABEL$}", ""),
-            text: format!("  {text}"),
-        });
+        let line = Line::new(tone, head, format!("{}: {text}{took}", words::fold(&self.who)));
+        let indent = format!("  {:<LABEL$}", "");
+        let below = below.into_iter().map(|text| Line::new(Tone::Plain, indent.clone(), format!("  {text}")).whole());
         std::iter::once(line).chain(below).collect()
     }
 }

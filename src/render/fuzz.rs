@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::tests::{Buffer, screen};
 use super::{
-    Detail, Output, Paint, Refusals, Renderer, Screen, one_line, plan_text, show_failure, show_run, table,
+    Output, Paint, Refusals, Renderer, Screen, one_line, plan_outline, plan_text, show_failure, show_run, table,
     without_color,
 };
 use crate::change::{Change, Facts, HostCommand, Inverse, Keep, Op, Target};
@@ -65,7 +65,7 @@ fn events(text: &str) -> Vec<Event> {
     }
     all.extend([
         Event::Found { target: target.clone(), step: 0, name: s(), value: s() },
-        Event::TargetEnded { target, step: 0, state: StepState::Failed, changes: 1 },
+        Event::TargetEnded { target, step: 0, state: StepState::Failed, changes: 1, why: text.to_owned() },
         Event::StepEnded {
             cluster: s(),
             step: 0,
@@ -119,14 +119,17 @@ fn plan(text: &str) -> Plan {
 
 /// Everything that is told, to both streams of a screen.
 fn tell(text: &str, screen: std::sync::Arc<Screen>, paint: Paint) {
-    let renderer = Renderer::new(screen.clone(), Output::Text, Clock::Fixed(jiff::Timestamp::UNIX_EPOCH));
-    events(text).into_iter().for_each(|event| renderer.hear(event));
-    renderer.note(text);
+    for verbose in [false, true] {
+        let clock = Clock::Fixed(jiff::Timestamp::UNIX_EPOCH);
+        let renderer = Renderer::new(screen.clone(), Output::Text, verbose, clock);
+        events(text).into_iter().for_each(|event| renderer.hear(event));
+        renderer.note(text);
+    }
     screen.err(text);
     screen.out(&table(&["A", "B"], &[vec![text.to_owned(), text.to_owned()]]));
     let plan = plan(text);
-    screen.err_lines(&plan_text(&plan, Detail::Short, paint));
-    screen.out(&plan_text(&plan, Detail::Full, paint));
+    screen.err_lines(&plan_outline(&plan, paint, None));
+    screen.out(&plan_text(&plan, paint));
     let error = anyhow::anyhow!(text.to_owned()).context(text.to_owned());
     show_failure(&screen, Output::Text, &Failure::from_error(Class::Refused, error).hint(text));
     let at = Location { file: text.into(), line: 1, column: 2 };
@@ -260,7 +263,7 @@ fn what_is_told_of_a_run_has_a_length_that_a_person_reads() {
     for piece in ["x", "é", "\u{202e}", "\n"] {
         let text = piece.repeat(1 << 14);
         let (screen, out, err) = screen();
-        let renderer = Renderer::new(screen.clone(), Output::Text, Clock::Fixed(jiff::Timestamp::UNIX_EPOCH));
+        let renderer = Renderer::new(screen.clone(), Output::Text, false, Clock::Fixed(jiff::Timestamp::UNIX_EPOCH));
         events(&text).into_iter().for_each(|event| renderer.hear(event));
         renderer.note(&text);
         let (journal, lines) = journal(&text);
@@ -280,7 +283,7 @@ fn what_is_told_of_a_run_has_a_length_that_a_person_reads() {
 fn json_has_no_control_character_and_reads_back_as_it_was() {
     each(48, &hostile(), |text| {
         let (screen, out, _) = screen();
-        let renderer = Renderer::new(screen, Output::Json, Clock::Fixed(jiff::Timestamp::UNIX_EPOCH));
+        let renderer = Renderer::new(screen, Output::Json, false, Clock::Fixed(jiff::Timestamp::UNIX_EPOCH));
         let target = Target::host("prod", "cp1");
         renderer.hear(Event::Saw { target, step: 0, what: text.clone() });
         prop_assert!(out.text().trim_end().chars().all(|c| c != '\n' && seen(c)), "{}", out.text());

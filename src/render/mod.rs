@@ -2,13 +2,17 @@
 //!
 //! Data goes to standard output (the report of a run, lists, plans, events as JSON), everything else to standard error.
 
+mod alike;
 mod bars;
+mod brief;
 mod clean;
 mod failure;
 mod fold;
 mod json;
+mod outline;
 mod paint;
 mod plan;
+mod price;
 mod replay;
 mod screen;
 mod standing;
@@ -16,6 +20,7 @@ mod story;
 mod summary;
 mod table;
 mod tone;
+mod wrap;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -23,8 +28,9 @@ use std::time::Instant;
 pub use clean::{one_line, without_color};
 pub use failure::{Refusals, show as show_failure};
 pub use json::VERSION;
+pub use outline::outline as plan_outline;
 pub use paint::{Color, Paint, Tone};
-pub use plan::{Detail, json as plan_json, text as plan_text};
+pub use plan::{json as plan_json, text as plan_text};
 pub use replay::show as show_run;
 pub use screen::Screen;
 pub use standing::standing_text;
@@ -52,35 +58,56 @@ struct Line {
     head: String,
     /// What is not.
     text: String,
+    /// It is a command, or what is read with one: never broken, so that it can be copied.
+    whole: bool,
 }
 
 impl Line {
+    fn new(tone: Tone, head: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { tone, head: head.into(), text: text.into(), whole: false }
+    }
+
     fn plain(text: impl Into<String>) -> Self {
-        Self { tone: Tone::Plain, head: String::new(), text: text.into() }
+        Self::new(Tone::Plain, "", text)
     }
 
     fn head(text: impl Into<String>) -> Self {
-        Self { tone: Tone::Head, head: text.into(), text: String::new() }
+        Self::new(Tone::Head, text, "")
     }
 
     fn hint(text: impl Into<String>) -> Self {
-        Self { tone: Tone::Warn, head: "hint: ".into(), text: text.into() }
+        Self::new(Tone::Warn, "hint: ", text)
     }
 
-    fn painted(&self, paint: Paint) -> String {
-        format!("{}{}\n", paint.tone(self.tone, &self.head), clean::one_line(&self.text))
+    fn whole(self) -> Self {
+        Self { whole: true, ..self }
+    }
+
+    /// As lines no longer than `width`; the head is painted, also where it goes on.
+    fn painted(&self, paint: Paint, width: Option<usize>) -> String {
+        let (head, text) = (clean::one_line(&self.head), clean::one_line(&self.text));
+        let (mut left, width) = (head.chars().count(), width.filter(|_| !self.whole));
+        let hang = if text.is_empty() { 0 } else { left };
+        let mut out = String::new();
+        for piece in wrap::wrap(&format!("{head}{text}"), hang, width) {
+            let at = piece.char_indices().nth(left).map_or(piece.len(), |(at, _)| at);
+            let (of_head, of_text) = piece.split_at(at);
+            left = if text.is_empty() { left } else { 0 };
+            out.push_str(&format!("{}{of_text}\n", paint.tone(self.tone, of_head)));
+        }
+        out
     }
 }
 
-fn painted(lines: &[Line], paint: Paint) -> String {
-    lines.iter().map(|line| line.painted(paint)).collect()
+fn painted(lines: &[Line], paint: Paint, width: Option<usize>) -> String {
+    lines.iter().map(|line| line.painted(paint, width)).collect()
 }
 
 /// The same for what is told while things happen: whatever a far side says, a line has a length that a person reads. A plan
 /// is shown whole.
-fn told(lines: &[Line], paint: Paint) -> String {
-    let cut = |line: &Line| Line { tone: line.tone, head: clean::cut(&line.head), text: clean::cut(&line.text) };
-    lines.iter().map(|line| cut(line).painted(paint)).collect()
+fn told(lines: &[Line], paint: Paint, width: Option<usize>) -> String {
+    let cut = |line: &Line| Line { head: clean::cut(&line.head), text: clean::cut(&line.text), ..line.clone() };
+    lines.iter().map(|line| cut(line).painted(paint, width)).collect()
 }
 
 /// Tells a run while it happens: live progress when standard error is a terminal, plain lines otherwise, or JSON.
@@ -96,18 +123,61 @@ enum Form {
 }
 
 struct Telling {
-    story: story::Story,
+    teller: Teller,
     bars: Option<bars::Bars>,
 }
 
+/// How much is told.
+enum Teller {
+    /// What was found, step by step.
+    Brief(brief::Brief),
+    /// All that was sent, done and seen, host by host.
+    Long(story::Story),
+}
+
+impl Teller {
+    fn hear(&mut self, event: &Event, now: Instant) -> Vec<Line> {
+        match self {
+            Self::Brief(brief) => brief.hear(event, now),
+            Self::Long(story) => story.hear(event, now),
+        }
+    }
+
+    fn tick(&mut self, now: Instant) -> Vec<Line> {
+        match self {
+            Self::Brief(brief) => brief.tick(now),
+            Self::Long(story) => story.tick(now),
+        }
+    }
+
+    fn flush(&mut self) -> Vec<Line> {
+        match self {
+            Self::Brief(brief) => brief.flush(),
+            Self::Long(story) => story.flush(),
+        }
+    }
+
+    fn end(&self, event: &Event) -> summary::End {
+        match self {
+            Self::Brief(brief) => brief.end(event),
+            Self::Long(story) => story.end(event),
+        }
+    }
+}
+
 impl Renderer {
-    /// The form is picked once, here.
-    pub fn new(screen: Arc<Screen>, output: Output, clock: Clock) -> Self {
+    /// The form is picked once, here. `verbose`: all that is sent, done and seen, host by host.
+    pub fn new(screen: Arc<Screen>, output: Output, verbose: bool, clock: Clock) -> Self {
         let form = match output {
             Output::Json => Form::Json,
             Output::Text => {
                 let bars = screen.bars().cloned().map(bars::Bars::new);
-                Form::Text(Box::new(Mutex::new(Telling { story: story::Story::default(), bars })))
+                let teller = if verbose {
+                    Teller::Long(story::Story::default())
+                } else {
+                    Teller::Brief(brief::Brief::new(bars.is_some()))
+                };
+                Form::Text(Box::new(Mutex::new(Telling { teller, bars })))
             }
         };
         Self { screen, clock, form }
@@ -116,7 +186,11 @@ impl Renderer {
     /// Says what has waited long enough for its like; to be called a few times a second.
     pub fn tick(&self) {
         if let Form::Text(telling) = &self.form {
-            let lines = locked(telling).story.tick(Instant::now());
+            let mut telling = locked(telling);
+            if let Some(bars) = &mut telling.bars {
+                bars.tick(Instant::now());
+            }
+            let lines = telling.teller.tick(Instant::now());
             self.say(&lines);
         }
     }
@@ -124,7 +198,7 @@ impl Renderer {
     /// Says everything that waits: a question follows.
     pub fn flush(&self) {
         if let Form::Text(telling) = &self.form {
-            let lines = locked(telling).story.flush();
+            let lines = locked(telling).teller.flush();
             self.say(&lines);
         }
     }
@@ -134,14 +208,14 @@ impl Renderer {
         match &self.form {
             Form::Json => self.screen.out(&json::note(text, self.clock.now())),
             Form::Text(_) => {
-                self.say(&[Line { tone: Tone::Dim, head: format!("  note     {text}"), text: String::new() }]);
+                self.say(&[Line::new(Tone::Dim, format!("  note     {text}"), "")]);
             }
         }
     }
 
     fn say(&self, lines: &[Line]) {
         if !lines.is_empty() {
-            self.screen.err_lines(&told(lines, self.screen.err_paint()));
+            self.screen.err_lines(&told(lines, self.screen.err_paint(), self.screen.err_width()));
         }
     }
 }
@@ -159,10 +233,10 @@ impl Listener for Renderer {
         if let Some(bars) = &mut telling.bars {
             bars.hear(&event);
         }
-        self.say(&telling.story.hear(&event, Instant::now()));
+        self.say(&telling.teller.hear(&event, Instant::now()));
         if matches!(event, Event::RunEnded { .. }) {
-            let end = telling.story.end(&event);
-            self.screen.out(&told(&end.report, self.screen.out_paint()));
+            let end = telling.teller.end(&event);
+            self.screen.out(&told(&end.report, self.screen.out_paint(), self.screen.out_width()));
             self.say(&end.failure);
         }
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::json::VERSION;
 use super::paint::{Paint, Tone};
+use super::price::Price;
 use super::{Line, painted};
 use crate::change::{Body, HttpCall, KubeCall, Op, Target};
 use crate::duration::HumanDuration;
@@ -17,20 +18,20 @@ use crate::shell;
 use crate::steps::{Announced, Sends, Times};
 use crate::words;
 
-/// How much of a plan is printed.
+/// How much of what is sent is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
+enum Detail {
     /// One line for each thing that is sent.
     Short,
     /// Bodies and script texts too.
     Full,
 }
 
-/// A plan for people.
-pub fn text(plan: &Plan, detail: Detail, paint: Paint) -> String {
+/// A whole plan for people: all that is sent, as it is sent.
+pub fn text(plan: &Plan, paint: Paint) -> String {
     let clusters: Vec<String> = plan.clusters.iter().map(|cluster| cluster.name.clone()).collect();
     let mut out = vec![
-        Line { tone: Tone::Head, head: plan.name.clone(), text: format!(": {}", plan.purpose) },
+        Line::new(Tone::Head, plan.name.clone(), format!(": {}", plan.purpose)),
         Line::plain(format!("clusters: {}", words::fold(&clusters))),
     ];
     if clusters.len() > 1 {
@@ -52,11 +53,21 @@ pub fn text(plan: &Plan, detail: Detail, paint: Paint) -> String {
         }
         for (targets, sends) in alike(plan, planned) {
             out.push(Line::plain(format!("  on {}", words::fold(&targets))));
-            out.extend(sends.iter().flat_map(|announced| one(announced, detail, &mut shown)));
+            out.extend(sends.iter().flat_map(|announced| one(announced, Detail::Full, &mut shown)));
         }
     }
     out.extend([Line::plain(""), Line::plain(total(plan)), Line::plain(format!("plan {}", plan.digest))]);
-    painted(&out, paint)
+    painted(&out, paint, None)
+}
+
+/// What one step sends, a line each, by groups of targets.
+pub(super) fn sends(plan: &Plan, planned: &PlannedStep) -> Vec<Line> {
+    let mut out = Vec::new();
+    for (targets, sends) in alike(plan, planned) {
+        out.push(Line::plain(format!("  on {}", words::fold(&targets))));
+        out.extend(sends.iter().flat_map(|announced| one(announced, Detail::Short, &mut HashSet::new())));
+    }
+    out
 }
 
 /// What a step uses that is known only once an earlier one has found it.
@@ -119,8 +130,8 @@ fn one(announced: &Announced, detail: Detail, shown: &mut HashSet<String>) -> Ve
         Detail::Short => Vec::new(),
         Detail::Full => full(&announced.what, shown),
     };
-    let dim = |line: String| Line { tone: Tone::Dim, head: format!("          {line}"), text: String::new() };
-    std::iter::once(Line { tone, head: format!("    {label:<5}"), text }).chain(below.into_iter().map(dim)).collect()
+    let dim = |line: String| Line::new(Tone::Dim, format!("          {line}"), "");
+    std::iter::once(Line::new(tone, format!("    {label:<5}"), text)).chain(below.into_iter().map(dim)).collect()
 }
 
 fn often(times: Times) -> String {
@@ -217,38 +228,19 @@ fn script(script: &Script, shown: &mut HashSet<String>) -> Vec<String> {
     text.lines().map(|line| format!("| {line}").trim_end().to_owned()).collect()
 }
 
-/// The price of the whole plan, when nothing is lost.
+/// The price of the whole plan, when no reply is lost.
 fn total(plan: &Plan) -> String {
-    let (mut requests, mut writes, mut commands) = (0_u64, 0_u64, 0_u64);
-    for (_, _, sends) in plan.announced() {
-        for announced in sends {
-            let times = match announced.times {
-                Times::Once => 1,
-                Times::AtMost(number) => u64::from(number),
-                Times::Every { interval, until } => until.as_secs() / interval.as_secs().max(1) + 1,
-            };
-            match &announced.what {
-                Sends::Op(op) => match op.as_ref() {
-                    Op::Kube(_) => (requests, writes) = (requests + times, writes + times),
-                    Op::Host(_) | Op::File(_) => commands += times,
-                    Op::Http(_) | Op::Local(_) => {}
-                },
-                Sends::Get(_) => requests += times,
-                Sends::Look(_) => commands += times,
-                Sends::Connect(_) | Sends::Ask(_) => {}
-            }
-        }
+    let mut whole = Price::default();
+    for planned in &plan.steps {
+        let mut step = Price::default();
+        let all = planned.targets.iter().flat_map(|target| announced(plan, planned, target));
+        all.for_each(|announced| step.add(&announced));
+        whole.then(&step);
     }
-    let number = |n: u64, noun: &str| words::count(usize::try_from(n).unwrap_or(usize::MAX), noun);
-    format!(
-        "in all at most {} ({}) and {} on hosts, when no reply is lost",
-        number(requests, "API request"),
-        number(writes, "write"),
-        number(commands, "command")
-    )
+    format!("in all {}, when no reply is lost", whole.sentence())
 }
 
-fn plain(value: &Value) -> String {
+pub(super) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

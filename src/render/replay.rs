@@ -23,7 +23,7 @@ pub fn show(screen: &Screen, output: Output, journal: &Journal, lines: &[Line], 
                     lines.extend(end.report);
                     lines.extend(end.failure);
                     if !lines.is_empty() {
-                        screen.out(&told(&lines, screen.out_paint()));
+                        screen.out(&told(&lines, screen.out_paint(), screen.out_width()));
                     }
                 }
             }

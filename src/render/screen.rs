@@ -7,6 +7,7 @@ use std::io::{ErrorKind, Write};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use indicatif::MultiProgress;
+use rustix::termios::tcgetwinsize;
 
 use super::clean;
 use super::paint::{Color, Paint};
@@ -20,16 +21,38 @@ pub struct Screen {
     bars: Option<MultiProgress>,
 }
 
+/// How wide what is read may be, asked anew each time: windows are resized.
+enum Width {
+    /// As the terminal says.
+    OfOut,
+    OfErr,
+    /// As `BREAKGLASS_COLUMNS` says, where there is no terminal; as long as it comes, where it says nothing.
+    Columns(Option<usize>),
+}
+
+impl Width {
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks about the terminal")]
+    fn now(&self) -> Option<usize> {
+        let columns = match self {
+            Self::OfOut => tcgetwinsize(std::io::stdout()).ok().map(|size| usize::from(size.ws_col)),
+            Self::OfErr => tcgetwinsize(std::io::stderr()).ok().map(|size| usize::from(size.ws_col)),
+            Self::Columns(columns) => *columns,
+        };
+        columns.filter(|columns| *columns > 0)
+    }
+}
+
 struct Stream {
     to: Mutex<Box<dyn Write + Send>>,
     paint: Paint,
+    width: Width,
     /// The first write that failed, other than for want of a reader.
     lost: OnceLock<std::io::Error>,
 }
 
 impl Stream {
-    fn new(to: Box<dyn Write + Send>, paint: Paint) -> Self {
-        Self { to: Mutex::new(to), paint, lost: OnceLock::new() }
+    fn new(to: Box<dyn Write + Send>, paint: Paint, width: Width) -> Self {
+        Self { to: Mutex::new(to), paint, width, lost: OnceLock::new() }
     }
 
     fn write(&self, text: &str) {
@@ -47,17 +70,21 @@ impl Screen {
     /// The real streams. `bars`: live progress may be drawn when standard error is a terminal.
     #[expect(clippy::disallowed_methods, reason = "the one place that writes to the terminal")]
     pub fn real(process: &Process, color: Color, bars: bool) -> Self {
-        let stream = |to, terminal| Stream::new(to, Paint::new(color.on(process, terminal)));
+        let stream = |to, terminal, width| {
+            let columns = process.var("BREAKGLASS_COLUMNS").and_then(|columns| columns.parse().ok());
+            let width = if terminal { width } else { Width::Columns(columns) };
+            Stream::new(to, Paint::new(color.on(process, terminal)), width)
+        };
         Self {
-            out: stream(Box::new(std::io::stdout()), process.stdout_terminal),
-            err: stream(Box::new(std::io::stderr()), process.stderr_terminal),
+            out: stream(Box::new(std::io::stdout()), process.stdout_terminal, Width::OfOut),
+            err: stream(Box::new(std::io::stderr()), process.stderr_terminal, Width::OfErr),
             bars: (bars && process.stderr_terminal && process.var("TERM") != Some("dumb")).then(MultiProgress::new),
         }
     }
 
     /// Streams that are no terminals.
     pub fn to(out: impl Write + Send + 'static, err: impl Write + Send + 'static) -> Self {
-        let plain = |to| Stream::new(to, Paint::default());
+        let plain = |to| Stream::new(to, Paint::default(), Width::Columns(None));
         Self { out: plain(Box::new(out)), err: plain(Box::new(err)), bars: None }
     }
 
@@ -67,6 +94,18 @@ impl Screen {
         let mut screen = Self::to(out, err);
         (screen.out.paint, screen.err.paint) = (Paint::new(true), Paint::new(true));
         screen
+    }
+
+    /// Streams so many characters wide, with or without colour.
+    #[cfg(test)]
+    pub(super) fn wide(
+        columns: usize,
+        color: bool,
+        out: impl Write + Send + 'static,
+        err: impl Write + Send + 'static,
+    ) -> Self {
+        let stream = |to| Stream::new(to, Paint::new(color), Width::Columns(Some(columns)));
+        Self { out: stream(Box::new(out)), err: stream(Box::new(err)), bars: None }
     }
 
     /// Data: what was asked for, as whole lines or as JSON, which reads back as it was. Ends in a line break.
@@ -105,6 +144,16 @@ impl Screen {
     /// How text on standard error is painted.
     pub fn err_paint(&self) -> Paint {
         self.err.paint
+    }
+
+    /// How wide what is read on standard output may be; `None`: as long as it comes.
+    pub(super) fn out_width(&self) -> Option<usize> {
+        self.out.width.now()
+    }
+
+    /// How wide what is read on standard error may be.
+    pub fn err_width(&self) -> Option<usize> {
+        self.err.width.now()
     }
 
     /// Where live progress is drawn, if it is.

@@ -1,4 +1,4 @@
-//! Events as a person reads them. Pure: takes events, gives lines.
+//! Events as a person reads them who wants all of it: `-v` and `show`. Pure: takes events, gives lines.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -43,11 +43,7 @@ impl Story {
         match event {
             Event::RunStarted { run, runbook, drill, clusters, steps } => {
                 (self.fleet, self.drill, self.steps) = (clusters.len() > 1, *drill, *steps);
-                let what = if *drill { "drill" } else { "run" };
-                let honest = if *drill { "; looks are real, writes are pretended" } else { "" };
-                let on = words::fold(clusters);
-                let steps = words::count(*steps, "step");
-                vec![Line::head(format!("{what} {run}: {runbook} on {on}, {steps}{honest}"))]
+                vec![summary::head(run, runbook, *drill, clusters, *steps)]
             }
             Event::StepStarted { cluster, step, name, intent, why, targets } => {
                 let mut lines = if self.fleet { self.fold.due(now) } else { self.fold.all() };
@@ -164,7 +160,7 @@ impl Story {
 }
 
 /// The word for how a step came out.
-fn step_word(state: StepState) -> (&'static str, Tone) {
+pub(super) fn step_word(state: StepState) -> (&'static str, Tone) {
     match state {
         StepState::Done => ("ok", Tone::Good),
         StepState::Failed => ("failed", Tone::Bad),

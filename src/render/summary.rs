@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Line;
+use super::alike::{Alike, Gathered, names};
 use super::paint::Tone;
 use crate::change::{Part, Target};
 use crate::cost::{Cost, Costs};
@@ -54,31 +55,41 @@ impl Summary {
 
     /// The lines of the end; none when the event is not the run's last.
     pub(super) fn end(&self, event: &Event, drill: bool) -> End {
-        let Event::RunEnded { run, code, why, costs, took_ms, next } = event else { return End::default() };
-        let what = if drill { "drill" } else { "run" };
-        let took = words::millis(*took_ms);
-        let mut report = vec![if *code == 0 {
-            Line { tone: Tone::Good, head: format!("{what} {run}: "), text: format!("{why}, in {took}") }
-        } else {
-            Line { tone: Tone::Bad, head: format!("{what} {run}: "), text: format!("exit code {code} after {took}") }
-        }];
-        report.extend(self.changed());
+        let Event::RunEnded { code, why, costs, next, .. } = event else { return End::default() };
+        let mut report: Vec<Line> = outcome(event, drill).into_iter().collect();
+        report.extend(self.changed().into_iter().map(|(_, line)| line));
         report.extend(costs.iter().enumerate().map(|(i, (target, cost))| {
             labelled(Tone::Dim, if i == 0 { "cost" } else { "" }, format!("{target}: {}", price(&cost)))
         }));
         report.extend(self.left());
         if *code == 0 {
-            report.extend(
-                next.iter()
-                    .enumerate()
-                    .map(|(i, command)| labelled(Tone::Plain, if i == 0 { "next" } else { "" }, command.clone())),
-            );
+            report.extend(commands(next));
         }
-        End { report, failure: if *code == 0 { Vec::new() } else { failure(why, next) } }
+        let lines: Vec<String> = why.lines().map(str::to_owned).collect();
+        End { report, failure: if *code == 0 { Vec::new() } else { failure(lines, next) } }
+    }
+
+    /// The same in short: what was made is counted, not listed, and the cost is one sum.
+    /// `told`: reasons that stand above.
+    pub(super) fn brief_end(&self, event: &Event, drill: bool, clusters: &[String], told: &[String]) -> End {
+        let Event::RunEnded { code, why, costs, next, .. } = event else { return End::default() };
+        let mut report: Vec<Line> = outcome(event, drill).into_iter().collect();
+        report.extend(self.changed().into_iter().filter_map(|(state, line)| {
+            let told = !matches!(state, ChangeEnd::Done | ChangeEnd::Undone | ChangeEnd::Pretended);
+            told.then_some(line)
+        }));
+        let mut spent = Spent::default();
+        spent.add(costs);
+        report.extend(spent.long().map(|cost| labelled(Tone::Dim, "cost", cost)));
+        report.extend(self.left());
+        if *code == 0 {
+            report.extend(commands(next));
+        }
+        End { report, failure: if *code == 0 { Vec::new() } else { failure(causes(why, clusters, told), next) } }
     }
 
     /// The changes by their end, equal ones of many targets on one line.
-    fn changed(&self) -> Vec<Line> {
+    fn changed(&self) -> Vec<(ChangeEnd, Line)> {
         let mut groups: Vec<(ChangeEnd, &str, Vec<String>)> = Vec::new();
         for known in self.changes.values() {
             let who = known.target.to_string();
@@ -89,7 +100,7 @@ impl Summary {
         }
         let line = |(state, what, who): (ChangeEnd, &str, Vec<String>)| {
             let (label, tone) = change_word(state);
-            labelled(tone, label, format!("{what} on {}", words::fold(&who)))
+            (state, labelled(tone, label, format!("{what} on {}", words::fold(&who))))
         };
         groups.into_iter().map(line).collect()
     }
@@ -100,8 +111,8 @@ impl Summary {
             let lines = known.by_hand.as_deref().map(by_hand).unwrap_or_default();
             let target = known.target.to_string();
             let line = move |(at, line)| match at {
-                0 => labelled(Tone::Warn, "left", format!("{target}: {line}")),
-                _ => labelled(Tone::Warn, "", line),
+                0 => labelled(Tone::Warn, "left", format!("{target}: {line}")).whole(),
+                _ => labelled(Tone::Warn, "", line).whole(),
             };
             lines.into_iter().enumerate().map(line).collect::<Vec<_>>()
         };
@@ -127,35 +138,117 @@ pub(super) fn by_hand(command: &str) -> Vec<String> {
     lines.map(|(at, line)| format!("{}{line}", if at == 0 { "by hand: " } else { "  " })).collect()
 }
 
-fn failure(why: &str, next: &[String]) -> Vec<Line> {
-    let reasons: Vec<&str> = why.lines().collect();
+/// How a run began.
+pub(super) fn head(run: &str, runbook: &str, drill: bool, clusters: &[String], steps: usize) -> Line {
+    let what = if drill { "drill" } else { "run" };
+    let honest = if drill { "; looks are real, writes are pretended" } else { "" };
+    let on = words::fold(clusters);
+    Line::head(format!("{what} {run}: {runbook} on {on}, {}{honest}", words::count(steps, "step")))
+}
+
+/// How it came out, in one line.
+fn outcome(event: &Event, drill: bool) -> Option<Line> {
+    let Event::RunEnded { run, code, why, took_ms, .. } = event else { return None };
+    let what = if drill { "drill" } else { "run" };
+    let took = words::millis(*took_ms);
+    Some(if *code == 0 {
+        Line::new(Tone::Good, format!("{what} {run}: "), format!("{why}, in {took}"))
+    } else {
+        Line::new(Tone::Bad, format!("{what} {run}: "), format!("exit code {code} after {took}"))
+    })
+}
+
+fn commands(next: &[String]) -> impl Iterator<Item = Line> {
+    next.iter()
+        .enumerate()
+        .map(|(i, command)| labelled(Tone::Plain, if i == 0 { "next" } else { "" }, command.clone()).whole())
+}
+
+/// Each cause once, with the clusters of it: a run's reason has one line for each cluster that failed.
+fn causes(why: &str, clusters: &[String], told: &[String]) -> Vec<String> {
+    let mut causes = Gathered::default();
+    for line in why.lines() {
+        let above = told.iter().find_map(|told| line.strip_suffix(told.as_str())?.strip_suffix(": "));
+        let line = &above.map_or_else(|| line.to_owned(), |step| format!("{step} failed, see above"));
+        let of = |cluster: &&String| line.strip_prefix(cluster.as_str()).is_some_and(|rest| rest.starts_with(": "));
+        match clusters.iter().find(of) {
+            Some(cluster) => causes.add(&Target::cluster(cluster), &line[cluster.len() + 2..]),
+            None => causes.add(&Target::local(""), line),
+        }
+    }
+    let named = |alike: &Alike| match alike.targets() {
+        [Target { part: Part::Local, .. }] => alike.text(),
+        targets => format!("{}: {}", names(targets, true), alike.text()),
+    };
+    causes.all().iter().map(named).collect()
+}
+
+fn failure(reasons: Vec<String>, next: &[String]) -> Vec<Line> {
     let mut lines = match reasons.as_slice() {
-        [one] => vec![Line { tone: Tone::Bad, head: "error: ".into(), text: (*one).to_owned() }],
+        [one] => vec![Line::new(Tone::Bad, "error: ", one.clone())],
         many => {
             let text = format!("{} did not get to the end", words::count(many.len(), "cluster"));
-            let causes = many.iter().enumerate().map(|(i, cause)| Line::plain(format!("  {}: {cause}", i + 1)));
-            std::iter::once(Line { tone: Tone::Bad, head: "error: ".into(), text }).chain(causes).collect()
+            let causes = many
+                .iter()
+                .enumerate()
+                .map(|(i, cause)| Line::new(Tone::Plain, format!("  {}: ", i + 1), cause.clone()));
+            std::iter::once(Line::new(Tone::Bad, "error: ", text)).chain(causes).collect()
         }
     };
     lines.extend(next.iter().map(|command| Line::hint(format!("`{command}`"))));
     lines
 }
 
+/// What API servers and hosts were sent, in all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Spent {
+    requests: u64,
+    commands: u64,
+    bytes: (u64, u64),
+}
+
+impl Spent {
+    /// Adds what each API server and host was sent.
+    pub(super) fn add(&mut self, costs: &Costs) {
+        for (target, cost) in costs.iter() {
+            *(match target.part {
+                Part::ApiServer(_) | Part::Cluster => &mut self.requests,
+                Part::Host(_) | Part::Local => &mut self.commands,
+            }) += cost.requests;
+            self.bytes = (self.bytes.0 + cost.bytes_out, self.bytes.1 + cost.bytes_in);
+        }
+    }
+
+    /// Both together.
+    pub(super) fn join(&mut self, other: &Self) {
+        (self.requests, self.commands) = (self.requests + other.requests, self.commands + other.commands);
+        self.bytes = (self.bytes.0 + other.bytes.0, self.bytes.1 + other.bytes.1);
+    }
+
+    /// `3 requests, 15 commands`; nothing, when nothing was sent.
+    pub(super) fn short(&self) -> Option<String> {
+        self.sent("request", ", ")
+    }
+
+    /// With the bytes.
+    fn long(&self) -> Option<String> {
+        let (out, back) = (words::bytes(self.bytes.0), words::bytes(self.bytes.1));
+        self.sent("API request", " and ").map(|sent| format!("{sent}, {out} sent, {back} received"))
+    }
+
+    fn sent(&self, request: &str, and: &str) -> Option<String> {
+        let count = |number: u64, noun: &str| words::count(usize::try_from(number).unwrap_or(usize::MAX), noun);
+        let all = [(self.requests, request), (self.commands, "command")];
+        let sent: Vec<String> = all.iter().filter(|(n, _)| *n > 0).map(|(n, noun)| count(*n, noun)).collect();
+        (!sent.is_empty()).then(|| sent.join(and))
+    }
+}
+
 /// What a step cost in all; nothing, when it sent nothing.
 pub(super) fn spent(costs: &Costs) -> Option<String> {
-    let (mut servers, mut hosts, mut bytes) = (0, 0, (0, 0));
-    for (target, cost) in costs.iter() {
-        *(match target.part {
-            Part::ApiServer(_) | Part::Cluster => &mut servers,
-            Part::Host(_) | Part::Local => &mut hosts,
-        }) += cost.requests;
-        bytes = (bytes.0 + cost.bytes_out, bytes.1 + cost.bytes_in);
-    }
-    let count = |number: u64, noun| words::count(usize::try_from(number).unwrap_or(usize::MAX), noun);
-    let all = [(servers, "API request"), (hosts, "command")];
-    let sent: Vec<String> = all.iter().filter(|(n, _)| *n > 0).map(|(n, noun)| count(*n, noun)).collect();
-    let (out, back) = (words::bytes(bytes.0), words::bytes(bytes.1));
-    (!sent.is_empty()).then(|| format!("cost: {}, {out} sent, {back} received", sent.join(" and ")))
+    let mut spent = Spent::default();
+    spent.add(costs);
+    spent.long().map(|spent| format!("cost: {spent}"))
 }
 
 fn price(cost: &Cost) -> String {
@@ -164,5 +257,5 @@ fn price(cost: &Cost) -> String {
 }
 
 fn labelled(tone: Tone, label: &str, text: String) -> Line {
-    Line { tone, head: format!("  {label:<LABEL$}"), text }
+    Line::new(tone, format!("  {label:<LABEL$}"), text)
 }

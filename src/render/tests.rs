@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use super::{Output, Refusals, Renderer, Screen, show_failure};
+use super::{Output, Refusals, Renderer, Screen, show_failure, without_color};
 use crate::change::Target;
 use crate::cost::{Cost, Costs};
 use crate::error::{Class, Failure};
@@ -38,9 +38,10 @@ pub(super) fn screen() -> (Arc<Screen>, Buffer, Buffer) {
     (Arc::new(Screen::to(out.clone(), err.clone())), out, err)
 }
 
+/// With all that is told.
 fn told(output: Output, events: Vec<Event>) -> (String, String) {
     let (screen, out, err) = screen();
-    let renderer = Renderer::new(screen, output, Clock::Fixed(jiff::Timestamp::UNIX_EPOCH));
+    let renderer = Renderer::new(screen, output, true, Clock::Fixed(jiff::Timestamp::UNIX_EPOCH));
     events.into_iter().for_each(|event| renderer.hear(event));
     (out.text(), err.text())
 }
@@ -94,6 +95,87 @@ fn run_ended(code: u8, why: &str) -> Event {
         took_ms: 1300,
         next: vec!["breakglass undo r1".into()],
     }
+}
+
+/// In short, 80 columns wide, with or without colour.
+fn brief(color: bool, events: Vec<Event>) -> (String, String) {
+    let (out, err) = (Buffer::default(), Buffer::default());
+    let screen = Arc::new(Screen::wide(80, color, out.clone(), err.clone()));
+    let renderer = Renderer::new(screen, Output::Text, false, Clock::Fixed(jiff::Timestamp::UNIX_EPOCH));
+    events.into_iter().for_each(|event| renderer.hear(event));
+    (out.text(), err.text())
+}
+
+#[test]
+fn in_short_a_run_is_a_line_for_each_step_and_its_end() {
+    let saw = |name: &str, cut: u32| Event::Saw {
+        target: host(name),
+        step: 0,
+        what: format!("closed (nft), and {cut} open connections cut, none of them left behind at all"),
+    };
+    let ends = |name: &str| {
+        let (target, state, why) = (host(name), StepState::Done, String::new());
+        Event::TargetEnded { target, step: 0, state, changes: 1, why }
+    };
+    let events = || {
+        vec![
+            started(false),
+            step(),
+            sent(1, "cp1"),
+            sent(2, "cp2"),
+            ended(1, "cp1", ChangeEnd::Done, "result=closed"),
+            ended(2, "cp2", ChangeEnd::Done, "result=closed"),
+            saw("cp1", 7),
+            saw("cp2", 12),
+            ends("cp1"),
+            ends("cp2"),
+            step_ended(StepState::Done, "2 changes"),
+            run_ended(0, "every step is done; 2 changes"),
+        ]
+    };
+    let (out, err) = brief(false, events());
+    assert_eq!(
+        err,
+        "run r1: try on prod, 1 step\n\
+         [1/1] close cp[1-2]: closed (nft), and 7-12 open connections cut, none of them\n\
+         \x20           left behind at all (2 changes, 1 request, 2 commands, 1.2 s)\n"
+    );
+    assert_eq!(
+        out,
+        "run r1: every step is done; 2 changes, in 1.3 s\n\
+         \x20 cost     2 API requests, 512 B sent, 4.0 kB received\n\
+         \x20 next     breakglass undo r1\n"
+    );
+    let colored = brief(true, events());
+    assert!(colored.1.contains('\x1b'), "{colored:?}");
+    assert_eq!((without_color(&colored.0), without_color(&colored.1)), (out, err));
+}
+
+#[test]
+fn in_short_too_what_is_not_known_is_left_with_the_command_for_a_person() {
+    let fails = Event::TargetEnded {
+        target: host("cp1"),
+        step: 0,
+        state: StepState::Failed,
+        changes: 0,
+        why: "no reply".into(),
+    };
+    let (out, err) = brief(
+        false,
+        vec![
+            started(false),
+            step(),
+            sent(1, "cp1"),
+            ended(1, "cp1", ChangeEnd::Unknown, "no reply"),
+            fails,
+            step_ended(StepState::Failed, "cp1: no reply"),
+            run_ended(5, "prod: step \"close\": cp1: no reply"),
+        ],
+    );
+    assert!(out.contains("  unknown  gate.close port=6443 on prod/cp1\n"), "{out}");
+    assert!(out.contains("  left     prod/cp1: by hand: nft list ruleset\n"), "{out}");
+    assert!(err.contains("[1/1] close failed: cp1: unknown: gate.close port=6443: no reply\n"), "{err}");
+    assert!(err.ends_with("error: prod: step \"close\" failed, see above\nhint: `breakglass undo r1`\n"), "{err}");
 }
 
 #[test]

@@ -428,8 +428,8 @@ impl Close {
         spec: &GateSpec,
         state: &GateState,
     ) -> Result<Survey, StepError> {
-        let mut saw = vec![state.to_string(), common::counted(state)];
-        saw.extend(common::loudest(state, 5));
+        // What matters most first: a short report may have room for no more.
+        let mut saw = vec![state.to_string()];
         saw.extend(
             look.history.last(CUT).and_then(|record| gate::parse_cut(&record.facts.answer)).map(|cut| cut.to_string()),
         );
@@ -445,6 +445,8 @@ impl Close {
         if self.wish.probe_from.is_empty() {
             saw.push("not proved from outside: no host was named to try it from (probeFrom)".into());
         }
+        saw.push(common::counted(state));
+        saw.extend(common::loudest(state, 5));
         for from in &self.wish.probe_from {
             for to in proof::knocked(host, cluster, spec) {
                 saw.push(proof::knock(look, cluster, from, to, spec).await?);

@@ -36,7 +36,8 @@ pub(crate) fn two_hundred() -> Result<()> {
     // With the time to confirm that holds when nobody says another, though hundreds of sshd share the processors.
     let words = ["gate", "close", "--port", "6443", "--for", "10m", "--yes"];
     let began = Instant::now();
-    let said = program.run(&[&words[..], &clusters, &["--request-timeout", "3m", "--reason", "a test"]].concat())?;
+    let said =
+        program.run(&[&words[..], &clusters, &["--request-timeout", "3m", "--reason", "a test", "-v"]].concat())?;
     eprintln!("{} of {HOSTS} hosts closed, {} dead, within {:.1?}", alive.len(), dead.len(), began.elapsed());
     ensure!(said.code != 0, "a third is dead, and it says all is well");
     for host in &alive {

@@ -71,7 +71,7 @@ impl Scene {
 
     /// Starts the recovery, unattended; its run is kept under `name`.
     fn recovery(&self, name: &str) -> Result<testbed::Running> {
-        self.alice.start(name, &["run", "api-overload", "-p", OFFENDER, "-p", "delete=true", "--yes"])
+        self.alice.start(name, &["run", "api-overload", "-p", OFFENDER, "-p", "delete=true", "--yes", "-v"])
     }
 
     /// The end that every way has to come to.

@@ -15,7 +15,7 @@ use crate::journal::{Entry, FORMAT, Header, MINOR, Run, Store, Writer};
 use crate::kit::Cluster;
 use crate::limits::Limits;
 use crate::plan::{self, Plan};
-use crate::render::{Detail, Output, Renderer, plan_json, plan_text, standing_text};
+use crate::render::{Output, Renderer, plan_json, plan_outline, plan_text, standing_text};
 use crate::runbook::Resolved;
 use crate::sandbox::Weather;
 use crate::steps::{Mark, Question};
@@ -63,7 +63,7 @@ pub(in crate::cli) fn build(resolved: Resolved, clusters: &[Cluster], fleet: Lim
 pub(in crate::cli) fn print(app: &App, plan: &Plan) {
     app.screen.out(&match app.output {
         Output::Json => plan_json(plan).to_string(),
-        Output::Text => plan_text(plan, Detail::Full, app.screen.out_paint()),
+        Output::Text => plan_text(plan, app.screen.out_paint()),
     });
 }
 
@@ -82,9 +82,9 @@ pub(in crate::cli) async fn begin(
     let paint = app.screen.err_paint();
     let looks = (mode == Mode::Run).then(|| Consent::to_look(&plan)).flatten();
     if app.output == Output::Text && looks.is_none() {
-        app.screen.err_lines(&plan_text(&plan, Detail::Short, paint));
+        app.screen.err_lines(&plan_outline(&plan, paint, app.screen.err_width()));
     }
-    let explained = Some(plan_text(&plan, Detail::Full, paint));
+    let explained = Some(plan_text(&plan, paint));
     let who = if looks.is_some() { Answers::Unattended } else { answers(app, mode)? };
     let operator = operator(app, who, explained);
     let consent = match (mode, typed.or(looks)) {
@@ -307,7 +307,8 @@ impl Driven {
 }
 
 fn operator(app: &App, answers: Answers, explained: Option<String>) -> AtTerminal {
-    let renderer = Arc::new(Renderer::new(Arc::clone(&app.screen), app.output, app.process.clock));
+    let verbose = app.flags.output.verbose;
+    let renderer = Arc::new(Renderer::new(Arc::clone(&app.screen), app.output, verbose, app.process.clock));
     let words = app.flags.safety.consent.clone();
     AtTerminal { screen: Arc::clone(&app.screen), renderer, answers, words, explained, turn: Turn::default() }
 }

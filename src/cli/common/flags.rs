@@ -220,7 +220,7 @@ pub(in crate::cli) struct OutputFlags {
     #[arg(value_enum, default_value_t = ColorWhen::Auto)]
     pub(in crate::cli) color: ColorWhen,
 
-    /// Say every attempt.
+    /// Say all that is sent and done, host by host, and every attempt.
     #[arg(short, long, global = true, env = "BREAKGLASS_VERBOSE", hide_env_values = true)]
     #[arg(value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub(in crate::cli) verbose: bool,

@@ -1,0 +1,208 @@
+use super::*;
+use crate::cost::{Cost, Costs};
+
+fn host(cluster: &str, name: &str) -> Target {
+    Target::host(cluster, name)
+}
+
+fn started(clusters: &[&str], steps: usize) -> Event {
+    let clusters = clusters.iter().map(|cluster| (*cluster).to_owned()).collect();
+    Event::RunStarted { run: "r1".into(), runbook: "try".into(), drill: false, clusters, steps }
+}
+
+fn begins(cluster: &str, targets: usize) -> Event {
+    let (cluster, name) = (cluster.to_owned(), "close-gate".to_owned());
+    Event::StepStarted { cluster, step: 0, name, intent: "close it".into(), why: String::new(), targets }
+}
+
+fn saw(target: Target, what: &str) -> Event {
+    Event::Saw { target, step: 0, what: what.into() }
+}
+
+fn ended(target: Target, state: StepState, why: &str) -> Event {
+    Event::TargetEnded { target, step: 0, state, changes: 1, why: why.into() }
+}
+
+fn ends(cluster: &str, state: StepState, why: &str, took_ms: u64) -> Event {
+    let cost = |requests| Cost { requests, bytes_out: 256, bytes_in: 1024 };
+    let costs = [(Target::api_server(cluster, "cp1"), cost(1)), (host(cluster, "cp1"), cost(5))].into_iter().collect();
+    let (cluster, name) = (cluster.to_owned(), "close-gate".to_owned());
+    Event::StepEnded { cluster, step: 0, name, state, why: why.into(), costs, took_ms }
+}
+
+/// What a brief says of events that come at once, and one second later.
+fn said(brief: &mut Brief, events: &[Event]) -> String {
+    let now = Instant::now();
+    let mut lines: Vec<Line> = events.iter().flat_map(|event| brief.hear(event, now)).collect();
+    lines.extend(brief.tick(now + WAIT));
+    lines.iter().map(|line| format!("{}{}\n", line.head, line.text)).collect()
+}
+
+#[test]
+fn a_step_is_told_once_for_all_hosts_that_are_alike() {
+    let mut brief = Brief::default();
+    let mut events = vec![started(&["prod"], 2), begins("prod", 3)];
+    for (name, cut) in [("cp1", 80), ("cp2", 82), ("cp3", 81)] {
+        events.push(Event::ChangeSent {
+            target: host("prod", name),
+            step: 0,
+            id: cut,
+            what: "gate.close port 6443".into(),
+            because: "the port is open".into(),
+            loads: Vec::new(),
+        });
+        let (what, said) = ("gate.close port 6443".into(), "result=closed".into());
+        let (target, state) = (host("prod", name), ChangeEnd::Done);
+        events.push(Event::ChangeEnded { target, id: cut, what, state, said, took_ms: 9, by_hand: None });
+        events.push(saw(host("prod", name), "closed (nft)"));
+        events.push(saw(host("prod", name), &format!("{cut} open connections cut, none left")));
+        events.push(ended(host("prod", name), StepState::Done, ""));
+    }
+    events.push(ends("prod", StepState::Done, "3 changes", 900));
+    assert_eq!(
+        said(&mut brief, &events),
+        "run r1: try on prod, 2 steps\n\
+         [1/2] close-gate        cp[1-3]: closed (nft); 80-82 open connections cut, none left \
+         (3 changes, 1 request, 5 commands, 900 ms)\n"
+    );
+}
+
+#[test]
+fn a_step_that_fails_says_each_cause_once_with_its_hosts() {
+    let mut brief = Brief::default();
+    let mut events = vec![started(&["prod"], 2), begins("prod", 130)];
+    for number in 1..=120 {
+        let target = host("prod", &format!("h{number}"));
+        let what = format!("h{number}: no SSH: connection refused after {number} ms");
+        let hint = Some("is sshd running?".into());
+        events.push(Event::Trouble { target: target.clone(), step: 0, what: what.clone(), hint, again: false });
+        events.push(ended(target, StepState::Failed, &what));
+    }
+    events.push(ended(host("prod", "h121"), StepState::Failed, "another gate stands there"));
+    events.push(ends("prod", StepState::Failed, "a wall of text", 900));
+    let said = said(&mut brief, &events);
+    let lines: Vec<&str> = said.lines().skip(1).map(str::trim_start).collect();
+    assert_eq!(
+        lines,
+        [
+            "[1/2] close-gate        failed: h[1-120]: no SSH: connection refused after 1-120 ms",
+            "h121: another gate stands there",
+            "not begun: 9 targets (121 changes, 1 request, 5 commands, 900 ms)",
+            "hint: is sshd running?",
+        ]
+    );
+}
+
+#[test]
+fn clusters_that_come_to_the_same_are_one() {
+    let mut brief = Brief::default();
+    let names: Vec<String> = (1..=300).map(|number| format!("c{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut events = vec![started(&names, 2)];
+    for (at, cluster) in (1..).zip(&names) {
+        events.push(begins(cluster, 1));
+        events.push(saw(host(cluster, "cp1"), "closed (nft)"));
+        events.push(ended(host(cluster, "cp1"), StepState::Done, ""));
+        events.push(ends(cluster, StepState::Done, "1 change", at * 2));
+    }
+    assert_eq!(
+        said(&mut brief, &events),
+        "run r1: try on c[1-300], 2 steps\n\
+         [1/2] close-gate        c[1-300]/cp1: closed (nft) (300 clusters, 300 changes, 300 requests, 1500 commands, \
+         2 ms to 600 ms)\n"
+    );
+}
+
+#[test]
+fn what_was_found_is_told_before_a_question_and_once() {
+    let mut brief = Brief::default();
+    let now = Instant::now();
+    for event in [started(&["prod"], 2), begins("prod", 1), saw(Target::cluster("prod"), "it has 3 volumes")] {
+        brief.hear(&event, now);
+    }
+    let lines = brief.flush();
+    assert_eq!(lines.iter().map(|line| &*line.text).collect::<Vec<_>>(), ["it has 3 volumes"]);
+    let end = ended(Target::cluster("prod"), StepState::Done, "");
+    let rest = said(&mut brief, &[end, ends("prod", StepState::Done, "1 change", 5)]);
+    assert_eq!(rest, "[1/2] close-gate        1 change, 1 request, 5 commands, 5 ms\n");
+}
+
+#[test]
+fn a_wait_is_told_now_and_then_where_no_live_line_shows_it() {
+    let waiting = |left_secs| Event::Waiting { target: host("prod", "cp1"), step: 0, what: "peace".into(), left_secs };
+    let now = Instant::now();
+    for live in [false, true] {
+        let mut brief = Brief::new(live);
+        brief.hear(&started(&["prod"], 2), now);
+        brief.hear(&begins("prod", 1), now);
+        assert_eq!(brief.hear(&waiting(600), now), []);
+        let later = brief.hear(&waiting(570), now + WAITS_EVERY);
+        let texts: Vec<&str> = later.iter().map(|line| &*line.text).collect();
+        assert_eq!(texts, if live { vec![] } else { vec!["cp1 waits for peace; 9 min 30 s left"] });
+        assert_eq!(brief.hear(&waiting(569), now + WAITS_EVERY), [], "not again at once");
+    }
+}
+
+#[test]
+fn of_a_long_sentence_the_main_clause_is_told() {
+    let long = "the kubelets are refused, too: open it or freeze the node lifecycle before four minutes are over";
+    let events = |steps| {
+        let says = ["closed (nft)", long, "not proved from outside"].map(|what| saw(host("prod", "cp1"), what));
+        let end = ends("prod", StepState::Done, "1 change", 5);
+        [vec![started(&["prod"], steps), begins("prod", 1)], says.to_vec(), vec![end]].concat()
+    };
+    let of_many = said(&mut Brief::default(), &events(2));
+    assert!(
+        of_many.contains("cp1: closed (nft); the kubelets are refused, too …; not proved from outside ("),
+        "{of_many}"
+    );
+    let of_one = said(&mut Brief::default(), &events(1));
+    assert!(of_one.contains(&format!("cp1: closed (nft); {long}; not proved from outside")), "{of_one}");
+}
+
+#[test]
+fn of_many_sentences_the_first_are_told_and_the_others_counted() {
+    let says = (0..9).map(|at| {
+        saw(host("prod", "cp1"), &format!("sentence {} that is none too long", ["a", "b"][at % 2].repeat(at + 1)))
+    });
+    let events = |steps| {
+        let mut events = vec![started(&["prod"], steps), begins("prod", 1)];
+        events.extend(says.clone());
+        events.push(ends("prod", StepState::Done, "1 change", 5));
+        events
+    };
+    let of_many = said(&mut Brief::default(), &events(2));
+    assert!(of_many.contains("; 6 more (-v) ("), "{of_many}");
+    let of_one = said(&mut Brief::default(), &events(1));
+    assert!(!of_one.contains("more") && of_one.contains("aaaaaaaaa"), "{of_one}");
+}
+
+#[test]
+fn a_cause_that_was_told_is_not_told_again_at_the_end() {
+    let mut brief = Brief::default();
+    let cause = "cp1: it is gone";
+    said(&mut brief, &[started(&["prod"], 2), begins("prod", 1), ends("prod", StepState::Failed, cause, 5)]);
+    let end = |why: &str| {
+        let (run, why, next) = ("r1".to_owned(), why.to_owned(), Vec::new());
+        let event = Event::RunEnded { run, code: 5, why, costs: Costs::default(), took_ms: 5, next };
+        brief.end(&event).failure.iter().map(|line| line.text.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(end("prod: step \"close-gate\": cp1: it is gone"), ["prod: step \"close-gate\" failed, see above"]);
+    assert_eq!(end("prod: it is not known whether it took effect"), ["prod: it is not known whether it took effect"]);
+}
+
+#[test]
+fn requests_are_told_by_their_objects() {
+    let table = [
+        ("DELETE /apis/apps/v1/namespaces/telemetry/daemonsets/agent", "DELETE daemonsets.apps/telemetry/agent"),
+        ("DELETE /api/v1/namespaces/x/pods?labelSelector=a%3Db&limit=500", "DELETE pods/x"),
+        ("PATCH /apis/rbac.authorization.k8s.io/v1/clusterroles/a", "PATCH clusterroles/a"),
+        ("DELETE /api/v1/nodes/n1", "DELETE nodes/n1"),
+        ("POST https://pager.test/1", "POST https://pager.test/1"),
+        ("gate.close port /x", "gate.close port /x"),
+        ("GET /livez", "GET /livez"),
+    ];
+    for (what, told) in table {
+        assert_eq!(short(what), told);
+    }
+}
