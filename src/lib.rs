@@ -18,7 +18,7 @@
 //! - `host`: what is said to hosts, as pure text
 //! - `cost`, `change`, `saved`: what was spent, one write with its inverse, what a saved object is compared by
 //! - `script`: a text for a host's shell with its arguments
-//! - `guarded`, `yaml`, `refusal`, `duration`, `limits`, `error`, `bounded`, `descriptors`, `process`, `shell`, `words`: small
+//! - `guarded`, `yaml`, `refusal`, `duration`, `limits`, `error`, `process`, `bounded`, `descriptors`, `shell`, `words`: small
 //!   shared values, for everybody
 
 #![warn(clippy::missing_errors_doc)]

@@ -32,9 +32,9 @@ const ROOMS: &[&str] = &[
     "duration",
     "limits",
     "error",
+    "process",
     "bounded",
     "descriptors",
-    "process",
     "shell",
     "words",
 ];
