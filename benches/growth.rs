@@ -278,7 +278,7 @@ impl Reads for Quiet {
         async move { Ok(ScriptOutput { status, stdout: String::new(), stderr: String::new() }) }.boxed()
     }
 
-    fn connect<'a>(&'a self, _: SocketAddr, _: Duration) -> BoxFuture<'a, Result<Duration, ReadError>> {
+    fn connect(&self, _: SocketAddr, _: Duration) -> BoxFuture<'_, Result<Duration, ReadError>> {
         panic!("nothing here connects")
     }
 }
