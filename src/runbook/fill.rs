@@ -93,7 +93,25 @@ impl Values<'_> {
             let what = "${cluster} is the name of one cluster, and this is about several";
             faults.refuse(node, what, Some("run it on one at a time: --cluster NAME".into()));
         }
-        self.values.get(name)
+        let value = self.values.get(name);
+        if value.is_some_and(refers) {
+            let what = format!(
+                "parameter {name:?} is what a step finds, unless it is given; that stands alone in a parameter of a step under `with`, as \
+                 ${{{name}}}"
+            );
+            faults.refuse(node, what, Some(give(name)));
+            return None;
+        }
+        value
+    }
+}
+
+/// Whether a value has a reference to a result in it. Nobody fills that in any more, so that it would go out as it is written.
+fn refers(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.split("${").skip(1).any(|after| after.starts_with(STEPS)),
+        Value::Array(items) => items.iter().any(refers),
+        _ => false,
     }
 }
 

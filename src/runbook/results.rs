@@ -255,4 +255,19 @@ mod tests {
             assert!(words.iter().all(|part| refused.contains(part)), "{says}: {refused}");
         }
     }
+
+    #[test]
+    fn a_default_that_is_a_result_is_no_text_for_other_places() {
+        let params = "{who: {default: '${steps.park.client}'}}";
+        for step in [
+            "    - {kind: revoke, with: {subject: 'user/${who}'}}\n",
+            "    - {kind: revoke, with: {subject: user/jane, bindings: ['${who}']}}\n",
+            "    - {kind: probe, targets: '${who}'}\n",
+            "    - {kind: exec, with: {run: 'id ${who}'}}\n",
+        ] {
+            let refused = resolve(&format!("{PARK}{step}"), params, &[]).map(|found| found.steps[1].with.clone());
+            let refused = refused.expect_err(step).join("\n");
+            assert!(refused.contains("r.yaml:8:") && refused.contains("stands alone"), "{refused}");
+        }
+    }
 }
