@@ -13,8 +13,9 @@ use crate::steps::Look;
 
 /// The longest that a look at another host may take.
 const LIMIT: Duration = Duration::from_secs(5);
-/// How many hosts are asked at a time for the first that leads; of hosts that are dead, so many cost one limit together.
-const AT_ONCE: usize = 8;
+/// How many hosts are asked together at first for the one that leads, then twice as many, and so on: of hundreds that are dead, a
+/// handful of limits is waited for.
+const AT_FIRST: usize = 8;
 
 /// The first host of the kit, of those before this one, where the same run's gate stands: it alone is judged, and the
 /// others follow it, so that no host is open while the others are shut. `late`: hosts that open last, and lead nobody.
@@ -31,7 +32,10 @@ pub(super) async fn leader(
     let before = cluster.hosts.iter().filter(same).take_while(|other| other.name != host.name);
     let before: Vec<&Host> = before.filter(|other| !late.contains(&other.name)).collect();
     // Mostly the first of them leads, and the hundreds behind it need not be asked.
-    for some in before.chunks(AT_ONCE) {
+    let (mut left, mut at_once) = (&before[..], AT_FIRST);
+    while !left.is_empty() {
+        let (some, rest) = left.split_at(at_once.min(left.len()));
+        (left, at_once) = (rest, at_once * 2);
         let states = join_all(some.iter().map(|other| standing(look, cluster, other, mark))).await;
         let leads = |(other, state): &(&&Host, GateState)| {
             !waits_for_its_server(cluster, other, state) && (state.level() > 0 || level < 2)
@@ -139,5 +143,22 @@ mod tests {
         assert_eq!(led(0, (0, UP), &["cp1"]).await, None, "it is back, and opens last");
         assert_eq!(led(2, (0, UP), &[]).await, None, "it has just come back, and nobody remembers it");
         assert_eq!(led(1, (9, UP), &[]).await, None, "no gate stands there");
+    }
+
+    /// A look that lasts minutes would let the fuse of a gate burn down that this run has still to hold on to.
+    #[tokio::test(start_paused = true)]
+    async fn behind_hundreds_of_dead_hosts_a_look_lasts_for_a_few_limits() {
+        let east = crate::kit::sample::cluster("east", 240);
+        let fake = crate::world::fake::Fake::new(vec![east.clone()]);
+        east.hosts.iter().for_each(|host| fake.hangs(Target::host("east", &host.name)));
+        let last = east.hosts.last().unwrap();
+        let (target, history) = (Target::host("east", &last.name), History::default());
+        let run = crate::steps::Mark { run: "r".into(), operator: "eve".into(), reason: String::new() };
+        let look = Look { target: &target, reads: &fake, history: &history, mark: &run, step: 0 };
+        let mark = Mark { run: "r".into(), ..super::super::unknown_mark(2) };
+        let began = tokio::time::Instant::now();
+        assert_eq!(leader(look, &east, (last, &mark, 0), &BTreeSet::new()).await, None);
+        assert!(began.elapsed() >= LIMIT, "they are dead");
+        assert!(began.elapsed() <= LIMIT * 5, "{:?}", began.elapsed());
     }
 }

@@ -82,7 +82,7 @@ struct State {
     faults: BTreeMap<usize, Fault>,
     deny_reads: usize,
     refuse_connections: usize,
-    /// API servers that let a read wait for as long as it may.
+    /// API servers and hosts that let a read wait for as long as it may.
     hanging: Vec<Target>,
     /// API servers and hosts that answer so many more reads, and then never again.
     dying: BTreeMap<Target, usize>,
@@ -150,7 +150,7 @@ impl Fake {
         self.state().deny_reads = reads;
     }
 
-    /// This API server answers no read before its time is used up.
+    /// This API server or host answers no read before its time is used up.
     pub(crate) fn hangs(&self, target: Target) {
         self.state().hanging.push(target);
     }
@@ -439,12 +439,20 @@ impl Reads for Fake {
         &'a self,
         target: &'a Target,
         script: &'a Script,
-        _limit: Duration,
+        limit: Duration,
     ) -> BoxFuture<'a, Result<ScriptOutput, ReadError>> {
         let output = {
             let mut state = self.state();
             state.settle();
             state.sent.push(Sent::Look(target.clone(), script.clone()));
+            if state.hanging.contains(target) {
+                let tried = vec!["no answer".into()];
+                return async move {
+                    tokio::time::sleep(limit).await;
+                    Err(ReadError { kind: ReadErrorKind::TimedOut, tried, hint: None })
+                }
+                .boxed();
+            }
             state.deny(target).map(|()| state.run(target, script))
         };
         async move { output }.boxed()
