@@ -107,6 +107,28 @@ fn a_resumed_run_asks_again_only_where_the_consent_is_not_in_the_journal() {
     });
 }
 
+/// What is taken back is done anew, and so it is asked about anew: the consent went with what it was given for.
+#[test]
+fn a_run_that_was_taken_back_asks_again_when_it_goes_on() {
+    paused(async {
+        let bench = bench();
+        assert_eq!(bench.run().await.class, None);
+        let after = bench.fake.snapshot();
+        assert_eq!(bench.undo().await.class, None);
+        assert!(bound(&bench));
+        assert_eq!(
+            bench.go(Verb::Resume, &How { says: Some(false), ..How::default() }).await.unwrap().class,
+            Some(Class::Declined)
+        );
+        assert!(bound(&bench));
+        assert_eq!(bench.resume().await.class, None);
+        assert_eq!(
+            (typed(&bench).as_slice(), bench.fake.snapshot() == after),
+            (&[AGENT.to_owned(), AGENT.to_owned(), AGENT.to_owned()][..], true)
+        );
+    });
+}
+
 #[test]
 fn where_nothing_was_found_the_step_is_not_run() {
     paused(async {
