@@ -1,9 +1,12 @@
 //! How a gate ends with nobody there.
 
-use std::{net::IpAddr, time::Instant};
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, ensure};
-use breakglass::host::gate::{BackEnd, Stage};
+use breakglass::host::gate::{BackEnd, GateState, Stage};
 use libtest_mimic::Trial;
 use testbed::Probe;
 
@@ -58,11 +61,16 @@ fn confirmed_opens_in_stages(back_end: BackEnd) -> Result<()> {
     let sent = Instant::now();
     ensure!(stand.arm(&spec, back_end, 0, 5)? == Standing::Armed);
     let armed = Instant::now();
+    let least = armed.elapsed().as_secs() / 5;
     let state = stand.status()?;
-    ensure!(state.as_ref().is_some_and(|s| s.confirmed && s.level() == 0 && s.next_ms() <= 5000), "{state:?}");
+    // As many stages as there were turns of five seconds, however slowly the status came.
+    let turns = least..=sent.elapsed().as_secs() / 5;
+    let as_armed = |s: &GateState| s.confirmed && turns.contains(&(s.level() as u64)) && s.next_ms() <= 5000;
+    ensure!(state.as_ref().is_some_and(as_armed), "{turns:?}: {state:?}");
     // The second stage comes at 5 + 5 seconds and lets in the client's IPv4 address, everybody else comes at 15.
     until(|| Ok(stand.client_meets()?[0] == Probe::Open))?.in_time(sent, armed, 10)?;
-    ensure!(stand.client_meets()?[1] == Probe::Refused);
+    let other = stand.client_meets()?[1];
+    ensure!(other == Probe::Refused || sent.elapsed() >= Duration::from_secs(15), "{other:?}");
     until(|| Ok(stand.client_meets()?[1] == Probe::Open))?.in_time(sent, armed, 15)?;
     Ok(())
 }

@@ -7,14 +7,14 @@ mod oom;
 mod service;
 mod settings;
 
-use std::{fmt, fs, net::IpAddr, num::NonZero, thread::available_parallelism, time::Duration};
+use std::{fmt, fs, net::IpAddr, num::NonZero, path::PathBuf, thread::available_parallelism, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
 
 pub use oom::{OomSettings, STORM_OOM, start_storm_oom};
 pub use service::OFFENDER;
-pub use settings::{STORM, STORM_APF, STORM_HA, STORM_RHYTHM, STORM_UNBOUND, Settings, Tokens};
+pub use settings::{Beside, STORM, STORM_APF, STORM_HA, STORM_RHYTHM, STORM_UNBOUND, Settings, Tokens};
 
 use crate::{
     Host, Lab, Socket, binaries,
@@ -65,7 +65,7 @@ impl fmt::Display for Agents {
 }
 
 impl Storm {
-    /// Waits for a place among the storms of this machine if it is a heavy one, builds a control plane on `host` and a fleet of hollow nodes on
+    /// Waits for its place among the storms of this machine, builds a control plane on `host` and a fleet of hollow nodes on
     /// `nodes`, fills it with ballast, deploys the telemetry service and waits until the storm has risen.
     pub fn start(lab: &Lab, host: &Host, nodes: &Host, settings: &Settings) -> Result<Self> {
         Self::start_on(lab, &[host], nodes, settings)
@@ -74,7 +74,11 @@ impl Storm {
     /// The same with an API server on each of `hosts`. Nodes and collectors are spread over all of them, and turn to
     /// another when theirs takes no connections any more: a server's process that is killed stays dead.
     pub fn start_on(lab: &Lab, hosts: &[&Host], nodes: &Host, settings: &Settings) -> Result<Self> {
-        let place = settings.heavy.then(place_for_a_storm).transpose()?;
+        let place = match settings.beside {
+            Beside::Whatever => None,
+            Beside::Others => Some(place_for_a_storm()?),
+            Beside::Nothing => Some(Place::all_of(&places()?, processors())?),
+        };
         let api = ApiFlags { priority_and_fairness: settings.priority_and_fairness, ..ApiFlags::default() };
         let mut plane = ControlPlane::start(lab, hosts, &Options { api, ..Options::default() })?;
         plane.add_hollow_nodes(nodes, settings.nodes)?;
@@ -165,7 +169,16 @@ impl Storm {
 /// A place for a storm: on this machine no more blow at once than it has processors, whichever test binaries they are of, since
 /// each needs about half of one. The locks are beside the folders of all builds, so that storms of different builds take turns.
 pub fn place_for_a_storm() -> Result<Place> {
+    Place::one_of(&places()?, processors())
+}
+
+fn processors() -> usize {
+    available_parallelism().map_or(1, NonZero::get)
+}
+
+/// The folder of the places' locks.
+fn places() -> Result<PathBuf> {
     let program = binaries::telemetry_agent()?;
     let builds = program.ancestors().nth(2).context("a build is in a folder of its own, beside others")?;
-    Place::one_of(builds, available_parallelism().map_or(1, NonZero::get))
+    Ok(builds.to_owned())
 }

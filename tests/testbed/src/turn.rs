@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 
 thread_local! {
     /// How long the test on this thread has waited for its turns.
@@ -124,36 +124,49 @@ impl<T> Drop for Lent<T> {
     }
 }
 
-/// One of the machine's places for what takes much of a processor. Given back when dropped, or when its process ends.
+/// One of the machine's places for what takes much of a processor, or all of them. Given back when dropped, or when its process
+/// ends.
 #[derive(Debug)]
 pub struct Place {
-    _lock: File,
+    _locks: Vec<File>,
 }
 
 impl Place {
     /// Waits for one of so many places, which the processes of this machine share by lock files in `folder`.
     pub(crate) fn one_of(folder: &Path, places: usize) -> Result<Self> {
-        let files: Vec<File> = (1..=places.max(1))
-            .map(|number| {
-                let path = folder.join(format!("place-{number}.lock"));
-                File::create(&path).with_context(|| path.display().to_string())
-            })
-            .collect::<Result<_>>()?;
+        let files = Self::files(folder, places)?;
         not_counted(|| {
             loop {
                 if let Some(free) = files.iter().position(|file| file.try_lock().is_ok()) {
-                    let lock = files.into_iter().nth(free).ok_or_else(|| anyhow!("a place is gone"))?;
-                    return Ok(Self { _lock: lock });
+                    return Ok(Self { _locks: files.into_iter().skip(free).take(1).collect() });
                 }
                 thread::sleep(Duration::from_millis(200));
             }
         })
+    }
+
+    /// Waits for all of them, for what nothing else of its kind may disturb. One after another, and whoever wants one alone
+    /// holds none yet: nobody waits for ever.
+    pub(crate) fn all_of(folder: &Path, places: usize) -> Result<Self> {
+        let files = Self::files(folder, places)?;
+        not_counted(|| files.iter().try_for_each(File::lock))?;
+        Ok(Self { _locks: files })
+    }
+
+    fn files(folder: &Path, places: usize) -> Result<Vec<File>> {
+        let file = |number: usize| {
+            let path = folder.join(format!("place-{number}.lock"));
+            File::create(&path).with_context(|| path.display().to_string())
+        };
+        (1..=places.max(1)).map(file).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    use anyhow::anyhow;
 
     use super::*;
 
@@ -199,5 +212,28 @@ mod tests {
         drop(first);
         third.join().unwrap().unwrap();
         drop(second);
+    }
+
+    #[test]
+    fn whoever_has_all_places_has_them_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let all = Place::all_of(folder.path(), 2).unwrap();
+        let one = thread::spawn({
+            let folder = folder.path().to_owned();
+            move || Place::one_of(&folder, 2)
+        });
+        // Time enough for it to have come in if it could.
+        thread::sleep(Duration::from_millis(600));
+        assert!(!one.is_finished());
+        drop(all);
+        let one = one.join().unwrap().unwrap();
+        let all = thread::spawn({
+            let folder = folder.path().to_owned();
+            move || Place::all_of(&folder, 2)
+        });
+        thread::sleep(Duration::from_millis(600));
+        assert!(!all.is_finished());
+        drop(one);
+        all.join().unwrap().unwrap();
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use testbed::{
-    API_PORT, Host, Lab, OPERATOR_IP4, STORM, Settings, Storm, Tokens, User, hollow_nodes, test, wait_until,
+    API_PORT, Beside, Host, Lab, OPERATOR_IP4, STORM, Settings, Storm, Tokens, User, hollow_nodes, test, wait_until,
 };
 
 const LONG: Duration = Duration::from_mins(5);
@@ -23,7 +23,7 @@ const BREEZE: Settings = Settings {
     every: Duration::from_millis(500),
     ballast: [20, 0, 0],
     slow: Duration::from_millis(1),
-    heavy: false,
+    beside: Beside::Whatever,
     ..STORM
 };
 

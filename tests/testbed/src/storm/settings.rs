@@ -34,8 +34,19 @@ pub struct Settings {
     pub ballast: [usize; 3],
     /// The storm has risen when a bare request over a new connection takes longer, three times in a row.
     pub slow: Duration,
-    /// It needs much of a processor, so it waits for a place among the storms of this machine.
-    pub heavy: bool,
+    /// What else may blow on this machine beside it.
+    pub beside: Beside,
+}
+
+/// What else may blow on the machine beside a storm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// It needs little, and takes no place from others.
+    Whatever,
+    /// It needs much of a processor: as many of its kind as there are processors.
+    Others,
+    /// Another would change what is measured in it.
+    Nothing,
 }
 
 /// A server starved of processor time without priority and fairness: a lone kubectl fails or takes more than 20 seconds.
@@ -51,7 +62,7 @@ pub const STORM: Settings = Settings {
     lists: &["/api/v1/pods", "/api/v1/pods?resourceVersion=0", "/api/v1/configmaps"],
     ballast: [2000, 500, 300],
     slow: Duration::from_secs(5),
-    heavy: true,
+    beside: Beside::Others,
 };
 
 /// The same storm of an older kind of service, whose right to list does not end with its pods.
@@ -69,6 +80,7 @@ pub const STORM_RHYTHM: Settings = Settings {
     every: Duration::from_secs(6),
     pause: Duration::from_secs(3),
     ballast: [250, 50, 100],
+    beside: Beside::Nothing,
     ..STORM
 };
 

@@ -4,12 +4,14 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `binary` | the test binaries, and one of them running in a group of processes of its own |
+//! | `kernel` | what the kernel grants one user, while labs run side by side |
 //! | `budget` | what each takes of the machine, and which of those that wait may start |
 //! | `said` | what a test binary printed, read |
 //! | `verdict` | what all of it comes to |
 
 mod binary;
 mod budget;
+mod kernel;
 mod said;
 mod verdict;
 
@@ -106,6 +108,7 @@ fn run(arguments: Vec<OsString>) -> Result<ExitCode> {
     if whole {
         clock.title(&format!("{} test binaries, {budget}", tasks.len()));
     }
+    let _raised = kernel::Raised::for_labs_side_by_side();
     let mut verdict = Verdict::new(order.broken, order.unchecked);
     side_by_side(tasks, budget, whole, live, &clock, &mut verdict)?;
     for (binary, test) in verdict.second_tries() {
