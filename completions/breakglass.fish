@@ -28,7 +28,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -l kit -d 'The kit\'
 complete -c breakglass -n "__fish_breakglass_needs_command" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_needs_command" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_needs_command" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_needs_command" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_needs_command" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_needs_command" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_needs_command" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_needs_command" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -73,6 +73,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "kit" -d 'Look
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "runbook" -d 'Read runbooks: what they do, what they take, what is wrong with them'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "sandbox" -d 'Keep the embedded practice cluster up, with a kit for it, and work on it from another terminal'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "steps" -d 'What a step of a runbook can be, with every parameter'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "options" -d 'List the flags that every verb takes: clusters, connection, safety, output'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s p -l param -d 'A parameter of the runbook; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l params -d 'A YAML file of parameters; those of the command line win' -r -F
@@ -80,7 +81,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l kit -d 'Th
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand run" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand run" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -111,7 +112,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l kit -d '
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand drill" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -142,7 +143,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l kit -d 'T
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand plan" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -171,7 +172,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l kit -d 
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand resume" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -200,7 +201,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l kit -d 'T
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand undo" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -230,7 +231,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l kit -d 'T
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand runs" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -259,7 +260,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l kit -d 'T
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand show" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand show" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -288,7 +289,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not _
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -319,7 +320,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fish_seen_subcommand_from verify" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -348,7 +349,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fi
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and not __fish_seen_subcommand_from close open confirm status watch" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -400,7 +401,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -447,7 +448,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from open" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -482,7 +483,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from confirm" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -514,7 +515,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from status" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -547,7 +548,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -577,7 +578,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l kit -d 
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -610,7 +611,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l kit -d 'T
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand park" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand park" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -643,7 +644,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l kit -
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -678,7 +679,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l kit -d 
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -714,7 +715,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l kit -d '
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -749,7 +750,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -780,7 +781,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -813,7 +814,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_se
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from import" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -843,7 +844,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_se
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from list" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -872,7 +873,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_se
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and __fish_seen_subcommand_from check" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -901,7 +902,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not _
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and not __fish_seen_subcommand_from list show check schema" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -934,7 +935,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from list" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -963,7 +964,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from show" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -992,7 +993,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from check" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -1021,7 +1022,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand runbook; and __fish_seen_subcommand_from schema" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -1051,7 +1052,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l kit -d
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand sandbox" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -1081,7 +1082,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l kit -d '
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l client-certificate -d 'Our certificate, PEM' -r -F
@@ -1106,11 +1107,40 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l canary -
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -l no-canary -d 'All clusters from the beginning'
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand steps" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand options" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l context -d 'The context of the kubeconfig' -r
-complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l tls-server-name -d 'The name its certificate is verified against' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand completions" -l client-certificate -d 'Our certificate, PEM' -r -F

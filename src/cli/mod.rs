@@ -13,6 +13,7 @@ mod fit;
 mod gate;
 mod journal;
 mod kit;
+mod options;
 mod park;
 mod plan;
 mod probe;
@@ -84,6 +85,7 @@ enum Verb {
     Runbook(runbook::RunbookVerb),
     Sandbox(sandbox::SandboxVerb),
     Steps(steps::Steps),
+    Options(options::Options),
     Completions(completions::Completions),
 }
 
@@ -98,7 +100,7 @@ struct App<'a> {
 /// Runs the program.
 pub fn main(process: &Process) -> ExitCode {
     let name = program(process.args.first());
-    let cli = match heeding(command(name), process)
+    let cli = match spare(heeding(command(name), process))
         .try_get_matches_from(&process.args)
         .and_then(|m| Cli::from_arg_matches(&m))
     {
@@ -149,6 +151,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Runbook(verb) => verb.run(app),
         Verb::Sandbox(verb) => verb.run(app),
         Verb::Steps(verb) => verb.run(app),
+        Verb::Options(verb) => Ok(verb.run(app)),
         Verb::Completions(verb) => verb.run(app),
     }
 }
@@ -168,6 +171,16 @@ fn heeding(command: clap::Command, process: &Process) -> clap::Command {
     command.mut_subcommands(|verb| heeding(verb, process))
 }
 
+/// Help that shows what is a verb's own. What every verb takes is listed once, by `options`, as kubectl does.
+fn spare(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| if arg.is_global_set() { arg.hide(true) } else { arg });
+    command.after_help(OPTIONS).mut_subcommands(spare)
+}
+
+/// Where the flags of all verbs stand.
+const OPTIONS: &str =
+    "The flags that every verb takes, for clusters, connection, safety and output: `breakglass options`";
+
 /// As a plugin, kubectl calls `kubectl-breakglass` and people type `kubectl breakglass`.
 fn program(arg: Option<&OsString>) -> &'static str {
     let file = arg.map(Path::new).and_then(Path::file_stem).and_then(|stem| stem.to_str());
@@ -176,7 +189,11 @@ fn program(arg: Option<&OsString>) -> &'static str {
 
 /// Help, a version, or what is wrong with the command line.
 fn said(error: &clap::Error, process: &Process) -> ExitCode {
-    let text = cleaned(error.render().ansi().to_string(), process);
+    let mut text = cleaned(error.render().ansi().to_string(), process);
+    if !error.use_stderr() {
+        // The marks of our doc comments; whoever reads a terminal is used to these.
+        text = text.replace('`', "'");
+    }
     let screen = Screen::real(process, color_asked(process), false);
     let print = |paint: Paint| if paint.is_on() { text.clone() } else { without_color(&text) };
     if error.use_stderr() {
@@ -223,6 +240,7 @@ fn exit_codes() -> String {
     for class in Class::ALL {
         let _ = writeln!(text, "  {:>3}  {}", class.exit_code(), class.meaning());
     }
+    let _ = write!(text, "\n{OPTIONS}.");
     text.push_str("\nEvery flag may be set by a variable, BREAKGLASS_ and its name: BREAKGLASS_KIT, BREAKGLASS_VIA.\n");
     text
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use crate::error::{Class, Failure};
-use crate::render::{Output, VERSION, table};
+use crate::render::{Output, VERSION, glossary};
 use crate::steps::{KINDS, Kind, Scope, kind};
 use crate::words;
 
@@ -21,7 +21,7 @@ pub(super) struct Steps {
 impl Steps {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
         let Some(name) = self.kind else {
-            app.screen.out(&list(app.output));
+            app.screen.out(&list(app));
             return Ok(ExitCode::SUCCESS);
         };
         let found = kind(&name).ok_or_else(|| {
@@ -39,20 +39,28 @@ impl Steps {
     }
 }
 
-fn list(output: Output) -> String {
-    if output == Output::Json {
+fn list(app: &App) -> String {
+    if app.output == Output::Json {
         return KINDS.iter().map(|kind| format!("{}\n", value(*kind))).collect();
     }
-    let row = |kind: &&dyn Kind| vec![kind.name().to_owned(), first_line(kind.doc()).to_owned()];
-    table(&["KIND", "WHAT IT DOES"], &KINDS.iter().map(row).collect::<Vec<_>>())
+    let row = |kind: &&dyn Kind| (kind.name().to_owned(), gist(kind.doc()));
+    let rows: Vec<_> = KINDS.iter().map(row).collect();
+    glossary(["KIND", "WHAT IT DOES"], &rows, app.screen.out_paint(), app.screen.out_width())
 }
 
 fn value(kind: &dyn Kind) -> Value {
     json!({ "v": VERSION, "kind": kind.name(), "doc": kind.doc(), "scope": scope(kind.scope()), "with": kind.schema() })
 }
 
-fn first_line(doc: &str) -> &str {
-    doc.lines().next().unwrap_or_default()
+/// The first sentence, or its first clause; what stands in backticks is not looked into.
+fn gist(doc: &str) -> String {
+    let line = doc.lines().next().unwrap_or_default();
+    let mut quoted = false;
+    let end = line.char_indices().find(|(at, c)| {
+        quoted ^= *c == '`';
+        !quoted && matches!(c, '.' | ':' | ';') && line[at + 1..].chars().next().is_none_or(|next| next == ' ')
+    });
+    line[..end.map_or(line.len(), |(at, _)| at)].replace('`', "")
 }
 
 fn scope(scope: Scope) -> &'static str {
@@ -67,24 +75,34 @@ fn scope(scope: Scope) -> &'static str {
 fn page(kind: &dyn Kind) -> String {
     let mut out = format!("{}\n\n{}\n\nActs on: {}\n", kind.name(), kind.doc().trim(), scope(kind.scope()));
     let schema = kind.schema();
-    let required: Vec<&str> = strings(&schema["required"]).collect();
-    let Some(properties) = schema["properties"].as_object().filter(|all| !all.is_empty()) else {
+    if schema["properties"].as_object().is_none_or(serde_json::Map::is_empty) {
         out.push_str("Takes no parameters.\n");
         return out;
-    };
+    }
     out.push_str("\nwith:\n");
-    for (name, property) in properties {
+    keys(&schema, 2, &mut out);
+    out
+}
+
+/// The keys of an object and those below them, each set in by so many blanks.
+fn keys(schema: &Value, indent: usize, out: &mut String) {
+    let required: Vec<&str> = strings(&schema["required"]).collect();
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         let need = match (&property["default"], required.contains(&name.as_str())) {
             (_, true) => "required".to_owned(),
             (Value::Null, false) => "optional".to_owned(),
             (default, false) => format!("default {default}"),
         };
-        let _ = writeln!(out, "  {name}: {} ({need})", type_of(property));
+        let _ = writeln!(out, "{:indent$}{name}: {} ({need})", "", type_of(property));
         for line in property["description"].as_str().unwrap_or_default().lines() {
-            let _ = writeln!(out, "      {line}");
+            let _ = writeln!(out, "{:indent$}    {line}", "");
+        }
+        // An object, a list of them, or one of several things of which one is an object.
+        let several = ["oneOf", "anyOf"].iter().filter_map(|all| property[*all].as_array()).flatten();
+        for below in [property, &property["items"]].into_iter().chain(several) {
+            keys(below, indent + 4, out);
         }
     }
-    out
 }
 
 fn strings(list: &Value) -> impl Iterator<Item = &str> {
@@ -114,5 +132,29 @@ fn type_of(schema: &Value) -> String {
         Value::String(one) => one.clone(),
         Value::Array(_) => strings(&schema["type"]).filter(|name| *name != "null").collect::<Vec<_>>().join(" | "),
         _ => schema["const"].as_str().unwrap_or("anything").to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_is_told_in_one_short_sentence() {
+        assert_eq!(gist("Runs it with `a: b`. More."), "Runs it with a: b");
+        for kind in KINDS {
+            let gist = gist(kind.doc());
+            assert!((10..110).contains(&gist.len()) && !gist.contains(". "), "{}: {gist}", kind.name());
+        }
+    }
+
+    #[test]
+    fn nested_keys_are_told() {
+        let page = page(kind("wait-for").unwrap());
+        for line in
+            ["  podsGone: object (optional)", "      namespace: string (required)", "      selector: string (required)"]
+        {
+            assert!(page.lines().any(|told| told == line), "{line:?} is not in: {page}");
+        }
     }
 }

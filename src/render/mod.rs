@@ -110,6 +110,15 @@ fn told(lines: &[Line], paint: Paint, width: Option<usize>) -> String {
     lines.iter().map(|line| cut(line).painted(paint, width)).collect()
 }
 
+/// Words with what they mean, in two columns, `width` characters wide in all: a sentence that is longer goes on in its own.
+pub fn glossary(heading: [&str; 2], rows: &[(String, String)], paint: Paint, width: Option<usize>) -> String {
+    let column = rows.iter().map(|(word, _)| word.chars().count()).chain([heading[0].len()]).max().unwrap_or(0) + 2;
+    let line = |tone, word: &str, text: &str| Line::new(tone, format!("{word:<column$}"), text);
+    let head = Line::head(format!("{:<column$}{}", heading[0], heading[1]));
+    let rows = rows.iter().map(|(word, text)| line(Tone::Plain, word, text));
+    painted(&std::iter::once(head).chain(rows).collect::<Vec<_>>(), paint, width)
+}
+
 /// Tells a run while it happens: live progress when standard error is a terminal, plain lines otherwise, or JSON.
 pub struct Renderer {
     screen: Arc<Screen>,

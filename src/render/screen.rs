@@ -147,7 +147,7 @@ impl Screen {
     }
 
     /// How wide what is read on standard output may be; `None`: as long as it comes.
-    pub(super) fn out_width(&self) -> Option<usize> {
+    pub fn out_width(&self) -> Option<usize> {
         self.out.width.now()
     }
 

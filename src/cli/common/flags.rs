@@ -55,7 +55,7 @@ pub(in crate::cli) struct Connection {
     #[arg(hide_short_help = true)]
     pub(in crate::cli) context: Option<String>,
 
-    /// The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or <https://10.0.0.1:6443>.
+    #[arg(help = "The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443")]
     #[arg(short, long, global = true, env = "BREAKGLASS_SERVER", hide_env_values = true, value_name = "ADDRESS")]
     #[arg(hide_short_help = true)]
     pub(in crate::cli) server: Option<String>,
