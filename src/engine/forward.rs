@@ -23,7 +23,8 @@ const BEFORE_STEP: &str = "before the step";
 
 /// Drives a plan to its end. Steps that the journal says are done are passed over, so this is `resume` too.
 ///
-/// As many clusters at a time as the plan says. The journal failing ends the run at once; every other failure is dealt with by the policy of its step.
+/// As many clusters at a time as the plan says. The journal failing ends the run at once; every other failure is dealt with
+/// by the policy of its step.
 pub async fn forward(engine: Engine<'_>, plan: &Plan, consent: &Consent) -> Report {
     let began = Instant::now();
     let (planned, drill) = engine.record.read(|run| (run.header.plan == plan.digest, run.header.drill));
