@@ -15,7 +15,7 @@ use crate::process::Process;
 
 /// Both streams. A reader that went away, or a full disk, is no reason to stop a recovery, so failed writes are passed over;
 /// what was lost of the data is told at the end.
-pub struct Screen {
+pub(crate) struct Screen {
     out: Stream,
     err: Stream,
     bars: Option<MultiProgress>,
@@ -71,7 +71,7 @@ impl Stream {
 impl Screen {
     /// The real streams. `bars`: live progress may be drawn when standard error is a terminal.
     #[expect(clippy::disallowed_methods, reason = "the one place that writes to the terminal")]
-    pub fn real(process: &Process, color: Color, bars: bool) -> Self {
+    pub(crate) fn real(process: &Process, color: Color, bars: bool) -> Self {
         let stream = |to, terminal, width| {
             let columns = process.var("BREAKGLASS_COLUMNS").and_then(|columns| columns.parse().ok());
             let width = if terminal { width } else { Width::Columns(columns) };
@@ -86,7 +86,8 @@ impl Screen {
     }
 
     /// Streams that are no terminals.
-    pub fn to(out: impl Write + Send + 'static, err: impl Write + Send + 'static) -> Self {
+    #[cfg(test)]
+    pub(crate) fn to(out: impl Write + Send + 'static, err: impl Write + Send + 'static) -> Self {
         let plain = |to| Stream::new(to, Paint::default(), Width::Columns(None));
         Self { out: plain(Box::new(out)), err: plain(Box::new(err)), bars: None, asked: Mutex::default() }
     }
@@ -112,22 +113,22 @@ impl Screen {
     }
 
     /// Data: what was asked for, as whole lines or as JSON, which reads back as it was. Ends in a line break.
-    pub fn out(&self, text: &str) {
+    pub(crate) fn out(&self, text: &str) {
         self.above_bars(|| self.out.write(&ended(text)));
     }
 
     /// Why some of the data did not get out, if it did not. Who went away before the end wanted no more of it.
-    pub fn lost(&self) -> Option<&std::io::Error> {
+    pub(crate) fn lost(&self) -> Option<&std::io::Error> {
         self.out.lost.get()
     }
 
     /// Everything else: one line, whatever is in it.
-    pub fn err(&self, line: &str) {
+    pub(crate) fn err(&self, line: &str) {
         self.err_lines(&clean::one_line(line));
     }
 
     /// Several lines, or painted ones, whose values are cleaned already. Ends in a line break.
-    pub fn err_lines(&self, text: &str) {
+    pub(crate) fn err_lines(&self, text: &str) {
         let text = match &*self.asked() {
             Some(question) => format!("\n{}{question}", ended(text)),
             None => ended(text),
@@ -138,7 +139,7 @@ impl Screen {
     /// A question, painted and cleaned: no line break. Until what it gives is dropped, the live progress is out of the way, and
     /// after whatever else is said the question stands there again.
     #[must_use = "the question is open until this is dropped"]
-    pub fn prompt(&self, text: &str) -> Asking<'_> {
+    pub(crate) fn prompt(&self, text: &str) -> Asking<'_> {
         if let Some(bars) = &self.bars {
             let _ = bars.clear();
             bars.set_draw_target(ProgressDrawTarget::hidden());
@@ -153,22 +154,22 @@ impl Screen {
     }
 
     /// How text on standard output is painted.
-    pub fn out_paint(&self) -> Paint {
+    pub(crate) fn out_paint(&self) -> Paint {
         self.out.paint
     }
 
     /// How text on standard error is painted.
-    pub fn err_paint(&self) -> Paint {
+    pub(crate) fn err_paint(&self) -> Paint {
         self.err.paint
     }
 
     /// How wide what is read on standard output may be; `None`: as long as it comes.
-    pub fn out_width(&self) -> Option<usize> {
+    pub(crate) fn out_width(&self) -> Option<usize> {
         self.out.width.now()
     }
 
     /// How wide what is read on standard error may be.
-    pub fn err_width(&self) -> Option<usize> {
+    pub(crate) fn err_width(&self) -> Option<usize> {
         self.err.width.now()
     }
 
@@ -186,7 +187,7 @@ impl Screen {
 }
 
 /// A question is open.
-pub struct Asking<'a>(&'a Screen);
+pub(crate) struct Asking<'a>(&'a Screen);
 
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
