@@ -45,8 +45,8 @@ pub(super) struct Brief {
     changes: HashMap<u32, (usize, String)>,
     fold: Fold,
     summary: summary::Summary,
-    /// Why steps failed, as told when they did, each as one line.
-    told: Vec<String>,
+    /// Why steps did not get to their end, as told then.
+    told: Vec<summary::Told>,
 }
 
 /// One step on a cluster, or on several that came to the same.
@@ -128,9 +128,9 @@ impl Brief {
                     block.why.add(&Target::cluster(cluster), why);
                     block.spent.add(costs);
                     block.took = Some((*took_ms, *took_ms));
-                    let why = words::one_line(why);
-                    if *state != StepState::Done && !self.told.contains(&why) {
-                        self.told.push(why);
+                    let told = (words::one_line(why), step_word(*state).0);
+                    if *state != StepState::Done && !self.told.contains(&told) {
+                        self.told.push(told);
                     }
                     self.step_ended(block, *state, now);
                 }

@@ -179,14 +179,17 @@ fn of_many_sentences_the_first_are_told_and_the_others_counted() {
 
 #[test]
 fn a_cause_that_was_told_is_not_told_again_at_the_end() {
-    let mut brief = Brief::default();
     let cause = "cp1: it is gone";
-    said(&mut brief, &[started(&["prod"], 2), begins("prod", 1), ends("prod", StepState::Failed, cause, 5)]);
-    let end = |why: &str| {
+    let end_after = |state: StepState, why: &str| {
+        let mut brief = Brief::default();
+        said(&mut brief, &[started(&["prod"], 2), begins("prod", 1), ends("prod", state, cause, 5)]);
         let (run, why, next) = ("r1".to_owned(), why.to_owned(), Vec::new());
         let event = Event::RunEnded { run, code: 5, why, costs: Costs::default(), took_ms: 5, next };
         brief.end(&event).failure.iter().map(|line| line.text.clone()).collect::<Vec<_>>()
     };
+    let end = |why: &str| end_after(StepState::Failed, why);
+    let stopped = end_after(StepState::Interrupted, "prod: step \"close-gate\": cp1: it is gone");
+    assert_eq!(stopped, ["prod: step \"close-gate\" stopped, see above"]);
     assert_eq!(end("prod: step \"close-gate\": cp1: it is gone"), ["prod: step \"close-gate\" failed, see above"]);
     assert_eq!(end("prod: it is not known whether it took effect"), ["prod: it is not known whether it took effect"]);
 }
