@@ -30,6 +30,7 @@ use crate::limits::Limits;
 
 pub use error::{JournalError, StoreError};
 pub use fold::{ChangeRecord, ChangeState, IllegalMove, Run, StepState, fold};
+pub use format::Written;
 pub use glance::{Glance, glance};
 pub use read::{Journal, Verified, read, read_each, verify};
 pub use store::{RunFolder, Store, new_id};
@@ -42,7 +43,7 @@ pub use write::Writer;
 pub const FORMAT: u32 = 1;
 
 /// The second number. A journal with a higher one is read as far as its lines are known, and never appended to.
-pub const MINOR: u32 = 2;
+pub const MINOR: u32 = 3;
 
 /// One line of the journal, without its hash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +52,9 @@ pub struct Line {
     pub seq: u64,
     /// When it was written, UTC.
     pub at: Timestamp,
+    /// The format from here on, where it is another than before: a newer program has taken the run up again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<Written>,
     /// What it says.
     pub entry: Entry,
 }
