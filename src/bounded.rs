@@ -17,7 +17,7 @@ use crate::{descriptors, words};
 ///
 /// # Errors
 /// When it cannot be opened, or is no file.
-pub fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     let regular = |about: &Metadata| if about.is_file() { Ok(()) } else { Err(io::Error::other("not a file")) };
     // A device may do something when it is opened.
     regular(&std::fs::metadata(path)?)?;
@@ -37,7 +37,7 @@ fn at_once(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// As [`open`], and when it is longer than `limit` bytes.
-pub fn file(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn file(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     all(open(path)?, limit)
 }
 
@@ -45,7 +45,7 @@ pub fn file(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// When it cannot be opened, is longer than `limit` bytes, or its end did not come within that time.
-pub fn file_or_pipe(path: &Path, limit: usize, within: Duration) -> io::Result<Vec<u8>> {
+pub(crate) fn file_or_pipe(path: &Path, limit: usize, within: Duration) -> io::Result<Vec<u8>> {
     let mut from = at_once(path)?;
     let end = Instant::now() + within;
     let mut bytes = Vec::new();
@@ -87,7 +87,7 @@ fn late(within: Duration) -> io::Error {
 ///
 /// # Errors
 /// When it cannot be read, or is longer than `limit` bytes.
-pub fn all(from: impl Read, limit: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn all(from: impl Read, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(limit as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > limit { Err(too_long(limit)) } else { Ok(bytes) }
@@ -99,7 +99,7 @@ fn too_long(limit: usize) -> io::Error {
 
 /// Why there is no output.
 #[derive(Debug)]
-pub enum NoOutput {
+pub(crate) enum NoOutput {
     /// The program could not be run.
     NotRun(io::Error),
     /// It did not end in time and was killed.
@@ -112,18 +112,18 @@ pub enum NoOutput {
 ///
 /// # Errors
 /// When it could not be run, did not end by `deadline`, or printed more than `limit` bytes on a stream.
-pub async fn output(command: &mut Command, limit: usize, deadline: Instant) -> Result<Output, NoOutput> {
+pub(crate) async fn output(command: &mut Command, limit: usize, deadline: Instant) -> Result<Output, NoOutput> {
     output_heard(command, limit, deadline, &|_| {}).await
 }
 
 /// Hears a line as soon as it is there.
-pub type Hear<'a> = &'a (dyn Fn(&str) + Sync);
+pub(crate) type Hear<'a> = &'a (dyn Fn(&str) + Sync);
 
 /// The same, and what it says on standard error is heard as it comes: it may wait for a person who has to read it.
 ///
 /// # Errors
 /// As [`output`].
-pub async fn output_heard(
+pub(crate) async fn output_heard(
     command: &mut Command,
     limit: usize,
     deadline: Instant,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// The value of `format` in the JSON Schema of a [`HumanDuration`].
-pub const FORMAT: &str = "breakglass-duration";
+pub(crate) const FORMAT: &str = "breakglass-duration";
 
 /// The units, the longest first, with their length in milliseconds.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];

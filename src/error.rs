@@ -83,7 +83,7 @@ impl Class {
 
 /// A failure as the operator sees it: one sentence, its causes, and hints with the next command to type.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// Picks the exit code.
     pub class: Class,
     /// The sentence and its chain of causes.
@@ -94,18 +94,18 @@ pub struct Failure {
 
 impl Failure {
     /// A failure with one sentence.
-    pub fn new(class: Class, message: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(class: Class, message: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
         Self { class, source: anyhow::Error::msg(message), hints: Vec::new() }
     }
 
     /// A failure that carries its causes.
-    pub fn from_error(class: Class, source: impl Into<anyhow::Error>) -> Self {
+    pub(crate) fn from_error(class: Class, source: impl Into<anyhow::Error>) -> Self {
         Self { class, source: source.into(), hints: Vec::new() }
     }
 
     /// Adds a line with what to do next.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }

@@ -38,7 +38,7 @@ impl std::fmt::Display for Open {
 /// The group counts as others, unless it is its owner's own, which by custom has the owner's number: with it, a umask of 002
 /// leaves files that the group can write everywhere. In a folder with the sticky bit others cannot replace a file. Root's
 /// files are trusted by everybody, and under sudo those of whoever typed it.
-pub fn fault(path: &Path) -> Option<Open> {
+pub(crate) fn fault(path: &Path) -> Option<Open> {
     judged(path, Us::real())
 }
 

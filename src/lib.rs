@@ -20,22 +20,24 @@
 //! - `script`: a text for a host's shell with its arguments
 //! - `guarded`, `yaml`, `refusal`, `duration`, `limits`, `error`, `process`, `bounded`, `descriptors`, `shell`, `words`: small
 //!   shared values, for everybody
+//!
+//! A room is `pub` only where `main.rs`, `tests` or `benches` use it: in all others the compiler finds what nobody uses.
 
 #![warn(clippy::missing_errors_doc)]
 
-pub mod bounded;
+pub(crate) mod bounded;
 pub mod change;
 pub mod cli;
 pub mod cost;
 pub mod descriptors;
-pub mod duration;
+pub(crate) mod duration;
 pub mod engine;
-pub mod error;
+pub(crate) mod error;
 pub mod event;
-pub mod found;
+pub(crate) mod found;
 #[cfg(test)]
 mod fuzz;
-pub mod guarded;
+pub(crate) mod guarded;
 pub mod host;
 pub mod journal;
 pub mod kit;
@@ -43,20 +45,20 @@ pub mod limits;
 pub mod link;
 pub mod plan;
 pub mod process;
-pub mod refusal;
-pub mod render;
+pub(crate) mod refusal;
+pub(crate) mod render;
 #[cfg(test)]
 mod rooms;
 pub mod runbook;
 #[cfg(feature = "sandbox")]
-pub mod sandbox;
+pub(crate) mod sandbox;
 #[cfg(not(feature = "sandbox"))]
 #[path = "sandbox/absent.rs"]
-pub mod sandbox;
-pub mod saved;
+pub(crate) mod sandbox;
+pub(crate) mod saved;
 pub mod script;
-pub mod shell;
+pub(crate) mod shell;
 pub mod steps;
-pub mod words;
+pub(crate) mod words;
 pub mod world;
-pub mod yaml;
+pub(crate) mod yaml;

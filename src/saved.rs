@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// An object without what the server sets, so that it can be created again, and without its owners: an owner that is
 /// gone by then (or there again with another uid) would have it collected as garbage at once, and silently.
-pub fn cleaned(object: &Value) -> Value {
+pub(crate) fn cleaned(object: &Value) -> Value {
     const TAKEN_OUT: [&str; 9] = [
         "uid",
         "resourceVersion",
@@ -40,7 +40,7 @@ pub fn cleaned(object: &Value) -> Value {
 
 /// Where an object that is there differs from a saved one in what matters: its labels and everything beside its
 /// metadata. JSON pointers, no values: they may be secrets.
-pub fn differs(saved: &Value, now: &Value) -> Vec<String> {
+pub(crate) fn differs(saved: &Value, now: &Value) -> Vec<String> {
     let mut all = Vec::new();
     let (saved, now) = (&cleaned(saved), &cleaned(now));
     for field in fields(saved, now).iter().filter(|field| !["apiVersion", "kind", "metadata"].contains(field)) {
@@ -79,7 +79,7 @@ fn nothing(value: &Value) -> bool {
 
 /// What an object is, if it is another one than stands at this path: what is sent to it would be decided by the wrong one. What
 /// an object does not say of itself is not held against it.
-pub fn another(path: &str, object: &Value) -> Option<String> {
+pub(crate) fn another(path: &str, object: &Value) -> Option<String> {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let [above @ .., plural, name] = parts.as_slice() else { return None };
     let namespace = match above {

@@ -148,11 +148,6 @@ impl Head {
         }
         (!name.is_empty()).then(|| Self { name: name.to_owned(), args })
     }
-
-    /// The value of one argument.
-    pub fn get(&self, key: &str) -> Option<&str> {
-        self.args.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
-    }
 }
 
 /// More than any count, number of bytes or of seconds that a host can mean; sums and shares of such are numbers still.

@@ -9,7 +9,7 @@ fn is_plain(c: char) -> bool {
 ///
 /// Plain words stay as they are, so that what is shown to an operator looks like what he would type. A NUL can't be
 /// an argument of any process; callers refuse it before they come here.
-pub fn word(text: &str) -> String {
+pub(crate) fn word(text: &str) -> String {
     if !text.is_empty() && text.chars().all(is_plain) {
         return text.to_owned();
     }
@@ -23,7 +23,7 @@ pub fn quote(text: &str) -> String {
 }
 
 /// The whole command: every argument quoted, one blank between them.
-pub fn line<S: AsRef<str>>(argv: &[S]) -> String {
+pub(crate) fn line<S: AsRef<str>>(argv: &[S]) -> String {
     argv.iter().map(|arg| word(arg.as_ref())).collect::<Vec<_>>().join(" ")
 }
 

@@ -1,12 +1,12 @@
 //! Grammar of the messages: plurals, folded names, lists.
 
 /// `1 change`, `3 changes`.
-pub fn count(number: usize, noun: &str) -> String {
+pub(crate) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// A number of bytes as people say it: `812 B`, `4.5 kB`.
-pub fn bytes(number: u64) -> String {
+pub(crate) fn bytes(number: u64) -> String {
     const UNITS: [&str; 3] = ["kB", "MB", "GB"];
     if number < 1000 {
         return format!("{number} B");
@@ -19,7 +19,7 @@ pub fn bytes(number: u64) -> String {
 }
 
 /// A length of time in milliseconds as people say it: `34 ms`, `1.2 s`, `3 min 20 s`.
-pub fn millis(number: u64) -> String {
+pub(crate) fn millis(number: u64) -> String {
     match number {
         0..1000 => format!("{number} ms"),
         1000..60_000 => format!("{}.{} s", number / 1000, number % 1000 / 100),
@@ -28,12 +28,12 @@ pub fn millis(number: u64) -> String {
 }
 
 /// Text of several lines as one: `the first / the second`.
-pub fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" / ")
 }
 
 /// Folds names that differ in one number: `cp1 cp2 cp3 db` to `cp[1-3],db`.
-pub fn fold(names: &[String]) -> String {
+pub(crate) fn fold(names: &[String]) -> String {
     let mut groups: Vec<((String, String), Vec<u64>)> = Vec::new();
     let mut plain = Vec::new();
     for name in names {
@@ -80,13 +80,13 @@ fn ranges(sorted: &[u64]) -> String {
 }
 
 /// The nearest of some words to what was typed, when it is near enough to be a slip.
-pub fn nearest<'a>(typed: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(typed: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let near = words.into_iter().map(|word| (strsim::levenshtein(typed, word), word)).min()?;
     (near.0 <= typed.len().max(3) / 3 + 1).then_some(near.1)
 }
 
 /// A number that a text always has, in this program and the next (FNV-1a, 32 bits).
-pub fn fnv(bytes: impl IntoIterator<Item = u8>) -> u32 {
+pub(crate) fn fnv(bytes: impl IntoIterator<Item = u8>) -> u32 {
     bytes.into_iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 

@@ -156,7 +156,8 @@ macro_rules! orders {
 
         impl Orders {
             /// The names of all.
-            pub const NAMES: &[&'static str] = &[$($name),*];
+            #[cfg(test)]
+            pub(super) const NAMES: &[&'static str] = &[$($name),*];
 
             /// The order that has this name and was told this.
             ///
@@ -170,16 +171,10 @@ macro_rules! orders {
             }
 
             /// Its name.
-            pub fn name(&self) -> &'static str {
+            #[cfg(test)]
+            pub(super) fn name(&self) -> &'static str {
                 match self {
                     $(Self::$order(_) => $name,)*
-                }
-            }
-
-            /// Whether this is an answer to it, whole and to be read.
-            pub fn reads(&self, stdout: &str) -> bool {
-                match self {
-                    $(Self::$order(_) => $order::parse(stdout).is_some(),)*
                 }
             }
         }

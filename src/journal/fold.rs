@@ -124,27 +124,12 @@ impl ChangeRecord {
     }
 }
 
-/// A line that the state before it does not allow.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IllegalMove {
-    /// The line.
-    pub seq: u64,
-    /// What is wrong with it.
-    pub what: String,
-}
-
-/// Folds entries to the state of the run.
-///
-/// # Errors
-/// The first line that is not a legal move.
-pub fn fold(lines: &[Line]) -> Result<Run, IllegalMove> {
-    let Some((first, rest)) = lines.split_first() else {
-        return Err(IllegalMove { seq: 0, what: "the journal is empty".into() });
-    };
-    let mut run = start(first).map_err(|what| IllegalMove { seq: first.seq, what })?;
-    for line in rest {
-        advance(&mut run, line).map_err(|what| IllegalMove { seq: line.seq, what })?;
-    }
+/// The state of a run after these lines.
+#[cfg(test)]
+pub(crate) fn fold(lines: &[Line]) -> Result<Run, String> {
+    let (first, rest) = lines.split_first().ok_or("the journal is empty")?;
+    let mut run = start(first)?;
+    rest.iter().try_for_each(|line| advance(&mut run, line))?;
     Ok(run)
 }
 

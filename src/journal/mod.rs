@@ -29,7 +29,9 @@ use crate::found::Found;
 use crate::limits::Limits;
 
 pub use error::{JournalError, StoreError};
-pub use fold::{ChangeRecord, ChangeState, IllegalMove, Run, StepState, fold};
+#[cfg(test)]
+pub(crate) use fold::fold;
+pub use fold::{ChangeRecord, ChangeState, Run, StepState};
 pub use format::Written;
 pub use glance::{Glance, glance};
 pub use read::{Journal, Verified, read, read_each, verify};

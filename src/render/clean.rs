@@ -5,7 +5,7 @@ use super::tone::own_code;
 use crate::words;
 
 /// A value as a part of one line: nothing in it can change the screen, or begin a line of its own.
-pub fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     // What a block of YAML ends in is no part of what it says.
     escaped(text.trim_end_matches('\n'), |_| 0)
 }
@@ -28,7 +28,7 @@ pub(super) fn lines(text: &str) -> String {
 }
 
 /// The same text without our own colours.
-pub fn without_color(text: &str) -> String {
+pub(crate) fn without_color(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('\x1b') {

@@ -9,7 +9,7 @@ use crate::refusal::Refusal;
 
 /// Everything that was refused, together.
 #[derive(Debug)]
-pub struct Refusals {
+pub(crate) struct Refusals {
     /// What is refused, as the subject of a sentence: `the plan`, `the kit`.
     pub of: &'static str,
     /// Why; never empty.
@@ -28,7 +28,7 @@ impl fmt::Display for Refusals {
 impl std::error::Error for Refusals {}
 
 /// Prints a failure: text to standard error, and with JSON one object to standard output too.
-pub fn show(screen: &Screen, output: Output, failure: &Failure) {
+pub(crate) fn show(screen: &Screen, output: Output, failure: &Failure) {
     let (sentence, causes) = (failure.source.to_string(), causes(failure));
     let hints = one_refusal_hint(failure).into_iter().chain(failure.hints.iter().cloned());
     let mut lines = vec![Line::new(Tone::Bad, "error: ", sentence.clone())];

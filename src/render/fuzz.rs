@@ -261,7 +261,7 @@ fn bytes_that_are_no_text_are_told_as_such() {
         let (journal, lines) = journal(&text);
         show_run(&screen, Output::Text, &journal, &lines, &[]);
         screen.err(&text);
-        screen.prompt(&one_line(&text));
+        drop(screen.prompt(&one_line(&text)));
         prop_assert!(out.text().chars().chain(err.text().chars()).all(seen));
         Ok(())
     });

@@ -7,7 +7,7 @@ use crate::error::Failure;
 use crate::event::Event;
 
 /// The version of the form. Fields may be added without a new one; anything else raises it.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// One event as a line.
 pub(super) fn event(event: &Event, at: Timestamp) -> String {

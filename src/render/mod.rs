@@ -25,23 +25,23 @@ mod wrap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-pub use clean::{one_line, without_color};
-pub use failure::{Refusals, show as show_failure};
-pub use json::VERSION;
-pub use outline::outline as plan_outline;
-pub use paint::{Color, Paint, Tone};
-pub use plan::{json as plan_json, text as plan_text};
-pub use replay::show as show_run;
-pub use screen::Screen;
-pub use standing::standing_text;
-pub use table::table;
+pub(crate) use clean::{one_line, without_color};
+pub(crate) use failure::{Refusals, show as show_failure};
+pub(crate) use json::VERSION;
+pub(crate) use outline::outline as plan_outline;
+pub(crate) use paint::{Color, Paint, Tone};
+pub(crate) use plan::{json as plan_json, text as plan_text};
+pub(crate) use replay::show as show_run;
+pub(crate) use screen::Screen;
+pub(crate) use standing::standing_text;
+pub(crate) use table::table;
 
 use crate::event::{Event, Listener};
 use crate::process::Clock;
 
 /// The form of what is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Output {
+pub(crate) enum Output {
     /// For people.
     #[default]
     Text,
@@ -111,7 +111,7 @@ fn told(lines: &[Line], paint: Paint, width: Option<usize>) -> String {
 }
 
 /// Words with what they mean, in two columns, `width` characters wide in all: a sentence that is longer goes on in its own.
-pub fn glossary(heading: [&str; 2], rows: &[(String, String)], paint: Paint, width: Option<usize>) -> String {
+pub(crate) fn glossary(heading: [&str; 2], rows: &[(String, String)], paint: Paint, width: Option<usize>) -> String {
     let column = rows.iter().map(|(word, _)| word.chars().count()).chain([heading[0].len()]).max().unwrap_or(0) + 2;
     let line = |tone, word: &str, text: &str| Line::new(tone, format!("{word:<column$}"), text);
     let head = Line::head(format!("{:<column$}{}", heading[0], heading[1]));
@@ -120,7 +120,7 @@ pub fn glossary(heading: [&str; 2], rows: &[(String, String)], paint: Paint, wid
 }
 
 /// Tells a run while it happens: live progress when standard error is a terminal, plain lines otherwise, or JSON.
-pub struct Renderer {
+pub(crate) struct Renderer {
     screen: Arc<Screen>,
     clock: Clock,
     form: Form,
@@ -176,7 +176,7 @@ impl Teller {
 
 impl Renderer {
     /// The form is picked once, here. `verbose`: all that is sent, done and seen, host by host.
-    pub fn new(screen: Arc<Screen>, output: Output, verbose: bool, clock: Clock) -> Self {
+    pub(crate) fn new(screen: Arc<Screen>, output: Output, verbose: bool, clock: Clock) -> Self {
         let form = match output {
             Output::Json => Form::Json,
             Output::Text => {
@@ -193,7 +193,7 @@ impl Renderer {
     }
 
     /// Says what has waited long enough for its like; to be called a few times a second.
-    pub fn tick(&self) {
+    pub(crate) fn tick(&self) {
         if let Form::Text(telling) = &self.form {
             let mut telling = locked(telling);
             if let Some(bars) = &mut telling.bars {
@@ -205,7 +205,7 @@ impl Renderer {
     }
 
     /// Says everything that waits: a question follows.
-    pub fn flush(&self) {
+    pub(crate) fn flush(&self) {
         if let Form::Text(telling) = &self.form {
             let lines = locked(telling).teller.flush();
             self.say(&lines);
@@ -213,7 +213,7 @@ impl Renderer {
     }
 
     /// A remark about one attempt, for `-v`.
-    pub fn note(&self, text: &str) {
+    pub(crate) fn note(&self, text: &str) {
         match &self.form {
             Form::Json => self.screen.out(&json::note(text, self.clock.now())),
             Form::Text(_) => {

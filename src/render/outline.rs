@@ -22,7 +22,7 @@ const SENDS: usize = 6;
 const PURPOSE: usize = 160;
 
 /// The plan in short, `width` characters wide: what is done where, how much is sent for it, and how it ends at worst.
-pub fn outline(plan: &Plan, paint: Paint, width: Option<usize>) -> String {
+pub(crate) fn outline(plan: &Plan, paint: Paint, width: Option<usize>) -> String {
     let clusters: Vec<String> = plan.clusters.iter().map(|cluster| cluster.name.clone()).collect();
     let mut out = vec![Line::head(format!("{} on {}", plan.name, words::fold(&clusters)))];
     // What a kind of step is for at length is on its page; what this one does is said below.

@@ -4,11 +4,11 @@ use super::clean;
 use super::tone::OFF;
 use crate::process::Process;
 
-pub use super::tone::Tone;
+pub(crate) use super::tone::Tone;
 
 /// When colour is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Color {
+pub(crate) enum Color {
     /// On a terminal that wants it.
     #[default]
     Auto,
@@ -20,7 +20,7 @@ pub enum Color {
 
 impl Color {
     /// Whether a stream gets colour. The flag wins over the environment, the environment over the terminal.
-    pub fn on(self, process: &Process, terminal: bool) -> bool {
+    pub(crate) fn on(self, process: &Process, terminal: bool) -> bool {
         match self {
             Self::Always => true,
             Self::Never => false,
@@ -34,23 +34,23 @@ impl Color {
 
 /// Puts colour on text, or leaves it as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Paint {
+pub(crate) struct Paint {
     on: bool,
 }
 
 impl Paint {
     /// With or without colour.
-    pub fn new(on: bool) -> Self {
+    pub(crate) fn new(on: bool) -> Self {
         Self { on }
     }
 
     /// Whether there is colour.
-    pub fn is_on(self) -> bool {
+    pub(crate) fn is_on(self) -> bool {
         self.on
     }
 
     /// The text in a tone, as a part of one line: what is in it cannot end the line, nor the tone.
-    pub fn tone(self, tone: Tone, text: &str) -> String {
+    pub(crate) fn tone(self, tone: Tone, text: &str) -> String {
         let text = clean::one_line(text);
         match tone.code() {
             Some(code) if self.on => format!("{code}{text}{OFF}"),

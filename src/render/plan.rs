@@ -28,7 +28,7 @@ enum Detail {
 }
 
 /// A whole plan for people: all that is sent, as it is sent.
-pub fn text(plan: &Plan, paint: Paint) -> String {
+pub(crate) fn text(plan: &Plan, paint: Paint) -> String {
     let clusters: Vec<String> = plan.clusters.iter().map(|cluster| cluster.name.clone()).collect();
     let mut out = vec![
         Line::new(Tone::Head, plan.name.clone(), format!(": {}", plan.purpose)),
@@ -245,7 +245,7 @@ pub(super) fn plain(value: &Value) -> String {
 }
 
 /// A plan for machines: one object.
-pub fn json(plan: &Plan) -> Value {
+pub(crate) fn json(plan: &Plan) -> Value {
     let steps: Vec<Value> = plan
         .steps
         .iter()

@@ -10,7 +10,7 @@ use crate::event::{ChangeEnd, Event};
 use crate::journal::{ChangeRecord, Entry, Header, Journal, Line};
 
 /// Tells a run from its journal and the lines of it. `steps`: the steps' names, as far as they are known.
-pub fn show(screen: &Screen, output: Output, journal: &Journal, lines: &[Line], steps: &[String]) {
+pub(crate) fn show(screen: &Screen, output: Output, journal: &Journal, lines: &[Line], steps: &[String]) {
     let mut story = Story::default();
     let mut teller = Teller::new(&journal.run.header, steps, journal, lines);
     for line in lines {

@@ -4,9 +4,9 @@
 //! a text is shown as an escape here, but line breaks and our own colours.
 
 use std::io::{ErrorKind, Write};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use indicatif::MultiProgress;
+use indicatif::{MultiProgress, ProgressDrawTarget};
 use rustix::termios::tcgetwinsize;
 
 use super::clean;
@@ -15,10 +15,12 @@ use crate::process::Process;
 
 /// Both streams. A reader that went away, or a full disk, is no reason to stop a recovery, so failed writes are passed over;
 /// what was lost of the data is told at the end.
-pub struct Screen {
+pub(crate) struct Screen {
     out: Stream,
     err: Stream,
     bars: Option<MultiProgress>,
+    /// The question that is open.
+    asked: Mutex<Option<String>>,
 }
 
 /// How wide what is read may be, asked anew each time: windows are resized.
@@ -69,7 +71,7 @@ impl Stream {
 impl Screen {
     /// The real streams. `bars`: live progress may be drawn when standard error is a terminal.
     #[expect(clippy::disallowed_methods, reason = "the one place that writes to the terminal")]
-    pub fn real(process: &Process, color: Color, bars: bool) -> Self {
+    pub(crate) fn real(process: &Process, color: Color, bars: bool) -> Self {
         let stream = |to, terminal, width| {
             let columns = process.var("BREAKGLASS_COLUMNS").and_then(|columns| columns.parse().ok());
             let width = if terminal { width } else { Width::Columns(columns) };
@@ -79,13 +81,15 @@ impl Screen {
             out: stream(Box::new(std::io::stdout()), process.stdout_terminal, Width::OfOut),
             err: stream(Box::new(std::io::stderr()), process.stderr_terminal, Width::OfErr),
             bars: (bars && process.stderr_terminal && process.var("TERM") != Some("dumb")).then(MultiProgress::new),
+            asked: Mutex::default(),
         }
     }
 
     /// Streams that are no terminals.
-    pub fn to(out: impl Write + Send + 'static, err: impl Write + Send + 'static) -> Self {
+    #[cfg(test)]
+    pub(crate) fn to(out: impl Write + Send + 'static, err: impl Write + Send + 'static) -> Self {
         let plain = |to| Stream::new(to, Paint::default(), Width::Columns(None));
-        Self { out: plain(Box::new(out)), err: plain(Box::new(err)), bars: None }
+        Self { out: plain(Box::new(out)), err: plain(Box::new(err)), bars: None, asked: Mutex::default() }
     }
 
     /// Streams that are no terminals and take colour all the same.
@@ -105,54 +109,67 @@ impl Screen {
         err: impl Write + Send + 'static,
     ) -> Self {
         let stream = |to| Stream::new(to, Paint::new(color), Width::Columns(Some(columns)));
-        Self { out: stream(Box::new(out)), err: stream(Box::new(err)), bars: None }
+        Self { out: stream(Box::new(out)), err: stream(Box::new(err)), bars: None, asked: Mutex::default() }
     }
 
     /// Data: what was asked for, as whole lines or as JSON, which reads back as it was. Ends in a line break.
-    pub fn out(&self, text: &str) {
+    pub(crate) fn out(&self, text: &str) {
         self.above_bars(|| self.out.write(&ended(text)));
     }
 
     /// Why some of the data did not get out, if it did not. Who went away before the end wanted no more of it.
-    pub fn lost(&self) -> Option<&std::io::Error> {
+    pub(crate) fn lost(&self) -> Option<&std::io::Error> {
         self.out.lost.get()
     }
 
     /// Everything else: one line, whatever is in it.
-    pub fn err(&self, line: &str) {
+    pub(crate) fn err(&self, line: &str) {
         self.err_lines(&clean::one_line(line));
     }
 
     /// Several lines, or painted ones, whose values are cleaned already. Ends in a line break.
-    pub fn err_lines(&self, text: &str) {
-        self.above_bars(|| self.err.write(&ended(text)));
+    pub(crate) fn err_lines(&self, text: &str) {
+        let text = match &*self.asked() {
+            Some(question) => format!("\n{}{question}", ended(text)),
+            None => ended(text),
+        };
+        self.above_bars(|| self.err.write(&text));
     }
 
-    /// A question, painted and cleaned: no line break, the live progress out of the way.
-    pub fn prompt(&self, text: &str) {
+    /// A question, painted and cleaned: no line break. Until what it gives is dropped, the live progress is out of the way, and
+    /// after whatever else is said the question stands there again.
+    #[must_use = "the question is open until this is dropped"]
+    pub(crate) fn prompt(&self, text: &str) -> Asking<'_> {
         if let Some(bars) = &self.bars {
             let _ = bars.clear();
+            bars.set_draw_target(ProgressDrawTarget::hidden());
         }
+        *self.asked() = Some(text.to_owned());
         self.err.write(text);
+        Asking(self)
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Option<String>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How text on standard output is painted.
-    pub fn out_paint(&self) -> Paint {
+    pub(crate) fn out_paint(&self) -> Paint {
         self.out.paint
     }
 
     /// How text on standard error is painted.
-    pub fn err_paint(&self) -> Paint {
+    pub(crate) fn err_paint(&self) -> Paint {
         self.err.paint
     }
 
     /// How wide what is read on standard output may be; `None`: as long as it comes.
-    pub fn out_width(&self) -> Option<usize> {
+    pub(crate) fn out_width(&self) -> Option<usize> {
         self.out.width.now()
     }
 
     /// How wide what is read on standard error may be.
-    pub fn err_width(&self) -> Option<usize> {
+    pub(crate) fn err_width(&self) -> Option<usize> {
         self.err.width.now()
     }
 
@@ -169,13 +186,38 @@ impl Screen {
     }
 }
 
+/// A question is open.
+pub(crate) struct Asking<'a>(&'a Screen);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        *self.0.asked() = None;
+        if let Some(bars) = &self.0.bars {
+            bars.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+}
+
 fn ended(text: &str) -> String {
     if text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::Buffer;
     use super::*;
+
+    /// Other clusters go on meanwhile.
+    #[test]
+    fn what_is_said_while_a_question_is_open_does_not_hide_it() {
+        let err = Buffer::default();
+        let screen = Screen::to(std::io::sink(), err.clone());
+        let asking = screen.prompt("go on? ");
+        screen.err("west: the gate is closed");
+        drop(asking);
+        screen.err("east: goes on");
+        assert_eq!(err.text(), "go on? \nwest: the gate is closed\ngo on? east: goes on\n");
+    }
 
     struct Fails(ErrorKind);
 

@@ -8,7 +8,7 @@ use crate::journal::Run;
 use crate::words;
 
 /// What stands of a run but on the clusters that are left out, newest first, and what takes each back.
-pub fn standing_text(run: &Run, left_out: &BTreeMap<String, String>) -> String {
+pub(crate) fn standing_text(run: &Run, left_out: &BTreeMap<String, String>) -> String {
     let mut standing: Vec<_> = run.standing().filter(|record| !left_out.contains_key(&record.target.cluster)).collect();
     standing.reverse();
     let mut lines =

@@ -3,7 +3,7 @@
 use super::clean;
 
 /// Rows under a heading, one line each whatever is in them, columns as wide as they must be, two blanks between them, none at the end of a line.
-pub fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
+pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
     let columns = heading.len();
     let heading: Vec<String> = heading.iter().map(|word| (*word).to_owned()).collect();
     let rows = rows.iter().map(|row| row.iter().map(|cell| clean::one_line(cell)).collect());

@@ -2,7 +2,7 @@
 
 /// What a piece of text is, as far as colour goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
+pub(crate) enum Tone {
     /// Ordinary.
     Plain,
     /// A heading.

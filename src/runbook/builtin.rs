@@ -41,12 +41,6 @@ impl Builtin {
     pub fn runbook(&self) -> Result<Runbook, Vec<Refusal>> {
         Runbook::parse(self.text, &format!("built-in {}", self.name))
     }
-
-    /// The comment that it opens with.
-    pub fn opening(&self) -> String {
-        let lines = self.text.lines().take_while(|line| line.starts_with('#'));
-        lines.map(|line| line.trim_start_matches('#').trim()).collect::<Vec<_>>().join("\n")
-    }
 }
 
 #[cfg(test)]
@@ -59,7 +53,8 @@ mod tests {
     #[test]
     fn every_builtin_says_what_it_is_for_and_what_it_may_cost() {
         for builtin in BUILTINS {
-            let opening = builtin.opening();
+            let comment = builtin.text.lines().take_while(|line| line.starts_with('#'));
+            let opening = comment.collect::<Vec<_>>().join("\n");
             for word in ["Purpose:", "Worst case:", "Undo:"] {
                 assert!(opening.contains(word), "{}: its opening comment has no {word:?}", builtin.name);
             }

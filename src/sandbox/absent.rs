@@ -8,13 +8,13 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use crate::kit::Cluster;
-pub use names::{NAME, OFFENDER, Weather};
+pub(crate) use names::{NAME, OFFENDER, Weather};
 
 /// Whether this build has a practice cluster.
-pub const BUILT_IN: bool = false;
+pub(crate) const BUILT_IN: bool = false;
 
 /// There is never one.
-pub struct Sandbox {
+pub(crate) struct Sandbox {
     /// The cluster as a kit would describe it.
     pub cluster: Cluster,
     never: Infallible,
@@ -26,12 +26,12 @@ impl Sandbox {
     /// # Errors
     /// Always; ask [`BUILT_IN`] first.
     #[expect(clippy::unused_async, reason = "as where there is one")]
-    pub async fn start(_: Weather) -> Result<Self> {
+    pub(crate) async fn start(_: Weather) -> Result<Self> {
         bail!("this build has no practice cluster")
     }
 
     /// A folder that only the operator can look into.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         match self.never {}
     }
 }

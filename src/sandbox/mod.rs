@@ -25,17 +25,17 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::kit::{ApiServer, Cluster, Credential, Host, Role, SshAccess};
-pub use names::{NAME, OFFENDER, Weather};
+pub(crate) use names::{NAME, OFFENDER, Weather};
 use world::World;
 
 /// Whether this build has a practice cluster.
-pub const BUILT_IN: bool = true;
+pub(crate) const BUILT_IN: bool = true;
 
 const HOSTS: [&str; 3] = ["cp1", "cp2", "cp3"];
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A practice cluster that lives as long as this value.
-pub struct Sandbox {
+pub(crate) struct Sandbox {
     /// The cluster as a kit would describe it.
     pub cluster: Cluster,
     /// Holds the private key of the operator for SSH, gone with the value.
@@ -49,7 +49,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// When keys cannot be made or loopback cannot be listened on.
-    pub async fn start(weather: Weather) -> Result<Self> {
+    pub(crate) async fn start(weather: Weather) -> Result<Self> {
         let pki = pki::Pki::new().context("cannot make the sandbox's certificates")?;
         let mut place = tempfile::Builder::new();
         place.prefix("breakglass-sandbox-").permissions(Permissions::from_mode(0o700));
@@ -99,7 +99,7 @@ impl Sandbox {
     }
 
     /// A folder that only the operator can look into, gone with the value.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 }

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::gate::Whose;
-use super::gate::health::Limits;
 use super::gate::offender;
 use super::gate::opening::{Following, Late, Open};
 use super::gate::progress::Progress;
 use super::gate::stages::Pace;
+use super::health::Limits;
 use super::{Fault, Kind, Scope, Step, params, schema_of};
 use crate::duration::HumanDuration;
 

@@ -406,6 +406,7 @@ mod gate;
 mod gate_close;
 mod gate_confirm;
 mod gate_open;
+mod health;
 mod http;
 mod kube_object;
 mod object;

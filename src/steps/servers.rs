@@ -64,22 +64,24 @@ fn host(server: &ApiServer) -> Option<&str> {
 /// Either its host is gone with it: it has not answered once in this run, it was asked for a while, and its host cannot be
 /// reached. One that has answered and went silent may have been drowned by what the run did: there it counts.
 ///
-/// Or its process is away on a living host behind a closed gate: see [`away`].
-pub(super) async fn dead(look: Look<'_>, cluster: &Cluster, server: &ApiServer) -> Option<String> {
+/// Or its process is away on a living host behind a closed gate: see [`away`]. `at_once`: that is asked at the first look;
+/// without it only after the same while, and one that crash-loops is away, too.
+pub(super) async fn left_out(look: Look<'_>, cluster: &Cluster, server: &ApiServer, at_once: bool) -> Option<String> {
     let asked_for = look.history.since.map(|since| look.history.ago(since)).unwrap_or_default();
-    if asked_for < PATIENCE {
+    let waited = asked_for >= PATIENCE;
+    if !waited && !at_once {
         return None;
     }
     let name = &server.name;
     let host = host(server)?;
-    let error = match away(look, cluster, server, true).await {
+    let error = match away(look, cluster, server, !at_once).await {
         Ok(why) => return why,
         Err(error) => error,
     };
     let silent = look.history.silent(&Target::api_server(&cluster.name, name));
     // A login that is refused says that somebody is there.
     let gone = matches!(error.kind, ReadErrorKind::NoRoute | ReadErrorKind::TimedOut);
-    (silent && gone).then(|| {
+    (waited && silent && gone).then(|| {
         format!("judged without {name}: it has not answered once in this run, and its host {host} cannot be reached ({error})")
     })
 }

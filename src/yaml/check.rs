@@ -14,7 +14,7 @@ use crate::words;
 const DEPTH: usize = 64;
 
 /// Checks a tree and adds every fault. `name` is what the tree is called in messages, empty for a whole file.
-pub fn check(node: &Node, schema: &Value, name: &str, faults: &mut Faults) {
+pub(crate) fn check(node: &Node, schema: &Value, name: &str, faults: &mut Faults) {
     Checker { root: schema, faults }.check(node, schema, name, 0);
 }
 

@@ -6,7 +6,7 @@ use crate::refusal::{Location, Refusal};
 
 /// The refusals of one file, in the order they were found; the same one is not said twice.
 #[derive(Debug, Clone, Default)]
-pub struct Faults {
+pub(crate) struct Faults {
     file: String,
     found: Vec<Refusal>,
     /// The same ones: a file may have thousands.
@@ -15,7 +15,7 @@ pub struct Faults {
 
 impl Faults {
     /// None yet, in this file.
-    pub fn new(file: impl Into<String>) -> Self {
+    pub(crate) fn new(file: impl Into<String>) -> Self {
         Self { file: file.into(), ..Self::default() }
     }
 
@@ -25,7 +25,7 @@ impl Faults {
     }
 
     /// Something is wrong at a line and column; line 0 when no line can be pointed at.
-    pub fn place(&mut self, line: usize, column: usize, what: impl Into<String>, hint: Option<String>) {
+    pub(crate) fn place(&mut self, line: usize, column: usize, what: impl Into<String>, hint: Option<String>) {
         self.add(Refusal { at: Location { file: self.file.clone(), line, column }, what: what.into(), hint });
     }
 
@@ -36,17 +36,17 @@ impl Faults {
     }
 
     /// Whether nothing is wrong so far.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
 
     /// Adds others, found elsewhere.
-    pub fn extend(&mut self, others: impl IntoIterator<Item = Refusal>) {
+    pub(crate) fn extend(&mut self, others: impl IntoIterator<Item = Refusal>) {
         others.into_iter().for_each(|refusal| self.add(refusal));
     }
 
     /// The refusals, by file and line.
-    pub fn into_vec(mut self) -> Vec<Refusal> {
+    pub(crate) fn into_vec(mut self) -> Vec<Refusal> {
         self.found.sort_by(|a, b| (&a.at.file, a.at.line, a.at.column).cmp(&(&b.at.file, b.at.line, b.at.column)));
         self.found
     }
@@ -55,7 +55,7 @@ impl Faults {
     ///
     /// # Errors
     /// Every refusal.
-    pub fn or<T>(self, value: T) -> Result<T, Vec<Refusal>> {
+    pub(crate) fn or<T>(self, value: T) -> Result<T, Vec<Refusal>> {
         if self.is_empty() { Ok(value) } else { Err(self.into_vec()) }
     }
 }

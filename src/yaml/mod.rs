@@ -4,14 +4,11 @@ mod check;
 mod faults;
 mod tree;
 
-pub use check::check;
-pub use faults::Faults;
-pub use tree::{
+pub(crate) use check::check;
+pub(crate) use faults::Faults;
+pub(crate) use tree::{
     KUBECTL_BYTES, Key, Node, Tree, first_document, parse, parse_as_kubectl, parse_merged, second_document,
 };
-
-/// Where the files' format is named.
-pub const API_VERSION: &str = "breakglass/v1";
 
 /// The schema of a parameter struct.
 pub fn schema_of<P: schemars::JsonSchema>() -> serde_json::Value {

@@ -26,13 +26,13 @@ const OURS: Limits = Limits { bytes: 1 << 20, nodes: 50_000 };
 /// One file for a whole fleet: thousands of clusters, with their certificates in place.
 const KUBECTL: Limits = Limits { bytes: KUBECTL_BYTES, nodes: 400_000 };
 /// The most that is read of a file of kubectl's.
-pub const KUBECTL_BYTES: usize = 16 << 20;
+pub(crate) const KUBECTL_BYTES: usize = 16 << 20;
 /// Folds in folds.
 const DEPTH: usize = 32;
 
 /// One value.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Node {
+pub(crate) struct Node {
     /// From 1.
     pub line: usize,
     /// From 1.
@@ -45,7 +45,7 @@ pub struct Node {
 
 /// What a node is.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Tree {
+pub(crate) enum Tree {
     /// Nothing.
     Null,
     /// `true` or `false`; `yes` and `on` are strings.
@@ -64,7 +64,7 @@ pub enum Tree {
 
 /// A key of a map.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key {
+pub(crate) struct Key {
     /// From 1.
     pub line: usize,
     /// From 1.
@@ -78,13 +78,13 @@ pub struct Key {
 impl Node {
     /// A node with another tree, at the same place.
     #[must_use]
-    pub fn with(&self, tree: Tree) -> Self {
+    pub(crate) fn with(&self, tree: Tree) -> Self {
         Self { line: self.line, column: self.column, bytes: self.bytes.clone(), tree }
     }
 
     /// A JSON value as a node, all of it at the same place.
     #[must_use]
-    pub fn of(&self, value: &Value) -> Self {
+    pub(crate) fn of(&self, value: &Value) -> Self {
         self.with(match value {
             Value::Null => Tree::Null,
             Value::Bool(bool) => Tree::Bool(*bool),
@@ -103,7 +103,7 @@ impl Node {
     }
 
     /// Without the places. Holes are left out.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         match &self.tree {
             Tree::Null | Tree::Hole => Value::Null,
             Tree::Bool(bool) => Value::Bool(*bool),
@@ -123,29 +123,29 @@ impl Node {
     }
 
     /// The value under a key of a map.
-    pub fn get(&self, word: &str) -> Option<&Self> {
+    pub(crate) fn get(&self, word: &str) -> Option<&Self> {
         self.entries().iter().find(|(key, _)| key.word == word).map(|(_, node)| node)
     }
 
     /// The entries of a map; none when it is no map.
-    pub fn entries(&self) -> &[(Key, Self)] {
+    pub(crate) fn entries(&self) -> &[(Key, Self)] {
         if let Tree::Map(entries) = &self.tree { entries } else { &[] }
     }
 
     /// The items of a list; none when it is no list.
-    pub fn items(&self) -> &[Self] {
+    pub(crate) fn items(&self) -> &[Self] {
         if let Tree::List(items) = &self.tree { items } else { &[] }
     }
 
     /// The text, when it is text.
-    pub fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         if let Tree::String(text) = &self.tree { Some(text) } else { None }
     }
 }
 
 /// Reads one YAML document. Aliases are followed within limits. A repeated key is a fault, and its first value counts,
 /// so that the rest can still be checked.
-pub fn parse(text: &str, faults: &mut Faults) -> Option<Node> {
+pub(crate) fn parse(text: &str, faults: &mut Faults) -> Option<Node> {
     // Merged keys would have two places, and the file would no longer say what it means.
     let mut root = read(text, OURS, MergeKeyPolicy::Error, faults)?;
     drop_repeated(&mut root, faults);
@@ -153,7 +153,7 @@ pub fn parse(text: &str, faults: &mut Faults) -> Option<Node> {
 }
 
 /// The same with `<<`, which takes the keys of other maps in: those have the places of the others.
-pub fn parse_merged(text: &str, faults: &mut Faults) -> Option<Node> {
+pub(crate) fn parse_merged(text: &str, faults: &mut Faults) -> Option<Node> {
     let mut root = read(text, OURS, MergeKeyPolicy::AsOrdinary, faults)?;
     drop_repeated(&mut root, faults);
     merge(&mut root, &mut |_| {});
@@ -161,14 +161,14 @@ pub fn parse_merged(text: &str, faults: &mut Faults) -> Option<Node> {
 }
 
 /// The line on which a second document with something in it begins, if there is one.
-pub fn second_document(text: &str) -> Option<usize> {
+pub(crate) fn second_document(text: &str) -> Option<usize> {
     let rest = &text[first_document(text).len()..];
     let something = |line: &str| !is_empty(line) && !is_mark(line);
     rest.lines().any(something).then(|| text[..text.len() - rest.len()].lines().count() + 1)
 }
 
 /// The first document of a text. Its marks stand at the beginning of a line, where nothing else can look like one.
-pub fn first_document(text: &str) -> &str {
+pub(crate) fn first_document(text: &str) -> &str {
     let (mut at, mut begun) = (0, false);
     for line in text.split_inclusive('\n') {
         if begun && is_mark(line) {
@@ -193,7 +193,7 @@ fn is_empty(line: &str) -> bool {
 /// Reads a file as kubectl reads its own: longer; of several documents the first; `<<` takes the keys of other maps in; and
 /// of a repeated key the last value
 /// counts. Where the values differ, `repeated` hears of it.
-pub fn parse_as_kubectl(text: &str, faults: &mut Faults, repeated: &mut dyn FnMut(&Key)) -> Option<Node> {
+pub(crate) fn parse_as_kubectl(text: &str, faults: &mut Faults, repeated: &mut dyn FnMut(&Key)) -> Option<Node> {
     let mut root = read(first_document(text), KUBECTL, MergeKeyPolicy::AsOrdinary, faults)?;
     merge(&mut root, repeated);
     Some(root)
@@ -405,12 +405,12 @@ impl<'de> Visitor<'de> for TreeVisitor {
 }
 impl Faults {
     /// The place of a node in this file.
-    pub fn at(&self, node: &Node) -> Location {
+    pub(crate) fn at(&self, node: &Node) -> Location {
         Location { file: self.file().to_owned(), line: node.line, column: node.column }
     }
 
     /// Something is wrong with a node.
-    pub fn refuse(&mut self, node: &Node, what: impl Into<String>, hint: Option<String>) {
+    pub(crate) fn refuse(&mut self, node: &Node, what: impl Into<String>, hint: Option<String>) {
         self.place(node.line, node.column, what, hint);
     }
 }

@@ -15,6 +15,7 @@ use crate::world::fake::{Fake, Sent};
 
 const DUMP: &str = "/debug/api_priority_and_fairness/dump_requests";
 const SMALL: &str = "/api/v1/namespaces/kube-system";
+const OBJECT: &str = r#"{"kind": "PartialObjectMetadata"}"#;
 
 /// Waits in a world prepared like this; the report, and how many seconds went by.
 async fn wait(with: Value, prepare: impl FnOnce(&Fake)) -> (Report, u64) {
@@ -86,7 +87,7 @@ fn a_server_that_was_dead_all_along_holds_nothing_up_and_is_named() {
             let spec = [("wait", "wait-for", with.clone())];
             let bench = Bench::new(world(&["east"]), plan(&["east"], &spec, &policy()));
             bench.fake.answer(DUMP, 200, dump, millis(5));
-            bench.fake.answer(SMALL, 200, "{}", millis(5));
+            bench.fake.answer(SMALL, 200, OBJECT, millis(5));
             bench.fake.dies_after(Target::api_server("east", "api2"), 0);
             bench.fake.dies_after(Target::host("east", "cp2"), 0);
             let began = tokio::time::Instant::now();
@@ -168,16 +169,31 @@ fn latency_is_the_slowest_of_few_samples() {
         let with = json!({"latency": {"p99": "500ms", "samples": 4, "every": "100ms"}});
         let (report, _) = wait(with, |fake| {
             for took in [10, 10, 900, 10, 10, 10, 10, 10] {
-                fake.answer(SMALL, 200, "{}", millis(took));
+                fake.answer(SMALL, 200, OBJECT, millis(took));
             }
-            fake.answer(SMALL, 200, "{}", millis(20));
+            fake.answer(SMALL, 200, OBJECT, millis(20));
         })
         .await;
         assert_eq!(report.class, None, "{}", report.why);
         let with = json!({"latency": {"p99": "500ms", "samples": 4}});
-        let (report, _) = wait(with, |fake| fake.answer(SMALL, 200, "{}", millis(501))).await;
+        let (report, _) = wait(with, |fake| fake.answer(SMALL, 200, OBJECT, millis(501))).await;
         assert_eq!(report.class, Some(Class::TimedOut), "{}", report.why);
         assert!(report.why.contains("p99 is 501 ms"), "{}", report.why);
+    });
+}
+
+/// What is fast because nothing was read says nothing of the API; a path where no objects are is only timed.
+#[test]
+fn a_fast_page_of_something_else_is_no_answer_of_an_api_server() {
+    paused(async {
+        let page = "<html>sign in</html>";
+        let with = json!({"latency": {"p99": "500ms", "samples": 2}});
+        let (report, _) = wait(with, |fake| fake.answer(SMALL, 200, page, millis(5))).await;
+        assert_eq!(report.class, Some(Class::TimedOut), "{}", report.why);
+        assert!(report.why.contains("no Kubernetes object: something else answers"), "{}", report.why);
+        let with = json!({"latency": {"p99": "500ms", "samples": 2, "path": "/version"}});
+        let (report, _) = wait(with, |fake| fake.answer("/version", 200, page, millis(5))).await;
+        assert_eq!(report.class, None, "{}", report.why);
     });
 }
 

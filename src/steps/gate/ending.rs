@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::health::judge;
 use super::leader::{known_servers, others};
 use super::opening::{Held, Looked, OPEN, Open};
 use super::stages::{Fuses, Going, Purpose};
 use crate::duration::HumanDuration;
 use crate::host::gate::GateState;
 use crate::kit::{Cluster, Host};
+use crate::steps::health::judge;
 use crate::steps::{Look, StepError, Survey, servers};
 
 /// Milliseconds left of a fuse at which a gate that waits for its API server is held shut.
@@ -168,15 +168,15 @@ impl Open {
 
 #[cfg(test)]
 mod tests {
-    use super::super::health::{Health, Limits, SMALL};
     use super::super::opening::{Following, Late};
-    use super::super::progress::Progress;
+    use super::super::progress::{Order, Progress};
     use super::super::stages::{Pace, tests::changes};
     use super::super::tests::Seat;
     use super::*;
     use crate::change::Target;
     use crate::script::Script;
     use crate::steps::gate::{Whose, offender};
+    use crate::steps::health::{Health, Limits, SMALL};
     use crate::world::ScriptOutput;
 
     fn open() -> Open {
@@ -216,7 +216,7 @@ mod tests {
         for leads in [false, true] {
             let open = open();
             if leads {
-                open.progress.judge(&Target::host("east", "cp1"), (2, 9), Health::default().order(), None);
+                open.progress.judge(&Target::host("east", "cp1"), (2, 9), Order::of(&Health::default()), None);
             }
             let slow = seen(&open, "cp1", 2700).await.unwrap();
             assert_eq!(slow.waiting_for.as_deref(), Some(waiting), "{leads}");
@@ -235,7 +235,7 @@ mod tests {
     async fn the_last_of_an_offender_is_waited_for_and_leaves_bad_order_its_time() {
         let user: offender::Params = serde_json::from_value(serde_json::json!({"user": "agent"})).unwrap();
         let open = Open { offender: Some(user.read().unwrap()), ..open() };
-        open.progress.judge(&Target::host("east", "cp1"), (2, 9), Health::default().order(), None);
+        open.progress.judge(&Target::host("east", "cp1"), (2, 9), Order::of(&Health::default()), None);
         assert!(seen(&open, "cp1", 5).await.unwrap().waiting_for.is_some());
         tokio::time::advance(Duration::from_secs(40)).await;
         assert!(seen(&open, "cp1", 5).await.unwrap().waiting_for.is_some());

@@ -12,7 +12,6 @@ use crate::kit::{Cluster, Host};
 use crate::script::Script;
 
 mod ending;
-pub(super) mod health;
 mod leader;
 pub(super) mod offender;
 pub(super) mod opening;

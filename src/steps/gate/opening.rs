@@ -8,10 +8,9 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::health::{Health, Limits, SMALL, judge};
 use super::leader::{leader, open_before, waits_for_its_server};
 use super::offender::{Offender, Sample};
-use super::progress::{Progress, Verdict};
+use super::progress::{Order, Progress, Verdict};
 use super::stages::{self, Act, Fuses, Going, Pace, Purpose, Standing};
 use super::{FOUR_MINUTES, LEASE, ORDER_SECS, Whose};
 use crate::change::{Change, Inverse, Keep, Note, Op, Target};
@@ -20,6 +19,7 @@ use crate::host::gate::{self, BackEnd, Driver, GateState, Mark, Turn};
 use crate::journal::ChangeState;
 use crate::kit::Cluster;
 use crate::steps::gate as common;
+use crate::steps::health::{Health, Limits, READYZ, SMALL, judge};
 use crate::steps::{Announced, History, Look, Sends, Step, StepError, Survey, Times, servers};
 
 pub(super) const OPEN: &str = "open";
@@ -156,7 +156,7 @@ impl Step for Open {
         )];
         if !self.at_once {
             for server in servers::asked(cluster, &self.without).0 {
-                sent.push(look(Sends::Get("/readyz".into()), &format!("{} is ready", server.name)));
+                sent.push(look(Sends::Get(READYZ.into()), &format!("{} is ready", server.name)));
                 let times = format!(
                     "{} of them, as many again after a bad answer: {} answers in time",
                     self.limits.samples, server.name
@@ -281,7 +281,7 @@ impl Open {
             late.clear();
         }
         let (health, sample) = futures::join!(judge(look, cluster, (&self.without, &late), &self.limits), offender);
-        let verdict = self.progress.judge(look.target, (level, admitted), health.order(), sample.as_ref());
+        let verdict = self.progress.judge(look.target, (level, admitted), Order::of(&health), sample.as_ref());
         Looked { health, verdict, sample }
     }
 

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::offender::Sample;
 use super::stages::Going;
 use crate::change::Target;
+use crate::steps::health::Health;
 
 /// So many good looks in a row, and no more of it than before: whoever was let in is no burden.
 const SETTLED_LOOKS: u32 = 3;
@@ -34,6 +35,13 @@ pub(in crate::steps) struct Order {
     pub(in crate::steps) lost: bool,
     /// The slowest small GET that was answered.
     pub(in crate::steps) slowest: Option<Duration>,
+}
+
+impl Order {
+    /// What a judgement says of it.
+    pub(in crate::steps) fn of(health: &Health) -> Self {
+        Self { good: health.bad.is_empty(), lost: health.lost, slowest: health.slowest }
+    }
 }
 
 /// What a look came to.

@@ -11,12 +11,8 @@ use super::{Asked, Condition, Found, denied, unanswered};
 use crate::change::Target;
 use crate::duration::HumanDuration;
 use crate::kit::{ApiServer, Cluster};
+use crate::steps::health::{Flaw, IN_A_WAIT, READYZ, SMALL, ready, small};
 use crate::steps::{Fault, Look, Sends, StepError, servers};
-use crate::world::{Accept, KubeRead};
-
-const READYZ: &str = "/readyz";
-/// The longest one of the requests may take; slower is not healthy.
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// Every API server says that it is ready, several times in a row.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -43,7 +39,7 @@ pub(super) struct Latency {
     #[serde(default = "half_a_second")]
     every: HumanDuration,
     /// What is asked for: one small object.
-    #[serde(default = "small")]
+    #[serde(default = "path")]
     path: String,
 }
 
@@ -63,8 +59,8 @@ fn half_a_second() -> HumanDuration {
     HumanDuration(Duration::from_millis(500))
 }
 
-fn small() -> String {
-    "/api/v1/namespaces/kube-system".into()
+fn path() -> String {
+    SMALL.into()
 }
 
 impl Condition for Health {
@@ -87,7 +83,6 @@ impl Condition for Health {
 
     fn look<'a>(&'a self, look: Look<'a>, mut asked: Asked<'a>) -> BoxFuture<'a, Result<Found, StepError>> {
         async move {
-            let read = KubeRead { path: READYZ.into(), accept: Accept::Text, limit: LIMIT };
             let mut slowest = Duration::ZERO;
             for round in 0..self.times {
                 if round > 0 {
@@ -95,19 +90,19 @@ impl Condition for Health {
                 }
                 let servers = asked.servers.clone();
                 let targets: Vec<Target> = servers.iter().map(|server| asked.target(server)).collect();
-                let answers = join_all(targets.iter().map(|server| look.reads.kube(server, &read))).await;
-                let heard = answers.iter().any(Result::is_ok);
+                let answers = join_all(targets.iter().map(|server| ready(look.reads, server, IN_A_WAIT))).await;
+                let heard = answers.iter().any(|answer| !matches!(answer, Err(Flaw::Silent(_))));
                 for ((known, server), answer) in servers.iter().zip(&targets).zip(answers) {
                     match answer {
-                        Ok(answer) if answer.code == 200 => slowest = slowest.max(answer.took),
-                        Ok(answer) => {
+                        Ok(took) => slowest = slowest.max(took),
+                        Err(Flaw::Code(answer) | Flaw::NoObject(answer)) => {
                             denied(server, &answer)?;
                             let what = format!("{} to be ready ({}: {})", known.name, answer.code, answer.message());
                             return Ok(Found::NotYet(what));
                         }
-                        Err(error) if error.kind.lasts() => return Err(error.into()),
-                        Err(_) if heard && asked.leave_out(look, known).await => {}
-                        Err(error) => {
+                        Err(Flaw::Silent(error)) if error.kind.lasts() => return Err(error.into()),
+                        Err(Flaw::Silent(_)) if heard && asked.leave_out(look, known).await => {}
+                        Err(Flaw::Silent(error)) => {
                             let loops = servers::crash_loop(look, asked.cluster, known).await;
                             return Ok(Found::NotYet(format!("{} to be ready ({error}{loops})", known.name)));
                         }
@@ -138,21 +133,24 @@ impl Latency {
     ) -> Result<Result<Vec<Duration>, Bad>, StepError> {
         let server = &asked.target(known);
         // Waiting longer than what is wanted proves nothing more, but tells how far away it is.
-        let limit = LIMIT.max(self.p99.0 * 2);
-        let read = KubeRead { path: self.path.clone(), accept: Accept::Metadata, limit };
+        let limit = IN_A_WAIT.max(self.p99.0 * 2);
         let mut samples = Vec::new();
         for number in 0..self.samples {
             if number > 0 {
                 tokio::time::sleep(self.every.0).await;
             }
-            match look.reads.kube(server, &read).await {
-                Ok(answer) if answer.code == 200 => samples.push(answer.took),
-                Ok(answer) => {
+            match small(look.reads, server, &self.path, limit).await {
+                Ok(took) => samples.push(took),
+                Err(Flaw::Code(answer)) => {
                     denied(server, &answer)?;
                     let why = format!("{}: {} {}", known.name, answer.code, answer.message());
                     return Ok(Err(Bad { why, silent: false }));
                 }
-                Err(error) => {
+                Err(Flaw::NoObject(_)) => {
+                    let why = format!("{}: 200 and no Kubernetes object: something else answers", known.name);
+                    return Ok(Err(Bad { why, silent: false }));
+                }
+                Err(Flaw::Silent(error)) => {
                     return Ok(Err(Bad { why: unanswered(known, error)?, silent: samples.is_empty() }));
                 }
             }

@@ -109,7 +109,7 @@ impl<'a> Asked<'a> {
 
     /// Leaves a silent server out if it was dead all along. To be asked only when another one has answered.
     async fn leave_out(&mut self, look: Look<'_>, server: &ApiServer) -> bool {
-        let Some(why) = servers::dead(look, self.cluster, server).await else { return false };
+        let Some(why) = servers::left_out(look, self.cluster, server, false).await else { return false };
         self.servers.retain(|other| other.name != server.name);
         self.without.push(why);
         true

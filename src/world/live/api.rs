@@ -1,6 +1,5 @@
 //! Reads and writes through the Kubernetes API: what an answer, or the lack of one, means.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -21,15 +20,7 @@ impl Links {
         read: &KubeRead,
         anonymous: bool,
     ) -> Result<KubeAnswer, ReadError> {
-        let request = ApiRequest {
-            method: "GET",
-            path: read.path.clone(),
-            accept: read.accept.header(),
-            content_type: String::new(),
-            body: Arc::default(),
-            writes: false,
-            anonymous,
-        };
+        let request = ApiRequest { anonymous, ..ApiRequest::get(&read.path, read.accept.header()) };
         let began = Instant::now();
         let conclusion = self.api.send(only(target), &request, kind_of_read(&read.path), read.limit).await;
         let Some(conclusion) = conclusion else { return Err(super::no_route(no_server(target))) };

@@ -1,0 +1,290 @@
+//! How the API servers are: ready, quick, not turning requests away, and not about to die of their memory.
+//!
+//! Whoever judges them asks the same questions, reads the answers the same way, and leaves the same servers out. The gate judges
+//! all of it at each look; `wait-for` asks over a window for what its runbook names.
+
+mod answer;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::time::Instant;
+
+pub(super) use answer::{Flaw, READYZ, SMALL, ready, small};
+
+use crate::change::Target;
+use crate::host::gate;
+use crate::kit::{ApiServer, Cluster, Host};
+use crate::script::{MOST, amount};
+use crate::steps::{Look, servers};
+use crate::world::{Accept, KubeRead, ReadErrorKind, Reads};
+
+/// Says, per priority level, how many requests were rejected so far.
+const LEVELS: &str = "/debug/api_priority_and_fairness/dump_priority_levels";
+/// A bad answer is given this long before it is asked for once more.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// A server that has not answered by then has its host asked what became of it.
+const KEPT_WAITING: Duration = Duration::from_millis(700);
+/// The longest that a host may take to say how much memory is in use.
+const HOST_LIMIT: Duration = Duration::from_secs(5);
+/// The longest that an answer is waited for at a look that decides at once whether a gate's stage is closed again.
+const AT_ONCE: Duration = Duration::from_secs(5);
+/// The same where nothing but a wait hangs on it: a late answer tells how far away good order is.
+pub(super) const IN_A_WAIT: Duration = Duration::from_secs(10);
+
+/// What counts as good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// The slowest small GET.
+    pub(super) slowest: Duration,
+    /// How many of them at each look.
+    pub(super) samples: u8,
+    /// Rejected requests a second.
+    pub(super) rejects: Option<u32>,
+    /// The most memory that an API server may hold of its control group's limit or of its host's, and all processes
+    /// together of the latter, in percent; 100: not looked at.
+    pub(super) memory: u8,
+}
+
+impl Limits {
+    /// Whether hosts are asked for their memory.
+    pub(super) fn memory_counts(&self) -> bool {
+        self.memory < 100
+    }
+}
+
+/// A judgement over the API servers of a cluster, one sentence each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Health {
+    /// What is bad. Empty: all is well.
+    pub(super) bad: Vec<String>,
+    /// Who or what is left out, and why.
+    pub(super) without: Vec<String>,
+    /// Something was not answered at all.
+    pub(super) lost: bool,
+    /// The credential may not read what the judgement needs, and no waiting changes that.
+    pub(super) denied: bool,
+    /// The slowest small GET that was answered.
+    pub(super) slowest: Option<Duration>,
+}
+
+/// What is wrong with the memory of a host, or why that is not known: a host that cannot be reached says nothing about it.
+async fn room(reads: &dyn Reads, cluster: &Cluster, host: &str, most: u8) -> Result<Option<String>, String> {
+    let target = Target::host(&cluster.name, host);
+    let unseen = |why: String| format!("the memory of {host} is not judged: {why}");
+    let output = reads.script(&target, &gate::memory(), HOST_LIMIT).await.map_err(|error| unseen(error.to_string()))?;
+    let memory = gate::parse_memory(&output.stdout).ok_or_else(|| unseen("the look broke off".into()))?;
+    Ok(memory.heavy(most).map(|heavy| format!("on {host} {heavy}")))
+}
+
+/// Looks at every API server of a cluster but those in `without`, and for their memory at the hosts. One that was dead all
+/// along counts only as long as none of the others is well without it.
+/// The servers of the hosts in `late` are left out, too: their gates open last.
+pub(super) async fn judge(
+    look: Look<'_>,
+    cluster: &Cluster,
+    (without, late): (&[String], &BTreeSet<String>),
+    limits: &Limits,
+) -> Health {
+    let (mut asked, mut without) = servers::asked(cluster, without);
+    asked.retain(|server| {
+        let waits = server.host.as_ref().is_some_and(|host| late.contains(host));
+        if waits {
+            without.push(format!("judged without {}: it was away, and its gate opens last", server.name));
+        }
+        !waits
+    });
+    let seen = join_all(asked.iter().map(|server| judged(look, cluster, server, limits)));
+    let left_out = |host: &&Host| {
+        let here = |server: &&ApiServer| server.host.as_deref() == Some(host.name.as_str());
+        cluster.api_servers.iter().any(|server| here(&server)) && !asked.iter().any(here)
+    };
+    let hosts = cluster.api_hosts().filter(|host| limits.memory_counts() && !left_out(host));
+    let rooms = join_all(hosts.map(|host| room(look.reads, cluster, &host.name, limits.memory)));
+    let (seen, rooms) = futures::join!(seen, rooms);
+    let mut health = Health { without, ..Health::default() };
+    let mut silent = Vec::new();
+    let mut away = 0;
+    for (server, judged) in asked.iter().zip(seen) {
+        let Seen { bad, heard, whole, denied, slowest } = match judged {
+            Judged::Seen(seen) => seen,
+            Judged::Away(why) => {
+                away += 1;
+                health.without.push(why);
+                continue;
+            }
+        };
+        health.slowest = health.slowest.max(slowest);
+        health.denied |= denied;
+        if heard {
+            health.lost |= !whole;
+            health.bad.extend(bad);
+        } else {
+            silent.push((*server, bad));
+        }
+    }
+    if away == asked.len() {
+        health.lost = true;
+        health.bad.push("no API server is left to be judged".to_owned());
+    }
+    // With the others bad it goes badly anyway, and the look would only hold up what follows from that.
+    let others = health.bad.is_empty() && silent.len() + away < asked.len();
+    for (server, bad) in silent {
+        match if others { servers::left_out(look, cluster, server, true).await } else { None } {
+            Some(why) => health.without.push(why),
+            None => {
+                health.lost = true;
+                health.bad.extend(bad);
+            }
+        }
+    }
+    for room in rooms {
+        match room {
+            Ok(heavy) => health.bad.extend(heavy),
+            Err(why) => health.without.push(why),
+        }
+    }
+    health
+}
+
+/// What was seen of one API server.
+struct Seen {
+    /// What is bad, one sentence each.
+    bad: Vec<String>,
+    /// It answered anything at all.
+    heard: bool,
+    /// It answered everything.
+    whole: bool,
+    /// The credential may not read what is asked for.
+    denied: bool,
+    /// The slowest small GET that it answered.
+    slowest: Option<Duration>,
+}
+
+/// What a look at one API server came to.
+enum Judged {
+    Seen(Seen),
+    /// It is left out, for this reason.
+    Away(String),
+}
+
+/// Asks one server; its host is asked as soon as the server keeps one waiting, so that a dead process does not hold up each
+/// look for as long as a drowning one may take to answer.
+async fn judged(look: Look<'_>, cluster: &Cluster, server: &ApiServer, limits: &Limits) -> Judged {
+    let away = async {
+        tokio::time::sleep(KEPT_WAITING).await;
+        match servers::away(look, cluster, server, false).await {
+            Ok(Some(why)) => why,
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        seen = settled(look.reads, cluster, server, limits) => Judged::Seen(seen),
+        why = away => Judged::Away(why),
+    }
+}
+
+/// Whoever was just let in comes with all of its connections in one second. So what was answered badly is asked once more
+/// after a second; what is not answered is bad at once.
+async fn settled(reads: &dyn Reads, cluster: &Cluster, server: &ApiServer, limits: &Limits) -> Seen {
+    let seen = one(reads, cluster, server, limits).await;
+    if seen.bad.is_empty() || !seen.whole {
+        return seen;
+    }
+    tokio::time::sleep(AGAIN_AFTER).await;
+    one(reads, cluster, server, limits).await
+}
+
+async fn one(reads: &dyn Reads, cluster: &Cluster, server: &ApiServer, limits: &Limits) -> Seen {
+    let target = Target::api_server(&cluster.name, &server.name);
+    // An answer later than that is bad whatever it says.
+    let limit = AT_ONCE.max(limits.slowest * 2);
+    let levels = KubeRead { path: LEVELS.into(), accept: Accept::Text, limit };
+    let rejected = async || match limits.rejects {
+        Some(_) => reads.kube(&target, &levels).await.ok().and_then(|answer| rejected(&answer.text)),
+        None => None,
+    };
+    let began = Instant::now();
+    let before = rejected().await;
+    let samples = join_all((0..limits.samples).map(|_| small(reads, &target, SMALL, limit)));
+    let (readyz, samples) = futures::join!(ready(reads, &target, limit), samples);
+    // Long enough for a count to tell.
+    if before.is_some() {
+        tokio::time::sleep_until(began + Duration::from_secs(1)).await;
+    }
+    let after = rejected().await;
+    let mut bad = Vec::new();
+    let name = &server.name;
+    let silent = |asked: &Result<Duration, Flaw>| matches!(asked, Err(Flaw::Silent(_)));
+    let heard = before.is_some() || after.is_some() || !silent(&readyz) || !samples.iter().all(silent);
+    let whole = !silent(&readyz) && !samples.iter().any(silent);
+    match readyz {
+        Ok(_) => {}
+        Err(Flaw::Code(answer) | Flaw::NoObject(answer)) => bad.push(format!("/readyz of {name} says {}", answer.code)),
+        Err(Flaw::Silent(error)) if error.kind == ReadErrorKind::Nonsense => {
+            bad.push(format!("/readyz of {name} is answered by no API server ({})", error.tried.join("; ")));
+        }
+        Err(Flaw::Silent(_)) => bad.push(format!("/readyz of {name} is not answered within {} s", limit.as_secs())),
+    }
+    if samples.iter().any(silent) {
+        bad.push(format!("small GETs to {name} are not answered within {} s", limit.as_secs()));
+    }
+    let flaws = || samples.iter().filter_map(|sample| sample.as_ref().err());
+    let denied = flaws().any(Flaw::is_denied);
+    let flawed = flaws().find_map(|flaw| Some((flaw, flaw.answer()?)));
+    bad.extend(flawed.map(|(flaw, answer)| match flaw {
+        Flaw::NoObject(_) => {
+            format!("a small GET to {name} came back with 200 and no Kubernetes object: something else answers")
+        }
+        _ if flaw.is_denied() => format!(
+            "the storage behind {name} cannot be judged with this credential: a small GET came back with {} ({})",
+            answer.code,
+            answer.message()
+        ),
+        Flaw::Code(_) | Flaw::Silent(_) => format!("a small GET to {name} came back with {}", answer.code),
+    }));
+    let took = |sample: &Result<Duration, Flaw>| match sample {
+        Ok(took) => Some(*took),
+        Err(flaw) => flaw.answer().map(|answer| answer.took),
+    };
+    let slowest = samples.iter().filter_map(took).max();
+    if let Some(slowest) = slowest.filter(|took| *took > limits.slowest) {
+        bad.push(format!("a small GET to {name} took {} ms", slowest.as_millis()));
+    }
+    if let (Some(before), Some(after), Some(most)) = (before, after, limits.rejects) {
+        let rate =
+            (after.saturating_sub(before) * 1000) / u64::try_from(began.elapsed().as_millis()).unwrap_or(1000).max(1);
+        if rate > u64::from(most) {
+            bad.push(format!("{name} rejects {rate} requests a second"));
+        }
+    }
+    Seen { bad, heard, whole, denied, slowest }
+}
+
+/// The sum of the column `RejectedRequests`.
+fn rejected(dump: &str) -> Option<u64> {
+    let mut lines = dump.lines().map(|line| line.split(',').map(str::trim).collect::<Vec<_>>());
+    let column = lines.next()?.iter().position(|name| *name == "RejectedRequests")?;
+    Some(lines.filter_map(|row| amount(row.get(column)?)).fold(0, u64::saturating_add).min(MOST))
+}
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+mod fuzz {
+    use super::rejected;
+
+    #[test]
+    fn the_sum_of_a_broken_dump_can_be_counted_with() {
+        const DUMP: &str = "PriorityLevelName, ActiveQueues, RejectedRequests, TimedoutRequests\n\
+            exempt, <none>, <none>, <none>\nglobal-default, 0, 7, 0\nworkload-low, 1, 5, 0\n";
+        crate::fuzz::each(8_000, &crate::fuzz::mangled(&[DUMP]), |dump| {
+            let sum = rejected(&dump);
+            proptest::prop_assert!(sum.is_none_or(|sum| sum.checked_mul(1000).is_some()), "{:?}", sum);
+            Ok(())
+        });
+    }
+}
