@@ -193,8 +193,8 @@ orders! {
     /// Cuts the connections of who is refused.
     GateCut = "gate.cut" { run: String, ports: Option<String>, filter: Option<String> } -> gate::Cut,
         |stdout| gate::parse_cut(&Answer::parse(stdout));
-    /// Closes a gate. `ways`: those of the run to the API that were open before; journals of older versions have them here.
-    GateClose = "gate.close" { run: String, back_end: BackEnd, spec: GateSpec, ways: Option<String> } -> Answer, |stdout| Some(Answer::parse(stdout));
+    /// Closes a gate.
+    GateClose = "gate.close" { run: String, back_end: BackEnd, spec: GateSpec } -> Answer, |stdout| Some(Answer::parse(stdout));
     /// Sets the fuses of a gate.
     GateArm = "gate.arm" {
         run: String, back_end: BackEnd, level: u64, hold: u64, step: u64, was: String, by: String, operator: String

@@ -39,7 +39,7 @@ pub use cut::{Cut, cut, parse_cut};
 pub use knock::{Knock, knock, parse_knock};
 pub use mark::{Driver, Mark, Rung};
 pub use memory::{Heavy, Memory, memory, parse_memory};
-pub use orders::{Turn, arm, close, open, renew, rules, spec_of};
+pub use orders::{Turn, arm, close, open, renew, rules};
 pub use refuse::{Refusal, refuse, refuse_spec};
 pub use state::{Counters, Fuse, GateState, Talker, parse_status, status};
 pub use survey::{ApiProcess, Found, Listener, Manager, Survey, Tool, parse_survey, survey, v6_hole};

@@ -10,11 +10,6 @@ pub fn rules(spec: &GateSpec, back_end: BackEnd) -> Vec<(String, String)> {
     back_end.filter().rules(spec)
 }
 
-/// What a script of [`close`] was given, which its body was made of, too.
-pub fn spec_of(script: &Script) -> Option<(GateSpec, BackEnd)> {
-    GateClose::of(script).map(|close| (close.spec, close.back_end))
-}
-
 /// Closes the gate: it stands for `confirm_within` seconds unless [`arm`] is said in time.
 ///
 /// Refuses on the host, before writing, if another run's gate stands there or a table of our name is not ours.
@@ -22,7 +17,7 @@ pub fn close(spec: &GateSpec, back_end: BackEnd) -> Script {
     let filter = back_end.filter();
     let body = format!("{}{}", filter.toolset().lib, filter.close_body(spec));
     let words = format!("{} by {back_end}, for {} s unless confirmed", ports(&spec.ports()), spec.confirm_within);
-    GateClose { run: spec.run.clone(), back_end, spec: spec.clone(), ways: None }
+    GateClose { run: spec.run.clone(), back_end, spec: spec.clone() }
         .script(body)
         .words(words)
         .loads(rules(spec, back_end))
