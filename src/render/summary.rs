@@ -171,7 +171,8 @@ pub(super) type Told = (String, &'static str);
 fn causes(why: &str, clusters: &[String], told: &[Told]) -> Vec<String> {
     let mut causes = Gathered::default();
     for line in why.lines() {
-        let above = told.iter().find_map(|(why, how)| Some((line.strip_suffix(why.as_str())?.strip_suffix(": ")?, how)));
+        let above =
+            told.iter().find_map(|(why, how)| Some((line.strip_suffix(why.as_str())?.strip_suffix(": ")?, how)));
         let line = &above.map_or_else(|| line.to_owned(), |(step, how)| format!("{step} {how}, see above"));
         let of = |cluster: &&String| line.strip_prefix(cluster.as_str()).is_some_and(|rest| rest.starts_with(": "));
         match clusters.iter().find(of) {
