@@ -7,7 +7,7 @@
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 
-use super::back_end::{Filter, Toolset};
+use super::filter::{Filter, Toolset};
 use super::mark::{key, run_field};
 use super::share::{End, bytecode};
 use super::{Driver, GateSpec, Manager, Mark, Net, Reply, Scope, Side, Stage, Times, Turn, count};

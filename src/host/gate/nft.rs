@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 
-use super::back_end::{Filter, Toolset};
+use super::filter::{Filter, Toolset};
 use super::mark::{key, run_field};
 use super::{Driver, GateSpec, Manager, Mark, NAME, Net, Reply, Scope, Side, Stage, Times, Turn, count};
 use crate::shell::quote;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::host::order::{GateArm, Order as _};
+use crate::host::gate::GateArm;
+use crate::host::order::Order as _;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::steps::History;
 

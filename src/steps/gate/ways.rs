@@ -7,8 +7,8 @@ use futures::future::join_all;
 
 use super::LOOK_LIMIT;
 use crate::change::{Op, Target};
-use crate::host::gate::{self, Reply};
-use crate::host::order::{GateClose, Order as _};
+use crate::host::gate::{self, GateClose, Reply};
+use crate::host::order::Order as _;
 use crate::journal::ChangeRecord;
 use crate::kit::{ApiServer, Cluster, Host};
 use crate::steps::{Look, Sends};
