@@ -1,6 +1,6 @@
 //! What can hold a gate on a host: the closed set of back ends.
 //!
-//! To add one: a file with its [`Filter`] (and its [`Toolset`], if its host is asked in a new way) beside `nft.rs`, its `mod`
+//! To add one: a file with its [`Filter`] (and its [`Toolset`], if its host is asked in a new way) beside `nft`, its `mod`
 //! line in `mod.rs`, and here a variant of [`BackEnd`], its places in `ALL` and `filter`, and its toolset in [`TOOLSETS`].
 //! Nothing else names a back end; the compiler asks for the rest.
 
