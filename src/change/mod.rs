@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::script::Answer;
 
 mod blob;
+mod note;
 mod op;
 mod target;
 
 pub use blob::{Blob, hex, sha256_hex, short_hash};
+pub use note::Note;
 pub use op::{Body, Expect, FilePut, Holds, HostCommand, HttpCall, KubeCall, LocalCommand, Method, Op, title};
 pub use target::{Part, Target};
 
@@ -31,8 +33,11 @@ pub enum Inverse {
 /// One write: an op, its inverse, its guard and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// Says which of a step's changes this is, the same at every survey (`close`, `confirm`, `delete`).
+    /// Says which of a step's changes this is, the same at every survey (`close`, `confirm`, `delete`), and nothing else.
     pub key: String,
+    /// What the step wants to know of it at a later look, also after a kill and a resume.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
     /// What is written.
     pub op: Op,
     /// What must still be true for the op to run, as a sentence; the op itself enforces it.
@@ -73,6 +78,7 @@ impl Change {
     pub(crate) fn sample(key: &str, op: Op) -> Self {
         Self {
             key: key.to_owned(),
+            note: None,
             op,
             guard: String::new(),
             inverse: Inverse::NotNeeded(String::new()),
@@ -109,10 +115,6 @@ pub enum Keep {
     },
 }
 
-/// Stands in what is said of a DELETE whose answer tells that the object is gone. Without it the object may still be there,
-/// held by a finalizer or by its grace period: a 200 says only that the wish was taken in.
-pub const GONE: &str = "and it is gone";
-
 /// What performing an op came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -132,6 +134,11 @@ impl Outcome {
     pub fn done(words: impl Into<String>) -> Self {
         Self::Done(Said { words: words.into(), facts: Facts::default() })
     }
+
+    /// A DELETE whose object is gone.
+    pub fn gone(words: impl Into<String>) -> Self {
+        Self::Done(Said { words: words.into(), facts: Facts { gone: true, ..Facts::default() } })
+    }
 }
 
 /// What the far side said of an op that it did.
@@ -149,12 +156,16 @@ pub struct Facts {
     /// What a script of ours on a host answered; of a runbook's own text nothing.
     #[serde(default, skip_serializing_if = "Answer::is_empty")]
     pub answer: Answer,
+    /// The answer to a DELETE told that the object is gone. Without it the object may still be there, held by a finalizer or
+    /// by its grace period: a 200 says only that the wish was taken in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
 }
 
 impl Facts {
     /// There are none.
     pub fn is_empty(&self) -> bool {
-        self.answer.is_empty()
+        self.answer.is_empty() && !self.gone
     }
 }
 
@@ -186,7 +197,7 @@ mod tests {
     #[test]
     fn a_renewal_is_what_its_script_answered() {
         let said = |stdout: &str| {
-            let facts = Facts { answer: Answer::parse(stdout) };
+            let facts = Facts { answer: Answer::parse(stdout), ..Facts::default() };
             Renewal::from(Outcome::Done(Said { words: "lost=only words".into(), facts }))
         };
         assert_eq!(said("result=armed\n"), Renewal::Held);

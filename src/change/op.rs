@@ -96,6 +96,16 @@ pub struct KubeCall {
     pub holds: Option<Holds>,
 }
 
+impl KubeCall {
+    /// The uid that the object must have, by the precondition of a DELETE.
+    pub fn demanded_uid(&self) -> Option<&str> {
+        match &self.body {
+            Body::Json(options) => options.pointer("/preconditions/uid")?.as_str(),
+            Body::Empty | Body::Saved(_) => None,
+        }
+    }
+}
+
 /// A state that one GET can prove.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holds {

@@ -4,9 +4,35 @@
 use super::target::{End, JournalLost};
 use super::{Engine, Stop};
 use crate::error::Class;
-use crate::journal::{Entry, StepState};
+use crate::journal::{Entry, Run, StepState};
 use crate::plan::{Plan, PlannedStep, Unfilled};
+use crate::runbook::Later;
 use crate::steps::{Announced, Question};
+
+/// Which result is still to be typed in a run that goes on, and for which step: nobody said yes to it yet, and the step is not done.
+pub fn left_to_type<'a>(plan: &'a Plan, run: &Run) -> Option<(&'a PlannedStep, &'a Later)> {
+    let undone = |index: usize| {
+        plan.clusters
+            .iter()
+            .filter(move |cluster| run.steps.get(&(cluster.name.clone(), index)) != Some(&StepState::Done))
+    };
+    let agreed = |cluster: &str, index: usize, hole: &Later| {
+        let about = id(hole, "");
+        let mut answers = run.answers.iter();
+        answers.any(|((at, step, id), yes)| *yes && at == cluster && *step == index && id.starts_with(&about))
+    };
+    plan.write_what_is_found().find_map(|(planned, unfilled)| {
+        let index = plan.steps.iter().position(|step| step.name == planned.name)?;
+        let mut holes = unfilled.holes.iter();
+        let open = |hole: &&Later| undone(index).any(|cluster| !agreed(&cluster.name, index, hole));
+        holes.find(open).map(|hole| (planned, hole))
+    })
+}
+
+/// By what the journal knows a question about a value that was found.
+fn id(hole: &Later, value: &str) -> String {
+    format!("{} {value}", hole.placeholder())
+}
 
 /// The step as it is run on this cluster, or how it ends there.
 pub(super) async fn fill(
@@ -54,7 +80,7 @@ pub(super) async fn fill(
         return Ok(Ok(filled));
     }
     for (hole, value) in unfilled.holes.iter().zip(&values) {
-        let id = format!("{} {value}", hole.placeholder());
+        let id = id(hole, value);
         let key = (cluster.to_owned(), index, id.clone());
         if engine.record.read(|run| run.answers.get(&key) == Some(&true)) {
             continue;

@@ -158,7 +158,7 @@ mod tests {
     fn indexed(entries: Vec<Entry>) -> (Run, Index, Index) {
         let at = jiff::Timestamp::UNIX_EPOCH;
         let all = std::iter::once(Entry::Started(Box::new(Header::sample("run")))).chain(entries);
-        let lines: Vec<Line> = (1..).zip(all).map(|(seq, entry)| Line { seq, at, entry }).collect();
+        let lines: Vec<Line> = (1..).zip(all).map(|(seq, entry)| Line { seq, at, written: None, entry }).collect();
         let mut index = Index::default();
         for count in 1..=lines.len() {
             index.note(&lines[count - 1], &fold(&lines[..count]).unwrap());

@@ -29,6 +29,7 @@ pub use backward::undo;
 pub use cancel::{Cancel, Canceller, Stop, pair as cancel_pair};
 pub use consent::{Consent, Operator};
 pub use forward::forward;
+pub use found::left_to_type;
 pub use record::Record;
 
 use crate::cost::Costs;

@@ -5,8 +5,9 @@ use std::fmt::Display;
 
 use proptest::prelude::*;
 
-use super::gate::{self, BackEnd, Driver, GateState, Mark, Rung, Side, Stage, Survey};
+use super::gate::{self, BackEnd, Driver, GateClose, GateState, Mark, Rung, Side, Stage, Survey};
 use super::manifest::{self, Edit};
+use super::order::Order as _;
 use super::{Net, apiserver, offender, swap};
 use crate::fuzz::{each, mangled};
 use crate::script::{self, Answer, Head, Script};
@@ -313,9 +314,10 @@ fn the_order_to_close_reads_back_and_what_is_no_order_is_none() {
     let text = serde_json::to_string(&spec).unwrap();
     each(2_000, &mangled(&[text]), |text| {
         let script = Script::new("gate.close", "").arg("run", "r").arg("spec", &text).arg("back_end", "nft");
-        if let Some((read, back_end)) = gate::spec_of(&script) {
-            let again = gate::close(&read, back_end);
-            prop_assert_eq!(gate::spec_of(&again), Some((read, back_end)));
+        if let Some(read) = GateClose::of(&script) {
+            let again = gate::close(&read.spec, read.back_end);
+            let run = read.spec.run.clone();
+            prop_assert_eq!(GateClose::of(&again), Some(GateClose { run, ..read }));
         }
         Ok(())
     });

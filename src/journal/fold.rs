@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Header, Line, old};
+use super::{Entry, Header, Line, Written, old};
 use crate::change::{Change, Facts, Inverse, Target};
 use crate::cost::Costs;
 use crate::found::Found;
@@ -82,6 +82,8 @@ pub struct ChangeRecord {
 pub struct Run {
     /// The first line.
     pub header: Header,
+    /// The format of its last lines: that of the header, or a newer one in which it was gone on with.
+    pub written: Written,
     /// The changes by number.
     pub changes: BTreeMap<u32, ChangeRecord>,
     /// How each step ended on each cluster: (cluster, step).
@@ -136,6 +138,7 @@ pub(super) fn start(first: &Line) -> Result<Run, String> {
     let Entry::Started(header) = &first.entry else { return Err("the first line does not start a run".into()) };
     Ok(Run {
         header: (**header).clone(),
+        written: Written::from(&**header),
         changes: BTreeMap::new(),
         steps: BTreeMap::new(),
         answers: BTreeMap::new(),
@@ -155,6 +158,10 @@ pub(crate) fn advance(run: &mut Run, line: &Line) -> Result<(), String> {
 
 fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
     let ended = run.ended.take();
+    if let Some(written) = &line.written {
+        run.written = written.clone();
+    }
+    let old = run.written.is_before(1, 3);
     match &line.entry {
         Entry::Started(_) => return Err("a second start".into()),
         Entry::Resumed { .. } => {
@@ -176,7 +183,10 @@ fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
             run.found.insert((target.cluster.clone(), *step, found.name.clone()), found.clone());
         }
         Entry::Intended { id, step, target, change, host_key } => {
-            let (target, change, host_key) = (target.clone(), (**change).clone(), host_key.clone());
+            let (target, mut change, host_key) = (target.clone(), (**change).clone(), host_key.clone());
+            if old && change.note.is_none() {
+                change.note = old::note(&change, &run.header.run);
+            }
             let (at, said) = (line.at, String::new());
             let state = ChangeState::Intended;
             let record = ChangeRecord {
@@ -198,7 +208,8 @@ fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
         Entry::Done { id, said, facts } => {
             step_change(run, line, *id, ChangeState::Done, said)?;
             if let Some(record) = run.changes.get_mut(id) {
-                record.facts = if facts.is_empty() { old::facts(&record.change.op, said) } else { facts.clone() };
+                record.facts =
+                    if old && facts.is_empty() { old::facts(&record.change.op, said) } else { facts.clone() };
             }
         }
         Entry::Failed { id, why } => step_change(run, line, *id, ChangeState::Failed, why)?,

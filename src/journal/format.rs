@@ -5,9 +5,14 @@
 //! | 1.0 | the first; the costs of steps and runs, what tells clusters and hosts apart, and whether a plan writes came later, in fields that may be missing |
 //! | 1.1 | the limits of the fleet (`fleet`), which are part of the plan's digest from then on; how much stood at an end (`stands`) |
 //! | 1.2 | what a step found for later ones (the line `found`) |
+//! | 1.3 | what a step remembers of a change (`note`) and whether a DELETE left nothing (`gone`), which before could be read from keys, scripts and sentences alone (`old.rs`); the format of the lines from here on where it is not that of the first (`written`) |
+//!
+//! A run that a newer program takes up again goes on in that program's format: the next line says so, and from there on an
+//! older program does not append to it, and takes a line that it does not know for newer, not for damaged.
 //!
 //! A field that may be missing raises the second number; what an older program would misread, the first. Of each, a whole run
 //! is kept in `tests/fixtures/journals`, and read, shown, taken up again and taken back in tests.
+//! `1.2-keys` is a run whose steps remembered by keys.
 
 use std::path::Path;
 
@@ -15,9 +20,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{FORMAT, Header, JournalError, MINOR};
 
-/// What a first line says of its format, whatever else it has become.
+/// The format that lines are written in, and by which version of the program, as the first of them says it or another that
+/// goes on in a newer format.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct Written {
+pub struct Written {
     #[serde(default)]
     format: u32,
     #[serde(default)]
@@ -27,11 +33,27 @@ pub(super) struct Written {
 }
 
 impl Written {
+    /// As this program writes.
+    pub(super) fn here() -> Self {
+        Self { format: FORMAT, minor: MINOR, version: env!("CARGO_PKG_VERSION").into() }
+    }
+
+    /// Whether it is older than this format.
+    pub(super) fn is_before(&self, format: u32, minor: u32) -> bool {
+        (self.format, self.minor) < (format, minor)
+    }
+
     /// As the first line of a file says it, proven or not; all zeros where it says nothing.
     pub(super) fn on(line: &str) -> Self {
         let value: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
         let header = value.pointer("/entry/started").cloned().unwrap_or_default();
         serde_json::from_value(header).unwrap_or_default()
+    }
+
+    /// As a line that cannot be read says it, when it says anything of it.
+    pub(super) fn from_on(line: &str) -> Option<Self> {
+        let value: serde_json::Value = serde_json::from_str(line).ok()?;
+        serde_json::from_value(value.get("written")?.clone()).ok()
     }
 
     /// Refuses what this program cannot read: a newer format may hold lines that it does not know, or be sealed in another way.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::read::{chain, parse, seal};
 use super::{Entry, FORMAT, Header, JournalError, Line, MINOR, StepState};
-use crate::change::{Body, Change, Facts, HostCommand, Inverse, Keep, KubeCall, Method, Op, Target};
+use crate::change::{Body, Change, Facts, HostCommand, Inverse, Keep, KubeCall, Method, Note, Op, Target};
 use crate::cost::Cost;
 use crate::fuzz::{each, mangled};
 use crate::render::{Output, Screen, show_run};
@@ -43,6 +43,7 @@ fn change(kind: u8) -> Box<Change> {
     let renew = Keep::Renew { lease: "gate".into(), every_secs: 0, op: Box::new(command()), look: None };
     Box::new(Change {
         key: "park".into(),
+        note: Some(Note::of(&["what", "was"])),
         op,
         guard: "its uid is 7".into(),
         inverse,
@@ -99,7 +100,7 @@ fn lines() -> impl Strategy<Value = Vec<Line>> {
     prop::collection::vec(entry(), 0..8).prop_map(|entries| {
         let all = std::iter::once(Entry::Started(Box::new(header()))).chain(entries);
         let at = "2025-01-01T00:00:00Z".parse().unwrap();
-        (1..).zip(all).map(|(seq, entry)| Line { seq, at, entry }).collect()
+        (1..).zip(all).map(|(seq, entry)| Line { seq, at, written: None, entry }).collect()
     })
 }
 
@@ -167,7 +168,7 @@ fn what_is_read_from_a_broken_journal_is_its_beginning_or_it_is_refused() {
     ]);
     let all = std::iter::once(Entry::Started(Box::new(header()))).chain(entries);
     let at = "2025-01-01T00:00:00Z".parse().unwrap();
-    let lines: Vec<Line> = (1..).zip(all).map(|(seq, entry)| Line { seq, at, entry }).collect();
+    let lines: Vec<Line> = (1..).zip(all).map(|(seq, entry)| Line { seq, at, written: None, entry }).collect();
     let whole = sealed(texts(&lines).iter().map(String::as_str));
     let count = lines.len();
     each(2_000, &mangled(&[&whole]), |text| {
@@ -205,7 +206,7 @@ fn lines_that_say_anything_are_read_or_refused() {
         },
     ];
     let at = "2025-01-01T00:00:00Z".parse().unwrap();
-    let lines: Vec<Line> = (1..).zip(all).map(|(seq, entry)| Line { seq, at, entry }).collect();
+    let lines: Vec<Line> = (1..).zip(all).map(|(seq, entry)| Line { seq, at, written: None, entry }).collect();
     each(2_000, &mangled(&[texts(&lines).join("\n")]), |text| {
         match read(&sealed(text.split('\n'))) {
             Ok((journal, again)) => {

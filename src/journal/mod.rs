@@ -32,6 +32,7 @@ pub use error::{JournalError, StoreError};
 #[cfg(test)]
 pub(crate) use fold::fold;
 pub use fold::{ChangeRecord, ChangeState, Run, StepState};
+pub use format::Written;
 pub use glance::{Glance, glance};
 pub use read::{Journal, Verified, read, read_each, verify};
 pub use store::{RunFolder, Store, new_id};
@@ -44,7 +45,7 @@ pub use write::Writer;
 pub const FORMAT: u32 = 1;
 
 /// The second number. A journal with a higher one is read as far as its lines are known, and never appended to.
-pub const MINOR: u32 = 2;
+pub const MINOR: u32 = 3;
 
 /// One line of the journal, without its hash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,6 +54,9 @@ pub struct Line {
     pub seq: u64,
     /// When it was written, UTC.
     pub at: Timestamp,
+    /// The format from here on, where it is another than before: a newer program has taken the run up again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<Written>,
     /// What it says.
     pub entry: Entry,
 }

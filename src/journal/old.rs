@@ -1,13 +1,61 @@
-//! What older versions wrote down as sentences alone, read as values once, here.
+//! What versions before format 1.3 wrote down as sentences, keys and scripts alone, read as values once, here. The notes made
+//! of it have the form that format 1.3 gives them, which does not change any more.
 
-use crate::change::{Facts, Op};
-use crate::script::Answer;
+use serde_json::{Value, json};
 
-/// What a host answered to an op: the lines of its script, joined by blanks.
+use crate::change::{Change, Facts, Note, Op};
+use crate::host::gate::{GateArm, GateClose};
+use crate::host::orders::Orders;
+use crate::host::swap::{ManifestFolder, ManifestMend, ManifestSwap};
+use crate::script::{Answer, Script};
+
+/// What its step remembered of a change.
+pub(super) fn note(change: &Change, run: &str) -> Option<Note> {
+    let note = match &change.op {
+        Op::Host(command) => of_script(&change.key, &command.script, run),
+        Op::File(put) => folder(put.path.rsplit_once('/')?.0, run),
+        Op::Kube(call) => {
+            let revision = call.path.split(['?', '&']).find_map(|one| one.strip_prefix("resourceVersion="))?;
+            Some(json!({"revision": revision.parse::<u64>().ok()?}))
+        }
+        Op::Http(_) | Op::Local(_) => None,
+    };
+    note.as_ref().map(Note::of)
+}
+
+fn of_script(key: &str, script: &Script, run: &str) -> Option<Value> {
+    match Orders::read(&script.name, &script.args).ok()? {
+        Orders::GateClose(GateClose { spec, back_end, .. }) => {
+            let told = script.args.iter().find(|(name, _)| name == "ways");
+            let ways: Vec<&str> = told.into_iter().flat_map(|(_, names)| names.split_whitespace()).collect();
+            Some(json!({"spec": spec, "back_end": back_end, "ways": ways}))
+        }
+        Orders::GateArm(GateArm { level, .. }) => {
+            let keys =
+                [("stage-", "stage"), ("close-again-", "close-again"), ("hold-", "hold-on"), ("follow-", "follow")];
+            let (_, purpose) = keys.into_iter().find(|(begins, _)| key.starts_with(begins))?;
+            Some(json!({"purpose": purpose, "level": level}))
+        }
+        Orders::ManifestFolder(ManifestFolder { path, .. }) => folder(&path, run),
+        Orders::ManifestMend(ManifestMend { beside }) | Orders::ManifestSwap(ManifestSwap { beside, .. }) => {
+            folder(&beside, run)
+        }
+        _ => None,
+    }
+}
+
+/// The folder beside the manifests that an exchange keeps its files in.
+fn folder(path: &str, run: &str) -> Option<Value> {
+    let (_, tag) = path.rsplit_once(&format!("/breakglass-{run}-"))?;
+    Some(json!({"tag": tag}))
+}
+
+/// What the far side answered: of a host the lines of its script, joined by blanks; of a DELETE whether it left nothing.
 pub(super) fn facts(op: &Op, said: &str) -> Facts {
     let ours = match op {
         Op::Host(command) => !command.quiet && !command.script.is_a_runbook_s(),
-        Op::Kube(_) | Op::File(_) | Op::Http(_) | Op::Local(_) => false,
+        Op::Kube(_) => return Facts { gone: said.contains("and it is gone"), ..Facts::default() },
+        Op::File(_) | Op::Http(_) | Op::Local(_) => false,
     };
     let begins =
         |word: &str| word.split_once('=').is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_alphanumeric()));
@@ -19,7 +67,7 @@ pub(super) fn facts(op: &Op, said: &str) -> Facts {
         };
         lines + between + word
     });
-    Facts { answer: Answer::parse(&lines) }
+    Facts { answer: Answer::parse(&lines), ..Facts::default() }
 }
 
 #[cfg(test)]

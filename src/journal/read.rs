@@ -196,10 +196,17 @@ pub(super) fn parse(
         last_hash = hash;
         let line: Line = match serde_json::from_str(&body) {
             Ok(line) => line,
-            // It follows from the lines before it, so it is what was written: by a program that knows more.
-            Err(_) if written.is_newer() => return Err(written.newer(path)),
-            Err(error) => return Err(damaged(count, error.to_string())),
+            Err(error) => {
+                // It follows from the lines before it, so it is what was written: maybe by a program that knows more.
+                let written = Written::from_on(&body).unwrap_or(written);
+                let newer = written.is_newer().then(|| written.newer(path));
+                return Err(newer.unwrap_or_else(|| damaged(count, error.to_string())));
+            }
         };
+        if let Some(from_on) = &line.written {
+            written.clone_from(from_on);
+            written.readable(path)?;
+        }
         if line.seq != count as u64 {
             return Err(damaged(count, format!("it is numbered {}", line.seq)));
         }

@@ -147,6 +147,41 @@ fn a_newer_format_is_told_apart_from_damage() {
     assert!(matches!(Writer::open(folder, clock()), Err(JournalError::Newer { .. })));
 }
 
+/// A run of an older format that a newer program went on with: from there on it is of that format, whatever its header says.
+#[test]
+fn what_a_newer_program_went_on_with_is_newer_and_not_damaged() {
+    let (_kept, folder) = Kept::new();
+    let older = Header { minor: MINOR - 1, ..header(FORMAT) };
+    drop(Writer::create(folder.clone(), older, clock()).unwrap());
+    let mut writer = Writer::open(folder.clone(), clock()).unwrap();
+    let began = |step| Entry::StepStarted { cluster: "east".into(), step };
+    let written: Vec<bool> = (0..2).map(|step| writer.append(began(step)).unwrap().written.is_some()).collect();
+    assert_eq!(written, [true, false], "it is said once");
+    drop(writer);
+    let again = Writer::open(folder.clone(), clock()).unwrap().append(began(2)).unwrap();
+    assert_eq!(again.written, None, "and not again");
+
+    let next = |entry: &str| {
+        let head = read(&folder).unwrap().last_hash;
+        let written = format!("{{\"format\":{FORMAT},\"minor\":{},\"version\":\"9.8.7\"}}", MINOR + 1);
+        format!("{head} {{\"seq\":5,\"at\":\"2025-01-01T00:00:00Z\",\"written\":{written},\"entry\":{entry}}}")
+    };
+    let before = fs::read_to_string(folder.journal()).unwrap();
+    for (entry, known) in [(r#"{"resumed":{"operator":"eve"}}"#, true), (r#"{"foretold":{"what":"this"}}"#, false)] {
+        fs::write(folder.journal(), &before).unwrap();
+        let line = next(entry);
+        let (head, text) = line.split_once(' ').unwrap();
+        append(&folder, head, text);
+        match (read(&folder), known) {
+            (Ok(journal), true) => assert_eq!(journal.count, 5),
+            (Err(JournalError::Newer { version: Some(version), .. }), false) => assert_eq!(version, "9.8.7", "{entry}"),
+            (other, _) => panic!("{entry}: {other:?}"),
+        }
+        let refused = Writer::open(folder.clone(), clock()).unwrap_err();
+        assert!(matches!(&refused, JournalError::Newer { minor, .. } if *minor == MINOR + 1), "{entry}: {refused}");
+    }
+}
+
 /// The second number grows with fields that may be missing and with lines that an older program does not know.
 #[test]
 fn of_a_newer_second_number_what_is_known_is_read_and_nothing_is_appended() {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::format::Written;
 use super::read::{Heads, chain, read_each, seal};
-use super::{Entry, Header, JournalError, Line, RunFolder};
+use super::{Entry, FORMAT, Header, JournalError, Line, MINOR, RunFolder};
 use crate::change::{Change, Target};
 use crate::process::Clock;
 
@@ -107,6 +107,8 @@ pub struct Writer {
     seq: u64,
     hash: String,
     next_change: u32,
+    /// The format of the lines so far.
+    written: Written,
     clock: Clock,
 }
 
@@ -125,7 +127,8 @@ impl Writer {
             .map_err(|e| JournalError::io("make", &path, e))?;
         let lock = Lock::take(&file, &folder)?;
         let tail = Tail::new(path, file, 0);
-        let mut writer = Self { folder, tail, _lock: lock, seq: 0, hash: String::new(), next_change: 1, clock };
+        let (hash, written) = (String::new(), Written::from(&header));
+        let mut writer = Self { folder, tail, _lock: lock, seq: 0, hash, next_change: 1, written, clock };
         writer.append(Entry::Started(Box::new(header)))?;
         super::store::sync_dir(&writer.folder.path).map_err(|e| JournalError::io("fsync", &writer.folder.path, e))?;
         Ok(writer)
@@ -143,7 +146,7 @@ impl Writer {
         // Heads that cannot be read keep nobody from taking up a run; `verify` says so.
         let mut heads = Heads::new(folder.heads().unwrap_or_default());
         let journal = read_each(&folder, |line, hash| heads.hear(&line, hash))?;
-        let written = Written::from(&journal.run.header);
+        let written = journal.run.written;
         if written.is_newer() {
             return Err(written.newer(&path));
         }
@@ -154,7 +157,7 @@ impl Writer {
         let next_change = journal.run.changes.keys().next_back().map_or(1, |id| id + 1);
         let seq = journal.count as u64;
         let tail = Tail::new(path, file, seq);
-        Ok(Self { folder, tail, _lock: lock, seq, hash: journal.last_hash, next_change, clock })
+        Ok(Self { folder, tail, _lock: lock, seq, hash: journal.last_hash, next_change, written, clock })
     }
 
     /// Puts something between the journal and its file.
@@ -206,10 +209,14 @@ impl Writer {
         if waiting.failed.is_some() {
             return Err(JournalError::Broken(path));
         }
-        let line = Line { seq: self.seq + 1, at: self.clock.now(), entry };
+        let written = self.written.is_before(FORMAT, MINOR).then(Written::here);
+        let line = Line { seq: self.seq + 1, at: self.clock.now(), written, entry };
         let text = serde_json::to_string(&line).map_err(|e| JournalError::io("encode a line of", &path, e.into()))?;
         self.hash = chain(&self.hash, &text);
         self.seq = line.seq;
+        if let Some(written) = &line.written {
+            self.written.clone_from(written);
+        }
         waiting.lines.push(seal(&text, &self.hash));
         waiting.last = line.seq;
         Ok(line)

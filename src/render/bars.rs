@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::clean;
 use crate::change::Target;
@@ -58,8 +58,8 @@ impl Bars {
                         step.saturating_add(1),
                         self.steps.max(step.saturating_add(1))
                     ));
-                    let bar = self.multi.add(row("{spinner} {prefix} {msg} {elapsed}"));
-                    bar.set_prefix(title.clone());
+                    let bar = self.multi.add(row("{spinner} {prefix} {msg} {elapsed}", title.clone()));
+                    bar.enable_steady_tick(TICK);
                     let rows = BTreeMap::new();
                     self.lanes.insert(cluster.clone(), Lane { bar, title, targets: *targets, ended: 0, rows });
                 }
@@ -101,8 +101,8 @@ impl Bars {
                 return;
             }
             let last = lane.rows.values().next_back().map_or(&lane.bar, |row| &row.bar);
-            let bar = self.multi.insert_after(last, row("    {prefix}: {wide_msg}"));
-            bar.set_prefix(clean::one_line(target.short()));
+            let bar = self.multi.insert_after(last, row("    {prefix}: {wide_msg}", clean::one_line(target.short())));
+            bar.enable_steady_tick(TICK);
             lane.rows.insert(target.clone(), Row { bar, waits: None });
         }
         if let Some(row) = lane.rows.get_mut(target) {
@@ -133,11 +133,13 @@ impl Bars {
     }
 }
 
-fn row(template: &str) -> ProgressBar {
-    let bar = ProgressBar::new_spinner();
+/// A line that draws nothing before it has its place among the others: on its own it would draw where the cursor stands, and
+/// the others, which count the lines from there, would leave one behind.
+fn row(template: &str, prefix: String) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.tick_chars("|/-\\ "));
     }
-    bar.enable_steady_tick(TICK);
+    bar.set_prefix(prefix);
     bar
 }

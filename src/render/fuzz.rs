@@ -170,7 +170,17 @@ fn journal(text: &str) -> (Journal, Vec<crate::journal::Line>) {
     let command = HostCommand { script, fresh_connection: false, idempotent: true, quiet: false };
     let change = |inverse| {
         let (op, keep) = (Op::Host(command.clone()), Keep::Nothing);
-        Box::new(Change { key: s(), op, guard: s(), inverse, because: s(), by_hand: s(), deadline_secs: 1, keep })
+        Box::new(Change {
+            key: s(),
+            note: None,
+            op,
+            guard: s(),
+            inverse,
+            because: s(),
+            by_hand: s(),
+            deadline_secs: 1,
+            keep,
+        })
     };
     let intended =
         |id, inverse| Entry::Intended { id, step: 0, target: target(), change: change(inverse), host_key: None };
@@ -198,7 +208,7 @@ fn journal(text: &str) -> (Journal, Vec<crate::journal::Line>) {
         Entry::Ended { code: 6, why: s(), costs, stands: Some(1) },
     ];
     let at = jiff::Timestamp::UNIX_EPOCH;
-    let lines: Vec<_> = (1..).zip(entries).map(|(seq, entry)| Line { seq, at, entry }).collect();
+    let lines: Vec<_> = (1..).zip(entries).map(|(seq, entry)| Line { seq, at, written: None, entry }).collect();
     let run = fold(&lines).unwrap();
     (Journal { count: lines.len(), run, last_hash: String::new(), torn: false, intact_bytes: 0 }, lines)
 }
@@ -251,7 +261,7 @@ fn bytes_that_are_no_text_are_told_as_such() {
         let (journal, lines) = journal(&text);
         show_run(&screen, Output::Text, &journal, &lines, &[]);
         screen.err(&text);
-        screen.prompt(&one_line(&text));
+        drop(screen.prompt(&one_line(&text)));
         prop_assert!(out.text().chars().chain(err.text().chars()).all(seen));
         Ok(())
     });

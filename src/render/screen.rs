@@ -4,9 +4,9 @@
 //! a text is shown as an escape here, but line breaks and our own colours.
 
 use std::io::{ErrorKind, Write};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use indicatif::MultiProgress;
+use indicatif::{MultiProgress, ProgressDrawTarget};
 use rustix::termios::tcgetwinsize;
 
 use super::clean;
@@ -19,6 +19,8 @@ pub(crate) struct Screen {
     out: Stream,
     err: Stream,
     bars: Option<MultiProgress>,
+    /// The question that is open.
+    asked: Mutex<Option<String>>,
 }
 
 /// How wide what is read may be, asked anew each time: windows are resized.
@@ -79,6 +81,7 @@ impl Screen {
             out: stream(Box::new(std::io::stdout()), process.stdout_terminal, Width::OfOut),
             err: stream(Box::new(std::io::stderr()), process.stderr_terminal, Width::OfErr),
             bars: (bars && process.stderr_terminal && process.var("TERM") != Some("dumb")).then(MultiProgress::new),
+            asked: Mutex::default(),
         }
     }
 
@@ -86,7 +89,7 @@ impl Screen {
     #[cfg(test)]
     pub(crate) fn to(out: impl Write + Send + 'static, err: impl Write + Send + 'static) -> Self {
         let plain = |to| Stream::new(to, Paint::default(), Width::Columns(None));
-        Self { out: plain(Box::new(out)), err: plain(Box::new(err)), bars: None }
+        Self { out: plain(Box::new(out)), err: plain(Box::new(err)), bars: None, asked: Mutex::default() }
     }
 
     /// Streams that are no terminals and take colour all the same.
@@ -106,7 +109,7 @@ impl Screen {
         err: impl Write + Send + 'static,
     ) -> Self {
         let stream = |to| Stream::new(to, Paint::new(color), Width::Columns(Some(columns)));
-        Self { out: stream(Box::new(out)), err: stream(Box::new(err)), bars: None }
+        Self { out: stream(Box::new(out)), err: stream(Box::new(err)), bars: None, asked: Mutex::default() }
     }
 
     /// Data: what was asked for, as whole lines or as JSON, which reads back as it was. Ends in a line break.
@@ -126,15 +129,28 @@ impl Screen {
 
     /// Several lines, or painted ones, whose values are cleaned already. Ends in a line break.
     pub(crate) fn err_lines(&self, text: &str) {
-        self.above_bars(|| self.err.write(&ended(text)));
+        let text = match &*self.asked() {
+            Some(question) => format!("\n{}{question}", ended(text)),
+            None => ended(text),
+        };
+        self.above_bars(|| self.err.write(&text));
     }
 
-    /// A question, painted and cleaned: no line break, the live progress out of the way.
-    pub(crate) fn prompt(&self, text: &str) {
+    /// A question, painted and cleaned: no line break. Until what it gives is dropped, the live progress is out of the way, and
+    /// after whatever else is said the question stands there again.
+    #[must_use = "the question is open until this is dropped"]
+    pub(crate) fn prompt(&self, text: &str) -> Asking<'_> {
         if let Some(bars) = &self.bars {
             let _ = bars.clear();
+            bars.set_draw_target(ProgressDrawTarget::hidden());
         }
+        *self.asked() = Some(text.to_owned());
         self.err.write(text);
+        Asking(self)
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Option<String>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How text on standard output is painted.
@@ -170,13 +186,38 @@ impl Screen {
     }
 }
 
+/// A question is open.
+pub(crate) struct Asking<'a>(&'a Screen);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        *self.0.asked() = None;
+        if let Some(bars) = &self.0.bars {
+            bars.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+}
+
 fn ended(text: &str) -> String {
     if text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::Buffer;
     use super::*;
+
+    /// Other clusters go on meanwhile.
+    #[test]
+    fn what_is_said_while_a_question_is_open_does_not_hide_it() {
+        let err = Buffer::default();
+        let screen = Screen::to(std::io::sink(), err.clone());
+        let asking = screen.prompt("go on? ");
+        screen.err("west: the gate is closed");
+        drop(asking);
+        screen.err("east: goes on");
+        assert_eq!(err.text(), "go on? \nwest: the gate is closed\ngo on? east: goes on\n");
+    }
 
     struct Fails(ErrorKind);
 

@@ -12,7 +12,7 @@ use super::kube_object::{self, Going, Made, Seen, text};
 use super::{
     Announced, Fault, Kind, Look, ObjectRef, Question, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
 };
-use crate::change::{Body, Change, GONE, Inverse, Keep, KubeCall, Method, Op, Target};
+use crate::change::{Body, Change, Inverse, Keep, KubeCall, Method, Op, Target};
 use crate::duration::HumanDuration;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
@@ -187,7 +187,7 @@ impl Step for Deletion {
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
         async move {
             match look.history.last(KEY) {
-                Some(record) if record.state == ChangeState::Done && record.said.contains(GONE) => Ok(Survey::done()),
+                Some(record) if record.state == ChangeState::Done && record.facts.gone => Ok(Survey::done()),
                 Some(record) if record.state == ChangeState::Done => self.effect(look, record).await,
                 Some(record) if matches!(record.state, ChangeState::Intended | ChangeState::Unknown) => {
                     self.settle(look, record).await
@@ -410,6 +410,7 @@ impl Deletion {
         };
         Change {
             key: KEY.into(),
+            note: None,
             op: Op::Kube(call),
             guard: uid
                 .map_or_else(|| "none: by name only".into(), |uid| format!("{} still has uid {uid}", self.object)),
@@ -450,7 +451,11 @@ fn goes_with(object: &ObjectRef) -> Option<&'static str> {
 
 /// Whether what is there was made before or after a DELETE of ours was sent.
 fn made_since(look: Look<'_>, record: &ChangeRecord, object: &Value, date: Option<jiff::Timestamp>) -> Made {
-    match precondition(&record.change) {
+    let demanded = match &record.change.op {
+        Op::Kube(call) => call.demanded_uid(),
+        Op::Host(_) | Op::File(_) | Op::Http(_) | Op::Local(_) => None,
+    };
+    match demanded {
         Some(ours) if ours == text(object, "/metadata/uid") => Made::Before,
         Some(_) => Made::Since,
         // Deleted by name only: what was made since then is not what we were asked to delete.
@@ -464,13 +469,5 @@ fn is_another(made: Made, object: &Value) -> bool {
         Made::Before => false,
         Made::Since => true,
         Made::NotKnown => Going::of(object).is_none(),
-    }
-}
-
-/// The uid that a DELETE demands.
-fn precondition(change: &Change) -> Option<&str> {
-    match &change.op {
-        Op::Kube(KubeCall { body: Body::Json(options), .. }) => options.pointer("/preconditions/uid")?.as_str(),
-        _ => None,
     }
 }

@@ -229,6 +229,7 @@ impl Execution {
         };
         Change {
             key: KEY.into(),
+            note: None,
             op: self.op(),
             guard: self.with.unless.as_ref().map_or("none".into(), |text| format!("fails: {text}")),
             inverse,

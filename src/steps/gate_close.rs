@@ -6,13 +6,13 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use super::gate::ways::{self, Shut, WAYS};
+use super::gate::ways::{self, Shut};
 use super::gate::wish::{Params, Wish, known_ports};
-use super::gate::{self as common, LEASE, ORDER_SECS, proof};
+use super::gate::{self as common, Closed, LEASE, ORDER_SECS, proof};
 use super::{
     Announced, Fault, History, Kind, Look, Mark, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
 };
-use crate::change::{Change, Inverse, Keep, Op, Target};
+use crate::change::{Change, Inverse, Keep, Note, Op, Target};
 use crate::duration::HumanDuration;
 use crate::host::gate::{self, BackEnd, Found, GateSpec, GateState, Refusal, Side, Turn};
 use crate::journal::{ChangeRecord, ChangeState};
@@ -156,8 +156,8 @@ impl Step for Close {
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
         async move {
             let (cluster, host) = common::host(look)?;
-            if let Some(close) = self.to_confirm(look.history) {
-                return self.confirming(look, (cluster, host), close).await;
+            if let Some((record, closed)) = self.to_confirm(look.history) {
+                return self.confirming(look, (cluster, host), record, &closed).await;
             }
             if let Some(spec) = self.cut_just_now(look.history) {
                 let ours = |state: &GateState| state.mark.as_ref().is_some_and(|mark| mark.run == spec.run);
@@ -273,7 +273,7 @@ impl Close {
     ) -> Result<Vec<Change>, StepError> {
         let history = look.history;
         if self.guards_ways() && !state.confirmed {
-            let noted = history.last(CLOSE).map(ways::noted).unwrap_or_default();
+            let noted = closed(history).map(|(_, closed)| closed.ways).unwrap_or_default();
             if let Some(shut) = ways::again(look, cluster, host, &noted, spec.answer).await.shut {
                 return Err(cuts_us(look, Duration::from_millis(state.next_ms()), &shut));
             }
@@ -291,12 +291,8 @@ impl Close {
     /// What this very step closed here, where that stands; else the gate that is asked for. Since the closing the host may
     /// have come to show other peers or another operator's address: nobody of either time is cut off.
     fn closed_here(&self, history: &History, seen: &gate::Survey, asked: GateSpec) -> GateSpec {
-        let made = |record: &&ChangeRecord| record.state == ChangeState::Done || record.state.is_open();
-        let close = history.last(CLOSE).filter(made).map(|record| &record.change.op);
-        let spec = match close {
-            Some(Op::Host(command)) => gate::spec_of(&command.script).map(|(spec, _)| spec),
-            _ => None,
-        };
+        let made = |record: &ChangeRecord| record.state == ChangeState::Done || record.state.is_open();
+        let spec = closed(history).filter(|(record, _)| made(record)).map(|(_, closed)| closed.spec);
         let stands = seen
             .gate
             .as_ref()
@@ -317,19 +313,17 @@ impl Close {
 
     /// The closing that nothing has followed yet. It is confirmed without another look at the host: seconds count, and the
     /// order itself says if the gate does not stand.
-    fn to_confirm<'a>(&self, history: &'a History) -> Option<&'a ChangeRecord> {
-        let close = history.last(CLOSE).filter(|_| self.closed_just_now(history))?;
-        history.last(CONFIRM).is_none_or(|confirm| confirm.id < close.id).then_some(close)
+    fn to_confirm<'a>(&self, history: &'a History) -> Option<(&'a ChangeRecord, Closed)> {
+        let (record, closed) = closed(history).filter(|_| self.closed_just_now(history))?;
+        history.last(CONFIRM).is_none_or(|confirm| confirm.id < record.id).then_some((record, closed))
     }
 
     /// What was closed, once everything that closing takes is made: what the host is has been said, and only what stands
     /// there now is news.
     fn cut_just_now(&self, history: &History) -> Option<GateSpec> {
-        let close = history.last(CLOSE).filter(|_| self.closed_just_now(history))?;
-        let after = |key| history.last(key).is_some_and(|it| it.state == ChangeState::Done && it.id > close.id);
-        let Op::Host(command) = &close.change.op else { return None };
-        let (spec, _) = gate::spec_of(&command.script)?;
-        (after(CONFIRM) && after(CUT)).then_some(spec)
+        let (record, closed) = closed(history).filter(|_| self.closed_just_now(history))?;
+        let after = |key| history.last(key).is_some_and(|it| it.state == ChangeState::Done && it.id > record.id);
+        (after(CONFIRM) && after(CUT)).then_some(closed.spec)
     }
 
     /// What comes after it, unless it cuts our own way in.
@@ -337,19 +331,16 @@ impl Close {
         &self,
         look: Look<'_>,
         (cluster, host): (&Cluster, &Host),
-        close: &ChangeRecord,
+        record: &ChangeRecord,
+        Closed { spec, back_end, ways }: &Closed,
     ) -> Result<Survey, StepError> {
-        let Op::Host(command) = &close.change.op else { return Err(StepError::refused("no gate was closed here")) };
-        let Some((spec, back_end)) = gate::spec_of(&command.script) else {
-            return Err(StepError::refused("the gate that was closed here is not one of this program's"));
-        };
-        let tried = ways::again(look, cluster, host, &ways::noted(close), spec.answer).await;
+        let tried = ways::again(look, cluster, host, ways, spec.answer).await;
         if let Some(shut) = tried.shut {
             let within = Duration::from_secs(spec.confirm_within.into());
-            let gone = Duration::from_secs(look.history.ago(close.moved_at).as_secs());
+            let gone = Duration::from_secs(look.history.ago(record.moved_at).as_secs());
             return Err(cuts_us(look, within.saturating_sub(gone), &shut));
         }
-        let changes = self.changes(&spec, back_end, &[]).split_off(1);
+        let changes = self.changes(spec, *back_end, &[]).split_off(1);
         Ok(Survey { changes, saw: tried.away, ..Survey::default() })
     }
 
@@ -367,6 +358,7 @@ impl Close {
         let mark = spec.mark();
         let change = |key: &str, op: Op, inverse: Inverse, guard: &str, because: String, by_hand: &str| Change {
             key: key.into(),
+            note: None,
             op,
             guard: guard.into(),
             inverse,
@@ -375,10 +367,9 @@ impl Close {
             deadline_secs: ORDER_SECS,
             keep: Keep::Nothing,
         };
-        let order = gate::close(spec, back_end);
-        let close = change(
+        let closes = change(
             CLOSE,
-            common::op(if ways.is_empty() { order } else { order.arg(WAYS, ways.join(" ")) }),
+            common::op(gate::close(spec, back_end)),
             Inverse::By(Box::new(common::op(gate::open(&spec.run, back_end, &spec.run, &spec.driver())))),
             "no other run's gate and nobody else's rules of this name are there",
             format!(
@@ -387,6 +378,8 @@ impl Close {
             ),
             "load the rules that `breakglass gate close --plan` prints",
         );
+        let closed = Closed { spec: spec.clone(), back_end, ways: ways.to_vec() };
+        let close = Change { note: Some(Note::of(&closed)), ..closes };
         let by = spec.driver();
         let hold = Turn { level: 0, hold: spec.hold, was: spec.run.clone(), by: by.clone() };
         let confirm = Change {
@@ -454,6 +447,11 @@ impl Close {
         }
         Ok(Survey { saw, ..Survey::default() })
     }
+}
+
+/// What was closed here last, and the change that did it.
+fn closed(history: &History) -> Option<(&ChangeRecord, Closed)> {
+    history.notes().next_back()
 }
 
 /// It lets SSH in and not this run's own requests: it is left to open by itself.

@@ -76,6 +76,7 @@ impl Confirm {
         let turn = Turn { level, hold, was, by };
         Change {
             key: CONFIRM.into(),
+            note: None,
             op: Op::Host(common::order(gate::arm(mark, back_end, &turn), true)),
             guard: format!("the gate of run {} still stands, and nobody else has set its fuses meanwhile", mark.run),
             inverse: Inverse::NotNeeded("the gate ends by itself".into()),

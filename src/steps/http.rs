@@ -310,6 +310,7 @@ impl Params {
         };
         Change {
             key: KEY.into(),
+            note: None,
             op: self.call.op(),
             guard: "none: a hook knows no guards".into(),
             inverse,

@@ -284,6 +284,11 @@ pub(super) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// The revision of an object or a list; servers count up, though no promise says so.
+pub(super) fn revision(object: &Value) -> Option<u64> {
+    text(object, "/metadata/resourceVersion").parse().ok()
+}
+
 /// Who will put an object back, as far as its own metadata tells.
 pub(super) fn owners(object: &Value) -> Vec<String> {
     /// Label or annotation, and who leaves it there.

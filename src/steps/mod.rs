@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::change::{Change, Target};
@@ -109,6 +110,11 @@ impl History {
         if let Some(answered) = &mut self.answered {
             answered.insert(target);
         }
+    }
+
+    /// The changes that were noted with something of this type, and what, oldest first.
+    pub fn notes<T: DeserializeOwned>(&self) -> impl DoubleEndedIterator<Item = (&ChangeRecord, T)> {
+        self.changes.iter().filter_map(|record| Some((record, record.change.note.as_ref()?.read()?)))
     }
 
     /// Is it certain that this API server of the step's cluster has not answered once in this run?
@@ -355,7 +361,7 @@ pub trait Kind: Send + Sync {
 ///
 /// # Errors
 /// What serde says, as one sentence.
-pub fn params<P: serde::de::DeserializeOwned>(with: Value) -> Result<P, Vec<Fault>> {
+pub fn params<P: DeserializeOwned>(with: Value) -> Result<P, Vec<Fault>> {
     serde_json::from_value(with).map_err(|e| vec![Fault::whole(e.to_string())])
 }
 

@@ -304,6 +304,7 @@ impl Parking {
         );
         Change {
             key: KEY.into(),
+            note: None,
             op: Op::Kube(self.patch(&ops, None)),
             guard: format!("{} still has uid {uid}, and {} is still {now}", self.object, self.how.field()),
             inverse: self.unpark(now, &parked, claims_go, run),

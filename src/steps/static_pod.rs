@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::elsewhere::{self, Turn};
 use super::preflight::{self, Wish};
-use super::{Announced, History, Look, Mark, Sends, StepError, Survey, Times};
-use crate::change::{Blob, Change, Expect, FilePut, HostCommand, Inverse, Keep, Op, Part, Target};
+use super::{Announced, Look, Mark, Sends, StepError, Survey, Times};
+use crate::change::{Blob, Change, Expect, FilePut, HostCommand, Inverse, Keep, Note, Op, Part, Target};
 use crate::host::manifest::{self, Edit, Edited, Ending, Listens};
 use crate::host::rewriter;
 use crate::host::room::{self, Ask};
@@ -44,6 +46,19 @@ pub(super) struct StaticPod {
     pub(super) patience: Patience,
 }
 
+/// The folder beside the manifests in which a step works, as each of its changes notes it.
+#[derive(Serialize, Deserialize)]
+struct Beside {
+    /// What tells it from the run's other folders there.
+    tag: String,
+}
+
+impl Beside {
+    fn note(place: &Place) -> Option<Note> {
+        Some(Note::of(&Self { tag: place.tag.clone() }))
+    }
+}
+
 /// How far a host is.
 pub(super) enum Progress {
     /// Something has to change, or is awaited.
@@ -71,9 +86,8 @@ impl StaticPod {
         let cluster = look.reads.cluster(&look.target.cluster)?;
         let Mark { run, operator, .. } = look.mark;
         let mut place = self.place(look.target, cluster, (run, operator), &(look.step + 1).to_string())?;
-        let of_run = format!("/breakglass-{}-", place.run);
-        if let Some((_, tag)) = folder_used(look.history).and_then(|folder| folder.rsplit_once(&of_run)) {
-            tag.clone_into(&mut place.tag);
+        if let Some((_, Beside { tag })) = look.history.notes().next() {
+            place.tag = tag;
         }
         Some(place)
     }
@@ -260,13 +274,15 @@ impl StaticPod {
             [("keep", place.before(), &old, &seen.before), ("stage", place.next(), &new, &seen.next)]
         {
             if there.as_ref() != Some(&blob.sha256) {
-                changes.push(put(key, path, blob, there.as_deref(), &because));
+                let put = put(key, path, blob, there.as_deref(), &because);
+                changes.push(Change { note: Beside::note(place), ..put });
             }
         }
         let forward = self.exchange(place, file, &old.sha256, &new.sha256, place.next(), listens.1);
         let back = self.exchange(place, file, &new.sha256, &old.sha256, place.before(), listens.0);
         changes.push(Change {
             key: "swap".into(),
+            note: Beside::note(place),
             op: command(swap::swap(&forward)),
             guard: format!("{file} still has sha256 {}", seen.sha256),
             inverse: Inverse::By(Box::new(command(swap::swap(&back)))),
@@ -382,6 +398,7 @@ fn put(key: &str, path: String, blob: &Blob, there: Option<&str>, because: &str)
     let back = FilePut { path: path.clone(), mode: 0o600, content: None, expect: Expect::Sha256(blob.sha256.clone()) };
     Change {
         key: key.to_owned(),
+        note: None,
         guard: format!("{path} is what was seen"),
         by_hand: format!("write {path} by hand"),
         op: Op::File(FilePut { path, mode: 0o600, content: Some(blob.clone()), expect }),
@@ -395,6 +412,7 @@ fn put(key: &str, path: String, blob: &Blob, there: Option<&str>, because: &str)
 fn folder(place: &Place, because: &str) -> Change {
     Change {
         key: "folder".into(),
+        note: Beside::note(place),
         op: command(swap::folder(place)),
         guard: format!("{} is for this run alone", place.beside()),
         inverse: Inverse::By(Box::new(command(swap::folder_away(place)))),
@@ -418,6 +436,7 @@ fn mark(place: &Place, because: &str) -> Change {
 fn mend(place: &Place) -> Change {
     Change {
         key: "mend".into(),
+        note: Beside::note(place),
         op: command(swap::mend(place)),
         guard: "the exchange broke off, and the manifest is in no place".into(),
         inverse: Inverse::NotNeeded("it only puts the manifest back that an exchange had taken out".into()),
@@ -430,16 +449,4 @@ fn mend(place: &Place) -> Change {
 
 fn command(script: crate::script::Script) -> Op {
     Op::Host(HostCommand { script, fresh_connection: false, idempotent: true, quiet: false })
-}
-
-/// The folder that a step kept its copies in here before.
-fn folder_used(history: &History) -> Option<&str> {
-    history.changes.iter().find_map(|record| match &record.change.op {
-        Op::File(put) => put.path.rsplit_once('/').map(|(folder, _)| folder),
-        Op::Host(command) => {
-            let args = &command.script.args;
-            args.iter().find(|(key, _)| key == "beside" || key == "path").map(|(_, folder)| folder.as_str())
-        }
-        Op::Kube(_) | Op::Local(_) | Op::Http(_) => None,
-    })
 }

@@ -7,7 +7,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use super::{KubeAnswer, KubeRead, ReadError, Reads, ScriptOutput, World, Writes};
-use crate::change::{GONE, KubeCall, Method, Op, Outcome, Target};
+use crate::change::{KubeCall, Method, Op, Outcome, Target};
 use crate::cost::{Cost, Costs};
 use crate::kit::Cluster;
 use crate::script::Script;
@@ -62,14 +62,13 @@ impl<W: World> Reads for Drill<W> {
 
 impl<W: World> Writes for Drill<W> {
     fn perform<'a>(&'a self, _target: &'a Target, op: &'a Op, _limit: Duration) -> BoxFuture<'a, Outcome> {
-        let said = match op {
+        let said = format!("pretended: {}", op.summary());
+        let outcome = match op {
             // As if nothing held it: what does would be looked for after the real one.
-            Op::Kube(KubeCall { method: Method::Delete, .. }) => format!("pretended: {}, {GONE}", op.summary()),
-            Op::Kube(_) | Op::Host(_) | Op::File(_) | Op::Http(_) | Op::Local(_) => {
-                format!("pretended: {}", op.summary())
-            }
+            Op::Kube(KubeCall { method: Method::Delete, .. }) => Outcome::gone(said + ", and it is gone"),
+            Op::Kube(_) | Op::Host(_) | Op::File(_) | Op::Http(_) | Op::Local(_) => Outcome::done(said),
         };
-        async move { Outcome::done(said) }.boxed()
+        async move { outcome }.boxed()
     }
 }
 

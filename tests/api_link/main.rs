@@ -208,6 +208,30 @@ async fn a_guarded_delete_goes_on_after_a_lost_answer_and_a_404_then_means_done(
     assert!(matches!(perform(&live, &delete(true), 20.0).await, Outcome::Unknown(_)));
 }
 
+/// It serves before it has read who may what; whoever took its no for an answer would give up on a server that only starts.
+#[tokio::test]
+async fn a_no_of_a_server_that_is_starting_is_asked_again_and_any_other_stands() {
+    const STARTING: Does =
+        Does::Says(500, "[+]ping ok\n[-]informer-sync failed: reason withheld\nreadyz check failed\n");
+    const SICK: Does = Does::Says(500, "[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n");
+    for no in [Does::Says(403, FORBIDDEN), Does::Says(401, UNKNOWN), Does::Says(404, NOT_SERVED)] {
+        for idempotent in [true, false] {
+            let (server, live) = one(&[no.clone(), STARTING, no.clone(), Does::Says(200, OK)]).await;
+            let outcome = perform(&live, &delete(idempotent), 20.0).await;
+            assert!(matches!(outcome, Outcome::Done(_)), "{no:?}: {outcome:?}");
+            let asked = server.seen.lines().iter().filter(|line| *line == "GET /readyz").count();
+            assert_eq!((server.seen.requests().len(), asked), (4, 1), "{no:?}: asked once, and its word is remembered");
+            assert_eq!(live.costs().of(&Target::api_server("prod", "cp1")).requests, 4);
+        }
+        for other in [SICK, Does::Says(200, "ok"), Does::Says(403, FORBIDDEN), Does::Closes] {
+            let (server, live) = one(&[no.clone(), other.clone(), Does::Says(200, OK)]).await;
+            let outcome = perform(&live, &delete(true), 20.0).await;
+            assert!(matches!(outcome, Outcome::Failed(_)), "{no:?}, {other:?}: {outcome:?}");
+            assert_eq!(server.seen.requests().len(), 2, "{no:?}, {other:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_hanging_server_gets_four_overlapping_attempts_and_no_more() {
     let (server, live) = one(&[Does::Hangs]).await;

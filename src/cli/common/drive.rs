@@ -14,9 +14,9 @@ use crate::error::{Class, Failure};
 use crate::journal::{Entry, FORMAT, Header, MINOR, Run, Store, Writer};
 use crate::kit::Cluster;
 use crate::limits::Limits;
-use crate::plan::{self, Plan};
+use crate::plan::{self, Plan, PlannedStep};
 use crate::render::{Output, Renderer, plan_json, plan_outline, plan_text, standing_text};
-use crate::runbook::Resolved;
+use crate::runbook::{Later, Resolved};
 use crate::sandbox::Weather;
 use crate::steps::{Mark, Question};
 use crate::world::World;
@@ -108,16 +108,20 @@ pub(in crate::cli) async fn begin(
 fn nobody_types(plan: &Plan) -> Result<(), Failure> {
     let Some((planned, unfilled)) = plan.write_what_is_found().next() else { return Ok(()) };
     let Some(hole) = unfilled.holes.first() else { return Ok(()) };
+    let hint = match &hole.param {
+        Some(param) => format!("give it: --param {param}=VALUE; or leave --yes out"),
+        None => format!("write it into the runbook, as {}; or leave --yes out", hole.at.join(".")),
+    };
+    Err(unasked(planned, hole, hint))
+}
+
+fn unasked(planned: &PlannedStep, hole: &Later, hint: String) -> Failure {
     let what = format!(
         "step {:?} changes something by the {} that step {:?} finds during the run, and with --yes nobody is asked whether it is \
          the right one; nothing was contacted or changed",
         planned.name, hole.result, hole.step
     );
-    let hint = match &hole.param {
-        Some(param) => format!("give it: --param {param}=VALUE; or leave --yes out"),
-        None => format!("write it into the runbook, as {}; or leave --yes out", hole.at.join(".")),
-    };
-    Err(inputs::refuse(what, hint))
+    inputs::refuse(what, hint)
 }
 
 /// The consent that `--consent` gives to a plan that wants a word typed, if it was given. Where no plan wants one, the words
@@ -175,6 +179,12 @@ pub(in crate::cli) async fn resume(
         )
     })?;
     let mode = if run.header.drill { Mode::Drill } else { Mode::Run };
+    if mode == Mode::Run
+        && app.flags.safety.yes
+        && let Some((planned, hole)) = engine::left_to_type(&plan, run)
+    {
+        return Err(unasked(planned, hole, format!("leave --yes out: `breakglass resume {}`", run.header.run)));
+    }
     let operator = operator(app, answers(app, mode)?, None);
     let mark = mark(app, &run.header);
     let driven = Driven::new(app, writer, &chosen.clusters, mode, mark, operator)?;

@@ -79,8 +79,9 @@ impl AtTerminal {
                 (None, Some(_)) => "yes/no/explain".into(),
             };
             let text = self.screen.err_paint().tone(Tone::Head, &question.text);
-            self.screen.prompt(&format!("{text} [{}] ", one_line(&choice)));
+            let asking = self.screen.prompt(&format!("{text} [{}] ", one_line(&choice)));
             let answer = keyboard.line(read_stdin).await?;
+            drop(asking);
             match (read(&answer, question.typed.as_deref()), explain) {
                 (Reply::Yes, _) => return Some(true),
                 (Reply::No, _) => return Some(false),

@@ -1,9 +1,14 @@
 //! Journals that older versions wrote.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use super::samples::bench_of;
 use super::support::*;
-use crate::journal::{FORMAT, MINOR};
+use crate::change::Note;
+use crate::engine::Report;
+use crate::journal::{Entry, FORMAT, MINOR};
 use crate::limits::Limits;
 
 /// A journal that a version with this format wrote: a whole run of `everything` on two clusters.
@@ -17,14 +22,19 @@ const KEPT: &[Kept] = &[
     Kept { format: (1, 0), without: &["revoke"] },
     Kept { format: (1, 1), without: &[] },
     Kept { format: (1, 2), without: &[] },
+    Kept { format: (1, 3), without: &[] },
 ];
 
 const NAMES: [&str; 2] = ["east", "west"];
 
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journals").join(name).join(RUN)
+}
+
 impl Kept {
     fn folder(&self) -> PathBuf {
         let (format, minor) = self.format;
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/journals/{format}.{minor}/{RUN}"))
+        fixture(&format!("{format}.{minor}"))
     }
 
     /// The run whose journal it is, on a world that has just gone through it; and what that world was before.
@@ -84,10 +94,111 @@ fn a_journal_of_every_format_is_taken_up_again() {
             assert_eq!(header.plan, bench.plan.digest, "{:?}: its consent counts", kept.format);
             let report = bench.resume().await;
             assert_eq!(report.class, None, "{:?}: {}", kept.format, report.why);
+            // The first line that is new says the format from there on, where it is a newer one.
+            let says: Vec<usize> = bench
+                .lines()
+                .iter()
+                .enumerate()
+                .filter_map(|(at, line)| line.written.is_some().then_some(at))
+                .collect();
+            let expected = if kept.format < (FORMAT, MINOR) { vec![lines.len() / 2] } else { Vec::new() };
+            assert_eq!(says, expected, "{:?}", kept.format);
             let (then, now) = (after.to_string(), bench.fake.snapshot().to_string());
             assert_eq!(then.len(), now.len(), "{:?}", kept.format);
         });
     }
+}
+
+/// Steps that remember what they did, as the run in `1.2-keys` had them: by the keys of their changes, the arguments of their
+/// scripts, and what was said.
+fn remembering() -> Bench {
+    bench_of(&[
+        ("shut", "gate-close", serde_json::json!({"stages": ["25%", "100%"]})),
+        ("in", "gate-open", serde_json::json!({"window": "2s"})),
+        ("room", "scale-apiserver", serde_json::json!({"flags": {"max-requests-inflight": "800"}})),
+        ("park", "park", serde_json::json!({"object": "ds/telemetry/collector"})),
+        ("end", "end-pods", serde_json::json!({"workload": "ds/telemetry/collector", "force": true})),
+        ("kill", "delete", serde_json::json!({"object": "daemonsets.apps/telemetry/agent"})),
+    ])
+}
+
+const READY: &str = "/readyz";
+
+/// Runs it; from the first stage on the API servers are in bad order until that was closed again and held there.
+async fn runs_badly(bench: &Bench, at: Trap) -> Option<Report> {
+    let until = async |keys: &[&str]| {
+        let made = || std::fs::read_to_string(bench.folder().journal()).unwrap_or_default();
+        let has = |text: String| keys.iter().all(|key| text.contains(&format!("\"key\":\"{key}")));
+        while !has(made()) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let meddle = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        until(&["stage-1"]).await;
+        bench.fake.answer(READY, 500, "not ok", Duration::from_millis(5));
+        until(&["close-again-1", "hold-"]).await;
+        bench.fake.answer(READY, 200, "ok", Duration::from_millis(5));
+        std::future::pending::<()>().await;
+    };
+    let how = trap(at);
+    tokio::select! {
+        report = bench.go(Verb::Run, &how) => report,
+        () = meddle => None,
+    }
+}
+
+#[test]
+fn what_steps_remembered_by_keys_scripts_and_words_is_read_as_what_they_note_now() {
+    type Notes = BTreeMap<(usize, String, String), (Option<Note>, bool)>;
+    let notes = |bench: &Bench| -> Notes {
+        let changes = bench.journal().run.changes.into_values();
+        changes.map(|it| ((it.step, it.target.to_string(), it.change.key), (it.change.note, it.facts.gone))).collect()
+    };
+    paused(async {
+        let (now, then) = (remembering(), remembering());
+        assert_eq!(runs_badly(&now, Trap::Never).await.unwrap().class, None);
+        then.adopt(&fixture("1.2-keys"));
+        assert_eq!(notes(&then), notes(&now));
+        let of_steps = |step: usize| {
+            notes(&then).into_iter().any(|((at, ..), (note, gone))| at == step && (note.is_some() || gone))
+        };
+        assert_eq!((0..6).map(of_steps).collect::<Vec<_>>(), [true, true, true, false, true, true]);
+    });
+}
+
+/// Killed once a stage was closed again and held: the next try of it knows that, and has a key of its own.
+#[test]
+fn a_re_opening_that_an_older_version_began_goes_on_with_what_it_remembered() {
+    paused(async {
+        let whole = remembering();
+        runs_badly(&whole, Trap::Never).await.unwrap();
+        let key = |entry: &Entry, begins: &str| matches!(entry, Entry::Intended { change, .. } if change.key.starts_with(begins));
+        let held = |bench: &Bench| 2 + bench.lines().iter().position(|line| key(&line.entry, "hold-")).unwrap();
+        let killed = remembering();
+        // The first line is there before anything can go wrong.
+        assert!(runs_badly(&killed, Trap::After(held(&whole) - 1)).await.is_none());
+        let mut bench = remembering();
+        bench.adopt(&fixture("1.2-keys"));
+        bench.fake = killed.fake;
+        bench.fake.answer(READY, 200, "ok", Duration::from_millis(5));
+        let path = bench.folder().journal();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        std::fs::write(&path, lines[..held(&bench)].concat()).unwrap();
+        let report = bench.resume().await;
+        assert_eq!(report.class, None, "{}", report.why);
+        assert_eq!(bench.fake.snapshot(), whole.fake.snapshot());
+        let stages: Vec<String> = bench
+            .lines()
+            .into_iter()
+            .filter_map(|line| match line.entry {
+                Entry::Intended { change, .. } if change.key.starts_with("stage-") => Some(change.key),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(stages, ["stage-1", "stage-1-try-2"]);
+    });
 }
 
 /// Whoever raises a number of the format leaves a journal of it behind: `BLESS=1 cargo test --lib formats` writes one.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::support::*;
+use crate::engine::left_to_type;
 use crate::error::Class;
 use crate::event::Event;
 use crate::journal::Entry;
@@ -104,6 +105,33 @@ fn a_resumed_run_asks_again_only_where_the_consent_is_not_in_the_journal() {
             assert_eq!(typed(&bench).len() - before, usize::from(!answered), "line {line}");
             assert_eq!(bench.fake.snapshot(), after, "line {line}");
         }
+    });
+}
+
+/// What nobody can be asked is refused before the first step, and only that.
+#[test]
+fn what_is_left_to_be_typed_is_known_before_a_run_goes_on() {
+    paused(async {
+        let ideal = bench();
+        ideal.run().await;
+        let left = |bench: &Bench| {
+            left_to_type(&bench.plan, &bench.journal().run).map(|(step, hole)| (step.name.clone(), hole.result.clone()))
+        };
+        let mut due = 0;
+        for line in 1..=ideal.lines().len() {
+            let bench = bench();
+            bench.go(Verb::Run, &trap(Trap::After(line))).await;
+            let answered = bench.lines().iter().any(|line| matches!(line.entry, Entry::Answered { yes: true, .. }));
+            let expected = (!answered).then(|| ("revoke".to_owned(), "client".to_owned()));
+            assert_eq!(left(&bench), expected, "line {line}");
+            due += usize::from(!answered);
+        }
+        assert!(due > 3, "{due}");
+        let refused = bench();
+        refused.go(Verb::Run, &How { says: Some(false), ..How::default() }).await;
+        assert!(left(&refused).is_some(), "a no is no yes");
+        assert_eq!(ideal.undo().await.class, None);
+        assert!(left(&ideal).is_some(), "what was taken back is asked about anew");
     });
 }
 

@@ -103,6 +103,7 @@ impl Step for Leased {
         } else {
             Survey::change(Change {
                 key: "lease".into(),
+                note: None,
                 op: Op::Host(command("set lease taken")),
                 guard: String::new(),
                 inverse: Inverse::By(Box::new(Op::Host(command("unset lease")))),

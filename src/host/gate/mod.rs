@@ -41,7 +41,7 @@ pub use filter::{Manager, Turn};
 pub use knock::{GateKnock, Knock, knock, parse_knock};
 pub use mark::{Driver, Mark, Rung};
 pub use memory::{GateMemory, Heavy, Memory, memory, parse_memory};
-pub use orders::{GateArm, GateClose, GateOpen, GateRenew, arm, close, open, renew, rules, spec_of};
+pub use orders::{GateArm, GateClose, GateOpen, GateRenew, arm, close, open, renew, rules};
 pub use refuse::{Refusal, refuse, refuse_spec};
 pub use state::{Counters, Fuse, GateState, GateStatus, Talker, parse_status, status};
 pub use survey::{ApiProcess, Found, GateSurvey, Listener, Survey, Tool, parse_survey, survey, v6_hole};

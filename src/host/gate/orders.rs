@@ -31,14 +31,9 @@ pub fn rules(spec: &GateSpec, back_end: BackEnd) -> Vec<(String, String)> {
     back_end.filter().rules(spec)
 }
 
-/// What a script of [`close`] was given, which its body was made of, too.
-pub fn spec_of(script: &Script) -> Option<(GateSpec, BackEnd)> {
-    GateClose::of(script).map(|close| (close.spec, close.back_end))
-}
-
 order! {
-    /// Closes a gate. `ways`: those of the run to the API that were open before; journals of older versions have them here.
-    GateClose = "gate.close" { run: String, back_end: BackEnd, spec: GateSpec, ways: Option<String> }
+    /// Closes a gate.
+    GateClose = "gate.close" { run: String, back_end: BackEnd, spec: GateSpec }
 }
 
 /// Closes the gate: it stands for `confirm_within` seconds unless [`arm`] is said in time.
@@ -48,7 +43,7 @@ pub fn close(spec: &GateSpec, back_end: BackEnd) -> Script {
     let filter = back_end.filter();
     let body = format!("{}{}", filter.toolset().lib, filter.close_body(spec));
     let words = format!("{} by {back_end}, for {} s unless confirmed", ports(&spec.ports()), spec.confirm_within);
-    GateClose { run: spec.run.clone(), back_end, spec: spec.clone(), ways: None }
+    GateClose { run: spec.run.clone(), back_end, spec: spec.clone() }
         .script(body)
         .words(words)
         .loads(rules(spec, back_end))

@@ -7,6 +7,7 @@
 mod attempts;
 mod client;
 mod connect;
+mod rights;
 mod standing;
 mod stranger;
 mod verify;
@@ -46,6 +47,21 @@ pub struct ApiRequest {
     pub writes: bool,
     /// Sent without our certificate or token.
     pub anonymous: bool,
+}
+
+impl ApiRequest {
+    /// A GET of this path with our credential, that accepts this.
+    pub fn get(path: impl Into<String>, accept: &'static str) -> Self {
+        Self {
+            method: "GET",
+            path: path.into(),
+            accept,
+            content_type: String::new(),
+            body: Arc::default(),
+            writes: false,
+            anonymous: false,
+        }
+    }
 }
 
 /// What a server answered, whatever the code.
@@ -130,7 +146,15 @@ impl Api {
         }
         let attempt = |index: usize, until: Instant, received: Arc<AtomicBool>| {
             let server = &self.servers[index];
-            async move { server.send(request, until, &received).await }.boxed()
+            async move {
+                let answer = server.send(request, until, &received).await?;
+                let known = self.standing.starting(index) || !rights::doubtful(request, &answer);
+                if !known && rights::are_being_read(server, until).await {
+                    self.standing.is_starting(index);
+                }
+                Ok(answer)
+            }
+            .boxed()
         };
         let tell = |tried: &Tried| {
             if let Some(tell) = &self.tell {

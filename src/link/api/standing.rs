@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::link::fault::Fault;
 
-/// After a refused or cut connection a starting server says 403 and "no such resource" for about this long.
+/// After a refused or cut connection, and after it was asked, a starting server says 403 and "no such resource" for about this long.
 const STARTING: Duration = Duration::from_secs(15);
 
 /// Shared by all requests of a run to one cluster.
@@ -64,12 +64,17 @@ impl Standing {
         }
     }
 
+    /// It says so itself.
+    pub(super) fn is_starting(&self, server: usize) {
+        self.known()[server].restart = Some(Instant::now());
+    }
+
     /// Until when the server asked to be left alone.
     pub(super) fn pause(&self, server: usize) -> Option<Instant> {
         self.known()[server].pause
     }
 
-    /// Was it seen to be down so lately that it may not know its rights and resources yet?
+    /// Was it seen to be down, or to be starting, so lately that it may not know its rights and resources yet?
     pub(super) fn starting(&self, server: usize) -> bool {
         self.known()[server].restart.is_some_and(|at| at.elapsed() < STARTING)
     }

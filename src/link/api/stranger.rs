@@ -109,22 +109,12 @@ fn start(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     const DS: &str = "/apis/apps/v1/namespaces/telemetry/daemonsets/agent";
 
     fn came(path: &str, code: u16, headers: &[(&str, &str)], body: &str, whole: bool) -> Option<String> {
-        let asked = ApiRequest {
-            method: "GET",
-            path: path.into(),
-            accept: "*/*",
-            content_type: String::new(),
-            body: Arc::default(),
-            writes: false,
-            anonymous: false,
-        };
+        let asked = ApiRequest::get(path, "*/*");
         let pairs = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
         let headers: HeaderMap = pairs.collect();
         Came { code, headers: &headers, body, whole }.stranger(&asked)

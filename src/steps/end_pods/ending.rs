@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Ending, Known};
-use crate::change::{Body, Change, Inverse, Keep, KubeCall, Method, Op};
+use crate::change::{Body, Change, Inverse, Keep, KubeCall, Method, Note, Op};
 use crate::journal::ChangeState;
 use crate::steps::kube_object::text;
-use crate::steps::{History, Question, Survey, pods, workload};
+use crate::steps::pods::{self, Page};
+use crate::steps::{History, Question, Survey, workload};
 use crate::words;
 
 /// Every page's DELETE has a key of its own: this, and how many pages were left to be sent.
@@ -20,6 +22,13 @@ const HELD: Duration = Duration::from_secs(30);
 /// What by force means for a node that hears nothing.
 pub(super) const BY_FORCE: &str = "the API forgets them at once, their containers run on until their kubelets hear of \
                                    it, and tokens that are bound to them are refused from then on";
+
+/// The list whose page a DELETE ends, as it notes it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Listed {
+    /// Its revision.
+    pub(super) revision: u64,
+}
 
 /// The key of a page's DELETE, with so many pages left to be sent.
 pub(super) fn key(left: usize) -> String {
@@ -126,7 +135,7 @@ impl Ending {
         }
     }
 
-    pub(super) fn change(&self, known: &Known, path: &str, left: usize, which: &str, force: bool) -> Change {
+    pub(super) fn change(&self, known: &Known, page: &Page, left: usize, which: &str, force: bool) -> Change {
         let grace = match (force, self.with.grace) {
             (true, _) => " --grace-period=0 --force".to_owned(),
             (false, Some(seconds)) => format!(" --grace-period={seconds}"),
@@ -135,7 +144,8 @@ impl Ending {
         Change {
             // The same page has the same key at every look, and what is done has none.
             key: key(left),
-            op: Op::Kube(self.call(path.to_owned(), force)),
+            note: page.revision.map(|revision| Note::of(&Listed { revision })),
+            op: Op::Kube(self.call(page.again.clone(), force)),
             guard: format!(
                 "only pods that the list saw: it is sent at the list's revision, where all pods with {} belonged to {}; \
                  a later pod of the same name (a StatefulSet's) is not told from the one before",

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use self::ending::{BY_FORCE, FORCE, ended};
+use self::ending::{BY_FORCE, FORCE, Listed, ended};
 use super::kube_object::{self, Seen, text};
 use super::owners::{Owners, between, common_labels};
 use super::pods::{self, Page};
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::change::{Op, Target};
 use crate::duration::HumanDuration;
-use crate::journal::{ChangeRecord, ChangeState};
+use crate::journal::ChangeState;
 use crate::kit::Cluster;
 use crate::world::Accept;
 
@@ -283,7 +283,7 @@ impl Ending {
     async fn judge(&self, look: Look<'_>, known: &Known, pages: &[Page]) -> Result<Survey, StepError> {
         let force = self.with.force && look.history.answer(FORCE) != Some(false);
         let begun = ended_at(look.history);
-        let new = |pod: &Value| begun.is_some_and(|at| revision(pod).is_some_and(|made| made > at));
+        let new = |pod: &Value| begun.is_some_and(|at| kube_object::revision(pod).is_some_and(|made| made > at));
         let left = |pod: &&Value| !ended(pod, force) && !new(pod);
         let open: Vec<&Page> = pages.iter().filter(|page| page.items.iter().any(|pod| left(&pod))).collect();
         if open.is_empty() {
@@ -309,7 +309,7 @@ impl Ending {
         }
         for (index, page) in open.iter().enumerate() {
             let of = if all == 1 { String::new() } else { format!(", page {} of {all}", index + 1) };
-            survey.changes.push(self.change(known, &page.again, all - index, &format!("{count} pods{of}"), force));
+            survey.changes.push(self.change(known, page, all - index, &format!("{count} pods{of}"), force));
         }
         Ok(survey)
     }
@@ -346,18 +346,10 @@ impl Ending {
     }
 }
 
-fn revision(object: &Value) -> Option<u64> {
-    text(object, "/metadata/resourceVersion").parse().ok()
-}
-
 /// The revision of the list whose pages were all ended: what is there and was made or changed since was not there then,
 /// because all that was there is ending now.
 fn ended_at(history: &History) -> Option<u64> {
-    let path = |record: &ChangeRecord| match &record.change.op {
-        Op::Kube(call) => pods::revision_of(&call.path),
-        _ => None,
-    };
-    let (first, at) = history.changes.iter().rev().find_map(|record| Some((record.id, path(record)?)))?;
+    let (newest, Listed { revision }) = history.notes().next_back()?;
     let last = history.last(&ending::key(1))?;
-    (last.state == ChangeState::Done && last.id >= first).then_some(at)
+    (last.state == ChangeState::Done && last.id >= newest.id).then_some(revision)
 }

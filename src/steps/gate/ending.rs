@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::leader::{known_servers, others};
 use super::opening::{Held, Looked, OPEN, Open};
-use super::stages::Going;
+use super::stages::{Fuses, Going, Purpose};
 use crate::duration::HumanDuration;
 use crate::host::gate::GateState;
 use crate::kit::{Cluster, Host};
@@ -133,9 +133,9 @@ impl Open {
         held: &Held<'_>,
     ) -> Result<Option<Survey>, StepError> {
         if state.next_ms() < HELD_BEFORE {
-            let key = format!("hold-{}", look.history.changes.len());
+            let set = Fuses { purpose: Purpose::HoldOn, level: 0 };
             let because = "its API server was away: holds its gate shut until its turn".to_owned();
-            return Ok(Some(Survey::change(self.arm(held, &key, 0, self.pace.fuse(0), because))));
+            return Ok(Some(Survey::change(self.arm(held, look.history, set, self.pace.fuse(0), because))));
         }
         let late = self.late.on(cluster);
         let others = if self.each { Vec::new() } else { others(look, cluster, (host, held.mark), &late).await };
@@ -170,7 +170,7 @@ impl Open {
 mod tests {
     use super::super::opening::{Following, Late};
     use super::super::progress::{Order, Progress};
-    use super::super::stages::{Pace, tests::history};
+    use super::super::stages::{Pace, tests::changes};
     use super::super::tests::Seat;
     use super::*;
     use crate::change::Target;
@@ -203,7 +203,7 @@ mod tests {
     /// What the look after the opening says on this host, with small GETs that take so many milliseconds.
     async fn seen(open: &Open, host: &str, millis: u64) -> Result<Survey, StepError> {
         // As in a run that was resumed an hour later: what counts is how long somebody has looked.
-        let seat = Seat::at(host, history(&[(OPEN, 0, 3600)]));
+        let seat = Seat::at(host, changes(&[(OPEN, None, 3600)]));
         seat.fake.on_script(Box::new(still_served));
         seat.fake.answer(SMALL, 200, r#"{"kind":"Namespace"}"#, Duration::from_millis(millis));
         open.after(seat.look(), seat.cluster()).await

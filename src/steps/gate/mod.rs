@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{History, Look, StepError};
-use crate::change::{Change, HostCommand, Op, Part, Target};
+use crate::change::{HostCommand, Note, Op, Part, Target};
 use crate::duration::HumanDuration;
-use crate::host::gate::{self, BackEnd, Driver, GateState, Mark, Talker};
+use crate::host::gate::{self, BackEnd, Driver, GateSpec, GateState, Mark, Talker};
 use crate::kit::{Cluster, Host};
 use crate::script::Script;
 
@@ -29,6 +31,17 @@ pub(super) const LEASE: &str = "gate";
 pub(super) const FOUR_MINUTES: Duration = Duration::from_mins(4);
 /// The port in what is announced, where only a survey can know it.
 pub(super) const USUAL_PORT: u16 = 6443;
+
+/// What was closed, as the change notes it that closed it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Closed {
+    /// The gate.
+    pub(super) spec: GateSpec,
+    /// What holds it.
+    pub(super) back_end: BackEnd,
+    /// The API servers to which this run's own way was open before.
+    pub(super) ways: Vec<String>,
+}
 
 /// Whose gate a step acts on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,11 +117,8 @@ pub(super) async fn status(look: Look<'_>) -> Result<Option<GateState>, StepErro
 
 /// The gate that an earlier step of a drill only pretended to close here, as it would stand by now.
 pub(super) fn pretended(history: &History) -> Option<(Mark, BackEnd)> {
-    let close = |change: &Change| match &change.op {
-        Op::Host(command) => gate::spec_of(&command.script),
-        Op::Kube(_) | Op::File(_) | Op::Http(_) | Op::Local(_) => None,
-    };
-    let (spec, back_end) = history.pretended.iter().rev().find_map(close)?;
+    let notes = history.pretended.iter().rev().filter_map(|change| change.note.as_ref());
+    let Closed { spec, back_end, .. } = notes.filter_map(Note::read).next()?;
     Some((spec.mark(), back_end))
 }
 

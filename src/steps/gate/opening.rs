@@ -11,9 +11,9 @@ use tokio::time::Instant;
 use super::leader::{leader, open_before, waits_for_its_server};
 use super::offender::{Offender, Sample};
 use super::progress::{Order, Progress, Verdict};
-use super::stages::{self, Act, CLOSE_AGAIN, Going, Pace, Standing};
+use super::stages::{self, Act, Fuses, Going, Pace, Purpose, Standing};
 use super::{FOUR_MINUTES, LEASE, ORDER_SECS, Whose};
-use crate::change::{Change, Inverse, Keep, Op, Target};
+use crate::change::{Change, Inverse, Keep, Note, Op, Target};
 use crate::duration::HumanDuration;
 use crate::host::gate::{self, BackEnd, Driver, GateState, Mark, Turn};
 use crate::journal::ChangeState;
@@ -23,8 +23,6 @@ use crate::steps::health::{Health, Limits, READYZ, SMALL, judge};
 use crate::steps::{Announced, History, Look, Sends, Step, StepError, Survey, Times, servers};
 
 pub(super) const OPEN: &str = "open";
-/// The first part of the key of a stage that was set because another host leads.
-const FOLLOW: &str = "follow-";
 /// Milliseconds that the fuses of two hosts may be apart.
 const FUSES_APART: u64 = 15_000;
 /// The longest that a host which leads may go without a new fuse while somebody is at it: an order whose reply is lost, and
@@ -175,7 +173,8 @@ impl Step for Open {
                 sent.push(look(Sends::Look(gate::memory()), "on each API host: memory in use"));
             }
             let due = self.pace.fuse(0);
-            let arm = self.arm(&held, "stage-1", 1, due, String::new());
+            let first = Fuses { purpose: Purpose::Stage, level: 1 };
+            let arm = self.arm(&held, &History::default(), first, due, String::new());
             let why = "opens one stage or closes it again, with the gate's own ports, stages and back end";
             sent.push(write(arm, Times::AtMost(64), why));
         }
@@ -300,24 +299,22 @@ impl Open {
             next: Duration::from_millis(state.next_ms()),
             step: Duration::from_secs(mark.step.into()),
         };
-        let arm = |key: String, level, hold, because| Ok(Survey::change(self.arm(held, &key, level, hold, because)));
-        // Over all, not since the last stage that went well: a key is given once.
-        let closed = stages::closed_again(look.history);
+        let arm = |purpose, level, hold, because| {
+            Ok(Survey::change(self.arm(held, look.history, Fuses { purpose, level }, hold, because)))
+        };
         let left = self.left(looked, standing.level).map_or_else(String::new, |left| format!(" ({left})"));
         match stages::next(&standing, look.history, verdict.going, verdict.gone, &self.pace) {
             Act::Stage { level, hold } => {
-                let key =
-                    if closed == 0 { format!("stage-{level}") } else { format!("stage-{level}-try-{}", closed + 1) };
                 let because = format!("lets in {}; without us the next comes in {hold} s", name(level));
-                arm(key, level, hold, because)
+                arm(Purpose::Stage, level, hold, because)
             }
             Act::CloseAgain { level, hold } => {
                 let because = format!("closes {} again: {}", name(level + 1), bad.join("; "));
-                arm(format!("{CLOSE_AGAIN}{}", closed + 1), level, hold, because)
+                arm(Purpose::CloseAgain, level, hold, because)
             }
             Act::HoldOn { level, hold } => {
                 let because = format!("holds it where it is: {}", bad.join("; "));
-                arm(format!("hold-{}", look.history.changes.len()), level, hold, because)
+                arm(Purpose::HoldOn, level, hold, because)
             }
             Act::Open => {
                 let because = "every stage went well: everybody is in".to_owned();
@@ -383,17 +380,29 @@ impl Open {
         if state.level() == leader.level() && state.next_ms() + FUSES_APART > left {
             return Ok(Survey::waiting(format!("{name}, which leads and is {}", leader.now())));
         }
-        let key = format!("{FOLLOW}{}", look.history.changes.len() + 1);
+        let set = Fuses { purpose: Purpose::Follow, level: leader.level() };
         let hold = common::secs(Duration::from_millis(left));
         let because = format!("{name}, which leads, is {}", leader.now());
-        Ok(Survey::change(self.arm(held, &key, leader.level(), hold, because)))
+        Ok(Survey::change(self.arm(held, look.history, set, hold, because)))
     }
 
-    pub(super) fn arm(&self, held: &Held<'_>, key: &str, level: usize, hold: u32, because: String) -> Change {
-        let turn = Turn { level, hold, was: held.was.clone(), by: held.by.clone() };
+    pub(super) fn arm(&self, held: &Held<'_>, before: &History, set: Fuses, hold: u32, because: String) -> Change {
+        let turn = Turn { level: set.level, hold, was: held.was.clone(), by: held.by.clone() };
+        let op = common::op(gate::arm(held.mark, held.back_end, &turn));
+        Change { note: Some(Note::of(&set)), ..self.change(held, stages::key(set, before), op, because) }
+    }
+
+    fn open(&self, held: &Held<'_>, because: String) -> Change {
+        let order = common::order(gate::open(&held.mark.run, held.back_end, &held.was, &held.by), false);
+        let by_hand = held.back_end.away_by_hand().to_owned();
+        Change { by_hand, ..self.change(held, OPEN.into(), Op::Host(order), because) }
+    }
+
+    fn change(&self, held: &Held<'_>, key: String, op: Op, because: String) -> Change {
         Change {
-            key: key.into(),
-            op: common::op(gate::arm(held.mark, held.back_end, &turn)),
+            key,
+            note: None,
+            op,
             guard: format!(
                 "the gate of run {} still stands, and nobody else has set its fuses meanwhile",
                 held.mark.run
@@ -406,21 +415,11 @@ impl Open {
             keep: Keep::Release { lease: LEASE.into() },
         }
     }
-
-    fn open(&self, held: &Held<'_>, because: String) -> Change {
-        Change {
-            op: Op::Host(common::order(gate::open(&held.mark.run, held.back_end, &held.was, &held.by), false)),
-            by_hand: held.back_end.away_by_hand().to_owned(),
-            ..self.arm(held, OPEN, 0, 1, because)
-        }
-    }
 }
 
 /// Whether this host stands at the last stage because it has followed another one there.
 fn follows_to_the_end(history: &History, state: &GateState) -> bool {
-    let last = history.changes.iter().rfind(|record| record.state == ChangeState::Done);
-    let followed = last.is_some_and(|record| record.change.key.starts_with(FOLLOW));
-    followed && state.mark.as_ref().is_some_and(|mark| state.level() >= mark.rungs.len())
+    stages::follows(history) && state.mark.as_ref().is_some_and(|mark| state.level() >= mark.rungs.len())
 }
 
 /// Nobody is let in by a judgement that cannot be made.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::host::gate::GateArm;
-use crate::host::order::Order as _;
+use serde::{Deserialize, Serialize};
+
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::steps::History;
 
@@ -15,9 +15,6 @@ const SLACK: Duration = Duration::from_secs(30);
 /// A living client that must hold on does so this long before the fuse has burned down: longer than two looks may take.
 /// Every fuse is longer than that by at least ten seconds.
 const HOLD_ON: Duration = Duration::from_secs(20);
-
-/// The first part of the key of a stage that was closed again.
-pub(in crate::steps) const CLOSE_AGAIN: &str = "close-again-";
 
 /// How fast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,9 +113,53 @@ pub(in crate::steps) enum Act {
     GiveUp,
 }
 
+/// A setting of the fuses, as the change notes it that made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::steps) struct Fuses {
+    /// What for.
+    pub(in crate::steps) purpose: Purpose,
+    /// How many stages are through then.
+    pub(in crate::steps) level: usize,
+}
+
+/// What fuses are set for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::steps) enum Purpose {
+    /// To open a stage.
+    Stage,
+    /// To close one again.
+    CloseAgain,
+    /// To keep the next one from coming by itself.
+    HoldOn,
+    /// To be where the host is that leads.
+    Follow,
+}
+
+/// The key of the change that sets fuses after all these: given once, and the same at every look until it is made.
+pub(in crate::steps) fn key(Fuses { purpose, level }: Fuses, before: &History) -> String {
+    // Over all, not since the last stage that went well.
+    let closed = closed_again(before);
+    let changes = before.changes.len();
+    match purpose {
+        Purpose::Stage if closed == 0 => format!("stage-{level}"),
+        Purpose::Stage => format!("stage-{level}-try-{}", closed + 1),
+        Purpose::CloseAgain => format!("close-again-{}", closed + 1),
+        Purpose::HoldOn => format!("hold-{changes}"),
+        Purpose::Follow => format!("follow-{}", changes + 1),
+    }
+}
+
+/// Whether the fuses stand here as another host had them.
+pub(in crate::steps) fn follows(history: &History) -> bool {
+    let last = history.changes.iter().rfind(|record| record.state == ChangeState::Done);
+    let set: Option<Fuses> = last.and_then(|record| record.change.note.as_ref()?.read());
+    set.is_some_and(|set| set.purpose == Purpose::Follow)
+}
+
 /// How often a stage was closed again.
 pub(in crate::steps) fn closed_again(history: &History) -> u32 {
-    let again = made(history).filter(|(_, _, key)| key.starts_with(CLOSE_AGAIN)).count();
+    let again = made(history).filter(|(_, set)| set.purpose == Purpose::CloseAgain).count();
     u32::try_from(again).unwrap_or(u32::MAX)
 }
 
@@ -126,8 +167,8 @@ pub(in crate::steps) fn closed_again(history: &History) -> u32 {
 /// pace is right, and the next one begins without the waits that this one needed.
 pub(in crate::steps) fn tries(history: &History) -> u32 {
     let (mut furthest, mut tries) = (0, 0);
-    for (_, level, key) in made(history) {
-        let again = key.starts_with(CLOSE_AGAIN);
+    for (_, Fuses { purpose, level }) in made(history) {
+        let again = purpose == Purpose::CloseAgain;
         let reached = if again { level + 1 } else { level };
         if reached > furthest {
             (furthest, tries) = (reached, 0);
@@ -137,13 +178,9 @@ pub(in crate::steps) fn tries(history: &History) -> u32 {
     tries
 }
 
-/// What was made here, oldest first: the record, its level, its key.
-fn made(history: &History) -> impl DoubleEndedIterator<Item = (&ChangeRecord, usize, &str)> {
-    history.changes.iter().filter(|record| record.state == ChangeState::Done).filter_map(|record| {
-        let crate::change::Op::Host(command) = &record.change.op else { return None };
-        let level = usize::try_from(GateArm::of(&command.script)?.level).ok()?;
-        Some((record, level, record.change.key.as_str()))
-    })
+/// How fuses were set here, oldest first.
+fn made(history: &History) -> impl DoubleEndedIterator<Item = (&ChangeRecord, Fuses)> {
+    history.notes().filter(|(record, _)| record.state == ChangeState::Done)
 }
 
 /// What comes next. `gone`: nothing is left of what drowned the API servers, so that a stage that was closed again needs
@@ -153,14 +190,14 @@ pub(in crate::steps) fn next(now: &Standing, history: &History, going: Going, go
     let last = made(history).next_back();
     let by_itself = now.step.saturating_sub(now.next);
     let (ours, since) = match last {
-        Some((record, level, _)) if level == now.level => (true, history.ago(record.moved_at)),
+        Some((record, Fuses { level, .. })) if level == now.level => (true, history.ago(record.moved_at)),
         // Somebody has set it back: a renewal that was on its way, or another client.
-        Some((_, level, _)) if level > now.level => return Act::Stage { level, hold: pace.fuse(tries) },
+        Some((_, Fuses { level, .. })) if level > now.level => return Act::Stage { level, hold: pace.fuse(tries) },
         // The kernel has opened it by itself.
         Some(_) => (false, by_itself),
         None => (false, if now.level == 0 { Duration::MAX } else { by_itself }),
     };
-    let recovering = ours && last.is_some_and(|(_, _, key)| key.starts_with(CLOSE_AGAIN));
+    let recovering = ours && last.is_some_and(|(_, set)| set.purpose == Purpose::CloseAgain);
     let wait = if recovering && !gone { pace.wait(tries) } else { pace.window };
     match going {
         Going::Well { settled } if since < wait && !(settled && (gone || !recovering)) => {
@@ -183,28 +220,25 @@ pub(in crate::steps) fn next(now: &Standing, history: &History, going: Going, go
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::change::{Change, Facts, Target};
-    use crate::host::gate::BackEnd;
-    use crate::steps::gate::op;
+    use crate::change::{Change, Facts, LocalCommand, Note, Op, Target};
 
     const PACE: Pace = Pace { window: Duration::from_secs(20), most: 2 };
 
-    /// Acts of ours, each so many seconds ago: key, level, age.
-    pub(in super::super) fn history(acts: &[(&str, usize, i64)]) -> History {
+    /// Acts of ours, each so many seconds ago: what for, level, age.
+    pub(in super::super) fn history(acts: &[(Purpose, usize, i64)]) -> History {
+        let set = |(purpose, level, age): &(Purpose, usize, i64)| {
+            ("set", Some(Fuses { purpose: *purpose, level: *level }), *age)
+        };
+        changes(&acts.iter().map(set).collect::<Vec<_>>())
+    }
+
+    /// Changes of ours, each so many seconds ago: key, note, age.
+    pub(in super::super) fn changes(all: &[(&str, Option<Fuses>, i64)]) -> History {
         let now = jiff::Timestamp::from_second(1_790_000_000).unwrap();
-        let record = |(key, level, age): &(&str, usize, i64)| {
+        let record = |(key, set, age): &(&str, Option<Fuses>, i64)| {
             let at = jiff::Timestamp::from_second(1_790_000_000 - age).unwrap();
-            let arm = GateArm {
-                run: "r".into(),
-                back_end: BackEnd::Nft,
-                level: *level as u64,
-                hold: 60,
-                step: 60,
-                was: "r".into(),
-                by: "r".into(),
-                operator: "eve".into(),
-            };
-            let change = Change::sample(key, op(arm.script("")));
+            let op = Op::Local(LocalCommand { argv: Vec::new(), idempotent: true, quiet: false });
+            let change = Change { note: set.as_ref().map(Note::of), ..Change::sample(key, op) };
             let state = ChangeState::Done;
             let target = Target::host("east", "cp1");
             ChangeRecord {
@@ -220,7 +254,7 @@ pub(super) mod tests {
                 moved_at: at,
             }
         };
-        History { changes: acts.iter().map(record).collect(), since: Some(now), now, ..History::default() }
+        History { changes: all.iter().map(record).collect(), since: Some(now), now, ..History::default() }
     }
 
     /// Three stages, a minute apart, the next one in `next` seconds.
@@ -229,23 +263,23 @@ pub(super) mod tests {
     }
 
     #[track_caller]
-    fn case(now: Standing, acts: &[(&str, usize, i64)], well: bool, expected: Act) {
+    fn case(now: Standing, acts: &[(Purpose, usize, i64)], well: bool, expected: Act) {
         let going = if well { Going::Well { settled: false } } else { Going::Badly };
         assert_eq!(next(&now, &history(acts), going, false, &PACE), expected, "{now:?} {acts:?} {well}");
     }
 
     #[track_caller]
-    fn goes(now: Standing, acts: &[(&str, usize, i64)], going: Going, gone: bool, expected: Act) {
+    fn goes(now: Standing, acts: &[(Purpose, usize, i64)], going: Going, gone: bool, expected: Act) {
         assert_eq!(next(&now, &history(acts), going, gone, &PACE), expected, "{now:?} {acts:?} {going:?} {gone}");
     }
 
     #[test]
     fn what_has_settled_is_not_waited_for_any_longer() {
         let settled = Going::Well { settled: true };
-        goes(at(1, 60), &[("stage-1", 1, 3)], settled, false, Act::Stage { level: 2, hold: 70 });
-        goes(at(3, 60), &[("stage-3", 3, 3)], settled, false, Act::Open);
+        goes(at(1, 60), &[(Purpose::Stage, 1, 3)], settled, false, Act::Stage { level: 2, hold: 70 });
+        goes(at(3, 60), &[(Purpose::Stage, 3, 3)], settled, false, Act::Open);
         // A stage that was closed again waits its time, unless nothing is left of what closed it.
-        let closed = [("stage-2", 2, 100), ("close-again-1", 1, 3)];
+        let closed = [(Purpose::Stage, 2, 100), (Purpose::CloseAgain, 1, 3)];
         goes(at(1, 60), &closed, settled, false, wait(3, 40));
         goes(at(1, 60), &closed, settled, true, Act::Stage { level: 2, hold: 110 });
         goes(at(1, 60), &closed, Going::Well { settled: false }, true, wait(3, 20));
@@ -253,9 +287,9 @@ pub(super) mod tests {
 
     #[test]
     fn what_gets_better_is_left_to_go_on_and_held_where_it_is() {
-        goes(at(2, 60), &[("stage-2", 2, 30)], Going::Better, false, wait(0, 20));
-        goes(at(2, 15), &[("stage-2", 2, 55)], Going::Better, false, Act::HoldOn { level: 2, hold: 70 });
-        goes(at(2, 60), &[("stage-2", 2, 30)], Going::Badly, true, Act::CloseAgain { level: 1, hold: 110 });
+        goes(at(2, 60), &[(Purpose::Stage, 2, 30)], Going::Better, false, wait(0, 20));
+        goes(at(2, 15), &[(Purpose::Stage, 2, 55)], Going::Better, false, Act::HoldOn { level: 2, hold: 70 });
+        goes(at(2, 60), &[(Purpose::Stage, 2, 30)], Going::Badly, true, Act::CloseAgain { level: 1, hold: 110 });
     }
 
     fn wait(so_far: u64, of: u64) -> Act {
@@ -265,42 +299,47 @@ pub(super) mod tests {
     #[test]
     fn stages_follow_each_other_while_all_is_well() {
         case(at(0, 800), &[], true, Act::Stage { level: 1, hold: 70 });
-        case(at(1, 60), &[("stage-1", 1, 10)], true, wait(10, 20));
-        case(at(1, 50), &[("stage-1", 1, 20)], true, Act::Stage { level: 2, hold: 70 });
-        case(at(3, 50), &[("stage-3", 3, 19)], true, wait(19, 20));
-        case(at(3, 50), &[("stage-3", 3, 20)], true, Act::Open);
+        case(at(1, 60), &[(Purpose::Stage, 1, 10)], true, wait(10, 20));
+        case(at(1, 50), &[(Purpose::Stage, 1, 20)], true, Act::Stage { level: 2, hold: 70 });
+        case(at(3, 50), &[(Purpose::Stage, 3, 19)], true, wait(19, 20));
+        case(at(3, 50), &[(Purpose::Stage, 3, 20)], true, Act::Open);
     }
 
     #[test]
     fn a_bad_look_closes_the_last_stage_at_once_and_doubles_the_wait() {
-        case(at(2, 60), &[("stage-2", 2, 1)], false, Act::CloseAgain { level: 1, hold: 110 });
-        let once = [("stage-2", 2, 100), ("close-again-1", 1, 30)];
+        case(at(2, 60), &[(Purpose::Stage, 2, 1)], false, Act::CloseAgain { level: 1, hold: 110 });
+        let once = [(Purpose::Stage, 2, 100), (Purpose::CloseAgain, 1, 30)];
         case(at(1, 60), &once, true, wait(30, 40));
-        let long_enough = [("stage-2", 2, 100), ("close-again-1", 1, 40)];
+        let long_enough = [(Purpose::Stage, 2, 100), (Purpose::CloseAgain, 1, 40)];
         case(at(1, 60), &long_enough, true, Act::Stage { level: 2, hold: 110 });
     }
 
     #[test]
     fn what_was_closed_again_gets_a_window_to_recover_and_then_one_more_is_closed() {
-        case(at(1, 60), &[("stage-2", 2, 100), ("close-again-1", 1, 5)], false, wait(0, 40));
-        let still_bad = [("stage-2", 2, 100), ("close-again-1", 1, 20)];
+        case(at(1, 60), &[(Purpose::Stage, 2, 100), (Purpose::CloseAgain, 1, 5)], false, wait(0, 40));
+        let still_bad = [(Purpose::Stage, 2, 100), (Purpose::CloseAgain, 1, 20)];
         case(at(1, 60), &still_bad, false, Act::CloseAgain { level: 0, hold: 190 });
     }
 
     #[test]
     fn too_many_tries_end_it() {
-        let twice = [("close-again-1", 1, 90), ("stage-2-try-2", 2, 40), ("close-again-2", 1, 30)];
+        let twice = [(Purpose::CloseAgain, 1, 90), (Purpose::Stage, 2, 40), (Purpose::CloseAgain, 1, 30)];
         case(at(1, 60), &twice, false, Act::GiveUp);
     }
 
     #[test]
     fn a_stage_that_went_well_takes_the_tries_of_the_one_before_with_it() {
-        let (opened, closed) = (("stage-1", 1, 500), ("close-again-1", 0, 490));
-        let second = [opened, closed, ("stage-1-try-2", 1, 400), ("stage-2-try-2", 2, 5)];
+        let (opened, closed) = ((Purpose::Stage, 1, 500), (Purpose::CloseAgain, 0, 490));
+        let second = [opened, closed, (Purpose::Stage, 1, 400), (Purpose::Stage, 2, 5)];
         assert_eq!((tries(&history(&second)), closed_again(&history(&second))), (0, 1));
         case(at(2, 60), &second, false, Act::CloseAgain { level: 1, hold: 110 });
         // A stage below that is closed, too, and comes back, is no way forward.
-        let back = [("stage-2", 2, 500), ("close-again-1", 1, 490), ("close-again-2", 0, 400), ("stage-1-try-3", 1, 5)];
+        let back = [
+            (Purpose::Stage, 2, 500),
+            (Purpose::CloseAgain, 1, 490),
+            (Purpose::CloseAgain, 0, 400),
+            (Purpose::Stage, 1, 5),
+        ];
         assert_eq!(tries(&history(&back)), 2);
     }
 
@@ -308,19 +347,19 @@ pub(super) mod tests {
     fn the_kernel_does_not_open_a_closed_gate_while_it_goes_badly_and_somebody_looks() {
         case(at(0, 800), &[], false, wait(0, 20));
         case(at(0, 15), &[], false, Act::HoldOn { level: 0, hold: 70 });
-        case(at(0, 65), &[("hold-0", 0, 5)], false, wait(0, 20));
+        case(at(0, 65), &[(Purpose::HoldOn, 0, 5)], false, wait(0, 20));
     }
 
     #[test]
     fn a_stage_that_came_by_itself_counts_from_when_it_came() {
         case(at(1, 50), &[], true, wait(10, 20));
         case(at(1, 30), &[], true, Act::Stage { level: 2, hold: 70 });
-        case(at(2, 50), &[("stage-1", 1, 300)], false, Act::CloseAgain { level: 1, hold: 110 });
+        case(at(2, 50), &[(Purpose::Stage, 1, 300)], false, Act::CloseAgain { level: 1, hold: 110 });
     }
 
     #[test]
     fn what_somebody_set_back_is_set_again() {
-        case(at(0, 300), &[("stage-1", 1, 2)], true, Act::Stage { level: 1, hold: 70 });
+        case(at(0, 300), &[(Purpose::Stage, 1, 2)], true, Act::Stage { level: 1, hold: 70 });
     }
 
     /// A run that was resumed watches a stage anew, whatever the two processes' clocks show.
@@ -328,7 +367,7 @@ pub(super) mod tests {
     fn what_an_earlier_process_saw_ends_no_window() {
         let well = Going::Well { settled: false };
         for age in [86_400, 30, -3600] {
-            let mut resumed = history(&[("stage-1", 1, age)]);
+            let mut resumed = history(&[(Purpose::Stage, 1, age)]);
             resumed.here = resumed.now;
             assert_eq!(next(&at(1, 60), &resumed, well, false, &PACE), wait(0, 20), "{age}");
             resumed.now = resumed.now.saturating_add(PACE.window).unwrap();

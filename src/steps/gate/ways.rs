@@ -6,16 +6,12 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use super::LOOK_LIMIT;
-use crate::change::{Op, Target};
-use crate::host::gate::{self, GateClose, Reply};
-use crate::host::order::Order as _;
-use crate::journal::ChangeRecord;
+use crate::change::Target;
+use crate::host::gate::{self, Reply};
 use crate::kit::{ApiServer, Cluster, Host};
 use crate::steps::{Look, Sends};
 use crate::world::{Accept, KubeRead};
 
-/// What tells in the journal which ways were open when the gate was closed.
-pub(in crate::steps) const WAYS: &str = "ways";
 /// The longest that a connection may take. A reset is there within a round trip, or two when a packet is lost; who waits
 /// longer for a drowning server's full queue only keeps the gate from being closed, or what was open before from being cut.
 const CONNECTED: Duration = Duration::from_millis(1500);
@@ -74,13 +70,6 @@ pub(in crate::steps) async fn open(look: Look<'_>, cluster: &Cluster, host: &Hos
         Way::Refused(_) | Way::Slow => None,
     });
     join_all(tries).await.into_iter().flatten().collect()
-}
-
-/// The ways that were open when the gate was closed, by the change that closed it.
-pub(in crate::steps) fn noted(close: &ChangeRecord) -> Vec<String> {
-    let Op::Host(command) = &close.change.op else { return Vec::new() };
-    let ways = GateClose::of(&command.script).and_then(|close| close.ways);
-    ways.map(|names| names.split_whitespace().map(str::to_owned).collect()).unwrap_or_default()
 }
 
 /// A way that was open and is cut now.

@@ -86,6 +86,7 @@ pub(in crate::steps) fn change(binding: &Binding, subject: &Subject, run: &str, 
     };
     Some(Change {
         key: key(at),
+        note: None,
         op: Op::Kube(call),
         guard,
         inverse,

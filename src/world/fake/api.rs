@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::change::{GONE, KubeCall, Method, Outcome};
+use crate::change::{KubeCall, Method, Outcome};
 use crate::world::{Accept, KubeAnswer};
 
 /// What a server sets by itself.
@@ -127,11 +127,12 @@ impl Objects {
             Method::Put => (501, "nothing here is replaced".into()),
             Method::Patch => self.patch(call, &body),
         };
-        let said = if code == 404 { format!("it was so already, {GONE}") } else { said };
-        if (200..300).contains(&code) || call.already.contains(&code) {
-            Outcome::done(format!("{code} {said}"))
-        } else {
-            Outcome::Failed(format!("{code} {said}"))
+        let said = if code == 404 { "it was so already".into() } else { said };
+        let gone = call.method == Method::Delete && !call.path.contains('?') && !self.by_path.contains_key(&call.path);
+        match (200..300).contains(&code) || call.already.contains(&code) {
+            true if gone => Outcome::gone(format!("{code} {said}, and it is gone")),
+            true => Outcome::done(format!("{code} {said}")),
+            false => Outcome::Failed(format!("{code} {said}")),
         }
     }
 
@@ -153,7 +154,7 @@ impl Objects {
             return (200, "it is marked".into());
         }
         self.by_path.remove(path);
-        (200, format!("deleted, {GONE}"))
+        (200, "deleted".into())
     }
 
     fn create(&mut self, list: &str, object: Value) -> (u16, String) {

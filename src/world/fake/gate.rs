@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::host::ended;
 use crate::change::Target;
-use crate::host::gate::{BackEnd, Driver, Mark, spec_of};
+use crate::host::gate::{BackEnd, Driver, GateClose, Mark};
+use crate::host::order::Order as _;
 use crate::script::Script;
 use crate::world::ScriptOutput;
 
@@ -123,7 +124,7 @@ impl Host<'_> {
     }
 
     fn close(&mut self) -> ScriptOutput {
-        let (spec, back_end) = spec_of(self.script).expect("a gate");
+        let GateClose { spec, back_end, .. } = GateClose::of(self.script).expect("a gate");
         if let Some(gate) = self.gates.get(self.at).filter(|gate| gate.stands()) {
             if gate.mark.run == spec.run {
                 return ended(0, "result=already\n");

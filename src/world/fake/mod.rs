@@ -289,7 +289,7 @@ impl State {
             Op::Kube(call) => self.clusters.entry(target.cluster.clone()).or_default().perform(call),
             Op::Host(command) => match self.run(target, &command.script) {
                 ScriptOutput { status: 0, stdout, .. } => {
-                    let facts = Facts { answer: Answer::parse(&stdout) };
+                    let facts = Facts { answer: Answer::parse(&stdout), ..Facts::default() };
                     Outcome::Done(Said { words: stdout, facts })
                 }
                 ScriptOutput { stdout, .. } if stdout.starts_with("unknown=") => Outcome::Unknown(stdout),

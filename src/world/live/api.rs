@@ -1,12 +1,11 @@
 //! Reads and writes through the Kubernetes API: what an answer, or the lack of one, means.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::{Links, one_line};
-use crate::change::{GONE, KubeCall, Method, Outcome, Part, Target};
+use crate::change::{KubeCall, Method, Outcome, Part, Target};
 use crate::kit::{ApiServer, Host};
 use crate::link::api::{Answer, ApiRequest, Conclusion, End, Kind, Reply, Tried};
 use crate::link::fault::FaultKind;
@@ -21,15 +20,7 @@ impl Links {
         read: &KubeRead,
         anonymous: bool,
     ) -> Result<KubeAnswer, ReadError> {
-        let request = ApiRequest {
-            method: "GET",
-            path: read.path.clone(),
-            accept: read.accept.header(),
-            content_type: String::new(),
-            body: Arc::default(),
-            writes: false,
-            anonymous,
-        };
+        let request = ApiRequest { anonymous, ..ApiRequest::get(&read.path, read.accept.header()) };
         let began = Instant::now();
         let conclusion = self.api.send(only(target), &request, kind_of_read(&read.path), read.limit).await;
         let Some(conclusion) = conclusion else { return Err(super::no_route(no_server(target))) };
@@ -163,18 +154,15 @@ fn past_admission(said: &str) -> String {
     String::new()
 }
 
-/// What the answer to a DELETE says of the object: a `Status` in place of the object means that it is gone. What comes as
+/// Whether the answer to a DELETE tells that the object is gone: it is a `Status` then in place of the object. What comes as
 /// an object may still be there, held by a finalizer or its grace period.
-fn ended(call: &KubeCall, body: &str) -> String {
+fn is_gone(call: &KubeCall, body: &str) -> bool {
     let body: Value = serde_json::from_str(body).unwrap_or_default();
-    if call.method == Method::Delete && !call.path.contains('?') && body["kind"] == "Status" {
-        return gone(call);
-    }
-    String::new()
+    call.method == Method::Delete && !call.path.contains('?') && body["kind"] == "Status"
 }
 
-fn gone(call: &KubeCall) -> String {
-    if call.method == Method::Delete { format!(", {GONE}") } else { String::new() }
+fn done(words: String, gone: bool) -> Outcome {
+    if gone { Outcome::gone(words + ", and it is gone") } else { Outcome::done(words) }
 }
 
 /// What the attempts at a write came to.
@@ -192,14 +180,15 @@ fn outcome(call: &KubeCall, conclusion: Conclusion, name: impl Fn(usize) -> Stri
                 format!("{from}: {}{}", one_line(&said, 300), past_admission(&said))
             };
             match answer.code {
-                200..300 => Outcome::done(format!("{from}{}", ended(call, &answer.text))),
-                _ if already && unanswered => {
-                    let gone = gone(call);
-                    Outcome::done(format!(
-                        "{from}: an earlier attempt of ours, whose answer was lost, had done it{gone}"
-                    ))
+                200..300 => done(from, is_gone(call, &answer.text)),
+                _ if already => {
+                    let how = if unanswered {
+                        "an earlier attempt of ours, whose answer was lost, had done it"
+                    } else {
+                        "it was so already"
+                    };
+                    done(format!("{from}: {how}"), call.method == Method::Delete)
                 }
-                _ if already => Outcome::done(format!("{from}: it was so already{}", gone(call))),
                 // An earlier attempt may be just what this one ran into.
                 _ if unanswered => Outcome::Unknown(format!("{}, after an attempt that was not answered", why())),
                 500.. if !answer.refused_by_webhook() => Outcome::Unknown(why()),
@@ -251,10 +240,10 @@ mod tests {
             holds: None,
         };
         let one = call(Method::Delete, "/api/v1/namespaces/a/pods/x");
-        assert!(ended(&one, r#"{"kind":"Status","status":"Success"}"#).contains(GONE));
-        assert_eq!(ended(&one, r#"{"kind":"Pod","metadata":{"deletionTimestamp":"2025-01-01T00:00:00Z"}}"#), "");
-        assert_eq!(ended(&one, ""), "");
+        assert!(is_gone(&one, r#"{"kind":"Status","status":"Success"}"#));
+        assert!(!is_gone(&one, r#"{"kind":"Pod","metadata":{"deletionTimestamp":"2025-01-01T00:00:00Z"}}"#));
+        assert!(!is_gone(&one, ""));
         let patch = call(Method::Patch, "/api/v1/namespaces/a/pods/x");
-        assert_eq!(ended(&patch, r#"{"kind":"Status"}"#), "");
+        assert!(!is_gone(&patch, r#"{"kind":"Status"}"#));
     }
 }

@@ -119,7 +119,7 @@ fn outcome(output: &Output) -> Outcome {
     let stderr = String::from_utf8_lossy(&output.stderr);
     match &output.exit {
         Exit::Status(0) => {
-            let facts = Facts { answer: Answer::parse(&stdout).start(PAIRS, REASON) };
+            let facts = Facts { answer: Answer::parse(&stdout).start(PAIRS, REASON), ..Facts::default() };
             Outcome::Done(Said { words: one_line(&stdout, 300), facts })
         }
         // It was stopped somewhere in the middle.

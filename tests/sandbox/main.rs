@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+mod terminal;
+
 use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
@@ -28,8 +30,14 @@ impl Home {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(BIN);
-        command.args(args).env_clear().env("HOME", self.0.path()).env("USER", "sre").env("PATH", "/usr/bin:/bin");
+        let mut command = self.of(BIN);
+        command.args(args);
+        command
+    }
+
+    fn of(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().env("HOME", self.0.path()).env("USER", "sre").env("PATH", "/usr/bin:/bin");
         command.env("BREAKGLASS_STATE", self.path("state")).current_dir(self.0.path()).stdin(Stdio::null());
         command
     }
