@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::genuine::GENUINE;
-use super::order::{self, Order as _};
+use super::order::{Order as _, order};
 use crate::script::{Answer, Script};
 
 /// A process younger than this, of a server that has been started before, is the newest turn of a crash loop.
@@ -34,7 +34,12 @@ for log in /var/log/pods/kube-system_kube-apiserver-*/kube-apiserver/*.log; do
 done
 say end yes
 "#;
-    order::Presence {}.script(format!("{GENUINE}{looks}"))
+    ApiServerPresence {}.script(format!("{GENUINE}{looks}"))
+}
+
+order! {
+    /// Looks whether the API server runs.
+    ApiServerPresence = "apiserver.presence" {} -> Presence, parse_presence
 }
 
 /// What a host said of its API server.

@@ -1,7 +1,7 @@
 //! How often one client's requests stand in what a host's audit log gains in some seconds.
 
 use super::offender::{AUDIT_LOG, DISTINCT};
-use super::order::{AuditCount, Order as _};
+use super::order::{Order as _, order};
 use crate::script::{Answer, Script, quote};
 
 /// Whose requests are counted.
@@ -43,6 +43,11 @@ say events "$(added | grep -c '"auditID":')"
 say known "$(tail -c 8388608 "$log" | grep -c -F -- "$needle")"
 say requests "$(added | grep -F -- "$needle" | distinct)"
 "#;
+
+order! {
+    /// Counts a client's requests in the audit log for some seconds.
+    AuditCount = "audit.count" { log: String, user: String, agent: String, seconds: u64 } -> Counted, parse
+}
 
 /// Counts for so many seconds in the log of this path; empty: the one that the running kube-apiserver was told to write.
 pub fn count(log: &str, client: &Client, seconds: u64) -> Script {

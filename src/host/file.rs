@@ -3,12 +3,17 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::order::{self, Order as _};
+use super::order::{Order as _, order};
 use crate::change::{Expect, FilePut};
 use crate::script::{Script, quote};
 
 /// Longer lines are refused by some decoders.
 const LINE: usize = 76;
+
+order! {
+    /// Puts a file.
+    PutFile = "file.put" { path: String, expect: String, sha256: String }
+}
 
 /// The script that does it, or why there can be none.
 ///
@@ -39,7 +44,7 @@ pub fn put(put: &FilePut) -> Result<Script, String> {
             format!("{}{write}", start(path, expect, wanted))
         }
     };
-    Ok(order::FilePut { path: path.clone(), expect: expect.to_owned(), sha256: wanted.to_owned() }.script(body))
+    Ok(PutFile { path: path.clone(), expect: expect.to_owned(), sha256: wanted.to_owned() }.script(body))
 }
 
 fn start(path: &str, expect: &str, wanted: &str) -> String {

@@ -5,9 +5,9 @@ use std::fmt::Display;
 
 use proptest::prelude::*;
 
-use super::gate::{self, BackEnd, Driver, GateState, Mark, Rung, Side, Stage, Survey};
+use super::gate::{self, BackEnd, Driver, GateClose, GateState, Mark, Rung, Side, Stage, Survey};
 use super::manifest::{self, Edit};
-use super::order::{GateClose, Order as _};
+use super::order::Order as _;
 use super::{Net, apiserver, offender, swap};
 use crate::fuzz::{each, mangled};
 use crate::script::{self, Answer, Head, Script};

@@ -18,6 +18,7 @@ pub mod manifest;
 pub mod net;
 pub mod offender;
 pub mod order;
+pub mod orders;
 pub mod rewriter;
 pub mod room;
 pub mod swap;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::order::{OffenderLook, Order as _};
+use super::order::{Order as _, order};
 use crate::script::{Answer, Script, amount, quote};
 
 /// How many of the sources with the most connections a host reports; it sends no more over a bad line.
@@ -17,6 +17,11 @@ pub struct Read {
     pub log: String,
     /// So many bytes of it were there.
     pub size: u64,
+}
+
+order! {
+    /// Looks for what is left of an offender.
+    OffenderLook = "offender.look" { ports: String, user: String, log: String, from: String } -> Seen, parse
 }
 
 /// Counts the open connections to these ports by their source, and in the audit log, from where the last look ended, the

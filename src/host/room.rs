@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::genuine::GENUINE;
 use super::manifest::Listens;
-use super::order::{ManifestRoom, Order as _};
+use super::order::{Order as _, order};
 use super::swap::{LIB, Place};
 use crate::script::{Answer, Script, quote};
 
@@ -160,6 +160,11 @@ fn listener(at: Listens) -> String {
         }
     };
     format!("^ *[0-9]+: ({plain}|{turned}|0{{8}}|0{{32}}):{:04X} [0-9A-F]+:0000 0A", at.port)
+}
+
+order! {
+    /// Looks at the room that a host has, and asks the program.
+    ManifestRoom = "manifest.room" { program: String, flags: String, names: String } -> Room, |stdout| room(stdout).ok()
 }
 
 /// The script that looks; `listens` is where the program that is there should listen. It writes nothing.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use super::audit::{self, Client};
 use super::gate::{self, Allow, BackEnd, Balancer, Driver, GateSpec, Reply, Scope, Side, Stage, Turn, Why};
-use super::order::Orders;
+use super::orders::Orders;
 use super::swap::{self, Place, Swap};
 use super::{apiserver, file, offender, room, why};
 use crate::change::{Blob, Expect, FilePut, sha256_hex};
@@ -114,7 +114,7 @@ fn of_manifests() -> Vec<(String, Script)> {
         ("swap", swap::swap(&exchange)),
         ("room", room::look(&place, &ask, None)),
         ("room, nothing asked", room::look(&place, &room::Ask::default(), None)),
-        ("why", why::look(&place)),
+        ("why", why::look(place.beside())),
         ("put", put(Some(b"a: 1\n"), Expect::Absent)),
         ("put over", put(Some(b"a: 1\n"), Expect::Sha256("c".repeat(64)))),
         ("put away", put(None, Expect::Sha256("c".repeat(64)))),

@@ -1,7 +1,6 @@
 //! Why a new process did not answer: noted by its host before the old manifest comes back, for its log goes with its pod.
 
-use super::order::{ManifestWhy, Order as _};
-use super::swap::Place;
+use super::order::{Order as _, order};
 use crate::script::{Answer, Script, quote};
 
 /// Defines `why`, which notes the answer at the address that was asked and the end of the container's log; `$F`, `$B`, `$P`
@@ -29,10 +28,15 @@ pub(super) const WHY: &str = r#"why() {
 }
 "#;
 
-/// The script that reads what was noted.
-pub fn look(place: &Place) -> Script {
-    let body = format!("b={}\n[ ! -f \"$b/why\" ] || head -c 8192 \"$b/why\"\nsay end yes\n", quote(&place.beside()));
-    ManifestWhy { beside: place.beside() }.script(body)
+order! {
+    /// Reads why a new process did not answer.
+    ManifestWhy = "manifest.why" { beside: String } -> Why, |stdout| Some(why(stdout))
+}
+
+/// The script that reads what was noted in the folder beside the manifests.
+pub fn look(beside: String) -> Script {
+    let body = format!("b={}\n[ ! -f \"$b/why\" ] || head -c 8192 \"$b/why\"\nsay end yes\n", quote(&beside));
+    ManifestWhy { beside }.script(body)
 }
 
 /// What is known of a process that did not come to answer.

@@ -4,7 +4,9 @@
 use serde_json::{Value, json};
 
 use crate::change::{Change, Facts, Note, Op};
-use crate::host::order::{GateArm, GateClose, ManifestFolder, ManifestMend, ManifestSwap, Orders};
+use crate::host::gate::{GateArm, GateClose};
+use crate::host::orders::Orders;
+use crate::host::swap::{ManifestFolder, ManifestMend, ManifestSwap};
 use crate::script::{Answer, Script};
 
 /// What its step remembered of a change.

@@ -8,10 +8,12 @@ use base64::Engine as _;
 
 use super::world::{APISERVER, Gate, SimHost, World};
 use crate::change::sha256_hex;
-use crate::host::gate::{Driver, GateSpec, Rung};
-use crate::host::order::{
-    AuditCount, FilePut, GateArm, GateOpen, GateRenew, ManifestLook, ManifestSwap, OffenderLook, Orders, Unread,
-};
+use crate::host::audit::AuditCount;
+use crate::host::file::PutFile;
+use crate::host::gate::{Driver, GateArm, GateOpen, GateRenew, GateSpec, Rung};
+use crate::host::offender::OffenderLook;
+use crate::host::orders::{Orders, Unread};
+use crate::host::swap::{ManifestLook, ManifestSwap};
 use crate::script::Head;
 
 /// The exit status of a shell that does not know a command.
@@ -77,7 +79,7 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
         Orders::GateStatus(_) => Said::ok(status(host, began, pods)),
         Orders::AuditCount(order) => Said::ok(count(host, pods, servers, order)),
         Orders::OffenderLook(order) => Said::ok(offender(host, began, (pods, servers, refused), order)),
-        Orders::Presence(_) => Said::ok(format!("process={} 3600\nstarted=0\nend=yes\n", host.pid(APISERVER))),
+        Orders::ApiServerPresence(_) => Said::ok(format!("process={} 3600\nstarted=0\nend=yes\n", host.pid(APISERVER))),
         Orders::ManifestLook(order) => Said::ok(look(host, order)),
         Orders::ManifestRoom(_) => Said::ok(format!(
             "total=16384000\navailable=9000000\ncpus=8\nmemory={api} {api}\nasked=yes\nend=yes\n",
@@ -90,7 +92,7 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
         Orders::ManifestWhy(_) => Said::ok("end=yes\n".into()),
         Orders::ManifestFolder(order) => folder(host, &order.path),
         Orders::ManifestFolderAway(order) => folder_away(host, &order.path),
-        Orders::FilePut(order) => put(host, order, text),
+        Orders::PutFile(order) => put(host, order, text),
     }
 }
 
@@ -392,8 +394,8 @@ fn swap(host: &mut SimHost, order: &ManifestSwap) -> Said {
     Said::ok("state=ready\n".into())
 }
 
-fn put(host: &mut SimHost, order: &FilePut, text: &str) -> Said {
-    let FilePut { path, expect, sha256: wanted } = order;
+fn put(host: &mut SimHost, order: &PutFile, text: &str) -> Said {
+    let PutFile { path, expect, sha256: wanted } = order;
     let was = host.files.get(path).map_or_else(|| "absent".to_owned(), |text| sha256_hex(text.as_bytes()));
     if was != *wanted && was != *expect {
         return Said::failed(4, &format!("{path} is not what was expected: sha256 {was}"));

@@ -318,7 +318,7 @@ impl StaticPod {
                 4,
                 "reads what the host has and what the process uses, and asks the program",
             ),
-            reads(Sends::Look(why::look(&place)), 1, "reads why a new process did not answer"),
+            reads(Sends::Look(why::look(place.beside())), 1, "reads why a new process did not answer"),
         ];
         let elsewhere = elsewhere::announced(target, cluster, self.program).into_iter().map(|what| {
             reads(what, 2, "on every other control-plane host: is an exchange under way there, or about to be")
@@ -365,7 +365,7 @@ impl StaticPod {
     /// Why the new process did not come, as its host noted it; doing the same once more would fail once more.
     async fn unanswered(&self, look: Look<'_>, place: &Place) -> StepError {
         let (target, host, beside) = (look.target, look.target.short(), place.beside());
-        let told = look.reads.script(target, &why::look(place), LOOK_LIMIT).await;
+        let told = look.reads.script(target, &why::look(place.beside()), LOOK_LIMIT).await;
         let told = told.map(|output| why::why(&output.stdout)).unwrap_or_default();
         let mut why = format!(
             "{target}: the new process did not answer within {} s, and the old manifest is back",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{GateSpec, Net, Scope, Side, orders};
-use crate::host::order::{GateCut, Order as _};
+use crate::host::order::{Order as _, order};
 use crate::script::{Answer, Script, quote};
 
 const UNTOLD: &str = "the gate means only some clients of this node, and open sockets cannot be told apart";
@@ -18,6 +18,11 @@ pub struct Cut {
     pub after: u64,
     /// Why nothing could be cut, if so.
     pub unable: Option<String>,
+}
+
+order! {
+    /// Cuts the connections of who is refused.
+    GateCut = "gate.cut" { run: String, ports: Option<String>, filter: Option<String> } -> Cut, |stdout| parse_cut(&Answer::parse(stdout))
 }
 
 /// Closes the sockets that the gate refuses: on a server those of clients that are not let through, on a node the host's

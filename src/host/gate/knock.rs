@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::host::order::{GateKnock, Order as _};
+use crate::host::order::{Order as _, order};
 use crate::script::{Answer, Script};
 
 /// What came of a connection from a host.
@@ -16,6 +16,11 @@ pub enum Knock {
     Silent,
     /// The host has nothing to connect with, or it said something else.
     NotKnown(String),
+}
+
+order! {
+    /// Connects from a host.
+    GateKnock = "gate.knock" { to: String } -> Knock, |stdout| Some(parse_knock(stdout))
 }
 
 /// Opens a TCP connection from a host and closes it, with the first of curl, bash and nc that is there. Writes nothing.

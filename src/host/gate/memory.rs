@@ -3,8 +3,13 @@
 use std::fmt;
 
 use crate::host::genuine::GENUINE;
-use crate::host::order::{GateMemory, Order as _};
+use crate::host::order::{Order as _, order};
 use crate::script::{Answer, Script, amount};
+
+order! {
+    /// Looks at the memory of the API servers' processes.
+    GateMemory = "gate.memory" {} -> Memory, parse_memory
+}
 
 /// Looks at the API servers' processes on a host. Writes nothing, and asks the API nothing: `/proc` and the control group
 /// answer in milliseconds where `/metrics` of a drowning server is megabytes late.

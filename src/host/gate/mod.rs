@@ -23,6 +23,7 @@ use super::net::Net;
 mod back_end;
 mod count;
 mod cut;
+mod filter;
 mod iptables;
 mod knock;
 mod mark;
@@ -35,14 +36,15 @@ mod state;
 mod survey;
 
 pub use back_end::{BackEnd, look_by_hand};
-pub use cut::{Cut, cut, parse_cut};
-pub use knock::{Knock, knock, parse_knock};
+pub use cut::{Cut, GateCut, cut, parse_cut};
+pub use filter::{Manager, Turn};
+pub use knock::{GateKnock, Knock, knock, parse_knock};
 pub use mark::{Driver, Mark, Rung};
-pub use memory::{Heavy, Memory, memory, parse_memory};
-pub use orders::{Turn, arm, close, open, renew, rules};
+pub use memory::{GateMemory, Heavy, Memory, memory, parse_memory};
+pub use orders::{GateArm, GateClose, GateOpen, GateRenew, arm, close, open, renew, rules};
 pub use refuse::{Refusal, refuse, refuse_spec};
-pub use state::{Counters, Fuse, GateState, Talker, parse_status, status};
-pub use survey::{ApiProcess, Found, Listener, Manager, Survey, Tool, parse_survey, survey, v6_hole};
+pub use state::{Counters, Fuse, GateState, GateStatus, Talker, parse_status, status};
+pub use survey::{ApiProcess, Found, GateSurvey, Listener, Survey, Tool, parse_survey, survey, v6_hole};
 
 /// The name of our nftables table, and in its variations of our chains and ipsets.
 pub const NAME: &str = "breakglass";

@@ -1,13 +1,39 @@
 //! The orders to a host: close, arm, open; and what it answers.
 
-use super::{BackEnd, Driver, GateSpec, Mark, Times, mark};
-use crate::host::order::{GateArm, GateClose, GateOpen, GateRenew, Order as _};
+use super::{BackEnd, Driver, GateSpec, Mark, Times, Turn, mark};
+use crate::host::order::{Order as _, Told, order};
 use crate::script::{Script, quote};
 use crate::words;
+
+impl Told for BackEnd {
+    fn tell(&self) -> Option<String> {
+        Some(self.word().to_owned())
+    }
+
+    fn hear(text: Option<&str>) -> Option<Self> {
+        Self::from_word(text?)
+    }
+}
+
+impl Told for GateSpec {
+    fn tell(&self) -> Option<String> {
+        // It holds nothing that JSON cannot say.
+        Some(serde_json::to_string(self).unwrap_or_default())
+    }
+
+    fn hear(text: Option<&str>) -> Option<Self> {
+        serde_json::from_str(text?).ok()
+    }
+}
 
 /// The exact rules that closing writes: text by text, each with the command that reads it.
 pub fn rules(spec: &GateSpec, back_end: BackEnd) -> Vec<(String, String)> {
     back_end.filter().rules(spec)
+}
+
+order! {
+    /// Closes a gate.
+    GateClose = "gate.close" { run: String, back_end: BackEnd, spec: GateSpec }
 }
 
 /// Closes the gate: it stands for `confirm_within` seconds unless [`arm`] is said in time.
@@ -23,17 +49,11 @@ pub fn close(spec: &GateSpec, back_end: BackEnd) -> Script {
         .loads(rules(spec, back_end))
 }
 
-/// One setting of the fuses, and by whom.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Turn {
-    /// How many stages are through.
-    pub level: usize,
-    /// Seconds until the next one comes by itself.
-    pub hold: u32,
-    /// The run that set them last, as far as is known.
-    pub was: String,
-    /// Who sets them now.
-    pub by: Driver,
+order! {
+    /// Sets the fuses of a gate.
+    GateArm = "gate.arm" {
+        run: String, back_end: BackEnd, level: u64, hold: u64, step: u64, was: String, by: String, operator: String
+    }
 }
 
 /// Sets the fuses of a standing gate: `level` stages are through, the next comes by itself after `hold` seconds, the rest
@@ -62,6 +82,13 @@ pub fn arm(mark: &Mark, back_end: BackEnd, turn: &Turn) -> Script {
     }
     .script(body)
     .words(words)
+}
+
+order! {
+    /// Holds a closed gate shut.
+    GateRenew = "gate.renew" {
+        run: String, back_end: BackEnd, level: u64, hold: u64, step: u64, was: String, by: String, operator: String
+    }
 }
 
 /// Holds a closed gate shut for `hold` seconds more, as long as `by` set its fuses last and no stage has come.
@@ -98,6 +125,11 @@ fn fuses(mark: &Mark, back_end: BackEnd, turn: &Turn, renewal: bool) -> String {
     let gone =
         "no open 'no gate stands here any more: it was opened, or the host was restarted, or its rules were flushed'";
     format!("{no}{}{body}", guarded(back_end, &mark.run, gone))
+}
+
+order! {
+    /// Takes a gate away.
+    GateOpen = "gate.open" { run: String, back_end: BackEnd, was: String, by: String, operator: String }
 }
 
 /// Takes the gate of this run away, with everything that belongs to it. A host without a gate answers `open` too.

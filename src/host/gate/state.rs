@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::back_end::{TOOLSETS, libs};
 use super::{BackEnd, Driver, Mark};
 use crate::duration::HumanDuration;
-use crate::host::order::{GateStatus, Order as _};
+use crate::host::order::{Order as _, order};
 use crate::script::{Answer, MOST, Script, amount};
 
 /// How many of the loudest sources a host reports; it sends no more over a bad line.
@@ -150,6 +150,11 @@ impl fmt::Display for GateState {
             Ok(())
         }
     }
+}
+
+order! {
+    /// Looks at what stands.
+    GateStatus = "gate.status" {} -> Option<GateState>, parse_status
 }
 
 /// Looks at the gate of a host, whichever back end it stands in. Writes nothing.

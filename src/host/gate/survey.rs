@@ -5,10 +5,11 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::back_end::{TOOLSETS, Toolset, libs};
-use super::{BackEnd, GateSpec, Mark, Side};
+use super::back_end::{TOOLSETS, libs};
+use super::filter::Toolset;
+use super::{BackEnd, GateSpec, Manager, Mark, Side};
 use crate::host::genuine::GENUINE;
-use crate::host::order::{GateSurvey, Order as _};
+use crate::host::order::{Order as _, order};
 use crate::script::{Answer, Script, quote};
 
 /// What the host is, and how we came.
@@ -18,6 +19,11 @@ const REST: &str = include_str!("survey_rest.sh");
 
 /// Where kubeadm and its kin keep static pods, unless the kit says otherwise.
 const MANIFESTS: &str = "/etc/kubernetes/manifests";
+
+order! {
+    /// Looks at what a host is for a gate.
+    GateSurvey = "gate.survey" { manifests: String } -> Survey, parse_survey
+}
 
 /// Looks at a host. Writes nothing. `manifests` are further folders of static pods.
 pub fn survey(manifests: &[String]) -> Script {
@@ -62,40 +68,6 @@ pub struct Listener {
     pub v6: bool,
     /// The process's name, where the host could tell.
     pub process: Option<String>,
-}
-
-/// Another program that writes packet-filter rules here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Manager {
-    /// firewalld.
-    Firewalld,
-    /// ufw.
-    Ufw,
-    /// kube-proxy.
-    KubeProxy,
-    /// Calico's agent.
-    Calico,
-    /// Cilium's agent.
-    Cilium,
-}
-
-impl Manager {
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Firewalld => "firewalld",
-            Self::Ufw => "ufw",
-            Self::KubeProxy => "kube-proxy",
-            Self::Calico => "Calico",
-            Self::Cilium => "Cilium",
-        }
-    }
-
-    /// What an operator has to know about it and the gate, in one sentence.
-    pub fn note(self, back_end: BackEnd) -> &'static str {
-        back_end.filter().beside(self)
-    }
 }
 
 /// A gate found on a host.

@@ -151,7 +151,7 @@ pub fn under_way_seen(stdout: &str) -> Result<Vec<Other>, String> {
 }
 
 /// The pairs that `look` printed, where it came to its end.
-pub(in crate::host) fn looked(stdout: &str) -> Option<Answer> {
+pub(super) fn looked(stdout: &str) -> Option<Answer> {
     Some(Answer::parse(stdout)).filter(|answer| answer.yes("looked"))
 }
 

@@ -17,9 +17,7 @@ use std::fmt::Write as _;
 pub(super) use self::runner::LIB;
 use self::runner::{LAUNCH, MEND, RUNNER, TURN};
 use super::genuine::GENUINE;
-use super::order::{
-    ManifestFolder, ManifestFolderAway, ManifestLook, ManifestMend, ManifestSwap, ManifestUnderWay, Order as _,
-};
+use super::order::{Order as _, order};
 use crate::script::{HEAD, Script, quote};
 
 mod answers;
@@ -29,9 +27,10 @@ mod runner;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::answers::looked;
+use self::answers::looked;
 pub use self::answers::{Kept, Other, Seen, Stands, State, seen, under_way_seen};
 use super::why;
+use crate::script::Answer;
 
 /// A folder of static pods and the program looked for in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +68,11 @@ impl Place {
 /// For how long a mark counts, in seconds: a step that left one begins within that time, or does not begin.
 pub const MARK_LIFE: u64 = 90;
 
+order! {
+    /// Looks at a manifest, its process, and what stands of exchanges.
+    ManifestLook = "manifest.look" { manifests: String, program: String, beside: String } -> Answer, looked
+}
+
 /// The script that looks.
 pub fn look(place: &Place) -> Script {
     let mut body = [GENUINE, LIB].concat();
@@ -103,12 +107,22 @@ say looked yes
     ManifestLook { manifests, program, beside: place.beside() }.script(body)
 }
 
+order! {
+    /// Looks at exchanges alone.
+    ManifestUnderWay = "manifest.under-way" { manifests: String, program: String } -> Vec<Other>, |stdout| under_way_seen(stdout).ok()
+}
+
 /// The script that looks whether an exchange of a program is under way on a host, or about to be; whoever's it is.
 pub fn under_way(manifests: &str, program: &str) -> Script {
     let manifests = manifests.trim_end_matches('/');
     let body =
         format!("{GENUINE}{LIB}m={}\nothers \"${{m%/*}}\" '' {}\nsay looked yes\n", quote(manifests), quote(program));
     ManifestUnderWay { manifests: manifests.to_owned(), program: program.to_owned() }.script(body)
+}
+
+order! {
+    /// Makes the folder beside the manifests, with the mark in it.
+    ManifestFolder = "manifest.folder" { path: String, run: String, operator: String, program: String }
 }
 
 /// Makes the folder beside, for root alone, and leaves the mark in it; a folder that is there already is fine.
@@ -130,6 +144,11 @@ fn line(text: &str) -> String {
     text.replace(|c: char| c.is_control(), " ")
 }
 
+order! {
+    /// Takes the folder beside the manifests away.
+    ManifestFolderAway = "manifest.folder-away" { path: String }
+}
+
 /// Takes the folder beside away, with what an exchange left in it. Copies that are still there keep it; one of the manifest
 /// that is in its place does not.
 pub fn folder_away(place: &Place) -> Script {
@@ -146,6 +165,14 @@ say folder absent
         quote(&place.beside())
     );
     ManifestFolderAway { path: place.beside() }.script(body)
+}
+
+order! {
+    /// Exchanges a manifest.
+    ManifestSwap = "manifest.swap" {
+        file: String, from: String, staged: String, to: String, program: String, origin: String, port: u64, beside: String,
+        run: String, operator: String
+    }
 }
 
 /// One exchange.
@@ -171,6 +198,11 @@ pub struct Swap {
     pub exit_secs: u64,
     /// How long the new process may take to answer, in seconds.
     pub ready_secs: u64,
+}
+
+order! {
+    /// Puts right what a dead exchange left.
+    ManifestMend = "manifest.mend" { beside: String }
 }
 
 /// The script that puts right what a dead exchange left: the old manifest back in its place, if it is in none.

@@ -87,8 +87,11 @@ pub(in crate::steps) fn notes(
     back_end: BackEnd,
     cluster: &Cluster,
 ) -> Vec<String> {
-    let mut notes: Vec<String> =
-        seen.managers.iter().map(|manager| format!("{} is here: {}", manager.name(), manager.note(back_end))).collect();
+    let mut notes: Vec<String> = seen
+        .managers
+        .iter()
+        .map(|manager| format!("{} is here: {}", manager.name(), back_end.beside(*manager)))
+        .collect();
     if !seen.posing.is_empty() {
         notes.push(format!(
             "{} here: neither root's nor a static pod's nor its unit's, so its ports and peers do not count",

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::host::ended;
 use crate::change::Target;
-use crate::host::gate::{BackEnd, Driver, Mark};
-use crate::host::order::{GateClose, Order as _};
+use crate::host::gate::{BackEnd, Driver, GateClose, Mark};
+use crate::host::order::Order as _;
 use crate::script::Script;
 use crate::world::ScriptOutput;
 
