@@ -102,6 +102,9 @@ pub enum Event {
         took_ms: u64,
         /// The command for a person, when something is left to do.
         by_hand: Option<String>,
+        /// It counts as taken back though nothing was sent for it: it ends by itself, or there was nothing to take back.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unsent: bool,
     },
     /// A step failed on a target, or a look had to be repeated.
     Trouble {

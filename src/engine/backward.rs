@@ -232,6 +232,7 @@ async fn take_back(engine: Engine<'_>, record: &ChangeRecord, forbidden: Option<
         said: said.clone(),
         took_ms: millis(began.elapsed()),
         by_hand: (state != ChangeEnd::Undone).then(|| by_hand(record)),
+        unsent: state == ChangeEnd::Undone && matches!(record.change.inverse, Inverse::NotNeeded(_)),
     });
     Ok(back)
 }

@@ -428,6 +428,7 @@ impl OnTarget<'_> {
             said: said.to_owned(),
             took_ms: millis(took),
             by_hand,
+            unsent: false,
         });
     }
 

@@ -45,8 +45,10 @@ pub(super) struct Brief {
     changes: HashMap<u32, (usize, String)>,
     fold: Fold,
     summary: summary::Summary,
-    /// Why steps failed, as told when they did, each as one line.
-    told: Vec<String>,
+    /// Changes taken back without anything sent.
+    unsent: usize,
+    /// Why steps did not get to their end, as told then.
+    told: Vec<summary::Told>,
 }
 
 /// One step on a cluster, or on several that came to the same.
@@ -103,6 +105,7 @@ impl Brief {
             Event::ChangeSent { id, step, what, .. } => {
                 self.changes.insert(*id, (*step, what.clone()));
             }
+            Event::ChangeEnded { unsent: true, .. } => self.unsent += 1,
             Event::ChangeEnded { .. } => self.change_ended(event, now),
             Event::Trouble { target, step, what, hint, again: false } => {
                 let what = nameless(target, what);
@@ -128,9 +131,9 @@ impl Brief {
                     block.why.add(&Target::cluster(cluster), why);
                     block.spent.add(costs);
                     block.took = Some((*took_ms, *took_ms));
-                    let why = words::one_line(why);
-                    if *state != StepState::Done && !self.told.contains(&why) {
-                        self.told.push(why);
+                    let told = (words::one_line(why), step_word(*state).0);
+                    if *state != StepState::Done && !self.told.contains(&told) {
+                        self.told.push(told);
                     }
                     self.step_ended(block, *state, now);
                 }
@@ -142,7 +145,15 @@ impl Brief {
                 }
                 return lines;
             }
-            Event::RunEnded { .. } => return self.flush(),
+            Event::RunEnded { .. } => {
+                let mut lines = self.flush();
+                if self.unsent > 0 {
+                    let needed = if self.unsent == 1 { "needs" } else { "need" };
+                    let text = format!("{} {needed} no taking back", words::count(self.unsent, "change"));
+                    lines.push(Line::new(Tone::Dim, "           ", text));
+                }
+                return lines;
+            }
             Event::Found { target, step, name, value } => {
                 let what = format!("{name} is {value}");
                 match self.block(target, *step) {
@@ -419,7 +430,7 @@ fn gist(what: &str) -> String {
 
 /// A request by its object, without what only a machine reads: `DELETE pods/telemetry` for
 /// `DELETE /api/v1/namespaces/telemetry/pods?limit=500`.
-fn short(what: &str) -> String {
+pub(super) fn short(what: &str) -> String {
     let Some((method, path)) = what.split_once(" /") else { return what.to_owned() };
     if !matches!(method, "GET" | "POST" | "PUT" | "PATCH" | "DELETE") || path.contains(' ') {
         return what.to_owned();

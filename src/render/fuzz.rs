@@ -61,7 +61,16 @@ fn events(text: &str) -> Vec<Event> {
         let loads = vec![(s(), s())];
         all.push(Event::ChangeSent { target: target.clone(), step: 0, id, what: s(), because: s(), loads });
         let by_hand = Some(s());
-        all.push(Event::ChangeEnded { target: target.clone(), id, what: s(), state, said: s(), took_ms: 1, by_hand });
+        all.push(Event::ChangeEnded {
+            target: target.clone(),
+            id,
+            what: s(),
+            state,
+            said: s(),
+            took_ms: 1,
+            by_hand,
+            unsent: false,
+        });
     }
     all.extend([
         Event::Found { target: target.clone(), step: 0, name: s(), value: s() },

@@ -163,6 +163,7 @@ impl<'a> Teller<'a> {
             said: said.to_owned(),
             took_ms,
             by_hand,
+            unsent: state == ChangeEnd::Undone && matches!(record.change.inverse, Inverse::NotNeeded(_)),
         }]
     }
 }

@@ -1,52 +1,147 @@
 //! What stands of a run, before it is taken back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::one_line;
+use super::alike::{Gathered, names};
+use super::brief::short;
+use super::{Line, Paint, Tone, one_line, painted};
 use crate::change::Inverse;
-use crate::journal::Run;
+use crate::journal::{ChangeRecord, Run};
 use crate::words;
 
-/// What stands of a run but on the clusters that are left out, newest first, and what takes each back.
-pub(crate) fn standing_text(run: &Run, left_out: &BTreeMap<String, String>) -> String {
+/// Between what stands and what takes it back; no line has it.
+const APART: char = '\n';
+
+/// What stands of a run but on the clusters that are left out, newest first, and what takes each back: a line for each group of
+/// hosts, or, `verbose`, for each change.
+pub(crate) fn standing_text(
+    run: &Run,
+    left_out: &BTreeMap<String, String>,
+    (verbose, paint, width): (bool, Paint, Option<usize>),
+) -> String {
     let mut standing: Vec<_> = run.standing().filter(|record| !left_out.contains_key(&record.target.cluster)).collect();
     standing.reverse();
-    let mut lines =
-        vec![format!("run {}: {} to take back, newest first", run.header.run, words::count(standing.len(), "change"))];
+    let count = words::count(standing.len(), "change");
+    let head = Line::head(format!("run {}: {count} to take back, newest first", run.header.run));
+    let lines = if verbose { each(&standing) } else { groups(run, &standing) };
+    painted(&std::iter::once(head).chain(lines).collect::<Vec<_>>(), paint, width)
+}
+
+fn each(standing: &[&ChangeRecord]) -> Vec<Line> {
+    let both = |record: &&ChangeRecord| {
+        let what = format!("{}: {}", record.target, record.change.op.summary());
+        let back = match &record.change.inverse {
+            Inverse::By(op) => by(&op.summary()),
+            Inverse::NotNeeded(why) => Line::new(Tone::Plain, "    nothing to take back: ", why),
+            Inverse::Impossible(why) => impossible(why),
+        };
+        [Line::new(Tone::Plain, format!("  change {} on ", record.id), what), back]
+    };
+    standing.iter().flat_map(both).collect()
+}
+
+fn groups(run: &Run, standing: &[&ChangeRecord]) -> Vec<Line> {
+    let (mut back, mut stuck) = (Gathered::default(), Gathered::default());
+    let (mut needless, mut reasons) = (0, BTreeSet::new());
     for record in standing {
-        lines.push(format!("  change {} on {}: {}", record.id, record.target, record.change.op.summary()));
-        lines.push(match &record.change.inverse {
-            Inverse::By(op) => format!("    taken back by: {}", op.summary()),
-            Inverse::NotNeeded(why) => format!("    nothing to take back: {why}"),
-            Inverse::Impossible(why) => format!("    cannot be taken back: {why}"),
-        });
+        let what = one_line(&short(&record.change.op.summary()));
+        match &record.change.inverse {
+            Inverse::By(op) => back.add(&record.target, &format!("{what}{APART}{}", one_line(&short(&op.summary())))),
+            Inverse::Impossible(why) => stuck.add(&record.target, &format!("{what}{APART}{}", one_line(why))),
+            Inverse::NotNeeded(why) => {
+                needless += 1;
+                reasons.insert(why.as_str());
+            }
+        }
     }
-    lines.iter().map(|line| one_line(line)).collect::<Vec<_>>().join("\n")
+    let fleet = run.header.clusters.len() > 1;
+    let told = |all: &Gathered, how: fn(&str) -> Line| -> Vec<Line> {
+        let lines = all.all().iter().flat_map(|alike| {
+            let (who, text) = (names(alike.targets(), fleet), alike.text());
+            let (what, back) = text.split_once(APART).unwrap_or((&text, ""));
+            let who = if who.is_empty() { who } else { format!("{who}: ") };
+            [Line::new(Tone::Plain, format!("  {who}"), what), how(back)]
+        });
+        lines.collect()
+    };
+    let mut lines = told(&back, by);
+    lines.extend(told(&stuck, impossible));
+    if needless > 0 {
+        let why = reasons.into_iter().collect::<Vec<_>>().join("; ");
+        lines.push(Line::new(Tone::Plain, format!("  nothing to take back of {needless}: "), why));
+    }
+    lines
+}
+
+fn by(op: &str) -> Line {
+    Line::new(Tone::Plain, "    taken back by: ", op)
+}
+
+fn impossible(why: &str) -> Line {
+    Line::new(Tone::Warn, "    cannot be taken back: ", why)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::change::Target;
     use crate::journal::{self, Store};
 
-    #[test]
-    fn what_stands_is_listed_newest_first_with_its_way_back() {
+    fn run() -> Run {
         let store = Store::at(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/journals/1.0"));
         let mut stood = journal::read(&store.open("20250101T000000Z-test").unwrap()).unwrap().run;
         // As it was before it was undone.
         for record in stood.changes.values_mut() {
             record.state = journal::ChangeState::Done;
         }
-        let text = standing_text(&stood, &BTreeMap::new());
+        stood
+    }
+
+    fn text(run: &Run, verbose: bool) -> String {
+        standing_text(run, &BTreeMap::new(), (verbose, Paint::default(), None))
+    }
+
+    /// Three hosts and two changes of each: what a person says yes to is two lines.
+    #[test]
+    fn of_many_hosts_it_is_told_once_and_what_needs_nothing_is_counted() {
+        let mut stood = run();
+        let backed = |record: &&ChangeRecord| matches!(record.change.inverse, Inverse::By(_));
+        let one = stood.changes.values().find(backed).unwrap().clone();
+        let of = |id: u32| {
+            let mut record =
+                ChangeRecord { id, target: Target::host("prod", &format!("cp{}", id % 3 + 1)), ..one.clone() };
+            if id >= 3 {
+                record.change.inverse = Inverse::NotNeeded("it goes with the gate".into());
+            }
+            (id, record)
+        };
+        stood.changes = (0..6).map(of).collect();
+        let Inverse::By(back) = &one.change.inverse else { unreachable!("it was found by it") };
+        let what = one.change.op.summary();
+        assert_eq!(
+            text(&stood, false).lines().skip(1).collect::<Vec<_>>(),
+            [
+                format!("  prod/cp[1-3]: {what}"),
+                format!("    taken back by: {}", back.summary()),
+                "  nothing to take back of 3: it goes with the gate".to_owned(),
+            ]
+        );
+        assert_eq!(text(&stood, true).lines().count(), 13);
+    }
+
+    #[test]
+    fn what_stands_is_listed_newest_first_with_its_way_back() {
+        let mut stood = run();
+        let told = text(&stood, true);
         let ids: Vec<u32> =
-            text.lines().filter_map(|line| line.strip_prefix("  change ")?.split(' ').next()?.parse().ok()).collect();
+            told.lines().filter_map(|line| line.strip_prefix("  change ")?.split(' ').next()?.parse().ok()).collect();
         let mut want: Vec<u32> = stood.changes.keys().copied().collect();
         want.reverse();
         assert_eq!(ids, want);
-        assert!(text.contains("    taken back by: DELETE https://pager.test/1"), "{text}");
+        assert!(told.contains("    taken back by: DELETE https://pager.test/1"), "{told}");
         for record in stood.changes.values_mut() {
             record.change.inverse = Inverse::Impossible("it is sent".into());
         }
-        assert!(standing_text(&stood, &BTreeMap::new()).contains("    cannot be taken back: it is sent"));
+        assert!(text(&stood, true).contains("    cannot be taken back: it is sent"));
     }
 }

@@ -70,8 +70,8 @@ impl Summary {
     }
 
     /// The same in short: what was made is counted, not listed, and the cost is one sum.
-    /// `told`: reasons that stand above.
-    pub(super) fn brief_end(&self, event: &Event, drill: bool, clusters: &[String], told: &[String]) -> End {
+    /// `told`: reasons that stand above, and how the step ended that had each.
+    pub(super) fn brief_end(&self, event: &Event, drill: bool, clusters: &[String], told: &[Told]) -> End {
         let Event::RunEnded { code, why, costs, next, .. } = event else { return End::default() };
         let mut report: Vec<Line> = outcome(event, drill).into_iter().collect();
         report.extend(self.changed().into_iter().filter_map(|(state, line)| {
@@ -164,12 +164,16 @@ fn commands(next: &[String]) -> impl Iterator<Item = Line> {
         .map(|(i, command)| labelled(Tone::Plain, if i == 0 { "next" } else { "" }, command.clone()).whole())
 }
 
+/// Why a step did not get to its end, as one line, and how that is called: `failed`.
+pub(super) type Told = (String, &'static str);
+
 /// Each cause once, with the clusters of it: a run's reason has one line for each cluster that failed.
-fn causes(why: &str, clusters: &[String], told: &[String]) -> Vec<String> {
+fn causes(why: &str, clusters: &[String], told: &[Told]) -> Vec<String> {
     let mut causes = Gathered::default();
     for line in why.lines() {
-        let above = told.iter().find_map(|told| line.strip_suffix(told.as_str())?.strip_suffix(": "));
-        let line = &above.map_or_else(|| line.to_owned(), |step| format!("{step} failed, see above"));
+        let above =
+            told.iter().find_map(|(why, how)| Some((line.strip_suffix(why.as_str())?.strip_suffix(": ")?, how)));
+        let line = &above.map_or_else(|| line.to_owned(), |(step, how)| format!("{step} {how}, see above"));
         let of = |cluster: &&String| line.strip_prefix(cluster.as_str()).is_some_and(|rest| rest.starts_with(": "));
         match clusters.iter().find(of) {
             Some(cluster) => causes.add(&Target::cluster(cluster), &line[cluster.len() + 2..]),

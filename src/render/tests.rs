@@ -73,7 +73,7 @@ fn sent(id: u32, name: &str) -> Event {
 fn ended(id: u32, name: &str, state: ChangeEnd, said: &str) -> Event {
     let by_hand = (state == ChangeEnd::Unknown).then(|| "nft list ruleset".to_owned());
     let (what, said) = ("gate.close port=6443".into(), said.to_owned());
-    Event::ChangeEnded { target: host(name), id, what, state, said, took_ms: 30, by_hand }
+    Event::ChangeEnded { target: host(name), id, what, state, said, took_ms: 30, by_hand, unsent: false }
 }
 
 fn step_ended(state: StepState, why: &str) -> Event {
@@ -307,7 +307,8 @@ fn each_cluster_that_failed_is_one_reason() {
 fn a_command_of_several_lines_can_be_copied() {
     let by_hand = Some("cat <<E\nx\nE\n".to_owned());
     let (target, what, said) = (host("cp1"), "run".into(), "lost".into());
-    let ended = Event::ChangeEnded { target, id: 1, what, state: ChangeEnd::Unknown, said, took_ms: 0, by_hand };
+    let ended =
+        Event::ChangeEnded { target, id: 1, what, state: ChangeEnd::Unknown, said, took_ms: 0, by_hand, unsent: false };
     let (out, err) = told(Output::Text, vec![started(false), ended, run_ended(5, "lost")]);
     assert!(err.contains("by hand: cat <<E\n") && err.contains("             x\n"), "{err}");
     assert!(out.contains("prod/cp1: by hand: cat <<E\n"), "{out}");

@@ -215,7 +215,8 @@ pub(in crate::cli) async fn undo(
 ) -> Result<ExitCode, Failure> {
     let stands = run.standing().filter(|record| !chosen.left_out.contains_key(&record.target.cluster)).count();
     if stands > 0 && app.output == Output::Text {
-        app.screen.err_lines(&standing_text(run, &chosen.left_out));
+        let how = (app.flags.output.verbose, app.screen.err_paint(), app.screen.err_width());
+        app.screen.err_lines(&standing_text(run, &chosen.left_out, how));
     }
     let answers = if stands == 0 { Answers::Unattended } else { answers(app, Mode::Run)? };
     let operator = operator(app, answers, None);

@@ -9,8 +9,9 @@ use crate::change::Target;
 use crate::cli::clusters::Chosen;
 use crate::cli::{App, inputs};
 use crate::error::Failure;
-use crate::host::gate::{self, GateState};
+use crate::host::gate;
 use crate::kit::select;
+use crate::render::view::gate_status::Said;
 use crate::steps::Scope;
 use crate::world::Reads;
 use crate::world::live::{Live, Options};
@@ -19,9 +20,6 @@ use crate::world::live::{Live, Options};
 const AT_ONCE: usize = 64;
 /// The longest that one host may take.
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// What one host said: a gate, none, or why it could not be asked.
-pub(super) type Said = Result<Option<GateState>, String>;
 
 /// The hosts of a command and the way to them.
 pub(super) struct Hosts {

@@ -53,7 +53,16 @@ fn a_step_is_told_once_for_all_hosts_that_are_alike() {
         });
         let (what, said) = ("gate.close port 6443".into(), "result=closed".into());
         let (target, state) = (host("prod", name), ChangeEnd::Done);
-        events.push(Event::ChangeEnded { target, id: cut, what, state, said, took_ms: 9, by_hand: None });
+        events.push(Event::ChangeEnded {
+            target,
+            id: cut,
+            what,
+            state,
+            said,
+            took_ms: 9,
+            by_hand: None,
+            unsent: false,
+        });
         events.push(saw(host("prod", name), "closed (nft)"));
         events.push(saw(host("prod", name), &format!("{cut} open connections cut, none left")));
         events.push(ended(host("prod", name), StepState::Done, ""));
@@ -179,14 +188,17 @@ fn of_many_sentences_the_first_are_told_and_the_others_counted() {
 
 #[test]
 fn a_cause_that_was_told_is_not_told_again_at_the_end() {
-    let mut brief = Brief::default();
     let cause = "cp1: it is gone";
-    said(&mut brief, &[started(&["prod"], 2), begins("prod", 1), ends("prod", StepState::Failed, cause, 5)]);
-    let end = |why: &str| {
+    let end_after = |state: StepState, why: &str| {
+        let mut brief = Brief::default();
+        said(&mut brief, &[started(&["prod"], 2), begins("prod", 1), ends("prod", state, cause, 5)]);
         let (run, why, next) = ("r1".to_owned(), why.to_owned(), Vec::new());
         let event = Event::RunEnded { run, code: 5, why, costs: Costs::default(), took_ms: 5, next };
         brief.end(&event).failure.iter().map(|line| line.text.clone()).collect::<Vec<_>>()
     };
+    let end = |why: &str| end_after(StepState::Failed, why);
+    let stopped = end_after(StepState::Interrupted, "prod: step \"close-gate\": cp1: it is gone");
+    assert_eq!(stopped, ["prod: step \"close-gate\" stopped, see above"]);
     assert_eq!(end("prod: step \"close-gate\": cp1: it is gone"), ["prod: step \"close-gate\" failed, see above"]);
     assert_eq!(end("prod: it is not known whether it took effect"), ["prod: it is not known whether it took effect"]);
 }
@@ -205,4 +217,25 @@ fn requests_are_told_by_their_objects() {
     for (what, told) in table {
         assert_eq!(short(what), told);
     }
+}
+
+/// What was sent is news; what ended by itself is a number.
+#[test]
+fn what_needs_no_taking_back_is_counted() {
+    let ended = |id: u32, unsent: bool| Event::ChangeEnded {
+        target: host("prod", "cp1"),
+        id,
+        what: "gate.open for everybody".into(),
+        state: ChangeEnd::Undone,
+        said: "result=open".into(),
+        took_ms: 5,
+        by_hand: None,
+        unsent,
+    };
+    let (run, why, next) = ("r1".to_owned(), "3 changes taken back".to_owned(), Vec::new());
+    let end = Event::RunEnded { run: run.clone(), code: 0, why, costs: Costs::default(), took_ms: 5, next };
+    let begin = Event::UndoStarted { run, changes: 3 };
+    let told = said(&mut Brief::default(), &[begin, ended(1, false), ended(2, true), ended(3, true), end]);
+    assert_eq!(told.matches("gate.open").count(), 1, "{told}");
+    assert!(told.contains("2 changes need no taking back"), "{told}");
 }
