@@ -11,7 +11,7 @@ use super::back_end::{TOOLSETS, libs};
 use super::{BackEnd, Driver, Mark};
 use crate::duration::HumanDuration;
 use crate::finding::Finding;
-use crate::host::order::{Order as _, Query, order};
+use crate::host::order::{Order, Query, order};
 use crate::script::{Answer, MOST, amount};
 
 /// How many of the loudest sources a host reports; it sends no more over a bad line.
@@ -181,7 +181,7 @@ say listen "$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | sed -n 's/^ *[0-9]*
 }
 
 /// Reads the answer of [`status`]: `None` if it broke off, `Some(None)` if the host has no gate.
-pub(in crate::host) fn parse_status(stdout: &str) -> Option<Option<GateState>> {
+pub(in crate::host) fn parse_status(stdout: &str) -> Option<<GateStatus as Order>::Answer> {
     let answer = Answer::parse(stdout);
     let word = answer.get("back_end")?;
     if word == "none" {

@@ -117,8 +117,8 @@ pub(super) async fn status(look: Look<'_>) -> Result<Option<GateState>, StepErro
 
 /// The gate that an earlier step of a drill only pretended to close here, as it would stand by now.
 pub(super) fn pretended(history: &History) -> Option<(Mark, BackEnd)> {
-    let notes = history.pretended.iter().rev().filter_map(|change| change.note.as_ref());
-    let Closed { spec, back_end, .. } = notes.filter_map(Note::read).next()?;
+    let mut notes = history.pretended.iter().rev().filter_map(|change| change.note.as_ref());
+    let Closed { spec, back_end, .. } = notes.find_map(Note::read)?;
     Some((spec.mark(), back_end))
 }
 
