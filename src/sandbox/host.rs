@@ -439,8 +439,8 @@ fn is_base64(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::manifest::MANIFESTS;
     use crate::host::{audit, gate, swap};
-    use crate::sandbox::world::MANIFESTS;
     use crate::script::{Answer, Script};
 
     const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 50_000);
