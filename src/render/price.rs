@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     fn get(times: Times) -> Announced {
-        Announced { what: Sends::Get("/readyz".into()), times, why: String::new() }
+        Announced::get("/readyz", times, "")
     }
 
     fn every(interval: Duration) -> Announced {
