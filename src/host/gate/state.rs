@@ -240,8 +240,11 @@ const LONGEST_MS: u64 = 10 * 365 * 86_400_000;
 
 /// `1d2h3m4s5ms` in milliseconds, up to ten years; a bare number is seconds.
 fn span_ms(text: &str) -> u64 {
-    let Some(last) = text.chars().last() else { return 0 };
-    let unit = if last.is_ascii_digit() { "s" } else { "" };
+    let digit = |c: char| c.is_ascii_digit();
+    if !text.starts_with(digit) {
+        return 0;
+    }
+    let unit = if text.ends_with(digit) { "s" } else { "" };
     // Too long to be counted.
     let span = format!("{text}{unit}").parse().unwrap_or(HumanDuration(Duration::MAX));
     u64::try_from(span.0.as_millis()).unwrap_or(u64::MAX).min(LONGEST_MS)
