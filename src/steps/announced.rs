@@ -28,8 +28,8 @@ impl Announced {
     }
 
     /// A script that only looks.
-    pub fn look(script: Script, times: Times, why: impl Into<String>) -> Self {
-        Self::new(Sends::Look(script), times, why)
+    pub fn look(script: impl Into<Script>, times: Times, why: impl Into<String>) -> Self {
+        Self::new(Sends::Look(script.into()), times, why)
     }
 
     /// A write.

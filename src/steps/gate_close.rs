@@ -73,14 +73,11 @@ impl Step for Close {
         let mark = Mark { run: unknown("run"), operator: unknown("operator"), reason: unknown("reason") };
         let spec = self.wish.spec(&mark, 0, cluster, host, None);
         let back_end = self.wish.back_end.unwrap_or(BackEnd::Nft);
-        let look = |script, most, why: &str| Announced::look(script, Times::AtMost(most), why);
+        let look = gate::survey(std::slice::from_ref(&host.manifests));
+        let stands = "what stands, what it has refused, and whether anybody listens behind it";
         let mut sent = vec![
-            look(
-                gate::survey(std::slice::from_ref(&host.manifests)),
-                3,
-                "back end, ports, who we are to it, who else is there",
-            ),
-            look(gate::status(), 7, "what stands, what it has refused, and whether anybody listens behind it"),
+            Announced::look(look, Times::AtMost(3), "back end, ports, who we are to it, who else is there"),
+            Announced::look(gate::status(), Times::AtMost(7), stands),
         ];
         if self.guards_ways() {
             let why = "this run's own way to the API: before the gate is closed, and again before it is confirmed";
@@ -114,7 +111,8 @@ impl Step for Close {
         }
         for from in &self.wish.probe_from {
             for to in proof::knocked(host, cluster, &spec) {
-                sent.push(look(gate::knock(to), 1, &format!("from {from}: what a client meets")));
+                let why = format!("from {from}: what a client meets");
+                sent.push(Announced::look(gate::knock(to), Times::AtMost(1), why));
             }
         }
         sent

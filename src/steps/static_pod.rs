@@ -135,11 +135,11 @@ impl StaticPod {
         let place = self
             .place_of(look)
             .ok_or_else(|| StepError::refused(format!("{} is not a host of the kit", look.target)))?;
-        let output = look.reads.script(look.target, &swap::look(&place), LOOK_LIMIT).await?;
-        let seen = swap::seen(&output.stdout, self.program).map_err(|why| StepError::Refused {
-            why: format!("{}: {why}", look.target),
-            hint: Some(format!("ls -l {} on {}", place.manifests, look.target.short())),
-        })?;
+        let seen =
+            look.reads.ask(look.target, &swap::look(&place), LOOK_LIMIT).await?.map_err(|why| StepError::Refused {
+                why: format!("{}: {why}", look.target),
+                hint: Some(format!("ls -l {} on {}", place.manifests, look.target.short())),
+            })?;
         if seen.state == Some(State::Moving) {
             return Ok(Progress::Open(Survey::waiting("the exchange of the manifest on the host")));
         }
@@ -311,13 +311,13 @@ impl StaticPod {
         let once = |op, why: &str| Announced::op(op, Times::Once, why);
         let reads = |what, times, why: &str| Announced::new(what, Times::AtMost(times), why);
         let looks = [
-            reads(Sends::Look(swap::look(&place)), 5, "reads the manifest and the process"),
+            reads(Sends::Look(swap::look(&place).into()), 5, "reads the manifest and the process"),
             reads(
-                Sends::Look(room::look(&place, ask, Some(Listens::by_default(self.port)))),
+                Sends::Look(room::look(&place, ask, Some(Listens::by_default(self.port))).into()),
                 4,
                 "reads what the host has and what the process uses, and asks the program",
             ),
-            reads(Sends::Look(why::look(place.beside())), 1, "reads why a new process did not answer"),
+            reads(Sends::Look(why::look(place.beside()).into()), 1, "reads why a new process did not answer"),
         ];
         let elsewhere = elsewhere::announced(target, cluster, self.program).into_iter().map(|what| {
             reads(what, 2, "on every other control-plane host: is an exchange under way there, or about to be")
@@ -347,8 +347,8 @@ impl StaticPod {
                 )),
             };
         }
-        let looked = look.reads.script(target, &room::look(place, &Ask::default(), None), LOOK_LIMIT).await;
-        let runs = looked.ok().and_then(|output| room::room(&output.stdout).ok()).map(|room| room.runs);
+        let looked = look.reads.ask(target, &room::look(place, &Ask::default(), None), LOOK_LIMIT).await;
+        let runs = looked.ok().map(|room| room.runs);
         let known = rewriter::without_manifest(&runs.unwrap_or_default());
         let others = match seen.namesakes.as_slice() {
             [] => String::new(),
@@ -364,8 +364,7 @@ impl StaticPod {
     /// Why the new process did not come, as its host noted it; doing the same once more would fail once more.
     async fn unanswered(&self, look: Look<'_>, place: &Place) -> StepError {
         let (target, host, beside) = (look.target, look.target.short(), place.beside());
-        let told = look.reads.script(target, &why::look(place.beside()), LOOK_LIMIT).await;
-        let told = told.map(|output| why::why(&output.stdout)).unwrap_or_default();
+        let told = look.reads.ask(target, &why::look(place.beside()), LOOK_LIMIT).await.unwrap_or_default();
         let mut why = format!(
             "{target}: the new process did not answer within {} s, and the old manifest is back",
             self.patience.ready

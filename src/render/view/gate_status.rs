@@ -113,13 +113,13 @@ fn half_closed(all: &[(Target, Said)]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::gate::{Driver, parse_status};
+    use crate::host::gate::{Driver, status};
 
     fn closed(name: &str) -> (Target, Said) {
         let text = "uptime=1.00\nback_end=nft\nowner=run=r1 by=alice at=7 ports=6443 hold=900 step=60 stage=share:5 why=it%20drowns\n\
             set.armed={ 6443 expires 960s }\nset.confirmed=elements = { 6443 }\nset.until_1={ 6443 expires 900s }\n\
             counters=counter attempts { packets 7 bytes 1 }\n";
-        (Target::host("east", name), Ok(parse_status(text).unwrap()))
+        (Target::host("east", name), Ok(status().read(text).unwrap()))
     }
 
     #[test]

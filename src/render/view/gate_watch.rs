@@ -124,7 +124,7 @@ impl Frame {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::gate::parse_status;
+    use crate::host::gate::status;
 
     fn look(host: &str, uptime: u64, attempts: u64) -> (Target, Said) {
         let text = format!(
@@ -132,7 +132,7 @@ mod tests {
              set.armed={{ 6443 expires 900s }}\nset.confirmed=elements\n\
              counters=counter attempts {{ packets {attempts} bytes 1 }}\ntalkers=1\ntalker={attempts} 10.0.0.9\n"
         );
-        (Target::host("east", host), Ok(parse_status(&text).unwrap()))
+        (Target::host("east", host), Ok(status().read(&text).unwrap()))
     }
 
     #[test]
