@@ -54,8 +54,8 @@ struct Beside {
 }
 
 impl Beside {
-    fn note(place: &Place) -> Option<Note> {
-        Some(Note::of(&Self { tag: place.tag.clone() }))
+    fn note(place: &Place) -> Note {
+        Note::of(&Self { tag: place.tag.clone() })
     }
 }
 
@@ -275,14 +275,14 @@ impl StaticPod {
         {
             if there.as_ref() != Some(&blob.sha256) {
                 let put = put(key, path, blob, there.as_deref(), &because);
-                changes.push(Change { note: Beside::note(place), ..put });
+                changes.push(Change { note: Some(Beside::note(place)), ..put });
             }
         }
         let forward = self.exchange(place, file, &old.sha256, &new.sha256, place.next(), listens.1);
         let back = self.exchange(place, file, &new.sha256, &old.sha256, place.before(), listens.0);
         changes.push(Change {
             key: "swap".into(),
-            note: Beside::note(place),
+            note: Some(Beside::note(place)),
             op: command(swap::swap(&forward)),
             guard: format!("{file} still has sha256 {}", seen.sha256),
             inverse: Inverse::By(Box::new(command(swap::swap(&back)))),
@@ -410,7 +410,7 @@ fn put(key: &str, path: String, blob: &Blob, there: Option<&str>, because: &str)
 fn folder(place: &Place, because: &str) -> Change {
     Change {
         key: "folder".into(),
-        note: Beside::note(place),
+        note: Some(Beside::note(place)),
         op: command(swap::folder(place)),
         guard: format!("{} is for this run alone", place.beside()),
         inverse: Inverse::By(Box::new(command(swap::folder_away(place)))),
@@ -434,7 +434,7 @@ fn mark(place: &Place, because: &str) -> Change {
 fn mend(place: &Place) -> Change {
     Change {
         key: "mend".into(),
-        note: Beside::note(place),
+        note: Some(Beside::note(place)),
         op: command(swap::mend(place)),
         guard: "the exchange broke off, and the manifest is in no place".into(),
         inverse: Inverse::NotNeeded("it only puts the manifest back that an exchange had taken out".into()),

@@ -101,7 +101,7 @@ fn show<'a>(app: &App, found: &'a [Cluster]) -> Vec<(&'a Cluster, Finding)> {
         found.iter().map(|cluster| (cluster, findings(app, cluster, now))).collect();
     match app.output {
         Output::Json => {
-            checked.iter().for_each(|(cluster, all)| app.screen.out(&view::kit::json(cluster, all).to_string()))
+            checked.iter().for_each(|(cluster, all)| app.screen.out(&view::kit::json(cluster, all).to_string()));
         }
         Output::Text if found.is_empty() => {}
         Output::Text => {

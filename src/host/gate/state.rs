@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::back_end::{TOOLSETS, libs};
 use super::{BackEnd, Driver, Mark};
 use crate::duration::HumanDuration;
-use crate::host::order::{Order as _, Query, order};
+use crate::finding::Finding;
+use crate::host::order::{Order, Query, order};
 use crate::script::{Answer, MOST, amount};
 
 /// How many of the loudest sources a host reports; it sends no more over a bad line.
@@ -112,9 +113,13 @@ impl GateState {
         if !self.stands() {
             return String::new();
         }
+        format!("{} in {}", self.next(), HumanDuration(Duration::from_secs(self.next_ms() / 1000)))
+    }
+
+    /// Who is let in next: those of a stage, or everybody.
+    fn next(&self) -> String {
         let rung = self.mark.as_ref().and_then(|mark| mark.rungs.get(self.level()));
-        let who = rung.map_or_else(|| "everybody".to_owned(), ToString::to_string);
-        format!("{who} in {}", HumanDuration(Duration::from_secs(self.next_ms() / 1000)))
+        rung.map_or_else(|| "everybody".to_owned(), ToString::to_string)
     }
 
     /// The run that set the fuses last, or else the one whose gate it is.
@@ -141,14 +146,14 @@ impl GateState {
 
 impl fmt::Display for GateState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.now(), self.back_end)?;
-        if self.stands() {
-            write!(f, ", {} by itself", self.then())?;
-            let taken = self.taken_over();
-            if taken.is_empty() { Ok(()) } else { write!(f, ", {taken}") }
-        } else {
-            Ok(())
-        }
+        Finding::from(self).fmt(f)
+    }
+}
+
+impl From<&GateState> for Finding {
+    fn from(state: &GateState) -> Self {
+        let next = state.stands().then(|| (state.next(), state.next_ms() / 1000));
+        Self::Gate { now: state.now(), back_end: state.back_end.to_string(), next, taken_over: state.taken_over() }
     }
 }
 
@@ -176,7 +181,7 @@ say listen "$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | sed -n 's/^ *[0-9]*
 }
 
 /// Reads the answer of [`status`]: `None` if it broke off, `Some(None)` if the host has no gate.
-pub(in crate::host) fn parse_status(stdout: &str) -> Option<Option<GateState>> {
+pub(in crate::host) fn parse_status(stdout: &str) -> Option<<GateStatus as Order>::Answer> {
     let answer = Answer::parse(stdout);
     let word = answer.get("back_end")?;
     if word == "none" {

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{History, Look, StepError};
 use crate::change::{HostCommand, Note, Op, Part, Target};
 use crate::duration::HumanDuration;
+use crate::finding::Finding;
 use crate::host::apiserver::API_PORT;
-use crate::host::gate::{self, BackEnd, Driver, GateSpec, GateState, Mark, Talker};
+use crate::host::gate::{self, BackEnd, Counters, Driver, GateSpec, GateState, Mark, Talker};
 use crate::kit::{Cluster, Host};
 use crate::script::Script;
 use crate::world::{ReadError, ReadErrorKind};
@@ -115,8 +116,8 @@ pub(super) async fn status(look: Look<'_>) -> Result<Option<GateState>, StepErro
 
 /// The gate that an earlier step of a drill only pretended to close here, as it would stand by now.
 pub(super) fn pretended(history: &History) -> Option<(Mark, BackEnd)> {
-    let notes = history.pretended.iter().rev().filter_map(|change| change.note.as_ref());
-    let Closed { spec, back_end, .. } = notes.filter_map(Note::read).next()?;
+    let mut notes = history.pretended.iter().rev().filter_map(|change| change.note.as_ref());
+    let Closed { spec, back_end, .. } = notes.find_map(Note::read)?;
     Some((spec.mark(), back_end))
 }
 
@@ -180,21 +181,21 @@ pub(super) fn words(ms: u64) -> String {
 }
 
 /// What a gate has done so far.
-pub(super) fn counted(state: &GateState) -> String {
-    let c = state.counters;
-    format!("{} new connections tried, {} let in, {} packets refused", c.attempts, c.admitted, c.refused)
+pub(super) fn counted(state: &GateState) -> Finding {
+    let Counters { attempts: tried, admitted: let_in, refused, .. } = state.counters;
+    Finding::Rejects { tried, let_in, refused }
 }
 
 /// Who knocks loudest.
-pub(super) fn loudest(state: &GateState, most: usize) -> Option<String> {
-    let top: Vec<String> = state
+pub(super) fn loudest(state: &GateState, most: usize) -> Option<Finding> {
+    let loudest: Vec<(String, u64)> = state
         .talkers
         .iter()
         .filter(|talker| talker.attempts > 0)
         .take(most)
-        .map(|Talker { addr, attempts }| format!("{addr} ({attempts})"))
+        .map(|Talker { addr, attempts }| (addr.to_string(), *attempts))
         .collect();
-    (!top.is_empty()).then(|| format!("{} sources within a minute, the loudest: {}", state.sources, top.join(", ")))
+    (!loudest.is_empty()).then_some(Finding::Knocking { sources: state.sources, loudest })
 }
 
 #[cfg(test)]

@@ -12,16 +12,14 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 pub(crate) use self::api::Objects;
 pub(crate) use self::host::Exchange;
-use super::{KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads, ScriptOutput, World, Writes};
-use crate::change::{Expect, Facts, FilePut, HttpCall, Method, Op, Outcome, Part, Said, Target, sha256_hex};
-use crate::cost::{Cost, Costs};
+use super::{KubeAnswer, ReadError, ReadErrorKind, ScriptOutput};
+use crate::change::{Expect, Facts, FilePut, HttpCall, Method, Op, Outcome, Said, Target, sha256_hex};
+use crate::cost::Cost;
 use crate::host::order::Order as _;
 use crate::host::orders::Orders;
 use crate::host::swap::ManifestSwap;
