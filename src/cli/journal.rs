@@ -2,12 +2,10 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
-
 use super::{App, failure, trust};
 use crate::error::Failure;
-use crate::journal::{self, Store, Verified};
-use crate::render::{Output, VERSION, one_line};
+use crate::journal::{self, Store};
+use crate::render::{Output, view};
 
 /// Work on the records of runs.
 #[derive(Debug, clap::Args)]
@@ -49,20 +47,10 @@ impl Journal {
         let Verb::Verify(Verify { run, head }) = self.verb;
         let folder = Store::at(app.process.runs_dir()).open(&run).map_err(failure::store)?;
         trust::tell(app, [&folder]);
-        let Verified { lines, head, anchored } = journal::verify(&folder, head.as_deref()).map_err(failure::journal)?;
+        let verified = journal::verify(&folder, head.as_deref()).map_err(failure::journal)?;
         app.screen.out(&match app.output {
-            Output::Json => {
-                json!({ "v": VERSION, "run": folder.run, "lines": lines, "hash": head, "anchored": anchored })
-                    .to_string()
-            }
-            Output::Text => {
-                let proof = match anchored {
-                    Some(at) if at == lines => "it is the head that was kept".to_owned(),
-                    Some(at) => format!("the head that was kept is line {at}; nothing vouches for what came after"),
-                    None => "no head was kept: lines cut off at the end, or a file written anew, would not show".into(),
-                };
-                one_line(&format!("{}: {lines} lines, the chain holds, last hash {head}; {proof}", folder.run))
-            }
+            Output::Json => view::journal::json(&folder.run, &verified).to_string(),
+            Output::Text => view::journal::text(&folder.run, &verified),
         });
         Ok(ExitCode::SUCCESS)
     }

@@ -2,13 +2,11 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
-
 use super::{App, inputs};
 use crate::error::Failure;
-use crate::render::{Output, VERSION, one_line, table};
+use crate::render::{Output, view};
 use crate::runbook::builtin::BUILTINS;
-use crate::runbook::{Param, Runbook, schema};
+use crate::runbook::schema;
 
 /// Read runbooks: what they do, what they take, what is wrong with them.
 #[derive(Debug, clap::Args)]
@@ -40,64 +38,27 @@ impl RunbookVerb {
         match self.verb {
             Verb::List => {
                 let all = BUILTINS.iter().filter_map(|builtin| builtin.runbook().ok()).collect::<Vec<_>>();
-                let row = |runbook: &Runbook| vec![runbook.name.clone(), runbook.purpose.clone()];
                 app.screen.out(&match app.output {
-                    Output::Json => all.iter().map(|runbook| format!("{}\n", value(runbook))).collect(),
-                    Output::Text => table(&["RUNBOOK", "PURPOSE"], &all.iter().map(row).collect::<Vec<_>>()),
+                    Output::Json => all.iter().map(|runbook| format!("{}\n", view::runbook::json(runbook))).collect(),
+                    Output::Text => view::runbook::list(&all),
                 });
             }
             Verb::Show { runbook } => {
                 let runbook = inputs::runbook(app, &runbook)?;
                 app.screen.out(&match app.output {
-                    Output::Json => value(&runbook).to_string(),
+                    Output::Json => view::runbook::json(&runbook).to_string(),
                     Output::Text => runbook.text.clone(),
                 });
             }
             Verb::Check { runbook } => {
                 let runbook = inputs::runbook(app, &runbook)?;
                 app.screen.out(&match app.output {
-                    Output::Json => value(&runbook).to_string(),
-                    Output::Text => text(&runbook),
+                    Output::Json => view::runbook::json(&runbook).to_string(),
+                    Output::Text => view::runbook::checked(&runbook),
                 });
             }
             Verb::Schema => app.screen.out(&format!("{:#}", schema())),
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-fn text(runbook: &Runbook) -> String {
-    let head = one_line(&format!("{}: {}", runbook.name, runbook.purpose));
-    let param = |param: &Param| format!("  {}\n", one_line(&format!("{}: {}", param.name, about(param))));
-    let params: String = runbook.params.iter().map(param).collect();
-    format!("{head}\nnothing is wrong with it; parameters:\n{params}")
-}
-
-fn about(param: &Param) -> String {
-    let need = match &param.default {
-        Some(default) => format!("default {default}"),
-        None if param.required => "required".into(),
-        None => "optional".into(),
-    };
-    let help = if param.help.is_empty() { String::new() } else { format!(", {}", param.help) };
-    format!("{} ({need}){help}", param.expected())
-}
-
-fn value(runbook: &Runbook) -> serde_json::Value {
-    let params = runbook.params.iter().map(|param| {
-        json!({
-            "name": param.name,
-            "expected": param.expected(),
-            "required": param.required,
-            "default": param.default,
-            "help": param.help,
-        })
-    });
-    json!({
-        "v": VERSION,
-        "runbook": runbook.name,
-        "purpose": runbook.purpose,
-        "params": params.collect::<Vec<_>>(),
-        "text": runbook.text,
-    })
 }

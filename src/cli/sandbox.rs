@@ -2,15 +2,14 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{App, clusters, drive, failure, inputs};
 use crate::duration::HumanDuration;
 use crate::error::{Class, Failure};
 use crate::kit::import;
-use crate::render::{Output, VERSION};
-use crate::sandbox::{NAME, OFFENDER, Sandbox, Weather};
+use crate::render::{Output, view};
+use crate::sandbox::{NAME, Sandbox, Weather};
 
 /// Keep the embedded practice cluster up, with a kit for it, and work on it from another terminal
 ///
@@ -48,19 +47,17 @@ impl SandboxVerb {
                 .map(signal)
                 .collect::<std::io::Result<Vec<_>>>()
                 .map_err(|error| no_start(anyhow::Error::from(error).context("cannot listen for signals")))?;
-            let sandbox =
-                Sandbox::start(if self.peace { Weather::Peace } else { Weather::Storm }).await.map_err(no_start)?;
+            let weather = if self.peace { Weather::Peace } else { Weather::Storm };
+            let sandbox = Sandbox::start(weather).await.map_err(no_start)?;
             let folder = sandbox.folder().join("kit");
             let text = import::text(NAME, &sandbox.cluster, app.process)
                 .map_err(|all| failure::refused("the kit of the sandbox", all))?;
             import::write(&folder, NAME, &text, false)
                 .map_err(|refusal| failure::refused("the kit of the sandbox", vec![refusal]))?;
-            let kit = folder.display();
+            let kit = folder.display().to_string();
             match app.output {
-                Output::Json => app.screen.out(
-                    &json!({ "v": VERSION, "kit": kit.to_string(), "cluster": NAME, "offender": OFFENDER }).to_string(),
-                ),
-                Output::Text => app.screen.out(&self.announcement(&kit.to_string(), &sandbox)),
+                Output::Json => app.screen.out(&view::sandbox::json(&kit).to_string()),
+                Output::Text => app.screen.out(&view::sandbox::text(&kit, &sandbox.cluster, weather, self.end_after)),
             }
             let ended = async {
                 match self.end_after {
@@ -75,21 +72,5 @@ impl SandboxVerb {
             }
             Ok(ExitCode::SUCCESS)
         })
-    }
-
-    fn announcement(&self, kit: &str, sandbox: &Sandbox) -> String {
-        let (servers, hosts) = (sandbox.cluster.api_servers.len(), sandbox.cluster.hosts.len());
-        let weather = if self.peace { "quiet" } else { "drowning" };
-        let until = self.end_after.map_or_else(String::new, |time| format!(", at most {time}"));
-        format!(
-            "the practice cluster is up and {weather}: {servers} API servers and {hosts} hosts on loopback; its state and \
-             load are simulated\n\
-             in another terminal:\n\
-             \x20 export BREAKGLASS_KIT={kit}\n\
-             \x20 breakglass probe\n\
-             \x20 breakglass run api-overload -p offender={OFFENDER} -p window=3s\n\
-             \x20 breakglass undo last\n\
-             it stays until Ctrl-C{until}\n"
-        )
     }
 }

@@ -4,15 +4,15 @@ use std::fmt;
 use std::time::Duration;
 
 use super::genuine::GENUINE;
-use super::order::{Order as _, order};
-use crate::script::{Answer, Script};
+use super::order::{Order as _, Query, order};
+use crate::script::Answer;
 
 /// A process younger than this, of a server that has been started before, is the newest turn of a crash loop.
 const YOUNG: Duration = Duration::from_mins(2);
 
 /// Looks at a host's API server: `/proc`, and the kubelet's log folder, which numbers the starts of a static pod. Writes
 /// nothing. That it was answered says that the host is there.
-pub fn presence() -> Script {
+pub fn presence() -> Query<ApiServerPresence> {
     let looks = r#"here=$(readlink "/proc/$$/ns/net")
 read -r up rest </proc/uptime
 for file in $(grep -l -e kube-apiserver -e hyperkube -e k3s /proc/[0-9]*/cmdline 2>/dev/null); do
@@ -34,12 +34,12 @@ for log in /var/log/pods/kube-system_kube-apiserver-*/kube-apiserver/*.log; do
 done
 say end yes
 "#;
-    ApiServerPresence {}.script(format!("{GENUINE}{looks}"))
+    ApiServerPresence {}.query(format!("{GENUINE}{looks}"))
 }
 
 order! {
     /// Looks whether the API server runs.
-    ApiServerPresence = "apiserver.presence" {} -> Presence, parse_presence
+    ApiServerPresence = "apiserver.presence" {} -> Presence, |_, stdout| parse_presence(stdout)
 }
 
 /// What a host said of its API server.
@@ -52,7 +52,7 @@ pub struct Presence {
 }
 
 /// Reads the answer of [`presence`]; `None` if it broke off.
-pub fn parse_presence(stdout: &str) -> Option<Presence> {
+pub(super) fn parse_presence(stdout: &str) -> Option<Presence> {
     let answer = Answer::parse(stdout);
     if !answer.yes("end") {
         return None;
@@ -113,7 +113,7 @@ mod tests {
     /// Its own pid is the only one that this test knows; no API server runs in its network namespace, so nothing is listed.
     #[test]
     fn the_script_runs_under_a_plain_shell() {
-        let output = std::process::Command::new("sh").arg("-c").arg(presence().text()).output().unwrap();
+        let output = std::process::Command::new("sh").arg("-c").arg(presence().script().text()).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(parse_presence(&text).is_some(), "{output:?}");
         assert!(output.stderr.is_empty(), "{output:?}");

@@ -1,8 +1,8 @@
 //! How often one client's requests stand in what a host's audit log gains in some seconds.
 
 use super::offender::{AUDIT_LOG, DISTINCT};
-use super::order::{Order as _, order};
-use crate::script::{Answer, Script, quote};
+use super::order::{Order as _, Query, order};
+use crate::script::{Answer, quote};
 
 /// Whose requests are counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,11 +46,11 @@ say requests "$(added | grep -F -- "$needle" | distinct)"
 
 order! {
     /// Counts a client's requests in the audit log for some seconds.
-    AuditCount = "audit.count" { log: String, user: String, agent: String, seconds: u64 } -> Counted, parse
+    AuditCount = "audit.count" { log: String, user: String, agent: String, seconds: u64 } -> Counted, |_, stdout| parse(stdout)
 }
 
 /// Counts for so many seconds in the log of this path; empty: the one that the running kube-apiserver was told to write.
-pub fn count(log: &str, client: &Client, seconds: u64) -> Script {
+pub fn count(log: &str, client: &Client, seconds: u64) -> Query<AuditCount> {
     let body = format!(
         "log={}\nneedle={}\nseconds={seconds}\n{AUDIT_LOG}\n{DISTINCT}\n{COUNT}",
         quote(log),
@@ -60,7 +60,7 @@ pub fn count(log: &str, client: &Client, seconds: u64) -> Script {
         Client::User(user) => (user.clone(), String::new()),
         Client::Agent(agent) => (String::new(), agent.clone()),
     };
-    AuditCount { log: log.to_owned(), user, agent, seconds }.script(body)
+    AuditCount { log: log.to_owned(), user, agent, seconds }.query(body)
 }
 
 /// What a host counted.
@@ -95,6 +95,7 @@ pub fn parse(stdout: &str) -> Option<Counted> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::script::Script;
 
     #[test]
     fn a_count_is_told_from_a_log_that_can_not_be_counted() {
@@ -107,7 +108,7 @@ mod tests {
 
     /// Runs the script; what is added to the log is added while it would sleep.
     fn run(log: &str, client: &Client, added: &str) -> Answer {
-        let mut script = count(log, client, 1);
+        let mut script = Script::from(count(log, client, 1));
         script.body = format!("sleep() {{ printf '%s' {} >>\"$log\"; }}\n{}", quote(added), script.body);
         let mut child = std::process::Command::new("sh")
             .arg("-s")

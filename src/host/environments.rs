@@ -171,19 +171,19 @@ impl Host {
         let bytes: Vec<u8> = (0..=255).cycle().take(3000).collect();
         let kept = Expect::Sha256(crate::change::sha256_hex(&bytes));
         vec![
-            swap::look(&place),
+            swap::look(&place).into(),
             swap::folder(&place),
             put(Some(&bytes), Expect::Absent),
-            swap::look(&place),
+            swap::look(&place).into(),
             swap::folder_away(&place),
             put(None, kept),
-            swap::under_way(&place.manifests, &place.program),
+            swap::under_way(&place.manifests, &place.program).into(),
             swap::folder_away(&place),
             // Nobody listens there.
-            gate::knock(SocketAddr::from(([127, 0, 0, 1], 9))),
-            gate::memory(),
-            apiserver::presence(),
-            offender::look(&[6443], Some("a"), None),
+            gate::knock(SocketAddr::from(([127, 0, 0, 1], 9))).into(),
+            gate::memory().into(),
+            apiserver::presence().into(),
+            offender::look(&[6443], Some("a"), None).into(),
         ]
     }
 }
@@ -225,7 +225,7 @@ fn every_script_answers_the_same_in_every_login_environment() {
 fn a_host_is_surveyed_the_same_in_every_login_environment() {
     let host = Host::new();
     let (home, rc) = host.home();
-    let survey = gate::survey(&[host.path("manifests").display().to_string()]);
+    let survey = gate::survey(&[host.path("manifests").display().to_string()]).into();
     let (code, wanted) = run(&login("sh", "", &[]), &survey);
     let wanted = steady(wanted);
     assert!(

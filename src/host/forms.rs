@@ -459,9 +459,10 @@ fn manifests_of_every_tool_are_found_in_their_folder() {
     for (form, place) in all.iter().zip(&places) {
         use std::io::Write as _;
         let mut child = Command::new("sh").arg("-s").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(swap::look(place).text().as_bytes()).unwrap();
+        let look = swap::look(place);
+        child.stdin.take().unwrap().write_all(look.script().text().as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
-        let seen = swap::seen(&String::from_utf8_lossy(&output.stdout), PROGRAM).unwrap();
+        let seen = look.read(&String::from_utf8_lossy(&output.stdout)).unwrap().unwrap();
         let wanted = usize::from(form.memory != Err("spec.containers"));
         if seen.files.len() != wanted || (wanted == 1 && seen.text != form.text) {
             wrong.push(format!("{}: {:?} {:?}", form.name, seen.files, seen.namesakes));

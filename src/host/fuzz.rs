@@ -73,12 +73,13 @@ fn tell(survey: &Survey) -> Result<(), TestCaseError> {
 
 #[test]
 fn a_survey_is_whole_or_none() {
-    each(3_000, &mangled(SURVEYS), |text| match gate::parse_survey(&text) {
-        Some(survey) => {
+    let query = gate::survey(&[]);
+    each(3_000, &mangled(SURVEYS), |text| match query.read(&text) {
+        Ok(survey) => {
             prop_assert!(Answer::parse(&text).yes("end"));
             tell(&survey)
         }
-        None => Ok(()),
+        Err(_) => Ok(()),
     });
 }
 
@@ -114,13 +115,14 @@ fn tell_state(state: &GateState) -> Result<(), TestCaseError> {
 
 #[test]
 fn a_gate_is_read_or_unknown() {
-    each(6_000, &mangled(STATES), |text| match gate::parse_status(&text) {
-        Some(Some(state)) => tell_state(&state),
-        Some(None) => {
+    let query = gate::status();
+    each(6_000, &mangled(STATES), |text| match query.read(&text) {
+        Ok(Some(state)) => tell_state(&state),
+        Ok(None) => {
             prop_assert!(Answer::parse(&text).get("back_end") == Some("none"));
             Ok(())
         }
-        None => Ok(()),
+        Err(_) => Ok(()),
     });
 }
 
@@ -135,17 +137,19 @@ const SMALL: &[&str] = &[
 
 #[test]
 fn what_a_host_says_of_memory_connections_and_processes_is_a_number_that_can_be_meant_or_unknown() {
+    let (memory, knock) = (gate::memory(), gate::knock("192.0.2.1:6443".parse().unwrap()));
+    let (offender, presence) = (offender::look(&[6443], None, None), apiserver::presence());
     each(8_000, &(mangled(SMALL), any::<u8>()), |(text, percent)| {
-        if let Some(memory) = gate::parse_memory(&text) {
+        if let Ok(memory) = memory.read(&text) {
             drop(memory.heavy(percent).map(say));
         }
-        let _ = gate::parse_knock(&text);
+        drop(knock.read(&text));
         drop(gate::parse_cut(&Answer::parse(&text)).map(say));
-        if let Some(seen) = offender::parse(&text) {
+        if let Ok(seen) = offender.read(&text) {
             let sum = seen.loudest.iter().map(|(_, count)| *count).try_fold(0_u64, u64::checked_add);
             prop_assert!(sum.is_some_and(|sum| sum.checked_mul(1000).is_some()), "{seen:?}");
         }
-        drop(apiserver::parse_presence(&text).map(say));
+        drop(presence.read(&text).map(say));
         Ok(())
     });
 }
@@ -160,8 +164,11 @@ const LOOKS: &[&str] = &[
 
 #[test]
 fn a_look_at_a_manifest_is_whole_or_says_why_not() {
+    let [manifests, program, run, operator, tag] =
+        ["/etc/kubernetes/manifests", "kube-apiserver", "r1", "alice", "1-room"].map(str::to_owned);
+    let query = swap::look(&swap::Place { manifests, program, run, operator, tag });
     each(8_000, &mangled(LOOKS), |text| {
-        match swap::seen(&text, "kube-apiserver") {
+        match query.read(&text).flatten() {
             Ok(seen) => {
                 prop_assert!(
                     Answer::parse(&text).yes("looked") && seen.files.iter().all(|file| text.contains(&**file))

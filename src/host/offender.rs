@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::order::{Order as _, order};
-use crate::script::{Answer, Script, amount, quote};
+use super::order::{Order as _, Query, order};
+use crate::script::{Answer, amount, quote};
 
 /// How many of the sources with the most connections a host reports; it sends no more over a bad line.
 const SOURCES: usize = 10;
@@ -21,7 +21,7 @@ pub struct Read {
 
 order! {
     /// Looks for what is left of an offender.
-    OffenderLook = "offender.look" { ports: String, user: String, log: String, from: String } -> Seen, parse
+    OffenderLook = "offender.look" { ports: String, user: String, log: String, from: String } -> Seen, |_, stdout| parse(stdout)
 }
 
 /// Counts the open connections to these ports by their source, and in the audit log, from where the last look ended, the
@@ -29,7 +29,7 @@ order! {
 /// counted apart.
 ///
 /// Without a last look it only says which log it is and how long, which is where the next look goes on. Writes nothing.
-pub fn look(ports: &[u16], user: Option<&str>, last: Option<&Read>) -> Script {
+pub fn look(ports: &[u16], user: Option<&str>, last: Option<&Read>) -> Query<OffenderLook> {
     let filter: Vec<String> = ports.iter().map(|port| format!("sport = :{port}")).collect();
     let filter = filter.join(" or ");
     let needle = user.map(|user| format!("\"user\":{{\"username\":{}", serde_json::Value::from(user)));
@@ -71,7 +71,7 @@ say end yes
     );
     let list: Vec<String> = ports.iter().map(ToString::to_string).collect();
     let user = user.unwrap_or_default().to_owned();
-    OffenderLook { ports: list.join(","), user, log: log.to_owned(), from: start }.script(body)
+    OffenderLook { ports: list.join(","), user, log: log.to_owned(), from: start }.query(body)
 }
 
 /// Counts the requests that the lines of an audit log on standard input are about: the lines of one request are one. A line
@@ -120,7 +120,7 @@ pub struct Requests {
 }
 
 /// Reads the answer of [`look`]; `None` if it broke off.
-pub fn parse(stdout: &str) -> Option<Seen> {
+pub(super) fn parse(stdout: &str) -> Option<Seen> {
     let answer = Answer::parse(stdout);
     if !answer.yes("end") {
         return None;
@@ -146,6 +146,7 @@ fn requests(answer: &Answer) -> Option<Requests> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::script::Script;
 
     /// Runs the script with an audit log and an `ss` of our own.
     fn run(log: &str, from: Option<u64>) -> Seen {
@@ -153,7 +154,7 @@ mod tests {
         std::fs::write(file.path(), log).unwrap();
         let path = file.path().display().to_string();
         let last = from.map(|size| Read { log: path.clone(), size });
-        let mut script = look(&[6443], Some("system:serviceaccount:a:b"), last.as_ref());
+        let mut script = Script::from(look(&[6443], Some("system:serviceaccount:a:b"), last.as_ref()));
         if last.is_none() {
             script.body = script.body.replace("log=''\n[ -r", &format!("log={}\n[ -r", quote(&path)));
         }

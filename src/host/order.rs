@@ -3,7 +3,7 @@
 //! An order stands in the file that makes its script, by [`order!`], with the parser of its answer; `orders.rs` holds the set of all.
 //! Name and arguments stand in a script's first line and in the journal, from which they become the value again.
 
-use crate::script::Script;
+use crate::script::{Answer, Script};
 
 /// One script: its name, what it is told, and what it answers.
 pub trait Order: Sized {
@@ -20,16 +20,50 @@ pub trait Order: Sized {
     fn read(args: &[(String, String)]) -> Option<Self>;
 
     /// Reads what the script printed; `None` if it broke off.
-    fn parse(stdout: &str) -> Option<Self::Answer>;
+    fn parse(&self, stdout: &str) -> Option<Self::Answer>;
 
     /// The script that does it.
     fn script(&self, body: impl Into<String>) -> Script {
         Script { args: self.args(), ..Script::new(Self::NAME, body) }
     }
 
+    /// The script that does it, where that only looks.
+    fn query(self, body: impl Into<String>) -> Query<Self> {
+        Query { script: self.script(body), order: self }
+    }
+
     /// The order that a script is, if it is one of this kind.
     fn of(script: &Script) -> Option<Self> {
         (script.name == Self::NAME).then(|| Self::read(&script.args)).flatten()
+    }
+}
+
+/// A script that only looks, and how what it prints is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query<O> {
+    order: O,
+    script: Script,
+}
+
+impl<O: Order> Query<O> {
+    /// What is sent.
+    pub fn script(&self) -> &Script {
+        &self.script
+    }
+
+    /// Reads what it printed.
+    ///
+    /// # Errors
+    /// Why that cannot be understood: the reason that the script gave itself, or that it broke off.
+    pub fn read(&self, stdout: &str) -> Result<O::Answer, String> {
+        let why = || Answer::parse(stdout).get("failed").unwrap_or("the answer broke off").to_owned();
+        self.order.parse(stdout).ok_or_else(why)
+    }
+}
+
+impl<O> From<Query<O>> for Script {
+    fn from(query: Query<O>) -> Self {
+        query.script
     }
 }
 
@@ -69,12 +103,12 @@ impl Told for u64 {
     }
 }
 
-/// An order: its name, what it is told, and what it answers with the function that reads that. One without an answer of its own
+/// An order: its name, what it is told, and what it answers with the function that reads that of the order and what was printed. One without an answer of its own
 /// answers an [`Answer`](crate::script::Answer), line by line.
 macro_rules! order {
     ($(#[$doc:meta])* $order:ident = $name:literal { $($field:ident: $type:ty),* }) => {
         order! {
-            $(#[$doc])* $order = $name { $($field: $type),* } -> crate::script::Answer, |stdout| Some(crate::script::Answer::parse(stdout))
+            $(#[$doc])* $order = $name { $($field: $type),* } -> crate::script::Answer, |_, stdout| Some(crate::script::Answer::parse(stdout))
         }
     };
     ($(#[$doc:meta])* $order:ident = $name:literal { $($field:ident: $type:ty),* } -> $answer:ty, $parse:expr) => {
@@ -103,8 +137,8 @@ macro_rules! order {
                 Some(Self { $($field: crate::host::order::Told::hear(told(stringify!($field)))?,)* })
             }
 
-            fn parse(stdout: &str) -> Option<Self::Answer> {
-                $parse(stdout)
+            fn parse(&self, stdout: &str) -> Option<Self::Answer> {
+                $parse(self, stdout)
             }
         }
     };

@@ -52,11 +52,11 @@ fn gates() -> Vec<(&'static str, GateSpec)> {
 
 fn of_gates() -> Vec<(String, Script)> {
     let mut all = vec![
-        ("survey".to_owned(), gate::survey(&[])),
-        ("survey, another folder".to_owned(), gate::survey(&["/a b/manifests".to_owned()])),
-        ("status".to_owned(), gate::status()),
-        ("memory".to_owned(), gate::memory()),
-        ("knock".to_owned(), gate::knock("192.0.2.1:6443".parse().unwrap())),
+        ("survey".to_owned(), gate::survey(&[]).into()),
+        ("survey, another folder".to_owned(), gate::survey(&["/a b/manifests".to_owned()]).into()),
+        ("status".to_owned(), gate::status().into()),
+        ("memory".to_owned(), gate::memory().into()),
+        ("knock".to_owned(), gate::knock("192.0.2.1:6443".parse().unwrap()).into()),
     ];
     let bob = Driver { run: "r2".into(), operator: "bob@example.com".into() };
     for (name, spec) in gates() {
@@ -106,15 +106,15 @@ fn of_manifests() -> Vec<(String, Script)> {
         file::put(&FilePut { path: place.next(), mode: 0o600, content, expect }).unwrap()
     };
     [
-        ("look", swap::look(&place)),
-        ("under way", swap::under_way(&place.manifests, &place.program)),
+        ("look", swap::look(&place).into()),
+        ("under way", swap::under_way(&place.manifests, &place.program).into()),
         ("folder", swap::folder(&place)),
         ("folder away", swap::folder_away(&place)),
         ("mend", swap::mend(&place)),
         ("swap", swap::swap(&exchange)),
-        ("room", room::look(&place, &ask, None)),
-        ("room, nothing asked", room::look(&place, &room::Ask::default(), None)),
-        ("why", why::look(place.beside())),
+        ("room", room::look(&place, &ask, None).into()),
+        ("room, nothing asked", room::look(&place, &room::Ask::default(), None).into()),
+        ("why", why::look(place.beside()).into()),
         ("put", put(Some(b"a: 1\n"), Expect::Absent)),
         ("put over", put(Some(b"a: 1\n"), Expect::Sha256("c".repeat(64)))),
         ("put away", put(None, Expect::Sha256("c".repeat(64)))),
@@ -127,14 +127,14 @@ fn of_offenders() -> Vec<(String, Script)> {
     let user = Some("system:serviceaccount:telemetry:agent");
     let last = offender::Read { log: "/var/log/audit.log".into(), size: 4096 };
     [
-        ("count by user", audit::count("", &Client::User("system:serviceaccount:a:b".into()), 10)),
-        ("count by agent", audit::count("/var/log/it's.log", &Client::Agent("agent/\"1".into()), 1)),
-        ("presence", apiserver::presence()),
-        ("offender", offender::look(&[6443], None, None)),
-        ("offender by user", offender::look(&[6443, 8443], user, None)),
-        ("offender since", offender::look(&[6443], user, Some(&last))),
+        ("count by user", audit::count("", &Client::User("system:serviceaccount:a:b".into()), 10).into()),
+        ("count by agent", audit::count("/var/log/it's.log", &Client::Agent("agent/\"1".into()), 1).into()),
+        ("presence", apiserver::presence().into()),
+        ("offender", offender::look(&[6443], None, None).into()),
+        ("offender by user", offender::look(&[6443, 8443], user, None).into()),
+        ("offender since", offender::look(&[6443], user, Some(&last)).into()),
     ]
-    .map(|(name, script)| (name.to_owned(), script))
+    .map(|(name, script): (_, Script)| (name.to_owned(), script))
     .into()
 }
 

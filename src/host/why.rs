@@ -1,7 +1,7 @@
 //! Why a new process did not answer: noted by its host before the old manifest comes back, for its log goes with its pod.
 
-use super::order::{Order as _, order};
-use crate::script::{Answer, Script, quote};
+use super::order::{Order as _, Query, order};
+use crate::script::{Answer, quote};
 
 /// Defines `why`, which notes the answer at the address that was asked and the end of the container's log; `$F`, `$B`, `$P`
 /// as the exchange has them, `$1` the folder of the pods' logs. Bounded in length, and to some seconds in time.
@@ -30,13 +30,13 @@ pub(super) const WHY: &str = r#"why() {
 
 order! {
     /// Reads why a new process did not answer.
-    ManifestWhy = "manifest.why" { beside: String } -> Why, |stdout| Some(why(stdout))
+    ManifestWhy = "manifest.why" { beside: String } -> Why, |_, stdout| Some(why(stdout))
 }
 
 /// The script that reads what was noted in the folder beside the manifests.
-pub fn look(beside: String) -> Script {
+pub fn look(beside: String) -> Query<ManifestWhy> {
     let body = format!("b={}\n[ ! -f \"$b/why\" ] || head -c 8192 \"$b/why\"\nsay end yes\n", quote(&beside));
-    ManifestWhy { beside }.script(body)
+    ManifestWhy { beside }.query(body)
 }
 
 /// What is known of a process that did not come to answer.
@@ -53,7 +53,7 @@ pub struct Why {
 }
 
 /// Reads what `look` printed; nothing is known where it broke off.
-pub fn why(stdout: &str) -> Why {
+fn why(stdout: &str) -> Why {
     let answer = Answer::parse(stdout);
     let all = |key: &str| answer.all(key).map(str::to_owned).collect();
     Why { said: all("said"), file: answer.get("file").map(str::to_owned), log: all("log"), kubelet: all("kubelet") }

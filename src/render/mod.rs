@@ -20,6 +20,7 @@ mod story;
 mod summary;
 mod table;
 mod tone;
+pub(crate) mod view;
 mod wrap;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

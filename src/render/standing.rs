@@ -109,7 +109,7 @@ mod tests {
         let one = stood.changes.values().find(backed).unwrap().clone();
         let of = |id: u32| {
             let mut record =
-                ChangeRecord { id, target: Target::host("prod", &format!("cp{}", id % 3 + 1)), ..one.clone() };
+                ChangeRecord { id, target: Target::host("prod", format!("cp{}", id % 3 + 1)), ..one.clone() };
             if id >= 3 {
                 record.change.inverse = Inverse::NotNeeded("it goes with the gate".into());
             }

@@ -439,9 +439,10 @@ fn is_base64(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::order::{Order, Query};
     use crate::host::{audit, gate, swap};
     use crate::sandbox::world::MANIFESTS;
-    use crate::script::{Answer, Script};
+    use crate::script::Script;
 
     const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 50_000);
 
@@ -467,10 +468,14 @@ mod tests {
         run(world, 0, PEER, &script.text()).await
     }
 
+    async fn ask<O: Order>(world: &World, query: Query<O>) -> O::Answer {
+        query.read(&say(world, query.script()).await.stdout).unwrap()
+    }
+
     #[tokio::test]
     async fn the_gates_own_parsers_read_what_a_simulated_host_says() {
         let world = World::new(&["cp1"], super::super::Weather::Storm);
-        let survey = gate::parse_survey(&say(&world, &gate::survey(&[])).await.stdout).unwrap();
+        let survey = ask(&world, gate::survey(&[])).await;
         assert_eq!(survey.api_ports().into_iter().collect::<Vec<_>>(), [6443]);
         assert!(survey.gate.is_none() && survey.choose() == Some(gate::BackEnd::Nft));
         let spec = spec("r1");
@@ -490,12 +495,12 @@ mod tests {
             late.stdout
         );
         assert_eq!(say(&world, &gate::arm(&spec.mark(), nft, &turn(0, "r3"))).await.status, 1);
-        let state = gate::parse_status(&say(&world, &gate::status()).await.stdout).unwrap().unwrap();
+        let state = ask(&world, gate::status()).await.unwrap();
         assert_eq!((state.level(), state.confirmed, state.fuses.len()), (1, true, 2));
         let first = say(&world, &gate::open("r1", nft, "r1", &spec.driver())).await;
         assert!(first.status == 1 && first.stdout.starts_with("result=moved\n"), "{}", first.stdout);
         say(&world, &gate::open("r1", nft, "r2", &spec.driver())).await;
-        assert_eq!(gate::parse_status(&say(&world, &gate::status()).await.stdout), Some(None));
+        assert_eq!(ask(&world, gate::status()).await, None);
     }
 
     #[tokio::test]
@@ -508,7 +513,7 @@ mod tests {
             operator: "alice".into(),
             tag: "room".into(),
         };
-        let seen = swap::seen(&say(&world, &swap::look(&place)).await.stdout, &place.program).unwrap();
+        let seen = ask(&world, swap::look(&place)).await.unwrap();
         assert!(seen.text.contains("--secure-port=6443"));
         assert_eq!(seen.sha256, sha256_hex(seen.text.as_bytes()));
     }
@@ -517,8 +522,11 @@ mod tests {
     async fn a_knock_meets_the_gate_and_the_audit_log_counts_the_offender_only() {
         let world = World::new(&["cp1"], super::super::Weather::Storm);
         let count = |user: &str| audit::count("", &audit::Client::User(user.into()), 10);
-        let met = async || gate::parse_knock(&say(&world, &gate::knock(PEER)).await.stdout);
-        let requests = async |user| Answer::parse(&say(&world, &count(user)).await.stdout).number("requests");
+        let met = async || ask(&world, gate::knock(PEER)).await;
+        let requests = async |user| match ask(&world, count(user)).await {
+            audit::Counted::Requests { added, .. } => Some(added),
+            _ => None,
+        };
         assert_eq!((met().await, requests(CLIENT).await), (gate::Knock::Open, Some(4800)));
         say(&world, &gate::close(&spec("r1"), gate::BackEnd::Nft)).await;
         assert_eq!((met().await, requests(CLIENT).await), (gate::Knock::Refused, Some(0)));

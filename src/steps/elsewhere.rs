@@ -83,10 +83,9 @@ pub async fn turn(
     place: &Place,
     marked: Option<Duration>,
 ) -> Result<(Turn, Vec<String>), StepError> {
-    let script = swap::under_way(&place.manifests, &place.program);
+    let query = swap::under_way(&place.manifests, &place.program);
     // A host that cannot be asked says so to the order, too.
-    let here = look_at.reads.script(look_at.target, &script, LOOK_LIMIT).await.ok();
-    let here = here.and_then(|said| swap::under_way_seen(&said.stdout).ok()).unwrap_or_default();
+    let here = look_at.reads.ask(look_at.target, &query, LOOK_LIMIT).await.unwrap_or_default();
     let here: Vec<Other> = here.into_iter().filter(|other| other.run != place.run).collect();
     let seen = look(look_at, &place.program, &here).await;
     let fresh = marked.map(|age| age.as_secs()).filter(|age| *age <= MARK_LIFE);
@@ -102,7 +101,7 @@ fn others<'a>(target: &'a Target, cluster: &'a Cluster) -> impl Iterator<Item = 
 pub(super) fn announced(target: &Target, cluster: &Cluster, program: &str) -> Vec<Sends> {
     let mut looks = Vec::new();
     for host in others(target, cluster) {
-        let look = Sends::Look(swap::under_way(&host.manifests, program));
+        let look = Sends::Look(swap::under_way(&host.manifests, program).into());
         if !looks.contains(&look) {
             looks.push(look);
         }
@@ -117,8 +116,7 @@ pub(super) async fn look(look: Look<'_>, program: &str, here: &[Other]) -> Elsew
     let Some(cluster) = look.reads.cluster(&look.target.cluster) else { return seen };
     let answers = join_all(others(look.target, cluster).map(async |host| {
         let target = Target::host(&cluster.name, &host.name);
-        let answer = look.reads.script(&target, &swap::under_way(&host.manifests, program), LOOK_LIMIT).await;
-        let others = answer.map_err(|error| error.to_string()).and_then(|said| swap::under_way_seen(&said.stdout));
+        let others = look.reads.ask(&target, &swap::under_way(&host.manifests, program), LOOK_LIMIT).await;
         (target, others)
     }))
     .await;
@@ -128,7 +126,7 @@ pub(super) async fn look(look: Look<'_>, program: &str, here: &[Other]) -> Elsew
             Err(why) => seen.unasked.push(format!(
                 "{} could not be asked whether a manifest is being exchanged there too: {}",
                 target.short(),
-                crate::words::one_line(&why)
+                crate::words::one_line(&why.to_string())
             )),
         }
     }

@@ -82,11 +82,11 @@ impl Step for Close {
         };
         let mut sent = vec![
             look(
-                gate::survey(std::slice::from_ref(&host.manifests)),
+                gate::survey(std::slice::from_ref(&host.manifests)).into(),
                 3,
                 "back end, ports, who we are to it, who else is there",
             ),
-            look(gate::status(), 7, "what stands, what it has refused, and whether anybody listens behind it"),
+            look(gate::status().into(), 7, "what stands, what it has refused, and whether anybody listens behind it"),
         ];
         if self.guards_ways() {
             sent.extend(ways::announced(host, cluster).into_iter().map(|what| Announced {
@@ -130,7 +130,7 @@ impl Step for Close {
         }
         for from in &self.wish.probe_from {
             for to in proof::knocked(host, cluster, &spec) {
-                sent.push(look(gate::knock(to), 1, &format!("from {from}: what a client meets")));
+                sent.push(look(gate::knock(to).into(), 1, &format!("from {from}: what a client meets")));
             }
         }
         sent

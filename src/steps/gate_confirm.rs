@@ -98,7 +98,7 @@ impl Step for Confirm {
         let change = self.change(&mark, BackEnd::Nft, 0, mark.run.clone(), common::unknown_driver());
         vec![
             Announced {
-                what: Sends::Look(gate::status()),
+                what: Sends::Look(gate::status().into()),
                 times: Times::AtMost(2),
                 why: "what stands, and whose it is".into(),
             },

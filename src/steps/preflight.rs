@@ -32,11 +32,12 @@ pub(super) struct Wish<'a> {
 /// Looks at the host and judges; what is said otherwise, one sentence each.
 pub(super) async fn check(look: Look<'_>, wish: Wish<'_>) -> Result<Vec<String>, StepError> {
     let at = look.target;
-    let room = match look.reads.script(at, &room::look(wish.place, wish.ask, Some(wish.listens)), LOOK_LIMIT).await {
-        Ok(output) => room::room(&output.stdout),
+    let room = match look.reads.ask(at, &room::look(wish.place, wish.ask, Some(wish.listens)), LOOK_LIMIT).await {
+        Ok(room) => Ok(room),
         Err(error) if error.kind == ReadErrorKind::TimedOut => {
             Err(format!("no answer within {} s", LOOK_LIMIT.as_secs()))
         }
+        Err(error) if error.kind == ReadErrorKind::Nonsense => Err(error.tried.join("; ")),
         Err(error) => return Err(error.into()),
     };
     let mut notes = match &room {

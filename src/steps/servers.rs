@@ -7,7 +7,7 @@ use futures::join;
 
 use super::{Look, Sends};
 use crate::change::Target;
-use crate::host::apiserver::{Presence, parse_presence, presence};
+use crate::host::apiserver::{Presence, presence};
 use crate::host::gate::{self, GateState};
 use crate::kit::{ApiServer, Cluster};
 use crate::world::{ReadError, ReadErrorKind};
@@ -50,7 +50,7 @@ pub(super) fn announced(cluster: &Cluster, without: &[String]) -> Vec<(Sends, St
         let why =
             format!("when {} gives no answer for {PATIENCE:?}: is {host} there, and what runs on it", server.name);
         let gate = format!("likewise: does a gate keep everybody from {} until it is back", server.name);
-        Some([(Sends::Look(presence()), why), (Sends::Look(gate::status()), gate)])
+        Some([(Sends::Look(presence().into()), why), (Sends::Look(gate::status().into()), gate)])
     };
     asked(cluster, without).0.into_iter().filter_map(one).flatten().collect()
 }
@@ -102,9 +102,10 @@ pub(super) async fn away(
     let target = Target::host(&cluster.name, host);
     let (presence, gate) = (presence(), gate::status());
     let (there, gate) =
-        join!(look.reads.script(&target, &presence, HOST_LIMIT), look.reads.script(&target, &gate, HOST_LIMIT));
-    let Some(there) = parse_presence(&there?.stdout) else { return Ok(None) };
-    let gate = gate::parse_status(&gate?.stdout).flatten().filter(GateState::stands);
+        join!(look.reads.ask(&target, &presence, HOST_LIMIT), look.reads.ask(&target, &gate, HOST_LIMIT));
+    // One that says something else may live.
+    let Some(there) = known(there)? else { return Ok(None) };
+    let gate = known(gate)?.flatten().filter(GateState::stands);
     let closed = gate.filter(|gate| gate.level() == 0 && (gate.nobody_listens() || loops && there.crash_loops()));
     let name = &server.name;
     Ok(closed
@@ -113,14 +114,22 @@ pub(super) async fn away(
 
 /// What a host says of its API server's process, as the end of a sentence.
 pub(super) async fn presence_on(look: Look<'_>, host: &Target) -> Option<String> {
-    let output = look.reads.script(host, &presence(), HOST_LIMIT).await.ok()?;
-    parse_presence(&output.stdout).map(|there| there.to_string())
+    let there = look.reads.ask(host, &presence(), HOST_LIMIT).await.ok()?;
+    Some(there.to_string())
+}
+
+/// What was answered, where that is understood.
+fn known<A>(answer: Result<A, ReadError>) -> Result<Option<A>, ReadError> {
+    match answer {
+        Err(error) if error.kind == ReadErrorKind::Nonsense => Ok(None),
+        answer => answer.map(Some),
+    }
 }
 
 /// That a server crash-loops, where its host says so, as a fragment for a sentence; else nothing.
 pub(super) async fn crash_loop(look: Look<'_>, cluster: &Cluster, server: &ApiServer) -> String {
     let Some(host) = host(server) else { return String::new() };
-    let output = look.reads.script(&Target::host(&cluster.name, host), &presence(), HOST_LIMIT).await;
-    let there = output.ok().and_then(|output| parse_presence(&output.stdout)).filter(Presence::crash_loops);
+    let there = look.reads.ask(&Target::host(&cluster.name, host), &presence(), HOST_LIMIT).await;
+    let there = there.ok().filter(Presence::crash_loops);
     there.map_or_else(String::new, |there| format!("; it {there}"))
 }

@@ -54,8 +54,8 @@ struct Beside {
 }
 
 impl Beside {
-    fn note(place: &Place) -> Option<Note> {
-        Some(Note::of(&Self { tag: place.tag.clone() }))
+    fn note(place: &Place) -> Note {
+        Note::of(&Self { tag: place.tag.clone() })
     }
 }
 
@@ -135,11 +135,11 @@ impl StaticPod {
         let place = self
             .place_of(look)
             .ok_or_else(|| StepError::refused(format!("{} is not a host of the kit", look.target)))?;
-        let output = look.reads.script(look.target, &swap::look(&place), LOOK_LIMIT).await?;
-        let seen = swap::seen(&output.stdout, self.program).map_err(|why| StepError::Refused {
-            why: format!("{}: {why}", look.target),
-            hint: Some(format!("ls -l {} on {}", place.manifests, look.target.short())),
-        })?;
+        let seen =
+            look.reads.ask(look.target, &swap::look(&place), LOOK_LIMIT).await?.map_err(|why| StepError::Refused {
+                why: format!("{}: {why}", look.target),
+                hint: Some(format!("ls -l {} on {}", place.manifests, look.target.short())),
+            })?;
         if seen.state == Some(State::Moving) {
             return Ok(Progress::Open(Survey::waiting("the exchange of the manifest on the host")));
         }
@@ -275,14 +275,14 @@ impl StaticPod {
         {
             if there.as_ref() != Some(&blob.sha256) {
                 let put = put(key, path, blob, there.as_deref(), &because);
-                changes.push(Change { note: Beside::note(place), ..put });
+                changes.push(Change { note: Some(Beside::note(place)), ..put });
             }
         }
         let forward = self.exchange(place, file, &old.sha256, &new.sha256, place.next(), listens.1);
         let back = self.exchange(place, file, &new.sha256, &old.sha256, place.before(), listens.0);
         changes.push(Change {
             key: "swap".into(),
-            note: Beside::note(place),
+            note: Some(Beside::note(place)),
             op: command(swap::swap(&forward)),
             guard: format!("{file} still has sha256 {}", seen.sha256),
             inverse: Inverse::By(Box::new(command(swap::swap(&back)))),
@@ -312,13 +312,13 @@ impl StaticPod {
             |op: Op, why: &str| Announced { what: Sends::Op(Box::new(op)), times: Times::Once, why: why.to_owned() };
         let reads = |what, times, why: &str| Announced { what, times: Times::AtMost(times), why: why.to_owned() };
         let looks = [
-            reads(Sends::Look(swap::look(&place)), 5, "reads the manifest and the process"),
+            reads(Sends::Look(swap::look(&place).into()), 5, "reads the manifest and the process"),
             reads(
-                Sends::Look(room::look(&place, ask, Some(Listens::by_default(self.port)))),
+                Sends::Look(room::look(&place, ask, Some(Listens::by_default(self.port))).into()),
                 4,
                 "reads what the host has and what the process uses, and asks the program",
             ),
-            reads(Sends::Look(why::look(place.beside())), 1, "reads why a new process did not answer"),
+            reads(Sends::Look(why::look(place.beside()).into()), 1, "reads why a new process did not answer"),
         ];
         let elsewhere = elsewhere::announced(target, cluster, self.program).into_iter().map(|what| {
             reads(what, 2, "on every other control-plane host: is an exchange under way there, or about to be")
@@ -348,8 +348,8 @@ impl StaticPod {
                 )),
             };
         }
-        let looked = look.reads.script(target, &room::look(place, &Ask::default(), None), LOOK_LIMIT).await;
-        let runs = looked.ok().and_then(|output| room::room(&output.stdout).ok()).map(|room| room.runs);
+        let looked = look.reads.ask(target, &room::look(place, &Ask::default(), None), LOOK_LIMIT).await;
+        let runs = looked.ok().map(|room| room.runs);
         let known = rewriter::without_manifest(&runs.unwrap_or_default());
         let others = match seen.namesakes.as_slice() {
             [] => String::new(),
@@ -365,8 +365,7 @@ impl StaticPod {
     /// Why the new process did not come, as its host noted it; doing the same once more would fail once more.
     async fn unanswered(&self, look: Look<'_>, place: &Place) -> StepError {
         let (target, host, beside) = (look.target, look.target.short(), place.beside());
-        let told = look.reads.script(target, &why::look(place.beside()), LOOK_LIMIT).await;
-        let told = told.map(|output| why::why(&output.stdout)).unwrap_or_default();
+        let told = look.reads.ask(target, &why::look(place.beside()), LOOK_LIMIT).await.unwrap_or_default();
         let mut why = format!(
             "{target}: the new process did not answer within {} s, and the old manifest is back",
             self.patience.ready
@@ -412,7 +411,7 @@ fn put(key: &str, path: String, blob: &Blob, there: Option<&str>, because: &str)
 fn folder(place: &Place, because: &str) -> Change {
     Change {
         key: "folder".into(),
-        note: Beside::note(place),
+        note: Some(Beside::note(place)),
         op: command(swap::folder(place)),
         guard: format!("{} is for this run alone", place.beside()),
         inverse: Inverse::By(Box::new(command(swap::folder_away(place)))),
@@ -436,7 +435,7 @@ fn mark(place: &Place, because: &str) -> Change {
 fn mend(place: &Place) -> Change {
     Change {
         key: "mend".into(),
-        note: Beside::note(place),
+        note: Some(Beside::note(place)),
         op: command(swap::mend(place)),
         guard: "the exchange broke off, and the manifest is in no place".into(),
         inverse: Inverse::NotNeeded("it only puts the manifest back that an exchange had taken out".into()),

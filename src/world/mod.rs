@@ -15,8 +15,10 @@ use serde_json::Value;
 
 use crate::change::{HostCommand, Op, Outcome, Renewal, Target};
 use crate::cost::{Cost, Costs};
+use crate::host::order::{Order, Query};
 use crate::kit::Cluster;
 use crate::script::Script;
+use crate::words::one_line;
 
 /// One read through the Kubernetes API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,7 +167,8 @@ pub trait Reads: Send + Sync {
         self.kube(target, read)
     }
 
-    /// Runs a script that only looks, on a host. `fresh` opens a connection for it alone.
+    /// Runs a script that only looks, on a host. What a runbook's own text means is its author's to know; an order of ours is
+    /// asked by `ask`, which reads the answer.
     fn script<'a>(
         &'a self,
         target: &'a Target,
@@ -173,7 +176,7 @@ pub trait Reads: Send + Sync {
         limit: Duration,
     ) -> BoxFuture<'a, Result<ScriptOutput, ReadError>>;
 
-    /// As [`Self::script`], for what many targets of a step want to know of one host at the same time: they share one look, which
+    /// The same for what many targets of a step want to know of one host at the same time: they share one look, which
     /// may be a moment old.
     fn script_for_many<'a>(
         &'a self,
@@ -202,6 +205,48 @@ pub trait Reads: Send + Sync {
     fn source_towards(&self, _to: std::net::SocketAddr) -> Option<std::net::IpAddr> {
         None
     }
+}
+
+impl dyn Reads + '_ {
+    /// Asks a host what an order asks, and reads its answer.
+    ///
+    /// # Errors
+    /// Where it could not be asked, and [`ReadErrorKind::Nonsense`] where it said something that cannot be understood: who, to
+    /// what, and what came.
+    pub async fn ask<O: Order>(
+        &self,
+        host: &Target,
+        query: &Query<O>,
+        limit: Duration,
+    ) -> Result<O::Answer, ReadError> {
+        understood(host, query, &self.script(host, query.script(), limit).await?)
+    }
+
+    /// The same for what many targets of a step want to know of one host at the same time; see [`Reads::script_for_many`].
+    ///
+    /// # Errors
+    /// As `ask`.
+    pub async fn ask_for_many<O: Order>(
+        &self,
+        host: &Target,
+        query: &Query<O>,
+        limit: Duration,
+    ) -> Result<O::Answer, ReadError> {
+        understood(host, query, &self.script_for_many(host, query.script(), limit).await?)
+    }
+}
+
+/// The most that is told of an answer that is not understood, in characters.
+const CAME: usize = 300;
+
+fn understood<O: Order>(host: &Target, query: &Query<O>, output: &ScriptOutput) -> Result<O::Answer, ReadError> {
+    query.read(&output.stdout).map_err(|why| {
+        let came = if output.stderr.trim().is_empty() { &output.stdout } else { &output.stderr };
+        let came: String = one_line(came).chars().take(CAME).collect();
+        let came = if came.is_empty() { "nothing came".to_owned() } else { format!("it said: {came}") };
+        let tried = vec![format!("{host} to {}: {why}; exit status {}, {came}", O::NAME, output.status)];
+        ReadError { kind: ReadErrorKind::Nonsense, tried, hint: None }
+    })
 }
 
 /// Performing.
@@ -237,5 +282,33 @@ pub trait World: Reads + Writes {
     /// The writes are pretended, so a later look cannot see them.
     fn pretends(&self) -> bool {
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::gate;
+
+    /// What a host answers to a look at its gate.
+    async fn asked(status: i32, stdout: &'static str, stderr: &'static str) -> Result<bool, String> {
+        let fake = fake::Fake::new(vec![crate::kit::sample::cluster("east", 1)]);
+        fake.on_script(Box::new(move |_, _| {
+            Some(ScriptOutput { status, stdout: stdout.to_owned(), stderr: stderr.to_owned() })
+        }));
+        let reads: &dyn Reads = &fake;
+        let state = reads.ask(&Target::host("east", "cp1"), &gate::status(), Duration::from_secs(1)).await;
+        state.map(|state| state.is_some()).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_read_and_one_that_is_not_understood_is_told_with_who_what_and_what_came() {
+        assert_eq!(asked(0, "uptime=9.0\nback_end=none\n", "").await, Ok(false));
+        let told = |what: &str| Err(format!("an answer that makes no sense: east/cp1 to gate.status: {what}"));
+        let broke_off = "the answer broke off; exit status 137, it said: uptime=9.0 / listen=";
+        assert_eq!(asked(137, "uptime=9.0\nlisten=\n", "").await, told(broke_off));
+        assert_eq!(asked(0, "", "").await, told("the answer broke off; exit status 0, nothing came"));
+        let busy = "xtables is busy; exit status 1, it said: lock held";
+        assert_eq!(asked(1, "failed=xtables is busy\n", "lock held\n").await, told(busy));
     }
 }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use breakglass::host::gate::{self, GateState};
 use testbed::{Host, Kit, Lab, Output, Running};
 
@@ -104,8 +104,8 @@ pub(crate) fn listen(host: &Host) -> Result<()> {
 
 /// What stands on a host, seen on the host itself.
 pub(crate) fn status(host: &Host) -> Result<Option<GateState>> {
-    let output = host.command_within(&["sh", "-s"], gate::status().text().as_bytes(), LIMIT)?;
-    gate::parse_status(&output.stdout).with_context(|| format!("no status in {output:?}"))
+    let output = host.command_within(&["sh", "-s"], gate::status().script().text().as_bytes(), LIMIT)?;
+    gate::status().read(&output.stdout).map_err(|why| anyhow!("no status in {output:?}: {why}"))
 }
 
 /// Looks again every 50 ms until `done`; how long that took.

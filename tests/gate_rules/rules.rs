@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use breakglass::host::gate::{self, BackEnd, Driver, GateSpec, GateState, Side, Stage, Turn};
 use breakglass::host::net::Net;
 use breakglass::script::Answer;
@@ -283,17 +283,18 @@ fn a_lock_that_stays_held_is_said_and_is_no_answer() -> Result<()> {
     }
     stand.close(&spec, BackEnd::IptablesLegacy)?;
     let _held = lock(&stand, "1000")?;
-    for script in [gate::status(), opening(&spec, BackEnd::IptablesLegacy)] {
+    for script in [gate::status().into(), opening(&spec, BackEnd::IptablesLegacy)] {
         let said = stand.say(&script)?;
         ensure!(said.stdout.contains("(flock) holds the lock of x_tables") && !said.success(), "{said:?}");
-        ensure!(gate::parse_status(&said.stdout).is_none(), "{said:?}");
+        ensure!(gate::status().read(&said.stdout).is_err(), "{said:?}");
     }
     // A host without nft, asked what it can hold.
     let hidden = "nft() { return 1; }\nhave() { [ \"$1\" != nft ] && command -v \"$1\" >/dev/null 2>&1; }\n";
-    let mut script = gate::survey(&[]);
+    let query = gate::survey(&[]);
+    let mut script = query.script().clone();
     script.body.insert_str(0, hidden);
     let said = stand.say(&script)?;
-    let survey = gate::parse_survey(&said.stdout).with_context(|| format!("{said:?}"))?;
+    let survey = query.read(&said.stdout).map_err(|why| anyhow!("{said:?}: {why}"))?;
     ensure!(survey.busy.as_ref().is_some_and(|why| why.contains("(flock)")), "{survey:#?}");
     Ok(())
 }

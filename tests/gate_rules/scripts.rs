@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, process::Command};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use breakglass::host::gate::{self, BackEnd, Manager, Refusal, Stage, Survey, refuse};
 use breakglass::script::Answer;
 use libtest_mimic::Trial;
@@ -22,8 +22,8 @@ pub(crate) fn tests() -> Vec<Trial> {
 }
 
 fn looked(host: &Host, shell: &str) -> Result<Survey> {
-    let output = say(host, shell, &gate::survey(&[]))?;
-    gate::parse_survey(&output.stdout).with_context(|| format!("no survey in {output:?}"))
+    let output = say(host, shell, gate::survey(&[]).script())?;
+    gate::survey(&[]).read(&output.stdout).map_err(|why| anyhow!("no survey in {output:?}: {why}"))
 }
 
 fn a_torn_transfer_runs_nothing() -> Result<()> {
@@ -56,8 +56,8 @@ fn every_shell_runs_the_same_text() -> Result<()> {
             }
             let output = say(&stand.api, shell, &gate::cut(&spec))?;
             ensure!(gate::parse_cut(&Answer::parse(&output.stdout)).is_some(), "{shell}: {output:?}");
-            let output = say(&stand.api, shell, &gate::status())?;
-            let state = gate::parse_status(&output.stdout).flatten();
+            let output = say(&stand.api, shell, gate::status().script())?;
+            let state = gate::status().read(&output.stdout).ok().flatten();
             ensure!(state.as_ref().is_some_and(|s| s.confirmed && s.back_end == back_end), "{shell}: {output:?}");
             let found = looked(&stand.api, shell)?.gate;
             ensure!(found.as_ref().is_some_and(|g| g.stands && g.mark == Some(spec.mark())), "{shell}: {found:?}");
@@ -141,8 +141,8 @@ fn a_name_alone_opens_and_shuts_nothing() -> Result<()> {
         let same = looked(&stand.api, shell)?;
         ensure!(same.peers == survey.peers && same.ssh_ports == survey.ssh_ports, "{shell}: {same:#?}");
     }
-    let output = say(&stand.api, "dash", &gate::memory())?;
-    ensure!(gate::parse_memory(&output.stdout).is_some_and(|memory| memory.servers.is_empty()), "{output:?}");
+    let output = say(&stand.api, "dash", gate::memory().script())?;
+    ensure!(gate::memory().read(&output.stdout).is_ok_and(|memory| memory.servers.is_empty()), "{output:?}");
     Ok(())
 }
 
@@ -157,8 +157,8 @@ fn memory_of_api_servers_is_seen() -> Result<()> {
     let seen = || -> Result<bool> {
         let mut all = true;
         for shell in ["dash", "bash --posix", "busybox ash"] {
-            let output = say(&host, shell, &gate::memory())?;
-            let memory = gate::parse_memory(&output.stdout).with_context(|| format!("{shell}: {output:?}"))?;
+            let output = say(&host, shell, gate::memory().script())?;
+            let memory = gate::memory().read(&output.stdout).map_err(|why| anyhow!("{shell}: {output:?}: {why}"))?;
             ensure!(memory.total > memory.available && memory.available > 0 && output.stderr.is_empty(), "{output:?}");
             // It takes a moment until the process has taken its memory, and has helpers until then.
             all &= matches!(memory.servers.as_slice(), [(60_000..300_000, _)]);
@@ -176,8 +176,8 @@ fn the_operator_is_seen_through_sudo() -> Result<()> {
     for (user, shell) in [("root", "sh -s"), ("oncall", "sudo -n sh -s")] {
         let mut ssh = Command::new("ssh");
         ssh.arg("-F").arg(lab.ssh_config()).args(["-l", user, host.name(), shell]);
-        let output = Running::start(&mut ssh, gate::survey(&[]).text().as_bytes())?.wait(LIMIT)?;
-        let survey = gate::parse_survey(&output.stdout).with_context(|| format!("{output:?}"))?;
+        let output = Running::start(&mut ssh, gate::survey(&[]).script().text().as_bytes())?.wait(LIMIT)?;
+        let survey = gate::survey(&[]).read(&output.stdout).map_err(|why| anyhow!("{output:?}: {why}"))?;
         ensure!(survey.operator == Some(OPERATOR_IP4.into()) && survey.root, "{user}: {:?}", survey.operator);
     }
     Ok(())

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use breakglass::host::gate::{self, Allow, BackEnd, GateSpec, GateState, Reply, Side, Stage, Turn, Why};
 use breakglass::script::{self, Answer, Script};
 use libtest_mimic::Trial;
@@ -92,8 +92,8 @@ impl Stand {
     }
 
     pub(crate) fn status(&self) -> Result<Option<GateState>> {
-        let output = self.say(&gate::status())?;
-        gate::parse_status(&output.stdout).with_context(|| format!("no status in {output:?}"))
+        let output = self.say(gate::status().script())?;
+        gate::status().read(&output.stdout).map_err(|why| anyhow!("no status in {output:?}: {why}"))
     }
 
     /// What the blocked client meets, over IPv4 and IPv6.

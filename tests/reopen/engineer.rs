@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::Command};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, anyhow};
 use breakglass::host::gate;
 use testbed::{Host, Kit, Lab, Running};
 
@@ -43,7 +43,7 @@ impl Engineer {
 
 /// How many stages are through, seen on the host itself; `None` without a gate.
 pub(crate) fn level(host: &Host) -> Result<Option<usize>> {
-    let output = host.command_within(&["sh", "-s"], gate::status().text().as_bytes(), LONG)?;
-    let state = gate::parse_status(&output.stdout).with_context(|| format!("no status in {output:?}"))?;
+    let output = host.command_within(&["sh", "-s"], gate::status().script().text().as_bytes(), LONG)?;
+    let state = gate::status().read(&output.stdout).map_err(|why| anyhow!("no status in {output:?}: {why}"))?;
     Ok(state.map(|state| state.level()))
 }

@@ -9,19 +9,17 @@ use crate::change::Target;
 use crate::cli::clusters::Chosen;
 use crate::cli::{App, inputs};
 use crate::error::Failure;
-use crate::host::gate::{self, GateState};
+use crate::host::gate;
 use crate::kit::select;
+use crate::render::view::gate_status::Said;
 use crate::steps::Scope;
-use crate::world::Reads as _;
+use crate::world::Reads;
 use crate::world::live::{Live, Options};
 
 /// Hosts asked at the same time.
 const AT_ONCE: usize = 64;
 /// The longest that one host may take.
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// What one host said: a gate, none, or why it could not be asked.
-pub(super) type Said = Result<Option<GateState>, String>;
 
 /// The hosts of a command and the way to them.
 pub(super) struct Hosts {
@@ -48,12 +46,9 @@ impl Hosts {
         let ask = |target: &Target| {
             let target = target.clone();
             async move {
-                let said = match self.live.script(&target, &gate::status(), LIMIT).await {
-                    Ok(output) => gate::parse_status(&output.stdout)
-                        .ok_or_else(|| format!("the look broke off: {}", output.stderr.trim())),
-                    Err(error) => Err(error.to_string()),
-                };
-                (target, said)
+                let reads: &dyn Reads = &self.live;
+                let said = reads.ask(&target, &gate::status(), LIMIT).await;
+                (target, said.map_err(|error| error.to_string()))
             }
         };
         stream::iter(self.targets.iter().map(ask)).buffered(AT_ONCE).collect().await

@@ -4,15 +4,12 @@ mod import;
 
 use std::process::ExitCode;
 
-use serde_json::json;
-
 use super::{App, clusters, failure, inputs};
 use crate::error::Failure;
 use crate::kit::check::{self, Asks, Finding, Level};
-use crate::kit::{self, Cluster, Credential};
+use crate::kit::{self, Cluster};
 use crate::link::names;
-use crate::render::{Output, VERSION, one_line, table};
-use crate::words;
+use crate::render::{Output, view};
 
 /// Look after the kit: what was prepared in peace.
 #[derive(Debug, clap::Args)]
@@ -66,8 +63,8 @@ impl Kit {
                 }
                 for name in names {
                     app.screen.out(&match app.output {
-                        Output::Json => json!({ "v": VERSION, "cluster": name }).to_string(),
-                        Output::Text => one_line(&name),
+                        Output::Json => view::kit::name_json(&name).to_string(),
+                        Output::Text => view::kit::name(&name),
                     });
                 }
             }
@@ -103,11 +100,12 @@ fn show<'a>(app: &App, found: &'a [Cluster]) -> Vec<(&'a Cluster, Finding)> {
     let checked: Vec<(&Cluster, Vec<Finding>)> =
         found.iter().map(|cluster| (cluster, findings(app, cluster, now))).collect();
     match app.output {
-        Output::Json => checked.iter().for_each(|(cluster, all)| app.screen.out(&value(cluster, all).to_string())),
+        Output::Json => {
+            checked.iter().for_each(|(cluster, all)| app.screen.out(&view::kit::json(cluster, all).to_string()));
+        }
         Output::Text if found.is_empty() => {}
         Output::Text => {
-            let heading = ["CLUSTER", "API SERVERS", "HOSTS", "CREDENTIAL", "FILE"];
-            app.screen.out(&table(&heading, &found.iter().map(row).collect::<Vec<_>>()));
+            app.screen.out(&view::kit::text(found));
             for (cluster, finding) in of_level(&checked, Level::Warning) {
                 app.screen.out(&format!("warning: {}", finding.refusal(cluster)));
             }
@@ -139,43 +137,4 @@ fn of_level<'a>(checked: &[(&'a Cluster, Vec<Finding>)], level: Level) -> Vec<(&
         all.iter().filter(|finding| finding.level == level).cloned().map(|f| (cluster, f)).collect::<Vec<_>>()
     };
     checked.iter().flat_map(each).collect()
-}
-
-fn servers(cluster: &Cluster) -> Vec<String> {
-    cluster.api_servers.iter().map(|server| server.name.clone()).collect()
-}
-
-fn hosts(cluster: &Cluster) -> Vec<String> {
-    cluster.hosts.iter().map(|host| host.name.clone()).collect()
-}
-
-fn credential(cluster: &Cluster) -> &'static str {
-    match cluster.credential {
-        Credential::Certificate { .. } => "certificate",
-        Credential::Token(_) => "token",
-        Credential::Anonymous => "none",
-    }
-}
-
-fn row(cluster: &Cluster) -> Vec<String> {
-    let (servers, hosts) = (words::fold(&servers(cluster)), words::fold(&hosts(cluster)));
-    let acting_as = cluster.acting_as.as_ref().map(|other| format!(", as {}", other.said())).unwrap_or_default();
-    let who = format!("{}{acting_as}", credential(cluster));
-    vec![cluster.name.clone(), servers, hosts, who, cluster.source.clone()]
-}
-
-fn value(cluster: &Cluster, findings: &[Finding]) -> serde_json::Value {
-    let mut value = json!({
-        "v": VERSION,
-        "cluster": cluster.name,
-        "apiServers": servers(cluster),
-        "hosts": hosts(cluster),
-        "credential": credential(cluster),
-        "file": cluster.source,
-        "findings": findings,
-    });
-    if let Some(other) = &cluster.acting_as {
-        value["as"] = other.user.clone().into();
-    }
-    value
 }

@@ -22,7 +22,7 @@ pub struct Cut {
 
 order! {
     /// Cuts the connections of who is refused.
-    GateCut = "gate.cut" { run: String, ports: Option<String>, filter: Option<String> } -> Cut, |stdout| parse_cut(&Answer::parse(stdout))
+    GateCut = "gate.cut" { run: String, ports: Option<String>, filter: Option<String> } -> Cut, |_, stdout| parse_cut(&Answer::parse(stdout))
 }
 
 /// Closes the sockets that the gate refuses: on a server those of clients that are not let through, on a node the host's

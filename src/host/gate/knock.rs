@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use crate::host::order::{Order as _, order};
-use crate::script::{Answer, Script};
+use crate::host::order::{Order as _, Query, order};
+use crate::script::Answer;
 
 /// What came of a connection from a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,11 +20,11 @@ pub enum Knock {
 
 order! {
     /// Connects from a host.
-    GateKnock = "gate.knock" { to: String } -> Knock, |stdout| Some(parse_knock(stdout))
+    GateKnock = "gate.knock" { to: String } -> Knock, |_, stdout| Some(parse_knock(stdout))
 }
 
 /// Opens a TCP connection from a host and closes it, with the first of curl, bash and nc that is there. Writes nothing.
-pub fn knock(to: SocketAddr) -> Script {
+pub fn knock(to: SocketAddr) -> Query<GateKnock> {
     let (addr, port) = (to.ip(), to.port());
     let body = format!(
         r"before=$(date +%s)
@@ -47,11 +47,11 @@ else
 fi
 "
     );
-    GateKnock { to: to.to_string() }.script(body)
+    GateKnock { to: to.to_string() }.query(body)
 }
 
 /// Reads the answer of [`knock`].
-pub fn parse_knock(stdout: &str) -> Knock {
+pub(in crate::host) fn parse_knock(stdout: &str) -> Knock {
     let answer = Answer::parse(stdout);
     match answer.get("knock") {
         Some("open") => Knock::Open,

@@ -3,17 +3,17 @@
 use std::fmt;
 
 use crate::host::genuine::GENUINE;
-use crate::host::order::{Order as _, order};
-use crate::script::{Answer, Script, amount};
+use crate::host::order::{Order as _, Query, order};
+use crate::script::{Answer, amount};
 
 order! {
     /// Looks at the memory of the API servers' processes.
-    GateMemory = "gate.memory" {} -> Memory, parse_memory
+    GateMemory = "gate.memory" {} -> Memory, |_, stdout| parse_memory(stdout)
 }
 
 /// Looks at the API servers' processes on a host. Writes nothing, and asks the API nothing: `/proc` and the control group
 /// answer in milliseconds where `/metrics` of a drowning server is megabytes late.
-pub fn memory() -> Script {
+pub fn memory() -> Query<GateMemory> {
     let looks = r#"here=$(readlink "/proc/$$/ns/net")
 kb() { sed -n "s/^$2:[^0-9]*\([0-9][0-9]*\) kB.*/\1/p" "$1" 2>/dev/null; }
 # The lowest limit of a control group and those around it, in bytes; nothing where there is none.
@@ -40,7 +40,7 @@ for file in $(grep -l -e kube-apiserver -e hyperkube -e k3s /proc/[0-9]*/cmdline
 done
 say end yes
 "#;
-    GateMemory {}.script(format!("{GENUINE}{looks}"))
+    GateMemory {}.query(format!("{GENUINE}{looks}"))
 }
 
 /// What a host said of memory.
@@ -55,7 +55,7 @@ pub struct Memory {
 }
 
 /// Reads the answer of [`memory`]; `None` if it broke off.
-pub fn parse_memory(stdout: &str) -> Option<Memory> {
+pub(in crate::host) fn parse_memory(stdout: &str) -> Option<Memory> {
     let answer = Answer::parse(stdout);
     if !answer.yes("end") {
         return None;

@@ -30,6 +30,7 @@ mod mark;
 mod memory;
 mod nft;
 mod orders;
+mod rates;
 mod refuse;
 mod share;
 mod state;
@@ -38,13 +39,14 @@ mod survey;
 pub use back_end::{BackEnd, look_by_hand};
 pub use cut::{Cut, GateCut, cut, parse_cut};
 pub use filter::{Manager, Turn};
-pub use knock::{GateKnock, Knock, knock, parse_knock};
+pub use knock::{GateKnock, Knock, knock};
 pub use mark::{Driver, Mark, Rung};
-pub use memory::{GateMemory, Heavy, Memory, memory, parse_memory};
+pub use memory::{GateMemory, Heavy, Memory, memory};
 pub use orders::{GateArm, GateClose, GateOpen, GateRenew, arm, close, open, renew, rules};
+pub use rates::Rates;
 pub use refuse::{Refusal, refuse, refuse_spec};
-pub use state::{Counters, Fuse, GateState, GateStatus, Talker, parse_status, status};
-pub use survey::{ApiProcess, Found, GateSurvey, Listener, Survey, Tool, parse_survey, survey, v6_hole};
+pub use state::{Counters, Fuse, GateState, GateStatus, Talker, status};
+pub use survey::{ApiProcess, Found, GateSurvey, Listener, Survey, Tool, survey, v6_hole};
 
 /// The name of our nftables table, and in its variations of our chains and ipsets.
 pub const NAME: &str = "breakglass";

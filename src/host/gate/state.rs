@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::back_end::{TOOLSETS, libs};
 use super::{BackEnd, Driver, Mark};
 use crate::duration::HumanDuration;
-use crate::host::order::{Order as _, order};
-use crate::script::{Answer, MOST, Script, amount};
+use crate::host::order::{Order, Query, order};
+use crate::script::{Answer, MOST, amount};
 
 /// How many of the loudest sources a host reports; it sends no more over a bad line.
 const TALKERS: usize = 20;
@@ -154,11 +154,11 @@ impl fmt::Display for GateState {
 
 order! {
     /// Looks at what stands.
-    GateStatus = "gate.status" {} -> Option<GateState>, parse_status
+    GateStatus = "gate.status" {} -> Option<GateState>, |_, stdout| parse_status(stdout)
 }
 
 /// Looks at the gate of a host, whichever back end it stands in. Writes nothing.
-pub fn status() -> Script {
+pub fn status() -> Query<GateStatus> {
     let body = format!(
         r#"{libs}
 talkers() {{
@@ -172,11 +172,11 @@ say listen "$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | sed -n 's/^ *[0-9]*
         libs = libs(),
         stands = TOOLSETS.map(|toolset| toolset.status).concat(),
     );
-    GateStatus {}.script(body)
+    GateStatus {}.query(body)
 }
 
 /// Reads the answer of [`status`]: `None` if it broke off, `Some(None)` if the host has no gate.
-pub fn parse_status(stdout: &str) -> Option<Option<GateState>> {
+pub(in crate::host) fn parse_status(stdout: &str) -> Option<<GateStatus as Order>::Answer> {
     let answer = Answer::parse(stdout);
     let word = answer.get("back_end")?;
     if word == "none" {

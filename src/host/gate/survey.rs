@@ -9,8 +9,8 @@ use super::back_end::{TOOLSETS, libs};
 use super::filter::Toolset;
 use super::{BackEnd, GateSpec, Manager, Mark, Side};
 use crate::host::genuine::GENUINE;
-use crate::host::order::{Order as _, order};
-use crate::script::{Answer, Script, quote};
+use crate::host::order::{Order as _, Query, order};
+use crate::script::{Answer, quote};
 
 /// What the host is, and how we came.
 const HOST: &str = include_str!("survey_host.sh");
@@ -22,11 +22,11 @@ const MANIFESTS: &str = "/etc/kubernetes/manifests";
 
 order! {
     /// Looks at what a host is for a gate.
-    GateSurvey = "gate.survey" { manifests: String } -> Survey, parse_survey
+    GateSurvey = "gate.survey" { manifests: String } -> Survey, |_, stdout| parse_survey(stdout)
 }
 
 /// Looks at a host. Writes nothing. `manifests` are further folders of static pods.
-pub fn survey(manifests: &[String]) -> Script {
+pub fn survey(manifests: &[String]) -> Query<GateSurvey> {
     let dirs: Vec<String> = std::iter::once(MANIFESTS.to_owned()).chain(manifests.iter().cloned()).collect();
     let all = dirs.join(" ");
     let works = TOOLSETS.map(|toolset| toolset.works).concat();
@@ -35,7 +35,7 @@ pub fn survey(manifests: &[String]) -> Script {
     let found = TOOLSETS.map(one).join("el");
     let body =
         format!("{}{GENUINE}{tries}manifests={}\n{HOST}{works}\n{REST}{found}fi\nsay end yes\n", libs(), quote(&all));
-    GateSurvey { manifests: all }.script(body)
+    GateSurvey { manifests: all }.query(body)
 }
 
 /// One thing a host has or lacks.
@@ -199,7 +199,7 @@ pub fn v6_hole(spec: &GateSpec, survey: &Survey, back_end: BackEnd) -> Option<St
 }
 
 /// Reads the answer of [`survey`]; `None` if it broke off.
-pub fn parse_survey(stdout: &str) -> Option<Survey> {
+pub(in crate::host) fn parse_survey(stdout: &str) -> Option<Survey> {
     let answer = Answer::parse(stdout);
     if !answer.yes("end") {
         return None;

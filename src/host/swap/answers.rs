@@ -141,33 +141,23 @@ fn others(answer: &Answer) -> Vec<Other> {
     all
 }
 
-/// Reads what `under_way` printed.
-///
-/// # Errors
-/// One sentence.
-pub fn under_way_seen(stdout: &str) -> Result<Vec<Other>, String> {
+/// Reads what `under_way` printed; `None` if it broke off.
+pub(super) fn under_way_seen(stdout: &str) -> Option<Vec<Other>> {
     let answer = Answer::parse(stdout);
-    if answer.yes("looked") { Ok(others(&answer)) } else { Err("the answer broke off".into()) }
+    answer.yes("looked").then(|| others(&answer))
 }
 
-/// The pairs that `look` printed, where it came to its end.
-pub(super) fn looked(stdout: &str) -> Option<Answer> {
-    Some(Answer::parse(stdout)).filter(|answer| answer.yes("looked"))
+/// Reads what `look` printed of a program: what was seen, or why there is nothing that could be; `None` if it broke off.
+pub(super) fn looked(stdout: &str, program: &str) -> Option<Result<Seen, String>> {
+    let answer = Answer::parse(stdout);
+    match answer.get("failed") {
+        Some(why) => Some(Err(why.to_owned())),
+        None => answer.yes("looked").then(|| seen(&answer, program)),
+    }
 }
 
-/// Reads what `look` printed of a program.
-///
-/// # Errors
-/// One sentence.
-pub fn seen(stdout: &str, program: &str) -> Result<Seen, String> {
+fn seen(answer: &Answer, program: &str) -> Result<Seen, String> {
     use base64::Engine as _;
-    let answer = Answer::parse(stdout);
-    if let Some(why) = answer.get("failed") {
-        return Err(why.to_owned());
-    }
-    if !answer.yes("looked") {
-        return Err("the answer broke off".into());
-    }
     let decoded = |text: &str| {
         let text = base64::engine::general_purpose::STANDARD.decode(text);
         let text = text.map_err(|e| format!("the manifest's text did not arrive whole: {e}"))?;
@@ -211,6 +201,6 @@ pub fn seen(stdout: &str, program: &str) -> Result<Seen, String> {
         folder: answer.get("folder").is_some(),
         marked: answer.number("marked"),
         state: answer.get("state").and_then(State::parse),
-        others: others(&answer),
+        others: others(answer),
     })
 }

@@ -243,7 +243,8 @@ impl Stand {
     }
 
     fn look(&self) -> Seen {
-        swap::seen(&self.say(&swap::look(&self.forward.place)).1, &self.forward.place.program).unwrap()
+        let look = swap::look(&self.forward.place);
+        look.read(&self.say(look.script()).1).unwrap().unwrap()
     }
 
     fn manifest(&self) -> Option<String> {

@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 pub(super) use self::runner::LIB;
 use self::runner::{LAUNCH, MEND, RUNNER, TURN};
 use super::genuine::GENUINE;
-use super::order::{Order as _, order};
+use super::order::{Order as _, Query, order};
 use crate::script::{HEAD, Script, quote};
 
 mod answers;
@@ -27,10 +27,9 @@ mod runner;
 #[cfg(test)]
 mod tests;
 
-use self::answers::looked;
-pub use self::answers::{Kept, Other, Seen, Stands, State, seen, under_way_seen};
+pub use self::answers::{Kept, Other, Seen, Stands, State};
+use self::answers::{looked, under_way_seen};
 use super::why;
-use crate::script::Answer;
 
 /// A folder of static pods and the program looked for in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,11 +69,12 @@ pub const MARK_LIFE: u64 = 90;
 
 order! {
     /// Looks at a manifest, its process, and what stands of exchanges.
-    ManifestLook = "manifest.look" { manifests: String, program: String, beside: String } -> Answer, looked
+    ManifestLook = "manifest.look" { manifests: String, program: String, beside: String } -> Result<Seen, String>,
+        |look: &ManifestLook, stdout| looked(stdout, &look.program)
 }
 
 /// The script that looks.
-pub fn look(place: &Place) -> Script {
+pub fn look(place: &Place) -> Query<ManifestLook> {
     let mut body = [GENUINE, LIB].concat();
     let _ = write!(
         body,
@@ -104,20 +104,20 @@ say looked yes
         program = quote(&place.program),
     );
     let (manifests, program) = (place.manifests.clone(), place.program.clone());
-    ManifestLook { manifests, program, beside: place.beside() }.script(body)
+    ManifestLook { manifests, program, beside: place.beside() }.query(body)
 }
 
 order! {
     /// Looks at exchanges alone.
-    ManifestUnderWay = "manifest.under-way" { manifests: String, program: String } -> Vec<Other>, |stdout| under_way_seen(stdout).ok()
+    ManifestUnderWay = "manifest.under-way" { manifests: String, program: String } -> Vec<Other>, |_, stdout| under_way_seen(stdout)
 }
 
 /// The script that looks whether an exchange of a program is under way on a host, or about to be; whoever's it is.
-pub fn under_way(manifests: &str, program: &str) -> Script {
+pub fn under_way(manifests: &str, program: &str) -> Query<ManifestUnderWay> {
     let manifests = manifests.trim_end_matches('/');
     let body =
         format!("{GENUINE}{LIB}m={}\nothers \"${{m%/*}}\" '' {}\nsay looked yes\n", quote(manifests), quote(program));
-    ManifestUnderWay { manifests: manifests.to_owned(), program: program.to_owned() }.script(body)
+    ManifestUnderWay { manifests: manifests.to_owned(), program: program.to_owned() }.query(body)
 }
 
 order! {

@@ -50,12 +50,12 @@ fn looking_finds_the_manifest_and_its_backup_beside_it() {
     let balancer =
         "kind: Pod\nmetadata: {labels: {for: \"kube-apiserver\"}}\nspec:\n  containers:\n  - command: [haproxy]\n";
     std::fs::write(format!("{}/a-balancer.yaml", place.manifests), balancer).unwrap();
-    let one = seen(&run(&look(&place)).1, &place.program).unwrap();
+    let one = looked(&run(look(&place).script()).1, &place.program).unwrap().unwrap();
     assert_eq!((one.files.len(), one.text.as_str()), (1, text));
     assert_eq!(one.namesakes, [format!("{}/a-balancer.yaml", place.manifests)]);
     assert_eq!(one.sha256, crate::change::sha256_hex(text.as_bytes()));
     std::fs::write(format!("{}/api.yaml.bak", place.manifests), text).unwrap();
-    assert_eq!(seen(&run(&look(&place)).1, &place.program).unwrap().files.len(), 2);
+    assert_eq!(looked(&run(look(&place).script()).1, &place.program).unwrap().unwrap().files.len(), 2);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn the_program_is_found_however_its_word_is_written() {
     std::fs::create_dir(&place.manifests).unwrap();
     let found = |text: &str| {
         std::fs::write(format!("{}/api.yaml", place.manifests), format!("kind: Pod\n{text}\n")).unwrap();
-        let seen = seen(&run(&look(&place)).1, &place.program).unwrap();
+        let seen = looked(&run(look(&place).script()).1, &place.program).unwrap().unwrap();
         seen.files.len() + seen.namesakes.len() == 1
     };
     for text in [
@@ -111,9 +111,9 @@ fn the_folder_comes_and_goes_with_what_an_exchange_left() {
 
 #[test]
 fn a_missing_folder_is_said() {
-    let (code, out) = run(&look(&place("/nonexistent")));
+    let (code, out) = run(look(&place("/nonexistent")).script());
     assert_eq!(code, 3);
-    assert!(seen(&out, "x").unwrap_err().contains("/nonexistent/manifests"));
+    assert!(looked(&out, "x").unwrap().unwrap_err().contains("/nonexistent/manifests"));
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn an_exchange_whose_runner_died_is_seen_mended_and_begun_anew() {
     std::fs::write(format!("{beside}/order"), format!("{}\nx-y\n", exchange.file)).unwrap();
     // No process has a number beyond the kernel's most.
     std::fs::write(format!("{beside}/state"), "out 99999999\n").unwrap();
-    let seen = seen(&run(&look(&exchange.place)).1, &exchange.place.program).unwrap();
+    let seen = looked(&run(look(&exchange.place).script()).1, &exchange.place.program).unwrap().unwrap();
     assert_eq!((seen.state, seen.files.len()), (Some(State::Broken), 0));
     assert_eq!(run(&mend(&exchange.place)).0, 0);
     assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old");
@@ -288,7 +288,7 @@ fn a_runner_that_is_told_to_end_puts_the_manifest_back_whatever_it_was_at() {
             assert_eq!(code, 7, "{signal} {at}: {out}");
             assert!(out.contains("unknown=") && out.contains("told to end"), "{signal} {at}: {out}");
             assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old", "{signal} {at}");
-            let seen = seen(&run(&look(&exchange.place)).1, &exchange.place.program).unwrap();
+            let seen = looked(&run(look(&exchange.place).script()).1, &exchange.place.program).unwrap().unwrap();
             assert_eq!(seen.state, Some(State::Stopped), "{signal} {at}");
             // Nothing of it is left when undo has taken the copies away.
             std::fs::remove_file(exchange.place.next()).unwrap();
@@ -316,19 +316,19 @@ fn a_second_engineer_sees_what_a_dead_exchange_left_and_whose_it_is() {
         drop(old);
         assert_eq!(code, 7, "{at}: {out}");
         let theirs = Place { run: "r2".into(), ..exchange.place.clone() };
-        let seen = seen(&run(&look(&theirs)).1, &theirs.program).unwrap();
+        let seen = looked(&run(look(&theirs).script()).1, &theirs.program).unwrap().unwrap();
         let program = &exchange.place.program;
-        let from_afar = under_way_seen(&run(&under_way(&exchange.place.manifests, program)).1).unwrap();
+        let from_afar = under_way_seen(&run(under_way(&exchange.place.manifests, program).script()).1).unwrap();
         for other in [&seen.others, &from_afar] {
             let [other] = other.as_slice() else { panic!("{at}: {other:?}") };
             assert_eq!((other.stands, other.run.as_str(), other.operator.as_str()), (stands, "r1", "alice"), "{at}");
             assert_eq!((&other.file, &other.folder), (&exchange.file, &exchange.place.beside()), "{at}");
         }
-        let none = under_way_seen(&run(&under_way(&exchange.place.manifests, "etcd")).1).unwrap();
+        let none = under_way_seen(&run(under_way(&exchange.place.manifests, "etcd").script()).1).unwrap();
         assert_eq!(none, [], "{at}: another program is no concern");
         // Mended by its own run, nothing is left to see, and the folder goes with its copies.
         assert_eq!(run(&mend(&exchange.place)).0, 0);
-        assert_eq!(super::seen(&run(&look(&theirs)).1, &theirs.program).unwrap().others, []);
+        assert_eq!(looked(&run(look(&theirs).script()).1, &theirs.program).unwrap().unwrap().others, []);
         assert!(!std::path::Path::new(&format!("{}/out.yaml", exchange.place.beside())).exists(), "{at}");
     }
 }
@@ -395,7 +395,7 @@ fn every_state_that_a_runner_writes_is_known() {
     }
     let ends = RUNNER.lines().filter_map(|line| line.strip_prefix("end="));
     for word in words.into_iter().chain(ends).chain(["out"]) {
-        let answer = seen(&format!("state={word}\nlooked=yes\n"), "x").unwrap();
+        let answer = looked(&format!("state={word}\nlooked=yes\n"), "x").unwrap().unwrap();
         assert!(answer.state.is_some(), "{word}");
     }
 }
@@ -421,7 +421,11 @@ fn a_full_disk_is_said_before_anything_is_taken_out() {
         assert_eq!(code, 3, "{what}: {out}");
         assert!(out.contains(what) && out.contains("nothing was changed"), "{what}: {out}");
         assert_eq!(std::fs::read_to_string(&exchange.file).unwrap(), "old", "{what}");
-        assert_eq!(seen(&run(&look(&exchange.place)).1, &exchange.place.program).unwrap().state, None, "{what}");
+        assert_eq!(
+            looked(&run(look(&exchange.place).script()).1, &exchange.place.program).unwrap().unwrap().state,
+            None,
+            "{what}"
+        );
     }
 }
 
@@ -433,7 +437,7 @@ fn an_exchange_whose_mark_ran_out_is_not_begun() {
     let mark = std::fs::File::options().write(true).open(format!("{}/mark", exchange.place.beside())).unwrap();
     let theirs = |run_: &str| {
         let place = Place { run: run_.into(), ..exchange.place.clone() };
-        seen(&run(&look(&place)).1, &place.program).unwrap()
+        looked(&run(look(&place).script()).1, &place.program).unwrap().unwrap()
     };
     assert_eq!(theirs("r2").others[0].stands, Stands::Marked);
     assert!(theirs("r1").marked.is_some_and(|age| age < 60));
@@ -587,7 +591,7 @@ fn a_link_is_refused_before_anything_is_taken_out() {
     std::fs::remove_file(&exchange.file).unwrap();
     std::os::unix::fs::symlink(".v2.yaml", &exchange.file).unwrap();
     exchange.from = crate::change::sha256_hex(text.as_bytes());
-    for script in [look(&exchange.place), swap(&exchange)] {
+    for script in [look(&exchange.place).into(), swap(&exchange)] {
         let (code, out) = run(&script);
         assert_eq!(code, 3, "{}: {out}", script.name);
         assert!(out.contains("is a symbolic link"), "{out}");

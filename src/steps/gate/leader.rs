@@ -65,8 +65,8 @@ pub(super) async fn open_before(
 /// Whether a host says that no gate stands there; one that cannot be reached says nothing.
 async fn is_open(look: Look<'_>, cluster: &Cluster, host: &Host) -> bool {
     let target = Target::host(&cluster.name, &host.name);
-    let Ok(output) = look.reads.script_for_many(&target, &gate::status(), LIMIT).await else { return false };
-    gate::parse_status(&output.stdout).is_some_and(|state| state.is_none_or(|state| !state.stands()))
+    let state = look.reads.ask_for_many(&target, &gate::status(), LIMIT).await;
+    state.is_ok_and(|state| state.is_none_or(|state| !state.stands()))
 }
 
 /// The hosts on which the kit knows an API server.
@@ -98,8 +98,7 @@ pub(super) async fn others(
 /// The same run's gate on a host, where it stands.
 async fn standing(look: Look<'_>, cluster: &Cluster, host: &Host, mark: &Mark) -> Option<GateState> {
     let target = Target::host(&cluster.name, &host.name);
-    let output = look.reads.script_for_many(&target, &gate::status(), LIMIT).await.ok()?;
-    let state = gate::parse_status(&output.stdout).flatten().filter(GateState::stands)?;
+    let state = look.reads.ask_for_many(&target, &gate::status(), LIMIT).await.ok()?.filter(GateState::stands)?;
     state.mark.as_ref().is_some_and(|known| known.run == mark.run).then_some(state)
 }
 

@@ -10,6 +10,7 @@ use crate::duration::HumanDuration;
 use crate::host::gate::{self, BackEnd, Driver, GateSpec, GateState, Mark, Talker};
 use crate::kit::{Cluster, Host};
 use crate::script::Script;
+use crate::world::{ReadError, ReadErrorKind};
 
 mod ending;
 mod leader;
@@ -104,29 +105,28 @@ pub(super) fn refuse(target: &Target, cluster: &Cluster) -> Vec<String> {
 
 /// Asks a host what it is.
 pub(super) async fn survey(look: Look<'_>, host: &Host) -> Result<gate::Survey, StepError> {
-    let script = gate::survey(std::slice::from_ref(&host.manifests));
-    let output = look.reads.script(look.target, &script, LOOK_LIMIT).await?;
-    gate::parse_survey(&output.stdout).ok_or_else(|| broke_off(look.target, "survey", &output.stderr))
+    let query = gate::survey(std::slice::from_ref(&host.manifests));
+    look.reads.ask(look.target, &query, LOOK_LIMIT).await.map_err(|error| broke_off(look.target, error))
 }
 
 /// Asks a host what stands there.
 pub(super) async fn status(look: Look<'_>) -> Result<Option<GateState>, StepError> {
-    let output = look.reads.script(look.target, &gate::status(), LOOK_LIMIT).await?;
-    gate::parse_status(&output.stdout).ok_or_else(|| broke_off(look.target, "status", &output.stderr))
+    look.reads.ask(look.target, &gate::status(), LOOK_LIMIT).await.map_err(|error| broke_off(look.target, error))
 }
 
 /// The gate that an earlier step of a drill only pretended to close here, as it would stand by now.
 pub(super) fn pretended(history: &History) -> Option<(Mark, BackEnd)> {
-    let notes = history.pretended.iter().rev().filter_map(|change| change.note.as_ref());
-    let Closed { spec, back_end, .. } = notes.filter_map(Note::read).next()?;
+    let mut notes = history.pretended.iter().rev().filter_map(|change| change.note.as_ref());
+    let Closed { spec, back_end, .. } = notes.find_map(Note::read)?;
     Some((spec.mark(), back_end))
 }
 
-fn broke_off(target: &Target, what: &str, stderr: &str) -> StepError {
-    StepError::Refused {
-        why: format!("{target}: the gate's {what} broke off: {}", stderr.trim()),
-        hint: Some(format!("breakglass gate status --targets {}", target.short())),
+/// Says how to look again at what could not be understood.
+fn broke_off(target: &Target, mut error: ReadError) -> StepError {
+    if error.kind == ReadErrorKind::Nonsense {
+        error.hint.get_or_insert_with(|| format!("breakglass gate status --targets {}", target.short()));
     }
+    StepError::Read(error)
 }
 
 /// The run that looks, as the one that sets fuses.

@@ -15,7 +15,6 @@ use super::wish::known_ports;
 use crate::change::Target;
 use crate::host::offender::{self, Read};
 use crate::kit::{Cluster, Host};
-use crate::script::Script;
 use crate::steps::kube_object::{self, Seen};
 use crate::steps::pods::{self, Left, PAGE};
 use crate::steps::workload::Workload;
@@ -165,7 +164,7 @@ impl Offender {
         for host in cluster.api_hosts() {
             let look = offender::look(&ports(cluster, host), self.user.as_deref(), None);
             let why = format!("on {}: open connections by source, and its requests in the audit log", host.name);
-            all.push((Sends::Look(look), why));
+            all.push((Sends::Look(look.into()), why));
         }
         all
     }
@@ -283,10 +282,8 @@ fn ports(cluster: &Cluster, host: &Host) -> Vec<u16> {
 
 async fn on_host(look: Look<'_>, cluster: &Cluster, host: &Host, known: &Learned) -> Option<offender::Seen> {
     let last = known.read.get(&host.name).map(|(read, _)| read);
-    let script: Script = offender::look(&ports(cluster, host), known.user.as_deref(), last);
-    let target = Target::host(&cluster.name, &host.name);
-    let output = look.reads.script(&target, &script, HOST_LIMIT).await.ok()?;
-    offender::parse(&output.stdout)
+    let query = offender::look(&ports(cluster, host), known.user.as_deref(), last);
+    look.reads.ask(&Target::host(&cluster.name, &host.name), &query, HOST_LIMIT).await.ok()
 }
 
 #[cfg(test)]

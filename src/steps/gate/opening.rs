@@ -151,7 +151,7 @@ impl Step for Open {
             why: why.into(),
         };
         let mut sent = vec![look(
-            Sends::Look(gate::status()),
+            Sends::Look(gate::status().into()),
             "whose gate, at which stage, and when the next one comes; here and on the host that leads",
         )];
         if !self.at_once {
@@ -170,7 +170,7 @@ impl Step for Open {
                 sent.push(look(what, &why));
             }
             if self.limits.memory_counts() {
-                sent.push(look(Sends::Look(gate::memory()), "on each API host: memory in use"));
+                sent.push(look(Sends::Look(gate::memory().into()), "on each API host: memory in use"));
             }
             let due = self.pace.fuse(0);
             let first = Fuses { purpose: Purpose::Stage, level: 1 };

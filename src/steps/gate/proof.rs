@@ -23,10 +23,8 @@ pub(in crate::steps) async fn knock(
     spec: &GateSpec,
 ) -> Result<String, StepError> {
     let vantage = Target::host(&look.target.cluster, from);
-    let met = match look.reads.script(&vantage, &gate::knock(to), LOOK_LIMIT).await {
-        Ok(output) => gate::parse_knock(&output.stdout),
-        Err(error) => Knock::NotKnown(error.to_string()),
-    };
+    let met = look.reads.ask(&vantage, &gate::knock(to), LOOK_LIMIT).await;
+    let met = met.unwrap_or_else(|error| Knock::NotKnown(error.to_string()));
     let listed = cluster.host(from).is_some_and(|host| spec.allow.iter().any(|a| a.net.contains(host.address)));
     match (met, listed) {
         (Knock::Open, false) => Err(StepError::Refused {

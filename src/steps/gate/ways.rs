@@ -145,8 +145,8 @@ fn refusal(way: &Way, answer: Reply) -> Option<String> {
 
 /// Whether somebody listens on the API server's port, by its host's own word; a host that does not say leaves it at that.
 async fn listens(look: Look<'_>, server: &ApiServer) -> bool {
-    let Ok(output) = look.reads.script(look.target, &gate::status(), LOOK_LIMIT).await else { return true };
-    let listening = gate::parse_status(&output.stdout).flatten().and_then(|state| state.listening);
+    let state = look.reads.ask(look.target, &gate::status(), LOOK_LIMIT).await.ok().flatten();
+    let listening = state.and_then(|state| state.listening);
     listening.is_none_or(|ports| ports.contains(&server.address.port()))
 }
 

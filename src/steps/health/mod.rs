@@ -74,8 +74,7 @@ pub(super) struct Health {
 async fn room(reads: &dyn Reads, cluster: &Cluster, host: &str, most: u8) -> Result<Option<String>, String> {
     let target = Target::host(&cluster.name, host);
     let unseen = |why: String| format!("the memory of {host} is not judged: {why}");
-    let output = reads.script(&target, &gate::memory(), HOST_LIMIT).await.map_err(|error| unseen(error.to_string()))?;
-    let memory = gate::parse_memory(&output.stdout).ok_or_else(|| unseen("the look broke off".into()))?;
+    let memory = reads.ask(&target, &gate::memory(), HOST_LIMIT).await.map_err(|error| unseen(error.to_string()))?;
     Ok(memory.heavy(most).map(|heavy| format!("on {host} {heavy}")))
 }
 

@@ -10,11 +10,11 @@ use serde::Deserialize;
 use super::{Asked, Condition, Found, denied, unanswered};
 use crate::change::Target;
 use crate::duration::HumanDuration;
-use crate::host::audit::{self, Client, Counted};
+use crate::host::audit::{self, AuditCount, Client, Counted};
+use crate::host::order::Query;
 use crate::kit::{ApiServer, Cluster};
-use crate::script::Script;
 use crate::steps::{Fault, Look, Sends, StepError};
-use crate::world::{Accept, KubeRead};
+use crate::world::{Accept, KubeRead, ReadErrorKind};
 
 const DUMP: &str = "/debug/api_priority_and_fairness/dump_requests";
 /// The longest one dump may take.
@@ -83,7 +83,7 @@ impl Rate {
         }
     }
 
-    fn script(&self) -> Script {
+    fn query(&self) -> Query<AuditCount> {
         audit::count(self.audit_log.as_deref().unwrap_or_default(), &self.client(), self.over.0.as_secs().max(1))
     }
 }
@@ -101,7 +101,7 @@ impl Condition for Rate {
     fn sends(&self, _: &[&ApiServer], cluster: &Cluster) -> Vec<(Sends, Duration, String)> {
         let one = |host: Target| {
             let why = format!("counts its requests in the audit log of {}; no API request", host.short());
-            (Sends::Look(self.script()), self.over.0, why)
+            (Sends::Look(self.query().into()), self.over.0, why)
         };
         hosts(cluster).into_iter().map(one).collect()
     }
@@ -129,23 +129,26 @@ impl Condition for Rate {
             if hosts.is_empty() {
                 return Err(no_log("the kit has no host with an API server"));
             }
-            let script = self.script();
+            let query = self.query();
             let limit = self.over.0 + BEYOND;
-            let outputs = join_all(hosts.iter().map(|host| look.reads.script(host, &script, limit))).await;
+            let counts = join_all(hosts.iter().map(|host| look.reads.ask(host, &query, limit))).await;
             let (mut requests, mut known) = (0, Some(0));
-            for (host, output) in hosts.iter().zip(outputs) {
-                match audit::parse(&output?.stdout) {
-                    Some(Counted::NoLog) => {
+            for (host, counted) in hosts.iter().zip(counts) {
+                match counted {
+                    Ok(Counted::NoLog) => {
                         return Err(no_log(&format!("no audit log can be read on {}", host.short())));
                     }
-                    Some(Counted::NotJson) => {
+                    Ok(Counted::NotJson) => {
                         return Err(no_log(&format!("the audit log on {} is not in the JSON form", host.short())));
                     }
-                    Some(Counted::Requests { added, known: here }) => {
+                    Ok(Counted::Requests { added, known: here }) => {
                         requests += added;
                         known = known.zip(here).map(|(all, here)| all + here);
                     }
-                    None => return Ok(Found::NotYet(format!("a count from {}", host.short()))),
+                    Err(error) if error.kind == ReadErrorKind::Nonsense => {
+                        return Ok(Found::NotYet(format!("a count from {}", host.short())));
+                    }
+                    Err(error) => return Err(error.into()),
                 }
             }
             #[expect(clippy::cast_precision_loss, reason = "a count of requests in minutes")]

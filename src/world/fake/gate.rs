@@ -10,9 +10,7 @@ use tokio::time::Instant;
 
 use super::host::ended;
 use crate::change::Target;
-use crate::host::gate::{BackEnd, Driver, GateClose, Mark};
-use crate::host::order::Order as _;
-use crate::script::Script;
+use crate::host::gate::{BackEnd, Driver, GateArm, GateClose, GateOpen, GateRenew, Mark};
 use crate::world::ScriptOutput;
 
 /// The gates of all hosts.
@@ -48,48 +46,30 @@ impl Gate {
     }
 }
 
-/// One host and one script.
-struct Host<'a> {
-    gates: &'a mut Gates,
-    at: &'a Target,
-    script: &'a Script,
+/// The gate of one host.
+pub(super) struct Host<'a> {
+    pub(super) gates: &'a mut Gates,
+    pub(super) at: &'a Target,
 }
 
-/// Runs a script of the gate; `None`: it is none.
-pub(super) fn run(gates: &mut Gates, at: &Target, script: &Script) -> Option<ScriptOutput> {
-    let mut host = Host { gates, at, script };
-    Some(match script.name.as_str() {
-        "gate.survey" => host.survey(),
-        "gate.status" => host.status(),
-        "gate.close" => host.close(),
-        "gate.arm" | "gate.renew" => host.arm(),
-        "gate.open" => host.open(),
-        "gate.cut" => ended(0, "before=80\nafter=0\n"),
-        "gate.memory" => ended(0, "total=16384000\navailable=9000000\napi=2500000 \nend=yes\n"),
-        "apiserver.presence" => ended(0, "process=900 3600\nstarted=0\nend=yes\n"),
-        _ => return None,
-    })
+/// Why an order is not carried out: the word for machines, and the sentence.
+pub(super) struct No(&'static str, String);
+
+impl No {
+    /// As a renewal says it, which succeeds all the same.
+    pub(super) fn lost(self) -> ScriptOutput {
+        ended(0, format!("result={}\nlost={}\n", self.0, self.1))
+    }
+}
+
+impl From<No> for ScriptOutput {
+    fn from(No(result, why): No) -> Self {
+        Self { status: 1, stdout: format!("result={result}\nfailed={why}\n"), stderr: why }
+    }
 }
 
 impl Host<'_> {
-    fn arg(&self, key: &str) -> &str {
-        self.script.args.iter().find(|(known, _)| known == key).map_or("", |(_, value)| value.as_str())
-    }
-
-    fn number(&self, key: &str) -> u64 {
-        self.arg(key).parse().expect("a number")
-    }
-
-    /// An order that is not carried out; a renewal then only says so.
-    fn no(&self, result: &str, why: &str) -> ScriptOutput {
-        if self.script.name == "gate.renew" {
-            return ended(0, format!("result={result}\nlost={why}\n"));
-        }
-        let (stdout, stderr) = (format!("result={result}\nfailed={why}\n"), why.to_owned());
-        ScriptOutput { status: 1, stdout, stderr }
-    }
-
-    fn survey(&self) -> ScriptOutput {
+    pub(super) fn survey(&self) -> ScriptOutput {
         let mut out = "uid=0\nnow=1735689600\nkernel=6.1.0\nssh=192.0.2.10 50000 10.0.0.1 22\nnft=yes\nss=yes\n\
              destroy=yes\napi=900 6443\nlisten=*:6443 kube-apiserver\nlisten=0.0.0.0:22 sshd\nproc=900 kube-apiserver\n\
              own=127.0.0.1/8\n"
@@ -103,7 +83,7 @@ impl Host<'_> {
         ended(0, out + "end=yes\n")
     }
 
-    fn status(&self) -> ScriptOutput {
+    pub(super) fn status(&self) -> ScriptOutput {
         let mut out = "uptime=86400.00\nlisten=0016 192B\n".to_owned();
         let Some(gate) = self.gates.get(self.at) else { return ended(0, out + "back_end=none\n") };
         let _ = write!(out, "back_end={}\nowner={}\ndriver={}\n", gate.back_end, gate.owner(), gate.driver.comment());
@@ -123,63 +103,62 @@ impl Host<'_> {
         ended(0, out)
     }
 
-    fn close(&mut self) -> ScriptOutput {
-        let GateClose { spec, back_end, .. } = GateClose::of(self.script).expect("a gate");
+    pub(super) fn close(&mut self, GateClose { spec, back_end, .. }: &GateClose) -> Result<ScriptOutput, No> {
         if let Some(gate) = self.gates.get(self.at).filter(|gate| gate.stands()) {
             if gate.mark.run == spec.run {
-                return ended(0, "result=already\n");
+                return Ok(ended(0, "result=already\n"));
             }
-            return self.no("held", &format!("the gate of another run stands here: {}", gate.owner()));
+            return Err(No("held", format!("the gate of another run stands here: {}", gate.owner())));
         }
         let gone = Instant::now() + Duration::from_secs(spec.confirm_within.into());
         let until = vec![gone; spec.rungs().len()];
-        let (mark, driver) = (spec.mark(), spec.driver());
+        let (mark, driver, back_end) = (spec.mark(), spec.driver(), *back_end);
         self.gates.insert(self.at.clone(), Gate { mark, back_end, driver, confirmed: false, armed: gone, until });
-        ended(0, "result=closed\n")
+        Ok(ended(0, "result=closed\n"))
     }
 
-    /// Our own gate, alive or not, or what is said instead.
-    fn ours(&self) -> Result<&Gate, ScriptOutput> {
-        match self.gates.get(self.at) {
-            None => Err(self.no("open", "no gate stands here any more")),
-            Some(gate) if gate.mark.run == self.arg("run") => Ok(gate),
-            Some(gate) => Err(self.no("held", &format!("the gate of another run stands here: {}", gate.owner()))),
+    /// The gate of a run, alive or not, or what is said instead.
+    fn of(&mut self, run: &str) -> Result<&mut Gate, No> {
+        match self.gates.get_mut(self.at) {
+            None => Err(No("open", "no gate stands here any more".into())),
+            Some(gate) if gate.mark.run == run => Ok(gate),
+            Some(gate) => Err(No("held", format!("the gate of another run stands here: {}", gate.owner()))),
         }
     }
 
-    fn arm(&mut self) -> ScriptOutput {
-        let gate = match self.ours() {
-            Ok(gate) => gate,
-            Err(said) => return said,
-        };
+    pub(super) fn arm(&mut self, arm: &GateArm) -> Result<ScriptOutput, No> {
+        let GateArm { run, level, hold, step, was, by, operator, .. } = arm;
+        let gate = self.of(run)?;
         let now = Instant::now();
-        let by = Driver { run: self.arg("by").to_owned(), operator: self.arg("operator").to_owned() };
         if !gate.stands() {
-            return self.no("open", "the gate has run out in the meantime: close it again");
+            return Err(No("open", "the gate has run out in the meantime: close it again".into()));
         }
-        if ![self.arg("was"), &by.run].contains(&gate.driver.run.as_str()) {
-            return self.no("moved", &format!("another run sets its fuses now: {}", gate.driver.comment()));
+        if ![was, by].contains(&&gate.driver.run) {
+            return Err(No("moved", format!("another run sets its fuses now: {}", gate.driver.comment())));
         }
-        if self.script.name == "gate.renew" && gate.until.first().is_some_and(|until| *until <= now) {
-            return self.no("moved", "its first stage has come by the kernel's timetable");
-        }
-        let (level, hold, step) = (self.number("level"), self.number("hold"), self.number("step"));
         let after = |n: u64| now + Duration::from_secs(hold + step * n);
-        let gate = self.gates.get_mut(self.at).expect("seen above");
         let rungs = gate.until.len() as u64;
-        gate.until = (0..rungs).map(|k| if k < level { now } else { after(k - level) }).collect();
-        gate.armed = after(rungs.saturating_sub(level));
-        (gate.confirmed, gate.driver) = (true, by);
-        ended(0, "result=armed\n")
+        gate.until = (0..rungs).map(|k| if k < *level { now } else { after(k - level) }).collect();
+        gate.armed = after(rungs.saturating_sub(*level));
+        gate.confirmed = true;
+        gate.driver = Driver { run: by.clone(), operator: operator.clone() };
+        Ok(ended(0, "result=armed\n"))
     }
 
-    fn open(&mut self) -> ScriptOutput {
+    pub(super) fn renew(&mut self, renew: &GateRenew) -> Result<ScriptOutput, No> {
+        let GateRenew { run, back_end, level, hold, step, was, by, operator } = renew.clone();
+        let gate = self.of(&run)?;
+        if gate.stands() && gate.driver.run == by && gate.until.first().is_some_and(|until| *until <= Instant::now()) {
+            return Err(No("moved", "its first stage has come by the kernel's timetable".into()));
+        }
+        self.arm(&GateArm { run, back_end, level, hold, step, was, by, operator })
+    }
+
+    pub(super) fn open(&mut self, open: &GateOpen) -> Result<ScriptOutput, No> {
         if self.gates.contains_key(self.at) {
-            if let Err(said) = self.ours() {
-                return said;
-            }
+            self.of(&open.run)?;
             self.gates.remove(self.at);
         }
-        ended(0, "result=open\n")
+        Ok(ended(0, "result=open\n"))
     }
 }

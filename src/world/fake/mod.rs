@@ -21,6 +21,9 @@ pub(crate) use self::host::Exchange;
 use super::{KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads, ScriptOutput, World, Writes};
 use crate::change::{Expect, Facts, FilePut, HttpCall, Method, Op, Outcome, Part, Said, Target, sha256_hex};
 use crate::cost::{Cost, Costs};
+use crate::host::order::Order as _;
+use crate::host::orders::Orders;
+use crate::host::swap::ManifestSwap;
 use crate::kit::Cluster;
 use crate::script::{Answer, Script};
 
@@ -209,7 +212,7 @@ impl Fake {
         let mut state = self.state();
         state.gates.iter_mut().for_each(gate::Gates::clear);
         for Moving { target, op, .. } in std::mem::take(&mut state.moving) {
-            let (_, _, beside) = exchange_of(&op).expect("only exchanges go on by themselves");
+            let ManifestSwap { beside, .. } = exchange_of(&op).expect("only exchanges go on by themselves");
             state.files.insert((target, format!("{beside}/state")), (0o600, b"broken".to_vec()));
         }
     }
@@ -236,13 +239,12 @@ impl Fake {
     }
 }
 
-/// The script of an exchange of a manifest, the manifest, and the folder beside; `None`: it is none.
-fn exchange_of(op: &Op) -> Option<(&Script, &str, &str)> {
-    let Op::Host(command) = op else { return None };
-    let arg = |key: &str| command.script.args.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
-    let exchanges = command.script.name == "manifest.swap";
-    exchanges.then_some(())?;
-    Some((&command.script, arg("file")?, arg("beside")?))
+/// An exchange of a manifest; `None`: it is none.
+fn exchange_of(op: &Op) -> Option<ManifestSwap> {
+    match op {
+        Op::Host(command) => ManifestSwap::of(&command.script),
+        _ => None,
+    }
 }
 
 impl State {
@@ -252,9 +254,9 @@ impl State {
         let (due, moving) = std::mem::take(&mut self.moving).into_iter().partition(|it: &Moving| it.due <= now);
         self.moving = moving;
         for Moving { target, op, .. } in due {
-            let Some((_, file, beside)) = exchange_of(&op) else { continue };
+            let Some(ManifestSwap { file, beside, .. }) = exchange_of(&op) else { continue };
             if let Some(text) = self.files.remove(&(target.clone(), format!("{beside}/out.yaml"))) {
-                self.files.insert((target.clone(), file.to_owned()), text);
+                self.files.insert((target.clone(), file), text);
             }
             self.files.remove(&(target.clone(), format!("{beside}/state")));
             self.make(&target, &op);
@@ -264,13 +266,14 @@ impl State {
     /// Begins an op whose reply nobody hears.
     fn begin(&mut self, target: &Target, op: &Op) {
         let at = |path: &str| (target.clone(), path.to_owned());
-        let Some((script, file, beside)) = exchange_of(op) else { return drop(self.make(target, op)) };
-        let from = script.args.iter().find(|(key, _)| key == "from").map(|(_, sum)| sum);
-        let text = self.files.get(&at(file)).filter(|(_, bytes)| Some(&sha256_hex(bytes)) == from).cloned();
+        let Some(ManifestSwap { file, beside, from, .. }) = exchange_of(op) else {
+            return drop(self.make(target, op));
+        };
+        let text = self.files.get(&at(&file)).filter(|(_, bytes)| sha256_hex(bytes) == from).cloned();
         let Some(text) = text else { return drop(self.make(target, op)) };
-        self.files.remove(&at(file));
+        self.files.remove(&at(&file));
         self.files.insert(at(&format!("{beside}/out.yaml")), text);
-        for (name, what) in [("state", "out"), ("order", file)] {
+        for (name, what) in [("state", "out"), ("order", &file)] {
             self.files.insert(at(&format!("{beside}/{name}")), (0o600, what.as_bytes().to_vec()));
         }
         self.moving.push(Moving { due: Instant::now() + EXCHANGE, target: target.clone(), op: op.clone() });
@@ -278,9 +281,9 @@ impl State {
 
     /// When the exchange ends that this op meets on its host, the same one or the way back: it is waited for.
     fn met(&self, target: &Target, op: &Op) -> Option<Instant> {
-        let (_, _, beside) = exchange_of(op)?;
+        let beside = exchange_of(op)?.beside;
         let mut here = self.moving.iter().filter(|it| it.target == *target);
-        here.find(|it| exchange_of(&it.op).is_some_and(|(_, _, other)| other == beside)).map(|it| it.due)
+        here.find(|it| exchange_of(&it.op).is_some_and(|other| other.beside == beside)).map(|it| it.due)
     }
 
     /// Performs an op without any fault.
@@ -308,15 +311,13 @@ impl State {
         }
     }
 
-    /// `set KEY VALUE`, `unset KEY`, `has KEY`, the exchange of a manifest and the gate are all that these hosts understand.
+    /// `set KEY VALUE`, `unset KEY`, `has KEY`, and most orders are all that these hosts understand.
     fn run(&mut self, target: &Target, script: &Script) -> ScriptOutput {
         if let Some(output) = self.scripts.as_ref().and_then(|scripts| scripts(target, script)) {
             return output;
         }
-        if let Some(output) = host::run(&mut self.files, &mut self.exchange, target, script) {
-            return output;
-        }
-        if let Some(output) = self.gates.as_mut().and_then(|gates| gate::run(gates, target, script)) {
+        if let Some(output) = Orders::read(&script.name, &script.args).ok().and_then(|order| self.obey(target, &order))
+        {
             return output;
         }
         let words: Vec<&str> = script.body.split_whitespace().collect();
@@ -333,6 +334,39 @@ impl State {
             _ => 127,
         };
         ScriptOutput { status, stdout: String::new(), stderr: String::new() }
+    }
+
+    /// What a host does with an order; `None`: these hosts do not understand it.
+    fn obey(&mut self, at: &Target, order: &Orders) -> Option<ScriptOutput> {
+        let ended = |stdout: &str| host::ended(0, stdout);
+        let mut host = host::Host { files: &mut self.files, at };
+        let gate = self.gates.as_mut().map(|gates| gate::Host { gates, at });
+        let said = |output: Result<ScriptOutput, gate::No>| output.unwrap_or_else(gate::No::into);
+        Some(match order {
+            Orders::ManifestLook(look) => host.look(look),
+            Orders::ManifestUnderWay(look) => host.under_way(look),
+            Orders::ManifestFolder(folder) => host.folder(folder),
+            Orders::ManifestFolderAway(folder) => host.folder_away(&folder.path),
+            Orders::ManifestMend(mend) => host.mend(&mend.beside),
+            Orders::ManifestSwap(swap) => host.swap(swap, &mut self.exchange),
+            Orders::ManifestRoom(_) => {
+                ended("total=16384000\navailable=9000000\ncpus=8\nmemory=2500000 2600000\nend=yes\n")
+            }
+            Orders::ManifestWhy(_) => ended("said=HTTP 500\nlog=Error: it did not like it\nend=yes\n"),
+            Orders::GateSurvey(_) => gate?.survey(),
+            Orders::GateStatus(_) => gate?.status(),
+            Orders::GateClose(close) => said(gate?.close(close)),
+            Orders::GateArm(arm) => said(gate?.arm(arm)),
+            Orders::GateRenew(renew) => gate?.renew(renew).unwrap_or_else(gate::No::lost),
+            Orders::GateOpen(open) => said(gate?.open(open)),
+            Orders::GateCut(_) => gate.map(|_| ended("before=80\nafter=0\n"))?,
+            Orders::GateMemory(_) => {
+                gate.map(|_| ended("total=16384000\navailable=9000000\napi=2500000 \nend=yes\n"))?
+            }
+            Orders::ApiServerPresence(_) => gate.map(|_| ended("process=900 3600\nstarted=0\nend=yes\n"))?,
+            // What these say, a test says itself; files are put by an op of their own.
+            Orders::GateKnock(_) | Orders::AuditCount(_) | Orders::OffenderLook(_) | Orders::PutFile(_) => return None,
+        })
     }
 
     fn put(&mut self, target: &Target, put: &FilePut) -> Outcome {

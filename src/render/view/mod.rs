@@ -1,0 +1,10 @@
+//! What verbs without a run show: each a pure function from values to text, and one to JSON.
+
+pub(crate) mod gate_status;
+pub(crate) mod gate_watch;
+pub(crate) mod journal;
+pub(crate) mod kit;
+pub(crate) mod runbook;
+pub(crate) mod runs;
+pub(crate) mod sandbox;
+pub(crate) mod steps;
