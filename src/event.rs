@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::change::Target;
 use crate::cost::Costs;
+use crate::finding::Finding;
 use crate::journal::StepState;
 
 /// One event.
@@ -45,8 +46,9 @@ pub enum Event {
         target: Target,
         /// From 0.
         step: usize,
-        /// What.
-        what: String,
+        /// What: a sentence, and beside it the value, `finding`, where it is more than a note.
+        #[serde(flatten)]
+        what: Finding,
     },
     /// A step found a result for later steps of its cluster.
     Found {

@@ -16,7 +16,8 @@
 //! - `event`: what the engine says while it works
 //! - `journal`: the append-only, hash-chained record of a run
 //! - `host`: what is said to hosts, as pure text
-//! - `cost`, `change`, `saved`: what was spent, one write with its inverse, what a saved object is compared by
+//! - `cost`, `finding`, `change`, `saved`: what was spent, what was seen, one write with its inverse, what a saved object is
+//!   compared by
 //! - `script`: a text for a host's shell with its arguments
 //! - `guarded`, `yaml`, `refusal`, `duration`, `limits`, `error`, `process`, `bounded`, `descriptors`, `shell`, `words`: small
 //!   shared values, for everybody
@@ -34,6 +35,7 @@ pub(crate) mod duration;
 pub mod engine;
 pub(crate) mod error;
 pub mod event;
+pub mod finding;
 pub(crate) mod found;
 #[cfg(test)]
 mod fuzz;

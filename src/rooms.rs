@@ -22,6 +22,7 @@ const ROOMS: &[&str] = &[
     "journal",
     "host",
     "cost",
+    "finding",
     "change",
     "saved",
     "found",

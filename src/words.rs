@@ -1,5 +1,7 @@
 //! Grammar of the messages: plurals, folded names, lists.
 
+use std::time::Duration;
+
 /// `1 change`, `3 changes`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
@@ -25,6 +27,11 @@ pub(crate) fn millis(number: u64) -> String {
         1000..60_000 => format!("{}.{} s", number / 1000, number % 1000 / 100),
         _ => format!("{} min {} s", number / 60_000, number % 60_000 / 1000),
     }
+}
+
+/// Whole milliseconds of a length of time.
+pub(crate) fn as_millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Text of several lines as one: `the first / the second`.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::ending::{Goes, finish, report};
 use super::fanout::fan_out;
 use super::strangers::Strangers;
-use super::target::{JournalLost, millis};
+use super::target::JournalLost;
 use super::turn::Back;
 use super::{Consent, Engine, GRACE, Report, Stop, turn};
 use crate::change::{Inverse, KubeCall, Op, Outcome, Target};
@@ -230,7 +230,7 @@ async fn take_back(engine: Engine<'_>, record: &ChangeRecord, forbidden: Option<
         },
         state,
         said: said.clone(),
-        took_ms: millis(began.elapsed()),
+        took_ms: crate::words::as_millis(began.elapsed()),
         by_hand: (state != ChangeEnd::Undone).then(|| by_hand(record)),
         unsent: state == ChangeEnd::Undone && matches!(record.change.inverse, Inverse::NotNeeded(_)),
     });

@@ -2,7 +2,6 @@
 
 use tokio::time::Instant;
 
-use super::target::millis;
 use super::{Engine, Report};
 use crate::error::Class;
 use crate::event::Event;
@@ -76,7 +75,7 @@ pub(super) async fn finish(engine: Engine<'_>, mut report: Report, began: Instan
         code: report.class.map_or(0, Class::exit_code),
         why: report.why.clone(),
         costs: report.costs.clone(),
-        took_ms: millis(began.elapsed()),
+        took_ms: crate::words::as_millis(began.elapsed()),
         next: next(engine, &report, goes),
     });
     report

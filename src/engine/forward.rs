@@ -7,7 +7,7 @@ use super::ending::{Goes, LaneEnd, finish, report};
 use super::fanout::fan_out;
 use super::found;
 use super::keeper;
-use super::target::{End, JournalLost, OnTarget, millis};
+use super::target::{End, JournalLost, OnTarget};
 use super::together::Together;
 use super::{Consent, Engine, Report, Stop, backward};
 use crate::change::{Part, Target};
@@ -143,7 +143,7 @@ async fn step(engine: Engine<'_>, plan: &Plan, index: usize, cluster: &str) -> R
             costs: Some(costs.clone()),
         })
         .await?;
-    let (name, took_ms) = (planned.name.clone(), millis(began.elapsed()));
+    let (name, took_ms) = (planned.name.clone(), crate::words::as_millis(began.elapsed()));
     engine.events.hear(Event::StepEnded { cluster, step: index, name, state, why, costs, took_ms });
     Ok(end)
 }

@@ -85,7 +85,8 @@ impl Strangers {
                     what: format!(
                         "not known whether it is the machine of then: it showed the host key {then}, and now {}",
                         now.as_deref().unwrap_or("none")
-                    ),
+                    )
+                    .into(),
                 }),
             }
         }

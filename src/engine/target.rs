@@ -11,6 +11,7 @@ use super::{Engine, GRACE, Stop};
 use crate::change::{Change, Facts, Op, Outcome, Said, Target};
 use crate::error::Class;
 use crate::event::{ChangeEnd, Event};
+use crate::finding::Finding;
 use crate::found::Found;
 use crate::journal::{ChangeRecord, ChangeState, Entry, JournalError, StepState};
 use crate::plan::PlannedStep;
@@ -181,8 +182,9 @@ impl OnTarget<'_> {
     async fn act(&self, history: &History, mut survey: Survey, pass: &mut Pass) -> Result<Next, JournalLost> {
         for what in std::mem::take(&mut survey.saw) {
             // A wait sees the same thing again and again.
-            if !pass.said.contains(&what) {
-                pass.said.push(what.clone());
+            let said = what.to_string();
+            if !pass.said.contains(&said) {
+                pass.said.push(said);
                 self.saw(what).await?;
             }
         }
@@ -204,7 +206,7 @@ impl OnTarget<'_> {
                 self.wait(what, self.left(pass)).await
             }
             Some(what) => {
-                self.saw(format!("would wait for: {what}")).await?;
+                self.saw(format!("would wait for: {what}").into()).await?;
                 Ok(Next::End(self.end(StepState::Done, None, "pretended")))
             }
             None => Ok(Next::End(self.end(StepState::Done, None, "nothing left to change"))),
@@ -426,13 +428,13 @@ impl OnTarget<'_> {
             what: change.op.summary(),
             state,
             said: said.to_owned(),
-            took_ms: millis(took),
+            took_ms: crate::words::as_millis(took),
             by_hand,
             unsent: false,
         });
     }
 
-    async fn saw(&self, what: String) -> Result<(), JournalLost> {
+    async fn saw(&self, what: Finding) -> Result<(), JournalLost> {
         self.engine
             .record
             .append(Entry::Saw { target: self.target.clone(), step: self.index, what: what.clone() })
@@ -449,7 +451,7 @@ impl OnTarget<'_> {
         }
         if !found.of.fits(&found.value) {
             let what = format!("what was found as {} is not {}: {:?}", found.name, found.of.words(), found.value);
-            return self.saw(what).await;
+            return self.saw(what.into()).await;
         }
         let (target, step) = (self.target.clone(), self.index);
         self.engine.record.append(Entry::Found { target: target.clone(), step, found: found.clone() }).await?;
@@ -523,9 +525,4 @@ fn became(error: &StepError) -> (StepState, Class) {
         StepError::Refused { .. } => (StepState::Failed, Class::Refused),
         StepError::Declined(_) => (StepState::Declined, Class::Declined),
     }
-}
-
-/// Whole milliseconds.
-pub(super) fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

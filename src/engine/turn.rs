@@ -48,7 +48,7 @@ pub(super) async fn wait(engine: Engine<'_>, record: &ChangeRecord, op: &Op) -> 
         for what in unasked {
             if !told.contains(&what) {
                 told.push(what.clone());
-                engine.events.hear(Event::Saw { target: target.clone(), step, what });
+                engine.events.hear(Event::Saw { target: target.clone(), step, what: what.into() });
             }
         }
         match next {

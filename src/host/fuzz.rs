@@ -141,7 +141,7 @@ fn what_a_host_says_of_memory_connections_and_processes_is_a_number_that_can_be_
     let (offender, presence) = (offender::look(&[6443], None, None), apiserver::presence());
     each(8_000, &(mangled(SMALL), any::<u8>()), |(text, percent)| {
         if let Ok(memory) = memory.read(&text) {
-            drop(memory.heavy(percent).map(say));
+            drop(memory.heavy(percent).map(|heavy| say(heavy.on("cp1"))));
         }
         drop(knock.read(&text));
         drop(gate::parse_cut(&Answer::parse(&text)).map(say));

@@ -5,7 +5,7 @@
 //! | 1.0 | the first; the costs of steps and runs, what tells clusters and hosts apart, and whether a plan writes came later, in fields that may be missing |
 //! | 1.1 | the limits of the fleet (`fleet`), which are part of the plan's digest from then on; how much stood at an end (`stands`) |
 //! | 1.2 | what a step found for later ones (the line `found`) |
-//! | 1.3 | what a step remembers of a change (`note`) and whether a DELETE left nothing (`gone`), which before could be read from keys, scripts and sentences alone (`old.rs`); the format of the lines from here on where it is not that of the first (`written`) |
+//! | 1.3 | what a step remembers of a change (`note`) and whether a DELETE left nothing (`gone`), which before could be read from keys, scripts and sentences alone (`old.rs`); what a look found as a value beside its sentence (`finding`); the format of the lines from here on where it is not that of the first (`written`) |
 //!
 //! A run that a newer program takes up again goes on in that program's format: the next line says so, and from there on an
 //! older program does not append to it, and takes a line that it does not know for newer, not for damaged.

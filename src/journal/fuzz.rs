@@ -74,7 +74,7 @@ fn entry() -> impl Strategy<Value = Entry> {
                 2 => Entry::StepStarted { cluster, step },
                 3 => Entry::StepEnded { cluster, step, state, why: said, costs },
                 4 => Entry::Answered { cluster, step, question: said, yes: code % 2 == 0 },
-                5 => Entry::Saw { target: target(), step, what: said },
+                5 => Entry::Saw { target: target(), step, what: said.into() },
                 6..=8 => Entry::Intended {
                     id,
                     step,

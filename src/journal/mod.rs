@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, Facts, Target};
 use crate::cost::Costs;
+use crate::finding::Finding;
 use crate::found::Found;
 use crate::limits::Limits;
 
@@ -274,8 +275,9 @@ pub enum Entry {
         target: Target,
         /// Position in the plan, from 0.
         step: usize,
-        /// What, in one sentence.
-        what: String,
+        /// What: a sentence, and beside it the value, where it is more than a note and the format is 1.3 or newer.
+        #[serde(flatten)]
+        what: Finding,
     },
     /// A step found a result for later steps of its cluster; from format 1.2 on.
     Found {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::change::{Part, Target};
+use crate::finding::Piece;
 use crate::words;
 
 /// Units that an amount may stand before.
@@ -12,12 +13,15 @@ const HOLE: char = '\u{1}';
 /// Stands for the target's own name.
 const OWN: char = '\u{2}';
 
+/// What an amount comes to, to compare it with others of its kind, and as it was written.
+type Amount = (f64, String);
+
 /// One sentence, and those of others that are alike.
 #[derive(Debug, Clone)]
 pub(super) struct Alike {
     pattern: String,
-    /// The least and the most of each amount, as they were written.
-    spans: Vec<(String, String)>,
+    /// The least and the most of each amount.
+    spans: Vec<(Amount, Amount)>,
     targets: Vec<Target>,
 }
 
@@ -27,12 +31,12 @@ impl Alike {
         &self.targets
     }
 
-    fn widen(&mut self, spans: &[(String, String)]) {
+    fn widen(&mut self, spans: &[(Amount, Amount)]) {
         for (mine, (least, most)) in self.spans.iter_mut().zip(spans) {
-            if value(least) < value(&mine.0) {
+            if least.0 < mine.0.0 {
                 mine.0.clone_from(least);
             }
-            if value(most) > value(&mine.1) {
+            if most.0 > mine.1.0 {
                 mine.1.clone_from(most);
             }
         }
@@ -43,7 +47,7 @@ impl Alike {
         let (mut spans, mut text) = (self.spans.iter(), String::with_capacity(self.pattern.len()));
         for c in self.pattern.chars() {
             match c {
-                HOLE => text.extend(spans.next().map(|(least, most)| span(least, most))),
+                HOLE => text.extend(spans.next().map(|(least, most)| span(&least.1, &most.1))),
                 OWN => {
                     let own: Vec<String> = self.targets.iter().map(|target| target.short().to_owned()).collect();
                     text.push_str(&words::fold(&own));
@@ -63,11 +67,35 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    /// Takes in what a target said; the same again from the same target counts once.
+    /// Takes in what a target said in words of its own; the same again from the same target counts once.
     pub(super) fn add(&mut self, target: &Target, said: &str) {
         let (pattern, amounts, units) = pattern(said, target.short());
-        let spans: Vec<(String, String)> = amounts.into_iter().map(|one| (one.clone(), one)).collect();
+        let amounts = amounts.into_iter().map(|amount| (value(&amount), amount)).collect();
         let key = format!("{pattern}{HOLE}{}", units.join(" "));
+        self.take(target, key, pattern, amounts);
+    }
+
+    /// Takes in what was found on a target: what an amount or a name is, is known. A note is in words of its own.
+    pub(super) fn add_pieces(&mut self, target: &Target, pieces: &[Piece]) {
+        if let [Piece::Text(note)] = pieces {
+            return self.add(target, note);
+        }
+        let (mut pattern, mut amounts) = (String::new(), Vec::new());
+        for piece in pieces {
+            match piece {
+                Piece::Name(name) if name == target.short() => pattern.push(OWN),
+                Piece::Text(text) | Piece::Name(text) => pattern.push_str(text),
+                Piece::Amount(value, text) => {
+                    pattern.push(HOLE);
+                    amounts.push((*value, text.clone()));
+                }
+            }
+        }
+        self.take(target, pattern.clone(), pattern, amounts);
+    }
+
+    fn take(&mut self, target: &Target, key: String, pattern: String, amounts: Vec<Amount>) {
+        let spans: Vec<(Amount, Amount)> = amounts.into_iter().map(|one| (one.clone(), one)).collect();
         let Some(at) = self.known.get(&key) else {
             self.known.insert(key, self.all.len());
             self.all.push(Alike { pattern, spans, targets: vec![target.clone()] });
@@ -225,13 +253,19 @@ fn value(amount: &str) -> f64 {
     if amount.ends_with("ms") || !amount.ends_with('s') { number } else { number * 1000.0 }
 }
 
-/// `13 ms`, `13-214 ms`, `80-82`, `13 ms to 1.2 s`.
+/// `13 ms`, `13-214 ms`, `80-82`, `14m58-59s`, `13 ms to 1.2 s`.
 fn span(least: &str, most: &str) -> String {
     if least == most {
         return least.to_owned();
     }
-    let (from, to) = (number(least), number(most));
-    if least[from..] == most[to..] { format!("{}-{most}", &least[..from]) } else { format!("{least} to {most}") }
+    let same = least.bytes().zip(most.bytes()).take_while(|(a, b)| a == b).count();
+    let same = least[..same].trim_end_matches(|c: char| c.is_ascii_digit() || c == '.').len();
+    let (from, to) = (same + number(&least[same..]), same + number(&most[same..]));
+    if least[from..] == most[to..] {
+        format!("{}-{}", &least[..from], &most[same..])
+    } else {
+        format!("{least} to {most}")
+    }
 }
 
 #[cfg(test)]

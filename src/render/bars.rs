@@ -64,7 +64,8 @@ impl Bars {
                     self.lanes.insert(cluster.clone(), Lane { bar, title, targets: *targets, ended: 0, rows });
                 }
             }
-            Event::Saw { target, what, .. } | Event::ChangeSent { target, what, .. } => self.say(target, what.clone()),
+            Event::Saw { target, what, .. } => self.say(target, what.to_string()),
+            Event::ChangeSent { target, what, .. } => self.say(target, what.clone()),
             Event::Waiting { target, what, left_secs, .. } => {
                 self.say(target, String::new());
                 if let Some(row) = self.lanes.get_mut(&target.cluster).and_then(|lane| lane.rows.get_mut(target)) {

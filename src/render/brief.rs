@@ -9,9 +9,10 @@ use super::fold::{Fold, News};
 use super::paint::Tone;
 use super::story::step_word;
 use super::summary::change_word;
-use super::{Line, summary};
+use super::{Line, about, summary};
 use crate::change::{Part, Target};
 use crate::event::{ChangeEnd, Event};
+use crate::finding::{Clause, Finding, Piece, Sentence};
 use crate::journal::StepState;
 use crate::words;
 
@@ -92,11 +93,14 @@ impl Brief {
                 self.under_way.insert((cluster.clone(), *step), Block::new(*step, name, targets, now));
             }
             Event::Saw { target, step, what } => {
-                let what = nameless(target, what);
-                let gist = if self.steps == 1 { what.to_owned() } else { gist(what) };
+                let (about, whole) = (about(target, what), self.steps == 1);
                 match self.block(target, *step) {
-                    Some(block) => block.saw.add(target, &gist),
-                    None => self.fold.add(self.news("saw", Tone::Plain, target, what.to_owned()), now),
+                    Some(block) if whole => block.saw.add_pieces(&about, &told(&what.sentence())),
+                    Some(block) => block.saw.add_pieces(&about, &gist(what)),
+                    None => {
+                        let text = what.sentence().to_string();
+                        self.fold.add(self.news("saw", Tone::Plain, &about, text), now);
+                    }
                 }
             }
             Event::Waiting { target, step, what, left_secs } => {
@@ -412,19 +416,44 @@ impl Block {
     }
 }
 
-/// Steps name their target where it helps in a report; here it stands in front anyway.
+/// Errors name their target where that helps; here it stands in front anyway.
 fn nameless<'a>(target: &Target, what: &'a str) -> &'a str {
     let without = |name: &str| what.strip_prefix(name)?.strip_prefix(": ");
     without(&target.to_string()).or_else(|| without(target.short())).unwrap_or(what)
 }
 
-/// The main clause of a long sentence.
-fn gist(what: &str) -> String {
-    let long = what.chars().count() > CLAUSE;
-    let end = what.match_indices([':', ';']).find(|(at, sign)| *at > 0 && what[at + sign.len()..].starts_with(' '));
-    match end.filter(|_| long) {
-        Some((at, _)) => format!("{} …", &what[..at]),
-        None => what.to_owned(),
+/// A whole sentence.
+fn told(sentence: &Sentence) -> Vec<Piece> {
+    joined(sentence, |clause| clause.main.iter().chain(&clause.rest).cloned().collect())
+}
+
+/// Of a long sentence what is always told.
+fn gist(what: &Finding) -> Vec<Piece> {
+    let sentence = what.sentence();
+    if sentence.to_string().chars().count() <= CLAUSE {
+        return told(&sentence);
+    }
+    if let Finding::Note(note) = what {
+        return vec![Piece::Text(main_clause(note))];
+    }
+    let mut pieces = joined(&sentence, |clause| clause.main.clone());
+    if sentence.0.iter().any(|clause| !clause.rest.is_empty()) {
+        pieces.push(Piece::Text(" …".to_owned()));
+    }
+    pieces
+}
+
+fn joined(sentence: &Sentence, of: impl Fn(&Clause) -> Vec<Piece>) -> Vec<Piece> {
+    let clauses = sentence.0.iter().map(of);
+    clauses.reduce(|all, clause| [all, vec![Piece::Text("; ".to_owned())], clause].concat()).unwrap_or_default()
+}
+
+/// A note up to its first colon or semicolon.
+fn main_clause(note: &str) -> String {
+    let end = note.match_indices([':', ';']).find(|(at, sign)| *at > 0 && note[at + sign.len()..].starts_with(' '));
+    match end {
+        Some((at, _)) => format!("{} …", &note[..at]),
+        None => note.to_owned(),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::change::{Change, Facts, HostCommand, Inverse, Keep, Op, Target};
 use crate::cost::{Cost, Costs};
 use crate::error::{Class, Failure};
 use crate::event::{ChangeEnd, Event, Listener as _};
+use crate::finding::{Answer, Finding, Probe};
 use crate::found::{Found, Type};
 use crate::fuzz::each;
 use crate::journal::{Entry, Header, Journal, Line, StepState, fold};
@@ -52,7 +53,7 @@ fn events(text: &str) -> Vec<Event> {
     let mut all = vec![
         Event::RunStarted { run: s(), runbook: s(), drill: false, clusters: vec![s()], steps: 1 },
         Event::StepStarted { cluster: s(), step: 0, name: s(), intent: s(), why: s(), targets: 1 },
-        Event::Saw { target: target.clone(), step: 0, what: s() },
+        Event::Saw { target: target.clone(), step: 0, what: s().into() },
         Event::Waiting { target: target.clone(), step: 0, what: s(), left_secs: 9 },
         Event::Trouble { target: target.clone(), step: 0, what: s(), hint: Some(s()), again: true },
     ];
@@ -74,6 +75,8 @@ fn events(text: &str) -> Vec<Event> {
     }
     all.extend([
         Event::Found { target: target.clone(), step: 0, name: s(), value: s() },
+        Event::Saw { target: target.clone(), step: 0, what: Finding::LeftOut { server: s(), why: s() } },
+        Event::Saw { target: target.clone(), step: 0, what: probed(s()) },
         Event::TargetEnded { target, step: 0, state: StepState::Failed, changes: 1, why: text.to_owned() },
         Event::StepEnded {
             cluster: s(),
@@ -89,6 +92,13 @@ fn events(text: &str) -> Vec<Event> {
         Event::RunEnded { run: s(), code: 0, why: s(), costs, took_ms: 1, next: vec![s()] },
     ]);
     all
+}
+
+/// A probe of a server with this name, which says it, too.
+fn probed(text: String) -> Finding {
+    let next = Some(text.clone());
+    let live = Answer { says: text.clone(), tried: text.clone(), next, ..Answer::default() };
+    Finding::Probe(Box::new(Probe { server: text, connection: None, live, ready: None, anonymous: false }))
 }
 
 /// A plan that says the text wherever a runbook can.
@@ -198,7 +208,7 @@ fn journal(text: &str) -> (Journal, Vec<crate::journal::Line>) {
     let entries = [
         Entry::Started(Box::new(header)),
         Entry::StepStarted { cluster: s(), step: 0 },
-        Entry::Saw { target: target(), step: 0, what: s() },
+        Entry::Saw { target: target(), step: 0, what: s().into() },
         Entry::Found { target: target(), step: 0, found: Found { name: s(), of: Type::User, value: s() } },
         Entry::Answered { cluster: s(), step: 0, question: s(), yes: true },
         intended(1, Inverse::By(Box::new(Op::Host(command.clone())))),
@@ -304,7 +314,7 @@ fn json_has_no_control_character_and_reads_back_as_it_was() {
         let (screen, out, _) = screen();
         let renderer = Renderer::new(screen, Output::Json, false, Clock::Fixed(jiff::Timestamp::UNIX_EPOCH));
         let target = Target::host("prod", "cp1");
-        renderer.hear(Event::Saw { target, step: 0, what: text.clone() });
+        renderer.hear(Event::Saw { target, step: 0, what: text.clone().into() });
         prop_assert!(out.text().trim_end().chars().all(|c| c != '\n' && seen(c)), "{}", out.text());
         let read: Value = serde_json::from_str(&out.text()).unwrap();
         prop_assert_eq!(&read["what"], &Value::from(text));

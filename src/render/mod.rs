@@ -37,7 +37,9 @@ pub(crate) use screen::Screen;
 pub(crate) use standing::standing_text;
 pub(crate) use table::table;
 
+use crate::change::Target;
 use crate::event::{Event, Listener};
+use crate::finding::Finding;
 use crate::process::Clock;
 
 /// The form of what is printed.
@@ -48,6 +50,11 @@ pub(crate) enum Output {
     Text,
     /// For machines.
     Json,
+}
+
+/// What a finding is about: the API server that it names, or where it was looked.
+fn about(target: &Target, what: &Finding) -> Target {
+    what.server().map_or_else(|| target.clone(), |server| Target::api_server(&target.cluster, server))
 }
 
 /// One line before it is cleaned and painted: whatever is in it, it comes out as one line.

@@ -95,7 +95,7 @@ impl<'a> Teller<'a> {
             }
             Entry::Answered { cluster, step, question, yes } => {
                 let what = format!("asked ({question}), the operator said {}", if *yes { "yes" } else { "no" });
-                vec![Event::Saw { target: crate::change::Target::cluster(cluster), step: *step, what }]
+                vec![Event::Saw { target: crate::change::Target::cluster(cluster), step: *step, what: what.into() }]
             }
             Entry::Intended { id, step, target, change, .. } => {
                 self.sent.insert(*id, line.at);

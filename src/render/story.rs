@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::fold::{self, Fold, News};
 use super::paint::Tone;
-use super::{Line, plan, summary};
+use super::{Line, about, plan, summary};
 use crate::change::Target;
 use crate::event::{ChangeEnd, Event};
 use crate::journal::StepState;
@@ -108,9 +108,8 @@ impl Story {
     fn news(&mut self, event: &Event, now: Instant) -> Option<News> {
         Some(match event {
             Event::Saw { target, what, .. } => {
-                // Steps name their target where it helps in a report; here it stands in front anyway.
-                let what = what.strip_prefix(&format!("{}: ", target.short())).unwrap_or(what);
-                news("saw", Tone::Plain, &self.who(target), what.to_owned())
+                let (target, what) = (about(target, what), what.sentence());
+                news("saw", Tone::Plain, &self.who(&target), what.to_string())
             }
             Event::Found { target, name, value, .. } => {
                 news("found", Tone::Plain, &self.who(target), format!("{name}: {value}"))

@@ -111,7 +111,7 @@ fn in_short_a_run_is_a_line_for_each_step_and_its_end() {
     let saw = |name: &str, cut: u32| Event::Saw {
         target: host(name),
         step: 0,
-        what: format!("closed (nft), and {cut} open connections cut, none of them left behind at all"),
+        what: format!("closed (nft), and {cut} open connections cut, none of them left behind at all").into(),
     };
     let ends = |name: &str| {
         let (target, state, why) = (host(name), StepState::Done, String::new());

@@ -299,8 +299,8 @@ impl Deletion {
             return Ok(asked);
         }
         let mut survey = Survey::change(self.change(Some(uid), self.put_back(object)));
-        survey.saw.extend(kube_object::comes_back(&self.object, object));
-        survey.saw.extend(kube_object::without_owner(&self.object, object));
+        survey.see(kube_object::comes_back(&self.object, object));
+        survey.see(kube_object::without_owner(&self.object, object));
         Ok(survey)
     }
 

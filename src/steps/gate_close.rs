@@ -14,6 +14,7 @@ use super::{
 };
 use crate::change::{Change, Inverse, Keep, Note, Op, Target};
 use crate::duration::HumanDuration;
+use crate::finding::Finding;
 use crate::host::gate::{self, BackEnd, Found, GateSpec, GateState, Refusal, Side, Turn};
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::{Cluster, Host};
@@ -341,7 +342,9 @@ impl Close {
             return Err(cuts_us(look, within.saturating_sub(gone), &shut));
         }
         let changes = self.changes(spec, *back_end, &[]).split_off(1);
-        Ok(Survey { changes, saw: tried.away, ..Survey::default() })
+        let mut survey = Survey { changes, ..Survey::default() };
+        survey.see(tried.away);
+        Ok(survey)
     }
 
     /// Closed so short a while ago that it stands, whatever was seen: what comes next will say if it does not. A drill, in
@@ -422,9 +425,12 @@ impl Close {
         state: &GateState,
     ) -> Result<Survey, StepError> {
         // What matters most first: a short report may have room for no more.
-        let mut saw = vec![state.to_string()];
+        let mut saw = vec![Finding::from(state)];
         saw.extend(
-            look.history.last(CUT).and_then(|record| gate::parse_cut(&record.facts.answer)).map(|cut| cut.to_string()),
+            look.history
+                .last(CUT)
+                .and_then(|record| gate::parse_cut(&record.facts.answer))
+                .map(|cut| Finding::from(&cut)),
         );
         if let Side::Server { .. } = spec.side {
             saw.extend(proof::let_through(look, cluster).await);
@@ -442,7 +448,7 @@ impl Close {
         saw.extend(common::loudest(state, 5));
         for from in &self.wish.probe_from {
             for to in proof::knocked(host, cluster, spec) {
-                saw.push(proof::knock(look, cluster, from, to, spec).await?);
+                saw.push(proof::knock(look, cluster, from, to, spec).await?.into());
             }
         }
         Ok(Survey { saw, ..Survey::default() })

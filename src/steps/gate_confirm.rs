@@ -132,7 +132,7 @@ impl Step for Confirm {
             };
             self.whose.allows(mark, look)?;
             if look.history.done(CONFIRM) {
-                return Ok(Survey::done().saw(state.to_string()));
+                return Ok(Survey::done().saw(state));
             }
             let was = state.driven_by().map_or_else(|| mark.run.clone(), |driver| driver.run);
             Ok(Survey::change(self.change(mark, state.back_end, state.level(), was, common::driver(look))))

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::change::{Change, Target};
+use crate::finding::Finding;
 use crate::found::Found;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
@@ -162,8 +163,8 @@ pub struct Survey {
     pub ask: Option<Question>,
     /// What could not be read, where that is why it asks: it names the end where nobody answers.
     pub unread: Option<ReadError>,
-    /// What was seen and belongs in the report and the journal, one sentence each.
-    pub saw: Vec<String>,
+    /// What was seen and belongs in the report and the journal.
+    pub saw: Vec<Finding>,
     /// Results for later steps of the cluster.
     pub found: Vec<Found>,
     /// Changes, by number, that an earlier look found not made and this one finds made: they arrived in between.
@@ -211,9 +212,14 @@ impl Survey {
 
     /// Adds something seen.
     #[must_use]
-    pub fn saw(mut self, what: impl Into<String>) -> Self {
+    pub fn saw(mut self, what: impl Into<Finding>) -> Self {
         self.saw.push(what.into());
         self
+    }
+
+    /// Adds all of these.
+    pub fn see<F: Into<Finding>>(&mut self, what: impl IntoIterator<Item = F>) {
+        self.saw.extend(what.into_iter().map(Into::into));
     }
 }
 

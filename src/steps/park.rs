@@ -239,15 +239,15 @@ impl Step for Parking {
                 let who = by.map_or_else(String::new, |run| format!(", by run {run}"));
                 let mut survey = Survey::done().gives(self.client(&object));
                 survey = survey.saw(format!("{} {parked}{who}", self.object));
-                survey.saw.extend(self.jobs_go_on(&object));
+                survey.see(self.jobs_go_on(&object));
                 if by == Some(&look.mark.run) {
                     survey.arrived.extend(look.history.missed(KEY));
                 }
                 return Ok(survey);
             }
             let mut survey = Survey::change(self.change(&object, now, &look.mark.run)).gives(self.client(&object));
-            survey.saw.extend(kube_object::comes_back(&self.object, &object));
-            survey.saw.extend(self.jobs_go_on(&object));
+            survey.see(kube_object::comes_back(&self.object, &object));
+            survey.see(self.jobs_go_on(&object));
             if self.claims_go(&object) {
                 survey = survey.saw(format!(
                     "the policy of {} deletes the volume claims of pods that are scaled away; it is set to retain them, until undo",

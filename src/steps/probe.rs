@@ -11,7 +11,9 @@ use serde_json::Value;
 use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Part, Target};
 use crate::duration::HumanDuration;
+use crate::finding::{self, Answer, Connection, Finding};
 use crate::kit::{ApiServer, Cluster};
+use crate::words;
 use crate::world::{Accept, KubeAnswer, KubeRead, ReadError, ReadErrorKind};
 
 const LIVEZ: &str = "/livez";
@@ -186,7 +188,7 @@ impl Step for Params {
             let servers = servers(look.target, cluster);
             let seen = join_all(servers.iter().map(|server| self.one(look, server, cluster))).await;
             let states: Vec<State> = seen.iter().map(|(state, _)| *state).collect();
-            let survey = Survey { saw: seen.into_iter().flat_map(|(_, saw)| saw).collect(), ..Survey::default() };
+            let survey = Survey { saw: seen.into_iter().map(|(_, saw)| saw).collect(), ..Survey::default() };
             self.judge(&states, survey)
         }
         .boxed()
@@ -195,34 +197,38 @@ impl Step for Params {
 
 impl Params {
     /// Looks at one API server.
-    async fn one(&self, look: Look<'_>, server: &Target, cluster: &Cluster) -> (State, Vec<String>) {
-        let name = server.short();
-        let mut saw = Vec::new();
-        if let Some(server) = direct(server, cluster) {
-            let said = match look.reads.connect(server.address, self.within.0).await {
-                Ok(took) => format!("connected in {} ms", took.as_millis()),
-                Err(error) => format!("no connection: {}", error.tried.join("; ")),
-            };
-            saw.push(format!("{name}: {} {said}", server.address));
-        }
+    async fn one(&self, look: Look<'_>, server: &Target, cluster: &Cluster) -> (State, Finding) {
+        let connection = match direct(server, cluster) {
+            Some(server) => Some(self.connect(look, server).await),
+            None => None,
+        };
         let read = |path: &str| KubeRead { path: path.into(), accept: Accept::Text, limit: self.within.0 };
         let alive = look.reads.kube(server, &read(LIVEZ)).await;
-        saw.push(format!("{name}: {LIVEZ} {}", words(&alive)));
-        let state = match alive {
+        let (mut ready, mut anonymous) = (None, false);
+        let state = match &alive {
             // The second question would wait as long for the same, and cost a drowning server as much.
             Err(_) => State::Silent,
             Ok(answer) if answer.code == 401 => {
-                let anonymous = look.reads.kube_anonymous(server, &read(READYZ)).await;
-                saw.push(format!("{name}: {READYZ} without our credential: {}", unknown(&anonymous)));
+                anonymous = true;
+                ready = Some(unknown(&look.reads.kube_anonymous(server, &read(READYZ)).await));
                 State::Answers
             }
             Ok(_) => {
-                let ready = look.reads.kube(server, &read(READYZ)).await;
-                saw.push(format!("{name}: {READYZ} {}", words(&ready)));
-                if ready.is_ok_and(|answer| answer.code == 200) { State::Healthy } else { State::Answers }
+                let answer = look.reads.kube(server, &read(READYZ)).await;
+                ready = Some(judged(&answer));
+                if answer.is_ok_and(|answer| answer.code == 200) { State::Healthy } else { State::Answers }
             }
         };
-        (state, saw)
+        let (server, live) = (server.short().to_owned(), judged(&alive));
+        (state, Finding::Probe(Box::new(finding::Probe { server, connection, live, ready, anonymous })))
+    }
+
+    async fn connect(&self, look: Look<'_>, server: &ApiServer) -> Connection {
+        let address = server.address;
+        match look.reads.connect(address, self.within.0).await {
+            Ok(took) => Connection { address, took_ms: Some(words::as_millis(took)), why: String::new() },
+            Err(error) => Connection { address, took_ms: None, why: error.tried.join("; ") },
+        }
     }
 
     fn judge(&self, states: &[State], survey: Survey) -> Result<Survey, StepError> {
@@ -237,9 +243,10 @@ impl Params {
         }
         let hint = Some("breakglass gate close, when it drowns; breakglass probe again".to_owned());
         if states.iter().all(|state| *state == State::Silent) {
-            return Err(ReadError { kind: ReadErrorKind::NoRoute, tried: survey.saw, hint }.into());
+            let tried = survey.saw.iter().map(ToString::to_string).collect();
+            return Err(ReadError { kind: ReadErrorKind::NoRoute, tried, hint }.into());
         }
-        let saw = survey.saw.join("; ");
+        let saw = finding::joined(&survey.saw);
         let what = match self.require {
             Require::Nothing | Require::Answers => "answers",
             Require::Healthy => "is healthy",
@@ -266,7 +273,7 @@ fn direct<'a>(target: &Target, cluster: &'a Cluster) -> Option<&'a ApiServer> {
 }
 
 /// An answer of a health endpoint, or its absence, in words that name the layer.
-fn words(answer: &Result<KubeAnswer, ReadError>) -> String {
+fn judged(answer: &Result<KubeAnswer, ReadError>) -> Answer {
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
@@ -280,48 +287,48 @@ fn words(answer: &Result<KubeAnswer, ReadError>) -> String {
                 ReadErrorKind::Denied => "we may not look",
                 ReadErrorKind::Nonsense => "what answers there is no API server",
             };
-            let next = error.hint.as_ref().map(|hint| format!("; next: {hint}")).unwrap_or_default();
-            return format!("{layer}: {}{next}", error.tried.join("; "));
+            let (tried, next) = (error.tried.join("; "), error.hint.clone());
+            return Answer { says: layer.into(), tried, next, ..Answer::default() };
         }
     };
-    let took = answer.took.as_millis();
-    match answer.code {
-        200 if answer.took >= SLOW => format!("ok, but slow: {took} ms"),
-        200 => format!("ok in {took} ms"),
+    let (says, next) = match answer.code {
+        200 => (String::new(), None),
         401 => {
             let (why, next) = match &answer.void {
                 Some(void) => (format!(": {void}"), crate::kit::RENEW),
                 None => (String::new(), CREDENTIAL),
             };
-            format!("401 in {took} ms: it lives, and does not know our credential{why}; next: {next}")
+            (format!("it lives, and does not know our credential{why}"), Some(next.to_owned()))
         }
-        403 => format!("403 in {took} ms: it lives, and our credential may not look at it"),
-        429 => format!("429 in {took} ms: it lives, and turns requests away (overload)"),
-        500..=599 => {
-            let failed = failed_checks(&answer.text);
-            let what = match failed.as_slice() {
-                [] => answer.message(),
-                checks if checks.contains(&"etcd") || checks.contains(&"etcd-readiness") => {
-                    format!("it cannot reach etcd (failing: {})", some(checks))
-                }
-                checks => format!("failing: {}", some(checks)),
-            };
-            format!("{} in {took} ms: {what}", answer.code)
-        }
-        code => format!("{code} in {took} ms: {}", answer.message()),
-    }
+        403 => ("it lives, and our credential may not look at it".into(), None),
+        429 => ("it lives, and turns requests away (overload)".into(), None),
+        500..=599 => match failed_checks(&answer.text).as_slice() {
+            [] => (answer.message(), None),
+            checks if checks.contains(&"etcd") || checks.contains(&"etcd-readiness") => {
+                (format!("it cannot reach etcd (failing: {})", some(checks)), None)
+            }
+            checks => (format!("failing: {}", some(checks)), None),
+        },
+        _ => (answer.message(), None),
+    };
+    Answer { says, next, ..answered(answer) }
+}
+
+fn answered(answer: &KubeAnswer) -> Answer {
+    let (code, took_ms) = (Some(answer.code), Some(words::as_millis(answer.took)));
+    Answer { code, took_ms, slow: answer.took >= SLOW, ..Answer::default() }
 }
 
 /// What a server says to somebody without a credential, after it did not know ours.
-fn unknown(answer: &Result<KubeAnswer, ReadError>) -> String {
+fn unknown(answer: &Result<KubeAnswer, ReadError>) -> Answer {
     match answer {
         Ok(answer) if answer.code == 200 => {
-            format!("{}: the server is well, our credential is not", words(&Ok(answer.clone())))
+            Answer { says: "the server is well, our credential is not".into(), ..answered(answer) }
         }
         Ok(answer) if matches!(answer.code, 401 | 403) => {
-            format!("{} in {} ms: it lets nobody look, so how it is is not known", answer.code, answer.took.as_millis())
+            Answer { says: "it lets nobody look, so how it is is not known".into(), ..answered(answer) }
         }
-        other => words(other),
+        other => judged(other),
     }
 }
 
@@ -345,11 +352,18 @@ fn failed_checks(body: &str) -> Vec<&str> {
 mod tests {
     use super::*;
 
+    /// What is said of `/livez`.
+    pub(super) fn words(live: Answer) -> String {
+        let (server, connection, ready) = ("api1".into(), None, None);
+        let said = finding::Probe { server, connection, live, ready, anonymous: false };
+        Finding::Probe(Box::new(said)).sentence().to_string().trim_start_matches("/livez ").to_owned()
+    }
+
     #[track_caller]
     fn case(code: u16, text: &str, millis: u64, expected: &str) {
         let took = Duration::from_millis(millis);
         let answer = KubeAnswer { code, text: text.into(), server: "api1".into(), date: None, took, void: None };
-        assert_eq!(words(&Ok(answer)), expected);
+        assert_eq!(words(judged(&Ok(answer))), expected);
     }
 
     #[test]
@@ -381,7 +395,7 @@ mod tests {
 
     #[test]
     fn silence_is_told_apart() {
-        let say = |kind| words(&Err(ReadError { kind, tried: vec!["x".into()], hint: None }));
+        let say = |kind| words(judged(&Err(ReadError { kind, tried: vec!["x".into()], hint: None })));
         assert!(say(ReadErrorKind::NoRoute).starts_with("no way in"));
         // Said only of what was connected: see the link.
         assert!(say(ReadErrorKind::TimedOut).starts_with("it was reached"));
@@ -394,7 +408,8 @@ mod tests {
     fn a_credential_that_is_not_known_is_told_apart_from_a_sick_server() {
         let say = |code: u16, text: &str| {
             let took = Duration::from_millis(3);
-            unknown(&Ok(KubeAnswer { code, text: text.into(), server: "api1".into(), took, date: None, void: None }))
+            let text = text.into();
+            words(unknown(&Ok(KubeAnswer { code, text, server: "api1".into(), took, date: None, void: None })))
         };
         assert_eq!(say(200, "ok"), "ok in 3 ms: the server is well, our credential is not");
         assert!(say(401, "").contains("is not known"));
@@ -433,7 +448,7 @@ mod tests {
     #[test]
     fn what_to_type_next_stands_beside_the_silence() {
         let hint = Some("ssh-keyscan cp1".to_owned());
-        let said = words(&Err(ReadError { kind: ReadErrorKind::Refused, tried: vec!["no key".into()], hint }));
+        let said = words(judged(&Err(ReadError { kind: ReadErrorKind::Refused, tried: vec!["no key".into()], hint })));
         assert!(said.ends_with("no key; next: ssh-keyscan cp1"), "{said}");
     }
 }
@@ -458,7 +473,7 @@ mod fuzz {
                 date: None,
                 void: None,
             };
-            let said = words(&Ok(answer));
+            let said = tests::words(judged(&Ok(answer)));
             proptest::prop_assert!(!said.is_empty() && said.chars().count() < 600, "{}", said.len());
             Ok(())
         });

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::change::{Inverse, KubeCall, Method, Op, Target};
 use crate::duration::HumanDuration;
+use crate::finding::Finding;
 use crate::found::Type;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
@@ -285,7 +286,9 @@ impl Revoking {
                 Some(true) => {}
                 // Nobody named this account: who does not want that wants the rest all the same.
                 Some(false) if found_out => {
-                    saw.push(format!("{subject} keeps its rights: that it loses them was not agreed to ({why})"));
+                    saw.push(
+                        format!("{subject} keeps its rights: that it loses them was not agreed to ({why})").into(),
+                    );
                     return Ok(Survey { saw, ..Survey::done() });
                 }
                 Some(false) => return Err(StepError::Declined(format!("take {subject}'s rights away"))),
@@ -304,7 +307,7 @@ impl Revoking {
     }
 
     /// Whose rights; `None` when the workload that would tell is gone.
-    async fn subject(&self, look: Look<'_>, saw: &mut Vec<String>) -> Result<Option<Subject>, StepError> {
+    async fn subject(&self, look: Look<'_>, saw: &mut Vec<Finding>) -> Result<Option<Subject>, StepError> {
         let object = match &self.whose {
             Whose::Named(subject) => return Ok(Some(subject.clone())),
             Whose::Runs(object) => object,
@@ -317,7 +320,7 @@ impl Revoking {
                 let subject = Subject::of_pod(namespace, seen.pointer(pod_spec).unwrap_or(&Value::Null));
                 let shared = matches!(&subject, Subject::Account { name, .. } if name == "default");
                 let too = if shared { ", as all pods of the namespace do that do not say another" } else { "" };
-                saw.push(format!("{object} runs as {subject}{too}"));
+                saw.push(format!("{object} runs as {subject}{too}").into());
                 Ok(Some(subject))
             }
             // What is not seen again is taken for made: that would be a guess here.
@@ -326,10 +329,11 @@ impl Revoking {
                 hint: Some("name the service account as `subject`".into()),
             }),
             Seen::Absent => {
-                saw.push(format!(
+                let unknown = format!(
                     "{object} is not there, so that nobody can tell which service account it ran as: no rights were taken \
                      away; name the service account as `subject`"
-                ));
+                );
+                saw.push(unknown.into());
                 Ok(None)
             }
         }
@@ -341,7 +345,7 @@ impl Revoking {
         look: Look<'_>,
         subject: &Subject,
         seen: &[Binding],
-        saw: Vec<String>,
+        saw: Vec<Finding>,
     ) -> Result<Survey, StepError> {
         let mut survey = Survey { saw, ..Survey::default() };
         let (run, deadline) = (look.mark.run.as_str(), self.with.deadline.0.as_secs().max(1));
@@ -352,14 +356,14 @@ impl Revoking {
                 if taking::is_marked(binding, run, subject) {
                     survey.arrived.extend(look.history.missed(&taking::key(&binding.at)));
                 } else if self.bindings.is_some() {
-                    survey.saw.push(format!("{} does not name {subject}", short(&binding.at)));
+                    survey.saw.push(format!("{} does not name {subject}", short(&binding.at)).into());
                 }
                 continue;
             };
-            survey.saw.extend(kube_object::comes_back(&binding.at, &binding.object));
-            survey.saw.extend(binding.comes_back());
+            survey.see(kube_object::comes_back(&binding.at, &binding.object));
+            survey.see(binding.comes_back());
             if matches!(&change.inverse, Inverse::By(op) if op.blob().is_some()) {
-                survey.saw.extend(kube_object::without_owner(&binding.at, &binding.object));
+                survey.see(kube_object::without_owner(&binding.at, &binding.object));
             }
             bindings.push(binding.at.clone());
             survey.changes.push(change);
@@ -381,9 +385,9 @@ impl Revoking {
         };
         if bindings.is_empty() && look.history.changes.is_empty() {
             let which = if self.bindings.is_some() { "no binding that was looked at" } else { "no binding" };
-            survey.saw.push(format!("{which} names {subject}: what it may do comes another way"));
+            survey.saw.push(format!("{which} names {subject}: what it may do comes another way").into());
         }
-        survey.saw.push(self.unseen(subject));
+        survey.saw.push(self.unseen(subject).into());
         found.bindings = Some(bindings);
         Ok(survey)
     }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::static_pod::{Patience, Progress, StaticPod};
 use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Part, Target};
+use crate::finding::Finding;
 use crate::host::manifest::{Edit, absurd, quantity};
 use crate::host::room::Ask;
 use crate::host::swap::Seen;
@@ -153,7 +154,7 @@ impl Scale {
         let waiting = match look.reads.kube(&target, &read).await {
             Ok(answer) if answer.code == 200 => {
                 let pid = seen.processes.first().map_or(0, |(pid, _)| *pid);
-                return Ok(Survey::done().saw(format!("ready with the new manifest, process {pid}")));
+                return Ok(Survey::done().saw(Finding::Restarted { pid: pid.into() }));
             }
             Ok(answer) => format!("/readyz of {} to answer 200 (now {})", server.name, answer.code),
             Err(error) => format!("/readyz of {} to answer ({error})", server.name),

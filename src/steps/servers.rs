@@ -7,6 +7,7 @@ use futures::join;
 
 use super::{Look, Sends};
 use crate::change::Target;
+use crate::finding::Finding;
 use crate::host::apiserver::{Presence, presence};
 use crate::host::gate::{self, GateState};
 use crate::kit::{ApiServer, Cluster};
@@ -17,12 +18,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest that the look whether its host is there may take.
 const HOST_LIMIT: Duration = Duration::from_secs(10);
 
-/// The API servers of a cluster that are asked, and a sentence for each that `without` leaves out.
-pub(super) fn asked<'a>(cluster: &'a Cluster, without: &[String]) -> (Vec<&'a ApiServer>, Vec<String>) {
+/// The API servers of a cluster that are asked, and those that `without` leaves out.
+pub(super) fn asked<'a>(cluster: &'a Cluster, without: &[String]) -> (Vec<&'a ApiServer>, Vec<Finding>) {
     let left_out = |server: &&ApiServer| without.iter().any(|word| names(word, cluster, server));
     let (out, asked): (Vec<_>, Vec<_>) = cluster.api_servers.iter().partition(left_out);
-    let said = |server: &ApiServer| format!("judged without {}: the runbook leaves it out", server.name);
+    let said = |server: &ApiServer| not_judged(server, "the runbook leaves it out".into());
     (asked, out.into_iter().map(said).collect())
+}
+
+/// That a server is not judged, and why.
+pub(super) fn not_judged(server: &ApiServer, why: String) -> Finding {
+    Finding::LeftOut { server: server.name.clone(), why }
 }
 
 /// What is wrong with the names in `without`.
@@ -59,34 +65,34 @@ fn host(server: &ApiServer) -> Option<&str> {
     server.host.as_deref().or(server.via.as_deref())
 }
 
-/// Why a server that gives no answer is left out, as a sentence; `None`: it may live, and is waited for.
+/// Why a server that gives no answer is left out; `None`: it may live, and is waited for.
 ///
 /// Either its host is gone with it: it has not answered once in this run, it was asked for a while, and its host cannot be
 /// reached. One that has answered and went silent may have been drowned by what the run did: there it counts.
 ///
 /// Or its process is away on a living host behind a closed gate: see [`away`]. `at_once`: that is asked at the first look;
 /// without it only after the same while, and one that crash-loops is away, too.
-pub(super) async fn left_out(look: Look<'_>, cluster: &Cluster, server: &ApiServer, at_once: bool) -> Option<String> {
+pub(super) async fn left_out(look: Look<'_>, cluster: &Cluster, server: &ApiServer, at_once: bool) -> Option<Finding> {
     let asked_for = look.history.since.map(|since| look.history.ago(since)).unwrap_or_default();
     let waited = asked_for >= PATIENCE;
     if !waited && !at_once {
         return None;
     }
-    let name = &server.name;
     let host = host(server)?;
     let error = match away(look, cluster, server, !at_once).await {
         Ok(why) => return why,
         Err(error) => error,
     };
-    let silent = look.history.silent(&Target::api_server(&cluster.name, name));
+    let silent = look.history.silent(&Target::api_server(&cluster.name, &server.name));
     // A login that is refused says that somebody is there.
     let gone = matches!(error.kind, ReadErrorKind::NoRoute | ReadErrorKind::TimedOut);
     (waited && silent && gone).then(|| {
-        format!("judged without {name}: it has not answered once in this run, and its host {host} cannot be reached ({error})")
+        let why = format!("it has not answered once in this run, and its host {host} cannot be reached ({error})");
+        not_judged(server, why)
     })
 }
 
-/// Why a server whose process is away on a living host is left out, as a sentence: a gate stands closed before it, so that
+/// Why a server whose process is away on a living host is left out: a gate stands closed before it, so that
 /// whenever it is back, nobody gets to it before that gate opens, which is the last of all. `None`: it may live. `loops`: one
 /// that is started again and again is away even while it listens; whoever asks has waited for it long enough to know.
 ///
@@ -97,7 +103,7 @@ pub(super) async fn away(
     cluster: &Cluster,
     server: &ApiServer,
     loops: bool,
-) -> Result<Option<String>, ReadError> {
+) -> Result<Option<Finding>, ReadError> {
     let Some(host) = host(server) else { return Ok(None) };
     let target = Target::host(&cluster.name, host);
     let (presence, gate) = (presence(), gate::status());
@@ -107,9 +113,8 @@ pub(super) async fn away(
     let Some(there) = known(there)? else { return Ok(None) };
     let gate = known(gate)?.flatten().filter(GateState::stands);
     let closed = gate.filter(|gate| gate.level() == 0 && (gate.nobody_listens() || loops && there.crash_loops()));
-    let name = &server.name;
-    Ok(closed
-        .map(|_| format!("judged without {name}: it {there}; its gate stays closed until it answers, and opens last")))
+    let why = || format!("it {there}; its gate stays closed until it answers, and opens last");
+    Ok(closed.map(|_| not_judged(server, why())))
 }
 
 /// What a host says of its API server's process, as the end of a sentence.

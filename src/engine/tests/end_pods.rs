@@ -34,7 +34,7 @@ fn deletes(bench: &Bench) -> Vec<(String, Value)> {
 
 fn said(bench: &Bench) -> String {
     let saw = |entry: &Entry| match entry {
-        Entry::Saw { what, .. } => Some(what.clone()),
+        Entry::Saw { what, .. } => Some(what.to_string()),
         _ => None,
     };
     bench.lines().iter().filter_map(|line| saw(&line.entry)).collect::<Vec<_>>().join("\n")

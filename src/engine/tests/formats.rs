@@ -8,6 +8,7 @@ use super::samples::bench_of;
 use super::support::*;
 use crate::change::Note;
 use crate::engine::Report;
+use crate::finding::Finding;
 use crate::journal::{Entry, FORMAT, MINOR};
 use crate::limits::Limits;
 
@@ -71,6 +72,24 @@ fn a_journal_of_every_format_is_read_and_taken_back() {
             let report = bench.undo().await;
             assert_eq!(report.class, None, "{:?}: {}", kept.format, report.why);
             assert_eq!(bench.fake.snapshot(), before, "{:?}", kept.format);
+        });
+    }
+}
+
+/// What a look found is a value since 1.3, and a sentence before.
+#[test]
+fn what_a_journal_says_was_found_is_a_value_where_it_was_written_as_one() {
+    for kept in KEPT {
+        paused(async {
+            let (bench, _) = kept.after().await;
+            let saw = bench.lines().into_iter().filter_map(|line| match line.entry {
+                Entry::Saw { what, .. } => Some(what),
+                _ => None,
+            });
+            let (notes, values): (Vec<Finding>, Vec<Finding>) = saw.partition(|what| matches!(what, Finding::Note(_)));
+            assert!(!notes.is_empty() && notes.iter().all(|note| !note.to_string().is_empty()), "{:?}", kept.format);
+            let typed = values.iter().any(|what| matches!(what, Finding::Probe(_)));
+            assert_eq!(typed, kept.format >= (1, 3), "{:?}: {values:?}", kept.format);
         });
     }
 }

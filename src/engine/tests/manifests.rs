@@ -43,7 +43,7 @@ fn pod(lines: &[&str]) -> String {
 
 fn saw(bench: &Bench) -> String {
     let all = bench.lines().into_iter().filter_map(|line| match line.entry {
-        Entry::Saw { what, .. } => Some(what),
+        Entry::Saw { what, .. } => Some(what.to_string()),
         _ => None,
     });
     all.collect::<Vec<_>>().join("\n")

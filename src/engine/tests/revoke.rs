@@ -63,7 +63,7 @@ fn sent(bench: &Bench) -> Vec<String> {
 
 fn said(bench: &Bench) -> Vec<String> {
     let lines = bench.lines();
-    let saw = |entry: Entry| if let Entry::Saw { what, .. } = entry { Some(what) } else { None };
+    let saw = |entry: Entry| if let Entry::Saw { what, .. } = entry { Some(what.to_string()) } else { None };
     lines.into_iter().filter_map(|line| saw(line.entry)).collect()
 }
 

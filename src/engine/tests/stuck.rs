@@ -107,7 +107,7 @@ fn what_belonged_to_somebody_is_put_back_without_its_owner_and_that_is_said() {
         bench.fake.objects("east", |o| o.edit(DS, |ds| ds["metadata"]["ownerReferences"] = owner));
         assert_eq!(bench.run().await.class, None);
         let said = bench.lines().iter().any(
-            |line| matches!(&line.entry, crate::journal::Entry::Saw { what, .. } if what.contains("without its owner")),
+            |line| matches!(&line.entry, crate::journal::Entry::Saw { what, .. } if what.to_string().contains("without its owner")),
         );
         assert!(said);
         assert_eq!(bench.undo().await.class, None);

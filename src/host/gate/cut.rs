@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{GateSpec, Net, Scope, Side, orders};
+use crate::finding::Finding;
 use crate::host::order::{Order as _, order};
 use crate::script::{Answer, Script, quote};
 
@@ -103,13 +104,15 @@ pub fn parse_cut(answer: &Answer) -> Option<Cut> {
 
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self { unable: Some(why), .. } => write!(f, "open connections were not cut: {why}"),
-            Self { before, after: 0, .. } => write!(f, "{before} open connections cut, none left"),
-            Self { before, after, .. } => write!(
-                f,
-                "{before} open connections, {after} left that the kernel does not close: each is reset as the server next sends"
-            ),
+        Finding::from(self).fmt(f)
+    }
+}
+
+impl From<&Cut> for Finding {
+    fn from(cut: &Cut) -> Self {
+        match cut {
+            Cut { unable: Some(why), .. } => Self::Note(format!("open connections were not cut: {why}")),
+            Cut { before, after, unable: None } => Self::Cut { before: *before, after: *after },
         }
     }
 }

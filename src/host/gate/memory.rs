@@ -1,7 +1,6 @@
 //! How much memory the API servers of a host take, against what they may.
 
-use std::fmt;
-
+use crate::finding::Finding;
 use crate::host::genuine::GENUINE;
 use crate::host::order::{Order as _, Query, order};
 use crate::script::{Answer, amount};
@@ -93,12 +92,14 @@ impl Memory {
     }
 }
 
-impl fmt::Display for Heavy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Server(percent, most) => write!(f, "the API server holds {percent} % of the {most} MB that it may"),
-            Self::Host(percent, most) => write!(f, "{percent} % of the host's {most} MB are in use"),
-        }
+impl Heavy {
+    /// That it is so on this host.
+    pub fn on(self, host: &str) -> Finding {
+        let (of_server, percent, of_mb) = match self {
+            Self::Server(percent, most) => (true, percent, most),
+            Self::Host(percent, most) => (false, percent, most),
+        };
+        Finding::Memory { host: host.to_owned(), of_server, percent, of_mb }
     }
 }
 
@@ -116,7 +117,7 @@ mod tests {
         assert_eq!(read("api=4000000 9223372036854771712\n").heavy(90), None);
         assert_eq!(read("api=4000000\n").heavy(49), Some(Heavy::Server(50, 7812)));
         let full = Memory { available: 100_000, ..read("api=1000\n") };
-        assert_eq!(full.heavy(90).unwrap().to_string(), "98 % of the host's 7812 MB are in use");
+        assert_eq!(full.heavy(90).unwrap().on("cp1").to_string(), "on cp1 98 % of the host's 7812 MB are in use");
         assert_eq!(parse_memory("total=1\navailable=1\n"), None);
         let odd =
             |total: &str| parse_memory(&format!("total={total}\navailable=1\napi=18446744073709551615\nend=yes\n"));

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::back_end::{TOOLSETS, libs};
 use super::{BackEnd, Driver, Mark};
 use crate::duration::HumanDuration;
+use crate::finding::Finding;
 use crate::host::order::{Order, Query, order};
 use crate::script::{Answer, MOST, amount};
 
@@ -112,9 +113,13 @@ impl GateState {
         if !self.stands() {
             return String::new();
         }
+        format!("{} in {}", self.next(), HumanDuration(Duration::from_secs(self.next_ms() / 1000)))
+    }
+
+    /// Who is let in next: those of a stage, or everybody.
+    fn next(&self) -> String {
         let rung = self.mark.as_ref().and_then(|mark| mark.rungs.get(self.level()));
-        let who = rung.map_or_else(|| "everybody".to_owned(), ToString::to_string);
-        format!("{who} in {}", HumanDuration(Duration::from_secs(self.next_ms() / 1000)))
+        rung.map_or_else(|| "everybody".to_owned(), ToString::to_string)
     }
 
     /// The run that set the fuses last, or else the one whose gate it is.
@@ -141,14 +146,14 @@ impl GateState {
 
 impl fmt::Display for GateState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.now(), self.back_end)?;
-        if self.stands() {
-            write!(f, ", {} by itself", self.then())?;
-            let taken = self.taken_over();
-            if taken.is_empty() { Ok(()) } else { write!(f, ", {taken}") }
-        } else {
-            Ok(())
-        }
+        Finding::from(self).fmt(f)
+    }
+}
+
+impl From<&GateState> for Finding {
+    fn from(state: &GateState) -> Self {
+        let next = state.stands().then(|| (state.next(), state.next_ms() / 1000));
+        Self::Gate { now: state.now(), back_end: state.back_end.to_string(), next, taken_over: state.taken_over() }
     }
 }
 

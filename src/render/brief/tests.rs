@@ -1,5 +1,6 @@
 use super::*;
 use crate::cost::{Cost, Costs};
+use crate::finding::{Answer, Probe};
 
 fn host(cluster: &str, name: &str) -> Target {
     Target::host(cluster, name)
@@ -167,6 +168,39 @@ fn of_a_long_sentence_the_main_clause_is_told() {
     );
     let of_one = said(&mut Brief::default(), &events(1));
     assert!(of_one.contains(&format!("cp1: closed (nft); {long}; not proved from outside")), "{of_one}");
+}
+
+/// What a finding knows of its amounts, of its API server and of what may be left out need not be guessed from its words.
+#[test]
+fn findings_are_told_together_by_what_they_are() {
+    let gate = |name: &str, secs| {
+        let (now, back_end, taken_over) = ("closed".to_owned(), "nft".to_owned(), String::new());
+        let next = Some(("everybody".to_owned(), secs));
+        Event::Saw { target: host("prod", name), step: 0, what: Finding::Gate { now, back_end, next, taken_over } }
+    };
+    let probe = |server: &str, took_ms| {
+        let says = "it was reached, and gave no answer in time (drowning, hung or cut off)".to_owned();
+        let (tried, server) = (format!("{server} at 10.0.0.1: no TLS handshake in {took_ms} ms"), server.to_owned());
+        let live = Answer { says, tried, ..Answer::default() };
+        let probe = Probe { server, connection: None, live, ready: None, anonymous: false };
+        let what = Finding::Probe(Box::new(probe));
+        Event::Saw { target: Target::cluster("prod"), step: 0, what }
+    };
+    let through = |server: &str, took_ms| {
+        let what = Finding::GetsThrough { server: server.into(), code: 200, took_ms };
+        Event::Saw { target: host("prod", server), step: 0, what }
+    };
+    let mut events = vec![started(&["prod"], 2), begins("prod", 3)];
+    events.extend([gate("cp1", 899), gate("cp2", 898), through("cp1", 468), through("cp2", 82)]);
+    events.extend([probe("api1", 10), probe("api2", 20), ends("prod", StepState::Done, "1 change", 5)]);
+    let text = said(&mut Brief::default(), &events);
+    for part in [
+        "cp[1-2]: closed (nft), everybody in 14m58-59s by itself; the operator gets through: /livez of cp[1-2] says 200 in \
+         82-468 ms",
+        "api[1-2]: /livez it was reached, and gave no answer in time (drowning, hung or cut off) …",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
 }
 
 #[test]

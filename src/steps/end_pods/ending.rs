@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Ending, Known};
 use crate::change::{Body, Change, Inverse, Keep, KubeCall, Method, Note, Op};
+use crate::finding::{Finding, Pods};
 use crate::journal::ChangeState;
 use crate::steps::kube_object::text;
 use crate::steps::pods::{self, Page};
@@ -37,30 +38,35 @@ pub(super) fn key(left: usize) -> String {
 
 impl Ending {
     /// What has to be said before pods are ended.
-    pub(super) fn warnings(&self, known: &Known, count: usize, force: bool) -> Vec<String> {
-        let pods = words::count(count, "pod");
+    pub(super) fn warnings(&self, known: &Known, count: usize, force: bool) -> Vec<Finding> {
         let how = match (force, self.with.force, self.with.grace) {
             (true, ..) => format!("by force: {BY_FORCE}"),
             (false, true, _) => "with their own grace, not by force: that was not agreed to".into(),
             (false, false, Some(seconds)) => format!("within {seconds} s each"),
             (false, false, None) => "with their own grace".into(),
         };
-        let mut all = vec![format!("{pods} of {} with {} are ended {how}", self.object, known.selector)];
+        let mut all = vec![self.pods(count, Some(&known.selector), Pods::Ended, format!("are ended {how}"))];
         match &known.workload {
             Some(_) if workload::owner(&self.object) == Some("CronJob") => all.push(format!(
                 "the Jobs of {} may make new pods in place of those that end, up to their backoffLimit: park or delete them",
                 self.object
-            )),
+            ).into()),
             Some(workload) if !workload.at_rest => all.push(format!(
                 "{} is not parked: its controller makes new pods in place of those that end; park it first",
                 self.object
-            )),
+            ).into()),
             _ => {}
         }
         if let Some(workload) = known.workload.as_ref().filter(|_| force) {
-            all.push(format!("its pods run as the service account {}", workload.service_account));
+            all.push(format!("its pods run as the service account {}", workload.service_account).into());
         }
         all
+    }
+
+    /// So many of its pods.
+    fn pods(&self, pods: usize, selector: Option<&str>, are: Pods, says: String) -> Finding {
+        let with = selector.map(|selector| format!(" with {selector}")).unwrap_or_default();
+        Finding::Pods { pods, whose: format!("of {}{with}", self.object), are, says }
     }
 
     /// Nothing is left to send: what may still be said of those that are there.
@@ -74,17 +80,16 @@ impl Ending {
         let (ended, new): (Vec<&Value>, Vec<&Value>) = there.partition(|pod| ended(pod, force));
         let mut survey = Survey::done();
         if !new.is_empty() {
-            let pods = words::count(new.len(), "pod");
             let rests = known.workload.as_ref().is_none_or(|workload| workload.at_rest);
             let what = if rests { "end its pods again" } else { "park it first, then end its pods again" };
-            survey.saw.push(format!("{pods} of {} came since and were not ended: {what}", self.object));
+            let says = format!("came since and were not ended: {what}");
+            survey.saw.push(self.pods(new.len(), None, Pods::New, says));
         }
         if !force {
             if !ended.is_empty() {
-                let pods = words::count(ended.len(), "pod");
-                survey
-                    .saw
-                    .push(format!("{pods} with {} are ending; their kubelets have not said so yet", known.selector));
+                let (whose, says) =
+                    (format!("with {}", known.selector), "are ending; their kubelets have not said so yet");
+                survey.saw.push(Finding::Pods { pods: ended.len(), whose, are: Pods::Ending, says: says.into() });
             }
             return survey;
         }
@@ -92,18 +97,18 @@ impl Ending {
         let finalizers: Vec<&str> =
             first["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let held = format!(
-            "{} of {} are held in the API by finalizers ({} by {})",
-            words::count(ended.len(), "pod"),
-            self.object,
+            "are held in the API by finalizers ({} by {})",
             text(first, "/metadata/name"),
             finalizers.join(", ")
         );
         let last =
             history.changes.iter().filter(|record| record.state == ChangeState::Done).map(|record| record.moved_at);
         if last.max().is_some_and(|at| history.ago(at) < HELD) {
-            survey.waiting_for = Some(format!("the end of pods: {held}"));
+            let pods = words::count(ended.len(), "pod");
+            survey.waiting_for = Some(format!("the end of pods: {pods} of {} {held}", self.object));
         } else {
-            survey.saw.push(format!("{held}; all that is left to do is to take these away"));
+            let says = format!("{held}; all that is left to do is to take these away");
+            survey.saw.push(self.pods(ended.len(), None, Pods::Held, says));
         }
         survey
     }

@@ -302,7 +302,7 @@ impl Ending {
                 return Ok(survey);
             }
         }
-        survey.saw.extend(self.warnings(known, count, force));
+        survey.see(self.warnings(known, count, force));
         let all = open.len();
         if let Some(why) = (1..=all).find_map(|left| self.in_vain(look.history, known, left)) {
             return Err(why);

@@ -6,6 +6,7 @@ use super::leader::{known_servers, others};
 use super::opening::{Held, Looked, OPEN, Open};
 use super::stages::{Fuses, Going, Purpose};
 use crate::duration::HumanDuration;
+use crate::finding::{self, Finding};
 use crate::host::gate::GateState;
 use crate::kit::{Cluster, Host};
 use crate::steps::health::judge;
@@ -23,8 +24,8 @@ const LATE: Duration = Duration::from_secs(10);
 
 /// Bad order with everybody in. There is nothing left to be closed again, and one slow answer is no verdict over a run: it
 /// gets its time, whoever led.
-fn in_bad_order(look: Look<'_>, watched: Duration, better: bool, bad: &[String]) -> Result<Survey, StepError> {
-    let bad = bad.join("; ");
+fn in_bad_order(look: Look<'_>, watched: Duration, better: bool, bad: &[Finding]) -> Result<Survey, StepError> {
+    let bad = finding::joined(bad);
     if watched < LAST_LOOKS {
         let better = if better { ", it gets better" } else { "" };
         return Ok(Survey::waiting(format!("the API servers to be in good order with everybody in{better}: {bad}")));
@@ -40,37 +41,27 @@ fn in_bad_order(look: Look<'_>, watched: Duration, better: bool, bad: &[String])
 }
 
 impl Open {
-    /// What is left of the offender, in words.
-    pub(super) fn left(&self, looked: &Looked, level: usize) -> Option<String> {
-        self.offender.as_ref()?.left(looked.sample.as_ref()?, level)
+    /// What is left of the offender, where one is named.
+    pub(super) fn left(&self, looked: &Looked, level: usize) -> Option<finding::Offender> {
+        Some(self.offender.as_ref()?.left(looked.sample.as_ref()?, level))
     }
 
     /// What keeps it from ending and what to do about it, where it came no further for long.
-    pub(super) fn stuck(&self, cluster: &Cluster, looked: &Looked, level: usize) -> Option<String> {
-        let since = looked.verdict.stuck?;
-        let mut whys = looked.health.bad.clone();
-        whys.extend(self.left(looked, level));
-        let loudest = looked.sample.iter().flat_map(|sample| &sample.loudest).take(5);
-        let loudest: Vec<String> = loudest
-            .map(|(source, count)| match cluster.hosts.iter().find(|host| host.address == *source) {
-                Some(host) => format!("{} ({count})", host.name),
-                None => format!("{source} ({count})"),
-            })
-            .collect();
+    pub(super) fn stuck(&self, cluster: &Cluster, looked: &Looked, level: usize) -> Option<Finding> {
+        let secs = looked.verdict.stuck?.as_secs();
+        let bad = looked.health.bad.clone();
+        let offender = self.left(looked, level).filter(|left| left.words().is_some());
         // A healthy pause stands in nobody's way, whoever is connected.
-        if whys.is_empty() {
+        if bad.is_empty() && offender.is_none() {
             return None;
         }
-        if !loudest.is_empty() {
-            whys.push(format!("most connections: {}", loudest.join(", ")));
-        }
-        Some(format!(
-            "no further for {} (level {level}): {}. To do: stop what runs there by SSH (crictl ps, crictl stop), keep those \
-             nodes from the API (breakglass gate close --nodes --targets NODES), or give the API servers more \
-             (breakglass scale-apiserver); see who knocks with breakglass gate watch",
-            HumanDuration(Duration::from_secs(since.as_secs())),
-            whys.join("; ")
-        ))
+        let loudest = looked.sample.iter().flat_map(|sample| &sample.loudest).take(5);
+        let loudest = loudest.map(|(source, count)| {
+            let host = cluster.hosts.iter().find(|host| host.address == *source);
+            (host.map_or_else(|| source.to_string(), |host| host.name.clone()), *count)
+        });
+        let loudest = loudest.collect();
+        Some(Finding::Stuck(Box::new(finding::Stuck { secs, level, bad, offender, loudest })))
     }
 
     /// No gate stands: was it we who opened it, and did that go well?
@@ -93,30 +84,18 @@ impl Open {
             };
         }
         let looked = self.look(look, cluster, usize::MAX, 1).await;
-        match (looked.verdict.going, &looked.sample) {
+        let left = self.left(&looked, usize::MAX);
+        match (looked.verdict.going, left) {
             (Going::Well { settled: false }, Some(_)) if watched < LAST_OF_IT => {
                 Ok(Survey::waiting("three good looks in a row with everybody in"))
             }
-            (Going::Well { .. }, Some(sample)) if sample.is_silent() == Some(false) && watched < LAST_OF_IT => {
-                let left = self.left(&looked, usize::MAX).unwrap_or_default();
-                Ok(Survey::waiting(format!("the last of the offender: {left}")))
+            (Going::Well { .. }, Some(left)) if left.is_silent() == Some(false) && watched < LAST_OF_IT => {
+                Ok(Survey::waiting(format!("the last of the offender: {}", left.words().unwrap_or_default())))
             }
-            (Going::Well { .. }, sample) => {
+            (Going::Well { .. }, left) => {
                 let mut survey = Survey::done().saw("open for everybody, and the API servers are in good order");
-                if let Some(sample) = sample {
-                    let left = self.left(&looked, usize::MAX);
-                    let connections = sample.connections.map(|count| format!(", {count} connections are open"));
-                    let connections = connections.unwrap_or_default();
-                    survey.saw.push(match (left, sample.is_silent()) {
-                        (Some(left), _) => format!("it is borne, but not over: {left}{connections}"),
-                        (None, Some(_)) => format!("nothing is left of the offender{connections}"),
-                        (None, None) => format!(
-                            "what is left of the offender is not known: its pods could not be counted, and no audit log \
-                             tells of its requests{connections}"
-                        ),
-                    });
-                }
-                survey.saw.extend(looked.health.without);
+                survey.see(left.map(|left| Finding::Offender(Box::new(left))));
+                survey.see(looked.health.without);
                 Ok(survey)
             }
             (going, _) => in_bad_order(look, watched, going == Going::Better, &looked.health.bad),
@@ -223,7 +202,10 @@ mod tests {
             tokio::time::advance(Duration::from_secs(40)).await;
             assert_eq!(seen(&open, "cp1", 2700).await.unwrap().waiting_for.as_deref(), Some(waiting), "{leads}");
             let well = seen(&open, "cp1", 5).await.unwrap();
-            assert!(well.waiting_for.is_none() && well.saw[0].contains("in good order"), "{leads}: {well:?}");
+            assert!(
+                well.waiting_for.is_none() && well.saw[0].to_string().contains("in good order"),
+                "{leads}: {well:?}"
+            );
             tokio::time::advance(Duration::from_secs(20)).await;
             let error = seen(&open, "cp1", 2700).await.unwrap_err().to_string();
             assert!(error.contains("let in for 1m") && error.contains("it goes badly"), "{leads}: {error}");
@@ -244,6 +226,6 @@ mod tests {
         let slow = seen(&open, "cp1", 2700).await.unwrap().waiting_for;
         assert!(slow.as_deref().is_some_and(|what| what.contains("in good order")), "{slow:?}");
         let end = seen(&open, "cp1", 5).await.unwrap();
-        assert!(end.waiting_for.is_none() && end.saw[1].contains("borne, but not over"), "{end:?}");
+        assert!(end.waiting_for.is_none() && end.saw[1].to_string().contains("borne, but not over"), "{end:?}");
     }
 }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{History, Look, StepError};
 use crate::change::{HostCommand, Note, Op, Part, Target};
 use crate::duration::HumanDuration;
-use crate::host::gate::{self, BackEnd, Driver, GateSpec, GateState, Mark, Talker};
+use crate::finding::Finding;
+use crate::host::gate::{self, BackEnd, Counters, Driver, GateSpec, GateState, Mark, Talker};
 use crate::kit::{Cluster, Host};
 use crate::script::Script;
 use crate::world::{ReadError, ReadErrorKind};
@@ -181,21 +182,21 @@ pub(super) fn words(ms: u64) -> String {
 }
 
 /// What a gate has done so far.
-pub(super) fn counted(state: &GateState) -> String {
-    let c = state.counters;
-    format!("{} new connections tried, {} let in, {} packets refused", c.attempts, c.admitted, c.refused)
+pub(super) fn counted(state: &GateState) -> Finding {
+    let Counters { attempts: tried, admitted: let_in, refused, .. } = state.counters;
+    Finding::Rejects { tried, let_in, refused }
 }
 
 /// Who knocks loudest.
-pub(super) fn loudest(state: &GateState, most: usize) -> Option<String> {
-    let top: Vec<String> = state
+pub(super) fn loudest(state: &GateState, most: usize) -> Option<Finding> {
+    let loudest: Vec<(String, u64)> = state
         .talkers
         .iter()
         .filter(|talker| talker.attempts > 0)
         .take(most)
-        .map(|Talker { addr, attempts }| format!("{addr} ({attempts})"))
+        .map(|Talker { addr, attempts }| (addr.to_string(), *attempts))
         .collect();
-    (!top.is_empty()).then(|| format!("{} sources within a minute, the loudest: {}", state.sources, top.join(", ")))
+    (!loudest.is_empty()).then_some(Finding::Knocking { sources: state.sources, loudest })
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::USUAL_PORT;
 use super::wish::known_ports;
 use crate::change::Target;
+use crate::finding;
 use crate::host::offender::{self, Read};
 use crate::kit::{Cluster, Host};
 use crate::steps::kube_object::{self, Seen};
@@ -99,15 +100,6 @@ impl Sample {
         let ended = self.pods.is_none_or(|pods| !self.more && self.ending >= pods);
         let only_refused = self.served.is_some_and(|rate| rate < 1.0) && self.refused.is_some_and(|rate| rate >= 1.0);
         self.pods == Some(0) || (only_refused && ended)
-    }
-
-    /// Whether it asks for nothing any more; `None`: neither its pods nor its requests could be counted.
-    pub(in crate::steps) fn is_silent(&self) -> Option<bool> {
-        if self.pods.is_none() && self.served.is_none() {
-            return None;
-        }
-        let few = |rate: Option<f64>| rate.is_none_or(|rate| rate < 1.0);
-        Some(self.pods.is_none_or(|pods| pods == 0) && few(self.served) && few(self.refused) && few(self.unknown))
     }
 }
 
@@ -244,30 +236,19 @@ impl Offender {
         pods::pods_left(look, namespace, selector, PAGE, PODS_WITHIN).await.ok()
     }
 
-    /// What is left of it, in words; empty when nothing is.
-    pub(in crate::steps) fn left(&self, sample: &Sample, level: usize) -> Option<String> {
-        let mut all = Vec::new();
-        if let Some(pods) = sample.pods.filter(|pods| *pods > 0) {
-            let still = match (level, sample.ending) {
-                (0, _) => "still run on nodes that are refused, and whose kubelets hear nothing",
-                (_, 0) => "are left, and nobody has ended them (breakglass end-pods OBJECT)",
-                (_, ending) if ending >= pods => "are to end as soon as their kubelets hear of it",
-                (_, _) => "are left, not all of them marked to end",
-            };
-            let more = if sample.more { "more than " } else { "" };
-            let pods = crate::words::count(usize::try_from(pods).unwrap_or(usize::MAX), "pod");
-            all.push(format!("{more}{pods} of {} {still}", self.name()));
+    /// What is left of it, at this level of the gate.
+    pub(in crate::steps) fn left(&self, sample: &Sample, level: usize) -> finding::Offender {
+        finding::Offender {
+            name: self.name(),
+            pods: sample.pods,
+            more: sample.more,
+            ending: sample.ending,
+            shut_out: level == 0,
+            served: sample.served,
+            refused: sample.refused,
+            unknown: sample.unknown,
+            connections: sample.connections,
         }
-        let asks = [
-            (sample.served, "requests of it are served a second"),
-            (sample.refused, "are refused a second (403)"),
-            (sample.unknown, "come a second with a token that is void (401)"),
-        ];
-        let asks = asks
-            .into_iter()
-            .filter_map(|(rate, what)| rate.filter(|rate| *rate >= 1.0).map(|rate| format!("{rate:.0} {what}")));
-        all.extend(asks);
-        (!all.is_empty()).then(|| all.join(", "))
     }
 }
 
@@ -304,15 +285,6 @@ mod tests {
         assert!(!sample(None, Some(9.0), 9.0).is_gone());
         assert!(!sample(None, Some(0.0), 0.0).is_gone());
         assert!(!Sample { ending: 500, more: true, ..sample(Some(500), Some(0.0), 9.0) }.is_gone());
-    }
-
-    #[test]
-    fn silence_is_only_known_where_something_could_be_counted() {
-        assert_eq!(sample(None, None, 0.0).is_silent(), None);
-        assert_eq!(sample(Some(0), None, 0.0).is_silent(), Some(true));
-        assert_eq!(sample(Some(1), None, 0.0).is_silent(), Some(false));
-        assert_eq!(sample(None, Some(0.0), 3.0).is_silent(), Some(false));
-        assert_eq!(Sample { unknown: Some(40.0), ..sample(Some(0), Some(0.0), 0.0) }.is_silent(), Some(false));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::stages::{self, Act, Fuses, Going, Pace, Purpose, Standing};
 use super::{FOUR_MINUTES, LEASE, ORDER_SECS, Whose};
 use crate::change::{Change, Inverse, Keep, Note, Op, Target};
 use crate::duration::HumanDuration;
+use crate::finding::{self, Finding, Unwell};
 use crate::host::gate::{self, BackEnd, Driver, GateState, Mark, Turn};
 use crate::journal::ChangeState;
 use crate::kit::Cluster;
@@ -245,12 +246,12 @@ impl Step for Open {
                 return Err(blind(look, &state, &looked.health.bad));
             }
             let mut survey = self.next(look, &state, &held, &looked)?;
-            survey.saw.extend(stood(mark, look.history));
-            survey.saw.extend(self.stuck(cluster, &looked, state.level()));
-            survey.saw.extend(looked.health.without);
+            survey.see(stood(mark, look.history));
+            survey.see(self.stuck(cluster, &looked, state.level()));
+            survey.see(looked.health.without);
             // What gets better is said while it is waited for; with its numbers it is another sentence at each look.
             if looked.verdict.going == Going::Badly {
-                survey.saw.extend(looked.health.bad);
+                survey.see(looked.health.bad);
             }
             Ok(survey)
         }
@@ -287,7 +288,7 @@ impl Open {
 
     /// What comes next, by what stands, what was done, and how it goes.
     fn next(&self, look: Look<'_>, state: &GateState, held: &Held<'_>, looked: &Looked) -> Result<Survey, StepError> {
-        let (bad, verdict) = (&looked.health.bad, &looked.verdict);
+        let (bad, verdict) = (finding::joined(&looked.health.bad), &looked.verdict);
         let mark = held.mark;
         let name = |level: usize| match mark.rungs.get(level.wrapping_sub(1)) {
             Some(rung) => format!("stage {level} of {} ({rung})", mark.rungs.len()),
@@ -302,18 +303,19 @@ impl Open {
         let arm = |purpose, level, hold, because| {
             Ok(Survey::change(self.arm(held, look.history, Fuses { purpose, level }, hold, because)))
         };
-        let left = self.left(looked, standing.level).map_or_else(String::new, |left| format!(" ({left})"));
+        let left = self.left(looked, standing.level).and_then(|left| left.words());
+        let left = left.map_or_else(String::new, |left| format!(" ({left})"));
         match stages::next(&standing, look.history, verdict.going, verdict.gone, &self.pace) {
             Act::Stage { level, hold } => {
                 let because = format!("lets in {}; without us the next comes in {hold} s", name(level));
                 arm(Purpose::Stage, level, hold, because)
             }
             Act::CloseAgain { level, hold } => {
-                let because = format!("closes {} again: {}", name(level + 1), bad.join("; "));
+                let because = format!("closes {} again: {}", name(level + 1), bad);
                 arm(Purpose::CloseAgain, level, hold, because)
             }
             Act::HoldOn { level, hold } => {
-                let because = format!("holds it where it is: {}", bad.join("; "));
+                let because = format!("holds it where it is: {bad}");
                 arm(Purpose::HoldOn, level, hold, because)
             }
             Act::Open => {
@@ -328,9 +330,9 @@ impl Open {
                         "the API servers to be in good order before anybody is let in".to_owned()
                     }
                     (level, Going::Better) => {
-                        format!("{} to end well, it gets better: {}", name(level), bad.join("; "))
+                        format!("{} to end well, it gets better: {bad}", name(level))
                     }
-                    (_, Going::Badly) => format!("the API servers to recover: {}", bad.join("; ")),
+                    (_, Going::Badly) => format!("the API servers to recover: {bad}"),
                     (_, Going::Well { .. }) if pause || standing.level == 0 => {
                         format!("the next try: {so_far} s of {of} s")
                     }
@@ -344,7 +346,7 @@ impl Open {
                      the gate stands at level {}, and goes on by itself in {}",
                     look.target,
                     stages::tries(look.history),
-                    bad.join("; "),
+                    bad,
                     standing.level,
                     common::words(state.next_ms())
                 ),
@@ -423,12 +425,13 @@ fn follows_to_the_end(history: &History, state: &GateState) -> bool {
 }
 
 /// Nobody is let in by a judgement that cannot be made.
-fn blind(look: Look<'_>, state: &GateState, bad: &[String]) -> StepError {
+fn blind(look: Look<'_>, state: &GateState, bad: &[Finding]) -> StepError {
+    let denied = |why: &Finding| matches!(why, Finding::Unwell { how: Unwell::Denied { .. }, .. });
     StepError::Refused {
         why: format!(
             "{}: {}; the gate is {state}",
             look.target,
-            bad.iter().filter(|why| why.contains("credential")).cloned().collect::<Vec<_>>().join("; ")
+            finding::joined(&bad.iter().filter(|why| denied(why)).cloned().collect::<Vec<_>>())
         ),
         hint: Some(
             "a credential that may get the namespace kube-system (kubectl auth can-i get ns/kube-system); or \

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use super::LOOK_LIMIT;
 use crate::change::Target;
+use crate::finding::Finding;
 use crate::host::gate::{self, BackEnd, GateSpec, Knock, Side};
 use crate::kit::{ApiServer, Cluster, Host};
 use crate::steps::{Look, StepError};
+use crate::words;
 use crate::world::{Accept, KubeRead};
 
 /// The longest that the API's own answer is waited for. A server that has just been given room may need ten seconds for
@@ -48,20 +50,17 @@ pub(in crate::steps) async fn knock(
 }
 
 /// The API server's own answer, over the operator's route.
-pub(in crate::steps) async fn let_through(look: Look<'_>, cluster: &Cluster) -> Option<String> {
+pub(in crate::steps) async fn let_through(look: Look<'_>, cluster: &Cluster) -> Option<Finding> {
     let server = server_on(look.target, cluster)?;
     let target = Target::api_server(&cluster.name, &server.name);
     let read = KubeRead { path: "/livez".into(), accept: Accept::Text, limit: API_LIMIT };
     Some(match look.reads.kube(&target, &read).await {
-        Ok(answer) => {
-            format!(
-                "the operator gets through: /livez of {} says {} in {} ms",
-                server.name,
-                answer.code,
-                answer.took.as_millis()
-            )
-        }
-        Err(error) => format!("the operator does not get an answer of {} yet: {error}", server.name),
+        Ok(answer) => Finding::GetsThrough {
+            server: server.name.clone(),
+            code: answer.code,
+            took_ms: words::as_millis(answer.took),
+        },
+        Err(error) => format!("the operator does not get an answer of {} yet: {error}", server.name).into(),
     })
 }
 

@@ -14,10 +14,12 @@ use tokio::time::Instant;
 pub(super) use answer::{Flaw, READYZ, SMALL, ready, small};
 
 use crate::change::Target;
+use crate::finding::{Finding, Unwell};
 use crate::host::gate;
 use crate::kit::{ApiServer, Cluster, Host};
 use crate::script::{MOST, amount};
 use crate::steps::{Look, servers};
+use crate::words;
 use crate::world::{Accept, KubeRead, ReadErrorKind, Reads};
 
 /// Says, per priority level, how many requests were rejected so far.
@@ -55,13 +57,13 @@ impl Limits {
     }
 }
 
-/// A judgement over the API servers of a cluster, one sentence each.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// A judgement over the API servers of a cluster.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Health {
     /// What is bad. Empty: all is well.
-    pub(super) bad: Vec<String>,
+    pub(super) bad: Vec<Finding>,
     /// Who or what is left out, and why.
-    pub(super) without: Vec<String>,
+    pub(super) without: Vec<Finding>,
     /// Something was not answered at all.
     pub(super) lost: bool,
     /// The credential may not read what the judgement needs, and no waiting changes that.
@@ -71,11 +73,11 @@ pub(super) struct Health {
 }
 
 /// What is wrong with the memory of a host, or why that is not known: a host that cannot be reached says nothing about it.
-async fn room(reads: &dyn Reads, cluster: &Cluster, host: &str, most: u8) -> Result<Option<String>, String> {
+async fn room(reads: &dyn Reads, cluster: &Cluster, host: &str, most: u8) -> Result<Option<Finding>, Finding> {
     let target = Target::host(&cluster.name, host);
-    let unseen = |why: String| format!("the memory of {host} is not judged: {why}");
+    let unseen = |why: String| Finding::Note(format!("the memory of {host} is not judged: {why}"));
     let memory = reads.ask(&target, &gate::memory(), HOST_LIMIT).await.map_err(|error| unseen(error.to_string()))?;
-    Ok(memory.heavy(most).map(|heavy| format!("on {host} {heavy}")))
+    Ok(memory.heavy(most).map(|heavy| heavy.on(host)))
 }
 
 /// Looks at every API server of a cluster but those in `without`, and for their memory at the hosts. One that was dead all
@@ -91,7 +93,7 @@ pub(super) async fn judge(
     asked.retain(|server| {
         let waits = server.host.as_ref().is_some_and(|host| late.contains(host));
         if waits {
-            without.push(format!("judged without {}: it was away, and its gate opens last", server.name));
+            without.push(servers::not_judged(server, "it was away, and its gate opens last".to_owned()));
         }
         !waits
     });
@@ -126,7 +128,7 @@ pub(super) async fn judge(
     }
     if away == asked.len() {
         health.lost = true;
-        health.bad.push("no API server is left to be judged".to_owned());
+        health.bad.push("no API server is left to be judged".into());
     }
     // With the others bad it goes badly anyway, and the look would only hold up what follows from that.
     let others = health.bad.is_empty() && silent.len() + away < asked.len();
@@ -150,8 +152,8 @@ pub(super) async fn judge(
 
 /// What was seen of one API server.
 struct Seen {
-    /// What is bad, one sentence each.
-    bad: Vec<String>,
+    /// What is bad.
+    bad: Vec<Finding>,
     /// It answered anything at all.
     heard: bool,
     /// It answered everything.
@@ -166,7 +168,7 @@ struct Seen {
 enum Judged {
     Seen(Seen),
     /// It is left out, for this reason.
-    Away(String),
+    Away(Finding),
 }
 
 /// Asks one server; its host is asked as soon as the server keeps one waiting, so that a dead process does not hold up each
@@ -214,35 +216,28 @@ async fn one(reads: &dyn Reads, cluster: &Cluster, server: &ApiServer, limits: &
         tokio::time::sleep_until(began + Duration::from_secs(1)).await;
     }
     let after = rejected().await;
-    let mut bad = Vec::new();
-    let name = &server.name;
+    let (mut bad, within_secs) = (Vec::new(), limit.as_secs());
     let silent = |asked: &Result<Duration, Flaw>| matches!(asked, Err(Flaw::Silent(_)));
     let heard = before.is_some() || after.is_some() || !silent(&readyz) || !samples.iter().all(silent);
     let whole = !silent(&readyz) && !samples.iter().any(silent);
     match readyz {
         Ok(_) => {}
-        Err(Flaw::Code(answer) | Flaw::NoObject(answer)) => bad.push(format!("/readyz of {name} says {}", answer.code)),
+        Err(Flaw::Code(answer) | Flaw::NoObject(answer)) => bad.push(Unwell::NotReady { code: answer.code }),
         Err(Flaw::Silent(error)) if error.kind == ReadErrorKind::Nonsense => {
-            bad.push(format!("/readyz of {name} is answered by no API server ({})", error.tried.join("; ")));
+            bad.push(Unwell::NoServer { why: error.tried.join("; ") });
         }
-        Err(Flaw::Silent(_)) => bad.push(format!("/readyz of {name} is not answered within {} s", limit.as_secs())),
+        Err(Flaw::Silent(_)) => bad.push(Unwell::NotHeard { within_secs }),
     }
     if samples.iter().any(silent) {
-        bad.push(format!("small GETs to {name} are not answered within {} s", limit.as_secs()));
+        bad.push(Unwell::Silent { within_secs });
     }
     let flaws = || samples.iter().filter_map(|sample| sample.as_ref().err());
     let denied = flaws().any(Flaw::is_denied);
     let flawed = flaws().find_map(|flaw| Some((flaw, flaw.answer()?)));
     bad.extend(flawed.map(|(flaw, answer)| match flaw {
-        Flaw::NoObject(_) => {
-            format!("a small GET to {name} came back with 200 and no Kubernetes object: something else answers")
-        }
-        _ if flaw.is_denied() => format!(
-            "the storage behind {name} cannot be judged with this credential: a small GET came back with {} ({})",
-            answer.code,
-            answer.message()
-        ),
-        Flaw::Code(_) | Flaw::Silent(_) => format!("a small GET to {name} came back with {}", answer.code),
+        Flaw::NoObject(_) => Unwell::NoObject,
+        _ if flaw.is_denied() => Unwell::Denied { code: answer.code, message: answer.message() },
+        Flaw::Code(_) | Flaw::Silent(_) => Unwell::Refuses { code: answer.code },
     }));
     let took = |sample: &Result<Duration, Flaw>| match sample {
         Ok(took) => Some(*took),
@@ -250,16 +245,17 @@ async fn one(reads: &dyn Reads, cluster: &Cluster, server: &ApiServer, limits: &
     };
     let slowest = samples.iter().filter_map(took).max();
     if let Some(slowest) = slowest.filter(|took| *took > limits.slowest) {
-        bad.push(format!("a small GET to {name} took {} ms", slowest.as_millis()));
+        bad.push(Unwell::Slow { took_ms: words::as_millis(slowest) });
     }
     if let (Some(before), Some(after), Some(most)) = (before, after, limits.rejects) {
         let rate =
             (after.saturating_sub(before) * 1000) / u64::try_from(began.elapsed().as_millis()).unwrap_or(1000).max(1);
         if rate > u64::from(most) {
-            bad.push(format!("{name} rejects {rate} requests a second"));
+            bad.push(Unwell::Rejects { per_second: rate });
         }
     }
-    Seen { bad, heard, whole, denied, slowest }
+    let of_server = |how| Finding::Unwell { server: server.name.clone(), how };
+    Seen { bad: bad.into_iter().map(of_server).collect(), heard, whole, denied, slowest }
 }
 
 /// The sum of the column `RejectedRequests`.

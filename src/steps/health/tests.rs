@@ -40,7 +40,7 @@ async fn a_server_that_was_dead_all_along_is_left_out_and_any_other_counts() {
     let both = [server.clone(), host];
     let health = looked(60, &both, Some(&[]), 5).await;
     assert_eq!((health.bad.len(), health.without.len()), (0, 1), "{health:?}");
-    assert!(health.without[0].starts_with("judged without api2: it has not answered once"), "{health:?}");
+    assert!(health.without[0].to_string().starts_with("judged without api2: it has not answered once"), "{health:?}");
     // Too early; its host is there; it had answered; nobody knows whether it had.
     for (secs, gone, answered) in [
         (29, &both[..], Some(&[][..])),
@@ -75,7 +75,7 @@ async fn only_the_object_itself_shows_that_storage_was_asked() {
         fake.answer(SMALL, code, body, Duration::from_millis(5));
         let health = judged_at(&fake, 1).await;
         assert_eq!(health.denied, matches!(code, 401 | 403), "{code}: {health:?}");
-        let bad = health.bad.join("; ");
+        let bad = crate::finding::joined(&health.bad);
         assert!(bad.contains(part) && bad.is_empty() == part.is_empty(), "{code} {body}: {health:?}");
     }
 }
@@ -89,7 +89,7 @@ async fn a_dead_process_is_left_out_at_once_where_a_closed_gate_keeps_everybody_
         fake.dies_after(Target::api_server("east", "api2"), 0);
         fake.on_script(gate_on("cp2", level, listening, restarts));
         let health = judged(&fake, 1, Some(&["api2"])).await;
-        (health.bad.len(), health.without)
+        (health.bad.len(), health.without.iter().map(ToString::to_string).collect::<Vec<_>>())
     };
     let (bad, without) = case(0, &[22], 0).await;
     assert_eq!((bad, without.len()), (0, 1), "{without:?}");
@@ -118,7 +118,7 @@ async fn one_that_is_away_keeps_no_look_waiting_and_where_all_are_nobody_is_well
     let (one, two) = (gate_on("cp1", 0, &[22], 0), gate_on("cp2", 0, &[22], 0));
     fake.on_script(Box::new(move |target, script| one(target, script).or_else(|| two(target, script))));
     let health = judged_at(&fake, 1).await;
-    assert!(health.lost && health.bad == ["no API server is left to be judged"], "{health:?}");
+    assert!(health.lost && health.bad == ["no API server is left to be judged".into()], "{health:?}");
 }
 
 /// What `settled` finds bad when the four questions of two looks are answered with these codes after these milliseconds.
@@ -126,7 +126,7 @@ async fn found(small: [(u16, u64); 4]) -> Vec<String> {
     let fake = Fake::new(vec![cluster()]);
     small.iter().for_each(|(code, millis)| fake.answer(SMALL, *code, OBJECT, Duration::from_millis(*millis)));
     let cluster = fake.cluster("east").unwrap();
-    settled(&fake, cluster, &cluster.api_servers[0], &LIMITS).await.bad
+    settled(&fake, cluster, &cluster.api_servers[0], &LIMITS).await.bad.iter().map(ToString::to_string).collect()
 }
 
 #[tokio::test(start_paused = true)]

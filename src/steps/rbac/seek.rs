@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::binding::{self, Binding, CLUSTER, NAMESPACED, short};
 use super::subject::Subject;
 use super::taking;
+use crate::finding::Finding;
 use crate::steps::kube_object::{self, Seen};
 use crate::steps::{Look, ObjectRef, StepError};
 use crate::words;
@@ -27,7 +28,7 @@ pub(in crate::steps) async fn each(
     look: Look<'_>,
     names: &[ObjectRef],
     limit: Duration,
-    saw: &mut Vec<String>,
+    saw: &mut Vec<Finding>,
 ) -> Result<Vec<Binding>, StepError> {
     let mut all = Vec::new();
     for at in names {
@@ -35,7 +36,7 @@ pub(in crate::steps) async fn each(
             Seen::There(object) => all.push(Binding { at: at.clone(), object }),
             // One of ours that is gone needs no word.
             Seen::Absent if look.history.last(&taking::key(at)).is_some() => {}
-            Seen::Absent => saw.push(format!("{} is not there", short(at))),
+            Seen::Absent => saw.push(format!("{} is not there", short(at)).into()),
         }
     }
     Ok(all)
@@ -46,7 +47,7 @@ pub(in crate::steps) async fn all(
     look: Look<'_>,
     subject: &Subject,
     limit: Duration,
-    saw: &mut Vec<String>,
+    saw: &mut Vec<Finding>,
 ) -> Result<Vec<Binding>, StepError> {
     let (mut all, mut left) = (Vec::new(), Vec::new());
     for plural in [CLUSTER, NAMESPACED] {
@@ -63,19 +64,20 @@ pub(in crate::steps) async fn all(
             }
             let Some(next) = kube_object::next_page(&list) else { break };
             if page == PAGES {
-                saw.push(format!(
+                let unseen = format!(
                     "there are more than {seen} {plural}, and the others were not looked at: name those that matter as \
                      `bindings`"
-                ));
+                );
+                saw.push(unseen.into());
             }
             path = format!("{}&continue={}", first_page(plural), kube_object::encode(next));
         }
     }
     let more = left.len().saturating_sub(TOLD);
     left.truncate(TOLD);
-    saw.append(&mut left);
+    saw.extend(left.into_iter().map(Finding::Note));
     if more > 0 {
-        saw.push(format!("and through its groups by {} more", words::count(more, "binding")));
+        saw.push(format!("and through its groups by {} more", words::count(more, "binding")).into());
     }
     Ok(all)
 }

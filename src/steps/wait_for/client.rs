@@ -10,10 +10,12 @@ use serde::Deserialize;
 use super::{Asked, Condition, Found, denied, unanswered};
 use crate::change::Target;
 use crate::duration::HumanDuration;
+use crate::finding::Finding;
 use crate::host::audit::{self, AuditCount, Client, Counted};
 use crate::host::order::Query;
 use crate::kit::{ApiServer, Cluster};
 use crate::steps::{Fault, Look, Sends, StepError};
+use crate::words;
 use crate::world::{Accept, KubeRead, ReadErrorKind};
 
 const DUMP: &str = "/debug/api_priority_and_fairness/dump_requests";
@@ -153,14 +155,16 @@ impl Condition for Rate {
             }
             #[expect(clippy::cast_precision_loss, reason = "a count of requests in minutes")]
             let rate = requests as f64 / self.over.0.as_secs_f64();
-            let said = format!("{} made {requests} requests in {} ({rate:.1}/s)", self.who(), self.over);
+            let (who, over_ms) = (self.who().to_owned(), words::as_millis(self.over.0));
+            let said = Finding::ClientRate { who, requests, over_ms };
             Ok(if rate <= self.at_most {
                 let mut saw = vec![said];
                 if known == Some(0) {
                     let who = self.who();
-                    saw.push(format!(
+                    let nothing = format!(
                         "nothing of {who} stands in the audit logs at all: where their policy leaves it out, this proves nothing"
-                    ));
+                    );
+                    saw.push(nothing.into());
                 }
                 Found::Holds(saw)
             } else {
@@ -273,11 +277,7 @@ impl Condition for Requests {
                 }
                 most = most.max(held);
             }
-            Ok(asked.holds(format!(
-                "the API servers hold at most {most} requests of {}; watches that have begun are not among them, \
-                 whether they start again only clientRate sees",
-                self.user
-            )))
+            Ok(asked.holds(Finding::ClientRequests { user: self.user.clone(), most }))
         }
         .boxed()
     }

@@ -10,9 +10,11 @@ use serde::Deserialize;
 use super::{Asked, Condition, Found, denied, unanswered};
 use crate::change::Target;
 use crate::duration::HumanDuration;
+use crate::finding::Finding;
 use crate::kit::{ApiServer, Cluster};
 use crate::steps::health::{Flaw, IN_A_WAIT, READYZ, SMALL, ready, small};
 use crate::steps::{Fault, Look, Sends, StepError, servers};
+use crate::words;
 
 /// Every API server says that it is ready, several times in a row.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -109,8 +111,8 @@ impl Condition for Health {
                     }
                 }
             }
-            let (servers, times) = (crate::words::count(asked.servers.len(), "API server"), self.times);
-            Ok(asked.holds(format!("{servers} ready {times} times in a row, in at most {} ms", slowest.as_millis())))
+            let (servers, slowest_ms) = (asked.servers.len(), words::as_millis(slowest));
+            Ok(asked.holds(Finding::Ready { servers, times: self.times, slowest_ms }))
         }
         .boxed()
     }
@@ -214,8 +216,7 @@ impl Condition for Latency {
                 }
                 worst = worst.max(found);
             }
-            let samples = self.samples;
-            Ok(asked.holds(format!("p99 of {samples} samples is {} ms on the slowest API server", worst.as_millis())))
+            Ok(asked.holds(Finding::Latency { samples: self.samples, p99_ms: words::as_millis(worst) }))
         }
         .boxed()
     }

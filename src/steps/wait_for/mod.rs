@@ -20,6 +20,7 @@ use super::{
 };
 use crate::change::Target;
 use crate::duration::HumanDuration;
+use crate::finding::Finding;
 use crate::found::Type;
 use crate::kit::{ApiServer, Cluster};
 use crate::world::{KubeAnswer, ReadError, ReadErrorKind};
@@ -63,8 +64,8 @@ fn interval() -> HumanDuration {
 
 /// What a condition was found to be.
 enum Found {
-    /// It holds, and this was seen, one sentence each.
-    Holds(Vec<String>),
+    /// It holds, and this was seen.
+    Holds(Vec<Finding>),
     /// Not yet, because of this.
     NotYet(String),
 }
@@ -91,8 +92,8 @@ fn unanswered(server: &ApiServer, error: ReadError) -> Result<String, StepError>
 struct Asked<'a> {
     cluster: &'a Cluster,
     servers: Vec<&'a ApiServer>,
-    /// One sentence for each that is left out.
-    without: Vec<String>,
+    /// Those that are left out.
+    without: Vec<Finding>,
 }
 
 impl<'a> Asked<'a> {
@@ -116,7 +117,7 @@ impl<'a> Asked<'a> {
     }
 
     /// What was seen, with who was left out.
-    fn holds(self, what: String) -> Found {
+    fn holds(self, what: Finding) -> Found {
         Found::Holds(std::iter::once(what).chain(self.without).collect())
     }
 }

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Asked, Condition, Found};
+use crate::finding::Finding;
 use crate::kit::{ApiServer, Cluster};
 use crate::steps::kube_object::{self, Seen, text};
 use crate::steps::pods::{self, Left};
@@ -69,7 +70,7 @@ impl Condition for Absent {
         async move {
             let object = self.object().map_err(StepError::refused)?;
             Ok(match kube_object::get(look, &object, Accept::Metadata, LIMIT).await? {
-                Seen::Absent => Found::Holds(vec![format!("{object} is gone")]),
+                Seen::Absent => Found::Holds(vec![format!("{object} is gone").into()]),
                 Seen::There(seen) => {
                     let state = match text(&seen, "/metadata/deletionTimestamp") {
                         "" => "it is not being deleted".to_owned(),
@@ -127,8 +128,8 @@ impl Condition for PodsGone {
                     Err(error) => return Err(error),
                 };
             if pods <= self.at_most as usize {
-                let what = format!("{pods} pods with {} are left in {}", self.selector, self.namespace);
-                return Ok(Found::Holds(vec![what]));
+                let (selector, namespace) = (self.selector.clone(), self.namespace.clone());
+                return Ok(Found::Holds(vec![Finding::PodsLeft { pods, selector, namespace }]));
             }
             let more = if more { " or more" } else { "" };
             let (selector, namespace) = (&self.selector, &self.namespace);
