@@ -7,6 +7,8 @@ use super::genuine::GENUINE;
 use super::order::{Order as _, Query, order};
 use crate::script::Answer;
 
+/// The port that a kube-apiserver and k3s take when none is said.
+pub const API_PORT: u16 = 6443;
 /// A process younger than this, of a server that has been started before, is the newest turn of a crash loop.
 const YOUNG: Duration = Duration::from_mins(2);
 

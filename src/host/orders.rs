@@ -5,8 +5,6 @@
 //! To add one: [`order!`](super::order) beside its text, and its name in `orders!` below. A runbook's own text is no order: it has no
 //! other meaning than itself.
 
-use std::fmt;
-
 use super::apiserver::ApiServerPresence;
 use super::audit::AuditCount;
 use super::file::PutFile;
@@ -18,21 +16,14 @@ use super::swap::{ManifestFolder, ManifestFolderAway, ManifestLook, ManifestMend
 use super::why::ManifestWhy;
 
 /// A script that this version does not know, or one that does not say all that it needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unread {
     /// No order is called so.
+    #[error("this version has no script {0:?}")]
     Name(String),
     /// Something that it has to be told is missing, or makes no sense.
+    #[error("the script {0} is not told all that it needs")]
     Told(&'static str),
-}
-
-impl fmt::Display for Unread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(name) => write!(f, "this version has no script {name:?}"),
-            Self::Told(name) => write!(f, "the script {name} is not told all that it needs"),
-        }
-    }
 }
 
 macro_rules! orders {

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 pub use super::exec_plugin::{Asking, Plugins};
 use super::kubeconfig::{Context, Kubeconfig, Server, command_line};
-use super::load::API_PORT;
 use super::read::{Either, Place, Whose, open_note};
 use super::{ApiServer, Cluster, Credential, Host};
+use crate::host::apiserver::API_PORT;
 use crate::process::Process;
 use crate::refusal::Refusal;
 use crate::yaml::{Faults, Node, Tree};

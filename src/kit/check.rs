@@ -6,12 +6,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use jiff::{SignedDuration, Timestamp};
 use rustls_pki_types::ServerName;
 
-use super::file::MANIFESTS;
 use super::finding::finding;
 pub use super::finding::{Asks, Finding, Keys, Level};
 use super::logins::logins;
 use super::pem::{age, certificates, token_end, token_start};
 use super::{Cluster, Credential};
+use crate::host::manifest::MANIFESTS;
 use crate::words;
 
 /// Certificates that end sooner are worth a word.

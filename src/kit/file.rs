@@ -8,10 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ActingAs, Role};
-use crate::yaml::schema_of;
-
-/// Where static pods stand when nothing else is said.
-pub(super) const MANIFESTS: &str = "/etc/kubernetes/manifests";
+use crate::yaml::{ApiVersion, schema_of};
 
 /// A cluster: its API servers, its hosts, and who we are to them. Addresses are IP addresses: there may be no DNS.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -25,13 +22,6 @@ pub(super) struct ClusterFile {
     pub(super) metadata: Metadata,
     /// What is known of it.
     pub(super) spec: ClusterSpec,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
-#[schemars(inline)]
-pub(super) enum ApiVersion {
-    #[serde(rename = "breakglass/v1")]
-    V1,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]

@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 
-use super::file::{
-    ApiServerFile, ApiVersion, ClusterFile, ClusterSpec, FileKind, HostFile, JumpFile, MANIFESTS, Metadata, SshFile,
-    UserFile,
-};
-use super::load::{self, API_PORT, is_name};
+use super::file::{ApiServerFile, ClusterFile, ClusterSpec, FileKind, HostFile, JumpFile, Metadata, SshFile, UserFile};
+use super::load::{self, is_name};
 use super::read;
 use super::{ApiServer, Cluster, Credential, Host, Role, SshAccess};
+use crate::host::apiserver::API_PORT;
+use crate::host::manifest::MANIFESTS;
 use crate::process::Process;
 use crate::refusal::{Location, Refusal};
+use crate::yaml::ApiVersion;
 
 /// What an API server is called whose address came from the kubeconfig.
 pub(super) const DIRECT: &str = "direct";

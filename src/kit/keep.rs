@@ -6,7 +6,7 @@ use std::path::Path;
 use super::import::DIRECT;
 use super::load::{self, SSH_PORT};
 use super::{ApiServer, Cluster, Role, pem};
-use crate::kit::file::MANIFESTS;
+use crate::host::manifest::MANIFESTS;
 use crate::process::Process;
 use crate::refusal::{Location, Refusal};
 

@@ -12,6 +12,7 @@ use super::exec_plugin::{Asking, Plugins};
 use super::read::{self, Either, Place, Whose};
 use super::{ActingAs, Credential, exec_plugin};
 use crate::bounded;
+use crate::host::apiserver::API_PORT;
 use crate::process::Process;
 use crate::refusal::{Location, Refusal};
 use crate::words;
@@ -73,7 +74,7 @@ impl Server {
     pub fn parse(text: &str) -> Result<Self, String> {
         let expected = || format!("expected an address like https://10.0.0.1:6443, found {text:?}");
         if let Ok(ip) = text.parse::<IpAddr>() {
-            return Ok(Self { host: ip.to_string(), port: super::load::API_PORT });
+            return Ok(Self { host: ip.to_string(), port: API_PORT });
         }
         let url = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
         let uri: http::Uri = url.parse().map_err(|_| expected())?;
@@ -90,7 +91,7 @@ impl Server {
         if host.is_empty() {
             return Err(expected());
         }
-        let default = if text.contains("://") { 443 } else { super::load::API_PORT };
+        let default = if text.contains("://") { 443 } else { API_PORT };
         Ok(Self { host, port: uri.port_u16().unwrap_or(default) })
     }
 

@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::Deserialize as _;
 
-use super::file::{ClusterFile, ClusterSpec, MANIFESTS, SshFile, schema};
+use super::file::{ClusterFile, ClusterSpec, SshFile, schema};
 use super::read::{self, Either, Place, Whose};
 use super::{ActingAs, ApiServer, Cluster, Credential, Host, Jump, Role, SshAccess};
+use crate::host::apiserver::API_PORT;
+use crate::host::manifest::MANIFESTS;
 use crate::host::net::Net;
 use crate::process::Process;
 use crate::refusal::{Location, Refusal};
 use crate::words;
 use crate::yaml::{self, Faults, Node};
 
-/// The port of an API server when none is written.
-pub(super) const API_PORT: u16 = 6443;
 /// The port of an SSH server when none is written.
 pub(super) const SSH_PORT: u16 = 22;
 

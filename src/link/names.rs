@@ -9,13 +9,11 @@ use jiff::Timestamp;
 use super::hosts;
 use super::ssh::config::{Overrides, Resolver, Surroundings};
 use super::ssh::{Endpoint, lookup_name};
+use crate::host::manifest::MANIFESTS;
 use crate::kit::check::Keys;
 use crate::kit::{Host, Jump, Role, SshAccess};
 use crate::process::Process;
 use crate::refusal::{Location, Refusal};
-
-/// Where static pods stand when nothing else is said.
-const MANIFESTS: &str = "/etc/kubernetes/manifests";
 
 /// A host, and what should be known about how it was found.
 #[derive(Debug, Clone)]

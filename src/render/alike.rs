@@ -304,6 +304,24 @@ mod tests {
         }
     }
 
+    /// Each cluster gathers for itself until its step has ended.
+    #[test]
+    fn what_clusters_gathered_apart_becomes_one_with_the_span_of_all() {
+        let on = |cluster: &str, amounts: [u32; 2]| {
+            let mut all = Gathered::default();
+            for (host, amount) in ["cp1", "cp2"].into_iter().zip(amounts) {
+                let said = format!("{amount} open connections cut");
+                [&said, &said].into_iter().for_each(|said| all.add(&Target::host(cluster, host), said));
+            }
+            all
+        };
+        let mut all = on("c1", [80, 82]);
+        all.join(on("c2", [7, 81]));
+        let told: Vec<_> =
+            all.all().iter().map(|alike| (names(alike.targets(), true), alike.text(), alike.targets().len())).collect();
+        assert_eq!(told, [("c[1-2]/cp[1-2]".to_owned(), "7-82 open connections cut".to_owned(), 4)]);
+    }
+
     #[test]
     fn codes_names_and_addresses_are_no_amounts() {
         for [one, other] in [

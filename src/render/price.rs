@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     fn get(times: Times) -> Announced {
-        Announced { what: Sends::Get("/readyz".into()), times, why: String::new() }
+        Announced::get("/readyz", times, "")
     }
 
     fn every(interval: Duration) -> Announced {
@@ -159,6 +159,27 @@ mod tests {
              second more"
         );
         assert_eq!(Price::default().requests.short(), "-");
+    }
+
+    #[test]
+    fn a_look_at_a_host_is_a_command_too() {
+        let mut step = Price::default();
+        let look = Sends::Look(crate::script::Script::new("host.up", "uptime"));
+        step.add(&Announced { what: look, times: Times::AtMost(2), why: String::new() });
+        assert_eq!((step.commands.fixed, step.requests.fixed, step.writes), (2, 0, 0));
+    }
+
+    /// Of clusters that take turns one waits at a time.
+    #[test]
+    fn of_clusters_all_is_sent_and_only_those_at_once_wait_at_once() {
+        let mut cluster = Price::default();
+        [get(Times::Once), every(Duration::from_secs(1))].iter().for_each(|announced| cluster.add(announced));
+        let two = |at_once: bool| {
+            let mut both = cluster;
+            both.beside(&cluster, at_once);
+            both.requests.short()
+        };
+        assert_eq!((two(true), two(false)), ("2+2/s".to_owned(), "2+1/s".to_owned()));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::params::ParamFile;
 use super::{OnFailure, Policy};
 use crate::duration::HumanDuration;
 use crate::limits::Limits;
+use crate::yaml::ApiVersion;
 
 /// A runbook: parameters and a list of steps, worked through in order on every chosen cluster.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -24,13 +25,6 @@ pub(super) struct RunbookFile {
     pub(super) metadata: Metadata,
     /// What it does.
     pub(super) spec: Spec,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
-#[schemars(inline)]
-pub(super) enum ApiVersion {
-    #[serde(rename = "breakglass/v1")]
-    V1,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]

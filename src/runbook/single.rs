@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::file::{ApiVersion, FileKind, Metadata, RunbookFile, Spec, StepFile};
+use super::file::{FileKind, Metadata, RunbookFile, Spec, StepFile};
 use super::parse::{COMMAND_LINE, Runbook};
 use super::{On, Policy, Resolved};
 use crate::refusal::{Location, Refusal};
 use crate::steps;
+use crate::yaml::ApiVersion;
 
 impl Resolved {
     /// One step of a kind. `with` are its parameters, `targets` words as in a runbook.

@@ -439,9 +439,9 @@ fn is_base64(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::manifest::MANIFESTS;
     use crate::host::order::{Order, Query};
     use crate::host::{audit, gate, swap};
-    use crate::sandbox::world::MANIFESTS;
     use crate::script::Script;
 
     const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 50_000);

@@ -126,6 +126,6 @@ fn host(name: &str, ssh: SocketAddr, host_keys: Vec<String>, identity: &std::pat
             sudo: false,
         },
         roles: vec![Role::ControlPlane],
-        manifests: world::MANIFESTS.into(),
+        manifests: crate::host::manifest::MANIFESTS.into(),
     }
 }

@@ -9,10 +9,9 @@ use serde_json::{Value, json};
 use super::Weather;
 use super::storm::{self, Load};
 use crate::host::gate::{Driver, GateSpec, Mark, Stage};
+use crate::host::manifest::MANIFESTS;
 use crate::process::Clock;
 
-/// Where the simulated hosts keep static pods.
-pub(super) const MANIFESTS: &str = "/etc/kubernetes/manifests";
 /// The programs that run there as static pods.
 pub(super) const APISERVER: &str = "kube-apiserver";
 const CONTROLLER_MANAGER: &str = "kube-controller-manager";

@@ -73,11 +73,8 @@ impl Step for Params {
     }
 
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
-        vec![Announced {
-            what: Sends::Ask(self.question.clone()),
-            times: Times::Once,
-            why: "the run goes on only after a yes".into(),
-        }]
+        let what = Sends::Ask(self.question.clone());
+        vec![Announced::new(what, Times::Once, "the run goes on only after a yes")]
     }
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::kube_object::{self, Going, Made, Seen, text};
 use super::{
-    Announced, Fault, Kind, Look, ObjectRef, Question, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
+    Announced, Fault, Kind, Look, ObjectRef, Question, Scope, Step, StepError, Survey, Times, params, schema_of,
 };
 use crate::change::{Body, Change, Inverse, Keep, KubeCall, Method, Op, Target};
 use crate::duration::HumanDuration;
@@ -156,13 +156,9 @@ impl Step for Deletion {
     }
 
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
-        let get = |times, why: &str| Announced { what: Sends::Get(self.object.path()), times, why: why.into() };
+        let get = |times, why: &str| Announced::get(self.object.path(), times, why);
         let seen = if self.with.save { Some(UID) } else { self.with.uid.as_deref() };
-        let delete = |seen, times, why: &str| Announced {
-            what: Sends::Op(Box::new(Op::Kube(self.call(seen)))),
-            times,
-            why: why.into(),
-        };
+        let delete = |seen, times, why: &str| Announced::op(Op::Kube(self.call(seen)), times, why);
         let mut all = Vec::new();
         if self.with.save {
             all.push(get(Times::Once, "saves the object, so that undo can put it back"));

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::again::{self, Before};
-use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, Fault, Kind, Look, Scope, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Change, HostCommand, Inverse, Keep, LocalCommand, Op, Target};
 use crate::duration::HumanDuration;
 use crate::kit::Cluster;
@@ -178,13 +178,9 @@ impl Step for Execution {
     }
 
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
-        let unless = self.unless().map(|script| Announced {
-            what: Sends::Look(script),
-            times: Times::AtMost(3),
-            why: "is it so already, and did it take".into(),
-        });
-        let run =
-            Announced { what: Sends::Op(Box::new(self.op())), times: Times::Once, why: "the command itself".into() };
+        let before = |script| Announced::look(script, Times::AtMost(3), "is it so already, and did it take");
+        let unless = self.unless().map(before);
+        let run = Announced::op(self.op(), Times::Once, "the command itself");
         unless.into_iter().chain([run]).collect()
     }
 

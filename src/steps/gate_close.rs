@@ -9,9 +9,7 @@ use serde_json::Value;
 use super::gate::ways::{self, Shut};
 use super::gate::wish::{Params, Wish, known_ports};
 use super::gate::{self as common, Closed, LEASE, ORDER_SECS, proof};
-use super::{
-    Announced, Fault, History, Kind, Look, Mark, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
-};
+use super::{Announced, Fault, History, Kind, Look, Mark, Scope, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Change, Inverse, Keep, Note, Op, Target};
 use crate::duration::HumanDuration;
 use crate::finding::Finding;
@@ -76,26 +74,16 @@ impl Step for Close {
         let mark = Mark { run: unknown("run"), operator: unknown("operator"), reason: unknown("reason") };
         let spec = self.wish.spec(&mark, 0, cluster, host, None);
         let back_end = self.wish.back_end.unwrap_or(BackEnd::Nft);
-        let look = |script, most, why: &str| Announced {
-            what: Sends::Look(script),
-            times: Times::AtMost(most),
-            why: why.into(),
-        };
+        let look = gate::survey(std::slice::from_ref(&host.manifests));
+        let stands = "what stands, what it has refused, and whether anybody listens behind it";
         let mut sent = vec![
-            look(
-                gate::survey(std::slice::from_ref(&host.manifests)).into(),
-                3,
-                "back end, ports, who we are to it, who else is there",
-            ),
-            look(gate::status().into(), 7, "what stands, what it has refused, and whether anybody listens behind it"),
+            Announced::look(look, Times::AtMost(3), "back end, ports, who we are to it, who else is there"),
+            Announced::look(gate::status(), Times::AtMost(7), stands),
         ];
         if self.guards_ways() {
-            sent.extend(ways::announced(host, cluster).into_iter().map(|what| Announced {
-                what,
-                times: Times::AtMost(3),
-                why:
-                    "this run's own way to the API: before the gate is closed, and again before it is confirmed".into(),
-            }));
+            let why = "this run's own way to the API: before the gate is closed, and again before it is confirmed";
+            let way = |what| Announced::new(what, Times::AtMost(3), why);
+            sent.extend(ways::announced(host, cluster).into_iter().map(way));
         }
         let whys = [
             format!(
@@ -112,26 +100,20 @@ impl Step for Close {
             "over a new SSH connection".into(),
             "ends the connections of those who are refused, and counts them".into(),
         ];
-        sent.extend(self.changes(&spec, back_end, &[]).into_iter().zip(whys).map(|(change, why)| Announced {
-            what: Sends::Op(Box::new(change.op)),
-            times: Times::Once,
-            why,
-        }));
-        sent.push(Announced {
-            what: Sends::Op(Box::new(common::op(gate::renew(&spec.mark(), back_end, spec.hold, &spec.driver())))),
-            times: Times::Every { interval: self.renewed_every(), until: Duration::from_secs(self.wish.hold.into()) },
-            why: "holds it shut for as long as the run lives, unless another run has taken it over".into(),
-        });
+        let changes = self.changes(&spec, back_end, &[]).into_iter().zip(whys);
+        sent.extend(changes.map(|(change, why)| Announced::op(change.op, Times::Once, why)));
+        sent.push(Announced::op(
+            common::op(gate::renew(&spec.mark(), back_end, spec.hold, &spec.driver())),
+            Times::Every { interval: self.renewed_every(), until: Duration::from_secs(self.wish.hold.into()) },
+            "holds it shut for as long as the run lives, unless another run has taken it over",
+        ));
         if !self.wish.on_nodes() {
-            sent.push(Announced {
-                what: Sends::Get("/livez".into()),
-                times: Times::AtMost(1),
-                why: "the operator still gets through".into(),
-            });
+            sent.push(Announced::get("/livez", Times::AtMost(1), "the operator still gets through"));
         }
         for from in &self.wish.probe_from {
             for to in proof::knocked(host, cluster, &spec) {
-                sent.push(look(gate::knock(to).into(), 1, &format!("from {from}: what a client meets")));
+                let why = format!("from {from}: what a client meets");
+                sent.push(Announced::look(gate::knock(to), Times::AtMost(1), why));
             }
         }
         sent

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::gate::{self as common, ORDER_SECS, Whose};
-use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, Fault, Kind, Look, Scope, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Change, Inverse, Keep, Op, Target};
 use crate::duration::HumanDuration;
 use crate::host::gate::{self, BackEnd, Driver, GateState, Mark, Turn};
@@ -97,16 +97,12 @@ impl Step for Confirm {
         let mark = common::unknown_mark(4);
         let change = self.change(&mark, BackEnd::Nft, 0, mark.run.clone(), common::unknown_driver());
         vec![
-            Announced {
-                what: Sends::Look(gate::status().into()),
-                times: Times::AtMost(2),
-                why: "what stands, and whose it is".into(),
-            },
-            Announced {
-                what: Sends::Op(Box::new(change.op)),
-                times: Times::Once,
-                why: "with the gate's own ports, stages and back end, at the stage it is at".into(),
-            },
+            Announced::look(gate::status(), Times::AtMost(2), "what stands, and whose it is"),
+            Announced::op(
+                change.op,
+                Times::Once,
+                "with the gate's own ports, stages and back end, at the stage it is at",
+            ),
         ]
     }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::again::{self, Before};
-use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, Fault, Kind, Look, Scope, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Body, Change, HttpCall, Inverse, Keep, Method, Op, Target};
 use crate::duration::HumanDuration;
 use crate::kit::Cluster;
@@ -276,7 +276,7 @@ impl Step for Params {
     }
 
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
-        vec![Announced { what: Sends::Op(Box::new(self.call.op())), times: Times::Once, why: self.why() }]
+        vec![Announced::op(self.call.op(), Times::Once, self.why())]
     }
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {

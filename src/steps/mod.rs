@@ -15,7 +15,6 @@ use crate::finding::Finding;
 use crate::found::Found;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
-use crate::script::Script;
 use crate::world::{ReadError, Reads};
 
 /// One step of a runbook, parameters filled in and checked.
@@ -147,6 +146,7 @@ impl History {
 
 pub use crate::kit::select::Scope;
 pub use crate::yaml::schema_of;
+pub use announced::{Announced, Sends, Times};
 pub use elsewhere::{Turn, mark_of, taken_out_by, turn};
 pub use fault::Fault;
 pub use object::ObjectRef;
@@ -266,58 +266,6 @@ impl StepError {
     }
 }
 
-/// Something that a step may send, known before anything is contacted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Announced {
-    /// What.
-    pub what: Sends,
-    /// How often.
-    pub times: Times,
-    /// What for.
-    pub why: String,
-}
-
-impl Announced {
-    /// It changes something.
-    pub fn writes(&self) -> bool {
-        match self.what {
-            Sends::Op(_) => true,
-            Sends::Get(_) | Sends::Look(_) | Sends::Connect(_) | Sends::Ask(_) => false,
-        }
-    }
-}
-
-/// What is sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sends {
-    /// An op, exactly as it will be performed, or with a placeholder in angle brackets for what only a survey can know.
-    Op(Box<crate::change::Op>),
-    /// A read through the API.
-    Get(String),
-    /// A script that only looks.
-    Look(Script),
-    /// A TCP connection.
-    Connect(std::net::SocketAddr),
-    /// A question.
-    Ask(String),
-}
-
-/// How often something is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Times {
-    /// Exactly once, when no reply is lost.
-    Once,
-    /// At most this often.
-    AtMost(u32),
-    /// Again and again while waiting.
-    Every {
-        /// The interval.
-        interval: Duration,
-        /// The end of the wait; longer than the step's own timeout in what a kind says, never in the plan.
-        until: Duration,
-    },
-}
-
 /// A kind of step: its name, its parameters, and how it is made from them.
 pub trait Kind: Send + Sync {
     /// The word in the runbook.
@@ -402,6 +350,7 @@ macro_rules! kinds {
 }
 
 mod again;
+mod announced;
 mod confirm;
 mod controllers;
 mod delete;

@@ -10,7 +10,7 @@ use super::kube_object::{self, Seen, text};
 use super::rbac::subject::Subject;
 use super::results::{CLIENT, Gives};
 use super::workload::{PARKED, pod_spec};
-use super::{Announced, Fault, Kind, Look, ObjectRef, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, Fault, Kind, Look, ObjectRef, Scope, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Body, Change, Holds, Inverse, Keep, KubeCall, Method, Op, Target};
 use crate::duration::HumanDuration;
 use crate::found::Found;
@@ -197,7 +197,7 @@ impl Step for Parking {
     }
 
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
-        let get = |times, why: &str| Announced { what: Sends::Get(self.object.path()), times, why: why.into() };
+        let get = |times, why: &str| Announced::get(self.object.path(), times, why);
         let seen = json!(format!("<{} seen by the GET>", self.how.field()));
         let parked = match self.how {
             How::Nowhere => json!({"<node selector seen by the GET>": "<its value>", PARKED: RUN}),
@@ -205,8 +205,7 @@ impl Step for Parking {
         };
         let patch = |annotations: &Value, claims_go, times, why: &str| {
             let ops = self.parking_ops(UID, &seen, &parked, (annotations, claims_go), RUN);
-            let what = Sends::Op(Box::new(Op::Kube(self.patch(&ops, None))));
-            Announced { what, times, why: why.into() }
+            Announced::op(Op::Kube(self.patch(&ops, None)), times, why)
         };
         let mut all = vec![
             get(Times::Once, "sees its uid and the value that undo puts back"),

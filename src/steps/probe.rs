@@ -159,7 +159,7 @@ impl Step for Params {
     }
 
     fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
-        let look = |what, why: &str| Announced { what, times: Times::AtMost(1), why: why.into() };
+        let look = |what, why: &str| Announced::new(what, Times::AtMost(1), why);
         let one = |server: Target| {
             let connect = direct(&server, cluster)
                 .map(|server| look(Sends::Connect(server.address), "does anything listen, and how far away is it"));

@@ -195,42 +195,41 @@ impl Step for Revoking {
     }
 
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
-        let get = |path: String, times, why: &str| Announced { what: Sends::Get(path), times, why: why.into() };
         let mut all = Vec::new();
         if let Whose::Runs(object) = &self.whose {
-            all.push(get(object.path(), Times::Once, "says which service account its pods run as"));
+            all.push(Announced::get(object.path(), Times::Once, "says which service account its pods run as"));
         }
         if let Some(why) = self.vital() {
             let what = Sends::Ask(format!("whether it is meant: {why}"));
-            all.push(Announced { what, times: Times::AtMost(1), why: "it is typed out".into() });
+            all.push(Announced::new(what, Times::AtMost(1), "it is typed out"));
         }
         let (bindings, at_most) = match &self.bindings {
             Some(bindings) => {
                 let why = "sees its version, and whom it names";
-                all.extend(bindings.iter().map(|at| get(at.path(), Times::Once, why)));
+                all.extend(bindings.iter().map(|at| Announced::get(at.path(), Times::Once, why)));
                 (bindings.clone(), 1)
             }
             None => {
                 for plural in [CLUSTER, NAMESPACED] {
-                    all.push(get(seek::first_page(plural), Times::Once, "finds the bindings that name it"));
+                    all.push(Announced::get(seek::first_page(plural), Times::Once, "finds the bindings that name it"));
                     let next = format!("{}&continue=<where the page before ended>", seek::first_page(plural));
-                    all.push(get(next, Times::AtMost(seek::PAGES - 1), "the next page, when there are more"));
+                    all.push(Announced::get(
+                        next,
+                        Times::AtMost(seek::PAGES - 1),
+                        "the next page, when there are more",
+                    ));
                 }
                 let plural = "<clusterrolebindings, or namespaces/NAMESPACE/rolebindings>";
                 (vec![binding::at(plural, None, "<each that names it>")], self.with.at_most)
             }
         };
         for at in &bindings {
-            let op = |op, why: &str| Announced {
-                what: Sends::Op(Box::new(op)),
-                times: Times::AtMost(at_most),
-                why: why.into(),
-            };
+            let op = |op, why: &str| Announced::op(op, Times::AtMost(at_most), why);
             let (patch, delete) = taking::announced(at);
             all.push(op(patch, "takes the subject out, when it names others too"));
             all.push(op(delete, "deletes it instead, when it names nobody else"));
             let why = "looks again when a write was refused or its reply was lost";
-            all.push(get(at.path(), Times::AtMost(3), why));
+            all.push(Announced::get(at.path(), Times::AtMost(3), why));
         }
         all
     }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::static_pod::{Patience, Progress, StaticPod};
-use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, Fault, Kind, Look, Scope, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Part, Target};
 use crate::finding::Finding;
 use crate::host::manifest::{Edit, absurd, quantity};
@@ -179,11 +179,9 @@ impl Step for Scale {
 
     fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
         let mut sent = self.pod().announce(target, cluster, &self.ask());
-        sent.push(Announced {
-            what: Sends::Get("/readyz".into()),
-            times: Times::Every { interval: self.interval(), until: Duration::from_secs(self.params.ready_seconds) },
-            why: "the new process is ready".into(),
-        });
+        let until = Duration::from_secs(self.params.ready_seconds);
+        let times = Times::Every { interval: self.interval(), until };
+        sent.push(Announced::get("/readyz", times, "the new process is ready"));
         sent
     }
 

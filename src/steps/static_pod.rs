@@ -308,9 +308,8 @@ impl StaticPod {
         let (old, new) = (unknown("<sha256 of the manifest>"), unknown("<sha256 of the edited manifest>"));
         let exchange =
             self.exchange(&place, &file, &old.sha256, &new.sha256, place.next(), Listens::by_default(self.port));
-        let once =
-            |op: Op, why: &str| Announced { what: Sends::Op(Box::new(op)), times: Times::Once, why: why.to_owned() };
-        let reads = |what, times, why: &str| Announced { what, times: Times::AtMost(times), why: why.to_owned() };
+        let once = |op, why: &str| Announced::op(op, Times::Once, why);
+        let reads = |what, times, why: &str| Announced::new(what, Times::AtMost(times), why);
         let looks = [
             reads(Sends::Look(swap::look(&place).into()), 5, "reads the manifest and the process"),
             reads(

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::controllers::{CONTROLLERS, controller_manager, controllers, wanted};
 use super::static_pod::Progress;
-use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, Fault, Kind, Look, Scope, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::Target;
 use crate::duration::HumanDuration;
 use crate::host::manifest::Edit;
@@ -132,11 +132,8 @@ impl Step for Thaw {
 
     fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
         let mut sent = controller_manager("thaw").announce(target, cluster, &Ask::default());
-        sent.push(Announced {
-            what: Sends::Get(page("")),
-            times: Times::Every { interval: self.interval(), until: Duration::MAX },
-            why: "which nodes report; once for every 500 of them".into(),
-        });
+        let times = Times::Every { interval: self.interval(), until: Duration::MAX };
+        sent.push(Announced::get(page(""), times, "which nodes report; once for every 500 of them"));
         sent
     }
 

@@ -1,8 +1,8 @@
 //! What the rules on a host say about themselves: who, in which run, when, why, and how it goes on.
 
 use std::fmt;
-use std::fmt::Write;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use super::Stage;
@@ -16,6 +16,18 @@ const COMMENT: usize = 120;
 
 /// The longest single value, so that a field always fits into a comment.
 const VALUE: usize = 96;
+
+/// All but letters, digits and what is harmless in every file and shell. Angle brackets stand in plans, for what is not known yet.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'+')
+    .remove(b'-')
+    .remove(b',')
+    .remove(b'<')
+    .remove(b'>');
 
 /// What the host keeps about a gate, in comments of rules that do nothing. Values are cut after about 90 characters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,7 +188,7 @@ impl Mark {
         };
         for word in fields.split_whitespace() {
             let Some((key, value)) = word.split_once('=') else { continue };
-            let value = decode(value);
+            let value = percent_decode_str(value).decode_utf8_lossy().into_owned();
             match key {
                 "run" => mark.run = value,
                 "by" => mark.operator = value,
@@ -240,34 +252,13 @@ fn field(key: &str, value: &str) -> String {
 fn limited(key: &str, value: &str, most: usize) -> String {
     let mut text = format!("{key}=");
     for c in value.chars() {
-        let mut one = String::new();
-        // Angle brackets stand in plans, for what is not known yet.
-        if c.is_ascii_alphanumeric() || "._:@+-,<>".contains(c) {
-            one.push(c);
-        } else {
-            for byte in c.to_string().bytes() {
-                // Writing to a String cannot fail.
-                let _ = write!(one, "%{byte:02X}");
-            }
-        }
+        let one = utf8_percent_encode(c.encode_utf8(&mut [0; 4]), ENCODED).to_string();
         if text.len() + one.len() > most {
             break;
         }
         text.push_str(&one);
     }
     text
-}
-
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = (*first == b'%').then(|| tail.get(..2)).flatten();
-        let byte = hex.and_then(|h| u8::from_str_radix(std::str::from_utf8(h).ok()?, 16).ok());
-        bytes.push(byte.unwrap_or(*first));
-        rest = if byte.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Why a gate is not put up: pure, all reasons at once, before anything is written.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use super::{BackEnd, Found, GateSpec, Mark, Net, Rung, Scope, Side, Stage, Survey, Tool, Why, count};
 
@@ -9,49 +8,72 @@ use super::{BackEnd, Found, GateSpec, Mark, Net, Rung, Scope, Side, Stage, Surve
 const LONGEST: u32 = 86_400;
 
 /// One reason not to put up a gate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The gate would be about a port that SSH uses.
+    #[error("port {0} is SSH's: closing it would cut the operator's own way in")]
     CutsSsh(u16),
     /// The host does not show where the operator comes from, and no address was given.
+    #[error("the host does not show which address the operator comes from; name it with --allow-operator ADDRESS")]
     OperatorUnknown,
     /// The operator's address is not among those let through.
+    #[error("the operator's address, as the host sees it, is {0} and would be shut out")]
     OperatorShutOut(std::net::IpAddr),
     /// There is no port at all to guard.
+    #[error("no API port was found or given; name it with --port")]
     NoPort,
     /// Nothing listens there, no API server's process or manifest names it.
+    #[error("nothing listens on port {0}{instead}", instead = api_elsewhere(.1))]
     NobodyListens(u16, Vec<u16>),
     /// An allowed range is the whole internet.
+    #[error("{0} is the whole internet; name the addresses that are meant")]
     Everything(Net),
     /// A stage lets in less than the one before.
+    #[error("stage {1} % lets in no more than the one before, {0} %")]
     GoesDown(u8, u8),
     /// A number of sources that is no greater than the one before.
+    #[error("stage {} lets in no more than the one before, {}", Rung::Count(*.1), Rung::Count(*.0))]
     NoMoreSources(u32, u32),
     /// No source at all, or more than what every back end can count.
+    #[error("{0} is no number of sources; take 1 to {most}, beyond that a share", most = count::MOST)]
     NotACount(u32),
     /// A share of nothing, or of more than everybody.
+    #[error("{0} % is no share of the sources; take 1 to 100")]
     NotAShare(u8),
     /// A rate of zero, or above what every back end can count.
+    #[error("{0} connections a second is no rate; take 1 to 10000")]
     NotARate(u32),
     /// A named set without addresses.
+    #[error("the set `{0}` has no addresses")]
     EmptySet(String),
     /// A time of zero or over a day.
+    #[error("{0} {1} s: take 1 second to 1 day")]
     BadTime(&'static str, u32),
     /// The kubelet cannot be told from the host's other processes here.
+    #[error(
+        "this host has no version 2 control groups, so its processes cannot be told apart; gate its pods by address"
+    )]
     NoCgroups,
     /// Not the path of a control group below the root, or one with characters that rules cannot hold.
+    #[error("`{0}` cannot be named in a rule; take a path such as system.slice/kubelet.service")]
     BadCgroup(String),
     /// Rules with our name that are not ours.
+    #[error("rules named breakglass that carry no mark of this program are in {0}; look at them first")]
     Foreign(BackEnd),
     /// Another run's gate.
+    #[error("the gate of run {} stands here, put up at {} by {}", .0.run, since_1970(.0.at), .0.by())]
     Held(Box<Mark>),
     /// This run's gate, and not the one that is asked for: how it differs.
+    #[error("this run's gate stands here already, and another one is asked for ({}): nothing was closed or cut by this; one gate-close has to name all of it", .0.join("; "))]
     Another(Vec<String>),
     /// Nothing here can hold a gate; what each was found to lack.
+    #[error("nothing on this host can hold a gate that ends by itself ({0})")]
     NoBackEnd(String),
     /// Another program holds the lock of x_tables.
+    #[error("{0}")]
     Busy(String),
     /// The session has no right to write rules.
+    #[error("rules need root; log in as root or with a user whose sudo asks nothing")]
     NotRoot,
 }
 
@@ -170,63 +192,16 @@ fn lacks(survey: &Survey) -> String {
     all.join("; ")
 }
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CutsSsh(port) => write!(f, "port {port} is SSH's: closing it would cut the operator's own way in"),
-            Self::OperatorUnknown => f.write_str(
-                "the host does not show which address the operator comes from; name it with --allow-operator ADDRESS",
-            ),
-            Self::OperatorShutOut(addr) => {
-                write!(f, "the operator's address, as the host sees it, is {addr} and would be shut out")
-            }
-            Self::NoPort => f.write_str("no API port was found or given; name it with --port"),
-            Self::NobodyListens(port, found) if found.is_empty() => {
-                write!(f, "nothing listens on port {port}, and no API server's process or manifest is on this host")
-            }
-            Self::NobodyListens(port, found) => {
-                write!(f, "nothing listens on port {port}; the API servers here have {found:?}")
-            }
-            Self::Everything(net) => write!(f, "{net} is the whole internet; name the addresses that are meant"),
-            Self::GoesDown(before, after) => write!(f, "stage {after} % lets in no more than the one before, {before} %"),
-            Self::NoMoreSources(before, after) => {
-                let after = Rung::Count(*after);
-                write!(f, "stage {after} lets in no more than the one before, {}", Rung::Count(*before))
-            }
-            Self::NotACount(sources) => {
-                write!(f, "{sources} is no number of sources; take 1 to {}, beyond that a share", count::MOST)
-            }
-            Self::NotAShare(percent) => write!(f, "{percent} % is no share of the sources; take 1 to 100"),
-            Self::NotARate(rate) => write!(f, "{rate} connections a second is no rate; take 1 to 10000"),
-            Self::EmptySet(name) => write!(f, "the set `{name}` has no addresses"),
-            Self::BadTime(name, seconds) => write!(f, "{name} {seconds} s: take 1 second to 1 day"),
-            Self::NoCgroups => f.write_str(
-                "this host has no version 2 control groups, so its processes cannot be told apart; gate its pods by address",
-            ),
-            Self::BadCgroup(path) => {
-                write!(f, "`{path}` cannot be named in a rule; take a path such as system.slice/kubelet.service")
-            }
-            Self::Foreign(back_end) => {
-                write!(f, "rules named breakglass that carry no mark of this program are in {back_end}; look at them first")
-            }
-            Self::Held(mark) => write!(
-                f,
-                "the gate of run {} stands here, put up at {} by {}",
-                mark.run,
-                jiff::Timestamp::from_second(i64::try_from(mark.at).unwrap_or(0)).unwrap_or_default(),
-                mark.by()
-            ),
-            Self::Another(differs) => write!(
-                f,
-                "this run's gate stands here already, and another one is asked for ({}): nothing was closed or cut by this; \
-                 one gate-close has to name all of it",
-                differs.join("; ")
-            ),
-            Self::NoBackEnd(lacks) => write!(f, "nothing on this host can hold a gate that ends by itself ({lacks})"),
-            Self::Busy(why) => f.write_str(why),
-            Self::NotRoot => f.write_str("rules need root; log in as root or with a user whose sudo asks nothing"),
-        }
+/// What is there instead where nothing listens.
+fn api_elsewhere(found: &[u16]) -> String {
+    match found {
+        [] => ", and no API server's process or manifest is on this host".to_owned(),
+        found => format!("; the API servers here have {found:?}"),
     }
+}
+
+fn since_1970(secs: u64) -> jiff::Timestamp {
+    jiff::Timestamp::from_second(i64::try_from(secs).unwrap_or(0)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -245,23 +245,14 @@ const LONGEST_MS: u64 = 10 * 365 * 86_400_000;
 
 /// `1d2h3m4s5ms` in milliseconds, up to ten years; a bare number is seconds.
 fn span_ms(text: &str) -> u64 {
-    let mut sum = 0;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        let Ok(number) = rest[..digits].parse::<u64>() else { return sum };
-        let unit_end = rest[digits..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |n| n + digits);
-        let factor = match &rest[digits..unit_end] {
-            "ms" => 1,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => 1000,
-        };
-        sum = number.saturating_mul(factor).saturating_add(sum).min(LONGEST_MS);
-        rest = &rest[unit_end..];
+    let digit = |c: char| c.is_ascii_digit();
+    if !text.starts_with(digit) {
+        return 0;
     }
-    sum
+    let unit = if text.ends_with(digit) { "s" } else { "" };
+    // Too long to be counted.
+    let span = format!("{text}{unit}").parse().unwrap_or(HumanDuration(Duration::MAX));
+    u64::try_from(span.0.as_millis()).unwrap_or(u64::MAX).min(LONGEST_MS)
 }
 
 /// `12.34` seconds in milliseconds.

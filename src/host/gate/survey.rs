@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::back_end::{TOOLSETS, libs};
 use super::filter::Toolset;
 use super::{BackEnd, GateSpec, Manager, Mark, Side};
+use crate::host::apiserver::API_PORT;
 use crate::host::genuine::GENUINE;
+use crate::host::manifest::MANIFESTS;
 use crate::host::order::{Order as _, Query, order};
 use crate::script::{Answer, quote};
 
@@ -16,9 +18,6 @@ use crate::script::{Answer, quote};
 const HOST: &str = include_str!("survey_host.sh");
 /// Who else is there, and who listens.
 const REST: &str = include_str!("survey_rest.sh");
-
-/// Where kubeadm and its kin keep static pods, unless the kit says otherwise.
-const MANIFESTS: &str = "/etc/kubernetes/manifests";
 
 order! {
     /// Looks at what a host is for a gate.
@@ -272,18 +271,15 @@ fn listeners(answer: &Answer) -> Vec<Listener> {
     named.chain(hex.map(|port| Listener { port, v6: true, process: None })).collect()
 }
 
-/// The port that a kube-apiserver and k3s take when none is said.
-const DEFAULT_PORT: u16 = 6443;
-
 fn api(answer: &Answer) -> Vec<ApiProcess> {
     let running = answer.all("api").chain(answer.all("k3s")).filter_map(|line| {
         let mut words = line.split_whitespace();
         let pid = words.next()?.parse().ok()?;
-        Some(ApiProcess { pid, port: words.next().and_then(|p| p.parse().ok()).unwrap_or(DEFAULT_PORT) })
+        Some(ApiProcess { pid, port: words.next().and_then(|p| p.parse().ok()).unwrap_or(API_PORT) })
     });
     let mut all: Vec<ApiProcess> = running.collect();
     for line in answer.all("manifest") {
-        let port = line.split_whitespace().next().and_then(|p| p.parse().ok()).unwrap_or(DEFAULT_PORT);
+        let port = line.split_whitespace().next().and_then(|p| p.parse().ok()).unwrap_or(API_PORT);
         if all.iter().all(|a| a.port != port) {
             all.push(ApiProcess { pid: 0, port });
         }

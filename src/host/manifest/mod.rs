@@ -21,6 +21,9 @@ pub use self::starts::{Ending, amount, ending, starts};
 use self::words::{Form, Given, Word};
 use crate::yaml::{self, Faults, Node};
 
+/// Where kubeadm and its kin keep static pods, unless the kit says otherwise.
+pub const MANIFESTS: &str = "/etc/kubernetes/manifests";
+
 /// What to change in a container. `None` as a value removes the entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Edit {

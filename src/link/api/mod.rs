@@ -148,9 +148,9 @@ impl Api {
             let server = &self.servers[index];
             async move {
                 let answer = server.send(request, until, &received).await?;
-                let known = self.standing.starting(index) || !rights::doubtful(request, &answer);
-                if !known && rights::are_being_read(server, until).await {
-                    self.standing.is_starting(index);
+                let known = self.standing.starting(index) || self.standing.is_settled(index);
+                if kind != Kind::Health && !known && rights::doubtful(&answer) {
+                    self.standing.says(index, rights::are_being_read(server, until).await);
                 }
                 Ok(answer)
             }

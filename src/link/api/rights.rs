@@ -14,10 +14,10 @@ use super::{Answer, ApiRequest};
 /// How long it is given to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// May this answer be that of a server that is not ready?
-pub(super) fn doubtful(asked: &ApiRequest, answer: &Answer) -> bool {
+/// May this answer, to anything but a question after its health, be that of a server that is not ready?
+pub(super) fn doubtful(answer: &Answer) -> bool {
     let unknown = matches!(answer.code, 401 | 403) || (answer.code == 404 && !answer.names_an_object());
-    unknown && answer.stranger.is_none() && !asked.path.starts_with("/readyz")
+    unknown && answer.stranger.is_none()
 }
 
 /// Asks the server itself, once and not for long. One that does not say that it is still starting is taken at its word.

@@ -10,6 +10,9 @@ use crate::link::fault::Fault;
 /// After a refused or cut connection, and after it was asked, a starting server says 403 and "no such resource" for about this long.
 const STARTING: Duration = Duration::from_secs(15);
 
+/// One that was asked and does not start is taken at its word for this long.
+const SETTLED: Duration = Duration::from_secs(5);
+
 /// Shared by all requests of a run to one cluster.
 #[derive(Debug)]
 pub(super) struct Standing(Mutex<Vec<Known>>);
@@ -19,6 +22,8 @@ struct Known {
     answered: Option<(Instant, Duration)>,
     failed: Option<Instant>,
     restart: Option<Instant>,
+    /// It was asked whether it is starting, and did not say so.
+    settled: Option<Instant>,
     /// It asked to be left alone until then.
     pause: Option<Instant>,
 }
@@ -64,9 +69,17 @@ impl Standing {
         }
     }
 
-    /// It says so itself.
-    pub(super) fn is_starting(&self, server: usize) {
-        self.known()[server].restart = Some(Instant::now());
+    /// What it said itself of whether it is starting.
+    pub(super) fn says(&self, server: usize, starting: bool) {
+        let now = Some(Instant::now());
+        let known = &mut self.known()[server];
+        if starting { known.restart = now } else { known.settled = now }
+    }
+
+    /// Was it asked so lately that its word still holds?
+    pub(super) fn is_settled(&self, server: usize) -> bool {
+        let Known { settled, restart, .. } = self.known()[server];
+        settled.is_some_and(|at| at.elapsed() < SETTLED && restart.is_none_or(|restart| restart < at))
     }
 
     /// Until when the server asked to be left alone.

@@ -24,10 +24,12 @@ use super::{Endpoint, host_key, with_grace};
 const STACK: usize = 256 << 10;
 /// Log-ins under way at once to one address: sshd's MaxStartups starts to drop at 10, counting everybody's.
 const LOGINS_PER_ADDRESS: usize = 4;
-/// Log-ins tried again when the server drops us before its first word.
-const ATTEMPTS: u32 = 6;
-/// The pause before the second attempt; doubled each time, and half of it is chance.
+/// A server that drops us before its first word is tried again for this long: with few places, most log-ins that come at once
+/// are dropped, and on a starved host each that is not takes a second of its place.
+const DROPPED: Duration = Duration::from_secs(10);
+/// The pause before the second attempt; doubled each time up to the longest, and half of it is chance.
 const PAUSE: Duration = Duration::from_millis(150);
+const LONGEST_PAUSE: Duration = Duration::from_millis(1200);
 
 static LOGINS: Mutex<Option<HashMap<String, Weak<Semaphore>>>> = Mutex::new(None);
 
@@ -76,7 +78,10 @@ impl Session {
         let started = Instant::now();
         let fail = |attempts, fault| failure(endpoint, started, attempts, fault);
         let shared = Arc::new(endpoint.clone());
-        for attempt in 1.. {
+        let mut attempt = 0;
+        let (mut pause, give_up) = (PAUSE, deadline.min(started + DROPPED));
+        loop {
+            attempt += 1;
             let (stream, via) =
                 reach(endpoint, deadline).await.map_err(|e| e.for_endpoint(endpoint, started, attempt))?;
             let dropped = match start(&shared, stream, via, &mut place, deadline).await {
@@ -84,16 +89,16 @@ impl Session {
                 Err(NoLogin::Fault(fault)) => return Err(fail(attempt, fault)),
                 Err(NoLogin::Dropped(why)) => why,
             };
-            let pause = jittered(PAUSE * 2_u32.pow(attempt - 1));
-            if attempt == ATTEMPTS || Instant::now() + pause >= deadline {
+            let next = Instant::now() + jittered(pause);
+            if next >= give_up {
                 let why = format!(
                     "the server hung up before it said a word ({dropped}); its MaxStartups or a filter may be at work"
                 );
                 return Err(fail(attempt, Fault::Handshake(why)));
             }
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep_until(next.into()).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        Err(fail(ATTEMPTS, Fault::Handshake("no attempt left".into())))
     }
 }
 

@@ -154,15 +154,15 @@ impl Step for Ending {
     }
 
     fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
-        let get = |path: String, times, why: &str| Announced { what: Sends::Get(path), times, why: why.into() };
         let (looks, rest) = (Times::AtMost(10), pods::PAGES - 1);
         let pages = |all: &mut Vec<Announced>, path: String, why: &str| {
-            all.push(get(path.clone(), looks, why));
+            all.push(Announced::get(path.clone(), looks, why));
             let path = format!("{path}&continue={}", pods::TOKEN);
-            all.push(get(path, Times::AtMost(2 * rest), "the pages after the first, at each look"));
+            all.push(Announced::get(path, Times::AtMost(2 * rest), "the pages after the first, at each look"));
         };
         let namespace = pods::collection(&self.namespace);
-        let mut all = vec![get(self.object.path(), looks, "sees whose pods it has: its uid and its selector")];
+        let mut all =
+            vec![Announced::get(self.object.path(), looks, "sees whose pods it has: its uid and its selector")];
         if let Some(collection) = between(&self.object) {
             let selector = if collection.ends_with("jobs") { "" } else { SELECTOR };
             pages(
@@ -179,23 +179,17 @@ impl Step for Ending {
         }
         if self.with.force {
             let why = "when it is gone: which volumes its pods use";
-            all.push(get(format!("{namespace}/{POD}"), Times::AtMost(3), why));
-            all.push(Announced {
-                what: Sends::Ask(self.question("it must not run twice").text),
-                times: Times::AtMost(1),
-                why: "only for what must not run twice; without a yes its pods get their own grace".into(),
-            });
+            all.push(Announced::get(format!("{namespace}/{POD}"), Times::AtMost(3), why));
+            let what = Sends::Ask(self.question("it must not run twice").text);
+            let why = "only for what must not run twice; without a yes its pods get their own grace";
+            all.push(Announced::new(what, Times::AtMost(1), why));
         }
         let mut delete = |force, why: &str| {
             for (path, times) in [
                 (pods::at(&own, REVISION), Times::AtMost(3)),
                 (format!("{own}&continue={}", pods::TOKEN), Times::AtMost(rest)),
             ] {
-                all.push(Announced {
-                    what: Sends::Op(Box::new(Op::Kube(self.call(path, force)))),
-                    times,
-                    why: why.into(),
-                });
+                all.push(Announced::op(Op::Kube(self.call(path, force)), times, why));
             }
         };
         delete(self.with.force, "ends one page of them");

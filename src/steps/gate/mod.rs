@@ -8,6 +8,7 @@ use super::{History, Look, StepError};
 use crate::change::{HostCommand, Note, Op, Part, Target};
 use crate::duration::HumanDuration;
 use crate::finding::Finding;
+use crate::host::apiserver::API_PORT;
 use crate::host::gate::{self, BackEnd, Counters, Driver, GateSpec, GateState, Mark, Talker};
 use crate::kit::{Cluster, Host};
 use crate::script::Script;
@@ -31,8 +32,6 @@ pub(super) const ORDER_SECS: u64 = 45;
 pub(super) const LEASE: &str = "gate";
 /// A node that was silent for this long has its pods evicted about a minute later; see the node grace period.
 pub(super) const FOUR_MINUTES: Duration = Duration::from_mins(4);
-/// The port in what is announced, where only a survey can know it.
-pub(super) const USUAL_PORT: u16 = 6443;
 
 /// What was closed, as the change notes it that closed it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -143,7 +142,7 @@ pub(super) fn unknown_mark(stages: usize) -> Mark {
         operator: unknown("operator"),
         reason: unknown("reason"),
         at: 0,
-        ports: vec![USUAL_PORT],
+        ports: vec![API_PORT],
         hold: 900,
         step: 60,
         rungs: vec![gate::Rung::Share(1); stages],

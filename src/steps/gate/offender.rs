@@ -10,8 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::USUAL_PORT;
-use super::wish::known_ports;
+use super::wish::usual_ports;
 use crate::change::Target;
 use crate::finding;
 use crate::host::offender::{self, Read};
@@ -154,7 +153,7 @@ impl Offender {
             all.push((Sends::Get(path), "how many of its pods are left (metadata, one page)".to_owned()));
         }
         for host in cluster.api_hosts() {
-            let look = offender::look(&ports(cluster, host), self.user.as_deref(), None);
+            let look = offender::look(&usual_ports(cluster, host), self.user.as_deref(), None);
             let why = format!("on {}: open connections by source, and its requests in the audit log", host.name);
             all.push((Sends::Look(look.into()), why));
         }
@@ -256,14 +255,9 @@ fn add(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
     more.map(|more| sum.unwrap_or(0) + more).or(sum)
 }
 
-fn ports(cluster: &Cluster, host: &Host) -> Vec<u16> {
-    let known = known_ports(cluster, host);
-    if known.is_empty() { vec![USUAL_PORT] } else { known }
-}
-
 async fn on_host(look: Look<'_>, cluster: &Cluster, host: &Host, known: &Learned) -> Option<offender::Seen> {
     let last = known.read.get(&host.name).map(|(read, _)| read);
-    let query = offender::look(&ports(cluster, host), known.user.as_deref(), last);
+    let query = offender::look(&usual_ports(cluster, host), known.user.as_deref(), last);
     look.reads.ask(&Target::host(&cluster.name, &host.name), &query, HOST_LIMIT).await.ok()
 }
 

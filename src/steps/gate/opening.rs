@@ -137,20 +137,12 @@ impl Step for Open {
     fn announce(&self, _: &Target, cluster: &Cluster) -> Vec<Announced> {
         let mark = common::unknown_mark(4);
         let held = Held { mark: &mark, back_end: BackEnd::Nft, was: mark.run.clone(), by: common::unknown_driver() };
-        let look = |what, why: &str| Announced {
-            what,
-            times: if self.at_once {
-                Times::AtMost(3)
-            } else {
-                Times::Every { interval: self.interval(), until: self.pace.window * 64 }
-            },
-            why: why.into(),
+        let looks = if self.at_once {
+            Times::AtMost(3)
+        } else {
+            Times::Every { interval: self.interval(), until: self.pace.window * 64 }
         };
-        let write = |change: Change, times, why: &str| Announced {
-            what: Sends::Op(Box::new(change.op)),
-            times,
-            why: why.into(),
-        };
+        let look = |what, why: &str| Announced::new(what, looks, why);
         let mut sent = vec![look(
             Sends::Look(gate::status().into()),
             "whose gate, at which stage, and when the next one comes; here and on the host that leads",
@@ -177,10 +169,10 @@ impl Step for Open {
             let first = Fuses { purpose: Purpose::Stage, level: 1 };
             let arm = self.arm(&held, &History::default(), first, due, String::new());
             let why = "opens one stage or closes it again, with the gate's own ports, stages and back end";
-            sent.push(write(arm, Times::AtMost(64), why));
+            sent.push(Announced::op(arm.op, Times::AtMost(64), why));
         }
         let open = self.open(&held, String::new());
-        sent.push(write(open, Times::Once, "takes the gate away: everybody is in"));
+        sent.push(Announced::op(open.op, Times::Once, "takes the gate away: everybody is in"));
         sent
     }
 

@@ -9,12 +9,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::duration::HumanDuration;
+use crate::host::apiserver::API_PORT;
 use crate::host::gate::{self, Allow, BackEnd, Balancer, GateSpec, Reply, Scope, Side, Stage, Why};
 use crate::host::net::Net;
 use crate::kit::{Cluster, Host, Role};
 use crate::steps::{Fault, Mark};
 
-use super::{USUAL_PORT, secs, seed};
+use super::{secs, seed};
 
 /// The set that stands for the kit's nodes.
 const KUBELETS: &str = "kubelets";
@@ -394,10 +395,10 @@ pub(in crate::steps) fn known_ports(cluster: &Cluster, host: &Host) -> Vec<u16> 
     known.into_iter().collect()
 }
 
-/// The same, or else the usual one.
-fn usual_ports(cluster: &Cluster, host: &Host) -> Vec<u16> {
+/// The same, or else the usual one: what is announced where only a survey can know them.
+pub(super) fn usual_ports(cluster: &Cluster, host: &Host) -> Vec<u16> {
     let known = known_ports(cluster, host);
-    if known.is_empty() { vec![USUAL_PORT] } else { known }
+    if known.is_empty() { vec![API_PORT] } else { known }
 }
 
 /// Where the cluster's API servers listen, seen from its nodes.

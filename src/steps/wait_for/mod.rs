@@ -225,11 +225,9 @@ impl Step for Params {
     }
 
     fn announce(&self, _: &Target, cluster: &Cluster) -> Vec<Announced> {
-        let every = |(what, interval, why)| Announced {
-            what,
-            // The step's own timeout ends it; the plan puts that in.
-            times: Times::Every { interval, until: Duration::MAX },
-            why,
+        // The step's own timeout ends it; the plan puts that in.
+        let every = |(what, interval, why): (_, _, String)| {
+            Announced::new(what, Times::Every { interval, until: Duration::MAX }, why)
         };
         let (servers, _) = servers::asked(cluster, &self.without);
         let mut sends: Vec<_> =

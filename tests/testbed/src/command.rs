@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
     process::{Pid, PidfdFlags, pidfd_open},
 };
 
@@ -120,9 +121,16 @@ fn wait_for(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
         return Ok(Some(status));
     }
     let end = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
-    let limit = Timespec::try_from(limit)?;
-    poll(&mut [PollFd::new(&end, PollFlags::IN)], Some(&limit))?;
-    Ok(child.try_wait()?)
+    let until = Instant::now() + limit;
+    loop {
+        let left = Timespec::try_from(until.saturating_duration_since(Instant::now()))?;
+        match poll(&mut [PollFd::new(&end, PollFlags::IN)], Some(&left)) {
+            // A signal to this process: whoever handles it has done so by now.
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+            Ok(_) => return Ok(child.try_wait()?),
+        }
+    }
 }
 
 fn contents(file: &mut File) -> Result<String> {

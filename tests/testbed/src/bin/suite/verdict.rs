@@ -176,8 +176,9 @@ mod tests {
 
     #[test]
     fn what_is_red_the_second_time_is_red() {
-        // The last: a second try that ran no test at all.
-        for (code, text) in [(101, result(0, &["fleet"], 0)), (134, String::new()), (0, result(0, &[], 0))] {
+        // The last two: a second try that ran no test at all, and one whose binary went wrong after its test.
+        let none = (0, result(0, &[], 0));
+        for (code, text) in [(101, result(0, &["fleet"], 0)), (134, String::new()), none, (134, result(1, &[], 0))] {
             let mut verdict = of(vec![ended("gate", 101, &result(8, &["fleet"], 0))]);
             verdict.tried_again("gate", "fleet", &ended("gate", code, &text));
             assert!(!verdict.is_good(false));
