@@ -215,15 +215,15 @@ async fn a_no_of_a_server_that_is_starting_is_asked_again_and_any_other_stands()
         Does::Says(500, "[+]ping ok\n[-]informer-sync failed: reason withheld\nreadyz check failed\n");
     const SICK: Does = Does::Says(500, "[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n");
     for no in [Does::Says(403, FORBIDDEN), Does::Says(401, UNKNOWN), Does::Says(404, NOT_SERVED)] {
-        for idempotent in [true, false] {
-            let (server, live) = one(&[no.clone(), STARTING, no.clone(), Does::Says(200, OK)]).await;
+        for (idempotent, says) in [(true, STARTING), (false, STARTING), (true, Does::Closes)] {
+            let (server, live) = one(&[no.clone(), says, no.clone(), Does::Says(200, OK)]).await;
             let outcome = perform(&live, &delete(idempotent), 20.0).await;
             assert!(matches!(outcome, Outcome::Done(_)), "{no:?}: {outcome:?}");
             let asked = server.seen.lines().iter().filter(|line| *line == "GET /readyz").count();
             assert_eq!((server.seen.requests().len(), asked), (4, 1), "{no:?}: asked once, and its word is remembered");
             assert_eq!(live.costs().of(&Target::api_server("prod", "cp1")).requests, 4);
         }
-        for other in [SICK, Does::Says(200, "ok"), Does::Says(403, FORBIDDEN), Does::Closes] {
+        for other in [SICK, Does::Says(200, "ok"), Does::Says(403, FORBIDDEN)] {
             let (server, live) = one(&[no.clone(), other.clone(), Does::Says(200, OK)]).await;
             let outcome = perform(&live, &delete(true), 20.0).await;
             assert!(matches!(outcome, Outcome::Failed(_)), "{no:?}, {other:?}: {outcome:?}");

@@ -20,12 +20,13 @@ pub(super) fn doubtful(answer: &Answer) -> bool {
     unknown && answer.stranger.is_none()
 }
 
-/// Asks the server itself, once and not for long. One that does not say that it is still starting is taken at its word.
+/// Asks the server itself, once and not for long. One that says nothing may have been killed since, or drowns: its no counts no more
+/// than that of one that says it is starting.
 pub(super) async fn are_being_read(server: &Server, deadline: Instant) -> bool {
     let ready = ApiRequest::get("/readyz", "*/*");
     let until = deadline.min(Instant::now() + PATIENCE);
     let answer = server.send(&ready, until, &std::sync::atomic::AtomicBool::new(false)).await;
-    answer.is_ok_and(|answer| answer.code == 500 && still_starting(&answer.text))
+    answer.map_or(true, |answer| answer.code == 500 && still_starting(&answer.text))
 }
 
 /// Whether what a server lists of its checks says that it has just begun.
