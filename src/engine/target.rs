@@ -156,8 +156,7 @@ impl OnTarget<'_> {
             pass.unseen = Some((class, error.to_string()));
             return Next::Again;
         }
-        // What says no says it again.
-        let again = matches!(&error, StepError::Read(read) if !read.kind.lasts()) && pass.looks_left > 0;
+        let again = looks_again(&error, pass);
         let hint = match &error {
             StepError::Read(read) => read.hint.clone(),
             StepError::Refused { hint, .. } => hint.clone(),
@@ -180,6 +179,11 @@ impl OnTarget<'_> {
     }
 
     async fn act(&self, history: &History, mut survey: Survey, pass: &mut Pass) -> Result<Next, JournalLost> {
+        let fails = survey.fails.take();
+        // What it sees when it looks again is what counts.
+        if let Some(error) = fails.clone().filter(|error| looks_again(error, pass)) {
+            return Ok(self.look_failed(error, pass).await);
+        }
         for what in std::mem::take(&mut survey.saw) {
             // A wait sees the same thing again and again.
             let said = what.to_string();
@@ -187,6 +191,9 @@ impl OnTarget<'_> {
                 pass.said.push(said);
                 self.saw(what).await?;
             }
+        }
+        if let Some(error) = fails {
+            return Ok(self.look_failed(error, pass).await);
         }
         for found in std::mem::take(&mut survey.found) {
             self.found(found).await?;
@@ -510,6 +517,11 @@ impl OnTarget<'_> {
             () = self.engine.cancel.reached(Stop::Soon) => {}
         }
     }
+}
+
+/// Whether a look that failed is repeated: what says no says it again.
+fn looks_again(error: &StepError, pass: &Pass) -> bool {
+    matches!(error, StepError::Read(read) if !read.kind.lasts()) && pass.looks_left > 0
 }
 
 /// How a step ends for which this was the last look.

@@ -23,13 +23,17 @@ pub enum Piece {
     Amount(f64, String),
 }
 
-/// One clause: what is always told, and what a short report leaves out, with the colon before it.
+/// One clause: what is always told, and what a short report leaves out.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Clause {
     /// What is always told.
     pub main: Vec<Piece>,
-    /// What may be left out: a reason, the next command.
-    pub rest: Vec<Piece>,
+    /// Stands before the rest: a colon, mostly.
+    pub sign: &'static str,
+    /// What may be left out: a reason.
+    pub rest: String,
+    /// The next command to type.
+    pub next: Option<String>,
 }
 
 /// Clauses that are told with a semicolon between them.
@@ -50,7 +54,8 @@ impl fmt::Display for Sentence {
             if at > 0 {
                 f.write_str("; ")?;
             }
-            clause.main.iter().chain(&clause.rest).try_for_each(|piece| piece.fmt(f))?;
+            clause.main.iter().try_for_each(|piece| piece.fmt(f))?;
+            f.write_str(&clause.after())?;
         }
         Ok(())
     }
@@ -87,9 +92,14 @@ impl Clause {
         self
     }
 
-    fn rest(mut self, text: impl Into<String>) -> Self {
-        self.rest.push(Piece::Text(text.into()));
-        self
+    fn rest(self, sign: &'static str, text: impl Into<String>) -> Self {
+        Self { sign, rest: text.into(), ..self }
+    }
+
+    /// What stands after its main part; empty where there is no more.
+    pub fn after(&self) -> String {
+        let next = self.next.as_ref().map(|next| format!("; next: {next}")).unwrap_or_default();
+        format!("{}{}{next}", self.sign, self.rest)
     }
 }
 
@@ -111,7 +121,7 @@ pub(super) fn of(finding: &Finding) -> Sentence {
             let clause = say().text("on ").name(host).text(" ").amount(*percent, " %");
             clause.text(" of the host's ").amount(*of_mb, " MB").text(" are in use")
         }
-        Finding::LeftOut { server, why } => say().text("judged without ").name(server).rest(format!(": {why}")),
+        Finding::LeftOut { server, why } => say().text("judged without ").name(server).rest(": ", why),
         Finding::Ready { servers, times, slowest_ms } => {
             let clause =
                 say().count(*servers, "API server").text(format!(" ready {times} times in a row, in at most "));
@@ -132,8 +142,8 @@ pub(super) fn of(finding: &Finding) -> Sentence {
         }
         Finding::ClientRequests { user, most } => {
             let clause = say().text("the API servers hold at most ").amount(*most as u64, " requests");
-            let seen = "; watches that have begun are not among them, whether they start again only clientRate sees";
-            clause.text(format!(" of {user}")).rest(seen)
+            let seen = "watches that have begun are not among them, whether they start again only clientRate sees";
+            clause.text(format!(" of {user}")).rest("; ", seen)
         }
         Finding::PodsLeft { pods, selector, namespace } => {
             say().amount(*pods as u64, " pods").text(format!(" with {selector} are left in {namespace}"))
@@ -150,7 +160,7 @@ pub(super) fn of(finding: &Finding) -> Sentence {
         Finding::Cut { before, after: 0 } => say().amount(*before, " open connections").text(" cut, none left"),
         Finding::Cut { before, after } => {
             let clause = say().amount(*before, " open connections").text(", ").amount(*after, " left");
-            clause.text(" that the kernel does not close").rest(": each is reset as the server next sends")
+            clause.text(" that the kernel does not close").rest(": ", "each is reset as the server next sends")
         }
         Finding::Rejects { tried, let_in, refused } => {
             let clause =
@@ -181,7 +191,7 @@ fn connected(connection: &Connection) -> Clause {
     let clause = say().text(format!("{} ", connection.address));
     match connection.took_ms {
         Some(took) => clause.text("connected in ").amount(took, " ms"),
-        None => clause.text("no connection").rest(format!(": {}", connection.why)),
+        None => clause.text("no connection").rest(": ", &connection.why),
     }
 }
 
@@ -192,16 +202,13 @@ fn answered(path: &str, answer: &Answer) -> Clause {
         (Some(200), Some(took)) => clause.text("ok in ").amount(took, " ms"),
         (Some(code), Some(took)) => clause.text(format!("{code} in ")).amount(took, " ms"),
         (Some(code), None) => clause.text(code.to_string()),
-        (None, _) => clause.text(&answer.says).rest(format!(": {}", answer.tried)),
+        (None, _) => clause.text(&answer.says).rest(": ", &answer.tried),
     };
     let clause = match answer.code {
         Some(_) if !answer.says.is_empty() => clause.text(format!(": {}", answer.says)),
         _ => clause,
     };
-    match &answer.next {
-        Some(next) => clause.rest(format!("; next: {next}")),
-        None => clause,
-    }
+    Clause { next: answer.next.clone(), ..clause }
 }
 
 fn unwell(server: &str, how: &Unwell) -> Clause {
@@ -270,16 +277,18 @@ impl Offender {
 }
 
 fn over(offender: &Offender) -> Clause {
-    let clause = match (offender.words(), offender.is_silent()) {
-        (Some(left), _) => say().text("it is borne, but not over").rest(format!(": {left}")),
-        (None, Some(_)) => say().text("nothing is left of the offender"),
-        (None, None) => say()
-            .text("what is left of the offender is not known")
-            .rest(": its pods could not be counted, and no audit log tells of its requests"),
-    };
-    match offender.connections {
-        Some(count) => clause.rest(format!(", {count} connections are open")),
-        None => clause,
+    let open = offender.connections.map(|count| format!("{count} connections are open"));
+    let and_open = open.as_ref().map(|open| format!(", {open}")).unwrap_or_default();
+    match (offender.words(), offender.is_silent()) {
+        (Some(left), _) => say().text("it is borne, but not over").rest(": ", format!("{left}{and_open}")),
+        (None, Some(_)) => {
+            let clause = say().text("nothing is left of the offender");
+            open.map_or(clause.clone(), |open| clause.rest(", ", open))
+        }
+        (None, None) => {
+            let why = "its pods could not be counted, and no audit log tells of its requests";
+            say().text("what is left of the offender is not known").rest(": ", format!("{why}{and_open}"))
+        }
     }
 }
 
@@ -291,5 +300,5 @@ fn no_further(stuck: &Stuck) -> Clause {
         whys.push(format!("most connections: {}", loudest.join(", ")));
     }
     let clause = say().text("no further for ").duration(stuck.secs).text(format!(" (level {})", stuck.level));
-    clause.rest(format!(": {}. {TO_DO}", whys.join("; ")))
+    clause.rest(": ", format!("{}. {TO_DO}", whys.join("; ")))
 }

@@ -127,6 +127,10 @@ fn gates() -> Vec<(Finding, &'static str)> {
             "nothing is left of the offender",
         ),
         (
+            Finding::Offender(Box::new(Offender { pods: Some(0), connections: Some(9), ..Offender::default() })),
+            "nothing is left of the offender, 9 connections are open",
+        ),
+        (
             Finding::Offender(Box::default()),
             "what is left of the offender is not known: its pods could not be counted, and no audit log tells of its requests",
         ),

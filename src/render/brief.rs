@@ -24,6 +24,8 @@ const LABEL_OF_ONE: usize = 11;
 const LONGEST: usize = 140;
 /// Of a run of several steps, what is longer is told by its main clause.
 const CLAUSE: usize = 90;
+/// So many reasons why API servers answer as they do are told.
+const MOST_DETAILS: usize = 12;
 /// Steps of several clusters that end alike within this time are told together.
 const WAIT: Duration = Duration::from_secs(1);
 /// A step that waits says so this often, where no live line shows it.
@@ -65,6 +67,8 @@ struct Block {
     /// Changes on hosts: told of those of which nothing was seen.
     made_on_hosts: Vec<(Target, String)>,
     bad: Gathered,
+    /// Of API servers that were probed, why each answers as it does, and the next command.
+    details: Vec<(Target, String, Option<String>)>,
     hints: Vec<String>,
     why: Gathered,
     changes: usize,
@@ -95,6 +99,7 @@ impl Brief {
             Event::Saw { target, step, what } => {
                 let (about, whole) = (about(target, what), self.steps == 1);
                 match self.block(target, *step) {
+                    Some(block) if what.server().is_some() => block.probed(about, what, whole),
                     Some(block) if whole => block.saw.add_pieces(&about, &told(&what.sentence())),
                     Some(block) => block.saw.add_pieces(&about, &gist(what)),
                     None => {
@@ -188,7 +193,7 @@ impl Brief {
         for block in under_way.values_mut().filter(|block| block.has_news()) {
             lines.extend(self.tell(block, None));
             (block.saw, block.made, block.bad) = Default::default();
-            (block.made_on_hosts, block.hints) = (Vec::new(), Vec::new());
+            (block.made_on_hosts, block.details, block.hints) = Default::default();
         }
         self.under_way = under_way;
         lines
@@ -313,7 +318,25 @@ impl Brief {
             _ => Line::new(Tone::Plain, below.clone(), text),
         };
         let mut lines: Vec<Line> = texts.into_iter().enumerate().map(line).collect();
+        if !done || self.steps == 1 {
+            lines.extend(self.details(block, &below));
+        }
         lines.extend(block.hints.iter().map(|hint| Line::new(Tone::Warn, format!("{below}hint: "), hint.clone())));
+        lines
+    }
+
+    /// Why API servers answer as they do, one by one, each with the next command, which can be copied.
+    fn details(&self, block: &Block, below: &str) -> Vec<Line> {
+        let one = |(target, why, next): &(Target, String, Option<String>)| {
+            let who = names(std::slice::from_ref(target), self.fleet);
+            let why =
+                (!why.is_empty()).then(|| Line::new(Tone::Plain, below, format!("{who}: {}", nameless(target, why))));
+            let next = next.as_ref().map(|next| Line::new(Tone::Warn, format!("{below}next: "), next.clone()).whole());
+            why.into_iter().chain(next).collect::<Vec<_>>()
+        };
+        let mut lines: Vec<Line> = block.details.iter().take(MOST_DETAILS).flat_map(one).collect();
+        let more = block.details.len().saturating_sub(MOST_DETAILS);
+        lines.extend((more > 0).then(|| Line::new(Tone::Plain, below, format!("and {more} more (-v)"))));
         lines
     }
 
@@ -365,6 +388,7 @@ impl Block {
             made: Gathered::default(),
             made_on_hosts: Vec::new(),
             bad: Gathered::default(),
+            details: Vec::new(),
             hints: Vec::new(),
             why: Gathered::default(),
             changes: 0,
@@ -372,6 +396,16 @@ impl Block {
             took: None,
             quiet_since: now,
         }
+    }
+
+    /// Takes in how an API server answers: what many have in common stands before the reasons of each. `reasons`: they will be
+    /// told, whatever comes of the step.
+    fn probed(&mut self, server: Target, what: &Finding, reasons: bool) {
+        let sentence = what.sentence();
+        let alike = if reasons { joined(&sentence, |clause| clause.main.clone()) } else { gist(what) };
+        self.saw.add_pieces(&server, &alike);
+        let reasons = sentence.0.iter().filter(|clause| !clause.after().is_empty());
+        self.details.extend(reasons.map(|clause| (server.clone(), clause.rest.clone(), clause.next.clone())));
     }
 
     /// Takes in what may be typed, each once.
@@ -394,6 +428,7 @@ impl Block {
         self.made.join(other.made);
         self.made_on_hosts.extend(other.made_on_hosts);
         self.bad.join(other.bad);
+        self.details.extend(other.details);
         self.why.join(other.why);
         self.changes += other.changes;
         self.spent.join(&other.spent);
@@ -424,7 +459,10 @@ fn nameless<'a>(target: &Target, what: &'a str) -> &'a str {
 
 /// A whole sentence.
 fn told(sentence: &Sentence) -> Vec<Piece> {
-    joined(sentence, |clause| clause.main.iter().chain(&clause.rest).cloned().collect())
+    joined(sentence, |clause| {
+        let after = Some(clause.after()).filter(|after| !after.is_empty());
+        clause.main.iter().cloned().chain(after.map(Piece::Text)).collect()
+    })
 }
 
 /// Of a long sentence what is always told.
@@ -437,7 +475,7 @@ fn gist(what: &Finding) -> Vec<Piece> {
         return vec![Piece::Text(main_clause(note))];
     }
     let mut pieces = joined(&sentence, |clause| clause.main.clone());
-    if sentence.0.iter().any(|clause| !clause.rest.is_empty()) {
+    if sentence.0.iter().any(|clause| !clause.after().is_empty()) {
         pieces.push(Piece::Text(" …".to_owned()));
     }
     pieces

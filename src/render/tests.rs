@@ -10,6 +10,7 @@ use crate::change::Target;
 use crate::cost::{Cost, Costs};
 use crate::error::{Class, Failure};
 use crate::event::{ChangeEnd, Event, Listener as _};
+use crate::finding::{Answer, Finding, Probe};
 use crate::journal::StepState;
 use crate::process::Clock;
 use crate::refusal::{Location, Refusal};
@@ -104,6 +105,34 @@ fn brief(color: bool, events: Vec<Event>) -> (String, String) {
     let renderer = Renderer::new(screen, Output::Text, false, Clock::Fixed(jiff::Timestamp::UNIX_EPOCH));
     events.into_iter().for_each(|event| renderer.hear(event));
     (out.text(), err.text())
+}
+
+/// What all have in common once, then the reason of each on a line of its own, and commands unbroken.
+#[test]
+fn servers_that_do_not_answer_are_told_one_by_one() {
+    let probe = |n: u8| {
+        let says = "it was reached, and gave no answer in time (drowning, hung or cut off)".to_owned();
+        let tried = format!("cp{n} (10.0.0.{n}:6443 through cp{n} by SSH): connected, but no TLS handshake in 10.0 s");
+        let next =
+            Some(format!("ssh root@10.0.0.{n} 'ss -ltn sport = :6443; sudo crictl ps -a --name kube-apiserver'"));
+        let live = Answer { says, tried, next, ..Answer::default() };
+        let probe = Probe { server: format!("cp{n}"), connection: None, live, ready: None, anonymous: false };
+        Event::Saw { target: Target::cluster("prod"), step: 0, what: Finding::Probe(Box::new(probe)) }
+    };
+    let why = "no route: none of 2 API servers answers";
+    let events =
+        vec![started(false), step(), probe(1), probe(2), step_ended(StepState::Failed, why), run_ended(4, why)];
+    let (_, err) = brief(false, events);
+    let told = "cp[1-2]: /livez it was reached, and gave no answer in time\n            (drowning, hung or cut off)";
+    let reason = |n: u8| {
+        format!(
+            "            cp{n}: cp{n} (10.0.0.{n}:6443 through cp{n} by SSH): connected, but no TLS\n            handshake in \
+             10.0 s\n            next: ssh root@10.0.0.{n} 'ss -ltn sport = :6443; sudo crictl ps -a --name kube-apiserver'\n"
+        )
+    };
+    for part in [why.to_owned(), told.to_owned(), reason(1), reason(2)] {
+        assert!(err.contains(&part), "{part}\n{err}");
+    }
 }
 
 #[test]

@@ -165,6 +165,8 @@ pub struct Survey {
     pub unread: Option<ReadError>,
     /// What was seen and belongs in the report and the journal.
     pub saw: Vec<Finding>,
+    /// What was seen ends the step: said after it, and not once more in there.
+    pub fails: Option<StepError>,
     /// Results for later steps of the cluster.
     pub found: Vec<Found>,
     /// Changes, by number, that an earlier look found not made and this one finds made: they arrived in between.

@@ -188,8 +188,8 @@ impl Step for Params {
             let servers = servers(look.target, cluster);
             let seen = join_all(servers.iter().map(|server| self.one(look, server, cluster))).await;
             let states: Vec<State> = seen.iter().map(|(state, _)| *state).collect();
-            let survey = Survey { saw: seen.into_iter().map(|(_, saw)| saw).collect(), ..Survey::default() };
-            self.judge(&states, survey)
+            let fails = self.judge(&states);
+            Ok(Survey { saw: seen.into_iter().map(|(_, saw)| saw).collect(), fails, ..Survey::default() })
         }
         .boxed()
     }
@@ -231,28 +231,28 @@ impl Params {
         }
     }
 
-    fn judge(&self, states: &[State], survey: Survey) -> Result<Survey, StepError> {
+    /// Why what was found is not what is required; `None`: it is.
+    fn judge(&self, states: &[State]) -> Option<StepError> {
         let wanted = match self.require {
-            Require::Nothing => return Ok(survey),
+            Require::Nothing => return None,
             Require::Answers => State::Answers,
             Require::Healthy => State::Healthy,
         };
         let found = states.iter().filter(|state| **state >= wanted).count();
         if found >= self.at_least.number().unwrap_or(states.len()) {
-            return Ok(survey);
+            return None;
         }
         let hint = Some("breakglass gate close, when it drowns; breakglass probe again".to_owned());
+        let servers = words::count(states.len(), "API server");
+        let what = if wanted == State::Healthy { "is healthy" } else { "answers" };
         if states.iter().all(|state| *state == State::Silent) {
-            let tried = survey.saw.iter().map(ToString::to_string).collect();
-            return Err(ReadError { kind: ReadErrorKind::NoRoute, tried, hint }.into());
+            let why =
+                if states.len() == 1 { "it does not answer".to_owned() } else { format!("none of {servers} answers") };
+            return Some(ReadError { kind: ReadErrorKind::NoRoute, tried: vec![why], hint }.into());
         }
-        let saw = finding::joined(&survey.saw);
-        let what = match self.require {
-            Require::Nothing | Require::Answers => "answers",
-            Require::Healthy => "is healthy",
-        };
-        let why = format!("{found} of {} {what}: {saw}", crate::words::count(states.len(), "API server"));
-        Err(StepError::Refused { why, hint })
+        let why =
+            if states.len() == 1 { "it is not healthy".to_owned() } else { format!("{found} of {servers} {what}") };
+        Some(StepError::Refused { why, hint })
     }
 }
 
@@ -421,9 +421,9 @@ mod tests {
         use State::{Answers, Healthy, Silent};
         let case = |with: Value, states: &[State], fine: bool, silent: bool| {
             let with: Params = params(with).unwrap();
-            let judged = with.judge(states, Survey::default());
-            assert_eq!(judged.is_ok(), fine, "{with:?} {states:?}");
-            assert_eq!(matches!(judged, Err(StepError::Read(_))), silent, "{with:?} {states:?}");
+            let judged = with.judge(states);
+            assert_eq!(judged.is_none(), fine, "{with:?} {states:?}");
+            assert_eq!(matches!(judged, Some(StepError::Read(_))), silent, "{with:?} {states:?}");
         };
         let any = serde_json::json!({"require": "answers", "atLeast": "any"});
         case(any.clone(), &[Silent, Answers, Silent], true, false);

@@ -8,6 +8,7 @@ use super::support::*;
 use crate::change::Target;
 use crate::engine::Report;
 use crate::error::Class;
+use crate::finding::Finding;
 use crate::journal::Entry;
 use crate::runbook::Policy;
 use crate::world::ScriptOutput;
@@ -145,6 +146,24 @@ fn a_silent_server_is_asked_one_question_only() {
             }
             assert_eq!(paths, asked);
         }
+    });
+}
+
+/// Each server is told once and by itself, however often it was looked at; the end does not say all of it again.
+#[test]
+fn a_probe_of_a_dead_cluster_finds_each_server_by_itself() {
+    paused(async {
+        let probe = ("look", "probe", json!({"require": "answers", "atLeast": "any"}));
+        let bench = Bench::new(world(&["east"]), plan(&["east"], &[probe], &Policy { retries: 2, ..policy() }));
+        bench.fake.deny_reads(9999);
+        let report = bench.run().await;
+        assert_eq!(report.class, Some(Class::NoRoute), "{}", report.why);
+        assert!(report.why.ends_with("none of 2 API servers answers"), "{}", report.why);
+        let found = bench.lines().into_iter().filter_map(|line| match line.entry {
+            Entry::Saw { what: Finding::Probe(probe), .. } => Some((probe.server, probe.live.code)),
+            _ => None,
+        });
+        assert_eq!(found.collect::<Vec<_>>(), [("api1".to_owned(), None), ("api2".to_owned(), None)]);
     });
 }
 
