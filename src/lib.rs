@@ -35,7 +35,7 @@ pub(crate) mod duration;
 pub mod engine;
 pub(crate) mod error;
 pub mod event;
-pub mod finding;
+pub(crate) mod finding;
 pub(crate) mod found;
 #[cfg(test)]
 mod fuzz;

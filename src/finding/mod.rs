@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use sentence::{Clause, Piece, Sentence};
+pub(crate) use sentence::{Clause, Piece, Sentence};
 
 /// What a look saw.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -337,7 +337,7 @@ impl Finding {
 }
 
 /// Findings as one text.
-pub fn joined(findings: &[Finding]) -> String {
+pub(crate) fn joined(findings: &[Finding]) -> String {
     findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
