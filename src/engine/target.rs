@@ -532,7 +532,7 @@ fn became(error: &StepError) -> (StepState, Class) {
                 (StepState::Failed, Class::NoRoute)
             }
             // A way led there, and what it led to said no.
-            ReadErrorKind::Denied | ReadErrorKind::Nonsense => (StepState::Failed, Class::Refused),
+            ReadErrorKind::Denied | ReadErrorKind::Malformed => (StepState::Failed, Class::Refused),
         },
         StepError::Refused { .. } => (StepState::Failed, Class::Refused),
         StepError::Declined(_) => (StepState::Declined, Class::Declined),

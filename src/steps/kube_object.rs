@@ -173,7 +173,7 @@ fn names(answer: &KubeAnswer, object: &ObjectRef) -> bool {
 }
 
 fn odd(answer: &KubeAnswer, path: &str, what: &str) -> ReadError {
-    ReadError { kind: ReadErrorKind::Nonsense, tried: vec![said(answer, path, what)], hint: None }
+    ReadError { kind: ReadErrorKind::Malformed, tried: vec![said(answer, path, what)], hint: None }
 }
 
 fn refused(answer: &KubeAnswer, path: &str) -> ReadError {

@@ -37,7 +37,7 @@ pub(super) async fn check(look: Look<'_>, wish: Wish<'_>) -> Result<Vec<String>,
         Err(error) if error.kind == ReadErrorKind::TimedOut => {
             Err(format!("no answer within {} s", LOOK_LIMIT.as_secs()))
         }
-        Err(error) if error.kind == ReadErrorKind::Nonsense => Err(error.tried.join("; ")),
+        Err(error) if error.kind == ReadErrorKind::Malformed => Err(error.tried.join("; ")),
         Err(error) => return Err(error.into()),
     };
     let mut notes = match &room {

@@ -285,7 +285,7 @@ fn judged(answer: &Result<KubeAnswer, ReadError>) -> Answer {
                 }
                 ReadErrorKind::Refused => "TLS or SSH refused us, or we refused it",
                 ReadErrorKind::Denied => "we may not look",
-                ReadErrorKind::Nonsense => "what answers there is no API server",
+                ReadErrorKind::Malformed => "what answers there is no API server",
             };
             let (tried, next) = (error.tried.join("; "), error.hint.clone());
             return Answer { says: layer.into(), tried, next, ..Answer::default() };

@@ -126,7 +126,7 @@ pub(super) async fn presence_on(look: Look<'_>, host: &Target) -> Option<String>
 /// What was answered, where that is understood.
 fn known<A>(answer: Result<A, ReadError>) -> Result<Option<A>, ReadError> {
     match answer {
-        Err(error) if error.kind == ReadErrorKind::Nonsense => Ok(None),
+        Err(error) if error.kind == ReadErrorKind::Malformed => Ok(None),
         answer => answer.map(Some),
     }
 }

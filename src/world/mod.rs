@@ -126,7 +126,7 @@ pub enum ReadErrorKind {
     /// It answered that we may not: a credential that it does not know, or rights that are missing.
     Denied,
     /// It answered something that makes no sense.
-    Nonsense,
+    Malformed,
 }
 
 impl ReadErrorKind {
@@ -137,7 +137,7 @@ impl ReadErrorKind {
             Self::Cut => "the connection was cut",
             Self::Refused => "no way in",
             Self::Denied => "refused",
-            Self::Nonsense => "an answer that makes no sense",
+            Self::Malformed => "an answer that makes no sense",
         }
     }
 
@@ -145,7 +145,7 @@ impl ReadErrorKind {
     pub fn lasts(self) -> bool {
         match self {
             Self::Refused | Self::Denied => true,
-            Self::NoRoute | Self::TimedOut | Self::Cut | Self::Nonsense => false,
+            Self::NoRoute | Self::TimedOut | Self::Cut | Self::Malformed => false,
         }
     }
 }
@@ -211,7 +211,7 @@ impl dyn Reads + '_ {
     /// Asks a host what an order asks, and reads its answer.
     ///
     /// # Errors
-    /// Where it could not be asked, and [`ReadErrorKind::Nonsense`] where it said something that cannot be understood: who, to
+    /// Where it could not be asked, and [`ReadErrorKind::Malformed`] where it said something that cannot be understood: who, to
     /// what, and what came.
     pub async fn ask<O: Order>(
         &self,
@@ -245,7 +245,7 @@ fn understood<O: Order>(host: &Target, query: &Query<O>, output: &ScriptOutput) 
         let came: String = one_line(came).chars().take(CAME).collect();
         let came = if came.is_empty() { "nothing came".to_owned() } else { format!("it said: {came}") };
         let tried = vec![format!("{host} to {}: {why}; exit status {}, {came}", O::NAME, output.status)];
-        ReadError { kind: ReadErrorKind::Nonsense, tried, hint: None }
+        ReadError { kind: ReadErrorKind::Malformed, tried, hint: None }
     })
 }
 

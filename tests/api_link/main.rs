@@ -274,7 +274,7 @@ async fn a_server_without_the_right_certificate_is_sent_nothing() {
         let outcome = perform(&live, &delete(true), 20.0).await;
         assert!(matches!(&outcome, Outcome::Failed(said) if said.contains(words)), "{outcome:?}");
         let error = read(&live, PATH, 20.0).await.unwrap_err();
-        let kind = if words == "makes no sense" { ReadErrorKind::Nonsense } else { ReadErrorKind::Refused };
+        let kind = if words == "makes no sense" { ReadErrorKind::Malformed } else { ReadErrorKind::Refused };
         assert_eq!(error.kind, kind, "{error}");
         let hint = match words {
             "other.example" => "--tls-server-name other.example",
@@ -314,7 +314,7 @@ async fn what_is_no_api_server_is_never_taken_for_one() {
         ] {
             let (_server, live) = one(std::slice::from_ref(&does)).await;
             let error = read(&live, path, 2.0).await.unwrap_err();
-            assert_eq!(error.kind, ReadErrorKind::Nonsense, "{path} {does:?}: {error}");
+            assert_eq!(error.kind, ReadErrorKind::Malformed, "{path} {does:?}: {error}");
             assert!(!error.to_string().contains('\n'), "{error}");
         }
     }
@@ -450,7 +450,7 @@ async fn an_answer_that_never_ends_is_no_answer_to_a_look_but_its_head_is_one_to
 async fn an_answer_without_an_end_is_read_up_to_a_length_and_said_to_be_nonsense() {
     let (_server, live) = one(&[Does::Floods]).await;
     let error = read(&live, PATH, 120.0).await.unwrap_err();
-    assert_eq!(error.kind, ReadErrorKind::Nonsense, "{error}");
+    assert_eq!(error.kind, ReadErrorKind::Malformed, "{error}");
     assert!(error.to_string().contains("its answer is longer than 33.5 MB, the most that is read"), "{error}");
 }
 

@@ -69,7 +69,7 @@ pub(in crate::host) fn parse_memory(stdout: &str) -> Option<Memory> {
 
 /// Somebody's memory that is nearly used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heavy {
+pub enum MemoryPressure {
     /// An API server's own: percent, and of how many MB.
     Server(u64, u64),
     /// The host's, whoever took it: likewise.
@@ -79,20 +79,21 @@ pub enum Heavy {
 impl Memory {
     /// What takes more than this share of what it may, in percent: an API server of its limit or of the host's memory, or
     /// all processes together of the latter.
-    pub fn heavy(&self, percent: u8) -> Option<Heavy> {
+    pub fn heavy(&self, percent: u8) -> Option<MemoryPressure> {
         let share = |part: u64, of: u64| (part * 100).checked_div(of).unwrap_or(0);
         let over = |share: u64| share > u64::from(percent);
         let of_server = self.servers.iter().map(|(resident, limit)| {
             let most = limit.unwrap_or(self.total).min(self.total);
             (share(*resident, most), most / 1024)
         });
-        let worst = of_server.max().filter(|(share, _)| over(*share)).map(|(share, most)| Heavy::Server(share, most));
+        let worst =
+            of_server.max().filter(|(share, _)| over(*share)).map(|(share, most)| MemoryPressure::Server(share, most));
         let used = share(self.total.saturating_sub(self.available), self.total);
-        worst.or_else(|| over(used).then_some(Heavy::Host(used, self.total / 1024)))
+        worst.or_else(|| over(used).then_some(MemoryPressure::Host(used, self.total / 1024)))
     }
 }
 
-impl Heavy {
+impl MemoryPressure {
     /// That it is so on this host.
     pub fn on(self, host: &str) -> Finding {
         let (of_server, percent, of_mb) = match self {
@@ -112,10 +113,10 @@ mod tests {
         let read = |api: &str| parse_memory(&format!("total=8000000\navailable=4000000\n{api}end=yes\n")).unwrap();
         assert_eq!(read("").heavy(90), None);
         assert_eq!(read("api=4000000\n").heavy(90), None);
-        assert_eq!(read("api=4000000 4294967296\n").heavy(90), Some(Heavy::Server(95, 4096)));
+        assert_eq!(read("api=4000000 4294967296\n").heavy(90), Some(MemoryPressure::Server(95, 4096)));
         // A control group without a limit says a number beyond all memory.
         assert_eq!(read("api=4000000 9223372036854771712\n").heavy(90), None);
-        assert_eq!(read("api=4000000\n").heavy(49), Some(Heavy::Server(50, 7812)));
+        assert_eq!(read("api=4000000\n").heavy(49), Some(MemoryPressure::Server(50, 7812)));
         let full = Memory { available: 100_000, ..read("api=1000\n") };
         assert_eq!(full.heavy(90).unwrap().on("cp1").to_string(), "on cp1 98 % of the host's 7812 MB are in use");
         assert_eq!(parse_memory("total=1\navailable=1\n"), None);

@@ -41,11 +41,11 @@ pub use cut::{Cut, GateCut, cut, parse_cut};
 pub use filter::{Manager, Turn};
 pub use knock::{GateKnock, Knock, knock};
 pub use mark::{Driver, Mark, Rung};
-pub use memory::{GateMemory, Heavy, Memory, memory};
+pub use memory::{GateMemory, Memory, MemoryPressure, memory};
 pub use orders::{GateArm, GateClose, GateOpen, GateRenew, arm, close, open, renew, rules};
 pub use rates::Rates;
 pub use refuse::{Refusal, refuse, refuse_spec};
-pub use state::{Counters, Fuse, GateState, GateStatus, Talker, status};
+pub use state::{BusySource, Counters, Fuse, GateState, GateStatus, status};
 pub use survey::{ApiProcess, Found, GateSurvey, Listener, Survey, Tool, survey, v6_hole};
 
 /// The name of our nftables table, and in its variations of our chains and ipsets.

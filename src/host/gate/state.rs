@@ -37,7 +37,7 @@ pub struct GateState {
     /// What it has done.
     pub counters: Counters,
     /// The loudest sources, the loudest first.
-    pub talkers: Vec<Talker>,
+    pub talkers: Vec<BusySource>,
     /// How many sources have tried within the last minute.
     pub sources: u64,
     /// The host's uptime at this look, in milliseconds: two looks make a rate.
@@ -69,7 +69,7 @@ pub struct Counters {
 
 /// One source and how often it has tried since it was first seen within the last minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Talker {
+pub struct BusySource {
     /// Its address.
     pub addr: IpAddr,
     /// New connections it tried.
@@ -196,7 +196,7 @@ pub(in crate::host) fn parse_status(stdout: &str) -> Option<<GateStatus as Order
     let confirmed = answer.get("set.confirmed").is_some_and(|set| back_end.filter().confirmed(set));
     let talkers = answer.all("talker").filter_map(|line| {
         let (attempts, addr) = line.split_once(' ')?;
-        Some(Talker { addr: addr.trim().parse().ok()?, attempts: amount(attempts)? })
+        Some(BusySource { addr: addr.trim().parse().ok()?, attempts: amount(attempts)? })
     });
     Some(Some(GateState {
         back_end,

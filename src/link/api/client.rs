@@ -147,7 +147,7 @@ impl Server {
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
                 let why =
                     format!("its answer is longer than {}, the most that is read", words::bytes(BODY_LIMIT as u64));
-                return Err(Fault::new(FaultKind::Nonsense, why));
+                return Err(Fault::new(FaultKind::Malformed, why));
             }
             Ok(Err(error)) => return Err(Fault::from_client(error.as_ref())),
             Err(_) => return Err(Fault::timed_out(Stage::Body, life)),
@@ -156,7 +156,7 @@ impl Server {
         let Some(stranger) = came.stranger(asked) else { return Ok(answer) };
         let kind = match answer.code {
             // Whether it was handed on is anybody's guess: for a write the outcome is not known.
-            ..300 => FaultKind::Nonsense,
+            ..300 => FaultKind::Malformed,
             // It may do better the next time.
             408 | 429 | 500.. => {
                 answer.stranger = Some(stranger);

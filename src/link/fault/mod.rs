@@ -42,7 +42,7 @@ pub enum FaultKind {
     /// The way there is shut for good: host key, login, key file.
     NoWay,
     /// What answers does not speak TLS or HTTP, says too much, or says yes and is no API server.
-    Nonsense,
+    Malformed,
     /// Something on the way answered instead, and handed nothing on: a redirect, a balancer's no.
     TurnedAway,
     /// Something on this machine.
@@ -75,8 +75,8 @@ impl Fault {
 
     /// Trying this server again would bring the same.
     pub fn is_final(&self) -> bool {
-        use FaultKind::{Certificate, Local, NoTls, NoWay, Nonsense, Rejected, TurnedAway};
-        matches!(self.kind, Certificate | Rejected | NoTls | NoWay | Local | Nonsense | TurnedAway)
+        use FaultKind::{Certificate, Local, Malformed, NoTls, NoWay, Rejected, TurnedAway};
+        matches!(self.kind, Certificate | Rejected | NoTls | NoWay | Local | Malformed | TurnedAway)
     }
 
     /// Whether anything was there at the API server's port. Only what is there can be drowning.
@@ -94,7 +94,7 @@ impl Fault {
             | FaultKind::Certificate
             | FaultKind::Rejected
             | FaultKind::NoTls
-            | FaultKind::Nonsense
+            | FaultKind::Malformed
             | FaultKind::TurnedAway => true,
         }
     }
@@ -144,7 +144,7 @@ impl Fault {
             if let Some(http) = cause.downcast_ref::<hyper::Error>()
                 && http.is_parse()
             {
-                return Self::new(FaultKind::Nonsense, http.to_string());
+                return Self::new(FaultKind::Malformed, http.to_string());
             }
             next = cause.source();
         }
@@ -168,7 +168,7 @@ impl fmt::Display for Fault {
             FaultKind::NoTls => "no TLS with it",
             // Their detail is the whole sentence.
             FaultKind::Ssh | FaultKind::NoWay => return f.write_str(&self.detail),
-            FaultKind::Nonsense => "what answers makes no sense",
+            FaultKind::Malformed => "what answers makes no sense",
             FaultKind::TurnedAway => "turned away on the way",
             FaultKind::Local => "on this machine",
         };

@@ -32,15 +32,15 @@ pub(super) fn fault(error: &Error) -> Fault {
         ),
         Error::InvalidMessage(InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion) => {
             let what = "it does not speak TLS: plain HTTP, or something else, is on that port";
-            (FaultKind::Nonsense, what.into(), CALLERS.into())
+            (FaultKind::Malformed, what.into(), CALLERS.into())
         }
-        Error::InvalidMessage(why) => (FaultKind::Nonsense, broken(&why), CALLERS.into()),
-        Error::PeerMisbehaved(why) => (FaultKind::Nonsense, broken(&why), CALLERS.into()),
+        Error::InvalidMessage(why) => (FaultKind::Malformed, broken(&why), CALLERS.into()),
+        Error::PeerMisbehaved(why) => (FaultKind::Malformed, broken(&why), CALLERS.into()),
         Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
-            (FaultKind::Nonsense, broken(&"a message out of its turn"), CALLERS.into())
+            (FaultKind::Malformed, broken(&"a message out of its turn"), CALLERS.into())
         }
-        Error::PeerSentOversizedRecord => (FaultKind::Nonsense, broken(&"a record that is too long"), CALLERS.into()),
-        Error::DecryptError => (FaultKind::Nonsense, broken(&"a message that cannot be decrypted"), CALLERS.into()),
+        Error::PeerSentOversizedRecord => (FaultKind::Malformed, broken(&"a record that is too long"), CALLERS.into()),
+        Error::DecryptError => (FaultKind::Malformed, broken(&"a message that cannot be decrypted"), CALLERS.into()),
         other => (FaultKind::Local, format!("TLS did not work: {}", spaced(&format!("{other:?}"))), HERE.into()),
     };
     Fault { hint: Some(hint).filter(|hint| hint != CALLERS), ..Fault::new(kind, detail) }

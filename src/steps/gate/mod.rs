@@ -9,7 +9,7 @@ use crate::change::{HostCommand, Note, Op, Part, Target};
 use crate::duration::HumanDuration;
 use crate::finding::Finding;
 use crate::host::apiserver::API_PORT;
-use crate::host::gate::{self, BackEnd, Counters, Driver, GateSpec, GateState, Mark, Talker};
+use crate::host::gate::{self, BackEnd, BusySource, Counters, Driver, GateSpec, GateState, Mark};
 use crate::kit::{Cluster, Host};
 use crate::script::Script;
 use crate::world::{ReadError, ReadErrorKind};
@@ -123,7 +123,7 @@ pub(super) fn pretended(history: &History) -> Option<(Mark, BackEnd)> {
 
 /// Says how to look again at what could not be understood.
 fn broke_off(target: &Target, mut error: ReadError) -> StepError {
-    if error.kind == ReadErrorKind::Nonsense {
+    if error.kind == ReadErrorKind::Malformed {
         error.hint.get_or_insert_with(|| format!("breakglass gate status --targets {}", target.short()));
     }
     StepError::Read(error)
@@ -193,7 +193,7 @@ pub(super) fn loudest(state: &GateState, most: usize) -> Option<Finding> {
         .iter()
         .filter(|talker| talker.attempts > 0)
         .take(most)
-        .map(|Talker { addr, attempts }| (addr.to_string(), *attempts))
+        .map(|BusySource { addr, attempts }| (addr.to_string(), *attempts))
         .collect();
     (!loudest.is_empty()).then_some(Finding::Knocking { sources: state.sources, loudest })
 }

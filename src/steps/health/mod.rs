@@ -223,7 +223,7 @@ async fn one(reads: &dyn Reads, cluster: &Cluster, server: &ApiServer, limits: &
     match readyz {
         Ok(_) => {}
         Err(Flaw::Code(answer) | Flaw::NoObject(answer)) => bad.push(Unwell::NotReady { code: answer.code }),
-        Err(Flaw::Silent(error)) if error.kind == ReadErrorKind::Nonsense => {
+        Err(Flaw::Silent(error)) if error.kind == ReadErrorKind::Malformed => {
             bad.push(Unwell::NoServer { why: error.tried.join("; ") });
         }
         Err(Flaw::Silent(_)) => bad.push(Unwell::NotHeard { within_secs }),

@@ -147,7 +147,7 @@ impl Condition for Rate {
                         requests += added;
                         known = known.zip(here).map(|(all, here)| all + here);
                     }
-                    Err(error) if error.kind == ReadErrorKind::Nonsense => {
+                    Err(error) if error.kind == ReadErrorKind::Malformed => {
                         return Ok(Found::NotYet(format!("a count from {}", host.short())));
                     }
                     Err(error) => return Err(error.into()),

@@ -122,7 +122,7 @@ impl Condition for PodsGone {
                 match pods::pods_left(look, &self.namespace, &self.selector, AT_MOST, LIMIT).await {
                     Ok(left) => left,
                     // Too busy to answer, or half an answer: that may change.
-                    Err(StepError::Read(error)) if error.kind == ReadErrorKind::Nonsense => {
+                    Err(StepError::Read(error)) if error.kind == ReadErrorKind::Malformed => {
                         return Ok(Found::NotYet(format!("an answer to which pods are left ({error})")));
                     }
                     Err(error) => return Err(error),

@@ -31,7 +31,7 @@ impl Links {
         };
         let reply = match end {
             End::Answered(reply) | End::GaveUp { last: Some(reply), .. } if reply.answer.stranger.is_some() => {
-                return failed(ReadErrorKind::Nonsense);
+                return failed(ReadErrorKind::Malformed);
             }
             End::Answered(reply) | End::GaveUp { last: Some(reply), .. } => reply,
             End::GaveUp { last: None, shut } => {
@@ -39,7 +39,7 @@ impl Links {
                     Some(FaultKind::Certificate | FaultKind::Rejected | FaultKind::NoTls | FaultKind::NoWay) => {
                         ReadErrorKind::Refused
                     }
-                    Some(FaultKind::Nonsense | FaultKind::TurnedAway) => ReadErrorKind::Nonsense,
+                    Some(FaultKind::Malformed | FaultKind::TurnedAway) => ReadErrorKind::Malformed,
                     Some(_) => ReadErrorKind::NoRoute,
                     // Nothing got as far as the server's port: nobody knows whether it drowns.
                     None if tried.iter().all(|tried| !tried.reached) => ReadErrorKind::NoRoute,

@@ -149,7 +149,7 @@ fn kind(error: &SshError) -> ReadErrorKind {
     match &*error.fault {
         Fault::Timeout { .. } | Fault::NotReached(Reach::TimedOut) => ReadErrorKind::TimedOut,
         Fault::HostKey(_) | Fault::Auth { .. } | Fault::KeyFile(_) | Fault::Refused(_) => ReadErrorKind::Refused,
-        Fault::TooLong { .. } => ReadErrorKind::Nonsense,
+        Fault::TooLong { .. } => ReadErrorKind::Malformed,
         Fault::NotReached(_)
         | Fault::Handshake(_)
         | Fault::Lost { .. }
