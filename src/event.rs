@@ -28,9 +28,9 @@ pub enum Event {
     StepStarted {
         /// The cluster.
         cluster: String,
-        /// From 0.
+        /// Position of the step in the plan, from 0.
         step: usize,
-        /// Its name.
+        /// The step's name in the runbook.
         name: String,
         /// What it is about to do, in one sentence.
         intent: String,
@@ -42,9 +42,9 @@ pub enum Event {
     },
     /// Something was seen.
     Saw {
-        /// Where.
+        /// The host, API server or cluster that it is about.
         target: Target,
-        /// From 0.
+        /// Position of the step in the plan, from 0.
         step: usize,
         /// What: a sentence, and beside it the value, `finding`, where it is more than a note.
         #[serde(flatten)]
@@ -52,7 +52,7 @@ pub enum Event {
     },
     /// A step found a result for later steps of its cluster.
     Found {
-        /// Where.
+        /// The host, API server or cluster that it is about.
         target: Target,
         /// Position in the plan, from 0.
         step: usize,
@@ -63,9 +63,9 @@ pub enum Event {
     },
     /// Waiting for something.
     Waiting {
-        /// Where.
+        /// The host, API server or cluster that it is about.
         target: Target,
-        /// From 0.
+        /// Position of the step in the plan, from 0.
         step: usize,
         /// For what.
         what: String,
@@ -74,15 +74,15 @@ pub enum Event {
     },
     /// A change is sent now.
     ChangeSent {
-        /// Where.
+        /// The host, API server or cluster that it is about.
         target: Target,
-        /// From 0.
+        /// Position of the step in the plan, from 0.
         step: usize,
         /// The change's number in the run.
         id: u32,
-        /// What.
+        /// The op in words, without its body.
         what: String,
-        /// Why.
+        /// What made it necessary.
         because: String,
         /// In a drill: what it would load into the host's kernel, text by text, each with the command that reads it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -90,13 +90,13 @@ pub enum Event {
     },
     /// How a change came out.
     ChangeEnded {
-        /// Where.
+        /// The host, API server or cluster that it is about.
         target: Target,
         /// The change's number in the run.
         id: u32,
-        /// What.
+        /// The op in words, without its body.
         what: String,
-        /// How.
+        /// What became of it.
         state: ChangeEnd,
         /// What the far side said.
         said: String,
@@ -110,11 +110,11 @@ pub enum Event {
     },
     /// A step failed on a target, or a look had to be repeated.
     Trouble {
-        /// Where.
+        /// The host, API server or cluster that it is about.
         target: Target,
-        /// From 0.
+        /// Position of the step in the plan, from 0.
         step: usize,
-        /// What.
+        /// What went wrong.
         what: String,
         /// The next command to type.
         hint: Option<String>,
@@ -123,11 +123,11 @@ pub enum Event {
     },
     /// A step ended on a target.
     TargetEnded {
-        /// Where.
+        /// The host, API server or cluster that it is about.
         target: Target,
-        /// From 0.
+        /// Position of the step in the plan, from 0.
         step: usize,
-        /// How.
+        /// How it ended.
         state: StepState,
         /// Changes made.
         changes: usize,
@@ -139,11 +139,11 @@ pub enum Event {
     StepEnded {
         /// The cluster.
         cluster: String,
-        /// From 0.
+        /// Position of the step in the plan, from 0.
         step: usize,
-        /// Its name.
+        /// The step's name in the runbook.
         name: String,
-        /// How.
+        /// How it ended.
         state: StepState,
         /// In one sentence.
         why: String,

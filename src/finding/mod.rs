@@ -26,7 +26,7 @@ pub enum Finding {
     Probe(Box<Probe>),
     /// An API server is not well.
     Unwell {
-        /// Its name.
+        /// The API server's name in the kit.
         server: String,
         /// In what way.
         how: Unwell,
@@ -44,9 +44,9 @@ pub enum Finding {
     },
     /// An API server that is not judged.
     LeftOut {
-        /// Its name.
+        /// The API server's name in the kit.
         server: String,
-        /// Why.
+        /// The reason, as a fragment.
         why: String,
     },
     /// Every API server was ready, several times in a row.
@@ -161,7 +161,7 @@ pub enum Finding {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Probe {
-    /// Its name.
+    /// The API server's name in the kit.
     pub server: String,
     /// The TCP connection, where it is reached directly.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -250,7 +250,7 @@ pub enum Entry {
         cluster: String,
         /// Position in the plan, from 0.
         step: usize,
-        /// How.
+        /// How it ended.
         state: StepState,
         /// Why, in one sentence.
         why: String,
@@ -271,7 +271,7 @@ pub enum Entry {
     },
     /// What a step saw that a later reader wants to know: counters, rates, latencies.
     Saw {
-        /// Where.
+        /// The host, API server or cluster that it is about.
         target: Target,
         /// Position in the plan, from 0.
         step: usize,
@@ -281,11 +281,11 @@ pub enum Entry {
     },
     /// A step found a result for later steps of its cluster; from format 1.2 on.
     Found {
-        /// Where.
+        /// The host, API server or cluster that it is about.
         target: Target,
         /// Position in the plan, from 0.
         step: usize,
-        /// What.
+        /// The value and its type.
         found: Found,
     },
     /// A change is about to be made.
@@ -294,9 +294,9 @@ pub enum Entry {
         id: u32,
         /// Position in the plan, from 0.
         step: usize,
-        /// Where.
+        /// The host, API server or cluster that it is about.
         target: Target,
-        /// What.
+        /// The op with its inverse, as it is sent.
         change: Box<Change>,
         /// The key that the host had shown on the way in; `None`: not seen, no host, or of a version that did not write it
         /// down.
@@ -348,7 +348,7 @@ pub enum Entry {
     Stuck {
         /// The change.
         id: u32,
-        /// Why.
+        /// What keeps it from being taken back.
         why: String,
     },
     /// The run stopped here.

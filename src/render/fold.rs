@@ -20,9 +20,9 @@ pub(super) struct News {
     pub(super) label: &'static str,
     /// Colour of the word.
     pub(super) tone: Tone,
-    /// Where.
+    /// Names of the targets, folded.
     pub(super) who: String,
-    /// What.
+    /// What is told of them.
     pub(super) text: String,
     /// How long it took, in milliseconds.
     pub(super) took_ms: Option<u64>,

@@ -8,7 +8,7 @@ use crate::script::Script;
 /// Something that a step may send, known before anything is contacted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announced {
-    /// What.
+    /// The op, the look or the question.
     pub what: Sends,
     /// How often.
     pub times: Times,

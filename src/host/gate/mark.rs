@@ -36,7 +36,7 @@ pub struct Mark {
     pub run: String,
     /// Who made it.
     pub operator: String,
-    /// Why.
+    /// The reason that the operator gave; empty where none was.
     pub reason: String,
     /// When, in seconds since 1970 by the operator's clock.
     pub at: u64,

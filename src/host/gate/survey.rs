@@ -72,7 +72,7 @@ pub struct Listener {
 /// A gate found on a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
-    /// Where.
+    /// The back end that holds its rules.
     pub back_end: BackEnd,
     /// Whose; `None` for rules with our name that carry no mark of ours.
     pub mark: Option<Mark>,

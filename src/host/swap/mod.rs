@@ -178,7 +178,7 @@ order! {
 /// One exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Swap {
-    /// Where.
+    /// The folder of the static pods and the program in it.
     pub place: Place,
     /// The manifest's path.
     pub file: String,
