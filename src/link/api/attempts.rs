@@ -268,7 +268,7 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
             Ok(answer) => answer,
             Err(fault) => return self.failed(flight, fault, took),
         };
-        let starting = self.standing.starting(server);
+        let starting = self.standing.starting(server) || self.standing.settled_since(server, flight.began);
         let verdict = judge(self.kind, &answer, starting);
         let pause = match verdict {
             Verdict::Again(pause) => Some(pause),

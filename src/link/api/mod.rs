@@ -147,8 +147,9 @@ impl Api {
         let attempt = |index: usize, until: Instant, received: Arc<AtomicBool>| {
             let server = &self.servers[index];
             async move {
+                let sent = Instant::now();
                 let answer = server.send(request, until, &received).await?;
-                let known = self.standing.starting(index) || self.standing.is_settled(index);
+                let known = self.standing.starting(index) || self.standing.was_settled(index, sent);
                 if kind != Kind::Health && !known && rights::doubtful(&answer) {
                     self.standing.says(index, rights::are_being_read(server, until).await);
                 }

@@ -76,10 +76,15 @@ impl Standing {
         if starting { known.restart = now } else { known.settled = now }
     }
 
-    /// Was it asked so lately that its word still holds?
-    pub(super) fn is_settled(&self, server: usize) -> bool {
+    /// Had it said shortly before a request was sent that it is not starting?
+    pub(super) fn was_settled(&self, server: usize, sent: Instant) -> bool {
         let Known { settled, restart, .. } = self.known()[server];
-        settled.is_some_and(|at| at.elapsed() < SETTLED && restart.is_none_or(|restart| restart < at))
+        settled.is_some_and(|at| at < sent && sent - at < SETTLED && restart.is_none_or(|restart| restart < at))
+    }
+
+    /// Did it say only after a request was sent that it is not starting? What it answered may be older than that.
+    pub(super) fn settled_since(&self, server: usize, sent: Instant) -> bool {
+        self.known()[server].settled.is_some_and(|at| at >= sent)
     }
 
     /// Until when the server asked to be left alone.
