@@ -33,6 +33,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::host::net::Net;
+use crate::shell::quote;
 
 pub use file::schema;
 
@@ -93,6 +94,13 @@ pub struct Host {
     pub roles: Vec<Role>,
     /// The folder of its static pods.
     pub manifests: String,
+}
+
+impl Host {
+    /// What a person types to run this on it.
+    pub fn by_hand(&self, command: &str) -> String {
+        format!("ssh -p {} {}@{} {}", self.ssh.port, self.ssh.user, self.address, quote(command))
+    }
 }
 
 /// How SSH gets into a host.

@@ -219,7 +219,7 @@ impl dyn Reads + '_ {
         query: &Query<O>,
         limit: Duration,
     ) -> Result<O::Answer, ReadError> {
-        understood(host, query, &self.script(host, query.script(), limit).await?)
+        self.understood(host, query, &self.script(host, query.script(), limit).await?)
     }
 
     /// The same for what many targets of a step want to know of one host at the same time; see [`Reads::script_for_many`].
@@ -232,22 +232,29 @@ impl dyn Reads + '_ {
         query: &Query<O>,
         limit: Duration,
     ) -> Result<O::Answer, ReadError> {
-        understood(host, query, &self.script_for_many(host, query.script(), limit).await?)
+        self.understood(host, query, &self.script_for_many(host, query.script(), limit).await?)
+    }
+
+    fn understood<O: Order>(
+        &self,
+        host: &Target,
+        query: &Query<O>,
+        output: &ScriptOutput,
+    ) -> Result<O::Answer, ReadError> {
+        query.read(&output.stdout).map_err(|why| {
+            let came = if output.stderr.trim().is_empty() { &output.stdout } else { &output.stderr };
+            let came: String = one_line(came).chars().take(CAME).collect();
+            let came = if came.is_empty() { "nothing came".to_owned() } else { format!("it said: {came}") };
+            let tried = vec![format!("{host} to {}: {why}; exit status {}, {came}", O::NAME, output.status)];
+            let known = self.cluster(&host.cluster).and_then(|cluster| cluster.host(host.short()));
+            let hint = known.map(|host| host.by_hand("id; uptime; df /"));
+            ReadError { kind: ReadErrorKind::Malformed, tried, hint }
+        })
     }
 }
 
 /// The most that is told of an answer that is not understood, in characters.
 const CAME: usize = 300;
-
-fn understood<O: Order>(host: &Target, query: &Query<O>, output: &ScriptOutput) -> Result<O::Answer, ReadError> {
-    query.read(&output.stdout).map_err(|why| {
-        let came = if output.stderr.trim().is_empty() { &output.stdout } else { &output.stderr };
-        let came: String = one_line(came).chars().take(CAME).collect();
-        let came = if came.is_empty() { "nothing came".to_owned() } else { format!("it said: {came}") };
-        let tried = vec![format!("{host} to {}: {why}; exit status {}, {came}", O::NAME, output.status)];
-        ReadError { kind: ReadErrorKind::Malformed, tried, hint: None }
-    })
-}
 
 /// Performing.
 pub trait Writes: Send + Sync {
@@ -298,7 +305,10 @@ mod tests {
         }));
         let reads: &dyn Reads = &fake;
         let state = reads.ask(&Target::host("east", "cp1"), &gate::status(), Duration::from_secs(1)).await;
-        state.map(|state| state.is_some()).map_err(|error| error.to_string())
+        state.map(|state| state.is_some()).map_err(|error| {
+            assert_eq!(error.hint.as_deref(), Some("ssh -p 22 root@10.0.0.1 'id; uptime; df /'"));
+            error.to_string()
+        })
     }
 
     #[tokio::test]

@@ -196,8 +196,8 @@ fn wrong_users() -> Result<()> {
         let words = format!("{code} from cp1 in ");
         ensure!(matches!(&outcome, Outcome::Failed(said) if said.starts_with(&words)), "{user:?}: {outcome:?}");
         ensure!(
-            world.live.costs().of(&Target::api_server("lab", "cp1")).requests <= 6,
-            "a no, whether it is starting, and the no again: {user:?}"
+            world.live.costs().of(&Target::api_server("lab", "cp1")).requests == 4,
+            "a no, whether it is starting, and the no again; then the no alone: {user:?}"
         );
         let named = format!("{outcome:?}").contains("our client certificate of ");
         ensure!(named == (user == User::Expired), "{user:?}: {outcome:?}");

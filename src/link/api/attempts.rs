@@ -16,7 +16,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::time::{Instant, sleep_until};
 
 use super::Answer;
-use super::standing::Standing;
+use super::standing::{Standing, Worth};
 use crate::link::fault::{Fault, FaultKind, Stage};
 
 /// Between the starts of two overlapping attempts.
@@ -268,7 +268,8 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
             Ok(answer) => answer,
             Err(fault) => return self.failed(flight, fault, took),
         };
-        let starting = self.standing.starting(server) || self.standing.settled_since(server, flight.began);
+        let early = self.standing.worth(server, flight.began) == Worth::Early;
+        let starting = early || self.standing.starting(server);
         let verdict = judge(self.kind, &answer, starting);
         let pause = match verdict {
             Verdict::Again(pause) => Some(pause),

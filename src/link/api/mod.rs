@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 pub use attempts::{Conclusion, End, Kind, Reply, Tried};
 use client::Server;
-use standing::Standing;
+use standing::{Standing, Worth};
 
 use crate::cost::Cost;
 use crate::kit::{ApiServer, Cluster};
@@ -149,8 +149,8 @@ impl Api {
             async move {
                 let sent = Instant::now();
                 let answer = server.send(request, until, &received).await?;
-                let known = self.standing.starting(index) || self.standing.was_settled(index, sent);
-                if kind != Kind::Health && !known && rights::doubtful(&answer) {
+                let open = !self.standing.starting(index) && self.standing.worth(index, sent) == Worth::NotKnown;
+                if kind != Kind::Health && open && rights::doubtful(&answer) {
                     self.standing.says(index, rights::are_being_read(server, until).await);
                 }
                 Ok(answer)

@@ -3,7 +3,8 @@
 //! An API server serves for some seconds before it has read its roles, its service accounts and its custom resources. Until then it
 //! answers 401, 403 and "no such resource" to those who may. `/readyz`, which asks for no rights, says so: the informers,
 //! and the hooks that run after the start, are among its checks (kube-apiserver 1.34). A no that was on its way for seconds may be
-//! older than what `/readyz` says: it stands where the same is said to a request that was sent after that.
+//! older than what `/readyz` says: it stands where the same is said to a request that was sent after that. So a refusal
+//! costs two requests more: `/readyz`, and the same once again.
 
 use std::time::Duration;
 

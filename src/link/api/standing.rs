@@ -13,6 +13,17 @@ const STARTING: Duration = Duration::from_secs(15);
 /// One that was asked and does not start is taken at its word for this long.
 const SETTLED: Duration = Duration::from_secs(5);
 
+/// What the no of a server is worth that may have been starting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Worth {
+    /// It has to be asked whether it is starting.
+    NotKnown,
+    /// It may have been said before the server knew better.
+    Early,
+    /// It was said by a server that is not starting.
+    Stands,
+}
+
 /// Shared by all requests of a run to one cluster.
 #[derive(Debug)]
 pub(super) struct Standing(Mutex<Vec<Known>>);
@@ -76,15 +87,15 @@ impl Standing {
         if starting { known.restart = now } else { known.settled = now }
     }
 
-    /// Had it said shortly before a request was sent that it is not starting?
-    pub(super) fn was_settled(&self, server: usize, sent: Instant) -> bool {
+    /// What a no is worth that came to a request sent then. Of several requests that are on their way together all are judged by
+    /// the same word of the server.
+    pub(super) fn worth(&self, server: usize, sent: Instant) -> Worth {
         let Known { settled, restart, .. } = self.known()[server];
-        settled.is_some_and(|at| at < sent && sent - at < SETTLED && restart.is_none_or(|restart| restart < at))
-    }
-
-    /// Did it say only after a request was sent that it is not starting? What it answered may be older than that.
-    pub(super) fn settled_since(&self, server: usize, sent: Instant) -> bool {
-        self.known()[server].settled.is_some_and(|at| at >= sent)
+        match settled.filter(|at| restart.is_none_or(|restart| restart < *at)) {
+            Some(at) if at >= sent => Worth::Early,
+            Some(at) if sent - at < SETTLED => Worth::Stands,
+            Some(_) | None => Worth::NotKnown,
+        }
     }
 
     /// Until when the server asked to be left alone.
@@ -95,5 +106,32 @@ impl Standing {
     /// Was it seen to be down, or to be starting, so lately that it may not know its rights and resources yet?
     pub(super) fn starting(&self, server: usize) -> bool {
         self.known()[server].restart.is_some_and(|at| at.elapsed() < STARTING)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Several attempts are on their way at a time, and a slow server answers them late: one word of it is enough for all, or
+    /// none of its refusals would ever stand.
+    #[tokio::test(start_paused = true)]
+    async fn a_no_stands_once_it_is_said_to_a_request_that_was_sent_after_the_servers_word() {
+        let standing = Standing::new(1);
+        let pass = |secs| tokio::time::advance(Duration::from_secs(secs));
+        let (first, second) = (Instant::now(), Instant::now() + Duration::from_secs(2));
+        assert_eq!(standing.worth(0, first), Worth::NotKnown);
+        pass(7).await;
+        standing.says(0, false);
+        assert_eq!([first, second].map(|sent| standing.worth(0, sent)), [Worth::Early; 2]);
+        pass(1).await;
+        let third = Instant::now();
+        pass(30).await;
+        assert_eq!(standing.worth(0, third), Worth::Stands, "however late it comes");
+        assert_eq!(standing.worth(0, Instant::now()), Worth::NotKnown, "by now it may have been killed");
+        standing.says(0, false);
+        pass(1).await;
+        standing.says(0, true);
+        assert!(standing.starting(0) && standing.worth(0, Instant::now()) == Worth::NotKnown);
     }
 }

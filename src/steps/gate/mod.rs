@@ -124,7 +124,7 @@ pub(super) fn pretended(history: &History) -> Option<(Mark, BackEnd)> {
 /// Says how to look again at what could not be understood.
 fn broke_off(target: &Target, mut error: ReadError) -> StepError {
     if error.kind == ReadErrorKind::Malformed {
-        error.hint.get_or_insert_with(|| format!("breakglass gate status --targets {}", target.short()));
+        error.hint = Some(format!("breakglass gate status --targets {}", target.short()));
     }
     StepError::Read(error)
 }

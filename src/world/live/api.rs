@@ -9,7 +9,6 @@ use crate::change::{KubeCall, Method, Outcome, Part, Target};
 use crate::kit::{ApiServer, Host};
 use crate::link::api::{Answer, ApiRequest, Conclusion, End, Kind, Reply, Tried};
 use crate::link::fault::FaultKind;
-use crate::shell::quote;
 use crate::world::{Accept, KubeAnswer, KubeRead, ReadError, ReadErrorKind};
 
 impl Links {
@@ -89,7 +88,7 @@ impl Links {
 
 fn on_host(host: &Host, server: &ApiServer) -> String {
     let look = format!("ss -ltn sport = :{}; sudo crictl ps -a --name kube-apiserver", server.address.port());
-    format!("ssh -p {} {}@{} {}", host.ssh.port, host.ssh.user, host.address, quote(&look))
+    host.by_hand(&look)
 }
 
 fn handshake(server: &ApiServer, name: Option<&str>) -> String {
