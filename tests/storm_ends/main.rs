@@ -129,9 +129,11 @@ impl Scene {
         })
     }
 
-    /// Takes a run back; the storm comes with it.
+    /// Takes a run back; the storm comes with it. The server gets room for as long as it does, since what is deployed in the middle
+    /// of a storm may never come whole.
     fn take_back(&self, name: &str, before: &(String, String)) -> Result<()> {
         self.alice.run(name, &["undo", "last", "--yes"])?;
+        self.storm.cpu().set(ROOM)?;
         wait_until("the same collectors again", LONG, || Ok(self.storm.agents()?.agents == self.storm.collectors()))?;
         let now = self.made_of()?;
         ensure!(now == *before, "it came back different: {now:?}");

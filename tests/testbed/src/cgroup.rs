@@ -13,6 +13,10 @@ use anyhow::{Context, Result};
 
 use crate::isolate::ROLE;
 
+/// What a lab's groups weigh beside all else, six times as much as usual: a server in there whose processor time a test limits
+/// shall get what that says. By version 1 of control groups and by version 2; each has one of the files.
+const WEIGHT: [(&str, &str); 2] = [("cpu.shares", "6144"), ("cpu.weight", "600")];
+
 /// Tells the processes inside which name they may use.
 const NAME: &str = "BREAKGLASS_TESTBED_CGROUP";
 /// How long the groups' last processes may take to be gone after the lab's end.
@@ -34,8 +38,13 @@ pub(crate) fn group(controller: &str, path: &str) -> Result<PathBuf> {
     let with = hierarchies.iter().find(|(_, options)| options.split(',').any(|option| option == controller));
     let unified = || hierarchies.iter().find(|(_, options)| options == UNIFIED);
     let (root, _) = with.or_else(unified).with_context(|| format!("no control groups for `{controller}` here"))?;
-    let group = root.join(name()?).join(path);
+    let lab = root.join(name()?);
+    let group = lab.join(path);
     fs::create_dir_all(&group).with_context(|| format!("no control group at {}", group.display()))?;
+    for (file, weight) in WEIGHT {
+        // One that weighs no more than others is enough where nobody else is busy.
+        let _ = fs::write(lab.join(file), weight);
+    }
     Ok(group)
 }
 

@@ -4,8 +4,8 @@
 //! suite -> leash -> test binary -> whatever it starts
 //! ```
 //!
-//! The leash is this same program. Its standard input ends when the suite does, by whatever signal: then it kills its whole
-//! group, itself with it. When the test binary ends first, the suite kills what that left behind.
+//! The leash is this same program, and leads a session of its own. Its standard input ends when the suite does, by whatever
+//! signal: then it kills its whole group, itself with it. When the test binary ends first, the suite kills what that left behind.
 
 use std::{
     collections::HashMap,
@@ -14,7 +14,6 @@ use std::{
     fmt,
     fs::{self, File},
     io::{Read as _, Seek as _, Write as _, stdin, stdout},
-    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitCode, Stdio},
     thread,
@@ -23,7 +22,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, kill_current_process_group, kill_process_group, nice, waitid,
+    Pid, Signal, WaitId, WaitIdOptions, kill_current_process_group, kill_process_group, nice, setsid, waitid,
 };
 use serde_json::Value;
 
@@ -35,6 +34,10 @@ use crate::{
 
 /// The first argument of a leash.
 pub(crate) const LEASH: &str = "--leash";
+/// How nice a binary is that runs on real parts: it has three times the weight of whatever else runs on this machine. Real
+/// servers have deadlines, and are tested for what they do in time; what merely computes can wait.
+const HURRIED: i32 = -5;
+
 /// One test binary of the workspace.
 #[derive(Debug, Clone)]
 pub(crate) struct Binary {
@@ -126,15 +129,14 @@ pub(crate) struct Running {
 
 impl Running {
     /// Starts it: all of its tests, those whose names contain `filter`, or the one that has this name exactly.
-    /// `whole` is whether it is part of a run of everything: then it makes way for others and tries as much as it can.
+    /// `whole` is whether it is part of a run of everything: then it tries as much as it can.
     pub(crate) fn start(binary: &Binary, filter: Option<&str>, exact: bool, whole: bool) -> Result<Self> {
         let (written, output) = file()?;
         let needs = binary.needs();
         let mut leash = binary.command();
         let program = std::mem::replace(&mut leash, Command::new(env::current_exe()?)).get_program().to_owned();
         leash.current_dir(&binary.folder).env("CARGO_MANIFEST_DIR", &binary.folder);
-        // A third of what others weigh, not a hundredth: beside two processes that each eat a processor it still ends.
-        leash.arg(LEASH).arg(if whole && needs.gives_way { "5" } else { "0" }).arg(program);
+        leash.arg(LEASH).arg(if binary.real_parts { HURRIED } else { 0 }.to_string()).arg(program);
         leash.args(filter);
         if exact {
             leash.arg("--exact");
@@ -149,7 +151,7 @@ impl Running {
         if whole && binary.name == "lib" {
             leash.env("FUZZ_TIMES", "4");
         }
-        leash.stdin(Stdio::piped()).stdout(written.try_clone()?).stderr(written).process_group(0);
+        leash.stdin(Stdio::piped()).stdout(written.try_clone()?).stderr(written);
         let leash = leash.spawn().with_context(|| format!("{} could not be started", binary.name))?;
         let began = Instant::now();
         Ok(Self { binary: binary.clone(), leash, output, began, peak: 0 })
@@ -241,11 +243,14 @@ impl fmt::Display for Ended {
     }
 }
 
-/// The whole life of a leash: how much it gives way to others, a program, its arguments.
+/// The whole life of a leash: how nice it is to others, a program, its arguments.
 pub(crate) fn hold(words: &[OsString]) -> ExitCode {
-    let [way, program, arguments @ ..] = words else { return ExitCode::from(2) };
-    // One that cannot give way is in the way, no more.
-    let _ = nice(way.to_string_lossy().parse().unwrap_or_default());
+    let [niceness, program, arguments @ ..] = words else { return ExitCode::from(2) };
+    if let Err(error) = setsid() {
+        eprintln!("no session of its own: {error}");
+        return ExitCode::from(2);
+    }
+    be_nice(niceness.to_string_lossy().parse().unwrap_or_default());
     thread::spawn(|| {
         // Its end is what counts, however it comes.
         let _ = stdin().read_to_end(&mut Vec::new());
@@ -257,6 +262,16 @@ pub(crate) fn hold(words: &[OsString]) -> ExitCode {
             eprintln!("{}: {error}", program.to_string_lossy());
             ExitCode::from(127)
         }
+    }
+}
+
+/// To the rest of the machine. A kernel with `autogroup` weighs sessions, others processes; only root may hurry.
+fn be_nice(niceness: i32) {
+    if let Err(error) =
+        nice(niceness).map_err(Into::into).and_then(|_| fs::write("/proc/self/autogroup", niceness.to_string()))
+        && niceness < 0
+    {
+        eprintln!("testbed: no more of the processors than others have: {error}");
     }
 }
 
@@ -307,6 +322,8 @@ impl Processes {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::CommandExt as _;
+
     use super::*;
 
     fn message(kind: &str, name: &str, test: bool) -> String {

@@ -16,12 +16,10 @@ pub(crate) struct Needs {
     megabytes: u32,
     /// How many of its tests run side by side; as many as there are processors where nothing is said.
     pub(crate) threads: Option<u32>,
-    /// It waits for nothing but the processor, and takes what the others leave.
-    pub(crate) gives_way: bool,
 }
 
 const fn needs_of(name: &'static str, seconds: u32, percent: u32, megabytes: u32, threads: Option<u32>) -> Needs {
-    Needs { name, seconds, percent, megabytes, threads, gives_way: false }
+    Needs { name, seconds, percent, megabytes, threads }
 }
 
 /// Whatever has no line.
@@ -35,7 +33,8 @@ const MEASURED: &[Needs] = &[
     needs_of("reopen", 390, 20, 1000, None),
     needs_of("gate", 300, 45, 1500, Some(3)),
     needs_of("gate_rules", 290, 50, 500, Some(3)),
-    Needs { gives_way: true, ..needs_of("lib", 280, 10, 500, None) },
+    // Only the processor holds it up, and the others come first.
+    needs_of("lib", 280, 10, 500, None),
     needs_of("storm", 270, 20, 3000, Some(3)),
     needs_of("collectors", 150, 30, 2500, Some(4)),
     needs_of("ssh", 100, 20, 500, Some(4)),
