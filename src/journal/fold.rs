@@ -161,7 +161,6 @@ fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
     if let Some(written) = &line.written {
         run.written = written.clone();
     }
-    let old = run.written.is_before(1, 3);
     match &line.entry {
         Entry::Started(_) => return Err("a second start".into()),
         Entry::Resumed { .. } => {
@@ -184,7 +183,8 @@ fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
         }
         Entry::Intended { id, step, target, change, host_key } => {
             let (target, mut change, host_key) = (target.clone(), (**change).clone(), host_key.clone());
-            if old && change.note.is_none() {
+            // What a line has it keeps. One without may be an older program's, whatever was written before it.
+            if change.note.is_none() {
                 change.note = old::note(&change, &run.header.run);
             }
             let (at, said) = (line.at, String::new());
@@ -208,8 +208,7 @@ fn apply(run: &mut Run, line: &Line) -> Result<(), String> {
         Entry::Done { id, said, facts } => {
             step_change(run, line, *id, ChangeState::Done, said)?;
             if let Some(record) = run.changes.get_mut(id) {
-                record.facts =
-                    if old && facts.is_empty() { old::facts(&record.change.op, said) } else { facts.clone() };
+                record.facts = if facts.is_empty() { old::facts(&record.change.op, said) } else { facts.clone() };
             }
         }
         Entry::Failed { id, why } => step_change(run, line, *id, ChangeState::Failed, why)?,

@@ -7,12 +7,15 @@
 //! | 1.2 | what a step found for later ones (the line `found`) |
 //! | 1.3 | what a step remembers of a change (`note`) and whether a DELETE left nothing (`gone`), which before could be read from keys, scripts and sentences alone (`old.rs`); what a look found as a value beside its sentence (`finding`); the format of the lines from here on where it is not that of the first (`written`) |
 //!
-//! A run that a newer program takes up again goes on in that program's format: the next line says so, and from there on an
-//! older program does not append to it, and takes a line that it does not know for newer, not for damaged.
+//! A run that a newer program takes up again goes on in that program's format: the next line says so. A program of format 1.3
+//! or newer appends nothing to it then when it is older than that, and takes a line that it does not know for newer, not for
+//! damaged. Programs before 1.3 look at the first line alone. They go on with such a run, and nothing says which lines are
+//! theirs: so a change without a note is read as they wrote it, wherever it stands.
 //!
 //! A field that may be missing raises the second number; what an older program would misread, the first. Of each, a whole run
 //! is kept in `tests/fixtures/journals`, and read, shown, taken up again and taken back in tests.
-//! `1.2-keys` is a run whose steps remembered by keys.
+//! `1.2-keys` is a run whose steps remembered by keys; `1.3-then-1.2` is the same one, taken up again by 1.3 in the middle of its
+//! re-opening, and then by 1.2 once more.
 
 use std::path::Path;
 

@@ -9,7 +9,7 @@ use super::support::*;
 use crate::change::Note;
 use crate::engine::Report;
 use crate::finding::Finding;
-use crate::journal::{Entry, FORMAT, MINOR};
+use crate::journal::{Entry, FORMAT, Line, MINOR};
 use crate::limits::Limits;
 
 /// A journal that a version with this format wrote: a whole run of `everything` on two clusters.
@@ -105,12 +105,14 @@ fn a_journal_of_every_format_is_taken_up_again() {
             let text = std::fs::read_to_string(&path).unwrap();
             let lines: Vec<&str> = text.split_inclusive('\n').collect();
             std::fs::write(&path, lines[..lines.len() / 2].concat()).unwrap();
-            let header = bench.journal().run.header;
+            let consented = bench.journal().run.header.plan;
             if kept.format == (1, 0) {
-                // What this world offers to break has grown since.
-                bench.plan.digest.clone_from(&header.plan);
+                // What this world offers to break has grown since: that plan cannot be made any more.
+                assert_ne!(consented, bench.plan.digest);
+                bench.plan.digest = consented;
+            } else {
+                assert_eq!(consented, bench.plan.digest, "{:?}: its consent counts", kept.format);
             }
-            assert_eq!(header.plan, bench.plan.digest, "{:?}: its consent counts", kept.format);
             let report = bench.resume().await;
             assert_eq!(report.class, None, "{:?}: {}", kept.format, report.why);
             // The first line that is new says the format from there on, where it is a newer one.
@@ -122,15 +124,17 @@ fn a_journal_of_every_format_is_taken_up_again() {
                 .collect();
             let expected = if kept.format < (FORMAT, MINOR) { vec![lines.len() / 2] } else { Vec::new() };
             assert_eq!(says, expected, "{:?}", kept.format);
-            let (then, now) = (after.to_string(), bench.fake.snapshot().to_string());
-            assert_eq!(then.len(), now.len(), "{:?}", kept.format);
+            assert_eq!(bench.fake.snapshot(), after, "{:?}", kept.format);
         });
     }
 }
 
+/// Runs of `remembering` whose steps remembered by keys: the whole of it, or only what 1.2 appended once 1.3 had gone on with it.
+const BY_KEYS: [&str; 2] = ["1.2-keys", "1.3-then-1.2"];
+
 /// Steps that remember what they did, as the run in `1.2-keys` had them: by the keys of their changes, the arguments of their
 /// scripts, and what was said.
-fn remembering() -> Bench {
+pub(super) fn remembering() -> Bench {
     bench_of(&[
         ("shut", "gate-close", serde_json::json!({"stages": ["25%", "100%"]})),
         ("in", "gate-open", serde_json::json!({"window": "2s"})),
@@ -141,10 +145,15 @@ fn remembering() -> Bench {
     ])
 }
 
-const READY: &str = "/readyz";
+pub(super) const READY: &str = "/readyz";
+
+/// Whether a line says that a change with such a key is about to be made.
+pub(super) fn sets(line: &Line, begins: &str) -> bool {
+    matches!(&line.entry, Entry::Intended { change, .. } if change.key.starts_with(begins))
+}
 
 /// Runs it; from the first stage on the API servers are in bad order until that was closed again and held there.
-async fn runs_badly(bench: &Bench, at: Trap) -> Option<Report> {
+pub(super) async fn runs_badly(bench: &Bench, at: Trap) -> Option<Report> {
     let until = async |keys: &[&str]| {
         let made = || std::fs::read_to_string(bench.folder().journal()).unwrap_or_default();
         let has = |text: String| keys.iter().all(|key| text.contains(&format!("\"key\":\"{key}")));
@@ -175,14 +184,17 @@ fn what_steps_remembered_by_keys_scripts_and_words_is_read_as_what_they_note_now
         changes.map(|it| ((it.step, it.target.to_string(), it.change.key), (it.change.note, it.facts.gone))).collect()
     };
     paused(async {
-        let (now, then) = (remembering(), remembering());
+        let now = remembering();
         assert_eq!(runs_badly(&now, Trap::Never).await.unwrap().class, None);
-        then.adopt(&fixture("1.2-keys"));
-        assert_eq!(notes(&then), notes(&now));
-        let of_steps = |step: usize| {
-            notes(&then).into_iter().any(|((at, ..), (note, gone))| at == step && (note.is_some() || gone))
-        };
-        assert_eq!((0..6).map(of_steps).collect::<Vec<_>>(), [true, true, true, false, true, true]);
+        for kept in BY_KEYS {
+            let then = remembering();
+            then.adopt(&fixture(kept));
+            assert_eq!(notes(&then), notes(&now), "{kept}");
+            let of_steps = |step: usize| {
+                notes(&then).into_iter().any(|((at, ..), (note, gone))| at == step && (note.is_some() || gone))
+            };
+            assert_eq!((0..6).map(of_steps).collect::<Vec<_>>(), [true, true, true, false, true, true], "{kept}");
+        }
     });
 }
 
@@ -192,31 +204,33 @@ fn a_re_opening_that_an_older_version_began_goes_on_with_what_it_remembered() {
     paused(async {
         let whole = remembering();
         runs_badly(&whole, Trap::Never).await.unwrap();
-        let key = |entry: &Entry, begins: &str| matches!(entry, Entry::Intended { change, .. } if change.key.starts_with(begins));
-        let held = |bench: &Bench| 2 + bench.lines().iter().position(|line| key(&line.entry, "hold-")).unwrap();
-        let killed = remembering();
-        // The first line is there before anything can go wrong.
-        assert!(runs_badly(&killed, Trap::After(held(&whole) - 1)).await.is_none());
-        let mut bench = remembering();
-        bench.adopt(&fixture("1.2-keys"));
-        bench.fake = killed.fake;
-        bench.fake.answer(READY, 200, "ok", Duration::from_millis(5));
-        let path = bench.folder().journal();
-        let text = std::fs::read_to_string(&path).unwrap();
-        let lines: Vec<&str> = text.split_inclusive('\n').collect();
-        std::fs::write(&path, lines[..held(&bench)].concat()).unwrap();
-        let report = bench.resume().await;
-        assert_eq!(report.class, None, "{}", report.why);
-        assert_eq!(bench.fake.snapshot(), whole.fake.snapshot());
-        let stages: Vec<String> = bench
-            .lines()
-            .into_iter()
-            .filter_map(|line| match line.entry {
-                Entry::Intended { change, .. } if change.key.starts_with("stage-") => Some(change.key),
-                _ => None,
-            })
-            .collect();
-        assert_eq!(stages, ["stage-1", "stage-1-try-2"]);
+        // The line after that which says that it is held.
+        let held = |bench: &Bench| 2 + bench.lines().iter().position(|line| sets(line, "hold-")).unwrap();
+        for kept in BY_KEYS {
+            let killed = remembering();
+            // The first line is there before anything can go wrong.
+            assert!(runs_badly(&killed, Trap::After(held(&whole) - 1)).await.is_none());
+            let mut bench = remembering();
+            bench.adopt(&fixture(kept));
+            bench.fake = killed.fake;
+            bench.fake.answer(READY, 200, "ok", Duration::from_millis(5));
+            let path = bench.folder().journal();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let lines: Vec<&str> = text.split_inclusive('\n').collect();
+            std::fs::write(&path, lines[..held(&bench)].concat()).unwrap();
+            let report = bench.resume().await;
+            assert_eq!(report.class, None, "{kept}: {}", report.why);
+            assert_eq!(bench.fake.snapshot(), whole.fake.snapshot(), "{kept}");
+            let stages: Vec<String> = bench
+                .lines()
+                .into_iter()
+                .filter_map(|line| match line.entry {
+                    Entry::Intended { change, .. } if change.key.starts_with("stage-") => Some(change.key),
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(stages, ["stage-1", "stage-1-try-2"], "{kept}");
+        }
     });
 }
 
