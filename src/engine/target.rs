@@ -24,6 +24,8 @@ const SAME_CHANGE_AT_MOST: usize = 3;
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// A read ends with the step's time; what it has to say of that is waited for this much longer.
 const LAST_WORD: Duration = Duration::from_secs(1);
+/// Said of a change whose reply did not come and that a look finds made.
+const FOUND_MADE: &str = "the reply was lost; a new look found it made";
 
 /// How a step ended on a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -282,7 +284,11 @@ impl OnTarget<'_> {
     /// that only puts right what broke off.
     async fn settle(&self, history: &History, survey: &Survey) -> Result<(), JournalLost> {
         for record in history.changes.iter().filter(|record| survey.arrived.contains(&record.id)) {
-            let said = "it arrived after the look that had not found it made";
+            let said = if record.state.is_open() {
+                FOUND_MADE
+            } else {
+                "it arrived after the look that had not found it made"
+            };
             self.engine
                 .record
                 .append(Entry::Done { id: record.id, said: said.into(), facts: Facts::default() })
@@ -293,21 +299,18 @@ impl OnTarget<'_> {
             return Ok(());
         }
         for record in &history.changes {
-            if !matches!(record.state, ChangeState::Intended | ChangeState::Unknown) {
+            if !record.state.is_open() || survey.arrived.contains(&record.id) {
                 continue;
             }
-            let wanted = survey.changes.iter().any(|change| change.key == record.change.key);
+            let wanted = survey.not_made.contains(&record.id)
+                || survey.changes.iter().any(|change| change.key == record.change.key);
             if survey.mends && !wanted {
                 continue;
             }
             let entry = if wanted {
                 Entry::NotMade { id: record.id }
             } else {
-                Entry::Done {
-                    id: record.id,
-                    said: "the reply was lost; a new look found it made".into(),
-                    facts: Facts::default(),
-                }
+                Entry::Done { id: record.id, said: FOUND_MADE.into(), facts: Facts::default() }
             };
             self.engine.record.append(entry).await?;
             if !wanted {

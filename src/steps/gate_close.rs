@@ -167,9 +167,12 @@ impl Step for Close {
                 Some(state) => self.unfinished(look, (cluster, host), &spec, back_end, state).await?,
                 None => self.to_close(look, &spec, back_end, &ways)?,
             };
+            // Where nothing stands nothing was confirmed, also while only the closing is wanted.
+            let open = look.history.changes.iter().filter(|record| state.is_none() && record.state.is_open());
+            let not_made = open.map(|record| record.id).collect();
             let survey = match state {
                 Some(state) if changes.is_empty() => self.proven(look, cluster, host, &spec, &state).await?,
-                _ => Survey { changes, ..Survey::default() },
+                _ => Survey { changes, not_made, ..Survey::default() },
             };
             Ok(proof::notes(&seen, &spec, back_end, cluster).into_iter().fold(survey, Survey::saw))
         }

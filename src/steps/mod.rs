@@ -169,8 +169,11 @@ pub struct Survey {
     pub fails: Option<StepError>,
     /// Results for later steps of the cluster.
     pub found: Vec<Found>,
-    /// Changes, by number, that an earlier look found not made and this one finds made: they arrived in between.
+    /// Changes, by number, that this look finds made: their reply was lost, or they arrived after an earlier look that had
+    /// found them not made.
     pub arrived: Vec<u32>,
+    /// Changes, by number, whose reply was lost and that this look finds not made, whatever is wanted now.
+    pub not_made: Vec<u32>,
     /// The changes could not be looked for: one whose outcome is not known is sent again under its own number, and stays
     /// unknown until the far side says that it did it.
     pub blind: bool,

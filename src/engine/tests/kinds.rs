@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::announced::{all_announced, as_often_as_announced};
 use super::samples::{bench, plan_of};
 use super::support::*;
-use crate::change::Op;
+use crate::change::{Inverse, Op};
 use crate::engine::Report;
 use crate::error::Class;
-use crate::journal::Entry;
+use crate::journal::{ChangeRecord, ChangeState, Entry};
 use crate::steps::Known;
 use crate::world::fake::{Fault, Sent};
 
@@ -113,6 +113,18 @@ impl Kind {
     }
 }
 
+/// The changes that count as made because a look found them so. Not one that another change has made by the same act since, and
+/// which knows the way back: an exchange sets its mark anew, and with it its folder.
+fn found_made(bench: &Bench) -> Vec<u32> {
+    let all = bench.journal().run.changes;
+    let done = || all.values().filter(|it| it.state == ChangeState::Done);
+    let by_another = |it: &ChangeRecord| {
+        matches!(it.change.inverse, Inverse::By(_))
+            && done().any(|other| other.id != it.id && other.target == it.target && other.change.op == it.change.op)
+    };
+    done().filter(|it| it.said.contains("a new look found it made") && !by_another(it)).map(|it| it.id).collect()
+}
+
 /// Does something with each kind, in the runtime whose clock jumps.
 fn each(test: impl AsyncFn(&Kind)) {
     paused(async {
@@ -163,6 +175,9 @@ fn whatever_is_sent_was_announced_and_no_more_often() {
         let report = drill.go(Verb::Run, &How { drill: true, ..How::default() }).await.unwrap();
         assert_eq!(report.class, None, "{:?}: {}", ideal.kind, report.why);
         assert_eq!((drill.fake.snapshot(), drill.fake.ops()), (ideal.before.clone(), 0), "{:?}", ideal.kind);
+        // A change that the next look wants under another key would be pretended once more, and without end.
+        let pretended = drill.journal().run.changes.len();
+        assert!(pretended <= ideal.intended.len(), "{:?}: {pretended} pretended", ideal.kind);
     });
 }
 
@@ -185,7 +200,12 @@ fn killed_anywhere_resume_and_undo_come_to_the_same_end() {
         for at in ideal.deaths() {
             let what = format!("{at:?}");
             let mut bench = ideal.killed(at).await;
+            let unsent = bench.lines().pop().filter(|_| matches!(at, Trap::After(_)));
             ideal.resumes(&mut bench, &what).await;
+            if let Some(Entry::Intended { id, .. }) = unsent.map(|line| line.entry) {
+                let told = found_made(&bench);
+                assert!(!told.contains(&id), "{:?} {what}: a look found made what was never sent", ideal.kind);
+            }
             ideal.undoes(&bench, &what).await;
             ideal.undoes(&ideal.killed(at).await, &what).await;
         }
@@ -291,6 +311,9 @@ fn a_reply_that_does_not_come_is_looked_into_and_the_run_goes_on() {
             assert_eq!(report.class, None, "{:?} {what}: {}", ideal.kind, report.why);
             assert_eq!(report.tally.unknown, 0, "{:?} {what}", ideal.kind);
             assert_eq!(bench.fake.snapshot(), ideal.after, "{:?} {what}", ideal.kind);
+            if fault == Fault::LoseNotMade {
+                assert_eq!(found_made(&bench), Vec::<u32>::new(), "{:?} {what}", ideal.kind);
+            }
             all_announced(&bench.plan, &bench.fake.take_sent());
             ideal.undoes(&bench, &what).await;
         }

@@ -8,6 +8,7 @@ mod exchange;
 mod faults;
 mod formats;
 mod found;
+mod fuses;
 mod half_undone;
 mod kills;
 mod kinds;

@@ -11,14 +11,14 @@ use tokio::time::Instant;
 use super::leader::{leader, open_before, waits_for_its_server};
 use super::offender::{Offender, Sample};
 use super::progress::{Order, Progress, Verdict};
-use super::stages::{self, Act, Fuses, Going, Pace, Purpose, Standing};
+use super::stages::{self, Act, Fuses, Going, LookedInto, Pace, Purpose, Standing};
 use super::{FOUR_MINUTES, LEASE, ORDER_SECS, Whose};
 use crate::change::{Change, Inverse, Keep, Note, Op, Target};
 use crate::duration::HumanDuration;
 use crate::finding::{self, Finding, Unwell};
 use crate::host::gate::{self, BackEnd, Driver, GateState, Mark, Turn};
 use crate::journal::ChangeState;
-use crate::kit::Cluster;
+use crate::kit::{Cluster, Host};
 use crate::steps::gate as common;
 use crate::steps::health::{Health, Limits, READYZ, SMALL, judge};
 use crate::steps::{Announced, History, Look, Sends, Step, StepError, Survey, Times, servers};
@@ -198,53 +198,11 @@ impl Step for Open {
                 });
             };
             self.whose.allows(mark, look)?;
-            let by = common::driver(look);
-            let was = state.driven_by().map_or_else(|| mark.run.clone(), |driver| driver.run);
-            let held = Held { mark, back_end: state.back_end, was, by };
-            if !state.stands() {
-                let because = "it has run out by itself; this takes its rules away".to_owned();
-                return Ok(Survey::change(self.open(&held, because)));
-            }
-            if self.at_once {
-                let because = "everybody is let in at once, as asked".to_owned();
-                return Ok(Survey::change(self.open(&held, because)));
-            }
-            still_ours(look, &state, &held.by)?;
-            let away = waits_for_its_server(cluster, host, &state);
-            if away {
-                self.late.add(look.target);
-            }
-            let late = self.late.on(cluster);
-            if late.contains(&host.name)
-                && state.level() == 0
-                && let Some(survey) = self.last(look, (cluster, host), (&state, away), &held).await?
-            {
-                return Ok(survey);
-            }
-            if !self.each
-                && let Some((name, leader)) = leader(look, cluster, (host, mark, state.level()), &late).await
-            {
-                return self.follow(look, &state, &held, &name, &leader);
-            }
-            if !self.each
-                && follows_to_the_end(look.history, &state)
-                && let Some(name) = open_before(look, cluster, host, &late).await
-            {
-                // While one host is open and the others are shut, it gets everything.
-                return Ok(Survey::change(self.open(&held, format!("{name}, which led, is open for everybody"))));
-            }
-            let looked = self.look(look, cluster, state.level(), state.counters.admitted).await;
-            if looked.health.denied {
-                return Err(blind(look, &state, &looked.health.bad));
-            }
-            let mut survey = self.next(look, &state, &held, &looked)?;
-            survey.see(stood(mark, look.history));
-            survey.see(self.stuck(cluster, &looked, state.level()));
-            survey.see(looked.health.without);
-            // What gets better is said while it is waited for; with its numbers it is another sentence at each look.
-            if looked.verdict.going == Going::Badly {
-                survey.see(looked.health.bad);
-            }
+            let (history, found) =
+                stages::look_into(look.history, state.level(), Duration::from_millis(state.next_ms()));
+            let look = Look { history: &history, ..look };
+            let mut survey = self.standing(look, (cluster, host), &state, mark).await?;
+            settle(&mut survey, found, &history);
             Ok(survey)
         }
         .boxed()
@@ -259,6 +217,64 @@ impl Step for Open {
 }
 
 impl Open {
+    /// What is to be done where a gate stands, or has run out.
+    async fn standing(
+        &self,
+        look: Look<'_>,
+        (cluster, host): (&Cluster, &Host),
+        state: &GateState,
+        mark: &Mark,
+    ) -> Result<Survey, StepError> {
+        let by = common::driver(look);
+        let was = state.driven_by().map_or_else(|| mark.run.clone(), |driver| driver.run);
+        let held = Held { mark, back_end: state.back_end, was, by };
+        if !state.stands() {
+            let because = "it has run out by itself; this takes its rules away".to_owned();
+            return Ok(Survey::change(self.open(&held, because)));
+        }
+        if self.at_once {
+            let because = "everybody is let in at once, as asked".to_owned();
+            return Ok(Survey::change(self.open(&held, because)));
+        }
+        still_ours(look, state, &held.by)?;
+        let away = waits_for_its_server(cluster, host, state);
+        if away {
+            self.late.add(look.target);
+        }
+        let late = self.late.on(cluster);
+        if late.contains(&host.name)
+            && state.level() == 0
+            && let Some(survey) = self.last(look, (cluster, host), (state, away), &held).await?
+        {
+            return Ok(survey);
+        }
+        if !self.each
+            && let Some((name, leader)) = leader(look, cluster, (host, mark, state.level()), &late).await
+        {
+            return self.follow(look, state, &held, &name, &leader);
+        }
+        if !self.each
+            && follows_to_the_end(look.history, state)
+            && let Some(name) = open_before(look, cluster, host, &late).await
+        {
+            // While one host is open and the others are shut, it gets everything.
+            return Ok(Survey::change(self.open(&held, format!("{name}, which led, is open for everybody"))));
+        }
+        let looked = self.look(look, cluster, state.level(), state.counters.admitted).await;
+        if looked.health.denied {
+            return Err(blind(look, state, &looked.health.bad));
+        }
+        let mut survey = self.next(look, state, &held, &looked)?;
+        survey.see(stood(mark, look.history));
+        survey.see(self.stuck(cluster, &looked, state.level()));
+        survey.see(looked.health.without);
+        // What gets better is said while it is waited for; with its numbers it is another sentence at each look.
+        if looked.verdict.going == Going::Badly {
+            survey.see(looked.health.bad);
+        }
+        Ok(survey)
+    }
+
     /// How the API servers are, and what is left of the offender.
     /// `admitted`: new connections that the gate has let in so far.
     pub(super) async fn look(&self, look: Look<'_>, cluster: &Cluster, level: usize, admitted: u64) -> Looked {
@@ -383,7 +399,7 @@ impl Open {
     pub(super) fn arm(&self, held: &Held<'_>, before: &History, set: Fuses, hold: u32, because: String) -> Change {
         let turn = Turn { level: set.level, hold, was: held.was.clone(), by: held.by.clone() };
         let op = common::op(gate::arm(held.mark, held.back_end, &turn));
-        Change { note: Some(Note::of(&set)), ..self.change(held, stages::key(set, before), op, because) }
+        Change { note: Some(Note::of(&set)), ..self.change(held, stages::key(set, hold, before), op, because) }
     }
 
     fn open(&self, held: &Held<'_>, because: String) -> Change {
@@ -409,6 +425,17 @@ impl Open {
             keep: Keep::Release { lease: LEASE.into() },
         }
     }
+}
+
+/// Says what became of changes whose reply was lost. One whose act is wanted again under its own key was not made.
+fn settle(survey: &mut Survey, found: LookedInto, history: &History) {
+    let wanted = |id: &u32| {
+        let record = history.changes.iter().find(|record| record.id == *id);
+        record.is_some_and(|record| survey.changes.iter().any(|change| change.key == record.change.key))
+    };
+    let (again, made): (Vec<u32>, Vec<u32>) = found.made.into_iter().partition(wanted);
+    survey.arrived.extend(made);
+    survey.not_made.extend(found.not_made.into_iter().chain(again));
 }
 
 /// Whether this host stands at the last stage because it has followed another one there.

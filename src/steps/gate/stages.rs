@@ -16,6 +16,9 @@ const SLACK: Duration = Duration::from_secs(30);
 /// Every fuse is longer than that by at least ten seconds.
 const HOLD_ON: Duration = Duration::from_secs(20);
 
+/// The host that leads sets its fuses anew where it is no sooner than this: a fuse is longer by so much than what is held on at.
+const LEADS_ON: Duration = Duration::from_secs(10);
+
 /// How fast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::steps) struct Pace {
@@ -136,18 +139,67 @@ pub(in crate::steps) enum Purpose {
     Follow,
 }
 
-/// The key of the change that sets fuses after all these: given once, and the same at every look until it is made.
-pub(in crate::steps) fn key(Fuses { purpose, level }: Fuses, before: &History) -> String {
+/// The key of the change that sets fuses after all these, for so many seconds: the same at every look until it is seen made.
+///
+/// What was sent or written down alone raises no number. Nor does what was answered and does not stand: else a drill, in
+/// which nothing ever does, would send it again and again under new keys, and a host that does not obey would never be found.
+pub(in crate::steps) fn key(set: Fuses, hold: u32, before: &History) -> String {
+    if let Some((record, _)) =
+        made(before).next_back().filter(|(record, last)| *last == set && fresh(before, (record, set.purpose), hold))
+    {
+        return record.change.key.clone();
+    }
     // Over all, not since the last stage that went well.
     let closed = closed_again(before);
-    let changes = before.changes.len();
-    match purpose {
-        Purpose::Stage if closed == 0 => format!("stage-{level}"),
-        Purpose::Stage => format!("stage-{level}-try-{}", closed + 1),
+    let done = before.changes.iter().filter(|record| record.state == ChangeState::Done).count();
+    match set.purpose {
+        Purpose::Stage if closed == 0 => format!("stage-{}", set.level),
+        Purpose::Stage => format!("stage-{}-try-{}", set.level, closed + 1),
         Purpose::CloseAgain => format!("close-again-{}", closed + 1),
-        Purpose::HoldOn => format!("hold-{changes}"),
-        Purpose::Follow => format!("follow-{}", changes + 1),
+        Purpose::HoldOn => format!("hold-{done}"),
+        Purpose::Follow => format!("follow-{}", done + 1),
     }
+}
+
+/// Set by this process so short a while ago, for so many seconds, that nothing can have burned down since. What is wanted
+/// again nevertheless has not taken.
+fn fresh(history: &History, (record, purpose): (&ChangeRecord, Purpose), hold: u32) -> bool {
+    let spare = Duration::from_secs(hold.into()).saturating_sub(SLACK) / 2;
+    history.just_now(record, if purpose == Purpose::Follow { spare.max(LEADS_ON) } else { spare })
+}
+
+/// What a look at the host says of changes whose reply did not come.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::steps) struct LookedInto {
+    /// By number, those that stand.
+    pub(in crate::steps) made: Vec<u32>,
+    /// Those that do not.
+    pub(in crate::steps) not_made: Vec<u32>,
+}
+
+/// Looks into each change of which nobody knows whether it was made, on a host whose gate stands; and the history as it is
+/// with that known. What is wanted next does not tell: after one that was not made, something else may be wanted.
+pub(in crate::steps) fn look_into(history: &History, level: usize, next: Duration) -> (History, LookedInto) {
+    let (mut history, mut found) = (history.clone(), LookedInto::default());
+    for record in history.changes.iter_mut().filter(|record| record.state.is_open()) {
+        let set: Option<Fuses> = record.change.note.as_ref().and_then(crate::change::Note::read);
+        let stands = set.is_some_and(|set| match set.purpose {
+            Purpose::Stage => level >= set.level,
+            Purpose::CloseAgain => level <= set.level,
+            Purpose::HoldOn => level == set.level && next >= HOLD_ON,
+            // Whether its fuse is that of the host that leads is seen when that one is looked at.
+            Purpose::Follow => level == set.level,
+        });
+        // The only one that sets nothing takes the gate away, and here it stands.
+        if stands {
+            (record.state, record.moved_at) = (ChangeState::Done, history.now);
+            found.made.push(record.id);
+        } else {
+            record.state = ChangeState::NotMade;
+            found.not_made.push(record.id);
+        }
+    }
+    (history, found)
 }
 
 /// Whether the fuses stand here as another host had them.
@@ -193,6 +245,12 @@ pub(in crate::steps) fn next(now: &Standing, history: &History, going: Going, go
         Some((record, Fuses { level, .. })) if level == now.level => (true, history.ago(record.moved_at)),
         // Somebody has set it back: a renewal that was on its way, or another client.
         Some((_, Fuses { level, .. })) if level > now.level => return Act::Stage { level, hold: pace.fuse(tries) },
+        // It was closed again, and has not taken: the kernel opens nothing so soon.
+        Some((record, Fuses { purpose: Purpose::CloseAgain, level }))
+            if fresh(history, (record, Purpose::CloseAgain), pace.fuse(tries)) =>
+        {
+            return Act::CloseAgain { level, hold: pace.fuse(tries) };
+        }
         // The kernel has opened it by itself.
         Some(_) => (false, by_itself),
         None => (false, if now.level == 0 { Duration::MAX } else { by_itself }),
@@ -348,6 +406,66 @@ pub(super) mod tests {
         case(at(0, 800), &[], false, wait(0, 20));
         case(at(0, 15), &[], false, Act::HoldOn { level: 0, hold: 70 });
         case(at(0, 65), &[(Purpose::HoldOn, 0, 5)], false, wait(0, 20));
+    }
+
+    #[test]
+    fn the_key_of_a_setting_is_the_same_until_it_is_seen_made() {
+        for purpose in [Purpose::Stage, Purpose::CloseAgain, Purpose::HoldOn, Purpose::Follow] {
+            let set = Fuses { purpose, level: 1 };
+            let wanted = key(set, 70, &history(&[(Purpose::Stage, 2, 100)]));
+            let after = |state: ChangeState, age: i64| {
+                let mut after = history(&[(Purpose::Stage, 2, 100), (purpose, 1, age)]);
+                after.changes[1].state = state;
+                after.changes[1].change.key.clone_from(&wanted);
+                key(set, 70, &after)
+            };
+            for state in [ChangeState::Intended, ChangeState::Unknown, ChangeState::NotMade, ChangeState::Failed] {
+                assert_eq!(after(state, 1), wanted, "{purpose:?} {state:?}");
+            }
+            // It was answered and has not taken, or its fuse has burned down since.
+            assert_eq!(after(ChangeState::Done, 1), wanted, "{purpose:?}");
+            assert_eq!(after(ChangeState::Done, 50) == wanted, purpose == Purpose::Stage, "{purpose:?}");
+        }
+    }
+
+    #[test]
+    fn a_look_says_which_settings_stand_whose_reply_was_lost() {
+        let stands = |set: (Purpose, usize), level: usize, next: u64| {
+            let mut before = history(&[(set.0, set.1, 1)]);
+            before.changes[0].state = ChangeState::Unknown;
+            let (after, found) = look_into(&before, level, Duration::from_secs(next));
+            let made = after.changes[0].state == ChangeState::Done;
+            let (yes, no) = if made { (vec![1], Vec::new()) } else { (Vec::new(), vec![1]) };
+            assert_eq!(found, LookedInto { made: yes, not_made: no });
+            made
+        };
+        for (set, level, next, expected) in [
+            ((Purpose::Stage, 2), 1, 60, false),
+            ((Purpose::Stage, 2), 2, 60, true),
+            // It was set, and the kernel has opened one more since.
+            ((Purpose::Stage, 2), 3, 60, true),
+            ((Purpose::CloseAgain, 1), 2, 60, false),
+            ((Purpose::CloseAgain, 1), 1, 60, true),
+            ((Purpose::HoldOn, 1), 1, 10, false),
+            ((Purpose::HoldOn, 1), 1, 60, true),
+            ((Purpose::HoldOn, 1), 2, 60, false),
+            ((Purpose::Follow, 1), 0, 60, false),
+            ((Purpose::Follow, 1), 1, 60, true),
+        ] {
+            assert_eq!(stands(set, level, next), expected, "{set:?} {level} {next}");
+        }
+    }
+
+    #[test]
+    fn what_was_closed_again_and_has_not_taken_is_closed_again() {
+        case(
+            at(2, 60),
+            &[(Purpose::Stage, 2, 9), (Purpose::CloseAgain, 1, 1)],
+            true,
+            Act::CloseAgain { level: 1, hold: 110 },
+        );
+        // The kernel has opened it since.
+        case(at(2, 60), &[(Purpose::Stage, 2, 200), (Purpose::CloseAgain, 1, 111)], true, wait(0, 20));
     }
 
     #[test]
