@@ -22,5 +22,6 @@ mod stuck;
 mod support;
 mod syncs;
 mod together;
+mod told_back;
 mod waits;
 mod whole;
