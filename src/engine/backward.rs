@@ -91,11 +91,13 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent, left_out: &BTreeMap<Str
 
 /// How an undo ends on a cluster that it has to leave as it is.
 fn left(engine: Engine<'_>, cluster: &str, why: &str) -> UndoEnd {
-    let (stands, run) = (engine.record.standing(cluster).len(), &engine.mark.run);
-    let count = words::count(stands, "change");
-    let why =
-        format!("{count} not taken back, for this cluster cannot be worked on: {why}; `breakglass undo {run}` goes on");
-    UndoEnd { class: (stands > 0).then_some(Class::Stuck), why, undone: 0, needless: 0 }
+    let (standing, run) = (engine.record.standing(cluster), &engine.mark.run);
+    let left = match standing.iter().filter(|record| !record.needs_no_undo()).count() {
+        0 => format!("{} left, with nothing to take back", words::count(standing.len(), "change")),
+        back => format!("{} not taken back", words::count(back, "change")),
+    };
+    let why = format!("{left}, for this cluster cannot be worked on: {why}; `breakglass undo {run}` goes on");
+    UndoEnd { class: (!standing.is_empty()).then_some(Class::Stuck), why, undone: 0, needless: 0 }
 }
 
 /// What an undo that met nothing came to: what it took back itself and what needed none, and where that is nothing, what was
