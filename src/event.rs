@@ -153,12 +153,17 @@ pub enum Event {
         /// How long it took, in milliseconds.
         took_ms: u64,
     },
-    /// Taking back began.
+    /// Taking back began: once for all clusters that an undo works on, and for each by itself where a step that failed has
+    /// it done. Not said where nothing stands.
     UndoStarted {
         /// The run.
         run: String,
-        /// How many changes stand.
+        /// The clusters that it works on: those where something stands.
+        clusters: Vec<String>,
+        /// How many changes stand there.
         changes: usize,
+        /// How many of these need no taking back: they end by themselves, or there is nothing to take back.
+        needless: usize,
     },
     /// The run ended.
     RunEnded {

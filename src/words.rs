@@ -7,6 +7,15 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// What an undo came to: `2 changes taken back, 4 needed none`. What needed nothing is no change that was taken back.
+pub(crate) fn taken_back(undone: usize, needless: usize) -> String {
+    match (undone, needless) {
+        (_, 0) => format!("{} taken back", count(undone, "change")),
+        (0, _) => format!("{} needed no taking back", count(needless, "change")),
+        _ => format!("{} taken back, {needless} needed none", count(undone, "change")),
+    }
+}
+
 /// A number of bytes as people say it: `812 B`, `4.5 kB`.
 pub(crate) fn bytes(number: u64) -> String {
     const UNITS: [&str; 3] = ["kB", "MB", "GB"];
@@ -100,6 +109,19 @@ pub(crate) fn fnv(bytes: impl IntoIterator<Item = u8>) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_needed_nothing_does_not_count_as_taken_back() {
+        let table = [
+            ((2, 4), "2 changes taken back, 4 needed none"),
+            ((1, 0), "1 change taken back"),
+            ((0, 1), "1 change needed no taking back"),
+            ((0, 0), "0 changes taken back"),
+        ];
+        for ((undone, needless), told) in table {
+            assert_eq!(taken_back(undone, needless), told);
+        }
+    }
 
     #[test]
     fn names_fold() {

@@ -11,7 +11,7 @@ use super::fanout::fan_out;
 use super::strangers::Strangers;
 use super::target::JournalLost;
 use super::turn::Back;
-use super::{Consent, Engine, GRACE, Report, Stop, turn};
+use super::{Consent, Engine, GRACE, Report, Stop, Tally, turn};
 use crate::change::{Inverse, KubeCall, Op, Outcome, Target};
 use crate::error::Class;
 use crate::event::{ChangeEnd, Event};
@@ -37,7 +37,9 @@ pub(super) struct UndoEnd {
     pub(super) class: Option<Class>,
     pub(super) why: String,
     /// How many changes were taken back now.
-    pub(super) undone: usize,
+    undone: usize,
+    /// How many needed no taking back, and do not stand any more.
+    needless: usize,
 }
 
 /// Runs `undo` as a command: everything that stands, newest first, all clusters side by side, then the last line. What
@@ -50,6 +52,8 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent, left_out: &BTreeMap<Str
         report.why = format!("run {} was a drill: nothing was changed, so nothing is taken back", header.run);
         return finish(engine, report, began, Goes::Back).await;
     }
+    let worked_on = header.clusters.iter().filter(|cluster| !left_out.contains_key(*cluster));
+    began_on(engine, worked_on.map(|cluster| (cluster.as_str(), engine.record.standing(cluster))));
     let limits = Limits::whatever_fails(CLUSTERS_AT_ONCE);
     let work = |index: usize| {
         let cluster = &header.clusters[index];
@@ -57,14 +61,14 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent, left_out: &BTreeMap<Str
             if let Some(why) = left_out.get(cluster) {
                 return Ok(left(engine, cluster, why));
             }
-            let end = backward(engine, cluster, consent).await;
+            let end = take_all_back(engine, consent, &engine.record.standing(cluster)).await;
             engine.world.rest(cluster);
             end
         }
         .boxed()
     };
     let results = fan_out(header.clusters.len(), limits, work, |_| false).await;
-    let mut undone = 0;
+    let (mut undone, mut needless) = (0, 0);
     let ends = results
         .into_iter()
         .flatten()
@@ -72,6 +76,7 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent, left_out: &BTreeMap<Str
         .map(|(result, cluster)| match result {
             Ok(end) => {
                 undone += end.undone;
+                needless += end.needless;
                 end.class.map(|class| (class, format!("{cluster}: {}", end.why)))
             }
             Err(JournalLost(error)) => Some((Class::Journal, error.to_string())),
@@ -79,56 +84,87 @@ pub async fn undo(engine: Engine<'_>, consent: &Consent, left_out: &BTreeMap<Str
         .collect();
     let mut report = report(engine, ends);
     if report.class.is_none() {
-        report.why = taken_back(engine, undone, report.tally.undone);
+        report.why = taken_back(engine, (undone, needless), report.tally);
     }
     finish(engine, report, began, Goes::Back).await
 }
 
 /// How an undo ends on a cluster that it has to leave as it is.
 fn left(engine: Engine<'_>, cluster: &str, why: &str) -> UndoEnd {
-    let (stands, run) = (engine.record.standing(cluster).len(), &engine.mark.run);
-    let count = words::count(stands, "change");
-    let why =
-        format!("{count} not taken back, for this cluster cannot be worked on: {why}; `breakglass undo {run}` goes on");
-    UndoEnd { class: (stands > 0).then_some(Class::Stuck), why, undone: 0 }
+    let (standing, run) = (engine.record.standing(cluster), &engine.mark.run);
+    let left = match standing.iter().filter(|record| !record.needs_no_undo()).count() {
+        0 => format!("{} left, with nothing to take back", words::count(standing.len(), "change")),
+        back => format!("{} not taken back", words::count(back, "change")),
+    };
+    let why = format!("{left}, for this cluster cannot be worked on: {why}; `breakglass undo {run}` goes on");
+    UndoEnd { class: (!standing.is_empty()).then_some(Class::Stuck), why, undone: 0, needless: 0 }
 }
 
-/// What an undo that met nothing came to. Where no change had an inverse, the state is what it was before the undo.
-fn taken_back(engine: Engine<'_>, now: usize, all: usize) -> String {
-    let reasons: Option<BTreeSet<String>> = engine.record.read(|run| {
-        let inverses = run.changes.values().filter(|record| record.state == ChangeState::Undone);
-        let reason = |record: &ChangeRecord| match &record.change.inverse {
-            Inverse::NotNeeded(why) => Some(why.clone()),
-            Inverse::By(_) | Inverse::Impossible(_) => None,
-        };
-        inverses.map(reason).collect()
-    });
-    match reasons {
-        Some(reasons) if !reasons.is_empty() => {
+/// What an undo that met nothing came to: what it took back itself and what needed none, and where that is nothing, what was
+/// taken back before.
+fn taken_back(engine: Engine<'_>, (undone, needless): (usize, usize), all: Tally) -> String {
+    match (undone + needless, all.undone, all.needless) {
+        (_, 0, 0) => "nothing of this run stands: it changed nothing".into(),
+        // The state is what it was before the undo: that must not sound as if something had been done.
+        (_, 0, every) => {
+            let reasons = engine.record.read(|run| {
+                let reason = |record: &ChangeRecord| match &record.change.inverse {
+                    Inverse::NotNeeded(why) if record.state == ChangeState::Undone => Some(why.clone()),
+                    Inverse::NotNeeded(_) | Inverse::By(_) | Inverse::Impossible(_) => None,
+                };
+                run.changes.values().filter_map(reason).collect::<BTreeSet<_>>()
+            });
             let reasons = reasons.into_iter().collect::<Vec<_>>().join("; ");
-            format!("nothing to take back of {}: {reasons}", words::count(all, "change"))
+            format!("nothing to take back of {}: {reasons}", words::count(every, "change"))
         }
-        // What was taken back before is not counted again.
-        _ => match (now, all) {
-            (0, 0) => "nothing of this run stands: it changed nothing".into(),
-            (0, before) => format!("nothing of this run stands: {} taken back before", words::count(before, "change")),
-            (now, _) => format!("{} taken back; nothing of this run stands", words::count(now, "change")),
-        },
+        (0, undone, needless) => {
+            let none = if needless > 0 { format!(", {needless} needed none") } else { String::new() };
+            format!("nothing of this run stands: {} taken back before{none}", words::count(undone, "change"))
+        }
+        _ => format!("{}; nothing of this run stands", words::taken_back(undone, needless)),
     }
+}
+
+/// Says what is taken back now. Two clusters may have hosts of the same names: so whoever reads on must know of all clusters
+/// from the start.
+fn began_on<'a, S: AsRef<[ChangeRecord]>>(engine: Engine<'_>, all: impl Iterator<Item = (&'a str, S)>) {
+    let (mut clusters, mut changes, mut needless) = (Vec::new(), 0, 0);
+    for (cluster, standing) in all {
+        let standing = standing.as_ref();
+        if standing.is_empty() {
+            continue;
+        }
+        clusters.push(cluster.to_owned());
+        changes += standing.len();
+        needless += standing.iter().filter(|record| record.needs_no_undo()).count();
+    }
+    if !clusters.is_empty() {
+        engine.events.hear(Event::UndoStarted { run: engine.mark.run.clone(), clusters, changes, needless });
+    }
+}
+
+/// Takes back what stands on one cluster in the middle of a run, because a step failed there.
+pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consent) -> Result<UndoEnd, JournalLost> {
+    let standing = engine.record.standing(cluster);
+    began_on(engine, std::iter::once((cluster, &standing)));
+    take_all_back(engine, consent, &standing).await
 }
 
 /// Takes back what stands on one cluster. Goes on past what is stuck, and says so at the end; but what the same step did
 /// there before stays, because a second try may need it (the kept copy of a manifest that is still in place). Objects of
 /// the API do not need one another.
-pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consent) -> Result<UndoEnd, JournalLost> {
+async fn take_all_back(
+    engine: Engine<'_>,
+    consent: &Consent,
+    standing: &[ChangeRecord],
+) -> Result<UndoEnd, JournalLost> {
     if !engine.record.read(|run| consent.covers(&run.header.plan)) {
-        return Ok(UndoEnd { class: Some(Class::Bug), why: "the consent was given to another plan".into(), undone: 0 });
+        let why = "the consent was given to another plan".to_owned();
+        return Ok(UndoEnd { class: Some(Class::Bug), why, undone: 0, needless: 0 });
     }
-    let standing = engine.record.standing(cluster);
-    let run = engine.mark.run.clone();
-    engine.events.hear(Event::UndoStarted { run, changes: standing.len() });
-    let strangers = Strangers::among(engine, &standing).await;
-    let (mut undone, mut stuck, mut open, mut left) = (0, Vec::new(), Vec::new(), &standing[..0]);
+    let strangers = Strangers::among(engine, standing).await;
+    let (mut undone, mut needless, mut left) = (0, 0, &standing[..0]);
+    let (mut stuck, mut open) = (Vec::new(), Vec::new());
     let (mut held, mut kept): (Vec<&ChangeRecord>, usize) = (Vec::new(), 0);
     for (position, record) in standing.iter().enumerate() {
         if engine.cancel.level() >= Stop::Soon {
@@ -141,6 +177,7 @@ pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consen
         }
         let what = format!("change {} ({}) on {}", record.id, record.change.op.summary(), record.target);
         match take_back(engine, record, strangers.forbid(record)).await? {
+            Back::Undone(_) if record.needs_no_undo() => needless += 1,
             Back::Undone(_) => undone += 1,
             Back::Stuck(why) => {
                 held.push(record);
@@ -152,7 +189,7 @@ pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consen
             }
         }
     }
-    let mut why = vec![format!("{} taken back", words::count(undone, "change"))];
+    let mut why = vec![words::taken_back(undone, needless)];
     if !stuck.is_empty() {
         why.push(format!("could not take back {}", stuck.join("; ")));
     }
@@ -179,7 +216,7 @@ pub(super) async fn backward(engine: Engine<'_>, cluster: &str, consent: &Consen
         (true, false, _) => Some(Class::Stuck),
         (false, ..) => Some(Class::Interrupted),
     };
-    Ok(UndoEnd { class, why: why.join("; "), undone })
+    Ok(UndoEnd { class, why: why.join("; "), undone, needless })
 }
 
 /// Whether taking back the one that is stuck may need what the other left.
@@ -232,7 +269,7 @@ async fn take_back(engine: Engine<'_>, record: &ChangeRecord, forbidden: Option<
         said: said.clone(),
         took_ms: crate::words::as_millis(began.elapsed()),
         by_hand: (state != ChangeEnd::Undone).then(|| by_hand(record)),
-        unsent: state == ChangeEnd::Undone && matches!(record.change.inverse, Inverse::NotNeeded(_)),
+        unsent: state == ChangeEnd::Undone && record.needs_no_undo(),
     });
     Ok(back)
 }

@@ -67,7 +67,7 @@ pub struct Report {
     pub why: String,
     /// What was spent, by API server and host.
     pub costs: Costs,
-    /// Changes made, taken back, and of unknown outcome.
+    /// The changes by what became of them.
     pub tally: Tally,
 }
 
@@ -78,6 +78,8 @@ pub struct Tally {
     pub done: usize,
     /// Taken back.
     pub undone: usize,
+    /// Do not stand any more, and needed no taking back.
+    pub needless: usize,
     /// Outcome not known.
     pub unknown: usize,
     /// Could not be taken back.

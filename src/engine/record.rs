@@ -220,6 +220,7 @@ impl Record {
         for change in self.inner().run.changes.values() {
             match change.state {
                 ChangeState::Done => tally.done += 1,
+                ChangeState::Undone if change.needs_no_undo() => tally.needless += 1,
                 ChangeState::Undone => tally.undone += 1,
                 ChangeState::Unknown | ChangeState::Intended | ChangeState::Undoing => tally.unknown += 1,
                 ChangeState::Stuck => tally.stuck += 1,

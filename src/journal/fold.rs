@@ -122,6 +122,11 @@ impl ChangeRecord {
             Inverse::Impossible(_) => false,
         }
     }
+
+    /// An undo sends nothing for it: it ends by itself, or there is nothing to take back.
+    pub fn needs_no_undo(&self) -> bool {
+        matches!(self.change.inverse, Inverse::NotNeeded(_))
+    }
 }
 
 /// The state of a run after these lines.

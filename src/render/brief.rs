@@ -1,9 +1,13 @@
 //! A run as its operator wants to read it: for each step what was found, by groups of hosts, and what it cost. Whatever is left
 //! out here is told with `-v`, by `show`, and stands in the journal. Pure: takes events, gives lines.
 
+mod gist;
+
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
+pub(super) use self::gist::short;
+use self::gist::{gist, joined, nameless, told};
 use super::alike::{Alike, Gathered, names};
 use super::fold::{Fold, News};
 use super::paint::Tone;
@@ -12,7 +16,7 @@ use super::summary::change_word;
 use super::{Line, about, summary};
 use crate::change::{Part, Target};
 use crate::event::{ChangeEnd, Event};
-use crate::finding::{Clause, Finding, Piece, Sentence};
+use crate::finding::Finding;
 use crate::journal::StepState;
 use crate::words;
 
@@ -22,8 +26,6 @@ const LABEL: usize = 24;
 const LABEL_OF_ONE: usize = 11;
 /// What is told of a group of hosts is no longer than this, in characters, as far as it can end after a sentence.
 const LONGEST: usize = 140;
-/// Of a run of several steps, what is longer is told by its main clause.
-const CLAUSE: usize = 90;
 /// So many reasons why API servers answer as they do are told.
 const MOST_DETAILS: usize = 12;
 /// Steps of several clusters that end alike within this time are told together.
@@ -38,7 +40,6 @@ pub(super) struct Brief {
     live: bool,
     fleet: bool,
     drill: bool,
-    undoing: bool,
     clusters: Vec<String>,
     steps: usize,
     under_way: BTreeMap<(String, usize), Block>,
@@ -147,19 +148,11 @@ impl Brief {
                     self.step_ended(block, *state, now);
                 }
             }
-            Event::UndoStarted { run, changes } => {
-                let mut lines = self.flush();
-                if !std::mem::replace(&mut self.undoing, true) || !self.fleet {
-                    lines.push(Line::head(format!("taking back {} of run {run}", words::count(*changes, "change"))));
-                }
-                return lines;
-            }
+            Event::UndoStarted { .. } => return self.undo_started(event, now),
             Event::RunEnded { .. } => {
                 let mut lines = self.flush();
                 if self.unsent > 0 {
-                    let needed = if self.unsent == 1 { "needs" } else { "need" };
-                    let text = format!("{} {needed} no taking back", words::count(self.unsent, "change"));
-                    lines.push(Line::new(Tone::Dim, "           ", text));
+                    lines.push(Line::new(Tone::Dim, "           ", summary::needless(self.unsent)));
                 }
                 return lines;
             }
@@ -204,6 +197,28 @@ impl Brief {
         self.summary.brief_end(event, self.drill, &self.clusters, &self.told)
     }
 
+    fn undo_started(&mut self, event: &Event, now: Instant) -> Vec<Line> {
+        let Event::UndoStarted { run, clusters, changes, needless } = event else { return Vec::new() };
+        match &clusters[..] {
+            // A step has failed on one cluster while the others go on: what it came to is told first.
+            [one] if self.fleet => {
+                let ended = std::mem::take(&mut self.ended);
+                let lines = ended.iter().flat_map(|(_, state, block)| self.tell(block, Some(*state))).collect();
+                let (label, who, text) = ("begins", one.clone(), summary::undo_begins(run, *changes, *needless));
+                self.fold.add(News { label, tone: Tone::Head, who, text, took_ms: None, below: Vec::new() }, now);
+                lines
+            }
+            all => {
+                let mut lines = self.flush();
+                if self.clusters.is_empty() {
+                    (self.fleet, self.clusters) = (all.len() > 1, all.to_vec());
+                }
+                lines.push(Line::head(summary::undo_head(run, all, *changes, *needless)));
+                lines
+            }
+        }
+    }
+
     fn block(&mut self, target: &Target, step: usize) -> Option<&mut Block> {
         self.under_way.get_mut(&(target.cluster.clone(), step))
     }
@@ -214,8 +229,8 @@ impl Brief {
     }
 
     fn change_ended(&mut self, event: &Event, now: Instant) {
-        let Event::ChangeEnded { target, id, what, state, said, by_hand, .. } = event else { return };
-        let (label, tone) = change_word(*state);
+        let Event::ChangeEnded { target, id, what, state, said, by_hand, unsent, .. } = event else { return };
+        let (label, tone) = change_word(*state, *unsent);
         let sent = self.changes.remove(id);
         let step = sent.as_ref().map(|(step, _)| *step);
         let drill = *state == ChangeEnd::Pretended;
@@ -449,76 +464,6 @@ impl Block {
         let parts = on.into_iter().chain(changes).chain(idle).chain(self.spent.short()).chain(took);
         parts.collect::<Vec<_>>().join(", ")
     }
-}
-
-/// Errors name their target where that helps; here it stands in front anyway.
-fn nameless<'a>(target: &Target, what: &'a str) -> &'a str {
-    let without = |name: &str| what.strip_prefix(name)?.strip_prefix(": ");
-    without(&target.to_string()).or_else(|| without(target.short())).unwrap_or(what)
-}
-
-/// A whole sentence.
-fn told(sentence: &Sentence) -> Vec<Piece> {
-    joined(sentence, |clause| {
-        let after = Some(clause.after()).filter(|after| !after.is_empty());
-        clause.main.iter().cloned().chain(after.map(Piece::Text)).collect()
-    })
-}
-
-/// Of a long sentence what is always told.
-fn gist(what: &Finding) -> Vec<Piece> {
-    let sentence = what.sentence();
-    if sentence.to_string().chars().count() <= CLAUSE {
-        return told(&sentence);
-    }
-    if let Finding::Note(note) = what {
-        return vec![Piece::Text(main_clause(note))];
-    }
-    let mut pieces = joined(&sentence, |clause| clause.main.clone());
-    if sentence.0.iter().any(|clause| !clause.after().is_empty()) {
-        pieces.push(Piece::Text(" …".to_owned()));
-    }
-    pieces
-}
-
-fn joined(sentence: &Sentence, of: impl Fn(&Clause) -> Vec<Piece>) -> Vec<Piece> {
-    let clauses = sentence.0.iter().map(of);
-    clauses.reduce(|all, clause| [all, vec![Piece::Text("; ".to_owned())], clause].concat()).unwrap_or_default()
-}
-
-/// A note up to its first colon or semicolon.
-fn main_clause(note: &str) -> String {
-    let end = note.match_indices([':', ';']).find(|(at, sign)| *at > 0 && note[at + sign.len()..].starts_with(' '));
-    match end {
-        Some((at, _)) => format!("{} …", &note[..at]),
-        None => note.to_owned(),
-    }
-}
-
-/// A request by its object, without what only a machine reads: `DELETE pods/telemetry` for
-/// `DELETE /api/v1/namespaces/telemetry/pods?limit=500`.
-pub(super) fn short(what: &str) -> String {
-    let Some((method, path)) = what.split_once(" /") else { return what.to_owned() };
-    if !matches!(method, "GET" | "POST" | "PUT" | "PATCH" | "DELETE") || path.contains(' ') {
-        return what.to_owned();
-    }
-    let path = path.split('?').next().unwrap_or_default();
-    let parts: Vec<&str> = path.split('/').collect();
-    let (group, rest) = match parts.as_slice() {
-        ["api", _, rest @ ..] => (String::new(), rest),
-        // Kubernetes' own groups with long names: their resources are known without.
-        ["apis", group, _, rest @ ..] if group.ends_with(".k8s.io") => (String::new(), rest),
-        ["apis", group, _, rest @ ..] => (format!(".{group}"), rest),
-        _ => return what.to_owned(),
-    };
-    let name = match rest {
-        ["namespaces", namespace, resource, name @ ..] => {
-            [&[&*format!("{resource}{group}"), namespace], name].concat().join("/")
-        }
-        [resource, name @ ..] => [&[&*format!("{resource}{group}")], name].concat().join("/"),
-        [] => return what.to_owned(),
-    };
-    format!("{method} {name}")
 }
 
 #[cfg(test)]

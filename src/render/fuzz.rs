@@ -87,7 +87,7 @@ fn events(text: &str) -> Vec<Event> {
             costs: costs.clone(),
             took_ms: 1,
         },
-        Event::UndoStarted { run: s(), changes: 1 },
+        Event::UndoStarted { run: s(), clusters: vec![s()], changes: 2, needless: 1 },
         Event::RunEnded { run: s(), code: 5, why: s(), costs: costs.clone(), took_ms: 1, next: vec![s()] },
         Event::RunEnded { run: s(), code: 0, why: s(), costs, took_ms: 1, next: vec![s()] },
     ]);

@@ -34,7 +34,7 @@ pub(crate) use paint::{Color, Paint, Tone};
 pub(crate) use plan::{json as plan_json, text as plan_text};
 pub(crate) use replay::show as show_run;
 pub(crate) use screen::Screen;
-pub(crate) use standing::standing_text;
+pub(crate) use standing::{standing_text, undo_question};
 pub(crate) use table::table;
 
 use crate::change::Target;

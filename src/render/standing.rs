@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::alike::{Gathered, names};
 use super::brief::short;
+use super::summary::needless as needless_text;
 use super::{Line, Paint, Tone, one_line, painted};
 use crate::change::Inverse;
 use crate::journal::{ChangeRecord, Run};
@@ -21,10 +22,25 @@ pub(crate) fn standing_text(
 ) -> String {
     let mut standing: Vec<_> = run.standing().filter(|record| !left_out.contains_key(&record.target.cluster)).collect();
     standing.reverse();
-    let count = words::count(standing.len(), "change");
-    let head = Line::head(format!("run {}: {count} to take back, newest first", run.header.run));
-    let lines = if verbose { each(&standing) } else { groups(run, &standing) };
+    let needless = standing.iter().filter(|record| record.needs_no_undo()).count();
+    let what = match standing.len() - needless {
+        0 => needless_text(needless),
+        back => format!("{} to take back, newest first", words::count(back, "change")),
+    };
+    let on = &run.header.clusters;
+    let on: Vec<String> =
+        on.iter().filter(|name| standing.iter().any(|record| record.target.cluster == **name)).cloned().collect();
+    let head = Line::head(format!("run {} on {}: {what}", run.header.run, words::fold(&on)));
+    let lines = if verbose { each(&standing) } else { groups(&standing, on.len() > 1) };
     painted(&std::iter::once(head).chain(lines).collect::<Vec<_>>(), paint, width)
+}
+
+/// What is asked before it is taken back: who says yes to six changes of which four need nothing looks for the other four later.
+pub(crate) fn undo_question<'a>(run: &str, standing: impl Iterator<Item = &'a ChangeRecord>) -> String {
+    match standing.filter(|record| !record.needs_no_undo()).count() {
+        0 => format!("Nothing of run {run} has to be taken back. Count all of it as taken back?"),
+        back => format!("Take back {} of run {run}?", words::count(back, "change")),
+    }
 }
 
 fn each(standing: &[&ChangeRecord]) -> Vec<Line> {
@@ -40,7 +56,7 @@ fn each(standing: &[&ChangeRecord]) -> Vec<Line> {
     standing.iter().flat_map(both).collect()
 }
 
-fn groups(run: &Run, standing: &[&ChangeRecord]) -> Vec<Line> {
+fn groups(standing: &[&ChangeRecord], fleet: bool) -> Vec<Line> {
     let (mut back, mut stuck) = (Gathered::default(), Gathered::default());
     let (mut needless, mut reasons) = (0, BTreeSet::new());
     for record in standing {
@@ -54,7 +70,6 @@ fn groups(run: &Run, standing: &[&ChangeRecord]) -> Vec<Line> {
             }
         }
     }
-    let fleet = run.header.clusters.len() > 1;
     let told = |all: &Gathered, how: fn(&str) -> Line| -> Vec<Line> {
         let lines = all.all().iter().flat_map(|alike| {
             let (who, text) = (names(alike.targets(), fleet), alike.text());
@@ -116,17 +131,39 @@ mod tests {
             (id, record)
         };
         stood.changes = (0..6).map(of).collect();
+        stood.header.clusters = vec!["prod".into()];
+        assert!(text(&stood, false).starts_with("run 20250101T000000Z-test on prod: 3 changes to take back, newest"));
         let Inverse::By(back) = &one.change.inverse else { unreachable!("it was found by it") };
         let what = one.change.op.summary();
         assert_eq!(
             text(&stood, false).lines().skip(1).collect::<Vec<_>>(),
             [
-                format!("  prod/cp[1-3]: {what}"),
+                format!("  cp[1-3]: {what}"),
                 format!("    taken back by: {}", back.summary()),
                 "  nothing to take back of 3: it goes with the gate".to_owned(),
             ]
         );
         assert_eq!(text(&stood, true).lines().count(), 13);
+        let asked = |stood: &Run| undo_question(&stood.header.run, stood.standing());
+        assert_eq!(asked(&stood), "Take back 3 changes of run 20250101T000000Z-test?");
+
+        stood.changes.retain(|id, _| *id >= 3);
+        assert!(text(&stood, false).starts_with("run 20250101T000000Z-test on prod: 3 changes need no taking back\n"));
+        assert!(asked(&stood).starts_with("Nothing of run 20250101T000000Z-test has to be taken back. "));
+    }
+
+    /// Hosts of two clusters may have the same names; where one is left out, the other is named once.
+    #[test]
+    fn hosts_are_named_with_their_cluster_where_there_are_several() {
+        let stood = run();
+        let told = text(&stood, false);
+        assert!(
+            told.starts_with("run 20250101T000000Z-test on east,west: ") && told.contains("  east,west/"),
+            "{told}"
+        );
+        let left_out = [("east".to_owned(), "its kit is broken".to_owned())].into();
+        let told = standing_text(&stood, &left_out, (false, Paint::default(), None));
+        assert!(told.starts_with("run 20250101T000000Z-test on west: ") && !told.contains("west/"), "{told}");
     }
 
     #[test]

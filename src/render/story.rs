@@ -9,7 +9,6 @@ use super::{Line, about, plan, summary};
 use crate::change::Target;
 use crate::event::{ChangeEnd, Event};
 use crate::journal::StepState;
-use crate::words;
 
 /// What was told so far.
 #[derive(Debug, Default)]
@@ -71,12 +70,25 @@ impl Story {
                 self.fold.add(ended, now);
                 if self.fleet { self.fold.due(now) } else { self.fold.all() }
             }
-            Event::UndoStarted { run, changes } => {
-                let mut lines = self.fold.all();
-                lines.push(Line::head(format!("taking back {} of run {run}", words::count(*changes, "change"))));
-                lines
+            Event::UndoStarted { run, clusters, changes, needless } => match &clusters[..] {
+                // A step has failed on one cluster while the others go on.
+                [one] if self.fleet => {
+                    let text = summary::undo_begins(run, *changes, *needless);
+                    self.fold.add(news("begins", Tone::Head, one, text), now);
+                    self.fold.due(now)
+                }
+                all => {
+                    let mut lines = self.fold.all();
+                    self.fleet |= all.len() > 1;
+                    lines.push(Line::head(summary::undo_head(run, all, *changes, *needless)));
+                    lines
+                }
+            },
+            Event::RunEnded { .. } => {
+                // In a journal an undo may follow, which says itself on which clusters.
+                self.fleet = false;
+                self.fold.all()
             }
-            Event::RunEnded { .. } => self.fold.all(),
             _ => {
                 if let Some(news) = self.news(event, now) {
                     self.fold.add(news, now);
@@ -138,8 +150,8 @@ impl Story {
             }
             // The line before said it already.
             Event::ChangeEnded { state: ChangeEnd::Pretended, .. } => return None,
-            Event::ChangeEnded { target, what, state, said, took_ms, by_hand, .. } => {
-                let (label, tone) = summary::change_word(*state);
+            Event::ChangeEnded { target, what, state, said, took_ms, by_hand, unsent, .. } => {
+                let (label, tone) = summary::change_word(*state, *unsent);
                 let text = match state {
                     ChangeEnd::Done | ChangeEnd::Pretended => said.clone(),
                     _ => format!("{what}: {said}"),

@@ -24,6 +24,7 @@ struct Known {
     target: Target,
     what: String,
     state: ChangeEnd,
+    unsent: bool,
     by_hand: Option<String>,
 }
 
@@ -42,12 +43,13 @@ impl Summary {
         match event {
             Event::ChangeSent { target, id, what, .. } => {
                 let (target, what) = (target.clone(), what.clone());
-                self.changes.insert(*id, Known { target, what, state: ChangeEnd::Unknown, by_hand: None });
+                let state = ChangeEnd::Unknown;
+                self.changes.insert(*id, Known { target, what, state, unsent: false, by_hand: None });
             }
-            Event::ChangeEnded { target, id, what, state, by_hand, .. } => {
-                let (target, what, by_hand) = (target.clone(), what.clone(), by_hand.clone());
-                let known = self.changes.entry(*id).or_insert(Known { target, what, state: *state, by_hand: None });
-                (known.state, known.by_hand) = (*state, by_hand);
+            Event::ChangeEnded { target, id, what, state, by_hand, unsent, .. } => {
+                let (target, what, state, unsent) = (target.clone(), what.clone(), *state, *unsent);
+                let known = self.changes.entry(*id).or_insert(Known { target, what, state, unsent, by_hand: None });
+                (known.state, known.unsent, known.by_hand) = (state, unsent, by_hand.clone());
             }
             _ => {}
         }
@@ -90,16 +92,16 @@ impl Summary {
 
     /// The changes by their end, equal ones of many targets on one line.
     fn changed(&self) -> Vec<(ChangeEnd, Line)> {
-        let mut groups: Vec<(ChangeEnd, &str, Vec<String>)> = Vec::new();
+        let mut groups: Vec<((ChangeEnd, bool, &str), Vec<String>)> = Vec::new();
         for known in self.changes.values() {
-            let who = known.target.to_string();
-            match groups.iter_mut().find(|(state, what, _)| *state == known.state && *what == known.what) {
-                Some((_, _, all)) => all.push(who),
-                None => groups.push((known.state, &known.what, vec![who])),
+            let (who, came) = (known.target.to_string(), (known.state, known.unsent, known.what.as_str()));
+            match groups.iter_mut().find(|(same, _)| *same == came) {
+                Some((_, all)) => all.push(who),
+                None => groups.push((came, vec![who])),
             }
         }
-        let line = |(state, what, who): (ChangeEnd, &str, Vec<String>)| {
-            let (label, tone) = change_word(state);
+        let line = |((state, unsent, what), who): ((ChangeEnd, bool, &str), Vec<String>)| {
+            let (label, tone) = change_word(state, unsent);
             (state, labelled(tone, label, format!("{what} on {}", words::fold(&who))))
         };
         groups.into_iter().map(line).collect()
@@ -120,9 +122,10 @@ impl Summary {
     }
 }
 
-/// The word for how a change came out.
-pub(super) fn change_word(state: ChangeEnd) -> (&'static str, Tone) {
+/// The word for how a change came out. `unsent`: it does not stand any more, though nothing was done for that.
+pub(super) fn change_word(state: ChangeEnd, unsent: bool) -> (&'static str, Tone) {
     match state {
+        ChangeEnd::Undone if unsent => ("no need", Tone::Dim),
         ChangeEnd::Done => ("done", Tone::Good),
         ChangeEnd::Pretended => ("would", Tone::Plain),
         ChangeEnd::Failed => ("failed", Tone::Bad),
@@ -130,6 +133,12 @@ pub(super) fn change_word(state: ChangeEnd) -> (&'static str, Tone) {
         ChangeEnd::Undone => ("undone", Tone::Good),
         ChangeEnd::Stuck => ("stuck", Tone::Bad),
     }
+}
+
+/// Changes that an undo sends nothing for.
+pub(super) fn needless(count: usize) -> String {
+    let need = if count == 1 { "needs" } else { "need" };
+    format!("{} {need} no taking back", words::count(count, "change"))
 }
 
 /// The command for a person; one of several lines keeps them, so that it can be copied.
@@ -144,6 +153,19 @@ pub(super) fn head(run: &str, runbook: &str, drill: bool, clusters: &[String], s
     let honest = if drill { "; looks are real, writes are pretended" } else { "" };
     let on = words::fold(clusters);
     Line::head(format!("{what} {run}: {runbook} on {on}, {}{honest}", words::count(steps, "step")))
+}
+
+/// How an undo began.
+pub(super) fn undo_head(run: &str, clusters: &[String], changes: usize, needless: usize) -> String {
+    format!("{} on {}", undo_begins(run, changes, needless), words::fold(clusters))
+}
+
+/// The same on one of several clusters, whose name stands before it.
+pub(super) fn undo_begins(run: &str, changes: usize, needless: usize) -> String {
+    match changes.saturating_sub(needless) {
+        0 => format!("nothing to take back of run {run}"),
+        back => format!("taking back {} of run {run}", words::count(back, "change")),
+    }
 }
 
 /// How it came out, in one line.

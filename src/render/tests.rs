@@ -342,3 +342,33 @@ fn a_command_of_several_lines_can_be_copied() {
     assert!(err.contains("by hand: cat <<E\n") && err.contains("             x\n"), "{err}");
     assert!(out.contains("prod/cp1: by hand: cat <<E\n"), "{out}");
 }
+
+/// Hosts of two clusters may have the same names, and what needs nothing is no change that was taken back.
+#[test]
+fn an_undo_is_told_with_its_clusters_in_full_and_for_machines() {
+    let clusters: Vec<String> = ["east", "west"].map(str::to_owned).to_vec();
+    let undone = |id, cluster: &str, unsent| {
+        let (target, state) = (Target::host(cluster, "cp1"), ChangeEnd::Undone);
+        let (what, said) = ("gate.open".into(), "off".into());
+        Event::ChangeEnded { target, id, what, state, said, took_ms: 0, by_hand: None, unsent }
+    };
+    let began = Event::UndoStarted { run: "r1".into(), clusters, changes: 3, needless: 1 };
+    let events =
+        vec![began, undone(1, "east", false), undone(2, "west", false), undone(3, "west", true), run_ended(0, "over")];
+    let (out, err) = told(Output::Text, events.clone());
+    assert_eq!(
+        err,
+        "taking back 2 changes of run r1 on east,west\n\
+         \x20 undone   east/cp1,west/cp1: gate.open: off\n\
+         \x20 no need  west/cp1: gate.open: off\n"
+    );
+    let list = "  undone   gate.open on east/cp1,west/cp1\n  no need  gate.open on west/cp1\n";
+    assert!(out.contains(list), "{out}");
+    let (out, _) = told(Output::Json, events);
+    let first: Value = serde_json::from_str(out.lines().next().unwrap()).unwrap();
+    let want = serde_json::json!({
+        "v": super::VERSION, "at": "1970-01-01T00:00:00Z",
+        "event": "undo-started", "run": "r1", "clusters": ["east", "west"], "changes": 3, "needless": 1,
+    });
+    assert_eq!(first, want);
+}

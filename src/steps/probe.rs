@@ -362,7 +362,8 @@ mod tests {
     #[track_caller]
     fn case(code: u16, text: &str, millis: u64, expected: &str) {
         let took = Duration::from_millis(millis);
-        let answer = KubeAnswer { code, text: text.into(), server: "api1".into(), date: None, took, void: None };
+        let answer =
+            KubeAnswer { code, text: text.into(), server: "api1".into(), date: None, took, void: None, early: false };
         assert_eq!(words(judged(&Ok(answer))), expected);
     }
 
@@ -409,7 +410,15 @@ mod tests {
         let say = |code: u16, text: &str| {
             let took = Duration::from_millis(3);
             let text = text.into();
-            words(unknown(&Ok(KubeAnswer { code, text, server: "api1".into(), took, date: None, void: None })))
+            words(unknown(&Ok(KubeAnswer {
+                code,
+                text,
+                server: "api1".into(),
+                took,
+                date: None,
+                void: None,
+                early: false,
+            })))
         };
         assert_eq!(say(200, "ok"), "ok in 3 ms: the server is well, our credential is not");
         assert!(say(401, "").contains("is not known"));
@@ -472,6 +481,7 @@ mod fuzz {
                 took: Duration::from_millis(7),
                 date: None,
                 void: None,
+                early: false,
             };
             let said = tests::words(judged(&Ok(answer)));
             proptest::prop_assert!(!said.is_empty() && said.chars().count() < 600, "{}", said.len());

@@ -71,9 +71,17 @@ pub struct KubeAnswer {
     pub took: Duration,
     /// It did not know our credential, and why that is no wonder: one line.
     pub void: Option<String>,
+    /// It is the no to a question after its health, and the server may be starting and know nobody yet. To all other questions
+    /// such a no is none that counts: [`ReadErrorKind::TimedOut`].
+    pub early: bool,
 }
 
 impl KubeAnswer {
+    /// Whether it says that we may not look, and no waiting changes that.
+    pub fn is_denied(&self) -> bool {
+        matches!(self.code, 401 | 403) && !self.early
+    }
+
     /// The body as JSON, `Null` when it is none.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or(Value::Null)
@@ -117,7 +125,7 @@ pub struct ReadError {
 pub enum ReadErrorKind {
     /// No route led there.
     NoRoute,
-    /// Something was there, and did not answer in time.
+    /// Something was there, and did not answer in time, or only with the no of a server that starts and knows nobody yet.
     TimedOut,
     /// Something was there, and hung up without an answer.
     Cut,

@@ -208,11 +208,11 @@ async fn a_guarded_delete_goes_on_after_a_lost_answer_and_a_404_then_means_done(
     assert!(matches!(perform(&live, &delete(true), 20.0).await, Outcome::Unknown(_)));
 }
 
+const STARTING: Does = Does::Says(500, "[+]ping ok\n[-]informer-sync failed: reason withheld\nreadyz check failed\n");
+
 /// It serves before it has read who may what; whoever took its no for an answer would give up on a server that only starts.
 #[tokio::test]
 async fn a_no_of_a_server_that_is_starting_is_asked_again_and_any_other_stands() {
-    const STARTING: Does =
-        Does::Says(500, "[+]ping ok\n[-]informer-sync failed: reason withheld\nreadyz check failed\n");
     const SICK: Does = Does::Says(500, "[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n");
     for no in [Does::Says(403, FORBIDDEN), Does::Says(401, UNKNOWN), Does::Says(404, NOT_SERVED)] {
         for (idempotent, says) in [(true, STARTING), (false, STARTING), (true, Does::Closes)] {
@@ -223,7 +223,7 @@ async fn a_no_of_a_server_that_is_starting_is_asked_again_and_any_other_stands()
             assert_eq!((server.seen.requests().len(), asked), (4, 1), "{no:?}: asked once, and its word is remembered");
             assert_eq!(live.costs().of(&Target::api_server("prod", "cp1")).requests, 4);
         }
-        for other in [SICK, Does::Says(200, "ok"), Does::Says(403, FORBIDDEN)] {
+        for other in [SICK, Does::Says(200, "ok")] {
             let (server, live) = one(&[no.clone(), other.clone(), no.clone(), Does::Says(200, OK)]).await;
             let outcome = perform(&live, &delete(true), 20.0).await;
             assert!(matches!(outcome, Outcome::Failed(_)), "{no:?}, {other:?}: {outcome:?}");
@@ -234,6 +234,81 @@ async fn a_no_of_a_server_that_is_starting_is_asked_again_and_any_other_stands()
             assert!(matches!(outcome, Outcome::Done(_)), "{no:?}, {other:?}: {outcome:?}");
         }
     }
+}
+
+/// Just after a start it refuses `/readyz`, too (a real API server was seen to), and a drowning one does not get to it.
+#[tokio::test]
+async fn a_no_of_a_server_that_does_not_say_how_it_is_stands_once_it_would_have_started() {
+    let no = || Does::Says(403, FORBIDDEN);
+    let (server, live) = one(&[no(), no(), no(), STARTING, no(), Does::Says(200, OK)]).await;
+    let outcome = perform(&live, &delete(false), 60.0).await;
+    assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+    let asked = server.seen.lines().iter().filter(|line| *line == "GET /readyz").count();
+    assert_eq!(asked, 2, "until its word is clear: {:?}", server.seen.lines());
+
+    let (server, live) = one(&[no()]).await;
+    let began = Instant::now();
+    let outcome = perform(&live, &delete(true), 300.0).await;
+    assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+    assert!((15..150).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    assert!(server.seen.requests().len() < 40, "about two a second: {}", server.seen.requests().len());
+    let asked = server.seen.requests().len();
+    let outcome = perform(&live, &delete(true), 300.0).await;
+    assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+    assert_eq!(server.seen.requests().len() - asked, 1, "what it means is known by now");
+}
+
+/// One that does not know our credential knows nobody, or has not read who there is.
+#[tokio::test]
+async fn a_server_that_does_not_know_us_is_asked_how_it_is_by_nobody() {
+    let authority = Authority::new();
+    for (says, done) in [(STARTING, true), (Does::Says(200, "ok"), false)] {
+        let script =
+            [Does::Says(401, UNKNOWN), Does::Says(401, UNKNOWN), says, Does::Says(401, UNKNOWN), Does::Says(200, OK)];
+        let server = FakeServer::start(&authority, &script).await;
+        let mut cluster = cluster(&authority, &[server.address]);
+        cluster.credential = Credential::Token("ours".into());
+        let live = live(cluster);
+        let outcome = perform(&live, &delete(true), 60.0).await;
+        assert_eq!(matches!(outcome, Outcome::Done(_)), done, "{outcome:?}");
+        let ours: Vec<bool> =
+            server.seen.requests().iter().map(|request| request.headers.contains_key("authorization")).collect();
+        assert_eq!(ours[..4], [true, true, false, true], "{:?}", server.seen.lines());
+    }
+}
+
+/// A no that does not count is no answer: whoever looks waits for one that does.
+#[tokio::test]
+async fn what_is_read_from_a_server_that_is_starting_is_no_answer() {
+    let no = || Does::Says(403, FORBIDDEN);
+    let (_server, live) = one(&[no(), STARTING, no()]).await;
+    let error = read(&live, "/api/v1/namespaces/kube-system", 5.0).await.unwrap_err();
+    assert_eq!(error.kind, ReadErrorKind::TimedOut, "{error}");
+    assert!(error.to_string().contains("403"), "{error}");
+
+    // Asked for its health it is heard, with a mark on what may pass.
+    let (_server, live) = one(&[no(), Does::Says(200, "ok"), no()]).await;
+    let health = async || read(&live, "/readyz", 20.0).await.unwrap();
+    let began = Instant::now();
+    let first = health().await;
+    assert!(first.code == 403 && first.early && !first.is_denied(), "{first:?}");
+    assert_eq!(health().await.code, 200);
+    let again = health().await;
+    assert_eq!(again.early, began.elapsed() > Duration::from_secs(5), "it was ready a moment ago: {again:?}");
+}
+
+/// Of several that it refuses at once, one asks it.
+#[tokio::test]
+async fn a_server_is_asked_once_for_all_that_it_refuses_together() {
+    let mut script = vec![Does::Says(403, FORBIDDEN); 4];
+    script.push(Does::Says(200, "ok"));
+    script.push(Does::Says(403, FORBIDDEN));
+    let (server, live) = one(&script).await;
+    let path = |n: usize| format!("/api/v1/namespaces/n{n}");
+    let answers = futures::future::join_all((0..4).map(async |n| read(&live, &path(n), 60.0).await)).await;
+    assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(KubeAnswer::is_denied)), "{answers:?}");
+    let asked = server.seen.lines().iter().filter(|line| *line == "GET /readyz").count();
+    assert!(asked < 4, "{:?}", server.seen.lines());
 }
 
 #[tokio::test]
@@ -406,7 +481,8 @@ async fn a_credential_that_has_ended_is_the_reason_that_is_named() {
     }
     // A 401 for another reason is not blamed on a date, nor is one without our credential.
     let live = |credential, server: &FakeServer| live(Cluster { credential, ..cluster(&authority, &[server.address]) });
-    let server = FakeServer::start(&authority, &[Does::Says(401, WHO)]).await;
+    let script = [Does::Says(401, WHO), Does::Says(200, "ok"), Does::Says(401, WHO)];
+    let server = FakeServer::start(&authority, &script).await;
     let token = live(Credential::Token("hush-hush".into()), &server);
     assert_eq!(read(&token, PATH, 10.0).await.unwrap().void, None);
     let read = KubeRead { path: PATH.into(), accept: Accept::Json, limit: Duration::from_secs(20) };

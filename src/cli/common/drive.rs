@@ -15,7 +15,7 @@ use crate::journal::{Entry, FORMAT, Header, MINOR, Run, Store, Writer};
 use crate::kit::Cluster;
 use crate::limits::Limits;
 use crate::plan::{self, Plan, PlannedStep};
-use crate::render::{Output, Renderer, plan_json, plan_outline, plan_text, standing_text};
+use crate::render::{Output, Renderer, plan_json, plan_outline, plan_text, standing_text, undo_question};
 use crate::runbook::{Later, Resolved};
 use crate::sandbox::Weather;
 use crate::steps::{Mark, Question};
@@ -213,7 +213,9 @@ pub(in crate::cli) async fn undo(
     run: &Run,
     chosen: &Chosen,
 ) -> Result<ExitCode, Failure> {
-    let stands = run.standing().filter(|record| !chosen.left_out.contains_key(&record.target.cluster)).count();
+    let standing: Vec<_> =
+        run.standing().filter(|record| !chosen.left_out.contains_key(&record.target.cluster)).collect();
+    let stands = standing.len();
     if stands > 0 && app.output == Output::Text {
         let how = (app.flags.output.verbose, app.screen.err_paint(), app.screen.err_width());
         app.screen.err_lines(&standing_text(run, &chosen.left_out, how));
@@ -221,7 +223,7 @@ pub(in crate::cli) async fn undo(
     let answers = if stands == 0 { Answers::Unattended } else { answers(app, Mode::Run)? };
     let operator = operator(app, answers, None);
     if stands > 0 {
-        let text = format!("Take back {} of run {}?", crate::words::count(stands, "change"), run.header.run);
+        let text = undo_question(&run.header.run, standing.into_iter());
         let question = Question { id: "undo".into(), text, typed: None, unattended: true, otherwise: None };
         if operator.ask(&question).await != Some(true) {
             return Err(Failure::new(Class::Declined, "the operator said no; nothing was taken back"));

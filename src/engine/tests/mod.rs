@@ -23,5 +23,6 @@ mod stuck;
 mod support;
 mod syncs;
 mod together;
+mod told_back;
 mod waits;
 mod whole;

@@ -11,8 +11,8 @@ use crate::error::Class;
 use crate::finding::Finding;
 use crate::journal::Entry;
 use crate::runbook::Policy;
-use crate::world::ScriptOutput;
 use crate::world::fake::{Fake, Sent};
+use crate::world::{KubeAnswer, ScriptOutput};
 
 const DUMP: &str = "/debug/api_priority_and_fairness/dump_requests";
 const SMALL: &str = "/api/v1/namespaces/kube-system";
@@ -180,6 +180,23 @@ fn who_is_not_let_in_does_not_wait_outside() {
             assert!(report.why.contains("403"), "{}", report.why);
             assert!(took < 30, "{path}: {took}");
         }
+    });
+}
+
+/// Just after a start an API server refuses even the question after its health.
+#[test]
+fn who_is_not_known_yet_waits() {
+    paused(async {
+        let (report, _) = wait(json!({"health": {"times": 1}}), |fake| {
+            let (text, server, took) = ("not you".to_owned(), String::new(), millis(5));
+            let early = KubeAnswer { code: 403, text, server, date: None, took, void: None, early: true };
+            // Of two API servers each.
+            (0..2).for_each(|_| fake.says("/readyz", early.clone()));
+            (0..2).for_each(|_| fake.answer("/readyz", 500, "[-]informer-sync failed", millis(5)));
+            fake.answer("/readyz", 200, "ok", millis(5));
+        })
+        .await;
+        assert_eq!(report.class, None, "{}", report.why);
     });
 }
 

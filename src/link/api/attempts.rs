@@ -111,6 +111,8 @@ pub struct Reply {
     pub answer: Answer,
     /// How long the attempt took that was answered.
     pub took: Duration,
+    /// It may be the no of a server that knows nobody yet.
+    pub early: bool,
 }
 
 /// How it ended.
@@ -146,7 +148,7 @@ enum Verdict {
     Broken,
 }
 
-fn judge(kind: Kind, answer: &Answer, starting: bool) -> Verdict {
+fn judge(kind: Kind, answer: &Answer, early: bool) -> Verdict {
     if kind == Kind::Health || (kind.writes() && answer.refused_by_webhook()) {
         return Verdict::Stands;
     }
@@ -158,8 +160,7 @@ fn judge(kind: Kind, answer: &Answer, starting: bool) -> Verdict {
         // A balancer says so too, and that one knows no more than we do: see `ended`.
         503 => Verdict::Again(pause),
         500 | 502 | 504 => Verdict::Broken,
-        401 | 403 if starting => Verdict::Again(PAUSE),
-        404 if starting && !answer.names_an_object() => Verdict::Again(PAUSE),
+        _ if early => Verdict::Again(PAUSE),
         _ => Verdict::Stands,
     }
 }
@@ -268,9 +269,9 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
             Ok(answer) => answer,
             Err(fault) => return self.failed(flight, fault, took),
         };
-        let early = self.standing.worth(server, flight.began) == Worth::Early;
-        let starting = early || self.standing.starting(server);
-        let verdict = judge(self.kind, &answer, starting);
+        let stands = !self.standing.starting(server) && self.standing.worth(server, flight.began) == Worth::Stands;
+        let early = answer.may_be_early() && !stands;
+        let verdict = judge(self.kind, &answer, early);
         let pause = match verdict {
             Verdict::Again(pause) => Some(pause),
             _ => None,
@@ -278,7 +279,7 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
         self.standing.answered(server, took, pause.filter(|_| answer.retry_after.is_some()));
         self.note(flight.lane, said(&answer), took, None);
         self.unanswered |= answer.code == 503;
-        let reply = Reply { server, answer, took };
+        let reply = Reply { server, answer, took, early };
         let lane = &mut self.lanes[flight.lane];
         lane.quick = 0;
         match verdict {

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use futures::FutureExt as _;
 
 use super::*;
+use crate::link::api::standing::Word;
 
 /// What a server does to an attempt.
 #[derive(Clone)]
@@ -83,9 +84,16 @@ impl Play {
                 let _opened = opened;
                 let life = until - Instant::now();
                 let work = act(does, received, until);
-                tokio::time::timeout_at(until, work)
+                let sent = Instant::now();
+                let came = tokio::time::timeout_at(until, work)
                     .await
-                    .unwrap_or_else(|_| Err(Fault::timed_out(Stage::Answer, life)))
+                    .unwrap_or_else(|_| Err(Fault::timed_out(Stage::Answer, life)));
+                // As the link does: whoever is refused asks.
+                let asks = !standing.starting(server) && standing.worth(server, sent) == Worth::NotKnown;
+                if asks && came.as_ref().is_ok_and(Answer::may_be_early) {
+                    standing.says(server, Word::NotStarting);
+                }
+                came
             }
             .boxed()
         };
@@ -268,12 +276,12 @@ async fn rights_and_resources_may_be_missing_just_after_a_restart_but_not_else()
     assert_eq!(code(&play.run(Kind::Guarded, 60.0).await), Some(200));
     let play = Play::new(&[&[Refuses, Gone(0.1), Says(200, 0.1)]]);
     assert_eq!(code(&play.run(Kind::Guarded, 60.0).await), Some(404), "this one is about the object");
-    let play = Play::new(&[&[Says(403, 0.1), Says(200, 0.1)]]);
+    let play = Play::new(&[&[Says(403, 0.1), Says(403, 0.1), Says(200, 0.1)]]);
     assert_eq!(code(&play.run(Kind::Guarded, 60.0).await), Some(403));
     let play = Play::new(&[&[Refuses, Says(403, 0.1)]]);
     let begin = Instant::now();
     assert_eq!(code(&play.run(Kind::Guarded, 60.0).await), Some(403), "and not for ever");
-    assert!((14.0..17.0).contains(&begin.elapsed().as_secs_f64()), "{:?}", begin.elapsed());
+    assert!((15.0..18.0).contains(&begin.elapsed().as_secs_f64()), "{:?}", begin.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -54,6 +54,8 @@ pub(super) struct Server {
     client: Mutex<Option<Result<Client, Fault>>>,
     /// Connections that came about so far, before TLS.
     connected: Arc<AtomicU64>,
+    /// Held by whoever asks it whether it is starting: of several that it refuses at once, one does.
+    pub(super) asking: tokio::sync::Mutex<()>,
 }
 
 impl Server {
@@ -63,7 +65,8 @@ impl Server {
             None => format!("{} ({})", facts.name, facts.address),
         };
         let (name, meter, client, connected) = (facts.name.clone(), Arc::default(), Mutex::default(), Arc::default());
-        Self { name, label, meter, facts, dial, cluster, user_agent, client, connected }
+        let asking = tokio::sync::Mutex::default();
+        Self { name, label, meter, facts, dial, cluster, user_agent, client, connected, asking }
     }
 
     fn kept(&self) -> MutexGuard<'_, Option<Result<Client, Fault>>> {
@@ -79,6 +82,11 @@ impl Server {
     pub(super) fn view(&self) -> View<'_> {
         let patience = if self.facts.via.is_some() { LOGIN } else { TCP };
         View { label: &self.label, patience }
+    }
+
+    /// Whether we have a credential, which it may know.
+    pub(super) fn has_our_credential(&self) -> bool {
+        !matches!(self.cluster.credential, Credential::Anonymous)
     }
 
     /// Sends a request once and waits for the whole answer until `deadline`.

@@ -100,6 +100,12 @@ impl Answer {
         status["details"]["name"].as_str().is_some_and(|name| !name.is_empty())
     }
 
+    /// May it be, to anything but a question after its health, the no of a server that does not know its rights or resources yet?
+    pub fn may_be_early(&self) -> bool {
+        let unknown = matches!(self.code, 401 | 403) || (self.code == 404 && !self.names_an_object());
+        unknown && self.stranger.is_none() && self.void.is_none()
+    }
+
     /// Is this a 500 about an admission webhook? Admission stands before storage, so nothing was changed.
     pub fn refused_by_webhook(&self) -> bool {
         self.code == 500 && (self.text.contains("failed calling webhook") || self.text.contains("admission webhook"))
@@ -149,9 +155,10 @@ impl Api {
             async move {
                 let sent = Instant::now();
                 let answer = server.send(request, until, &received).await?;
-                let open = !self.standing.starting(index) && self.standing.worth(index, sent) == Worth::NotKnown;
-                if kind != Kind::Health && open && rights::doubtful(&answer) {
-                    self.standing.says(index, rights::are_being_read(server, until).await);
+                if kind == Kind::Health && request.path == rights::READYZ {
+                    self.standing.says(index, rights::word(&answer));
+                } else if kind != Kind::Health && answer.may_be_early() {
+                    self.ask_whether_it_starts(index, sent, until).await;
                 }
                 Ok(answer)
             }
@@ -164,6 +171,22 @@ impl Api {
         };
         let view = |index: usize| self.servers[index].view();
         Some(attempts::drive(kind, limit, &servers, &self.standing, view, attempt, tell).await)
+    }
+
+    /// Asks a server that refused what was sent then, unless that is known, or another refusal has it asked meanwhile.
+    async fn ask_whether_it_starts(&self, index: usize, sent: Instant, until: Instant) {
+        let refused = Instant::now();
+        let server = &self.servers[index];
+        let _turn = server.asking.lock().await;
+        let known = self.standing.starting(index) || self.standing.worth(index, sent) != Worth::NotKnown;
+        if known || self.standing.was_asked(index, refused) {
+            return;
+        }
+        let said = rights::ask(server, until).await;
+        if let Some(tell) = &self.tell {
+            tell(&format!("GET /readyz, whether it is starting: {}: {said}", server.view().label));
+        }
+        self.standing.says(index, said.word());
     }
 
     /// The server with this index, as [`Conclusion`] gives it.

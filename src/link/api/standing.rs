@@ -12,15 +12,27 @@ const STARTING: Duration = Duration::from_secs(15);
 
 /// One that was asked and does not start is taken at its word for this long.
 const SETTLED: Duration = Duration::from_secs(5);
+/// What one that gives no clear word says for longer than it takes to start, it means; and what it is asked after more than this,
+/// it is asked anew.
+const ANEW: Duration = Duration::from_mins(1);
+
+/// What a server says itself of whether it is starting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    Starting,
+    NotStarting,
+    /// Nothing, or nothing that tells.
+    Unclear,
+}
 
 /// What the no of a server is worth that may have been starting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Worth {
-    /// It has to be asked whether it is starting.
+    /// It has to be asked whether it is starting; where it was asked and that is not clear, it may be.
     NotKnown,
     /// It may have been said before the server knew better.
     Early,
-    /// It was said by a server that is not starting.
+    /// It was said by a server that is not starting, or that would have started by now.
     Stands,
 }
 
@@ -33,8 +45,12 @@ struct Known {
     answered: Option<(Instant, Duration)>,
     failed: Option<Instant>,
     restart: Option<Instant>,
-    /// It was asked whether it is starting, and did not say so.
+    /// It was asked whether it is starting, and said no.
     settled: Option<Instant>,
+    /// Since when it has given no clear word of that, and when it was asked last.
+    doubted: Option<(Instant, Instant)>,
+    /// When it was asked last, whatever it said.
+    asked: Option<Instant>,
     /// It asked to be left alone until then.
     pause: Option<Instant>,
 }
@@ -77,23 +93,38 @@ impl Standing {
         known.failed = Some(now);
         if fault.looks_like_restart() {
             known.restart = Some(now);
+            known.doubted = None;
         }
     }
 
-    /// What it said itself of whether it is starting.
-    pub(super) fn says(&self, server: usize, starting: bool) {
-        let now = Some(Instant::now());
+    /// What it said of whether it is starting.
+    pub(super) fn says(&self, server: usize, word: Word) {
+        let now = Instant::now();
         let known = &mut self.known()[server];
-        if starting { known.restart = now } else { known.settled = now }
+        known.asked = Some(now);
+        let doubted = known.doubted.take().filter(|(_, last)| now - *last < ANEW);
+        match word {
+            Word::Starting => known.restart = Some(now),
+            Word::NotStarting => known.settled = Some(now),
+            Word::Unclear => known.doubted = Some((doubted.map_or(now, |(first, _)| first), now)),
+        }
+    }
+
+    /// Was it asked since?
+    pub(super) fn was_asked(&self, server: usize, since: Instant) -> bool {
+        self.known()[server].asked.is_some_and(|asked| asked >= since)
     }
 
     /// What a no is worth that came to a request sent then. Of several requests that are on their way together all are judged by
     /// the same word of the server.
     pub(super) fn worth(&self, server: usize, sent: Instant) -> Worth {
-        let Known { settled, restart, .. } = self.known()[server];
+        let Known { settled, restart, doubted, .. } = self.known()[server];
+        let would_have_started =
+            |(first, last): (Instant, Instant)| first.elapsed() >= STARTING && last.elapsed() < ANEW;
         match settled.filter(|at| restart.is_none_or(|restart| restart < *at)) {
             Some(at) if at >= sent => Worth::Early,
             Some(at) if sent - at < SETTLED => Worth::Stands,
+            Some(_) | None if doubted.is_some_and(would_have_started) => Worth::Stands,
             Some(_) | None => Worth::NotKnown,
         }
     }
@@ -105,7 +136,8 @@ impl Standing {
 
     /// Was it seen to be down, or to be starting, so lately that it may not know its rights and resources yet?
     pub(super) fn starting(&self, server: usize) -> bool {
-        self.known()[server].restart.is_some_and(|at| at.elapsed() < STARTING)
+        let Known { settled, restart, .. } = self.known()[server];
+        restart.is_some_and(|at| at.elapsed() < STARTING && settled.is_none_or(|settled| settled <= at))
     }
 }
 
@@ -118,20 +150,46 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_no_stands_once_it_is_said_to_a_request_that_was_sent_after_the_servers_word() {
         let standing = Standing::new(1);
-        let pass = |secs| tokio::time::advance(Duration::from_secs(secs));
         let (first, second) = (Instant::now(), Instant::now() + Duration::from_secs(2));
         assert_eq!(standing.worth(0, first), Worth::NotKnown);
         pass(7).await;
-        standing.says(0, false);
+        standing.says(0, Word::NotStarting);
         assert_eq!([first, second].map(|sent| standing.worth(0, sent)), [Worth::Early; 2]);
         pass(1).await;
         let third = Instant::now();
         pass(30).await;
         assert_eq!(standing.worth(0, third), Worth::Stands, "however late it comes");
         assert_eq!(standing.worth(0, Instant::now()), Worth::NotKnown, "by now it may have been killed");
-        standing.says(0, false);
+        standing.says(0, Word::NotStarting);
         pass(1).await;
-        standing.says(0, true);
+        standing.says(0, Word::Starting);
         assert!(standing.starting(0) && standing.worth(0, Instant::now()) == Worth::NotKnown);
+    }
+
+    /// A drowning server is too slow to say how it is, and its refusals are real: they are not hidden until a deadline.
+    #[tokio::test(start_paused = true)]
+    async fn a_no_of_one_that_gives_no_clear_word_stands_once_it_would_have_started() {
+        let standing = Standing::new(1);
+        let said = || standing.worth(0, Instant::now());
+        for _ in 0..5 {
+            standing.says(0, Word::Unclear);
+            assert_eq!(said(), Worth::NotKnown);
+            pass(3).await;
+        }
+        assert_eq!(said(), Worth::Stands);
+        standing.says(0, Word::NotStarting);
+        pass(10).await;
+        assert_eq!(said(), Worth::NotKnown, "a clear word ends the doubt");
+        standing.says(0, Word::Unclear);
+        pass(20).await;
+        assert_eq!(said(), Worth::Stands);
+        pass(60).await;
+        assert_eq!(said(), Worth::NotKnown, "much later it is asked anew");
+        standing.says(0, Word::Unclear);
+        assert_eq!(said(), Worth::NotKnown, "and given its time again");
+    }
+
+    async fn pass(secs: u64) {
+        tokio::time::advance(Duration::from_secs(secs)).await;
     }
 }

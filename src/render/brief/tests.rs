@@ -253,23 +253,73 @@ fn requests_are_told_by_their_objects() {
     }
 }
 
+fn undone(target: Target, id: u32, unsent: bool) -> Event {
+    let (what, said, state) = ("gate.open for everybody".into(), "result=open".into(), ChangeEnd::Undone);
+    Event::ChangeEnded { target, id, what, state, said, took_ms: 5, by_hand: None, unsent }
+}
+
+fn undo_of(clusters: &[&str], changes: usize, needless: usize) -> Event {
+    let clusters = clusters.iter().map(|cluster| (*cluster).to_owned()).collect();
+    Event::UndoStarted { run: "r1".into(), clusters, changes, needless }
+}
+
+fn run_ended(code: u8, why: &str) -> Event {
+    let (run, why, next) = ("r1".to_owned(), why.to_owned(), Vec::new());
+    Event::RunEnded { run, code, why, costs: Costs::default(), took_ms: 5, next }
+}
+
 /// What was sent is news; what ended by itself is a number.
 #[test]
 fn what_needs_no_taking_back_is_counted() {
-    let ended = |id: u32, unsent: bool| Event::ChangeEnded {
-        target: host("prod", "cp1"),
-        id,
-        what: "gate.open for everybody".into(),
-        state: ChangeEnd::Undone,
-        said: "result=open".into(),
-        took_ms: 5,
-        by_hand: None,
-        unsent,
-    };
-    let (run, why, next) = ("r1".to_owned(), "3 changes taken back".to_owned(), Vec::new());
-    let end = Event::RunEnded { run: run.clone(), code: 0, why, costs: Costs::default(), took_ms: 5, next };
-    let begin = Event::UndoStarted { run, changes: 3 };
-    let told = said(&mut Brief::default(), &[begin, ended(1, false), ended(2, true), ended(3, true), end]);
-    assert_eq!(told.matches("gate.open").count(), 1, "{told}");
-    assert!(told.contains("2 changes need no taking back"), "{told}");
+    let cp1 = || host("prod", "cp1");
+    let gone = [undone(cp1(), 1, false), undone(cp1(), 2, true), undone(cp1(), 3, true)];
+    let end = run_ended(0, "1 change taken back, 2 needed none");
+    let told = said(&mut Brief::default(), &[[undo_of(&["prod"], 3, 2)].as_slice(), &gone, &[end]].concat());
+    assert_eq!(
+        told,
+        "taking back 1 change of run r1 on prod\n\
+         \x20 undone   cp1: gate.open for everybody: result=open\n\
+         \x20          2 changes need no taking back\n"
+    );
+    let nothing = said(&mut Brief::default(), &[undo_of(&["prod"], 2, 2)]);
+    assert_eq!(nothing, "nothing to take back of run r1 on prod\n");
+}
+
+/// Hosts of two clusters may have the same names.
+#[test]
+fn an_undo_names_the_clusters_of_its_hosts() {
+    let mut brief = Brief::default();
+    let events = [
+        undo_of(&["east", "west"], 2, 0),
+        undone(host("east", "cp1"), 1, false),
+        undone(host("west", "cp1"), 2, false),
+    ];
+    assert_eq!(
+        said(&mut brief, &events),
+        "taking back 2 changes of run r1 on east,west\n\
+         \x20 undone   east/cp1,west/cp1: gate.open for everybody: result=open\n"
+    );
+    let why = "east: 1 change taken back; could not\nwest: 1 change taken back; could not";
+    let end = brief.end(&run_ended(6, why));
+    let causes: Vec<_> = end.failure.iter().map(|line| line.text.as_str()).collect();
+    assert_eq!(causes, ["east,west: 1 change taken back; could not"]);
+}
+
+/// In a run on many clusters each says for itself that it is taken back, with its own number, alike ones together.
+#[test]
+fn a_run_that_takes_back_says_on_which_cluster_and_how_much() {
+    let names = ["c1", "c2", "c3"];
+    let mut events = vec![started(&names, 2)];
+    for (at, name) in (1..).zip(names) {
+        events.extend([begins(name, 1), ends(name, StepState::Failed, "no", 5), undo_of(&[name], 4, 1)]);
+        events.push(undone(host(name, "cp1"), at, false));
+    }
+    let told = said(&mut Brief::default(), &events);
+    for part in [
+        "  begins   c[1-3]: taking back 3 changes of run r1\n",
+        "  undone   c1/cp1,c2/cp1,c3/cp1: gate.open for everybody",
+    ] {
+        assert!(told.contains(part), "{part}\n{told}");
+    }
+    assert!(told.find("failed: ") < told.find("begins"), "what it came to is told first\n{told}");
 }

@@ -30,10 +30,9 @@ impl Flaw {
         }
     }
 
-    /// The credential may not read what is asked for, and no waiting changes that. A server that has just started, and knows
-    /// nobody yet, is told apart by the link.
+    /// The credential may not read what is asked for, and no waiting changes that.
     pub(in crate::steps) fn is_denied(&self) -> bool {
-        self.answer().is_some_and(|answer| matches!(answer.code, 401 | 403))
+        self.answer().is_some_and(KubeAnswer::is_denied)
     }
 }
 

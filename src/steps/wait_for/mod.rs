@@ -70,10 +70,9 @@ enum Found {
     NotYet(String),
 }
 
-/// An answer that says that we may not look: no waiting changes it. A server that has just started, and knows nobody
-/// yet, is told apart by the link.
+/// An answer that says that we may not look: no waiting changes it.
 fn denied(server: &Target, answer: &KubeAnswer) -> Result<(), StepError> {
-    if !matches!(answer.code, 401 | 403) {
+    if !answer.is_denied() {
         return Ok(());
     }
     Err(StepError::Read(ReadError {

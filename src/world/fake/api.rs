@@ -102,6 +102,7 @@ impl Objects {
             date: None,
             took: Duration::from_millis(2),
             void: None,
+            early: false,
         };
         if matches!(path, "/livez" | "/readyz") {
             return answer(200, "ok".into());

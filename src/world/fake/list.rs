@@ -127,7 +127,15 @@ impl Objects {
         // As a real one says that there is nothing.
         let items = if items.is_empty() { Value::Null } else { items.into() };
         let text = json!({"kind": "List", "metadata": metadata, "items": items}).to_string();
-        KubeAnswer { code: 200, text, server: String::new(), date: None, took: Duration::from_millis(2), void: None }
+        KubeAnswer {
+            code: 200,
+            text,
+            server: String::new(),
+            date: None,
+            took: Duration::from_millis(2),
+            void: None,
+            early: false,
+        }
     }
 
     /// Deletes what a query selects, as a real server does: one by one, by name.

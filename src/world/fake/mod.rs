@@ -164,7 +164,12 @@ impl Fake {
 
     /// What a path answers next, instead of what the objects say; the last one stays.
     pub(crate) fn answer(&self, path: &str, code: u16, text: &str, took: Duration) {
-        let answer = KubeAnswer { code, text: text.into(), server: String::new(), date: None, took, void: None };
+        let (text, server) = (text.into(), String::new());
+        self.says(path, KubeAnswer { code, text, server, date: None, took, void: None, early: false });
+    }
+
+    /// The same, whole.
+    pub(crate) fn says(&self, path: &str, answer: KubeAnswer) {
         self.state().answers.entry(path.to_owned()).or_default().push_back(answer);
     }
 

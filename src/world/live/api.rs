@@ -32,6 +32,10 @@ impl Links {
             End::Answered(reply) | End::GaveUp { last: Some(reply), .. } if reply.answer.stranger.is_some() => {
                 return failed(ReadErrorKind::Malformed);
             }
+            // A server that starts said no to the last: that answers nothing.
+            End::GaveUp { last: Some(reply), .. } if reply.answer.may_be_early() => {
+                return failed(ReadErrorKind::TimedOut);
+            }
             End::Answered(reply) | End::GaveUp { last: Some(reply), .. } => reply,
             End::GaveUp { last: None, shut } => {
                 return failed(match shut.map(|fault| fault.kind) {
@@ -49,7 +53,7 @@ impl Links {
         };
         let server = self.api.server(reply.server).name.clone();
         let Answer { code, text, date, void, .. } = reply.answer;
-        Ok(KubeAnswer { code, text, server, date, took: began.elapsed(), void })
+        Ok(KubeAnswer { code, text, server, date, took: began.elapsed(), void, early: reply.early })
     }
 
     pub(super) async fn write(&self, target: &Target, call: &KubeCall, limit: Duration) -> Outcome {
@@ -171,7 +175,7 @@ fn outcome(call: &KubeCall, conclusion: Conclusion, name: impl Fn(usize) -> Stri
     let count = if attempts > 1 { format!(" (attempt {attempts})") } else { String::new() };
     match end {
         End::Answered(reply) => {
-            let Reply { server, answer, took } = &reply;
+            let Reply { server, answer, took, .. } = &reply;
             let from = format!("{} from {} in {:.2} s{count}", answer.code, name(*server), took.as_secs_f64());
             let already = call.already.contains(&answer.code) && (answer.code != 404 || answer.names_an_object());
             let why = || {

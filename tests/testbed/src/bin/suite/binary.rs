@@ -37,6 +37,8 @@ pub(crate) const LEASH: &str = "--leash";
 /// How nice a binary is that runs on real parts: it has three times the weight of whatever else runs on this machine. Real
 /// servers have deadlines, and are tested for what they do in time; what merely computes can wait.
 const HURRIED: i32 = -5;
+/// The same for what ends last: three times as much again.
+const IN_FRONT: i32 = -10;
 
 /// One test binary of the workspace.
 #[derive(Debug, Clone)]
@@ -136,7 +138,12 @@ impl Running {
         let mut leash = binary.command();
         let program = std::mem::replace(&mut leash, Command::new(env::current_exe()?)).get_program().to_owned();
         leash.current_dir(&binary.folder).env("CARGO_MANIFEST_DIR", &binary.folder);
-        leash.arg(LEASH).arg(if binary.real_parts { HURRIED } else { 0 }.to_string()).arg(program);
+        let niceness = match binary.real_parts {
+            true if needs.last => IN_FRONT,
+            true => HURRIED,
+            false => 0,
+        };
+        leash.arg(LEASH).arg(niceness.to_string()).arg(program);
         leash.args(filter);
         if exact {
             leash.arg("--exact");

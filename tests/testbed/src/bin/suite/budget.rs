@@ -16,10 +16,17 @@ pub(crate) struct Needs {
     megabytes: u32,
     /// How many of its tests run side by side; as many as there are processors where nothing is said.
     pub(crate) threads: Option<u32>,
+    /// The end of a whole run waits for it.
+    pub(crate) last: bool,
 }
 
 const fn needs_of(name: &'static str, seconds: u32, percent: u32, megabytes: u32, threads: Option<u32>) -> Needs {
-    Needs { name, seconds, percent, megabytes, threads }
+    Needs { name, seconds, percent, megabytes, threads, last: false }
+}
+
+/// Storms take turns, so all of them together are what a whole run waits for in the end.
+const fn storms(name: &'static str, seconds: u32, percent: u32, megabytes: u32, threads: Option<u32>) -> Needs {
+    Needs { last: true, ..needs_of(name, seconds, percent, megabytes, threads) }
 }
 
 /// Whatever has no line.
@@ -28,14 +35,14 @@ const UNKNOWN: Needs = needs_of("", 60, 50, 1000, None);
 /// Measured on two processors. Storms wait for places of their own (`testbed::place_for_a_storm`), so that what several
 /// binaries of them take together is what two storms take.
 const MEASURED: &[Needs] = &[
-    needs_of("storm_ends", 600, 60, 3000, Some(5)),
+    storms("storm_ends", 600, 60, 3000, Some(5)),
     needs_of("recovery", 400, 25, 3500, Some(3)),
-    needs_of("reopen", 390, 20, 1000, None),
+    storms("reopen", 390, 20, 1000, None),
     needs_of("gate", 300, 45, 1500, Some(3)),
     needs_of("gate_rules", 290, 50, 500, Some(3)),
     // Only the processor holds it up, and the others come first.
     needs_of("lib", 280, 10, 500, None),
-    needs_of("storm", 270, 20, 3000, Some(3)),
+    storms("storm", 270, 20, 3000, Some(3)),
     needs_of("collectors", 150, 30, 2500, Some(4)),
     needs_of("ssh", 100, 20, 500, Some(4)),
     needs_of("k8s", 90, 40, 2500, None),
