@@ -98,7 +98,7 @@ impl<'a> Teller<'a> {
                 vec![Event::StepStarted { cluster, step: *step, name, intent, why: String::new(), targets: 1 }]
             }
             Entry::StepEnded { cluster, step, state, why, costs } => {
-                if *state == StepState::Failed {
+                if matches!(state, StepState::Failed | StepState::Declined) {
                     self.failed.insert(cluster.clone(), false);
                 }
                 let began = self.began.get(&(cluster.clone(), *step)).copied();

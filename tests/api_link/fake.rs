@@ -36,6 +36,8 @@ pub(crate) enum Does {
     Says(u16, &'static str),
     /// The same with one header more.
     With(u16, (&'static str, &'static str)),
+    /// The same, but nothing to `/readyz`: one of its checks hangs.
+    Drowns(u16, &'static str),
     /// Nothing, as long as the client waits.
     Hangs,
     /// The head of a 200 and then a byte each 200 ms.
@@ -216,6 +218,7 @@ async fn answer(
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes().to_vec();
     let line = format!("{} {}", head.method, head.uri);
+    let of_health = head.uri.path() == "/readyz";
     seen.requests.lock().unwrap().push(Request { line, headers: head.headers, body, at: Instant::now() });
     let does = {
         let mut script = script.lock().unwrap();
@@ -230,6 +233,8 @@ async fn answer(
     match does {
         Does::Says(code, text) => Ok(say(code).body(full(text)).unwrap()),
         Does::With(code, (name, value)) => Ok(say(code).header(name, value).body(full(super::OK)).unwrap()),
+        Does::Drowns(..) if of_health => futures::future::pending().await,
+        Does::Drowns(code, text) => Ok(say(code).body(full(text)).unwrap()),
         Does::Hangs => futures::future::pending().await,
         Does::Trickles => {
             let bytes = stream::unfold((), |()| async {

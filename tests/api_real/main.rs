@@ -188,17 +188,17 @@ fn delete_through_ssh() -> Result<()> {
 fn wrong_users() -> Result<()> {
     let _turn = turn();
     let path = "/api/v1/namespaces/default/pods?limit=1";
-    for (user, code) in [(User::Nobody, 403), (User::Foreign, 401), (User::Expired, 401)] {
+    // A no, whether it is starting (asked without a credential too where ours is not known), and the no again; then the no alone, or
+    // all of it once more on a machine that is busy. Of what has expired by our own clock there is nothing to ask.
+    for (user, code, most) in [(User::Nobody, 403, 6), (User::Foreign, 401, 8), (User::Expired, 401, 2)] {
         let world = World::direct(user, &format!("r-{user:?}").to_lowercase())?;
         let began = Instant::now();
         ensure!(world.get(path)?.code == code, "{user:?}");
         let outcome = world.perform(&Target::cluster("lab"), &delete("u"));
         let words = format!("{code} from cp1 in ");
         ensure!(matches!(&outcome, Outcome::Failed(said) if said.starts_with(&words)), "{user:?}: {outcome:?}");
-        ensure!(
-            world.live.costs().of(&Target::api_server("lab", "cp1")).requests == 4,
-            "a no, whether it is starting, and the no again; then the no alone: {user:?}"
-        );
+        let requests = world.live.costs().of(&Target::api_server("lab", "cp1")).requests;
+        ensure!(requests <= most, "{user:?}: {requests} requests");
         let named = format!("{outcome:?}").contains("our client certificate of ");
         ensure!(named == (user == User::Expired), "{user:?}: {outcome:?}");
         ensure!(!named || format!("{outcome:?}").contains("expired on 2020-12-31"), "{outcome:?}");

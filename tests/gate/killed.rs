@@ -12,6 +12,8 @@ use crate::program::{LIMIT, PORT, Program, listen, status};
 
 /// Seconds that a gate stands which nobody confirmed.
 const UNCONFIRMED: u64 = 3;
+/// The same for a client that comes to its end: it must be able to confirm on a machine that is busy.
+const IN_TIME: u64 = 30;
 /// Seconds that a confirmed one stands.
 const CONFIRMED: u64 = 6;
 /// How much later than its time it may be seen open.
@@ -83,7 +85,8 @@ pub(crate) fn at_random(back_end: &'static str, times: usize) -> Result<()> {
 /// One client, killed once its journal has so many lines or it has ended, and a little later.
 fn one(program: &Program, host: &Host, client: &Host, back_end: &str, lines: u64, dice: &mut Dice) -> Result<Left> {
     program.forget()?;
-    let (within, hold) = (format!("{UNCONFIRMED}s"), format!("{CONFIRMED}s"));
+    let unconfirmed = if lines == u64::MAX { IN_TIME } else { UNCONFIRMED };
+    let (within, hold) = (format!("{unconfirmed}s"), format!("{CONFIRMED}s"));
     let words =
         ["gate", "close", "--port", "6443", "--back-end", back_end, "--confirm-within", &within, "--for", &hold];
     let mut run = program.start(&[&words[..], &["--stages", "100", "--yes", "--reason", "a test"]].concat())?;
@@ -117,7 +120,7 @@ fn one(program: &Program, host: &Host, client: &Host, back_end: &str, lines: u64
         ensure!(latest_closed.is_none(), "refused without a gate");
         return Ok(Left::Nothing);
     };
-    let (left, limit) = if state.confirmed { (Left::Confirmed, CONFIRMED) } else { (Left::Unconfirmed, UNCONFIRMED) };
+    let (left, limit) = if state.confirmed { (Left::Confirmed, CONFIRMED) } else { (Left::Unconfirmed, unconfirmed) };
     if let Some(closed) = latest_closed {
         let after = closed.saturating_duration_since(last_work);
         ensure!(

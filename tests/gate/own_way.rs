@@ -16,12 +16,12 @@ pub(crate) fn cut() -> Result<()> {
     let (v4, v6) = (api.ip4(), IpAddr::from(api.ip6()));
     program.edit_kit(|text| text.replace(&format!("'{v4}:{PORT}'"), &format!("'[{v6}]:{PORT}'")))?;
     let close = ["gate", "close", "--port", "6443", "--yes", "--request-timeout", "60s"];
-    let said = program.run(&[&close[..], &["--confirm-within", "4s"]].concat())?;
+    let said = program.run(&[&close[..], &["--confirm-within", "20s"]].concat())?;
     ensure!(!said.success(), "it stands, and we are shut out: {said:?}");
     for part in ["cuts this run's own way to the API", &format!("gate close --allow {OPERATOR_IP6}"), "--ssh-only"] {
         ensure!(said.stderr.contains(part), "{part:?} is not said: {said:?}");
     }
-    until(Duration::from_secs(6), || Ok(client.probe(v4, PORT, LIMIT)? == Probe::Open))?;
+    until(Duration::from_mins(1), || Ok(client.probe(v4, PORT, LIMIT)? == Probe::Open))?;
     let state = status(&api)?.context("no gate was put up")?;
     ensure!(!state.confirmed && !state.stands(), "{state:?}");
     let address = OPERATOR_IP6.to_string();

@@ -110,7 +110,7 @@ pub(crate) fn unconfirmed() -> Result<()> {
     let run = program.start(&words)?;
     let meets = |wanted: Probe| client.probe(api.ip4(), PORT, LIMIT).map(|met| met == wanted);
     until(LIMIT, || meets(Probe::Refused))?;
-    let stood = until(Duration::from_secs(6), || meets(Probe::Open))?;
+    let stood = until(Duration::from_mins(1), || meets(Probe::Open))?;
     let said = run.wait(LIMIT)?;
     ensure!(!said.success(), "nobody could confirm it, and it says all is well: {said:?}");
     let state = status(&api)?.context("no gate was put up")?;

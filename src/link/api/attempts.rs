@@ -183,6 +183,8 @@ struct Lane {
     started: u32,
     /// Quick failures in a row.
     quick: u32,
+    /// It has said since that it is not starting: its no has to be heard once more while that holds, before others are tried.
+    once_more: bool,
     shut: Option<Fault>,
 }
 
@@ -222,14 +224,17 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
         self.open.iter().any(|open| on_its_way(open) && now - open.began < patience)
     }
 
-    /// The lane for the next attempt: the one with the fewest open, then the fewest so far, then the best known.
+    /// The lane for the next attempt: one whose no is to be heard once more, else the one with the fewest open, then the fewest so far, then the best known.
     fn pick(&self, now: Instant) -> Option<usize> {
         let ready = |index: &usize| {
             let lane = &self.lanes[*index];
             self.may_start(lane) && lane.not_before <= now && !self.awaited(*index, now)
         };
         let ready = (0..self.lanes.len()).filter(ready);
-        ready.min_by_key(|index| (self.lanes[*index].open, self.lanes[*index].started))
+        ready.min_by_key(|index| {
+            let Lane { once_more, open, started, .. } = self.lanes[*index];
+            (!once_more, open, started)
+        })
     }
 
     /// When it is worth trying to start the next attempt, if one may start at all.
@@ -269,8 +274,8 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
             Ok(answer) => answer,
             Err(fault) => return self.failed(flight, fault, took),
         };
-        let stands = !self.standing.starting(server) && self.standing.worth(server, flight.began) == Worth::Stands;
-        let early = answer.may_be_early() && !stands;
+        let worth = self.standing.worth(server, flight.began);
+        let early = answer.may_be_early() && (worth != Worth::Stands || self.standing.starting(server));
         let verdict = judge(self.kind, &answer, early);
         let pause = match verdict {
             Verdict::Again(pause) => Some(pause),
@@ -284,7 +289,13 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
         lane.quick = 0;
         match verdict {
             Verdict::Stands => return Some(End::Answered(reply)),
-            Verdict::Again(pause) => lane.not_before = now + pause,
+            Verdict::Again(pause) => {
+                lane.not_before = now + pause;
+                if early && worth == Worth::Early {
+                    lane.once_more = true;
+                    self.next_start = lane.not_before;
+                }
+            }
             Verdict::Broken => {
                 lane.not_before = now + PAUSE;
                 self.broken += 1;
@@ -328,6 +339,7 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
         let lane = &mut self.lanes[index];
         lane.open += 1;
         lane.started += 1;
+        lane.once_more = false;
         self.next_start = now + STAGGER;
         let flight = Flight { lane: index, began: now, received: Arc::default() };
         self.open.push(flight.clone());
@@ -382,6 +394,7 @@ where
         open: 0,
         started: 0,
         quick: 0,
+        once_more: false,
         shut: None,
     };
     let mut drive = Drive {

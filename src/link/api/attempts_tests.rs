@@ -18,6 +18,8 @@ enum Does {
     Gone(f64),
     /// Refuses the connection at once.
     Refuses,
+    /// Nothing comes back from where it is, for so many seconds.
+    Lost(f64),
     /// Takes the request and cuts the connection after so many seconds.
     Cuts(f64),
     /// Takes the request and never answers.
@@ -30,7 +32,7 @@ enum Does {
     Talks,
 }
 
-use Does::{Cuts, Dials, Gone, Hangs, Later, Refuses, Says, Stranger, Talks};
+use Does::{Cuts, Dials, Gone, Hangs, Later, Lost, Refuses, Says, Stranger, Talks};
 
 struct Play {
     /// One script per server; the last entry repeats.
@@ -138,6 +140,10 @@ async fn act(does: Does, received: Arc<AtomicBool>, until: Instant) -> Result<An
             answer(404, r#"{"kind":"Status","details":{"name":"agent"}}"#, 0)
         }
         Refuses => Err(Fault::new(FaultKind::Refused, "")),
+        Lost(secs) => {
+            wait(secs).await;
+            Err(Fault::timed_out(Stage::Connect, Duration::from_secs_f64(secs)))
+        }
         Cuts(secs) => {
             wait(secs).await;
             Err(Fault::new(FaultKind::Reset, ""))
@@ -282,6 +288,19 @@ async fn rights_and_resources_may_be_missing_just_after_a_restart_but_not_else()
     let begin = Instant::now();
     assert_eq!(code(&play.run(Kind::Guarded, 60.0).await), Some(403), "and not for ever");
     assert!((15.0..18.0).contains(&begin.elapsed().as_secs_f64()), "{:?}", begin.elapsed());
+}
+
+/// What one server's word is worth does not end while another is waited for in vain.
+#[tokio::test(start_paused = true)]
+async fn a_no_stands_beside_servers_that_are_lost_or_slow() {
+    for kind in [Kind::Guarded, Kind::Look, Kind::Dump, Kind::Single] {
+        for others in [&[Lost(5.0)][..], &[Lost(30.0)], &[Says(403, 4.0)], &[Dials(60.0)]] {
+            let play = Play::new(&[&[Says(403, 0.1)], others, others]);
+            let begin = Instant::now();
+            assert_eq!(code(&play.run(kind, 300.0).await), Some(403), "{kind:?}");
+            assert!(begin.elapsed() < Duration::from_secs(20), "{kind:?}: {:?}", begin.elapsed());
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -216,7 +216,7 @@ impl Server {
             // Compressing a large answer costs a starving server more than sending it.
             .header(header::ACCEPT_ENCODING, "identity");
         // As somebody else, or not at all: who answers as our own self has more rights than was meant.
-        for (name, value) in self.cluster.acting_as.iter().flat_map(ActingAs::headers) {
+        for (name, value) in self.cluster.acting_as.iter().filter(|_| !asked.anonymous).flat_map(ActingAs::headers) {
             request = request.header(name, value.as_bytes());
         }
         if !asked.body.is_empty() {

@@ -14,17 +14,17 @@ mod verify;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 pub use attempts::{Conclusion, End, Kind, Reply, Tried};
 use client::Server;
-use standing::{Standing, Worth};
+use standing::Standing;
 
 use crate::cost::Cost;
 use crate::kit::{ApiServer, Cluster};
@@ -158,6 +158,8 @@ impl Api {
                 if kind == Kind::Health && request.path == rights::READYZ {
                     self.standing.says(index, rights::word(&answer));
                 } else if kind != Kind::Health && answer.may_be_early() {
+                    // It did nothing, so nothing is lost with what is open yet.
+                    received.store(false, Ordering::Relaxed);
                     self.ask_whether_it_starts(index, sent, until).await;
                 }
                 Ok(answer)
@@ -177,9 +179,8 @@ impl Api {
     async fn ask_whether_it_starts(&self, index: usize, sent: Instant, until: Instant) {
         let refused = Instant::now();
         let server = &self.servers[index];
-        let _turn = server.asking.lock().await;
-        let known = self.standing.starting(index) || self.standing.worth(index, sent) != Worth::NotKnown;
-        if known || self.standing.was_asked(index, refused) {
+        let Ok(_turn) = timeout_at(until, server.asking.lock()).await else { return };
+        if self.standing.need_not_be_asked(index, sent, refused) {
             return;
         }
         let said = rights::ask(server, until).await;

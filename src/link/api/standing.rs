@@ -10,11 +10,11 @@ use crate::link::fault::Fault;
 /// After a refused or cut connection, and after it was asked, a starting server says 403 and "no such resource" for about this long.
 const STARTING: Duration = Duration::from_secs(15);
 
-/// One that was asked and does not start is taken at its word for this long.
+/// What one said that was asked, or that it said nothing clear, holds for this long: then it may have been killed since.
 const SETTLED: Duration = Duration::from_secs(5);
-/// What one that gives no clear word says for longer than it takes to start, it means; and what it is asked after more than this,
-/// it is asked anew.
-const ANEW: Duration = Duration::from_mins(1);
+/// One that has given no clear word for longer than a start takes means what it says; asked again after longer than this, it is
+/// doubted anew.
+const ANEW: Duration = Duration::from_mins(5);
 
 /// What a server says itself of whether it is starting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,9 +110,13 @@ impl Standing {
         }
     }
 
-    /// Was it asked since?
-    pub(super) fn was_asked(&self, server: usize, since: Instant) -> bool {
-        self.known()[server].asked.is_some_and(|asked| asked >= since)
+    /// Is there nothing to ask it about a request that was sent then: was it asked since this moment, or since it began to start, or
+    /// is the no worth what it is worth?
+    pub(super) fn need_not_be_asked(&self, server: usize, sent: Instant, since: Instant) -> bool {
+        let Known { asked, restart, .. } = self.known()[server];
+        let began = if self.starting(server) { restart } else { None };
+        let was_asked = |moment: Instant| asked.is_some_and(|asked| asked >= moment);
+        was_asked(since) || began.is_some_and(was_asked) || self.worth(server, sent) != Worth::NotKnown
     }
 
     /// What a no is worth that came to a request sent then. Of several requests that are on their way together all are judged by
@@ -120,7 +124,7 @@ impl Standing {
     pub(super) fn worth(&self, server: usize, sent: Instant) -> Worth {
         let Known { settled, restart, doubted, .. } = self.known()[server];
         let would_have_started =
-            |(first, last): (Instant, Instant)| first.elapsed() >= STARTING && last.elapsed() < ANEW;
+            |(first, last): (Instant, Instant)| first.elapsed() >= STARTING && last.elapsed() < SETTLED;
         match settled.filter(|at| restart.is_none_or(|restart| restart < *at)) {
             Some(at) if at >= sent => Worth::Early,
             Some(at) if sent - at < SETTLED => Worth::Stands,
@@ -182,11 +186,12 @@ mod tests {
         assert_eq!(said(), Worth::NotKnown, "a clear word ends the doubt");
         standing.says(0, Word::Unclear);
         pass(20).await;
-        assert_eq!(said(), Worth::Stands);
-        pass(60).await;
-        assert_eq!(said(), Worth::NotKnown, "much later it is asked anew");
+        assert_eq!(said(), Worth::NotKnown, "it is asked again");
         standing.says(0, Word::Unclear);
-        assert_eq!(said(), Worth::NotKnown, "and given its time again");
+        assert_eq!(said(), Worth::Stands, "however seldom it is looked at");
+        pass(600).await;
+        standing.says(0, Word::Unclear);
+        assert_eq!(said(), Worth::NotKnown, "much later it is given its time again");
     }
 
     async fn pass(secs: u64) {

@@ -32,9 +32,13 @@ impl Links {
             End::Answered(reply) | End::GaveUp { last: Some(reply), .. } if reply.answer.stranger.is_some() => {
                 return failed(ReadErrorKind::Malformed);
             }
-            // A server that starts said no to the last: that answers nothing.
+            // A server that starts said no to the last: that answers nothing. Should it mean it after all, its words are told.
             End::GaveUp { last: Some(reply), .. } if reply.answer.may_be_early() => {
-                return failed(ReadErrorKind::TimedOut);
+                let mut error = failed(ReadErrorKind::TimedOut);
+                if let Err(ReadError { tried, .. }) = &mut error {
+                    tried.push(format!("it may be starting; it said: {}", one_line(&reply.answer.message(), 300)));
+                }
+                return error;
             }
             End::Answered(reply) | End::GaveUp { last: Some(reply), .. } => reply,
             End::GaveUp { last: None, shut } => {
