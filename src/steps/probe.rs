@@ -351,6 +351,7 @@ fn failed_checks(body: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::fake::kube_answer;
 
     /// What is said of `/livez`.
     pub(super) fn words(live: Answer) -> String {
@@ -362,9 +363,7 @@ mod tests {
     #[track_caller]
     fn case(code: u16, text: &str, millis: u64, expected: &str) {
         let took = Duration::from_millis(millis);
-        let answer =
-            KubeAnswer { code, text: text.into(), server: "api1".into(), date: None, took, void: None, early: false };
-        assert_eq!(words(judged(&Ok(answer))), expected);
+        assert_eq!(words(judged(&Ok(kube_answer(code, text, took)))), expected);
     }
 
     #[test]
@@ -407,19 +406,7 @@ mod tests {
     /// On a 401 the second question tells a server that is well from one that is not.
     #[test]
     fn a_credential_that_is_not_known_is_told_apart_from_a_sick_server() {
-        let say = |code: u16, text: &str| {
-            let took = Duration::from_millis(3);
-            let text = text.into();
-            words(unknown(&Ok(KubeAnswer {
-                code,
-                text,
-                server: "api1".into(),
-                took,
-                date: None,
-                void: None,
-                early: false,
-            })))
-        };
+        let say = |code: u16, text: &str| words(unknown(&Ok(kube_answer(code, text, Duration::from_millis(3)))));
         assert_eq!(say(200, "ok"), "ok in 3 ms: the server is well, our credential is not");
         assert!(say(401, "").contains("is not known"));
         assert_eq!(say(500, "[-]etcd failed"), "500 in 3 ms: it cannot reach etcd (failing: etcd)");
@@ -465,6 +452,7 @@ mod tests {
 #[cfg(test)]
 mod fuzz {
     use super::*;
+    use crate::world::fake::kube_answer;
 
     #[test]
     fn whatever_a_server_answers_is_a_sentence_of_a_bounded_length() {
@@ -474,15 +462,7 @@ mod fuzz {
             "<html><head><title>502 Bad Gateway</title></head></html>",
         ];
         crate::fuzz::each(4_000, &(crate::fuzz::mangled(BODIES), 100_u16..600), |(text, code)| {
-            let answer = KubeAnswer {
-                code,
-                text,
-                server: "api1".into(),
-                took: Duration::from_millis(7),
-                date: None,
-                void: None,
-                early: false,
-            };
+            let answer = kube_answer(code, text, Duration::from_millis(7));
             let said = tests::words(judged(&Ok(answer)));
             proptest::prop_assert!(!said.is_empty() && said.chars().count() < 600, "{}", said.len());
             Ok(())

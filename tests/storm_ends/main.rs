@@ -135,10 +135,10 @@ impl Scene {
         self.alice.run(name, &["undo", "last", "--yes"])?;
         self.storm.cpu().set(ROOM)?;
         // Those that are back hold up the others.
-        wait_until("half of the collectors again", LONG * 3, || {
-            Ok(self.storm.agents()?.agents * 2 >= self.storm.collectors())
-        })
-        .with_context(|| format!("{:?}", self.storm.agents()))?;
+        let back = wait_until("the same collectors again", LONG * 3, || {
+            Ok(self.storm.agents()?.agents == self.storm.collectors())
+        });
+        back.with_context(|| format!("{:?}", self.storm.agents()))?;
         let now = self.made_of()?;
         ensure!(now == *before, "it came back different: {now:?}");
         self.has_risen()

@@ -11,7 +11,7 @@ use crate::error::Class;
 use crate::finding::Finding;
 use crate::journal::Entry;
 use crate::runbook::Policy;
-use crate::world::fake::{Fake, Sent};
+use crate::world::fake::{Fake, Sent, kube_answer};
 use crate::world::{KubeAnswer, ScriptOutput};
 
 const DUMP: &str = "/debug/api_priority_and_fairness/dump_requests";
@@ -188,8 +188,7 @@ fn who_is_not_let_in_does_not_wait_outside() {
 fn who_is_not_known_yet_waits() {
     paused(async {
         let (report, _) = wait(json!({"health": {"times": 1}}), |fake| {
-            let (text, server, took) = ("not you".to_owned(), String::new(), millis(5));
-            let early = KubeAnswer { code: 403, text, server, date: None, took, void: None, early: true };
+            let early = KubeAnswer { early: true, ..kube_answer(403, "not you", millis(5)) };
             // Of two API servers each.
             (0..2).for_each(|_| fake.says("/readyz", early.clone()));
             (0..2).for_each(|_| fake.answer("/readyz", 500, "[-]informer-sync failed", millis(5)));

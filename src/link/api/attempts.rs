@@ -224,7 +224,8 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
         self.open.iter().any(|open| on_its_way(open) && now - open.began < patience)
     }
 
-    /// The lane for the next attempt: one whose no is to be heard once more, else the one with the fewest open, then the fewest so far, then the best known.
+    /// The lane for the next attempt: one whose no is to be heard once more, else the one with the fewest open, then the fewest so
+    /// far, then the best known.
     fn pick(&self, now: Instant) -> Option<usize> {
         let ready = |index: &usize| {
             let lane = &self.lanes[*index];

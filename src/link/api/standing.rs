@@ -110,8 +110,8 @@ impl Standing {
         }
     }
 
-    /// Is there nothing to ask it about a request that was sent then: was it asked since this moment, or since it began to start, or
-    /// is the no worth what it is worth?
+    /// Is there nothing to ask it about a request that was sent then? What that no is worth may be known, and it may have been asked
+    /// since it began to start, or since this moment.
     pub(super) fn need_not_be_asked(&self, server: usize, sent: Instant, since: Instant) -> bool {
         let Known { asked, restart, .. } = self.known()[server];
         let began = if self.starting(server) { restart } else { None };

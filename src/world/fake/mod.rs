@@ -26,6 +26,14 @@ use crate::host::swap::ManifestSwap;
 use crate::kit::Cluster;
 use crate::script::{Answer, Script};
 
+/// How long an API server takes that is well.
+const QUICK: Duration = Duration::from_millis(2);
+
+/// What an API server answers, that says nothing else of itself.
+pub(crate) fn kube_answer(code: u16, text: impl Into<String>, took: Duration) -> KubeAnswer {
+    KubeAnswer { code, text: text.into(), server: "api1".into(), date: None, took, void: None, early: false }
+}
+
 /// What goes wrong with an op.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -164,8 +172,7 @@ impl Fake {
 
     /// What a path answers next, instead of what the objects say; the last one stays.
     pub(crate) fn answer(&self, path: &str, code: u16, text: &str, took: Duration) {
-        let (text, server) = (text.into(), String::new());
-        self.says(path, KubeAnswer { code, text, server, date: None, took, void: None, early: false });
+        self.says(path, kube_answer(code, text, took));
     }
 
     /// The same, whole.

@@ -26,23 +26,22 @@ impl Links {
         let Conclusion { end, tried, .. } = conclusion;
         let failed = |kind| {
             let hint = next(&tried).or_else(|| Some(self.by_hand(target)));
-            Err(ReadError { kind, tried: sentences(&tried), hint })
+            ReadError { kind, tried: sentences(&tried), hint }
         };
         let reply = match end {
             End::Answered(reply) | End::GaveUp { last: Some(reply), .. } if reply.answer.stranger.is_some() => {
-                return failed(ReadErrorKind::Malformed);
+                return Err(failed(ReadErrorKind::Malformed));
             }
             // A server that starts said no to the last: that answers nothing. Should it mean it after all, its words are told.
             End::GaveUp { last: Some(reply), .. } if reply.answer.may_be_early() => {
                 let mut error = failed(ReadErrorKind::TimedOut);
-                if let Err(ReadError { tried, .. }) = &mut error {
-                    tried.push(format!("it may be starting; it said: {}", one_line(&reply.answer.message(), 300)));
-                }
-                return error;
+                let said = one_line(&reply.answer.message(), 300);
+                error.tried.push(format!("it may be starting; it said: {said}"));
+                return Err(error);
             }
             End::Answered(reply) | End::GaveUp { last: Some(reply), .. } => reply,
             End::GaveUp { last: None, shut } => {
-                return failed(match shut.map(|fault| fault.kind) {
+                return Err(failed(match shut.map(|fault| fault.kind) {
                     Some(FaultKind::Certificate | FaultKind::Rejected | FaultKind::NoTls | FaultKind::NoWay) => {
                         ReadErrorKind::Refused
                     }
@@ -52,7 +51,7 @@ impl Links {
                     None if tried.iter().all(|tried| !tried.reached) => ReadErrorKind::NoRoute,
                     None if tried.iter().filter(|tried| tried.reached).all(|tried| tried.hung_up) => ReadErrorKind::Cut,
                     None => ReadErrorKind::TimedOut,
-                });
+                }));
             }
         };
         let server = self.api.server(reply.server).name.clone();

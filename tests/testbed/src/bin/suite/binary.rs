@@ -13,7 +13,7 @@ use std::{
     ffi::OsString,
     fmt,
     fs::{self, File},
-    io::{Read as _, Seek as _, Write as _, stdin, stdout},
+    io::{self, Read as _, Seek as _, Write as _, stdin, stdout},
     path::{Path, PathBuf},
     process::{Child, Command, ExitCode, Stdio},
     thread,
@@ -272,13 +272,16 @@ pub(crate) fn hold(words: &[OsString]) -> ExitCode {
     }
 }
 
-/// To the rest of the machine. A kernel with `autogroup` weighs sessions, others processes; only root may hurry.
+/// To the rest of the machine; only root may hurry.
 fn be_nice(niceness: i32) {
-    if let Err(error) =
-        nice(niceness).map_err(Into::into).and_then(|_| fs::write("/proc/self/autogroup", niceness.to_string()))
-        && niceness < 0
-    {
-        eprintln!("testbed: no more of the processors than others have: {error}");
+    let process = nice(niceness).map(drop).map_err(io::Error::from);
+    // A kernel without it weighs processes, one with it their sessions.
+    let session = match fs::write("/proc/self/autogroup", niceness.to_string()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        written => written,
+    };
+    if let (Err(error), true) = (process.and(session), niceness < 0) {
+        eprintln!("tests/run: no more of the processors than others have: {error}");
     }
 }
 
