@@ -76,8 +76,8 @@ impl Storm {
     pub fn start_on(lab: &Lab, hosts: &[&Host], nodes: &Host, settings: &Settings) -> Result<Self> {
         let place = match settings.beside {
             Beside::Whatever => None,
-            Beside::Others => Some(place_for_a_storm()?),
-            Beside::Nothing => Some(Place::all_of(&places()?, processors())?),
+            Beside::Others => Some(Place::one_of(&places()?, processors())?),
+            Beside::Nothing => Some(Place::alone(&places()?)?),
         };
         let api = ApiFlags { priority_and_fairness: settings.priority_and_fairness, ..ApiFlags::default() };
         let mut plane = ControlPlane::start(lab, hosts, &Options { api, ..Options::default() })?;
@@ -166,17 +166,17 @@ impl Storm {
     }
 }
 
-/// A place for a storm: on this machine no more blow at once than it has processors, whichever test binaries they are of, since
-/// each needs about half of one. The locks are beside the folders of all builds, so that storms of different builds take turns.
-pub fn place_for_a_storm() -> Result<Place> {
-    Place::one_of(&places()?, processors())
+/// The right of a storm that mostly waits, for a kubelet's pauses, to blow among others: at any time but beside one that has to
+/// be alone.
+pub fn among_storms() -> Result<Place> {
+    Place::beside(&places()?)
 }
 
 fn processors() -> usize {
     available_parallelism().map_or(1, NonZero::get)
 }
 
-/// The folder of the places' locks.
+/// The folder of the places' locks: beside the folders of all builds, so that storms of different builds take turns.
 fn places() -> Result<PathBuf> {
     let program = binaries::telemetry_agent()?;
     let builds = program.ancestors().nth(2).context("a build is in a folder of its own, beside others")?;

@@ -124,42 +124,60 @@ impl<T> Drop for Lent<T> {
     }
 }
 
-/// One of the machine's places for what takes much of a processor, or all of them. Given back when dropped, or when its process
-/// ends.
+/// How long somebody who waits for a place pauses before looking again.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// The right to blow beside others, or alone, on a machine of so many places. Given back when dropped, or when its process ends.
 #[derive(Debug)]
 pub struct Place {
-    _locks: Vec<File>,
+    held: Vec<File>,
 }
 
 impl Place {
-    /// Waits for one of so many places, which the processes of this machine share by lock files in `folder`.
+    /// Waits for one of so many places, which the processes of this machine share by lock files in `folder`: for what takes
+    /// much of a processor.
     pub(crate) fn one_of(folder: &Path, places: usize) -> Result<Self> {
-        let files = Self::files(folder, places)?;
-        not_counted(|| {
+        let files: Vec<File> =
+            (1..=places.max(1)).map(|number| lock_file(folder, &format!("place-{number}"))).collect::<Result<_>>()?;
+        let free = not_counted(|| {
             loop {
                 if let Some(free) = files.iter().position(|file| file.try_lock().is_ok()) {
-                    return Ok(Self { _locks: files.into_iter().skip(free).take(1).collect() });
+                    return free;
                 }
-                thread::sleep(Duration::from_millis(200));
+                thread::sleep(LOOK);
             }
-        })
+        });
+        let mut place = Self::beside(folder)?;
+        place.held.extend(files.into_iter().nth(free));
+        Ok(place)
     }
 
-    /// Waits for all of them, for what nothing else of its kind may disturb. One after another, and whoever wants one alone
-    /// holds none yet: nobody waits for ever.
-    pub(crate) fn all_of(folder: &Path, places: usize) -> Result<Self> {
-        let files = Self::files(folder, places)?;
-        not_counted(|| files.iter().try_for_each(File::lock))?;
-        Ok(Self { _locks: files })
+    /// Waits until nobody is alone, and takes no place: for what mostly waits.
+    pub(crate) fn beside(folder: &Path) -> Result<Self> {
+        let everybody = lock_file(folder, EVERYBODY)?;
+        not_counted(|| everybody.lock_shared())?;
+        Ok(Self { held: vec![everybody] })
     }
 
-    fn files(folder: &Path, places: usize) -> Result<Vec<File>> {
-        let file = |number: usize| {
-            let path = folder.join(format!("place-{number}.lock"));
-            File::create(&path).with_context(|| path.display().to_string())
-        };
-        (1..=places.max(1)).map(file).collect()
+    /// Waits until nobody else is there: for what nothing of its kind may disturb. It keeps nobody out while it waits, so it comes
+    /// last.
+    pub(crate) fn alone(folder: &Path) -> Result<Self> {
+        let everybody = lock_file(folder, EVERYBODY)?;
+        not_counted(|| {
+            while everybody.try_lock().is_err() {
+                thread::sleep(LOOK);
+            }
+        });
+        Ok(Self { held: vec![everybody] })
     }
+}
+
+/// Shared by all who are beside others, and had by the one who is alone.
+const EVERYBODY: &str = "places";
+
+fn lock_file(folder: &Path, name: &str) -> Result<File> {
+    let path = folder.join(format!("{name}.lock"));
+    File::create(&path).with_context(|| path.display().to_string())
 }
 
 #[cfg(test)]
@@ -215,25 +233,28 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_all_places_has_them_alone() {
+    fn whoever_is_alone_keeps_everybody_out_and_comes_last() {
         let folder = tempfile::tempdir().unwrap();
-        let all = Place::all_of(folder.path(), 2).unwrap();
-        let one = thread::spawn({
+        let later = |place: fn(&Path) -> Result<Place>| {
             let folder = folder.path().to_owned();
-            move || Place::one_of(&folder, 2)
-        });
-        // Time enough for it to have come in if it could.
-        thread::sleep(Duration::from_millis(600));
-        assert!(!one.is_finished());
-        drop(all);
-        let one = one.join().unwrap().unwrap();
-        let all = thread::spawn({
-            let folder = folder.path().to_owned();
-            move || Place::all_of(&folder, 2)
-        });
-        thread::sleep(Duration::from_millis(600));
-        assert!(!all.is_finished());
+            let waits = thread::spawn(move || place(&folder));
+            // Time enough for it to have come in if it could.
+            thread::sleep(LOOK * 3);
+            assert!(!waits.is_finished());
+            waits
+        };
+        let alone = Place::alone(folder.path()).unwrap();
+        let one = later(|folder| Place::one_of(folder, 2));
+        let beside = later(Place::beside);
+        drop(alone);
+        let (one, beside) = (one.join().unwrap().unwrap(), beside.join().unwrap().unwrap());
+        let alone = later(Place::alone);
         drop(one);
-        all.join().unwrap().unwrap();
+        // It keeps nobody out while it waits, and those beside take no place.
+        let both = [Place::one_of(folder.path(), 2).unwrap(), Place::one_of(folder.path(), 2).unwrap()];
+        drop(both);
+        assert!(!alone.is_finished());
+        drop(beside);
+        alone.join().unwrap().unwrap();
     }
 }
