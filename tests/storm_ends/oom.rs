@@ -1,7 +1,7 @@
 //! The storm that kills: a static pod under a real kubelet, which dies of its memory while the recovery is at work.
 
 use anyhow::{Result, ensure};
-use testbed::{Lab, STORM_OOM, User, among_storms, pod_process, start_storm_oom, wait_until, watch_restarts};
+use testbed::{Lab, STORM_OOM, User, place_for_a_storm, pod_process, start_storm_oom, wait_until, watch_restarts};
 
 use crate::{ENDED_WITHOUT_ONE_WITHIN, LONG, ends, engineer, small_gets_are_quick};
 
@@ -9,7 +9,7 @@ use crate::{ENDED_WITHOUT_ONE_WITHIN, LONG, ends, engineer, small_gets_are_quick
 const RESTARTS: std::time::Duration = std::time::Duration::from_mins(4);
 
 pub(crate) fn ends_all_the_same() -> Result<()> {
-    let _among = among_storms()?;
+    let _place = place_for_a_storm()?;
     let lab = Lab::shared()?;
     let hosts = lab.hosts(["oom-cp1", "worker1"])?;
     let plane = start_storm_oom(lab, &hosts[0], &hosts[1], &STORM_OOM)?;

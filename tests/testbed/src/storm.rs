@@ -76,7 +76,7 @@ impl Storm {
     pub fn start_on(lab: &Lab, hosts: &[&Host], nodes: &Host, settings: &Settings) -> Result<Self> {
         let place = match settings.beside {
             Beside::Whatever => None,
-            Beside::Others => Some(Place::one_of(&places()?, processors())?),
+            Beside::Others => Some(place_for_a_storm()?),
             Beside::Nothing => Some(Place::alone(&places()?)?),
         };
         let api = ApiFlags { priority_and_fairness: settings.priority_and_fairness, ..ApiFlags::default() };
@@ -166,10 +166,9 @@ impl Storm {
     }
 }
 
-/// The right of a storm that mostly waits, for a kubelet's pauses, to blow among others: at any time but beside one that has to
-/// be alone.
-pub fn among_storms() -> Result<Place> {
-    Place::beside(&places()?)
+/// A place for a storm that a test makes by itself.
+pub fn place_for_a_storm() -> Result<Place> {
+    Place::one_of(&places()?, processors())
 }
 
 fn processors() -> usize {

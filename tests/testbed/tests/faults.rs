@@ -46,10 +46,9 @@ fn link_down() -> Result<()> {
         let probe = lab.probe(address, 22, SHORT)?;
         assert!(matches!(probe, Probe::Timeout | Probe::Unreachable), "{address} answered {probe:?}");
     }
-    let started = Instant::now();
     let said = ssh(&host, &["-o", "ConnectTimeout=2"], "true").expect_err("ssh went over a cut wire").to_string();
+    // The second is said at once where the kernel has just asked in vain who has the address.
     assert!(said.contains("timed out") || said.contains("No route"), "{said}");
-    assert!(started.elapsed() >= Duration::from_secs(1));
     fault.mend()?;
     assert_eq!(ssh(&host, &[], "hostname")?, "down");
     // The operator may still remember that nobody was there.

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use testbed::{
-    API_PORT, Curl, Host, Lab, OPERATOR_IP4, STORM, STORM_APF, STORM_OOM, Storm, User, among_storms, pod_process,
+    API_PORT, Curl, Host, Lab, OPERATOR_IP4, STORM, STORM_APF, STORM_OOM, Storm, User, place_for_a_storm, pod_process,
     start_storm_oom, test, wait_until, watch_restarts,
 };
 
@@ -92,7 +92,7 @@ fn storm_apf() -> Result<()> {
 }
 
 fn storm_oom() -> Result<()> {
-    let _among = among_storms()?;
+    let _place = place_for_a_storm()?;
     let lab = Lab::shared()?;
     let hosts = lab.hosts(["oom-cp1", "worker1"])?;
     let plane = start_storm_oom(lab, &hosts[0], &hosts[1], &STORM_OOM)?;

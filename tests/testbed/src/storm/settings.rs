@@ -80,7 +80,7 @@ pub const STORM_RHYTHM: Settings = Settings {
     every: Duration::from_secs(6),
     pause: Duration::from_secs(3),
     ballast: [250, 50, 100],
-    beside: Beside::Nothing,
+    beside: Beside::Others,
     ..STORM
 };
 

@@ -37,7 +37,7 @@ const UNKNOWN: Needs = needs_of("", 60, 50, 1000, None);
 const MEASURED: &[Needs] = &[
     storms("storm_ends", 600, 60, 3000, Some(3)),
     needs_of("recovery", 400, 25, 3500, Some(3)),
-    storms("reopen", 390, 20, 1000, None),
+    storms("reopen", 300, 30, 2000, None),
     needs_of("gate", 300, 45, 1500, Some(3)),
     needs_of("gate_rules", 290, 50, 500, Some(3)),
     // Only the processor holds it up, and the others come first.
