@@ -30,10 +30,6 @@ const ENDED_WITHIN: Duration = Duration::from_mins(5);
 const ENDED_WITHOUT_ONE_WITHIN: Duration = Duration::from_mins(7);
 /// What a small GET may take once it is over, 99 of 100.
 const QUICK: Duration = Duration::from_secs(1);
-/// What a request may take that shows whether a server drowns.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// What an API server may use of the processors while it is asked in the middle of a storm.
-const ROOM: u32 = 150;
 /// After the program's end: a kubelet that was cut off for long pauses for up to a minute between two tries.
 const LAG: Duration = Duration::from_mins(1);
 const OFFENDER: &str = "offender=ds/telemetry/telemetry-agent";
@@ -100,14 +96,13 @@ impl Scene {
         Ok(())
     }
 
-    /// What undo has to bring back: the binding's role, subjects and labels, and the workload's spec. The server gets
-    /// room for as long as it is asked: in the storm itself nobody is answered.
+    /// What undo has to bring back: the binding's role, subjects and labels, and the workload's spec. Asked in a lull: in the
+    /// storm itself nobody is answered.
     fn made_of(&self) -> Result<(String, String)> {
         let masters = self.storm.plane().kubectl(User::Masters)?;
         let binding =
             ["get", "clusterrolebinding", "telemetry-agent", "-o", "jsonpath={.roleRef}{.subjects}{.metadata.labels}"];
         let workload = ["get", "daemonset", "telemetry-agent", "-n", "telemetry", "-o", "jsonpath={.spec}"];
-        self.storm.cpu().set(ROOM)?;
         let mut both = (String::new(), String::new());
         wait_until("the binding and the workload", LONG * 3, || {
             let ask = |words: &[&str]| masters.run_within(words, b"", LONG).ok().filter(testbed::Output::success);
@@ -115,34 +110,21 @@ impl Scene {
             both = (binding.stdout, workload.stdout);
             Ok(true)
         })?;
-        self.storm.cpu().set(self.storm.settings().cpu_percent)?;
         Ok(both)
     }
 
-    /// The storm has risen: a small GET is not answered within [`PATIENCE`], twice in a row.
-    fn has_risen(&self) -> Result<()> {
-        let curl = Curl::new(self.storm.plane().access(), User::Alice)?;
-        let url = format!("{}/api/v1/namespaces/kube-system", self.storm.plane().access().endpoint());
-        let mut in_a_row = 0;
-        wait_until("a server that drowns", LONG, || {
-            in_a_row = if curl.get(&url, PATIENCE)?.success() { 0 } else { in_a_row + 1 };
-            Ok(in_a_row == 2)
-        })
-    }
-
-    /// Takes a run back; the storm comes with it. The server gets room for as long as it does, since what is deployed in the middle
-    /// of a storm may never come whole.
+    /// Takes a run back; the storm comes with it, once all that it is made of is there.
     fn take_back(&self, name: &str, before: &(String, String)) -> Result<()> {
         self.alice.run(name, &["undo", "last", "--yes"])?;
-        self.storm.cpu().set(ROOM)?;
-        // Those that are back hold up the others.
-        let back = wait_until("the same collectors again", LONG * 3, || {
-            Ok(self.storm.agents()?.agents == self.storm.collectors())
-        });
-        back.with_context(|| format!("{:?}", self.storm.agents()))?;
+        let lull = self.storm.lull()?;
+        let masters = self.storm.plane().kubectl(User::Masters)?;
+        let ready = ["get", "daemonset", "telemetry-agent", "-n", "telemetry", "-o", "jsonpath={.status.numberReady}"];
+        let nodes = self.storm.settings().nodes.to_string();
+        wait_until("the workload on every node", LONG * 2, || Ok(masters.run(&ready)?.stdout == nodes))?;
         let now = self.made_of()?;
         ensure!(now == *before, "it came back different: {now:?}");
-        self.has_risen()
+        drop(lull);
+        self.storm.wait_risen()
     }
 }
 
@@ -185,8 +167,10 @@ fn ends(running: testbed::Running, within: Duration) -> Result<String> {
 
 fn again_and_again() -> Result<()> {
     let scene = Scene::new(1, &STORM)?;
+    let lull = scene.storm.lull()?;
     let before = scene.made_of()?;
-    scene.has_risen()?;
+    drop(lull);
+    scene.storm.wait_risen()?;
     ends(scene.recovery("first")?, ENDED_WITHIN)?;
     scene.is_over()?;
     scene.rights_are_gone()?;

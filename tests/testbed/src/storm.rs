@@ -10,6 +10,7 @@ mod settings;
 use std::{fmt, fs, net::IpAddr, num::NonZero, path::PathBuf, thread::available_parallelism, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
+use rustix::process::Signal;
 use serde::Deserialize;
 
 pub use oom::{OomSettings, STORM_OOM, start_storm_oom};
@@ -24,6 +25,7 @@ use crate::{
     kubectl::Curl,
     limits::CpuLimit,
     pki::User,
+    process::Process,
     turn::Place,
 };
 
@@ -88,10 +90,7 @@ impl Storm {
         let cpu = CpuLimit::for_each(settings.name, &servers.collect::<Result<Vec<_>>>()?, settings.cpu_percent)?;
         let agents = service::start_agents(&plane, nodes, settings)?;
         let storm = Self { plane, nodes: nodes.clone(), agents, cpu, settings: settings.clone(), _place: place };
-        storm.agents.wait(UP, || Ok(storm.agents()?.agents == storm.collectors()))?;
-        for server in storm.plane.servers() {
-            storm.wait_slow(server)?;
-        }
+        storm.wait_risen()?;
         Ok(storm)
     }
 
@@ -139,13 +138,30 @@ impl Storm {
         Ok(all)
     }
 
-    /// Lets the same storm blow again after it has ended, or in place of one that goes on: the servers get room for as long
-    /// as the telemetry service is deployed anew.
+    /// Lets the same storm blow again after it has ended, or in place of one that goes on.
     pub fn blow_again(&self) -> Result<()> {
-        self.cpu.set(ROOM)?;
+        let lull = self.lull()?;
         service::deploy(&self.plane, &self.settings)?;
+        drop(lull);
+        self.wait_risen()
+    }
+
+    /// Nobody collects and the servers have room until this is dropped: for what has to be asked in the middle of a storm, or
+    /// built anew. With room alone, the collectors would take the whole machine.
+    pub fn lull(&self) -> Result<Lull<'_>> {
+        // The proxies of the nodes' addresses are of the same program, and go on.
+        let collect = |process: &Process| process.argv.get(1).is_some_and(|part| part == "storm");
+        let agents = self.nodes.processes_named("telemetry-agent")?.into_iter().find(collect);
+        let agents = agents.with_context(|| format!("nobody collects\n{}", self.agents.tail()))?;
+        agents.signal(Signal::STOP);
+        let lull = Lull { storm: self, agents };
+        self.cpu.set(ROOM)?;
+        Ok(lull)
+    }
+
+    /// Waits until every collector collects and every server is slow.
+    pub fn wait_risen(&self) -> Result<()> {
         self.agents.wait(UP, || Ok(self.agents()?.agents == self.collectors()))?;
-        self.cpu.set(self.settings.cpu_percent)?;
         self.plane.servers().iter().try_for_each(|server| self.wait_slow(server))
     }
 
@@ -163,6 +179,30 @@ impl Storm {
     pub fn wait_calm(&self, limit: Duration) -> Result<()> {
         let calm = wait_until("the end of all agents", limit, || Ok(self.agents()?.agents == 0));
         calm.map_err(|error| anyhow!("{error}\n{}", self.agents.tail()))
+    }
+}
+
+/// A pause of a storm; see [`Storm::lull`].
+pub struct Lull<'a> {
+    storm: &'a Storm,
+    agents: Process,
+}
+
+impl fmt::Debug for Lull<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lull").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Lull<'_> {
+    fn drop(&mut self) {
+        // Without its limit no server would drown, and the test would say so.
+        let _ = self.storm.cpu.set(self.storm.settings.cpu_percent);
+        self.agents.signal(Signal::CONT);
+        // `nsenter` stops itself when its child is stopped, and then would never see the child's end.
+        if let Some(nsenter) = Process::read(self.agents.parent) {
+            nsenter.signal(Signal::CONT);
+        }
     }
 }
 
