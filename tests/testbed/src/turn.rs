@@ -137,19 +137,25 @@ impl Place {
     /// Waits for one of so many places, which the processes of this machine share by lock files in `folder`: for what takes
     /// much of a processor.
     pub(crate) fn one_of(folder: &Path, places: usize) -> Result<Self> {
-        let files: Vec<File> =
-            (1..=places.max(1)).map(|number| lock_file(folder, &format!("place-{number}"))).collect::<Result<_>>()?;
-        let free = not_counted(|| {
-            loop {
-                if let Some(free) = files.iter().position(|file| file.try_lock().is_ok()) {
-                    return free;
-                }
-                thread::sleep(LOOK);
+        loop {
+            if let Some(place) = Self::free_one_of(folder, places)? {
+                return Ok(place);
             }
-        });
-        let mut place = Self::beside(folder)?;
-        place.held.extend(files.into_iter().nth(free));
-        Ok(place)
+            not_counted(|| thread::sleep(LOOK));
+        }
+    }
+
+    /// The same, if one is free.
+    pub(crate) fn free_one_of(folder: &Path, places: usize) -> Result<Option<Self>> {
+        for number in 1..=places.max(1) {
+            let one = lock_file(folder, &format!("place-{number}"))?;
+            if one.try_lock().is_ok() {
+                let mut place = Self::beside(folder)?;
+                place.held.push(one);
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
     }
 
     /// Waits until nobody is alone, and takes no place: for what mostly waits.
@@ -221,7 +227,8 @@ mod tests {
     fn a_place_is_one_holders_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let first = Place::one_of(folder.path(), 2).unwrap();
-        let second = Place::one_of(folder.path(), 2).unwrap();
+        let second = Place::free_one_of(folder.path(), 2).unwrap().unwrap();
+        assert!(Place::free_one_of(folder.path(), 2).unwrap().is_none());
         let third = thread::spawn({
             let folder = folder.path().to_owned();
             move || Place::one_of(&folder, 2).map(drop)

@@ -98,6 +98,11 @@ impl Binary {
         budget::needs(&self.name)
     }
 
+    /// Whether it runs on real parts, and storms beside it are held back.
+    pub(crate) fn is_beside_storms(&self) -> bool {
+        self.real_parts && !self.needs().last
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder);

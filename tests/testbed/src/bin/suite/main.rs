@@ -167,6 +167,8 @@ fn side_by_side(
     let mut waiting: VecDeque<Task> = tasks.into();
     let mut running: Vec<Running> = Vec::new();
     let mut sampled = Instant::now();
+    // Beside all others one storm less is enough for this machine. Without Kubernetes there is none.
+    let mut kept = if whole { testbed::place_to_spare().ok().flatten() } else { None };
     while !waiting.is_empty() || !running.is_empty() {
         let busy: Vec<_> = running.iter().map(|running| running.binary().needs()).collect();
         let wants: Vec<_> = waiting.iter().map(|task| task.binary.needs()).collect();
@@ -174,6 +176,10 @@ fn side_by_side(
             clock.title(&format!("{} starts", task.binary.name));
             running.push(Running::start(&task.binary, task.filter.as_deref(), false, whole)?);
             continue;
+        }
+        let mut left = waiting.iter().map(|task| &task.binary).chain(running.iter().map(Running::binary));
+        if !left.any(Binary::is_beside_storms) {
+            drop(kept.take());
         }
         let mut on = Vec::new();
         for mut one in std::mem::take(&mut running) {
