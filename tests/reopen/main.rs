@@ -33,8 +33,8 @@ const DROWNED: usize = 3;
 
 fn main() -> ExitCode {
     testbed::main_with_kubernetes(vec![
-        test("let_back_at_once_it_drowns_again", at_once),
         test("let_back_in_stages_it_does_not_drown", in_stages),
+        test("let_back_at_once_it_drowns_again", at_once),
     ])
 }
 

@@ -38,12 +38,14 @@ pub(crate) fn group(controller: &str, path: &str) -> Result<PathBuf> {
     let with = hierarchies.iter().find(|(_, options)| options.split(',').any(|option| option == controller));
     let unified = || hierarchies.iter().find(|(_, options)| options == UNIFIED);
     let (root, _) = with.or_else(unified).with_context(|| format!("no control groups for `{controller}` here"))?;
-    let lab = root.join(name()?);
-    let group = lab.join(path);
+    let name = name()?;
+    let group = root.join(&name).join(path);
     fs::create_dir_all(&group).with_context(|| format!("no control group at {}", group.display()))?;
+    // Beside all else is the outermost lab's group, whatever a lab in a lab weighs in there.
+    let outermost = root.join(name.split('/').next().unwrap_or(&name));
     for (file, weight) in WEIGHT {
         // One that weighs no more than others is enough where nobody else is busy.
-        let _ = fs::write(lab.join(file), weight);
+        let _ = fs::write(outermost.join(file), weight);
     }
     Ok(group)
 }

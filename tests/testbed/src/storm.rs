@@ -211,9 +211,9 @@ pub fn place_for_a_storm() -> Result<Place> {
     Place::one_of(&places()?, processors())
 }
 
-/// A place that whoever has it keeps from storms, if one can be spared: `None` where it is the only one, or none is free.
+/// A place to keep from storms, if one can be spared: `None` where it is the only one, or none is free.
 pub fn place_to_spare() -> Result<Option<Place>> {
-    if processors() == 1 { Ok(None) } else { Place::free_one_of(&places()?, processors()) }
+    if processors() == 1 { Ok(None) } else { Place::kept(&places()?, processors()) }
 }
 
 fn processors() -> usize {

@@ -4,6 +4,7 @@ use std::{
     cell::Cell,
     fmt,
     fs::File,
+    io,
     ops::Deref,
     path::Path,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
@@ -127,59 +128,54 @@ impl<T> Drop for Lent<T> {
 /// How long somebody who waits for a place pauses before looking again.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// The right to blow beside others, or alone, on a machine of so many places. Given back when dropped, or when its process ends.
+/// The right to blow beside others, or alone, on a machine of so many places, which its processes share by lock files in a folder.
+/// Given back when dropped, or when its process ends.
 #[derive(Debug)]
 pub struct Place {
-    held: Vec<File>,
+    _held: Vec<File>,
 }
 
 impl Place {
-    /// Waits for one of so many places, which the processes of this machine share by lock files in `folder`: for what takes
-    /// much of a processor.
+    /// Waits for one of so many places, and then until nobody is alone or waits for that: for what takes much of a processor.
     pub(crate) fn one_of(folder: &Path, places: usize) -> Result<Self> {
-        loop {
-            if let Some(place) = Self::free_one_of(folder, places)? {
-                return Ok(place);
-            }
-            not_counted(|| thread::sleep(LOOK));
-        }
-    }
-
-    /// The same, if one is free.
-    pub(crate) fn free_one_of(folder: &Path, places: usize) -> Result<Option<Self>> {
-        for number in 1..=places.max(1) {
-            let one = lock_file(folder, &format!("place-{number}"))?;
-            if one.try_lock().is_ok() {
-                let mut place = Self::beside(folder)?;
-                place.held.push(one);
-                return Ok(Some(place));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Waits until nobody is alone, and takes no place: for what mostly waits.
-    pub(crate) fn beside(folder: &Path) -> Result<Self> {
-        let everybody = lock_file(folder, EVERYBODY)?;
-        not_counted(|| everybody.lock_shared())?;
-        Ok(Self { held: vec![everybody] })
-    }
-
-    /// Waits until nobody else is there: for what nothing of its kind may disturb. It keeps nobody out while it waits, so it comes
-    /// last.
-    pub(crate) fn alone(folder: &Path) -> Result<Self> {
-        let everybody = lock_file(folder, EVERYBODY)?;
-        not_counted(|| {
-            while everybody.try_lock().is_err() {
+        let place = not_counted(|| {
+            loop {
+                if let Some(place) = free(folder, places).transpose() {
+                    return place;
+                }
                 thread::sleep(LOOK);
             }
-        });
-        Ok(Self { held: vec![everybody] })
+        })?;
+        Ok(Self { _held: vec![place, through_the_door(folder, File::lock_shared)?] })
+    }
+
+    /// Waits until nobody else is there, and keeps those out that come later: for what nothing of its kind may disturb.
+    pub(crate) fn alone(folder: &Path) -> Result<Self> {
+        Ok(Self { _held: vec![through_the_door(folder, File::lock)?] })
+    }
+
+    /// One of the places, if one is free, for whoever only keeps it from the others.
+    pub(crate) fn kept(folder: &Path, places: usize) -> Result<Option<Self>> {
+        Ok(free(folder, places)?.map(|place| Self { _held: vec![place] }))
     }
 }
 
-/// Shared by all who are beside others, and had by the one who is alone.
-const EVERYBODY: &str = "places";
+fn free(folder: &Path, places: usize) -> Result<Option<File>> {
+    for number in 1..=places.max(1) {
+        let place = lock_file(folder, &format!("place-{number}"))?;
+        if place.try_lock().is_ok() {
+            return Ok(Some(place));
+        }
+    }
+    Ok(None)
+}
+
+/// One after the other goes through a door, behind which there are all who blow, or the one who is alone.
+fn through_the_door(folder: &Path, enter: impl FnOnce(&File) -> io::Result<()>) -> Result<File> {
+    let (door, inside) = (lock_file(folder, "door")?, lock_file(folder, "inside")?);
+    not_counted(|| door.lock().and_then(|()| enter(&inside)))?;
+    Ok(inside)
+}
 
 fn lock_file(folder: &Path, name: &str) -> Result<File> {
     let path = folder.join(format!("{name}.lock"));
@@ -227,8 +223,8 @@ mod tests {
     fn a_place_is_one_holders_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let first = Place::one_of(folder.path(), 2).unwrap();
-        let second = Place::free_one_of(folder.path(), 2).unwrap().unwrap();
-        assert!(Place::free_one_of(folder.path(), 2).unwrap().is_none());
+        let second = Place::kept(folder.path(), 2).unwrap().unwrap();
+        assert!(Place::kept(folder.path(), 2).unwrap().is_none());
         let third = thread::spawn({
             let folder = folder.path().to_owned();
             move || Place::one_of(&folder, 2).map(drop)
@@ -240,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_alone_keeps_everybody_out_and_comes_last() {
+    fn whoever_is_alone_keeps_everybody_out_and_comes_before_those_who_come_later() {
         let folder = tempfile::tempdir().unwrap();
         let later = |place: fn(&Path) -> Result<Place>| {
             let folder = folder.path().to_owned();
@@ -250,18 +246,21 @@ mod tests {
             assert!(!waits.is_finished());
             waits
         };
+        let one_of_two: fn(&Path) -> Result<Place> = |folder| Place::one_of(folder, 2);
         let alone = Place::alone(folder.path()).unwrap();
-        let one = later(|folder| Place::one_of(folder, 2));
-        let beside = later(Place::beside);
+        let one = later(one_of_two);
         drop(alone);
-        let (one, beside) = (one.join().unwrap().unwrap(), beside.join().unwrap().unwrap());
+        let one = one.join().unwrap().unwrap();
+        // A place that is only kept keeps nobody from being alone.
+        let kept = Place::kept(folder.path(), 2).unwrap().unwrap();
         let alone = later(Place::alone);
+        drop(kept);
+        let other = later(one_of_two);
         drop(one);
-        // It keeps nobody out while it waits, and those beside take no place.
-        let both = [Place::one_of(folder.path(), 2).unwrap(), Place::one_of(folder.path(), 2).unwrap()];
-        drop(both);
-        assert!(!alone.is_finished());
-        drop(beside);
-        alone.join().unwrap().unwrap();
+        let alone = alone.join().unwrap().unwrap();
+        thread::sleep(LOOK * 3);
+        assert!(!other.is_finished());
+        drop(alone);
+        other.join().unwrap().unwrap();
     }
 }

@@ -45,7 +45,7 @@ pub enum Beside {
     Whatever,
     /// It needs much of a processor: as many of its kind as there are processors.
     Others,
-    /// Another would change what is measured in it: it waits for the end of all others.
+    /// Another would change what is measured in it: it waits for those that blow, and the others for it.
     Nothing,
 }
 
