@@ -151,6 +151,8 @@ fn users() -> Result<()> {
 fn firewalls() -> Result<()> {
     let lab = Lab::shared()?;
     let host = lab.host("filters")?;
+    // One for all: a process that another test starts at the moment has it for a while after it is closed here.
+    let _listener = host.in_network(|| Ok(TcpListener::bind("[::]:6443")?))?;
     for (add, remove) in [
         (
             "nft 'add table inet t; add chain inet t i { type filter hook input priority 0; }; \
@@ -173,7 +175,6 @@ fn firewalls() -> Result<()> {
         ),
     ] {
         let both = || -> Result<_> { Ok([lab.probe(host.ip4(), 6443, SHORT)?, lab.probe(host.ip6(), 6443, SHORT)?]) };
-        let _listener = host.in_network(|| Ok(TcpListener::bind("[::]:6443")?))?;
         assert_eq!(both()?, [Probe::Open; 2], "before `{add}`");
         host.sh(add)?.ok()?;
         let blocked = if add.contains("DROP") { Probe::Timeout } else { Probe::Refused };

@@ -34,8 +34,8 @@ use crate::{
 
 /// The first argument of a leash.
 pub(crate) const LEASH: &str = "--leash";
-/// How nice a binary is that runs on real parts: it has three times the weight of whatever else runs on this machine. Real
-/// servers have deadlines, and are tested for what they do in time; what merely computes can wait.
+/// How nice a binary of integration tests is: it has three times the weight of whatever else runs on this machine. The program
+/// and real servers have deadlines, and are tested for what they do in time; what merely computes can wait.
 const HURRIED: i32 = -5;
 /// The same for what ends last: three times as much again.
 const IN_FRONT: i32 = -10;
@@ -48,7 +48,9 @@ pub(crate) struct Binary {
     pub(crate) program: PathBuf,
     /// The folder of its package, where cargo would run it.
     pub(crate) folder: PathBuf,
-    /// Its tests run in the testbed.
+    /// Its tests are of `tests`, and run the program, or much of it.
+    integration: bool,
+    /// They run in the testbed.
     pub(crate) real_parts: bool,
 }
 
@@ -89,18 +91,19 @@ impl Binary {
             "bin" => format!("bin/{name}"),
             _ => return None,
         };
+        let integration = kind == "test";
         let real_parts =
-            kind == "test" && source(Path::new(message["target"]["src_path"].as_str()?)).contains("testbed::");
-        Some(Self { name, program, folder, real_parts })
+            integration && source(Path::new(message["target"]["src_path"].as_str()?)).contains("testbed::");
+        Some(Self { name, program, folder, integration, real_parts })
     }
 
     pub(crate) fn needs(&self) -> Needs {
         budget::needs(&self.name)
     }
 
-    /// Whether it runs on real parts, and storms beside it are held back.
+    /// Whether storms beside it are held back.
     pub(crate) fn is_beside_storms(&self) -> bool {
-        self.real_parts && !self.needs().last
+        self.integration && !self.needs().last
     }
 
     fn command(&self) -> Command {
@@ -118,7 +121,8 @@ impl Binary {
 
     #[cfg(test)]
     pub(crate) fn fake(name: &str) -> Self {
-        Self { name: name.into(), program: "/bin/true".into(), folder: "/".into(), real_parts: name != "lib" }
+        let real_parts = name != "lib";
+        Self { name: name.into(), program: "/bin/true".into(), folder: "/".into(), integration: real_parts, real_parts }
     }
 }
 
@@ -143,7 +147,7 @@ impl Running {
         let mut leash = binary.command();
         let program = std::mem::replace(&mut leash, Command::new(env::current_exe()?)).get_program().to_owned();
         leash.current_dir(&binary.folder).env("CARGO_MANIFEST_DIR", &binary.folder);
-        let niceness = match binary.real_parts {
+        let niceness = match binary.integration {
             true if needs.last => IN_FRONT,
             true => HURRIED,
             false => 0,
