@@ -117,10 +117,7 @@ impl Scene {
     fn take_back(&self, name: &str, before: &(String, String)) -> Result<()> {
         self.alice.run(name, &["undo", "last", "--yes"])?;
         let lull = self.storm.lull()?;
-        let masters = self.storm.plane().kubectl(User::Masters)?;
-        let ready = ["get", "daemonset", "telemetry-agent", "-n", "telemetry", "-o", "jsonpath={.status.numberReady}"];
-        let nodes = self.storm.settings().nodes.to_string();
-        wait_until("the workload on every node", LONG * 2, || Ok(masters.run(&ready)?.stdout == nodes))?;
+        self.storm.wait_deployed()?;
         let now = self.made_of()?;
         ensure!(now == *before, "it came back different: {now:?}");
         drop(lull);

@@ -159,6 +159,11 @@ impl Storm {
         Ok(lull)
     }
 
+    /// Waits until the telemetry service is Ready on every node, which it may never be in the storm itself: for a lull.
+    pub fn wait_deployed(&self) -> Result<()> {
+        service::wait_deployed(&self.plane, &self.settings)
+    }
+
     /// Waits until every collector collects and every server is slow.
     pub fn wait_risen(&self) -> Result<()> {
         self.agents.wait(UP, || Ok(self.agents()?.agents == self.collectors()))?;

@@ -76,6 +76,12 @@ pub(super) fn deploy(plane: &ControlPlane, settings: &Settings) -> Result<()> {
         pod["containers"][0]["volumeMounts"] = json!([{"name": "token", "mountPath": place}]);
     }
     masters.apply(&daemon_set(&pod))?;
+    wait_deployed(plane, settings)
+}
+
+/// Waits until the telemetry service is Ready on every node.
+pub(super) fn wait_deployed(plane: &ControlPlane, settings: &Settings) -> Result<()> {
+    let masters = plane.kubectl(User::Masters)?;
     let status = ["get", "daemonset", "-n", "telemetry", "telemetry-agent", "-o", "jsonpath={.status.numberReady}"];
     wait_until("the telemetry service on every node", UP, || {
         Ok(masters.run(&status)?.stdout == settings.nodes.to_string())
