@@ -1,24 +1,28 @@
 //! The texts in the shells they meet, and what a survey sees.
 
-use std::{net::IpAddr, process::Command};
+use std::{borrow::Cow, net::IpAddr, process::Command};
 
 use anyhow::{Result, anyhow, ensure};
-use breakglass::host::gate::{self, BackEnd, Manager, Refusal, Stage, Survey, refuse};
-use breakglass::script::Answer;
+use breakglass::host::gate::{self, BackEnd, GateState, Manager, Refusal, Stage, Survey, refuse};
+use breakglass::script::{self, Answer, Script};
 use libtest_mimic::Trial;
 use testbed::{Host, Lab, OPERATOR_IP4, Running};
 
-use crate::stand::{LIMIT, Stand, once, opening, say, turn, until};
+use crate::stand::{LIMIT, Stand, Standing, each, once, opening, say, turn, until};
 
 pub(crate) fn tests() -> Vec<Trial> {
-    vec![
+    let mut tests = vec![
         once("a_torn_transfer_runs_nothing", a_torn_transfer_runs_nothing),
         once("every_shell_runs_the_same_text", every_shell_runs_the_same_text),
         once("a_survey_sees_the_host", a_survey_sees_the_host),
         once("a_name_alone_opens_and_shuts_nothing", a_name_alone_opens_and_shuts_nothing),
         once("memory_of_api_servers_is_seen", memory_of_api_servers_is_seen),
         once("the_operator_is_seen_through_sudo", the_operator_is_seen_through_sudo),
-    ]
+        once("an_order_to_a_gate_that_goes_under_it_says_so", an_order_to_a_gate_that_goes_under_it_says_so),
+    ];
+    tests
+        .extend(each("a_gate_that_goes_under_a_look_is_no_other_gate", a_gate_that_goes_under_a_look_is_no_other_gate));
+    tests
 }
 
 fn looked(host: &Host, shell: &str) -> Result<Survey> {
@@ -179,6 +183,97 @@ fn the_operator_is_seen_through_sudo() -> Result<()> {
         let output = Running::start(&mut ssh, gate::survey(&[]).script().text().as_bytes())?.wait(LIMIT)?;
         let survey = gate::survey(&[]).read(&output.stdout).map_err(|why| anyhow!("{output:?}: {why}"))?;
         ensure!(survey.operator == Some(OPERATOR_IP4.into()) && survey.root, "{user}: {:?}", survey.operator);
+    }
+    Ok(())
+}
+
+/// What a script printed on a host whose gate another takes away right after the script's `nth` look at the packet filter;
+/// `None` where it looks less often.
+fn torn(stand: &Stand, script: &Script, away: &Script, nth: u32) -> Result<Option<String>> {
+    stand.api.command_within(&["tee", "/run/away.sh"], away.text().as_bytes(), LIMIT)?.ok()?;
+    stand.api.sh("rm -f /run/looks")?.ok()?;
+    let text = format!(
+        r#"then_torn() {{
+  printf x >>/run/looks
+  [ "$(wc -c </run/looks)" -ne {nth} ] || sh -s </run/away.sh >/dev/null
+}}
+nft() {{ command nft "$@" && then_torn; }}
+ipset() {{ command ipset "$@" && then_torn; }}
+{}"#,
+        script.text()
+    );
+    let output = stand.api.command_within(&["dash", "-s"], text.as_bytes(), LIMIT)?;
+    let looks = stand.api.sh("wc -c </run/looks")?.ok()?.trim().parse::<u32>()?;
+    let said = script::said(output.stdout.as_bytes()).map(String::from_utf8_lossy);
+    Ok(said.filter(|_| looks >= nth).map(Cow::into_owned))
+}
+
+fn a_gate_that_goes_under_a_look_is_no_other_gate(back_end: BackEnd) -> Result<()> {
+    let stand = Stand::new("under", back_end)?;
+    let spec = stand.spec(vec![Stage::Count(1), Stage::Share(5), Stage::Share(50)]);
+    let away = opening(&spec, back_end);
+    let mut seen = (0, 0);
+    for nth in 1.. {
+        stand.close(&spec, back_end)?;
+        ensure!(stand.arm(&spec, back_end, 2, 60)? == Standing::Armed, "{nth}");
+        let status = torn(&stand, gate::status().script(), &away, nth)?;
+        if let Some(said) = &status {
+            let state = gate::status().read(said).map_err(|why| anyhow!("{nth}: {said}: {why}"))?;
+            // One that goes after the last look was there as a whole.
+            let whole =
+                |state: &GateState| state.level() == 2 && state.confirmed && state.mark.as_ref() == Some(&spec.mark());
+            ensure!(state.as_ref().is_none_or(whole), "a gate that is gone after look {nth}: {state:?}");
+            stand.close(&spec, back_end)?;
+        }
+        let survey = torn(&stand, gate::survey(&[]).script(), &away, nth)?;
+        if let Some(said) = &survey {
+            let survey = gate::survey(&[]).read(said).map_err(|why| anyhow!("{nth}: {said}: {why}"))?;
+            let whose = survey.gate.as_ref().map(|gate| gate.mark.as_ref() == Some(&spec.mark()));
+            ensure!(whose != Some(false), "after look {nth}: {:?}", survey.gate);
+        } else {
+            stand.outcome(&away)?;
+        }
+        seen = (seen.0 + u32::from(status.is_some()), seen.1 + u32::from(survey.is_some()));
+        if status.is_none() && survey.is_none() {
+            break;
+        }
+    }
+    // The status reads set by set; the survey asks whether it is there, whose, and whether it refuses anybody.
+    ensure!(seen.0 >= 8 && seen.1 >= 2, "{seen:?}");
+    Ok(())
+}
+
+/// For nftables, whose orders hold no lock: nothing keeps another from taking the gate away meanwhile.
+fn an_order_to_a_gate_that_goes_under_it_says_so() -> Result<()> {
+    let stand = Stand::new("order", BackEnd::Nft)?;
+    let spec = stand.spec(vec![Stage::Share(5)]);
+    let away = opening(&spec, BackEnd::Nft);
+    let other = gate::GateSpec { run: "20261122-1343-b2c3".into(), ..spec.clone() };
+    let orders = [
+        gate::close(&other, BackEnd::Nft),
+        gate::arm(&spec.mark(), BackEnd::Nft, &turn(&spec, 0, 60)),
+        gate::renew(&spec.mark(), BackEnd::Nft, 60, &spec.driver()),
+        away.clone(),
+    ];
+    for (k, order) in orders.iter().enumerate() {
+        let mut torn_at = 0;
+        for nth in 1.. {
+            stand.close(&spec, BackEnd::Nft)?;
+            let Some(said) = torn(&stand, order, &away, nth)? else { break };
+            torn_at = nth;
+            let fits = match Standing::read(&said) {
+                Some(Standing::Closed) => k == 0,
+                // It was looked at before it went.
+                Some(Standing::Held(owner)) => k == 0 && owner.contains(&spec.run),
+                Some(Standing::Armed) => k == 1 || k == 2,
+                Some(Standing::Open) => k > 0,
+                _ => false,
+            };
+            ensure!(fits, "{} after look {nth}: {said}", order.name);
+            stand.api.sh("nft delete table inet breakglass 2>/dev/null || :")?.ok()?;
+        }
+        ensure!(torn_at >= 1, "{} never looked", order.name);
+        stand.api.sh("nft delete table inet breakglass 2>/dev/null || :")?.ok()?;
     }
     Ok(())
 }

@@ -16,7 +16,8 @@ pub(super) struct Toolset {
     pub(super) there: &'static str,
     /// The survey, where they are: says `gate`, `gate_owner` and, of one that refuses anybody, `gate_alive`.
     pub(super) found: &'static str,
-    /// The status: says all of the gate that stands here and returns, or says nothing.
+    /// The status: says all of the gate that stands here and returns, or says nothing. It takes several commands: returns
+    /// something else than 0 where the gate was taken away meanwhile, or another put up in its place.
     pub(super) status: &'static str,
     /// What a person types to see its rules.
     pub(super) look: &'static str,

@@ -17,6 +17,9 @@ use crate::script::{Answer, MOST, amount};
 /// How many of the loudest sources a host reports; it sends no more over a bad line.
 const TALKERS: usize = 20;
 
+/// How often a host looks where the gate comes or goes under the look.
+const LOOKS: u32 = 5;
+
 /// A gate as it stands on a host, or what is left of one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GateState {
@@ -170,9 +173,21 @@ talkers() {{
   all=$(sed -n "$1" | sort -rn)
   [ -z "$all" ] || {{ say talkers "$(printf '%s\n' "$all" | wc -l)"; printf '%s\n' "$all" | sed -n '1,{TALKERS}s/^/talker=/p'; }}
 }}
+look() {{
 read -r up rest </proc/uptime; say uptime "$up"
 say listen "$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | sed -n 's/^ *[0-9]*: [0-9A-F]*:\([0-9A-F]*\) [0-9A-F]*:[0-9A-F]* 0A .*/\1/p' | sort -u | tr '\n' ' ')"
 {stands}say back_end none
+}}
+looks=1
+# Half of a gate is none that ever stood: it would be one of another stage.
+until seen=$(look); do
+  case "
+$seen" in *'
+failed='*) printf '%s\n' "$seen"; exit 1 ;; esac
+  looks=$((looks + 1))
+  [ "$looks" -le {LOOKS} ] || fail 'a gate came or went under each of {LOOKS} looks: what stands here now is not known; look again'
+done
+printf '%s\n' "$seen"
 "#,
         libs = libs(),
         stands = TOOLSETS.map(|toolset| toolset.status).concat(),

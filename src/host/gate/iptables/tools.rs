@@ -160,6 +160,7 @@ done | sed 's/^iptables-/iptables_/'
     status: r#"for flavour in iptables-nft iptables-legacy; do
   ipt_none && break
   ipt_pick "$flavour" && ipt_there || continue
+  found=$asked
   say back_end "$flavour"
   say owner "$(ipt_owner)"
   say driver "$(ipt_driver)"
@@ -178,7 +179,8 @@ done | sed 's/^iptables-/iptables_/'
   done
   for family in 4 6; do ipset list bg_talkers$family 2>/dev/null; done |
     talkers 's/^\([0-9a-f.:]*\) timeout [0-9]* packets \([0-9]*\) .*/\2 \1/p'
-  return 0
+  ipt_there && [ "$asked" = "$found" ]
+  return
 done
 "#,
     look: "ipset list -n",

@@ -12,10 +12,13 @@ mod rules;
 use rules::driver;
 pub(super) use rules::ruleset;
 
-/// Shell functions that look at our table. `nft -t` leaves out what is in the sets.
-const LIB: &str = r#"nft_there() { have nft && nft -t list table inet breakglass >/dev/null 2>&1; }
-nft_handle() { nft -t -a list table inet breakglass 2>/dev/null | sed -n '1s/.*# handle \([0-9][0-9]*\).*/\1/p'; }
-nft_owner() { nft list chain inet breakglass owner 2>/dev/null | sed -n 's/.*comment "breakglass\/1 \([^"]*\)".*/\1/p' | tr '\n' ' '; }
+/// Shell functions that look at our table. `nft -t` leaves out what is in the sets. That it is there, its handle and whose it is
+/// are one answer of the kernel's: a table that is taken away between two of them would be one without an owner, and
+/// that is said of tables that are not ours.
+const LIB: &str = r#"nft_there() { have nft && asked=$(nft -t -a list table inet breakglass 2>/dev/null); }
+# What nft_there has found.
+nft_handle() { printf '%s\n' "$asked" | sed -n '1s/.*# handle \([0-9][0-9]*\).*/\1/p'; }
+nft_owner() { printf '%s\n' "$asked" | sed -n 's/.*comment "breakglass\/1 \([^"]*\)".*/\1/p' | tr '\n' ' '; }
 nft_driver() { nft list set inet breakglass driver 2>/dev/null | sed -n 's/.*comment "\([^"]*\)".*/\1/p'; }
 nft_burns() { nft list set inet breakglass "$1" 2>/dev/null | grep -q expires; }
 nft_alive() { nft_burns armed; }
@@ -56,16 +59,18 @@ say nft.error "$nft_error"
   nft_alive && say gate_alive yes
 "#,
     status: r#"if nft_there; then
+  handle=$(nft_handle)
   say back_end nft
   say owner "$(nft_owner)"
   say driver "$(nft_driver)"
-  for set in armed confirmed $(nft -t list table inet breakglass | sed -n 's/^[[:space:]]*set \(until_[0-9]*\) {$/\1/p'); do
+  for set in armed confirmed $(printf '%s\n' "$asked" | sed -n 's/^[[:space:]]*set \(until_[0-9]*\) {.*/\1/p'); do
     say "set.$set" "$(nft list set inet breakglass "$set" 2>/dev/null)"
   done
   say counters "$(nft list counters table inet breakglass 2>/dev/null)"
   for family in 4 6; do nft list set inet breakglass talkers$family 2>/dev/null; done | tr ',{}' '\n\n\n' |
     talkers 's/^[[:space:]]*\([0-9a-f.:]*\) .*counter packets \([0-9]*\) .*/\2 \1/p'
-  return 0
+  nft_there && [ "$(nft_handle)" = "$handle" ]
+  return
 fi
 "#,
     look: "nft list table inet breakglass",
@@ -213,6 +218,7 @@ if nft_there; then
   nft delete table inet handle "$handle" >/dev/null 2>&1
 fi
 lost() {{
+  nft_there
   owner=$(nft_owner)
   [ -z "$owner" ] || refuse_others
   say result failed; fail "nft did not take the $1: $err"
