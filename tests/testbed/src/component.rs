@@ -59,12 +59,14 @@ impl Component {
         &self.host
     }
 
-    /// The server's process, for signals and for its id.
+    /// The server's process, for signals and for its id: of those of its name the one that was started here.
     ///
     /// # Errors
     /// If it has ended: with the tail of its log.
     pub fn process(&self) -> Result<Process> {
-        let found = self.host.processes_named(&self.name)?.into_iter().find(|process| process.state != 'Z');
+        let root = self.lock()?.id();
+        let ours = |process: &Process| process.state != 'Z' && process.descends_from(root);
+        let found = self.host.processes_named(&self.name)?.into_iter().find(ours);
         found.ok_or_else(|| anyhow!("{} has ended\n{}", self.title(), self.tail()))
     }
 

@@ -30,6 +30,16 @@ impl Process {
         signal_pid(self.pid, signal);
     }
 
+    /// Whether it is `root`, or was started by it or by what `root` started.
+    pub(crate) fn descends_from(&self, root: u32) -> bool {
+        let (mut pid, mut parent) = (self.pid, self.parent);
+        while pid != root && parent > 1 {
+            let Some(above) = Self::read(parent) else { return false };
+            (pid, parent) = (above.pid, above.parent);
+        }
+        pid == root
+    }
+
     /// `None` when the process ended while it was read.
     pub(crate) fn read(pid: u32) -> Option<Self> {
         let folder = PathBuf::from(format!("/proc/{pid}"));

@@ -149,10 +149,7 @@ impl Storm {
     /// Nobody collects and the servers have room until this is dropped: for what has to be asked in the middle of a storm, or
     /// built anew. With room alone, the collectors would take the whole machine.
     pub fn lull(&self) -> Result<Lull<'_>> {
-        // The proxies of the nodes' addresses are of the same program, and go on.
-        let collect = |process: &Process| process.argv.get(1).is_some_and(|part| part == "storm");
-        let agents = self.nodes.processes_named("telemetry-agent")?.into_iter().find(collect);
-        let agents = agents.with_context(|| format!("nobody collects\n{}", self.agents.tail()))?;
+        let agents = self.agents.process()?;
         agents.signal(Signal::STOP);
         let lull = Lull { storm: self, agents };
         self.cpu.set(ROOM)?;
