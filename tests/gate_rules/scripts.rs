@@ -19,6 +19,10 @@ pub(crate) fn tests() -> Vec<Trial> {
         once("memory_of_api_servers_is_seen", memory_of_api_servers_is_seen),
         once("the_operator_is_seen_through_sudo", the_operator_is_seen_through_sudo),
         once("an_order_to_a_gate_that_goes_under_it_says_so", an_order_to_a_gate_that_goes_under_it_says_so),
+        once(
+            "a_gate_that_is_another_after_each_look_is_not_known",
+            a_gate_that_is_another_after_each_look_is_not_known,
+        ),
     ];
     tests
         .extend(each("a_gate_that_goes_under_a_look_is_no_other_gate", a_gate_that_goes_under_a_look_is_no_other_gate));
@@ -240,6 +244,32 @@ fn a_gate_that_goes_under_a_look_is_no_other_gate(back_end: BackEnd) -> Result<(
     }
     // The status reads set by set; the survey asks whether it is there, whose, and whether it refuses anybody.
     ensure!(seen.0 >= 8 && seen.1 >= 2, "{seen:?}");
+    Ok(())
+}
+
+/// Looking ends, and what is not known is called so.
+fn a_gate_that_is_another_after_each_look_is_not_known() -> Result<()> {
+    let stand = Stand::new("other", BackEnd::Nft)?;
+    let close = gate::close(&stand.spec(vec![]), BackEnd::Nft);
+    stand.api.command_within(&["tee", "/run/close.sh"], close.text().as_bytes(), LIMIT)?.ok()?;
+    stand.say(&close)?;
+    let text = format!(
+        r#"nft() {{
+  command nft "$@"
+  case "$*" in 'list counters'*)
+    printf x >>/run/looks
+    command nft delete table inet breakglass
+    sh -s </run/close.sh >/dev/null ;;
+  esac
+}}
+{}"#,
+        gate::status().script().text()
+    );
+    let output = stand.api.command_within(&["dash", "-s"], text.as_bytes(), LIMIT)?;
+    let said = script::said(output.stdout.as_bytes()).map(String::from_utf8_lossy).unwrap_or_default();
+    let why = gate::status().read(&said).err().unwrap_or_default();
+    ensure!(why.contains("is not known; look again") && !output.success(), "{output:?}");
+    ensure!(stand.api.sh("wc -c </run/looks")?.ok()?.trim() == "5", "it looks five times");
     Ok(())
 }
 

@@ -30,8 +30,9 @@ pub struct Settings {
     pub pause: Duration,
     /// What the collectors list, in turn.
     pub lists: &'static [&'static str],
-    /// Objects that make the lists long, pods of 10 KB and configmaps of 4 KB; and daemonsets that run nowhere, to be deleted by a
-    /// bystander: few, since their controller writes two objects for each, 20 a second, before it gets to the storm's.
+    /// Objects that make the lists long, pods of 10 KB and configmaps of 4 KB; and daemonsets that run nowhere, for whoever tries
+    /// to delete one in the storm. Few of these: their controller writes two objects for each, 20 a second, before it gets to
+    /// the telemetry service.
     pub ballast: [usize; 3],
     /// The storm has risen when a bare request over a new connection takes longer, three times in a row.
     pub slow: Duration,
