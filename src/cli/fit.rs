@@ -78,6 +78,20 @@ const VERBS: &[Verb] = &[
         other: &[],
     },
     Verb {
+        words: &["disarm"],
+        kind: "disarm",
+        gives: &[
+            ("object", "object"),
+            ("webhook", "webhook"),
+            ("namespaces", "namespaces"),
+            ("delete", "how"),
+            ("at_most", "atMost"),
+            ("conversions", "conversions"),
+        ],
+        runbooks_only: &[],
+        other: &[],
+    },
+    Verb {
         words: &["scale-apiserver"],
         kind: "scale-apiserver",
         gives: &[("limits", "limits"), ("requests", "requests"), ("flags", "flags")],

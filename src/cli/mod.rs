@@ -6,6 +6,7 @@
 mod common;
 mod completions;
 mod delete;
+mod disarm;
 mod drill;
 mod end_pods;
 #[cfg(test)]
@@ -79,6 +80,7 @@ enum Verb {
     Park(park::Park),
     EndPods(end_pods::EndPods),
     Revoke(revoke::Revoke),
+    Disarm(disarm::Disarm),
     Probe(probe::Probe),
     ScaleApiserver(scale_apiserver::ScaleApiserver),
     Kit(kit::Kit),
@@ -145,6 +147,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Park(verb) => verb.run(app),
         Verb::EndPods(verb) => verb.run(app),
         Verb::Revoke(verb) => verb.run(app),
+        Verb::Disarm(verb) => verb.run(app),
         Verb::Probe(verb) => verb.run(app),
         Verb::ScaleApiserver(verb) => verb.run(app),
         Verb::Kit(verb) => verb.run(app),

@@ -145,6 +145,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("kubectl", "--show-labels"),
     ("kubectl", "--type"),
     ("kubectl", "--wait"),
+    ("kube-apiserver", "--admission-control-config-file"),
     ("kube-controller-manager", "--controllers"),
     ("crictl", "--name"),
     ("curl", "--data-binary"),

@@ -14,8 +14,10 @@ pub struct Builtin {
 }
 
 /// All of them.
-pub const BUILTINS: &[Builtin] =
-    &[Builtin { name: "api-overload", text: include_str!("../../runbooks/api-overload.yaml") }];
+pub const BUILTINS: &[Builtin] = &[
+    Builtin { name: "api-overload", text: include_str!("../../runbooks/api-overload.yaml") },
+    Builtin { name: "webhook-deadlock", text: include_str!("../../runbooks/webhook-deadlock.yaml") },
+];
 
 impl Builtin {
     /// The one with this name.

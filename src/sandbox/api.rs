@@ -16,7 +16,15 @@ use super::storm;
 use super::world::{LEASES, OFFENDER, OFFENDER_UID, State, World};
 
 const PODS: &str = "/api/v1/namespaces/telemetry/pods";
-const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1/";
+/// What is listed of the objects that there are.
+const LISTED: [&str; 6] = [
+    "/rolebindings",
+    "/clusterrolebindings",
+    "webhookconfigurations",
+    "admissionpolicybindings",
+    "/apiservices",
+    "/endpointslices",
+];
 
 /// Pressure beyond which a handshake is not finished in any useful time.
 const NO_HANDSHAKE: f64 = 2.0;
@@ -75,7 +83,7 @@ async fn answer(
         (Method::GET, PODS) => json_ok(&pods(&mut state, &query)),
         (Method::GET, LEASES) => json_ok(&leases(&mut state, &query)),
         (Method::DELETE, PODS) => delete_pods(&mut state, &body),
-        (Method::GET, path) if path.starts_with(RBAC) && path.ends_with("bindings") => list(&state, path),
+        (Method::GET, path) if LISTED.iter().any(|plural| path.ends_with(plural)) => list(&state, path),
         (Method::GET, _) => get(&state, &path),
         (Method::DELETE, _) => delete(&mut state, &path, &body),
         (Method::PATCH, _) => patch(&mut state, &path, &parts.headers, &body),

@@ -19,6 +19,8 @@ const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 pub(super) const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases";
 /// Path of the binding that gives the offender its rights.
 pub(super) const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/telemetry-agent";
+/// Path of the webhooks of a policy engine none of whose pods is left.
+const POLICY: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/policy";
 /// Path of the offender in the API.
 pub(super) const OFFENDER: &str = "/apis/apps/v1/namespaces/telemetry/daemonsets/agent";
 pub(super) const OFFENDER_UID: &str = "5a3d0c1e-0000-4000-8000-20241211f00d";
@@ -117,6 +119,8 @@ impl World {
             objects: BTreeMap::from([
                 (OFFENDER.to_owned(), offender()),
                 (BINDING.to_owned(), binding()),
+                (POLICY.to_owned(), policy()),
+                ("/api/v1/namespaces/policy/services/policy".to_owned(), policy_service()),
                 // What a health check reads.
                 (
                     "/api/v1/namespaces/kube-system".to_owned(),
@@ -289,6 +293,43 @@ fn binding() -> Value {
         },
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin" },
         "subjects": [{ "kind": "ServiceAccount", "name": "agent", "namespace": "telemetry" }]
+    })
+}
+
+/// One that judges every pod, also its own, so that none comes back.
+fn policy() -> Value {
+    json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {
+            "name": "policy",
+            "uid": "5a3d0c1e-0000-4000-8000-20241211ad01",
+            "resourceVersion": "4713",
+            "creationTimestamp": "2024-12-11T23:12:00Z"
+        },
+        "webhooks": [{
+            "name": "pods.policy.sandbox.internal",
+            "admissionReviewVersions": ["v1"],
+            "clientConfig": { "service": { "name": "policy", "namespace": "policy", "path": "/validate", "port": 443 } },
+            "failurePolicy": "Fail",
+            "matchPolicy": "Equivalent",
+            "namespaceSelector": {},
+            "objectSelector": {},
+            "rules": [{
+                "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"], "scope": "*"
+            }],
+            "sideEffects": "None",
+            "timeoutSeconds": 10
+        }]
+    })
+}
+
+fn policy_service() -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": { "name": "policy", "namespace": "policy", "uid": "5a3d0c1e-0000-4000-8000-20241211ad02" },
+        "spec": { "clusterIP": "10.96.0.17", "ports": [{ "port": 443, "targetPort": 8443 }], "selector": { "app": "policy" } }
     })
 }
 

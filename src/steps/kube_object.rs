@@ -117,8 +117,15 @@ pub(super) async fn list(look: Look<'_>, path: &str, accept: Accept, limit: Dura
             list if text(&list, "/kind").ends_with("List") || list["items"].is_array() => Ok(list),
             _ => Err(odd(&answer, path, "its body is no list").into()),
         },
-        401 | 403 => Err(refused(&answer, path).into()),
-        _ => Err(odd(&answer, path, "no answer to build on").into()),
+        _ => Err(no_list(&answer, path)),
+    }
+}
+
+/// Why an answer is no list.
+pub(super) fn no_list(answer: &KubeAnswer, path: &str) -> StepError {
+    match answer.code {
+        401 | 403 => refused(answer, path).into(),
+        _ => odd(answer, path, "no answer to build on").into(),
     }
 }
 

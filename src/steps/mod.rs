@@ -357,6 +357,7 @@ mod announced;
 mod confirm;
 mod controllers;
 mod delete;
+mod disarm;
 mod elsewhere;
 mod end_pods;
 mod exec;
@@ -369,6 +370,7 @@ mod gate_open;
 mod health;
 mod http;
 mod kube_object;
+mod marking;
 mod object;
 mod owners;
 mod park;
@@ -394,6 +396,7 @@ kinds! {
     end_pods::EndPods,
     delete::Delete,
     revoke::Revoke,
+    disarm::Disarm,
     http::Http,
     exec::Exec,
     wait_for::WaitFor,

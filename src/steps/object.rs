@@ -106,6 +106,14 @@ const KNOWN: &[Known] = &[
         false,
         &["validatingadmissionpolicybinding"],
     ),
+    known("mutatingadmissionpolicies", "admissionregistration.k8s.io", "v1", false, &["mutatingadmissionpolicy"]),
+    known(
+        "mutatingadmissionpolicybindings",
+        "admissionregistration.k8s.io",
+        "v1",
+        false,
+        &["mutatingadmissionpolicybinding"],
+    ),
     known("apiservices", "apiregistration.k8s.io", "v1", false, &["apiservice"]),
     known("customresourcedefinitions", "apiextensions.k8s.io", "v1", false, &["customresourcedefinition", "crd"]),
 ];

@@ -122,7 +122,7 @@ pub(super) fn labels_text(labels: Option<&Value>) -> String {
 }
 
 /// A `LabelSelector` in the words of a query.
-fn selector_text(selector: &Value) -> Result<String, String> {
+pub(super) fn selector_text(selector: &Value) -> Result<String, String> {
     let labels = labels_text(selector.get("matchLabels"));
     let mut all: Vec<String> = if labels.is_empty() { Vec::new() } else { vec![labels] };
     for expression in selector["matchExpressions"].as_array().into_iter().flatten() {

@@ -20,6 +20,14 @@ use crate::kit::Cluster;
 use crate::script::Script;
 use crate::words::one_line;
 
+/// How names end of the admission that an API server reads from files: it is not in the API.
+pub(crate) const FROM_FILES: &str = ".static.k8s.io";
+
+/// What to do about admission from files.
+pub(crate) const ABOUT_FILES: &str = "on each control-plane host: grep -e --admission-control-config-file \
+     /etc/kubernetes/manifests/kube-apiserver.yaml; that file names the folder of the manifests, and one that is moved out of it \
+     is asked no longer";
+
 /// One read through the Kubernetes API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KubeRead {

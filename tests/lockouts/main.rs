@@ -17,10 +17,17 @@ mod webhook_deadlock;
 const LONG: Duration = Duration::from_mins(3);
 
 fn main() -> ExitCode {
-    testbed::main_with_kubernetes(vec![test(
-        "a_webhook_that_refuses_every_pod_also_its_own_is_taken_out_of_the_way_and_comes_back_to_the_byte",
-        webhook_deadlock::opened_and_undone,
-    )])
+    testbed::main_with_kubernetes(vec![
+        test(
+            "a_webhook_that_refuses_every_pod_also_its_own_is_disarmed_and_comes_back_to_the_byte",
+            webhook_deadlock::opened_and_undone,
+        ),
+        test("of_several_webhooks_only_those_that_are_dead_or_named_are_touched", webhook_deadlock::only_the_dead),
+        test(
+            "a_policy_that_refuses_and_an_aggregated_api_that_is_dead_are_disarmed_by_name",
+            webhook_deadlock::policies_and_aggregated_apis,
+        ),
+    ])
 }
 
 /// A control plane of static pods with a worker, and an engineer with a kit for it.

@@ -3,6 +3,7 @@
 mod announced;
 mod cancel;
 mod clocks;
+mod disarm;
 mod end_pods;
 mod exchange;
 mod faults;

@@ -8,6 +8,7 @@ use crate::kit::Cluster;
 use crate::plan::Plan;
 use crate::steps::Known;
 use crate::world::Reads as _;
+use crate::world::fake::Objects;
 
 const MANIFESTS: &str = "/etc/kubernetes/manifests";
 const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/worker-1";
@@ -28,6 +29,16 @@ pub(super) fn sample(kind: Known) -> Vec<Spec> {
         Known::EndPods => of(&["park", "end"]),
         Known::Delete => of(&["kill"]),
         Known::Revoke => of(&["revoke"]),
+        Known::Disarm => vec![
+            ("soften", "disarm", json!({"object": "validatingadmissionpolicybinding/hold"})),
+            (
+                "spare",
+                "disarm",
+                json!({"object": "mutatingwebhookconfiguration/defaults", "namespaces": ["telemetry"]}),
+            ),
+            ("dead", "disarm", json!({})),
+            ("drop", "disarm", json!({"object": "apiservice/v1beta1.metrics.k8s.io"})),
+        ],
         Known::Http => of(&["page"]),
         Known::Exec => of(&["mark", "here"]),
         Known::WaitFor => of(&["kill", "effect"]),
@@ -73,7 +84,40 @@ pub(super) fn bench_of(specs: &[Spec]) -> Bench {
         objects.put("/api/v1/namespaces/kube-system", json!({"kind": "Namespace", "metadata": {}}));
         objects.put(LEASE, json!({"metadata": {}, "spec": {"renewTime": "2025-01-01T00:00:00.000000Z"}}));
     });
+    if specs.iter().any(|(_, kind, _)| *kind == "disarm") {
+        fake.objects("east", admission);
+    }
     Bench::new(fake, plan_over(vec![small()], specs, &policy()))
+}
+
+/// What decides on admission in a cluster, and is not well.
+fn admission(objects: &mut Objects) {
+    let at = |plural: &str, name: &str| format!("/apis/admissionregistration.k8s.io/v1/{plural}/{name}");
+    let webhook = |name: &str, policy: &str| {
+        json!({"name": name, "failurePolicy": policy, "rules": [],
+            "clientConfig": {"service": {"namespace": "policy", "name": "policy"}}})
+    };
+    objects
+        .put("/api/v1/namespaces/policy/services/policy", json!({"metadata": {}, "spec": {"ports": [{"port": 443}]}}));
+    // Two that are dead, and one between them that only hangs.
+    let all =
+        json!([webhook("a.policy.test", "Fail"), webhook("b.policy.test", "Ignore"), webhook("c.policy.test", "Fail")]);
+    objects.put(&at("validatingwebhookconfigurations", "policy"), json!({"metadata": {}, "webhooks": all}));
+    let url =
+        json!([{"name": "url.policy.test", "failurePolicy": "Fail", "clientConfig": {"url": "https://policy.test"}}]);
+    objects.put(
+        &at("mutatingwebhookconfigurations", "defaults"),
+        json!({"metadata": {"annotations": {"a": "b"}}, "webhooks": url}),
+    );
+    objects.put(
+        &at("validatingadmissionpolicybindings", "hold"),
+        json!({"metadata": {}, "spec": {"policyName": "hold", "validationActions": ["Deny", "Audit"]}}),
+    );
+    objects.put(
+        "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.k8s.io",
+        json!({"metadata": {},
+            "spec": {"service": {"namespace": "policy", "name": "metrics"}}}),
+    );
 }
 
 #[test]

@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use super::binding::{Binding, short};
 use super::subject::Subject;
-use crate::change::{Body, Change, Holds, Inverse, Keep, KubeCall, Method, Op};
+use crate::change::{Change, Holds, Inverse, Keep, Op};
 use crate::shell;
 use crate::steps::ObjectRef;
 use crate::steps::kube_object::{self, text};
+use crate::steps::marking::{deleting, patching};
 
 /// Who took whom out is left in the binding, where it stays.
 const REVOKED: &str = "breakglass.io/revoked";
@@ -136,42 +137,11 @@ fn patches(object: &Value, others: &[Value], mark: &str) -> (Value, Value) {
     (there, back)
 }
 
-fn patching(at: &ObjectRef, ops: Value, holds: Option<Holds>) -> KubeCall {
-    KubeCall {
-        method: Method::Patch,
-        path: at.path(),
-        content_type: "application/json-patch+json".into(),
-        body: Body::Json(ops),
-        // Its own tests fail once it was applied.
-        idempotent: true,
-        already: Vec::new(),
-        holds,
-    }
-}
-
-/// Deletes what was seen and nothing else: one that names somebody more since then has another version.
-fn deleting(at: &ObjectRef, uid: &str, version: &str) -> KubeCall {
-    let options = json!({
-        "kind": "DeleteOptions",
-        "apiVersion": "v1",
-        "preconditions": {"uid": uid, "resourceVersion": version},
-    });
-    KubeCall {
-        method: Method::Delete,
-        path: at.path(),
-        content_type: "application/json".into(),
-        body: Body::Json(options),
-        idempotent: true,
-        // One that is gone was taken away by somebody else, unless a reply of ours was lost: the engine looks.
-        already: Vec::new(),
-        holds: None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::binding::{CLUSTER, NAMESPACED};
     use super::*;
+    use crate::change::{Body, KubeCall, Method};
 
     fn account(name: &str) -> Value {
         json!({"kind": "ServiceAccount", "name": name, "namespace": "telemetry"})

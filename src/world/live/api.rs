@@ -9,7 +9,7 @@ use crate::change::{KubeCall, Method, Outcome, Part, Target};
 use crate::kit::{ApiServer, Host};
 use crate::link::api::{Answer, ApiRequest, Conclusion, End, Kind, Reply, Tried};
 use crate::link::fault::FaultKind;
-use crate::world::{Accept, KubeAnswer, KubeRead, ReadError, ReadErrorKind};
+use crate::world::{ABOUT_FILES, Accept, FROM_FILES, KubeAnswer, KubeRead, ReadError, ReadErrorKind};
 
 impl Links {
     /// `anonymous`: without our certificate or token.
@@ -144,18 +144,34 @@ fn past_admission(said: &str) -> String {
         let fits = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
         (!name.is_empty() && name.chars().all(fits)).then(|| name.to_owned())
     };
-    if let Some(webhook) = quoted("failed calling webhook \"", '"').or_else(|| quoted("admission webhook \"", '"')) {
-        return format!(
-            "; next: kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations --no-headers -o \
-             custom-columns=K:.kind,N:.metadata.name,W:.webhooks[*].name | grep -F {webhook} says where it is from; then \
-             `breakglass delete validatingwebhookconfiguration/NAME` takes it away (undo puts it back), and this again"
-        );
+    let from_files = |name: &str| {
+        let found = name.ends_with(FROM_FILES);
+        found.then(|| format!("; {name} comes from a file, and the API cannot take it away; next: {ABOUT_FILES}"))
+    };
+    if let Some(webhook) = quoted("failed calling webhook \"", '"') {
+        return from_files(&webhook).unwrap_or_else(|| {
+            format!(
+                "; next: `breakglass disarm --webhook {webhook}` lets through what it does not answer (undo arms it again), then \
+                 this again"
+            )
+        });
+    }
+    if let Some(webhook) = quoted("admission webhook \"", '"') {
+        return from_files(&webhook).unwrap_or_else(|| {
+            format!(
+                "; next: `breakglass disarm --webhook {webhook} --exclude-namespace NAMESPACE` keeps it out of a namespace; \
+                 `breakglass disarm --webhook {webhook} --drill` says in which configuration it is, which `breakglass disarm \
+                 CONFIGURATION --delete` takes away (undo puts it back)"
+            )
+        });
     }
     if let Some(binding) = quoted("with binding '", '\'') {
-        return format!(
-            "; next: `breakglass delete validatingadmissionpolicybinding/{binding}` takes that policy away (undo puts it \
-             back), then this again"
-        );
+        return from_files(&binding).unwrap_or_else(|| {
+            format!(
+                "; next: `breakglass disarm validatingadmissionpolicybinding/{binding}` has that policy warn where it refused \
+                 (undo arms it again), then this again"
+            )
+        });
     }
     String::new()
 }
@@ -224,11 +240,14 @@ mod tests {
     fn what_refuses_on_admission_is_named_with_the_way_past_it() {
         let call = r#"Internal error occurred: failed calling webhook "validate.kyverno.svc-fail": failed to call webhook: Post "https://kyverno-svc.kyverno.svc:443/validate/fail?timeout=10s": context deadline exceeded"#;
         let said = past_admission(call);
-        assert!(said.contains("grep -F validate.kyverno.svc-fail") && said.contains("undo puts it back"), "{said}");
+        assert!(said.contains("`breakglass disarm --webhook validate.kyverno.svc-fail`"), "{said}");
         let denied = r#"admission webhook "validation.gatekeeper.sh" denied the request: [no-delete] not today"#;
-        assert!(past_admission(denied).contains("validation.gatekeeper.sh"));
+        // Ignore would not help against one that answers.
+        assert!(past_admission(denied).contains("--webhook validation.gatekeeper.sh --exclude-namespace"));
         let policy = "ValidatingAdmissionPolicy 'hold' with binding 'hold-all' denied request: not today";
         assert!(past_admission(policy).contains("validatingadmissionpolicybinding/hold-all"));
+        let from_file = policy.replace("hold-all", "hold-all.static.k8s.io");
+        assert!(past_admission(&from_file).contains("--admission-control-config-file"));
         for other in ["forbidden", "admission webhook \"a; rm -rf /\" denied", "failed calling webhook \""] {
             assert_eq!(past_admission(other), "", "{other}");
         }
