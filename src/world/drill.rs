@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-use super::{KubeAnswer, KubeRead, ReadError, Reads, ScriptOutput, World, Writes};
+use super::{KubeAnswer, KubeRead, ReadError, Reads, ScriptOutput, Way, World, Writes};
 use crate::change::{KubeCall, Method, Op, Outcome, Target};
 use crate::cost::{Cost, Costs};
 use crate::kit::Cluster;
@@ -57,6 +57,14 @@ impl<W: World> Reads for Drill<W> {
 
     fn source_towards(&self, to: SocketAddr) -> Option<std::net::IpAddr> {
         self.inner.source_towards(to)
+    }
+
+    fn learn(&self, cluster: &str, way: Way) {
+        self.inner.learn(cluster, way);
+    }
+
+    fn recoveries(&self, cluster: &str) -> Vec<String> {
+        self.inner.recoveries(cluster)
     }
 }
 

@@ -46,6 +46,7 @@ const MEASURED: &[Needs] = &[
     needs_of("collectors", 150, 30, 2500, Some(4)),
     needs_of("ssh", 100, 20, 500, Some(4)),
     needs_of("k8s", 90, 40, 2500, None),
+    needs_of("lockouts", 70, 40, 1300, Some(2)),
     needs_of("api_real", 60, 30, 1000, None),
     needs_of("kubelet", 50, 20, 2000, None),
     needs_of("hosts", 35, 20, 3000, None),

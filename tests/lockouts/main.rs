@@ -1,0 +1,104 @@
+//! Lockouts on real parts: each is made for real, kubectl is shown to be out, the shipped runbook is run unattended by the
+//! program itself, its effect is looked at, and `undo` brings back the same bytes.
+
+#![expect(clippy::disallowed_methods, reason = "a test has no `Process` to ask")]
+#![expect(clippy::disallowed_macros, reason = "a test says on its standard output what the program said")]
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use testbed::{Host, Kit, Kubectl, KubeletPlane, Lab, Lent, Output, Pool, Running, User, test};
+
+mod webhook_deadlock;
+
+const LONG: Duration = Duration::from_mins(3);
+
+fn main() -> ExitCode {
+    testbed::main_with_kubernetes(vec![test(
+        "a_webhook_that_refuses_every_pod_also_its_own_is_taken_out_of_the_way_and_comes_back_to_the_byte",
+        webhook_deadlock::opened_and_undone,
+    )])
+}
+
+/// A control plane of static pods with a worker, and an engineer with a kit for it.
+struct Scene {
+    plane: KubeletPlane,
+    /// The kit, the home and the runs of the engineer.
+    folder: PathBuf,
+}
+
+/// A cluster that no other test has at the time: each locks itself out, and puts it right again.
+fn scene() -> Result<Lent<Scene>> {
+    static SCENES: Pool<Scene> = Pool::of(2);
+    SCENES.take(|number| {
+        let lab = Lab::shared()?;
+        let (cp, worker) = (lab.host(&format!("cp{number}"))?, lab.host(&format!("worker{number}"))?);
+        let mut plane = KubeletPlane::start(lab, &cp, None)?;
+        plane.add_worker(&worker)?;
+        let scene = Scene { plane, folder: lab.folder("engineer")? };
+        scene.write_kit(User::Alice)?;
+        Ok(scene)
+    })
+}
+
+impl Scene {
+    fn host(&self) -> &Host {
+        self.plane.host()
+    }
+
+    /// A kit that dials the API server directly, as this user.
+    fn write_kit(&self, user: User) -> Result<()> {
+        Kit::direct(&[self.host().clone()]).with_credentials(&self.plane.access().credential_files(user)?).write(
+            Lab::shared()?,
+            &self.folder.join("kit"),
+            "lab",
+        )
+    }
+
+    /// kubectl of alice, who is a cluster administrator by RBAC, like any engineer.
+    fn kubectl(&self) -> Result<Kubectl> {
+        self.plane.kubectl(User::Alice)
+    }
+
+    /// The program with these arguments.
+    fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_breakglass"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", &self.folder)
+            .env("USER", "alice")
+            .env("BREAKGLASS_KIT", self.folder.join("kit"))
+            .env("BREAKGLASS_STATE", self.folder.join("state"));
+        command
+    }
+
+    /// Runs it to its end, however that comes out.
+    fn ends(&self, arguments: &[&str]) -> Result<Output> {
+        let output = Running::start(&mut self.program(arguments), b"")?.wait(LONG)?;
+        println!("$ breakglass {}\n{}{}", arguments.join(" "), output.stdout, output.stderr);
+        Ok(output)
+    }
+
+    /// Runs it to its good end; what it printed on both streams.
+    fn run(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.ends(arguments)?;
+        ensure!(output.success(), "breakglass {} ended with {}: {output:?}", arguments.join(" "), output.code);
+        Ok(output.stdout + &output.stderr)
+    }
+
+    /// An object as it stands, without what the server sets at each write.
+    fn object(&self, path: &str) -> Result<Value> {
+        let masters = self.plane.kubectl(User::Masters)?;
+        let mut object: Value = serde_json::from_str(&masters.run(&["get", "--raw", path])?.ok()?)?;
+        let metadata = object["metadata"].as_object_mut().with_context(|| format!("no object at {path}"))?;
+        for field in ["resourceVersion", "generation", "managedFields"] {
+            metadata.remove(field);
+        }
+        Ok(object)
+    }
+}
