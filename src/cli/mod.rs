@@ -17,6 +17,7 @@ mod options;
 mod park;
 mod plan;
 mod probe;
+mod recovery;
 mod resume;
 mod revoke;
 mod run;
@@ -80,6 +81,7 @@ enum Verb {
     EndPods(end_pods::EndPods),
     Revoke(revoke::Revoke),
     Probe(probe::Probe),
+    RecoveryApiserver(recovery::RecoveryApiserver),
     ScaleApiserver(scale_apiserver::ScaleApiserver),
     Kit(kit::Kit),
     Runbook(runbook::RunbookVerb),
@@ -146,6 +148,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::EndPods(verb) => verb.run(app),
         Verb::Revoke(verb) => verb.run(app),
         Verb::Probe(verb) => verb.run(app),
+        Verb::RecoveryApiserver(verb) => verb.run(app),
         Verb::ScaleApiserver(verb) => verb.run(app),
         Verb::Kit(verb) => verb.run(app),
         Verb::Runbook(verb) => verb.run(app),

@@ -382,6 +382,9 @@ mod pods;
 mod preflight;
 mod probe;
 mod rbac;
+mod recovery;
+mod recovery_apiserver_start;
+mod recovery_apiserver_stop;
 mod results;
 mod revoke;
 mod scale_apiserver;
@@ -409,6 +412,8 @@ kinds! {
     gate_open::GateOpen,
     freeze_nodes::FreezeNodes,
     thaw_nodes::ThawNodes,
+    recovery_apiserver_start::RecoveryStart,
+    recovery_apiserver_stop::RecoveryStop,
 }
 
 /// The kind with this name.

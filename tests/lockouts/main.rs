@@ -12,15 +12,26 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use testbed::{Host, Kit, Kubectl, KubeletPlane, Lab, Lent, Output, Pool, Running, User, test};
 
+mod recovery_server;
 mod webhook_deadlock;
 
 const LONG: Duration = Duration::from_mins(3);
 
 fn main() -> ExitCode {
-    testbed::main_with_kubernetes(vec![test(
-        "a_webhook_that_refuses_every_pod_also_its_own_is_taken_out_of_the_way_and_comes_back_to_the_byte",
-        webhook_deadlock::opened_and_undone,
-    )])
+    testbed::main_with_kubernetes(vec![
+        test(
+            "a_webhook_that_refuses_every_pod_also_its_own_is_taken_out_of_the_way_and_comes_back_to_the_byte",
+            webhook_deadlock::opened_and_undone,
+        ),
+        test(
+            "a_write_gets_through_a_recovery_api_server_while_the_hosts_own_hangs",
+            recovery_server::a_write_gets_through_beside_a_server_that_hangs,
+        ),
+        test(
+            "a_recovery_api_server_leaves_nothing_however_it_ends",
+            recovery_server::it_leaves_nothing_however_it_ends,
+        ),
+    ])
 }
 
 /// A control plane of static pods with a worker, and an engineer with a kit for it.
