@@ -29,6 +29,14 @@ impl Cost {
     }
 }
 
+impl std::ops::AddAssign for Cost {
+    fn add_assign(&mut self, more: Self) {
+        self.requests = self.requests.saturating_add(more.requests);
+        self.bytes_out = self.bytes_out.saturating_add(more.bytes_out);
+        self.bytes_in = self.bytes_in.saturating_add(more.bytes_in);
+    }
+}
+
 /// What was spent, by API server and host; who cost nothing is not in it.
 ///
 /// Written as an object whose keys are targets as people read them: `{"prod/api/cp1": {..}, "prod/cp1": {..}}`.

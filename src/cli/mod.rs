@@ -18,6 +18,7 @@ mod options;
 mod park;
 mod plan;
 mod probe;
+mod recovery;
 mod resume;
 mod revoke;
 mod run;
@@ -82,6 +83,7 @@ enum Verb {
     Revoke(revoke::Revoke),
     Disarm(disarm::Disarm),
     Probe(probe::Probe),
+    RecoveryApiserver(recovery::RecoveryApiserver),
     ScaleApiserver(scale_apiserver::ScaleApiserver),
     Kit(kit::Kit),
     Runbook(runbook::RunbookVerb),
@@ -149,6 +151,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Revoke(verb) => verb.run(app),
         Verb::Disarm(verb) => verb.run(app),
         Verb::Probe(verb) => verb.run(app),
+        Verb::RecoveryApiserver(verb) => verb.run(app),
         Verb::ScaleApiserver(verb) => verb.run(app),
         Verb::Kit(verb) => verb.run(app),
         Verb::Runbook(verb) => verb.run(app),

@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::journal::{Entry, StepState};
 use crate::plan::{Plan, PlannedStep};
 use crate::runbook::OnFailure;
-use crate::steps::Question;
+use crate::steps::{Look, Question};
 
 /// The question before a step, as the journal names it.
 const BEFORE_STEP: &str = "before the step";
@@ -83,6 +83,7 @@ async fn lane(engine: Engine<'_>, plan: &Plan, cluster: &str, consent: &Consent)
     let mut worst: LaneEnd = None;
     for (index, planned) in plan.steps.iter().enumerate() {
         if engine.record.step_ended(cluster, index) == Some(StepState::Done) {
+            win_again(engine, planned, index, cluster).await;
             continue;
         }
         if engine.cancel.level() >= Stop::Soon {
@@ -103,6 +104,20 @@ async fn lane(engine: Engine<'_>, plan: &Plan, cluster: &str, consent: &Consent)
         }
     }
     Ok(worst)
+}
+
+/// The ways in that a step which is done had won for a process that is gone.
+async fn win_again(engine: Engine<'_>, planned: &PlannedStep, step: usize, cluster: &str) {
+    for target in planned.targets_on(cluster) {
+        let history = engine.record.history(step, target);
+        let look = Look { target, reads: engine.world, history: &history, mark: engine.mark, step };
+        if let Some(won) = planned.step.win_again(look) {
+            tokio::select! {
+                () = won => {}
+                () = engine.cancel.reached(Stop::Soon) => return,
+            }
+        }
+    }
 }
 
 /// One step on all its targets of one cluster.

@@ -11,7 +11,7 @@ use super::together::Together;
 use crate::change::Target;
 use crate::kit::Cluster;
 use crate::script::Script;
-use crate::world::{KubeAnswer, KubeRead, ReadError, Reads, ScriptOutput, World};
+use crate::world::{KubeAnswer, KubeRead, ReadError, Reads, ScriptOutput, Way, World};
 
 /// A world's looks, none of which lasts beyond an instant.
 pub(super) struct UpTo<'w> {
@@ -75,5 +75,13 @@ impl Reads for UpTo<'_> {
 
     fn source_towards(&self, to: SocketAddr) -> Option<IpAddr> {
         self.reads.source_towards(to)
+    }
+
+    fn learn(&self, cluster: &str, way: Way) {
+        self.reads.learn(cluster, way);
+    }
+
+    fn recoveries(&self, cluster: &str) -> Vec<String> {
+        self.reads.recoveries(cluster)
     }
 }

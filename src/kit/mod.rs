@@ -244,24 +244,32 @@ impl std::fmt::Debug for Credential {
     }
 }
 
-impl Cluster {
-    /// Why the API does not know our credential at a moment, as far as it says itself: its dates, and how far away they are.
-    pub fn void(&self, now: Timestamp) -> Option<String> {
-        match &self.credential {
-            Credential::Certificate { cert, .. } => {
+impl Credential {
+    /// Why the API does not know it at a moment, as far as it says itself: its dates, and how far away they are. `ends`: when it
+    /// ends, where it does not say so itself.
+    pub fn void(&self, now: Timestamp, ends: Option<Timestamp>) -> Option<String> {
+        match self {
+            Self::Certificate { cert, .. } => {
                 let fault = pem::certificates(cert).ok()?.first()?.fault(now)?;
                 Some(format!("our client {fault}"))
             }
-            Credential::Token(token) => {
+            Self::Token(token) => {
                 if let Some(start) = pem::token_start(token).filter(|start| *start > now) {
                     let until = pem::age(start.duration_since(now));
                     return Some(format!("our token is not valid before {start}, in {until}"));
                 }
-                let end = pem::token_end(token).or(self.credential_ends).filter(|end| *end < now)?;
+                let end = pem::token_end(token).or(ends).filter(|end| *end < now)?;
                 Some(format!("our token expired on {end}, {} ago", pem::age(now.duration_since(end))))
             }
-            Credential::Anonymous => None,
+            Self::Anonymous => None,
         }
+    }
+}
+
+impl Cluster {
+    /// Why the API does not know our credential at a moment, as far as it says itself.
+    pub fn void(&self, now: Timestamp) -> Option<String> {
+        self.credential.void(now, self.credential_ends)
     }
 
     /// The same as a note before anything is done: what still works and what to type next.

@@ -33,6 +33,12 @@ pub trait Step: Send + Sync {
     /// Looks at the target and says what still has to change, or what is being waited for.
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>>;
 
+    /// Of a step that is done already, in a run that is gone on with: finds again what lives in one process only, a way in that it
+    /// had won. It looks, and changes nothing.
+    fn win_again<'a>(&'a self, _look: Look<'a>) -> Option<BoxFuture<'a, ()>> {
+        None
+    }
+
     /// How often a survey is repeated while something is awaited.
     fn interval(&self) -> Duration {
         Duration::from_secs(2)
@@ -378,6 +384,9 @@ mod pods;
 mod preflight;
 mod probe;
 mod rbac;
+mod recovery;
+mod recovery_apiserver_start;
+mod recovery_apiserver_stop;
 mod results;
 mod revoke;
 mod scale_apiserver;
@@ -406,6 +415,8 @@ kinds! {
     gate_open::GateOpen,
     freeze_nodes::FreezeNodes,
     thaw_nodes::ThawNodes,
+    recovery_apiserver_start::RecoveryStart,
+    recovery_apiserver_stop::RecoveryStop,
 }
 
 /// The kind with this name.

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::change::{HostCommand, Op, Outcome, Renewal, Target};
 use crate::cost::{Cost, Costs};
 use crate::host::order::{Order, Query};
-use crate::kit::Cluster;
+use crate::kit::{Cluster, Credential};
 use crate::script::Script;
 use crate::words::one_line;
 
@@ -221,6 +221,14 @@ pub trait Reads: Send + Sync {
     fn source_towards(&self, _to: std::net::SocketAddr) -> Option<std::net::IpAddr> {
         None
     }
+
+    /// Takes a new way in to a cluster into use, for all that this process asks of it from now on.
+    fn learn(&self, _cluster: &str, _way: Way) {}
+
+    /// The hosts of a cluster that have a recovery API server which this process knows.
+    fn recoveries(&self, _cluster: &str) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 impl dyn Reads + '_ {
@@ -267,6 +275,32 @@ impl dyn Reads + '_ {
             ReadError { kind: ReadErrorKind::Malformed, tried, hint }
         })
     }
+}
+
+/// A way in that was found or made during a run. It is known to this process alone: a run that is gone on with finds it anew.
+#[derive(Debug, Clone)]
+pub enum Way {
+    /// An API server of our own on a host's loopback, from now on asked first for objects.
+    Recovery {
+        /// The host, by its name in the kit.
+        host: String,
+        /// Its port on 127.0.0.1.
+        port: u16,
+        /// The certificates that it is verified against, PEM, as the host told them.
+        trust: Vec<u8>,
+    },
+    /// The one on this host is there no more.
+    NoRecovery {
+        /// The host, by its name in the kit.
+        host: String,
+    },
+    /// From now on we are known to the cluster by this.
+    Credential(Credential),
+}
+
+/// How a recovery API server is called in reports.
+pub fn recovery_name(host: &str) -> String {
+    format!("recovery-{host}")
 }
 
 /// The most that is told of an answer that is not understood, in characters.

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use testbed::{Host, Kit, Kubectl, KubeletPlane, Lab, Lent, Output, Pool, Running, User, test};
 
+mod recovery_server;
 mod webhook_deadlock;
 
 const LONG: Duration = Duration::from_mins(3);
@@ -26,6 +27,14 @@ fn main() -> ExitCode {
         test(
             "a_policy_that_refuses_and_an_aggregated_api_that_is_dead_are_disarmed_by_name",
             webhook_deadlock::policies_and_aggregated_apis,
+        ),
+        test(
+            "a_write_gets_through_a_recovery_api_server_while_the_hosts_own_hangs",
+            recovery_server::a_write_gets_through_beside_a_server_that_hangs,
+        ),
+        test(
+            "a_recovery_api_server_leaves_nothing_however_it_ends",
+            recovery_server::it_leaves_nothing_however_it_ends,
         ),
     ])
 }

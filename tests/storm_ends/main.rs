@@ -163,7 +163,7 @@ fn ends(running: testbed::Running, within: Duration) -> Result<String> {
 }
 
 fn again_and_again() -> Result<()> {
-    let scene = Scene::new(1, &STORM)?;
+    let scene = Scene::new(1, &Settings { story: Duration::from_secs(312), ..STORM })?;
     let lull = scene.storm.lull()?;
     let before = scene.made_of()?;
     drop(lull);

@@ -7,9 +7,11 @@ use crate::{ENDED_WITHOUT_ONE_WITHIN, LONG, ends, engineer, small_gets_are_quick
 
 /// More than two starts of a static pod take, with the kubelet's pauses between them.
 const RESTARTS: std::time::Duration = std::time::Duration::from_mins(4);
+/// What all of this takes, with the kubelet's shorter pauses.
+const STORY: std::time::Duration = std::time::Duration::from_secs(90);
 
 pub(crate) fn ends_all_the_same() -> Result<()> {
-    let _place = place_for_a_storm()?;
+    let _place = place_for_a_storm(STORY)?;
     let lab = Lab::shared()?;
     let hosts = lab.hosts(["oom-cp1", "worker1"])?;
     let plane = start_storm_oom(lab, &hosts[0], &hosts[1], &STORM_OOM)?;

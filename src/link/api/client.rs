@@ -4,7 +4,7 @@
 //! plugins; none of that is on this path. It gives the TLS configuration, the bearer header and the base address.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -49,8 +49,11 @@ pub(super) struct Server {
     pub(super) meter: Arc<Meter>,
     pub(super) facts: ApiServer,
     dial: Arc<dyn Dial>,
-    cluster: Arc<Cluster>,
-    user_agent: Arc<str>,
+    us: Arc<Us>,
+    /// Of a recovery API server: what it is verified against, PEM, in place of the cluster's authorities.
+    trust: Option<Vec<u8>>,
+    /// It is there no more.
+    closed: AtomicBool,
     client: Mutex<Option<Result<Client, Fault>>>,
     /// Connections that came about so far, before TLS.
     connected: Arc<AtomicU64>,
@@ -58,15 +61,70 @@ pub(super) struct Server {
     pub(super) asking: tokio::sync::Mutex<()>,
 }
 
+/// Who we are to all API servers of a cluster.
+pub(super) struct Us {
+    cluster: Arc<Cluster>,
+    user_agent: Arc<str>,
+    /// Won during the run, in place of the kit's.
+    won: RwLock<Option<Credential>>,
+}
+
+impl Us {
+    pub(super) fn new(cluster: Arc<Cluster>, user_agent: Arc<str>) -> Self {
+        Self { cluster, user_agent, won: RwLock::default() }
+    }
+
+    pub(super) fn known_by(&self, credential: Credential) {
+        *self.won.write().unwrap_or_else(PoisonError::into_inner) = Some(credential);
+    }
+
+    fn credential(&self) -> Credential {
+        let won = self.won.read().unwrap_or_else(PoisonError::into_inner);
+        won.as_ref().unwrap_or(&self.cluster.credential).clone()
+    }
+
+    /// As whom our requests are made, when that is somebody else. What was won has its own rights.
+    fn acting_as(&self) -> Option<&ActingAs> {
+        let won = self.won.read().unwrap_or_else(PoisonError::into_inner).is_some();
+        self.cluster.acting_as.as_ref().filter(|_| !won)
+    }
+
+    /// Why our credential is none at this moment, by the clock that TLS goes by.
+    fn void(&self) -> Option<String> {
+        let now = i64::try_from(UnixTime::now().as_secs()).ok()?;
+        self.credential().void(jiff::Timestamp::from_second(now).ok()?, self.cluster.credential_ends)
+    }
+}
+
 impl Server {
-    pub(super) fn new(facts: ApiServer, cluster: Arc<Cluster>, dial: Arc<dyn Dial>, user_agent: Arc<str>) -> Self {
+    pub(super) fn new(facts: ApiServer, us: Arc<Us>, dial: Arc<dyn Dial>, trust: Option<Vec<u8>>) -> Self {
         let label = match &facts.via {
             Some(host) => format!("{} ({} through {host} by SSH)", facts.name, facts.address),
             None => format!("{} ({})", facts.name, facts.address),
         };
         let (name, meter, client, connected) = (facts.name.clone(), Arc::default(), Mutex::default(), Arc::default());
         let asking = tokio::sync::Mutex::default();
-        Self { name, label, meter, facts, dial, cluster, user_agent, client, connected, asking }
+        let closed = AtomicBool::new(false);
+        Self { name, label, meter, facts, dial, us, trust, closed, client, connected, asking }
+    }
+
+    /// Is it one that was started for this run, and is there?
+    pub(super) fn is_recovery(&self) -> bool {
+        self.trust.is_some() && !self.is_closed()
+    }
+
+    pub(super) fn trusts(&self, trust: &[u8]) -> bool {
+        self.trust.as_deref() == Some(trust)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// It is there no more, and asked nothing more.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        self.rest();
     }
 
     fn kept(&self) -> MutexGuard<'_, Option<Result<Client, Fault>>> {
@@ -86,7 +144,7 @@ impl Server {
 
     /// Whether we have a credential, which it may know.
     pub(super) fn has_our_credential(&self) -> bool {
-        !matches!(self.cluster.credential, Credential::Anonymous)
+        !matches!(self.us.credential(), Credential::Anonymous)
     }
 
     /// Sends a request once and waits for the whole answer until `deadline`.
@@ -101,7 +159,7 @@ impl Server {
         let client = if asked.anonymous {
             self.build(&Credential::Anonymous)?
         } else {
-            self.kept().get_or_insert_with(|| self.build(&self.cluster.credential)).clone()?
+            self.kept().get_or_insert_with(|| self.build(&self.us.credential())).clone()?
         };
         let connected = self.connected.load(Ordering::Relaxed);
         let mut request = self.request(asked)?;
@@ -141,7 +199,7 @@ impl Server {
             date: date(&parts.headers),
             flow_schema: text_of(&parts.headers, "x-kubernetes-pf-flowschema-uid"),
             stranger: None,
-            void: self.void().filter(|_| parts.status == StatusCode::UNAUTHORIZED && !asked.anonymous),
+            void: self.us.void().filter(|_| parts.status == StatusCode::UNAUTHORIZED && !asked.anonymous),
         };
         // The status line says what became of a write; the body is only words about it, and a failure's are worth a wait.
         let made = asked.writes && parts.status.is_success();
@@ -179,18 +237,12 @@ impl Server {
     /// What happened on the connection; where the server refused our certificate and that one has ended, that it has.
     fn named(&self, error: &(dyn std::error::Error + 'static), asked: &ApiRequest) -> Fault {
         let fault = Fault::from_client(error);
-        match self.void().filter(|_| fault.kind == FaultKind::Rejected && !asked.anonymous) {
+        match self.us.void().filter(|_| fault.kind == FaultKind::Rejected && !asked.anonymous) {
             Some(why) => {
                 Fault { detail: format!("{}: {why}", fault.detail), hint: Some(crate::kit::RENEW.to_owned()), ..fault }
             }
             None => fault,
         }
-    }
-
-    /// Why our credential is none at this moment, by the clock that TLS goes by.
-    fn void(&self) -> Option<String> {
-        let now = i64::try_from(UnixTime::now().as_secs()).ok()?;
-        self.cluster.void(jiff::Timestamp::from_second(now).ok()?)
     }
 
     /// The time was used up: at which stage?
@@ -212,11 +264,11 @@ impl Server {
             .method(asked.method)
             .uri(&asked.path)
             .header(header::ACCEPT, asked.accept)
-            .header(header::USER_AGENT, &*self.user_agent)
+            .header(header::USER_AGENT, &*self.us.user_agent)
             // Compressing a large answer costs a starving server more than sending it.
             .header(header::ACCEPT_ENCODING, "identity");
         // As somebody else, or not at all: who answers as our own self has more rights than was meant.
-        for (name, value) in self.cluster.acting_as.iter().filter(|_| !asked.anonymous).flat_map(ActingAs::headers) {
+        for (name, value) in self.us.acting_as().into_iter().filter(|_| !asked.anonymous).flat_map(ActingAs::headers) {
             request = request.header(name, value.as_bytes());
         }
         if !asked.body.is_empty() {
@@ -229,8 +281,9 @@ impl Server {
 
     /// Whom a server is verified against. Without any, the TLS library would take the machine's own list.
     fn authorities(&self) -> Result<Vec<CertificateDer<'static>>, Fault> {
-        let local = |why: String| Fault::new(FaultKind::Local, format!("{why} ({})", self.cluster.source));
-        let certs: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.cluster.ca).collect();
+        let local = |why: String| Fault::new(FaultKind::Local, format!("{why} ({})", self.us.cluster.source));
+        let trusted = self.trust.as_ref().unwrap_or(&self.us.cluster.ca);
+        let certs: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(trusted).collect();
         let certs = certs.map_err(|error| local(format!("the cluster's CA can't be read: {error}")))?;
         if certs.is_empty() {
             return Err(local("there is no certificate authority to verify the API server with".into()));
@@ -241,7 +294,7 @@ impl Server {
     #[expect(clippy::disallowed_methods, reason = "the one place where a client for an API server is made")]
     fn build(&self, credential: &Credential) -> Result<Client, Fault> {
         let local = |what: &str, why: &dyn std::fmt::Display| {
-            Fault::new(FaultKind::Local, format!("{what} ({}): {why}", self.cluster.source))
+            Fault::new(FaultKind::Local, format!("{what} ({}): {why}", self.us.cluster.source))
         };
         crate::link::use_ring();
         let address = self.facts.address;
@@ -263,7 +316,7 @@ impl Server {
         // Named as dangerous by the library: what it is given decides. It verifies no less than the one it takes the place of.
         tls.dangerous().set_certificate_verifier(Arc::new(verifier));
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let name = match &self.cluster.tls_server_name {
+        let name = match self.us.cluster.tls_server_name.as_ref().filter(|_| self.trust.is_none()) {
             Some(name) => ServerName::try_from(name.clone()).map_err(|error| local("tlsServerName", &error))?,
             None => ServerName::from(address.ip()),
         };

@@ -13,8 +13,8 @@ mod stranger;
 mod verify;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -23,11 +23,11 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 pub use attempts::{Conclusion, End, Kind, Reply, Tried};
-use client::Server;
+use client::{Server, Us};
 use standing::Standing;
 
 use crate::cost::Cost;
-use crate::kit::{ApiServer, Cluster};
+use crate::kit::{ApiServer, Cluster, Credential};
 use crate::link::dial::Dial;
 
 /// One request as it is sent, to whichever server.
@@ -115,10 +115,22 @@ impl Answer {
 /// Hears one sentence per attempt, as it ends.
 pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// An API server that no kit names: started for this run, on a host's loopback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovery {
+    /// Its name here, its address and the host it is reached through.
+    pub facts: ApiServer,
+    /// The certificates that it is verified against, PEM: its own, as its host told them.
+    pub trust: Vec<u8>,
+}
+
 /// The API servers of one cluster and what is known of them. Connections are made when needed and kept for a while.
 pub struct Api {
-    servers: Vec<Server>,
+    /// Those of the kit, and behind them those that appeared since. None is ever taken out: a place in here is its name
+    /// to all that is on its way.
+    servers: RwLock<Vec<Arc<Server>>>,
     standing: Standing,
+    us: Arc<Us>,
     tell: Option<Tell>,
 }
 
@@ -130,10 +142,64 @@ impl Api {
         user_agent: &Arc<str>,
         tell: Option<Tell>,
     ) -> Self {
-        let server =
-            |facts: &ApiServer| Server::new(facts.clone(), Arc::clone(cluster), dial(facts), Arc::clone(user_agent));
+        let us = Arc::new(Us::new(Arc::clone(cluster), Arc::clone(user_agent)));
+        let server = |facts: &ApiServer| Arc::new(Server::new(facts.clone(), Arc::clone(&us), dial(facts), None));
         let servers: Vec<_> = cluster.api_servers.iter().map(server).collect();
-        Self { standing: Standing::new(servers.len()), servers, tell }
+        Self { standing: Standing::new(servers.len()), servers: RwLock::new(servers), us, tell }
+    }
+
+    fn servers(&self) -> Vec<Arc<Server>> {
+        self.servers.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A recovery API server is there from now on, and asked first for objects. One that was there under the same name is asked
+    /// no more.
+    pub fn join(&self, recovery: Recovery, dial: Arc<dyn Dial>) {
+        let mut servers = self.servers.write().unwrap_or_else(PoisonError::into_inner);
+        let before = servers.iter().find(|server| server.is_recovery() && server.name == recovery.facts.name);
+        if let Some(before) = before {
+            if before.facts == recovery.facts && before.trusts(&recovery.trust) {
+                return;
+            }
+            before.close();
+        }
+        self.standing.joined();
+        servers.push(Arc::new(Server::new(recovery.facts, Arc::clone(&self.us), dial, Some(recovery.trust))));
+    }
+
+    /// The recovery API server of this name is there no more.
+    pub fn part(&self, name: &str) {
+        self.servers()
+            .iter()
+            .filter(|server| server.is_recovery() && server.name == name)
+            .for_each(|gone| gone.close());
+    }
+
+    /// The recovery API servers that are there.
+    pub fn recoveries(&self) -> Vec<ApiServer> {
+        self.servers().iter().filter(|server| server.is_recovery()).map(|server| server.facts.clone()).collect()
+    }
+
+    /// From now on we are known by this credential.
+    pub fn known_by(&self, credential: Credential) {
+        self.us.known_by(credential);
+        self.rest();
+    }
+
+    /// Whom a request may go to, best first: the recovery API servers before all others, for objects and where no server is
+    /// named. What is asked of a server itself, its health or its figures, is meant for those of the kit.
+    fn order(&self, servers: &[Arc<Server>], only: Option<&str>, kind: Kind) -> Vec<usize> {
+        let of_objects = matches!(kind, Kind::Look | Kind::Guarded | Kind::Single);
+        let wanted = |index: &usize| {
+            let Some(server) = servers.get(*index).filter(|server| !server.is_closed()) else { return false };
+            match only {
+                Some(name) => server.name == name,
+                None => of_objects || !server.is_recovery(),
+            }
+        };
+        let mut order: Vec<usize> = self.standing.order().into_iter().filter(wanted).collect();
+        order.sort_by_key(|index| !servers[*index].is_recovery());
+        order
     }
 
     /// Sends a request to the named server, or to whichever answers, as often as its kind allows, within `limit`.
@@ -145,13 +211,13 @@ impl Api {
         kind: Kind,
         limit: Duration,
     ) -> Option<Conclusion> {
-        let wanted = |index: &usize| only.is_none_or(|name| self.servers[*index].name == name);
-        let servers: Vec<usize> = self.standing.order().into_iter().filter(wanted).collect();
+        let all = self.servers();
+        let servers = self.order(&all, only, kind);
         if servers.is_empty() {
             return None;
         }
         let attempt = |index: usize, until: Instant, received: Arc<AtomicBool>| {
-            let server = &self.servers[index];
+            let server = &all[index];
             async move {
                 let sent = Instant::now();
                 let answer = server.send(request, until, &received).await?;
@@ -160,7 +226,7 @@ impl Api {
                 } else if kind != Kind::Health && answer.may_be_early() {
                     // It did nothing, so nothing is lost with what is open yet.
                     received.store(false, Ordering::Relaxed);
-                    self.ask_whether_it_starts(index, sent, until).await;
+                    self.ask_whether_it_starts(server, index, sent, until).await;
                 }
                 Ok(answer)
             }
@@ -171,14 +237,13 @@ impl Api {
                 tell(&format!("{} {}: {tried}", request.method, request.path));
             }
         };
-        let view = |index: usize| self.servers[index].view();
+        let view = |index: usize| all[index].view();
         Some(attempts::drive(kind, limit, &servers, &self.standing, view, attempt, tell).await)
     }
 
     /// Asks a server that refused what was sent then, unless that is known, or another refusal has it asked meanwhile.
-    async fn ask_whether_it_starts(&self, index: usize, sent: Instant, until: Instant) {
+    async fn ask_whether_it_starts(&self, server: &Server, index: usize, sent: Instant, until: Instant) {
         let refused = Instant::now();
-        let server = &self.servers[index];
         let Ok(_turn) = timeout_at(until, server.asking.lock()).await else { return };
         if self.standing.need_not_be_asked(index, sent, refused) {
             return;
@@ -190,18 +255,22 @@ impl Api {
         self.standing.says(index, said.word());
     }
 
-    /// The server with this index, as [`Conclusion`] gives it.
-    pub fn server(&self, index: usize) -> &ApiServer {
-        &self.servers[index].facts
+    /// The name of the server with this index, as [`Conclusion`] gives it.
+    pub fn name_of(&self, index: usize) -> String {
+        self.servers().get(index).map(|server| server.name.clone()).unwrap_or_default()
     }
 
     /// Lets go of the connections that are kept; the next request makes new ones.
     pub fn rest(&self) {
-        self.servers.iter().for_each(Server::rest);
+        self.servers().iter().for_each(|server| server.rest());
     }
 
     /// What was spent on each server so far.
     pub fn costs(&self) -> BTreeMap<String, Cost> {
-        self.servers.iter().map(|server| (server.name.clone(), server.meter.read())).collect()
+        let mut all = BTreeMap::<String, Cost>::new();
+        for server in self.servers() {
+            *all.entry(server.name.clone()).or_default() += server.meter.read();
+        }
+        all
     }
 }

@@ -60,6 +60,11 @@ impl Standing {
         Self(Mutex::new(vec![Known::default(); servers]))
     }
 
+    /// One more server is there, of which nothing is known.
+    pub(super) fn joined(&self) {
+        self.known().push(Known::default());
+    }
+
     fn known(&self) -> MutexGuard<'_, Vec<Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

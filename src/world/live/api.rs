@@ -54,7 +54,7 @@ impl Links {
                 }));
             }
         };
-        let server = self.api.server(reply.server).name.clone();
+        let server = self.api.name_of(reply.server);
         let Answer { code, text, date, void, .. } = reply.answer;
         Ok(KubeAnswer { code, text, server, date, took: began.elapsed(), void, early: reply.early })
     }
@@ -76,7 +76,7 @@ impl Links {
         };
         let kind = if call.idempotent { Kind::Guarded } else { Kind::Single };
         match self.api.send(only(target), &request, kind, limit).await {
-            Some(conclusion) => outcome(call, conclusion, |index| self.api.server(index).name.clone()),
+            Some(conclusion) => outcome(call, conclusion, |index| self.api.name_of(index)),
             None => Outcome::Failed(format!("not sent: {}", no_server(target))),
         }
     }

@@ -13,11 +13,11 @@ use futures::future::BoxFuture;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use super::{KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads, ScriptOutput, World, Writes};
+use super::{KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads, ScriptOutput, Way, World, Writes, recovery_name};
 use crate::change::{HttpCall, LocalCommand, Op, Outcome, Part, Target};
 use crate::cost::{Cost, Costs};
 use crate::kit::{ApiServer, Cluster};
-use crate::link::api::Api;
+use crate::link::api::{Api, Recovery};
 use crate::link::dial::{Dial, Direct};
 use crate::link::hosts::{Hosts, Library};
 use crate::link::{hook, local};
@@ -149,6 +149,26 @@ impl Reads for Live {
         let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
         socket.connect(to).ok()?;
         Some(socket.local_addr().ok()?.ip())
+    }
+
+    fn learn(&self, cluster: &str, way: Way) {
+        let Some(links) = self.clusters.get(cluster) else { return };
+        match way {
+            Way::Recovery { host, port, trust } => {
+                let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+                let dial = links.hosts.way(&host, address);
+                let name = recovery_name(&host);
+                let facts = ApiServer { name, address, via: Some(host.clone()), host: Some(host) };
+                links.api.join(Recovery { facts, trust }, dial);
+            }
+            Way::NoRecovery { host } => links.api.part(&recovery_name(&host)),
+            Way::Credential(credential) => links.api.known_by(credential),
+        }
+    }
+
+    fn recoveries(&self, cluster: &str) -> Vec<String> {
+        let all = self.clusters.get(cluster).map(|links| links.api.recoveries()).unwrap_or_default();
+        all.into_iter().filter_map(|server| server.host).collect()
     }
 }
 

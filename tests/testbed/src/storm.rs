@@ -78,7 +78,7 @@ impl Storm {
     pub fn start_on(lab: &Lab, hosts: &[&Host], nodes: &Host, settings: &Settings) -> Result<Self> {
         let place = match settings.beside {
             Beside::Whatever => None,
-            Beside::Others => Some(place_for_a_storm()?),
+            Beside::Others => Some(place_for_a_storm(settings.story)?),
             Beside::Nothing => Some(Place::alone(&places()?)?),
         };
         let api = ApiFlags { priority_and_fairness: settings.priority_and_fairness, ..ApiFlags::default() };
@@ -208,9 +208,9 @@ impl Drop for Lull<'_> {
     }
 }
 
-/// A place for a storm that a test makes by itself.
-pub fn place_for_a_storm() -> Result<Place> {
-    Place::one_of(&places()?, processors())
+/// A place for a storm that a test makes by itself, and of which its story takes about so long: longer ones come first.
+pub fn place_for_a_storm(story: Duration) -> Result<Place> {
+    Place::one_of(&places()?, processors(), story)
 }
 
 /// A place to keep from storms, if one can be spared: `None` where it is the only one, or none is free.

@@ -3,13 +3,13 @@
 use std::{
     cell::Cell,
     fmt,
-    fs::File,
+    fs::{self, File, TryLockError},
     io,
     ops::Deref,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::{Context, Result};
@@ -128,6 +128,10 @@ impl<T> Drop for Lent<T> {
 /// How long somebody who waits for a place pauses before looking again.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// How much sooner than its length somebody counts as come who takes long: the longest goes first, so that a run does not end with
+/// it alone, and yet nobody is passed over by those who came later than three times the difference.
+const AHEAD: u32 = 3;
+
 /// The right to blow beside others, or alone, on a machine of so many places, which its processes share by lock files in a folder.
 /// Given back when dropped, or when its process ends.
 #[derive(Debug)]
@@ -136,45 +140,138 @@ pub struct Place {
 }
 
 impl Place {
-    /// Waits for one of so many places, and then until nobody is alone or waits for that: for what takes much of a processor.
-    pub(crate) fn one_of(folder: &Path, places: usize) -> Result<Self> {
-        let place = not_counted(|| {
+    /// Waits for one of so many places, and until nobody is alone or waits for that: for what takes much of a processor. Of
+    /// those who wait the one that takes longest comes first.
+    pub(crate) fn one_of(folder: &Path, places: usize, takes: Duration) -> Result<Self> {
+        let waits = Waits::begin(folder, takes)?;
+        not_counted(|| {
             loop {
-                if let Some(place) = free(folder, places).transpose() {
+                if let Some(place) = waits.look(places).transpose() {
                     return place;
                 }
                 thread::sleep(LOOK);
             }
-        })?;
-        Ok(Self { _held: vec![place, through_the_door(folder, File::lock_shared)?] })
+        })
     }
 
     /// Waits until nobody else is there, and keeps those out that come later: for what nothing of its kind may disturb.
     pub(crate) fn alone(folder: &Path) -> Result<Self> {
-        Ok(Self { _held: vec![through_the_door(folder, File::lock)?] })
+        let (door, inside) = (lock_file(folder, "door")?, lock_file(folder, "inside")?);
+        not_counted(|| door.lock().and_then(|()| inside.lock()))?;
+        Ok(Self { _held: vec![inside] })
     }
 
     /// One of the places, if one is free, for whoever only keeps it from the others.
     pub(crate) fn kept(folder: &Path, places: usize) -> Result<Option<Self>> {
         Ok(free(folder, places)?.map(|place| Self { _held: vec![place] }))
     }
+
+    /// One of the places, if one is free and nobody is alone or waits for that at the door.
+    fn beside_others(folder: &Path, places: usize) -> Result<Option<Self>> {
+        let (door, inside) = (lock_file(folder, "door")?, lock_file(folder, "inside")?);
+        if !got(door.try_lock())? {
+            return Ok(None);
+        }
+        let Some(place) = free(folder, places)? else { return Ok(None) };
+        Ok(got(inside.try_lock_shared())?.then(|| Self { _held: vec![place, inside] }))
+    }
+}
+
+/// Somebody's line in the list of those who wait for a place: a file that its process has locked. The lock ends with the process,
+/// and the next who looks takes the file away.
+struct Waits<'a> {
+    folder: &'a Path,
+    path: PathBuf,
+    _locked: File,
+}
+
+/// What the names of those files begin with; what follows is their order.
+const WAITS: &str = "waits-";
+
+impl<'a> Waits<'a> {
+    fn begin(folder: &'a Path, takes: Duration) -> Result<Self> {
+        let _list = list(folder)?;
+        let came = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+        let order = counts_as(came, takes).as_millis();
+        for number in 0_u32.. {
+            let path = folder.join(format!("{WAITS}{order:020}-{number}.lock"));
+            match File::create_new(&path) {
+                Ok(file) => {
+                    file.lock().with_context(|| path.display().to_string())?;
+                    return Ok(Self { folder, path, _locked: file });
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error).with_context(|| path.display().to_string()),
+            }
+        }
+        anyhow::bail!("too many wait in {}", folder.display())
+    }
+
+    /// A place, if it is this one's turn and there is one.
+    fn look(&self, places: usize) -> Result<Option<Place>> {
+        let _list = list(self.folder)?;
+        let mut before: Vec<PathBuf> = Vec::new();
+        for entry in fs::read_dir(self.folder)? {
+            let path = entry?.path();
+            let waits = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(WAITS));
+            if waits && path < self.path {
+                before.push(path);
+            }
+        }
+        for path in before {
+            // One whose turn has come takes its file away itself, and may do so just now.
+            let Some(line) = unless_gone(File::open(&path))? else { continue };
+            if !got(line.try_lock())? {
+                return Ok(None);
+            }
+            unless_gone(fs::remove_file(&path))?;
+        }
+        Place::beside_others(self.folder, places)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        // What is left is unlocked, and whoever looks next takes it away.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// When somebody counts as come who takes so long: the soonest is next.
+fn counts_as(came: Duration, takes: Duration) -> Duration {
+    came.saturating_sub(takes * AHEAD)
+}
+
+/// Held while somebody writes or reads the list, so that no file in it is there and not locked yet.
+fn list(folder: &Path) -> Result<File> {
+    let list = lock_file(folder, "list")?;
+    list.lock()?;
+    Ok(list)
+}
+
+fn unless_gone<T>(done: io::Result<T>) -> Result<Option<T>> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        done => Ok(Some(done?)),
+    }
 }
 
 fn free(folder: &Path, places: usize) -> Result<Option<File>> {
     for number in 1..=places.max(1) {
         let place = lock_file(folder, &format!("place-{number}"))?;
-        if place.try_lock().is_ok() {
+        if got(place.try_lock())? {
             return Ok(Some(place));
         }
     }
     Ok(None)
 }
 
-/// One after the other goes through a door, behind which there are all who blow, or the one who is alone.
-fn through_the_door(folder: &Path, enter: impl FnOnce(&File) -> io::Result<()>) -> Result<File> {
-    let (door, inside) = (lock_file(folder, "door")?, lock_file(folder, "inside")?);
-    not_counted(|| door.lock().and_then(|()| enter(&inside)))?;
-    Ok(inside)
+fn got(tried: Result<(), TryLockError>) -> Result<bool> {
+    match tried {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
 }
 
 fn lock_file(folder: &Path, name: &str) -> Result<File> {
@@ -184,11 +281,20 @@ fn lock_file(folder: &Path, name: &str) -> Result<File> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::{
+        process::Command,
+        sync::{
+            atomic::{AtomicUsize, Ordering::SeqCst},
+            mpsc::{Sender, channel},
+        },
+    };
 
     use anyhow::anyhow;
 
     use super::*;
+
+    const SHORT: Duration = Duration::from_mins(1);
+    const LONG: Duration = Duration::from_mins(5);
 
     #[test]
     fn a_pool_makes_no_more_than_it_may_and_lends_each_to_one() {
@@ -222,12 +328,12 @@ mod tests {
     #[test]
     fn a_place_is_one_holders_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
-        let first = Place::one_of(folder.path(), 2).unwrap();
+        let first = Place::one_of(folder.path(), 2, SHORT).unwrap();
         let second = Place::kept(folder.path(), 2).unwrap().unwrap();
         assert!(Place::kept(folder.path(), 2).unwrap().is_none());
         let third = thread::spawn({
             let folder = folder.path().to_owned();
-            move || Place::one_of(&folder, 2).map(drop)
+            move || Place::one_of(&folder, 2, SHORT).map(drop)
         });
         assert!(!third.is_finished());
         drop(first);
@@ -246,7 +352,7 @@ mod tests {
             assert!(!waits.is_finished());
             waits
         };
-        let one_of_two: fn(&Path) -> Result<Place> = |folder| Place::one_of(folder, 2);
+        let one_of_two: fn(&Path) -> Result<Place> = |folder| Place::one_of(folder, 2, SHORT);
         let alone = Place::alone(folder.path()).unwrap();
         let one = later(one_of_two);
         drop(alone);
@@ -262,5 +368,63 @@ mod tests {
         assert!(!other.is_finished());
         drop(alone);
         other.join().unwrap().unwrap();
+    }
+
+    /// Somebody who takes so long and tells its name once it has the one place, which it then gives back; it waits already.
+    fn comes(folder: &Path, name: &'static str, takes: Duration, tells: &Sender<&'static str>) {
+        let before = waiting(folder);
+        let (own, tells) = (folder.to_owned(), tells.clone());
+        thread::spawn(move || {
+            let place = Place::one_of(&own, 1, takes);
+            tells.send(name).unwrap();
+            drop(place);
+        });
+        while waiting(folder) == before {
+            thread::yield_now();
+        }
+    }
+
+    fn waiting(folder: &Path) -> usize {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+        entries.filter(|name| name.to_str().unwrap().starts_with(WAITS)).count()
+    }
+
+    #[test]
+    fn the_longest_of_those_who_wait_has_the_first_place_and_the_shortest_has_one_when_no_other_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tells, told) = channel();
+        let taken = Place::one_of(folder.path(), 1, SHORT).unwrap();
+        for (name, takes) in [("short", SHORT), ("long", LONG), ("shorter", SHORT / 2), ("longer", LONG * 2)] {
+            comes(folder.path(), name, takes, &tells);
+        }
+        drop(taken);
+        drop(tells);
+        assert_eq!(told.iter().collect::<Vec<_>>(), ["longer", "long", "short", "shorter"]);
+        assert_eq!(waiting(folder.path()), 0, "a line is left in the list");
+    }
+
+    #[test]
+    fn whoever_came_long_enough_ago_is_not_passed_over_by_longer_ones() {
+        let came = Duration::from_hours(1);
+        assert!(counts_as(came + SHORT, LONG) < counts_as(came, SHORT));
+        assert!(counts_as(came + LONG * AHEAD, LONG) > counts_as(came, SHORT));
+    }
+
+    #[test]
+    fn one_that_died_as_it_waited_holds_up_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tells, told) = channel();
+        let line = folder.path().join(format!("{WAITS}{:020}-0.lock", 0));
+        let mut first = Command::new("flock").arg("--no-fork").arg(&line).args(["sleep", "600"]).spawn().unwrap();
+        while File::open(&line).is_ok_and(|file| file.try_lock().is_ok()) || !line.exists() {
+            thread::yield_now();
+        }
+        comes(folder.path(), "second", LONG, &tells);
+        let early = told.recv_timeout(LOOK * 3);
+        first.kill().unwrap();
+        first.wait().unwrap();
+        assert!(early.is_err(), "it did not wait for the one before it");
+        assert_eq!(told.recv(), Ok("second"));
+        assert!(!line.exists(), "the line of the dead is left in the list");
     }
 }

@@ -92,7 +92,7 @@ fn storm_apf() -> Result<()> {
 }
 
 fn storm_oom() -> Result<()> {
-    let _place = place_for_a_storm()?;
+    let _place = place_for_a_storm(Duration::from_secs(90))?;
     let lab = Lab::shared()?;
     let hosts = lab.hosts(["oom-cp1", "worker1"])?;
     let plane = start_storm_oom(lab, &hosts[0], &hosts[1], &STORM_OOM)?;

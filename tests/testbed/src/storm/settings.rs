@@ -38,6 +38,8 @@ pub struct Settings {
     pub slow: Duration,
     /// What else may blow on this machine beside it.
     pub beside: Beside,
+    /// What its story takes on a quiet machine: of those who wait for a place the longest comes first, so an order and no promise.
+    pub story: Duration,
 }
 
 /// What else may blow on the machine beside a storm.
@@ -65,6 +67,7 @@ pub const STORM: Settings = Settings {
     ballast: [2000, 500, 30],
     slow: Duration::from_secs(5),
     beside: Beside::Others,
+    story: Duration::from_secs(100),
 };
 
 /// The same storm of an older kind of service, whose right to list does not end with its pods.
@@ -72,8 +75,15 @@ pub const STORM_UNBOUND: Settings = Settings { name: "storm-unbound", tokens: To
 
 /// Three such servers with half as much of a processor each, and 96 collectors: when one dies, the two others have its share,
 /// too.
-pub const STORM_HA: Settings =
-    Settings { name: "storm-ha", cpu_percent: 8, nodes: 24, collectors: 12, ballast: [1500, 300, 30], ..STORM };
+pub const STORM_HA: Settings = Settings {
+    name: "storm-ha",
+    cpu_percent: 8,
+    nodes: 24,
+    collectors: 12,
+    ballast: [1500, 300, 30],
+    story: Duration::from_secs(300),
+    ..STORM
+};
 
 /// The same server under collectors that keep a rhythm, and shorter lists: what all of them ask for drowns a server of five
 /// times that size, too (a round of theirs takes it longer than the pause between two), and a few of them are no burden.
@@ -82,7 +92,7 @@ pub const STORM_RHYTHM: Settings = Settings {
     every: Duration::from_secs(6),
     pause: Duration::from_secs(3),
     ballast: [250, 50, 30],
-    beside: Beside::Others,
+    story: Duration::from_secs(130),
     ..STORM
 };
 
