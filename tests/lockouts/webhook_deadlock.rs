@@ -109,7 +109,9 @@ pub(super) fn opened_and_undone() -> Result<()> {
     let after = configuration(scene, "validatingwebhookconfigurations", "policy")?;
     ensure!(after == before, "{after} is not {before}");
     kubectl.run(&["delete", "validatingwebhookconfiguration", "policy"])?.ok()?;
-    kubectl.run(&["delete", "namespace", NAMESPACE])?.ok().map(|_| ())
+    kubectl.run(&["delete", "namespace", NAMESPACE])?.ok()?;
+    // The next test finds nothing refused: the API server hears of a deletion a moment later.
+    wait_until("a pod that is let in", LONG, || Ok(tries(&kubectl, "default")?.success()))
 }
 
 /// Two dead webhooks, one that has somebody to answer, and one at a URL. Each is asked about one namespace only, or about
@@ -296,5 +298,9 @@ pub(super) fn policies_and_aggregated_apis() -> Result<()> {
     ensure!(local.code == 3 && masters.run(&["get", "deployments", "-A"])?.success(), "{local:?}");
 
     kubectl.run(&["delete", "validatingadmissionpolicybinding/hold-all", "validatingadmissionpolicy/hold"])?.ok()?;
-    kubectl.run(&["delete", "apiservice", "v1.dead.example.com"])?.ok().map(|_| ())
+    kubectl.run(&["delete", "apiservice", "v1.dead.example.com"])?.ok()?;
+    wait_until("a config map that is let in", LONG, || {
+        let created = create()?;
+        Ok(created.success() && created.stderr.is_empty())
+    })
 }

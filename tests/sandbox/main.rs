@@ -502,6 +502,16 @@ spec:
     - {name: told, kind: exec, with: {argv: ['true'], local: true, noUndo: it changes nothing}}
 ";
 
+#[test]
+fn a_deadlock_of_webhooks_is_practised_with_servers_that_answer() {
+    let home = Home::new();
+    let run = home.run(&["run", "--sandbox", "webhook-deadlock", "--yes", "-v"]).is(0, &["every step is done"]);
+    let said = format!("{}{}", run.out, run.err);
+    assert!(said.contains("service policy/policy:443: it has no endpoints") && said.contains("1 change"), "{said}");
+    let wrong = ["disarm", "validatingwebhookconfiguration/polcy", "--sandbox", "--yes"];
+    let _ = home.run(&wrong).is(3, &["is not there; there is validatingwebhookconfiguration/policy"]);
+}
+
 /// Kinds that the sandbox has nothing for, and why.
 const NOT_PRACTISED: [(&str, &str); 1] =
     [("http", "a hook is somebody else's server, and there is none in the sandbox")];

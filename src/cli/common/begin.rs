@@ -12,9 +12,9 @@ use crate::runbook::On;
 /// For real, or as a drill.
 pub(in crate::cli) fn runbook(runbook: &RunbookArgs, app: &App, mode: Mode) -> Result<ExitCode, Failure> {
     // What is wrong with it is said before anything is asked for its clusters.
-    runbook.resolve(app, On::NotYet)?;
+    let weather = mode.weather(&runbook.resolve(app, On::NotYet)?);
     drive::block_on(async {
-        let chosen = clusters::choose_in(mode.weather(), app).await?;
+        let chosen = clusters::choose_in(weather, app).await?;
         let resolved = runbook.resolve(app, chosen.on())?;
         drive::begin(app, resolved, &chosen, mode).await
     })

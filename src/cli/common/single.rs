@@ -48,7 +48,7 @@ impl Single {
                 drive::print(app, &drive::build(resolved, &chosen.clusters, app.flags.safety.fleet())?);
                 return Ok(ExitCode::SUCCESS);
             }
-            let chosen = clusters::choose_in(mode.weather(), app).await?;
+            let chosen = clusters::choose_in(mode.weather(&resolved), app).await?;
             drive::begin(app, resolved, &chosen, mode).await
         })
     }

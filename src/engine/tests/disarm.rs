@@ -279,3 +279,28 @@ fn a_patch_that_never_arrived_is_not_taken_for_made_when_it_is_no_longer_wanted(
         assert_eq!(policies(&bench), ["Fail", "Ignore", "Ignore"], "somebody else's stays");
     });
 }
+
+/// What is not seen is not judged, and what nobody serves is not waited for.
+#[test]
+fn what_may_not_be_looked_at_is_told_and_left_and_what_is_not_served_ends_it() {
+    const LIST: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations?limit=500";
+    let quick = std::time::Duration::from_millis(2);
+    paused(async {
+        let bench = self::bench(json!({}));
+        bench.fake.answer("/api/v1/namespaces/ops/services/dead", 403, "{\"message\": \"not you\"}", quick);
+        let (report, heard) = run(&bench).await;
+        assert_eq!((report.class, bench.fake.ops()), (None, 0), "{}", report.why);
+        assert!(
+            heard.contains("service ops/dead:443: not looked at: refused: ") && heard.contains("not you"),
+            "{heard}"
+        );
+
+        for (code, text, says) in [(403, "{}", "we may not"), (404, "404 page not found", "does not serve")] {
+            let bench = self::bench(json!({}));
+            bench.fake.answer(LIST, code, text, quick);
+            let (report, _) = run(&bench).await;
+            assert_eq!((report.class, bench.fake.ops()), (Some(Class::Refused), 0), "{code}: {}", report.why);
+            assert!(report.why.contains(says), "{code}: {}", report.why);
+        }
+    });
+}
