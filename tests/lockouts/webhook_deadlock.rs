@@ -1,10 +1,11 @@
 //! L7: an admission webhook whose own pods are gone refuses every pod, also those that would bring it back; and what else refuses
 //! on admission.
 
-use std::time::Instant;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use testbed::{Kubectl, Output, User, wait_until};
+use testbed::{Kubectl, Output, Running, User, wait_until};
 
 use super::{LONG, Scene, scene};
 
@@ -201,6 +202,30 @@ pub(super) fn only_the_dead() -> Result<()> {
     ensure!(told.contains("https://policy.example.com/validate, and whether it answers cannot be seen"), "{told}");
     undo()?;
     shut("several")?;
+
+    // Killed at any moment, gone on with, and taken back.
+    let mut gone_on = 0;
+    for moment in 0..12 {
+        let state = scene.folder.join(format!("killed-{moment}"));
+        let program = |words: &[&str]| {
+            let mut command = scene.program(words);
+            command.env("BREAKGLASS_STATE", &state);
+            command
+        };
+        let mut child = program(&["disarm", "--cluster", "lab", "--yes"]);
+        let mut child = child.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        std::thread::sleep(Duration::from_millis(6 * moment));
+        child.kill()?;
+        child.wait()?;
+        let resumed = Running::start(&mut program(&["resume", "last", "--yes"]), b"")?.wait(LONG)?;
+        if resumed.success() {
+            gone_on += 1;
+            ensure!(of("validating", "dead")?.matches("\"Ignore\"").count() == 2, "{moment}: {resumed:?}");
+        }
+        let undone = Running::start(&mut program(&["undo", "last", "--yes"]), b"")?.wait(LONG)?;
+        ensure!(all()? == before, "{moment}: {resumed:?} {undone:?}");
+    }
+    println!("testbed: {gone_on} of 12 killed runs were gone on with");
 
     // One namespace only, of one webhook only: the other still refuses.
     let named = ["validatingwebhookconfiguration/dead", "--exclude-namespace", "several"];

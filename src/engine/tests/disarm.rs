@@ -245,6 +245,19 @@ fn an_api_that_the_server_serves_itself_is_not_taken_away() {
 }
 
 #[test]
+fn what_a_finalizer_would_keep_in_force_is_not_deleted() {
+    paused(async {
+        let bench = self::bench(json!({"object": "validatingwebhookconfiguration/policy", "how": "delete"}));
+        bench.fake.objects("east", |objects| {
+            objects.edit(POLICY, |it| it["metadata"]["finalizers"] = json!(["example.com/hold"]));
+        });
+        let (report, _) = run(&bench).await;
+        assert_eq!((report.class, bench.fake.ops()), (Some(Class::Refused), 0), "{}", report.why);
+        assert!(report.why.contains("held by example.com/hold"), "{}", report.why);
+    });
+}
+
+#[test]
 fn who_may_put_it_back_is_told_before_it_is_changed() {
     paused(async {
         for with in [json!({}), json!({"object": "validatingwebhookconfiguration/policy", "how": "delete"})] {

@@ -259,6 +259,7 @@ impl Disarming {
             Err(error) => return Err(self.served(error, at)),
         };
         let (seen, date) = one;
+        self.deletable(&seen)?;
         let mut survey = Survey::done();
         if sort == Sort::Webhooks {
             if let Some(name) = webhook.filter(|name| seen.webhooks().all(|one| one.name() != *name)) {
@@ -329,7 +330,6 @@ impl Disarming {
     ) -> Option<crate::change::Change> {
         let deadline = self.with.deadline.0.as_secs().max(1);
         let edits: Vec<_> = match self.how {
-            How::Delete if seen.object.pointer("/metadata/deletionTimestamp").is_some() => return None,
             How::Delete => return Some(taking::delete(seen, deadline)),
             How::Warn => self.how.of_binding(&seen.object).into_iter().collect(),
             How::Ignore | How::Exclude(_) => {
@@ -337,6 +337,27 @@ impl Disarming {
             }
         };
         (!edits.is_empty()).then(|| taking::patch(seen, &edits, &self.how, &look.mark.run, deadline))
+    }
+
+    /// What a finalizer holds stays in force when it is deleted.
+    fn deletable(&self, seen: &Configuration) -> Result<(), StepError> {
+        let holds = seen.object.pointer("/metadata/finalizers").and_then(Value::as_array).into_iter().flatten();
+        let holds: Vec<&str> = holds.filter_map(Value::as_str).collect();
+        if self.how != How::Delete || holds.is_empty() {
+            return Ok(());
+        }
+        let narrower = match self.wish.sort() {
+            Sort::Webhooks | Sort::Binding => format!("breakglass disarm {}", short(&seen.at)),
+            Sort::Mutating | Sort::ApiService => format!("start whoever serves {}, or wait for it", holds.join(", ")),
+        };
+        Err(StepError::Refused {
+            why: format!(
+                "{} is held by {}: deleted, it would stay in force until that is gone",
+                short(&seen.at),
+                holds.join(", ")
+            ),
+            hint: Some(narrower),
+        })
     }
 
     /// The configurations of both kinds, and what the API server's clock said.
