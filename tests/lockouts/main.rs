@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use testbed::{Host, Kit, Kubectl, KubeletPlane, Lab, Lent, Output, Pool, Running, User, test};
 
+mod credentials;
 mod recovery_server;
 mod webhook_deadlock;
 
@@ -22,6 +23,14 @@ fn main() -> ExitCode {
         test(
             "a_webhook_that_refuses_every_pod_also_its_own_is_taken_out_of_the_way_and_comes_back_to_the_byte",
             webhook_deadlock::opened_and_undone,
+        ),
+        test(
+            "a_client_certificate_that_has_ended_is_no_lockout_where_a_host_has_another",
+            credentials::a_certificate_that_has_ended,
+        ),
+        test(
+            "a_sign_on_that_is_gone_is_no_lockout_and_where_no_credential_lies_the_ca_signs_one",
+            credentials::a_sign_on_that_is_gone,
         ),
         test(
             "a_write_gets_through_a_recovery_api_server_while_the_hosts_own_hangs",
