@@ -148,6 +148,9 @@ const FOREIGN: &[(&str, &str)] = &[
     ("kube-apiserver", "--admission-control-config-file"),
     ("kube-controller-manager", "--controllers"),
     ("crictl", "--name"),
+    ("kubeadm", "--client-name"),
+    ("kubeadm", "--org"),
+    ("kubeadm", "--validity-period"),
     ("curl", "--data-binary"),
 ];
 

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use testbed::{Host, Kit, Kubectl, KubeletPlane, Lab, Lent, Output, Pool, Running, User, test};
 
+mod credentials;
 mod recovery_server;
 mod webhook_deadlock;
 
@@ -27,6 +28,14 @@ fn main() -> ExitCode {
         test(
             "a_policy_that_refuses_and_an_aggregated_api_that_is_dead_are_disarmed_by_name",
             webhook_deadlock::policies_and_aggregated_apis,
+        ),
+        test(
+            "a_client_certificate_that_has_ended_is_no_lockout_where_a_host_has_another",
+            credentials::a_certificate_that_has_ended,
+        ),
+        test(
+            "a_sign_on_that_is_gone_is_no_lockout_and_where_no_credential_lies_the_ca_signs_one",
+            credentials::a_sign_on_that_is_gone,
         ),
         test(
             "a_write_gets_through_a_recovery_api_server_while_the_hosts_own_hangs",
