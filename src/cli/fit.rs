@@ -78,6 +78,13 @@ const VERBS: &[Verb] = &[
         other: &[],
     },
     Verb {
+        words: &["restore-rights"],
+        kind: "restore-rights",
+        gives: &[("binding", "binding"), ("role", "role"), ("groups", "groups"), ("users", "users")],
+        runbooks_only: &[],
+        other: &[],
+    },
+    Verb {
         words: &["scale-apiserver"],
         kind: "scale-apiserver",
         gives: &[("limits", "limits"), ("requests", "requests"), ("flags", "flags")],

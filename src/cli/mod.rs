@@ -17,6 +17,7 @@ mod options;
 mod park;
 mod plan;
 mod probe;
+mod restore_rights;
 mod resume;
 mod revoke;
 mod run;
@@ -79,6 +80,7 @@ enum Verb {
     Park(park::Park),
     EndPods(end_pods::EndPods),
     Revoke(revoke::Revoke),
+    RestoreRights(restore_rights::RestoreRights),
     Probe(probe::Probe),
     ScaleApiserver(scale_apiserver::ScaleApiserver),
     Kit(kit::Kit),
@@ -145,6 +147,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Park(verb) => verb.run(app),
         Verb::EndPods(verb) => verb.run(app),
         Verb::Revoke(verb) => verb.run(app),
+        Verb::RestoreRights(verb) => verb.run(app),
         Verb::Probe(verb) => verb.run(app),
         Verb::ScaleApiserver(verb) => verb.run(app),
         Verb::Kit(verb) => verb.run(app),

@@ -14,8 +14,10 @@ pub struct Builtin {
 }
 
 /// All of them.
-pub const BUILTINS: &[Builtin] =
-    &[Builtin { name: "api-overload", text: include_str!("../../runbooks/api-overload.yaml") }];
+pub const BUILTINS: &[Builtin] = &[
+    Builtin { name: "api-overload", text: include_str!("../../runbooks/api-overload.yaml") },
+    Builtin { name: "rbac-deleted", text: include_str!("../../runbooks/rbac-deleted.yaml") },
+];
 
 impl Builtin {
     /// The one with this name.

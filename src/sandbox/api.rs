@@ -13,10 +13,9 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::storm;
-use super::world::{LEASES, OFFENDER, OFFENDER_UID, State, World};
+use super::world::{LEASES, OFFENDER, OFFENDER_UID, RBAC, State, World};
 
 const PODS: &str = "/api/v1/namespaces/telemetry/pods";
-const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1/";
 
 /// Pressure beyond which a handshake is not finished in any useful time.
 const NO_HANDSHAKE: f64 = 2.0;
@@ -128,6 +127,10 @@ fn delete(state: &mut State, path: &str, body: &[u8]) -> Response<Full<Bytes>> {
     let uid = object.pointer("/metadata/uid").cloned().unwrap_or_default();
     if options.pointer("/preconditions/uid").is_some_and(|wanted| *wanted != uid) {
         return status(StatusCode::CONFLICT, "Conflict", "the UID in the precondition does not match");
+    }
+    let version = object.pointer("/metadata/resourceVersion").cloned().unwrap_or_default();
+    if options.pointer("/preconditions/resourceVersion").is_some_and(|wanted| *wanted != version) {
+        return status(StatusCode::CONFLICT, "Conflict", "the ResourceVersion in the precondition does not match");
     }
     let name = object.pointer("/metadata/name").cloned().unwrap_or_default();
     state.objects.remove(path);

@@ -375,6 +375,7 @@ mod gate_open;
 mod health;
 mod http;
 mod kube_object;
+mod marking;
 mod object;
 mod owners;
 mod park;
@@ -382,6 +383,7 @@ mod pods;
 mod preflight;
 mod probe;
 mod rbac;
+mod restore_rights;
 mod results;
 mod revoke;
 mod scale_apiserver;
@@ -400,6 +402,7 @@ kinds! {
     end_pods::EndPods,
     delete::Delete,
     revoke::Revoke,
+    restore_rights::RestoreRights,
     http::Http,
     exec::Exec,
     wait_for::WaitFor,

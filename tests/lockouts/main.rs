@@ -12,15 +12,20 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use testbed::{Host, Kit, Kubectl, KubeletPlane, Lab, Lent, Output, Pool, Running, User, test};
 
+mod rights;
 mod webhook_deadlock;
 
 const LONG: Duration = Duration::from_mins(3);
 
 fn main() -> ExitCode {
-    testbed::main_with_kubernetes(vec![test(
-        "a_webhook_that_refuses_every_pod_also_its_own_is_taken_out_of_the_way_and_comes_back_to_the_byte",
-        webhook_deadlock::opened_and_undone,
-    )])
+    testbed::main_with_kubernetes(vec![
+        test(
+            "a_webhook_that_refuses_every_pod_also_its_own_is_taken_out_of_the_way_and_comes_back_to_the_byte",
+            webhook_deadlock::opened_and_undone,
+        ),
+        test("administrators_whose_binding_was_deleted_are_let_in_again_and_undo_is_exact", rights::deleted),
+        test("rights_that_were_emptied_or_lead_elsewhere_are_put_right_and_undo_is_exact", rights::emptied),
+    ])
 }
 
 /// A control plane of static pods with a worker, and an engineer with a kit for it.

@@ -103,7 +103,7 @@ impl Kind {
             Known::ScaleApiserver | Known::FreezeNodes | Known::ThawNodes => true,
             Known::GateClose | Known::GateConfirm | Known::GateOpen => true,
             Known::Probe | Known::Confirm | Known::Park | Known::EndPods | Known::Delete => false,
-            Known::Revoke | Known::Http | Known::Exec | Known::WaitFor => false,
+            Known::Revoke | Known::RestoreRights | Known::Http | Known::Exec | Known::WaitFor => false,
         }
     }
 

@@ -7,7 +7,7 @@ use crate::steps::ObjectRef;
 use crate::steps::kube_object::text;
 
 /// The group of all that is bound.
-const GROUP: &str = "rbac.authorization.k8s.io";
+pub(in crate::steps) const GROUP: &str = "rbac.authorization.k8s.io";
 /// Roles that every cluster gives to everybody, and that nothing can be overloaded by.
 const HARMLESS: [&str; 4] =
     ["system:discovery", "system:basic-user", "system:public-info-viewer", "system:service-account-issuer-discovery"];

@@ -1,0 +1,173 @@
+//! Writes to one object that leave the run's mark in it, and the ones that take both back: a JSON patch that tests what was
+//! seen, or a DELETE of just what was seen.
+
+use serde_json::{Value, json};
+
+use super::ObjectRef;
+use super::kube_object::text;
+use crate::change::{Body, Holds, KubeCall, Method};
+
+const ANNOTATIONS: &str = "/metadata/annotations";
+
+/// One field that a patch changes.
+#[derive(Debug, Clone)]
+pub(super) struct Edit {
+    /// Which.
+    pub(super) field: String,
+    /// Another field that tells whether it is the right one, and what has to stand there: the name beside a place in a list.
+    pub(super) beside: Option<(String, Value)>,
+    /// What stands there; `Null`: nothing.
+    pub(super) before: Value,
+    /// What is to stand there.
+    pub(super) after: Value,
+}
+
+impl Edit {
+    fn tests(&self, now: &Value) -> Vec<Value> {
+        let beside = self.beside.iter().map(|(path, value)| json!({"op": "test", "path": path, "value": value}));
+        beside.chain([json!({"op": "test", "path": self.field, "value": now})]).collect()
+    }
+
+    fn put(&self, value: &Value) -> Value {
+        match value {
+            Value::Null => json!({"op": "remove", "path": self.field}),
+            value => json!({"op": "add", "path": self.field, "value": value}),
+        }
+    }
+
+    /// What has to stand there for it to be taken back.
+    fn holds(&self) -> impl Iterator<Item = (String, Value)> {
+        self.beside.clone().into_iter().chain([(self.field.clone(), self.before.clone())])
+    }
+}
+
+/// Where a mark of this name is, as a JSON pointer.
+fn pointer(mark: &str) -> String {
+    format!("{ANNOTATIONS}/{}", mark.replace('/', "~1"))
+}
+
+/// The run that left this mark in an object; empty where none did.
+pub(super) fn marked_by<'a>(object: &'a Value, mark: &str) -> &'a str {
+    text(object, &pointer(mark))
+}
+
+/// The patch that makes these edits and leaves the mark, and the one that puts all back, exactly. The second tests no uid: what
+/// was deleted and put back meanwhile has them still.
+pub(super) fn patches(object: &Value, edits: &[Edit], mark: &str, run: &str) -> (Value, Value) {
+    let at = pointer(mark);
+    let marked = object.pointer(&at).filter(|before| **before != run);
+    let seen = object.pointer(&at).unwrap_or(&Value::Null);
+    let leave = if object.pointer(ANNOTATIONS).is_some_and(Value::is_object) {
+        [json!({"op": "test", "path": at, "value": seen}), json!({"op": "add", "path": at, "value": run})]
+    } else {
+        [
+            json!({"op": "test", "path": ANNOTATIONS, "value": null}),
+            json!({"op": "add", "path": ANNOTATIONS, "value": {mark: run}}),
+        ]
+    };
+    let unmark = marked.map_or_else(
+        || json!({"op": "remove", "path": at}),
+        |before| json!({"op": "replace", "path": at, "value": before}),
+    );
+    let mut there = vec![json!({"op": "test", "path": "/metadata/uid", "value": object["metadata"]["uid"]})];
+    there.extend(edits.iter().flat_map(|edit| edit.tests(&edit.before)));
+    there.extend(edits.iter().map(|edit| edit.put(&edit.after)));
+    there.extend(leave);
+    let mut back: Vec<Value> = edits.iter().flat_map(|edit| edit.tests(&edit.after)).collect();
+    back.push(json!({"op": "test", "path": at, "value": run}));
+    back.extend(edits.iter().map(|edit| edit.put(&edit.before)));
+    back.push(unmark);
+    (there.into(), back.into())
+}
+
+/// What a patch that makes these edits looks like before a look, with placeholders.
+pub(super) fn announced(edits: &[Edit]) -> Value {
+    let mut ops = vec![json!({"op": "test", "path": "/metadata/uid", "value": "<uid seen by the look>"})];
+    ops.extend(edits.iter().flat_map(|edit| edit.tests(&edit.before)));
+    ops.extend(edits.iter().map(|edit| edit.put(&edit.after)));
+    ops.push(json!({"op": "test", "path": "<the run's mark, or all annotations>", "value": "<as seen>"}));
+    ops.push(json!({"op": "add", "path": "<the same>", "value": "<this run>"}));
+    ops.into()
+}
+
+/// The state that the second of [`patches`] brings back.
+pub(super) fn as_before(at: &ObjectRef, edits: &[Edit]) -> Holds {
+    Holds { path: at.path(), fields: edits.iter().flat_map(Edit::holds).collect(), as_sent: false }
+}
+
+/// A JSON patch.
+pub(super) fn patching(at: &ObjectRef, ops: Value, holds: Option<Holds>) -> KubeCall {
+    KubeCall {
+        method: Method::Patch,
+        path: at.path(),
+        content_type: "application/json-patch+json".into(),
+        body: Body::Json(ops),
+        // Its own tests fail once it was applied.
+        idempotent: true,
+        already: Vec::new(),
+        holds,
+    }
+}
+
+/// Deletes what was seen and nothing else: one that somebody has changed since has another version.
+pub(super) fn deleting(at: &ObjectRef, uid: &str, version: &str) -> KubeCall {
+    let options = json!({
+        "kind": "DeleteOptions",
+        "apiVersion": "v1",
+        "preconditions": {"uid": uid, "resourceVersion": version},
+    });
+    KubeCall {
+        method: Method::Delete,
+        path: at.path(),
+        content_type: "application/json".into(),
+        body: Body::Json(options),
+        idempotent: true,
+        // One that is gone was taken away by somebody else, unless a reply of ours was lost: the engine looks.
+        already: Vec::new(),
+        holds: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MARK: &str = "breakglass.io/disarmed";
+
+    fn edit(before: Value) -> Edit {
+        let beside = Some(("/webhooks/0/name".into(), json!("a")));
+        Edit { field: "/webhooks/0/failurePolicy".into(), beside, before, after: json!("Ignore") }
+    }
+
+    #[test]
+    fn what_was_changed_is_put_back_exactly_and_the_mark_with_it() {
+        let object = json!({"metadata": {"uid": "u", "annotations": {"b": "c"}}});
+        let (there, back) = patches(&object, &[edit(json!("Fail"))], MARK, "r1");
+        let at = "/metadata/annotations/breakglass.io~1disarmed";
+        let name = json!({"op": "test", "path": "/webhooks/0/name", "value": "a"});
+        let field = |op: &str, value: &str| json!({"op": op, "path": "/webhooks/0/failurePolicy", "value": value});
+        assert_eq!(
+            there,
+            json!([{"op": "test", "path": "/metadata/uid", "value": "u"}, name, field("test", "Fail"), field("add", "Ignore"),
+                {"op": "test", "path": at, "value": null}, {"op": "add", "path": at, "value": "r1"}])
+        );
+        assert_eq!(
+            back,
+            json!([name, field("test", "Ignore"), {"op": "test", "path": at, "value": "r1"}, field("add", "Fail"),
+                {"op": "remove", "path": at}])
+        );
+        let (there, _) = patches(&json!({"metadata": {}}), &[edit(json!("Fail"))], MARK, "r1");
+        assert_eq!(there[5], json!({"op": "add", "path": "/metadata/annotations", "value": {MARK: "r1"}}));
+    }
+
+    #[test]
+    fn what_was_not_there_is_taken_away_again_and_an_earlier_mark_comes_back() {
+        let object = json!({"metadata": {"uid": "u", "annotations": {MARK: "r0"}}});
+        let (_, back) = patches(&object, &[edit(Value::Null)], MARK, "r1");
+        assert_eq!(back[3], json!({"op": "remove", "path": "/webhooks/0/failurePolicy"}));
+        assert_eq!(back[4]["value"], "r0");
+        // Our own mark is none that was there before us.
+        let object = json!({"metadata": {"uid": "u", "annotations": {MARK: "r1"}}});
+        assert_eq!(patches(&object, &[edit(Value::Null)], MARK, "r1").1[4]["op"], "remove");
+    }
+}
