@@ -69,6 +69,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "end-pods" -d 
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "revoke" -d 'Take away what RBAC allows a service account, user or group; `undo` puts the bindings back'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "restore-rights" -d 'Put the rights of administrators back where their binding is gone, empty or gives another role'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "probe" -d 'Look at each API server and say which layer is broken: network, TLS, credential, overload, process, etcd'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "recovery-apiserver" -d 'A private API server beside a drowned or broken one, on a control-plane host\'s loopback, for this tool\'s own requests'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "scale-apiserver" -d 'Give API servers more room by their static-pod manifests, one host at a time; `undo` puts the old text back'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "kit" -d 'Look after the kit: what was prepared in peace'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "runbook" -d 'Read runbooks: what they do, what they take, what is wrong with them'
@@ -778,6 +779,140 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l canary -
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l no-canary -d 'All clusters from the beginning'
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -f -a "start" -d 'Start one on the first control-plane host that can; where one stands, let it be there longer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -f -a "status" -d 'What stands on each control-plane host: its port, whose it is, how long it is there yet, its memory and its requests'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and not __fish_seen_subcommand_from start status stop" -f -a "stop" -d 'End it before its time, whoever started it'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l for -d 'How long it is there, with nobody to end it [default: 15m]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l port -d 'Its port on the host\'s loopback [default: the first free one from 16443 on]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l set -d 'A flag of kube-apiserver that is set, without its dashes; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l unset -d 'A flag of the host\'s API server that is left out, without its dashes; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l program -d 'A file of the host that is the program [default: that of the running process, else out of the image store]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l targets -d 'Only these hosts, by their names in the kit, in this order' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l without-webhooks -d 'Admission webhooks have no say there'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l allow-all -d 'Whoever has a client certificate may do everything there; asks for a typed word'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l drill -d 'Look for real, pretend the writes'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l targets -d 'Only these hosts, by their names in the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l of -d 'Only that of this run [default: whoever\'s]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l targets -d 'Only on these hosts, by their names in the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l drill -d 'Look for real, pretend the writes'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l limit -d 'A resource limit; NAME- removes it' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l request -d 'A resource request; NAME- removes it' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l flag -d 'A flag of kube-apiserver, without its dashes; NAME- removes it' -r

@@ -17,6 +17,7 @@ mod options;
 mod park;
 mod plan;
 mod probe;
+mod recovery;
 mod restore_rights;
 mod resume;
 mod revoke;
@@ -82,6 +83,7 @@ enum Verb {
     Revoke(revoke::Revoke),
     RestoreRights(restore_rights::RestoreRights),
     Probe(probe::Probe),
+    RecoveryApiserver(recovery::RecoveryApiserver),
     ScaleApiserver(scale_apiserver::ScaleApiserver),
     Kit(kit::Kit),
     Runbook(runbook::RunbookVerb),
@@ -149,6 +151,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Revoke(verb) => verb.run(app),
         Verb::RestoreRights(verb) => verb.run(app),
         Verb::Probe(verb) => verb.run(app),
+        Verb::RecoveryApiserver(verb) => verb.run(app),
         Verb::ScaleApiserver(verb) => verb.run(app),
         Verb::Kit(verb) => verb.run(app),
         Verb::Runbook(verb) => verb.run(app),

@@ -8,9 +8,9 @@
 /// folders of static pods.
 ///
 /// `called PID`: the base name of a process's program, as its first word says. `hyperkube` has all components in one file and is
-/// told by its second word.
+/// told by its second word. A recovery API server is called nothing: it is no part of the host's control plane.
 pub(super) const GENUINE: &str = r#"called() {
-  tr '\000' '\n' 2>/dev/null <"/proc/$1/cmdline" | sed -n -e '1{s/ .*//;s/^.*\///;/^hyperkube$/!{p;q;};}' -e '2{s/^.*\///;/^kube/!s/^/kube-/;p;q;}'
+  tr '\000' '\n' 2>/dev/null <"/proc/$1/cmdline" | sed -n -e '1{/^\/run\/breakglass-recovery\//q;s/ .*//;s/^.*\///;/^hyperkube$/!{p;q;};}' -e '2{s/^.*\///;/^kube/!s/^/kube-/;p;q;}'
 }
 # The id of the pod that a process is in; nothing for one that is in none, or in the same as all the rest that is seen here.
 pod_of() { sed -n 's/^[^:]*:[^:]*:\(.*\)$/\1/p' "/proc/$1/cgroup" 2>/dev/null | grep -v '/user\.slice/' | grep -o 'pod[0-9a-f]\{8\}[-_0-9a-f]\{24,28\}' | sed -n '1s/^pod//p' | tr _ -; }

@@ -19,6 +19,8 @@ pub mod net;
 pub mod offender;
 pub mod order;
 pub mod orders;
+mod program;
+pub mod recovery;
 pub mod rewriter;
 pub mod room;
 pub mod swap;

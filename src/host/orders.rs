@@ -11,6 +11,7 @@ use super::file::PutFile;
 use super::gate::{GateArm, GateClose, GateCut, GateKnock, GateMemory, GateOpen, GateRenew, GateStatus, GateSurvey};
 use super::offender::OffenderLook;
 use super::order::Order as _;
+use super::recovery::{RecoveryExtend, RecoveryStart, RecoveryStatus, RecoveryStop, RecoverySurvey};
 use super::room::ManifestRoom;
 use super::swap::{ManifestFolder, ManifestFolderAway, ManifestLook, ManifestMend, ManifestSwap, ManifestUnderWay};
 use super::why::ManifestWhy;
@@ -85,6 +86,11 @@ orders! {
     ManifestSwap,
     ManifestRoom,
     ManifestWhy,
+    RecoverySurvey,
+    RecoveryStatus,
+    RecoveryStart,
+    RecoveryExtend,
+    RecoveryStop,
     PutFile,
 }
 

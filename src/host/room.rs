@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::genuine::GENUINE;
 use super::manifest::Listens;
 use super::order::{Order as _, Query, order};
+use super::program::PROGRAM;
 use super::swap::{LIB, Place};
 use crate::script::{Answer, quote};
 
@@ -78,27 +79,12 @@ pub enum Asked {
     Not(String),
 }
 
-/// Asks the running program's own file: the same inode that runs, found through the process's root so that it keeps its
-/// name. `--help` stands last: what is before it is parsed, and nothing is started. Last in the line for time and memory.
-const ASKING: &str = r#"file_of() {
-  a=$(tr '\000' '\n' 2>/dev/null <"$1/cmdline" | head -n 1)
-  case $a in
-  /*) [ "$1/root$a" -ef "$1/exe" ] 2>/dev/null && { echo "$1/root$a"; return 0; } ;;
-  */*) [ "$1/cwd/$a" -ef "$1/exe" ] 2>/dev/null && { echo "$1/cwd/$a"; return 0; } ;;
-  esac
-  # Called by its bare name it was found on its own PATH.
-  for t in $(tr '\000' '\n' 2>/dev/null <"$1/environ" | sed -n 's/^PATH=//p' | tr ':' ' ') /usr/local/bin /usr/bin /bin /usr/local/sbin /usr/sbin /sbin ''; do
-    [ "$1/root$t/$p" -ef "$1/exe" ] 2>/dev/null && { echo "$1/root$t/$p"; return 0; }
-  done
-  # A program of several names must be told which one it is; one of its own name needs nothing.
-  case $(readlink "$1/exe" 2>/dev/null) in */"$p") echo "$1/exe" ;; esac
-}
-ask() {
+/// Asks the running program's own file. `--help` stands last: what is before it is parsed, and nothing is started. Last in the
+/// line for time and memory. Needs `file_of` and `sub`.
+const ASKING: &str = r#"ask() {
   ( { echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null
     cd / && GOMAXPROCS=1 exec timeout -s KILL "$secs" nice -n 19 "$@" --help 2>&1 )
 }
-# What hyperkube is told first.
-sub() { tr '\000' '\n' 2>/dev/null <"/proc/$1/cmdline" | sed -n -e '1{/\(^\|\/\)hyperkube$/!q;}' -e '2{p;q;}'; }
 asking() {
   [ -n "$pids" ] || { say unasked "no process of $p runs"; return 0; }
   have timeout || { say unasked "the host has no timeout command"; return 0; }
@@ -178,7 +164,7 @@ pub fn look(place: &Place, ask: &Ask, listens: Option<Listens>) -> Query<Manifes
     let flags: Vec<String> = ask.flags.iter().map(|flag| quote(flag)).collect();
     let asking = if ask.is_empty() { String::new() } else { format!("asking {}\n", flags.join(" ")) };
     let body = format!(
-        r#"{GENUINE}{LIB}{ASKING}{CEILING}manifests={manifests}; p={program}; secs={ASK_SECS}; free={ASK_FREE}; names={names}
+        r#"{GENUINE}{LIB}{PROGRAM}{ASKING}{CEILING}manifests={manifests}; p={program}; secs={ASK_SECS}; free={ASK_FREE}; names={names}
 kib() {{ sed -n "s/^$1:[[:space:]]*\([0-9]*\) kB\$/\1/p" "$2" 2>/dev/null; }}
 available=$(kib MemAvailable /proc/meminfo)
 say total "$(kib MemTotal /proc/meminfo)"

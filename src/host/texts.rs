@@ -8,7 +8,7 @@ use super::audit::{self, Client};
 use super::gate::{self, Allow, BackEnd, Balancer, Driver, GateSpec, Reply, Scope, Side, Stage, Turn, Why};
 use super::orders::Orders;
 use super::swap::{self, Place, Swap};
-use super::{apiserver, file, offender, room, why};
+use super::{apiserver, file, offender, recovery, room, why};
 use crate::change::{Blob, Expect, FilePut, sha256_hex};
 use crate::script::{Head, Script};
 
@@ -138,6 +138,36 @@ fn of_offenders() -> Vec<(String, Script)> {
     .into()
 }
 
+fn of_recovery() -> Vec<(String, Script)> {
+    let start = recovery::Start {
+        run: "r1".into(),
+        operator: "alice@example.com".into(),
+        port: "16443".into(),
+        seconds: 900,
+        flags: ["--etcd-servers=https://127.0.0.1:2379,https://[::1]:2379", "--etcd-cafile=/etc/it's/ca.crt", "--v=2"]
+            .map(str::to_owned)
+            .into(),
+        program: String::new(),
+        version: "v1.34.4".into(),
+        manifests: "/etc/kubernetes/manifests".into(),
+    };
+    let keyed = recovery::Start {
+        flags: vec!["--service-account-key-file=/run/breakglass-recovery/sa.key".into()],
+        program: "/opt/it's/kube-apiserver".into(),
+        ..start.clone()
+    };
+    [
+        ("recovery, survey", recovery::survey("/etc/kubernetes/manifests").into()),
+        ("recovery, status", recovery::status().into()),
+        ("recovery, start", recovery::start(&start)),
+        ("recovery, start with a key", recovery::start(&keyed)),
+        ("recovery, extend", recovery::extend("r1", 900)),
+        ("recovery, stop", recovery::stop("r1")),
+    ]
+    .map(|(name, script): (_, Script)| (name.to_owned(), script))
+    .into()
+}
+
 /// Whoever acts on orders gets each as a value again, whatever script of the house it is.
 #[test]
 fn every_script_is_an_order_and_every_order_has_its_script() {
@@ -146,7 +176,8 @@ fn every_script_is_an_order_and_every_order_has_its_script() {
         .into_iter()
         .filter(|(name, _)| !name.starts_with("rules"))
         .chain(of_manifests())
-        .chain(of_offenders());
+        .chain(of_offenders())
+        .chain(of_recovery());
     for (name, script) in all {
         let head = Head::parse(&script.text()).unwrap();
         let order = Orders::read(&head.name, &head.args).unwrap_or_else(|why| panic!("{name}: {why}"));
@@ -160,7 +191,7 @@ fn every_script_is_an_order_and_every_order_has_its_script() {
 fn what_hosts_are_sent_is_what_it_was() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/scripts.sha256");
     let mut now = String::new();
-    for (name, script) in of_gates().into_iter().chain(of_manifests()).chain(of_offenders()) {
+    for (name, script) in of_gates().into_iter().chain(of_manifests()).chain(of_offenders()).chain(of_recovery()) {
         // The words stand in plans and reports alone.
         let _ = writeln!(now, "{}  {name}: {}", &sha256_hex(script.text().as_bytes())[..32], script.words);
     }

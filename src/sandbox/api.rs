@@ -20,20 +20,39 @@ const PODS: &str = "/api/v1/namespaces/telemetry/pods";
 /// Pressure beyond which a handshake is not finished in any useful time.
 const NO_HANDSHAKE: f64 = 2.0;
 
+/// Which API server it is.
+#[derive(Clone, Copy)]
+pub(super) enum Door {
+    /// That of the host with this index, with the load that it has.
+    Main(usize),
+    /// One that was started beside it, and has none.
+    Recovery,
+}
+
+impl Door {
+    /// How pressed it is; `None`: it is not there.
+    fn pressure(self, world: &World) -> Option<f64> {
+        match self {
+            Self::Main(index) => world.state().pressure(index),
+            Self::Recovery => Some(0.0),
+        }
+    }
+}
+
 /// Serves one API server until the task is dropped.
-pub(super) async fn serve(listener: TcpListener, tls: Arc<rustls::ServerConfig>, world: Arc<World>, index: usize) {
+pub(super) async fn serve(listener: TcpListener, tls: Arc<rustls::ServerConfig>, world: Arc<World>, door: Door) {
     let acceptor = TlsAcceptor::from(tls);
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         let (acceptor, world) = (acceptor.clone(), Arc::clone(&world));
         tokio::spawn(async move {
-            let Some(pressure) = world.state().pressure(index) else { return };
+            let Some(pressure) = door.pressure(&world) else { return };
             if pressure > NO_HANDSHAKE {
                 tokio::time::sleep(storm::latency(pressure)).await;
             }
             let Ok(stream) = acceptor.accept(stream).await else { return };
             let known = stream.get_ref().1.peer_certificates().is_some_and(|chain| !chain.is_empty());
-            let service = service_fn(move |request| answer(Arc::clone(&world), index, known, request));
+            let service = service_fn(move |request| answer(Arc::clone(&world), door, known, request));
             // A client that goes away in the middle is nobody's fault.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
@@ -42,11 +61,11 @@ pub(super) async fn serve(listener: TcpListener, tls: Arc<rustls::ServerConfig>,
 
 async fn answer(
     world: Arc<World>,
-    index: usize,
+    door: Door,
     known: bool,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    let Some(pressure) = world.state().pressure(index) else {
+    let Some(pressure) = door.pressure(&world) else {
         return Ok(text(StatusCode::SERVICE_UNAVAILABLE, "the process is starting"));
     };
     tokio::time::sleep(storm::latency(pressure)).await;
@@ -56,7 +75,7 @@ async fn answer(
     let query = parts.uri.query().unwrap_or_default().to_owned();
     if matches!(path.as_str(), "/livez" | "/readyz" | "/healthz") {
         // The work of the wait may have been in vain: look at the pressure anew.
-        let healthy = world.state().pressure(index).is_some_and(|pressure| pressure < 1.0);
+        let healthy = door.pressure(&world).is_some_and(|pressure| pressure < 1.0);
         return Ok(if healthy {
             text(StatusCode::OK, "ok")
         } else {

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 
+use super::recovery;
+use super::said::Said;
 use super::world::{APISERVER, Gate, SimHost, World};
 use crate::change::sha256_hex;
 use crate::host::audit::AuditCount;
@@ -29,23 +31,6 @@ const AGENT: &str = "telemetry-agent/1.2";
 const TRIES: f64 = 2.0;
 /// The length of one line in an audit log, in bytes.
 const LINE: u64 = 700;
-
-/// What a script came to.
-pub(super) struct Said {
-    pub(super) status: u32,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
-}
-
-impl Said {
-    fn ok(stdout: String) -> Self {
-        Self { status: 0, stdout, stderr: String::new() }
-    }
-
-    fn failed(status: u32, why: &str) -> Self {
-        Self { status, stdout: format!("failed={why}\n"), stderr: String::new() }
-    }
-}
 
 /// Runs one script on one host.
 pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &str) -> Said {
@@ -93,6 +78,11 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
         Orders::ManifestFolder(order) => folder(host, &order.path),
         Orders::ManifestFolderAway(order) => folder_away(host, &order.path),
         Orders::PutFile(order) => put(host, order, text),
+        Orders::RecoverySurvey(_) => Said::ok(recovery::survey(host, &world.authority)),
+        Orders::RecoveryStatus(_) => Said::ok(recovery::status(host, &world.authority) + "end=yes\n"),
+        Orders::RecoveryStart(order) => recovery::start(host, order),
+        Orders::RecoveryExtend(order) => recovery::extend(host, order),
+        Orders::RecoveryStop(order) => recovery::stop(host, &order.run),
     }
 }
 
@@ -474,7 +464,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_gates_own_parsers_read_what_a_simulated_host_says() {
-        let world = World::new(&["cp1"], super::super::Weather::Storm);
+        let world = World::new(&["cp1"], super::super::Weather::Storm, String::new());
         let survey = ask(&world, gate::survey(&[])).await;
         assert_eq!(survey.api_ports().into_iter().collect::<Vec<_>>(), [6443]);
         assert!(survey.gate.is_none() && survey.choose() == Some(gate::BackEnd::Nft));
@@ -505,7 +495,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_simulated_manifest_is_looked_at_like_a_real_one() {
-        let world = World::new(&["cp1"], super::super::Weather::Storm);
+        let world = World::new(&["cp1"], super::super::Weather::Storm, String::new());
         let place = swap::Place {
             manifests: MANIFESTS.into(),
             program: "kube-apiserver".into(),
@@ -520,7 +510,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_knock_meets_the_gate_and_the_audit_log_counts_the_offender_only() {
-        let world = World::new(&["cp1"], super::super::Weather::Storm);
+        let world = World::new(&["cp1"], super::super::Weather::Storm, String::new());
         let count = |user: &str| audit::count("", &audit::Client::User(user.into()), 10);
         let met = async || ask(&world, gate::knock(PEER)).await;
         let requests = async |user| match ask(&world, count(user)).await {
@@ -536,7 +526,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_command_is_ever_run() {
-        let world = World::new(&["cp1"], super::super::Weather::Storm);
+        let world = World::new(&["cp1"], super::super::Weather::Storm, String::new());
         for text in ["rm -rf /", "# breakglass exec command=\"reboot\"\nmain() {\nreboot\n}\nmain\n"] {
             assert_eq!(run(&world, 0, PEER, text).await.status, NOT_KNOWN);
         }

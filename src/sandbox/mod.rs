@@ -10,6 +10,8 @@ mod host;
 mod names;
 mod patch;
 mod pki;
+mod recovery;
+mod said;
 mod ssh;
 mod storm;
 mod world;
@@ -57,7 +59,7 @@ impl Sandbox {
         let operator = ssh::Keypair::generate()?;
         let identity = folder.path().join("id_ed25519");
         operator.write(&identity)?;
-        let world = Arc::new(World::new(&HOSTS, weather));
+        let world = Arc::new(World::new(&HOSTS, weather, pki.ca()));
         let mut servers = JoinSet::new();
         let (mut hosts, mut api_servers) = (Vec::new(), Vec::new());
         let mut sshds = Vec::new();
@@ -70,9 +72,13 @@ impl Sandbox {
             let (api_address, ssh_address) = (api.local_addr()?, sshd.local_addr()?);
             let host_key = ssh::Keypair::generate()?;
             let host_keys = vec![format!("[{LOOPBACK}]:{} {}", ssh_address.port(), host_key.public_line()?)];
-            servers.spawn(api::serve(api, pki.server_config()?, Arc::clone(&world), index));
+            let recovery = listen().await?;
+            let recovery_address = recovery.local_addr()?;
+            for (listener, door) in [(api, api::Door::Main(index)), (recovery, api::Door::Recovery)] {
+                servers.spawn(api::serve(listener, pki.server_config()?, Arc::clone(&world), door));
+            }
             let (world, operator, beside) = (Arc::clone(&world), operator.clone(), Arc::clone(&beside));
-            let guest = ssh::Guest { world, index, api: api_address, beside, operator };
+            let guest = ssh::Guest { world, index, api: api_address, recovery: recovery_address, beside, operator };
             servers.spawn(ssh::serve(sshd, host_key, guest));
             hosts.push(host(name, ssh_address, host_keys, &identity));
             api_servers.push(ApiServer {

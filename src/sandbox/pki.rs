@@ -43,7 +43,7 @@ impl Pki {
 
     /// A server's TLS settings; clients may come without a certificate, as health checks do.
     pub(super) fn server_config(&self) -> Result<Arc<rustls::ServerConfig>> {
-        let mut params = CertificateParams::new(vec![SERVER_NAME.to_owned()])?;
+        let mut params = CertificateParams::new(vec![SERVER_NAME.to_owned(), "127.0.0.1".to_owned()])?;
         params.distinguished_name.push(DnType::CommonName, "kube-apiserver");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = KeyPair::generate()?;

@@ -58,6 +58,8 @@ pub(super) struct Guest {
     pub(super) world: Arc<World>,
     pub(super) index: usize,
     pub(super) api: SocketAddr,
+    /// Where a recovery API server of this host serves, once one was started.
+    pub(super) recovery: SocketAddr,
     /// The SSH servers of all hosts, so that each can be a jump host for the others.
     pub(super) beside: Arc<[SocketAddr]>,
     pub(super) operator: Keypair,
@@ -109,7 +111,8 @@ impl Handler for Connection {
         Ok(())
     }
 
-    /// All that is behind a simulated host, whatever address is asked for: its own API server, and SSH to the other hosts.
+    /// All that is behind a simulated host, whatever address is asked for: its own API server, the recovery API server that was
+    /// started there, and SSH to the other hosts.
     async fn channel_open_direct_tcpip(
         &mut self,
         channel: Channel<Msg>,
@@ -121,7 +124,9 @@ impl Handler for Connection {
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
         let mut behind = [self.guest.api].into_iter().chain(self.guest.beside.iter().copied());
-        let stream = match behind.find(|address| u32::from(address.port()) == port) {
+        let there = behind.find(|address| u32::from(address.port()) == port);
+        let recovery = || self.guest.world.recovers(self.guest.index, port).then_some(self.guest.recovery);
+        let stream = match there.or_else(recovery) {
             Some(address) => TcpStream::connect(address).await.ok(),
             None => None,
         };

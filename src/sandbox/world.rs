@@ -31,7 +31,12 @@ const INITIAL_MEMORY_GI: f64 = 4.0;
 /// How long a simulated API server is away when its manifest is exchanged.
 const RESTART: Duration = Duration::from_secs(3);
 
+/// How long a recovery API server takes to listen.
+const RECOVERY_STARTS: Duration = Duration::from_secs(2);
+
 pub(super) struct World {
+    /// Who signed all certificates here, PEM.
+    pub(super) authority: String,
     state: Mutex<State>,
 }
 
@@ -59,11 +64,31 @@ struct Offender {
 
 pub(super) struct SimHost {
     pub(super) gate: Option<Gate>,
+    pub(super) recovery: Option<SimRecovery>,
     pub(super) files: BTreeMap<String, String>,
     /// Processes by program.
     pids: BTreeMap<&'static str, u32>,
     restarted: Option<Instant>,
     load: Load,
+}
+
+/// A recovery API server that was started on a host.
+pub(super) struct SimRecovery {
+    pub(super) run: String,
+    pub(super) operator: String,
+    pub(super) port: u64,
+    pub(super) began: Instant,
+    pub(super) until: Instant,
+}
+
+impl SimRecovery {
+    pub(super) fn stands(&self) -> bool {
+        self.until > Instant::now()
+    }
+
+    pub(super) fn listens(&self) -> bool {
+        self.stands() && self.began.elapsed() >= RECOVERY_STARTS
+    }
 }
 
 /// A simulated gate: fuses as moments.
@@ -97,10 +122,11 @@ impl Gate {
 }
 
 impl World {
-    pub(super) fn new(hosts: &[&str], weather: Weather) -> Self {
+    pub(super) fn new(hosts: &[&str], weather: Weather, authority: String) -> Self {
         let now = Instant::now();
         let host = |(index, name): (usize, &&str)| SimHost {
             gate: None,
+            recovery: None,
             files: BTreeMap::from([
                 (format!("{MANIFESTS}/{APISERVER}.yaml"), manifest(name)),
                 (format!("{MANIFESTS}/{CONTROLLER_MANAGER}.yaml"), controller_manager()),
@@ -135,11 +161,21 @@ impl World {
             heard: Clock::steady().now(),
             version: 5000,
         };
-        Self { state: Mutex::new(state) }
+        Self { authority, state: Mutex::new(state) }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a recovery API server of this host serves on a port.
+    pub(super) fn recovers(&self, index: usize, port: u32) -> bool {
+        let state = self.state();
+        state
+            .hosts
+            .get(index)
+            .and_then(|host| host.recovery.as_ref())
+            .is_some_and(|one| one.listens() && one.port == u64::from(port))
     }
 }
 

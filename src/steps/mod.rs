@@ -383,6 +383,9 @@ mod pods;
 mod preflight;
 mod probe;
 mod rbac;
+mod recovery;
+mod recovery_apiserver_start;
+mod recovery_apiserver_stop;
 mod restore_rights;
 mod results;
 mod revoke;
@@ -412,6 +415,8 @@ kinds! {
     gate_open::GateOpen,
     freeze_nodes::FreezeNodes,
     thaw_nodes::ThawNodes,
+    recovery_apiserver_start::RecoveryStart,
+    recovery_apiserver_stop::RecoveryStop,
 }
 
 /// The kind with this name.

@@ -1,14 +1,18 @@
 //! Live reads, pretended writes. It swaps what performs, not what decides.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use super::{KubeAnswer, KubeRead, ReadError, Reads, ScriptOutput, Way, World, Writes};
-use crate::change::{KubeCall, Method, Op, Outcome, Target};
+use crate::change::{KubeCall, Method, Op, Outcome, Part, Target};
 use crate::cost::{Cost, Costs};
+use crate::host::order::Order as _;
+use crate::host::recovery::{RecoveryStart, RecoveryStop};
 use crate::kit::Cluster;
 use crate::script::Script;
 
@@ -16,12 +20,20 @@ use crate::script::Script;
 #[derive(Debug)]
 pub struct Drill<W> {
     inner: W,
+    /// The hosts, with their clusters, that would have a recovery API server by now: later ones need none.
+    recoveries: Mutex<BTreeSet<(String, String)>>,
 }
 
 impl<W: World> Drill<W> {
     /// Takes a world's writes away.
     pub fn new(inner: W) -> Self {
-        Self { inner }
+        Self { inner, recoveries: Mutex::default() }
+    }
+}
+
+impl<W> Drill<W> {
+    fn pretended(&self) -> MutexGuard<'_, BTreeSet<(String, String)>> {
+        self.recoveries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -64,12 +76,22 @@ impl<W: World> Reads for Drill<W> {
     }
 
     fn recoveries(&self, cluster: &str) -> Vec<String> {
-        self.inner.recoveries(cluster)
+        let pretended = self.pretended();
+        let here = pretended.iter().filter(|(known, _)| known == cluster).map(|(_, host)| host.clone());
+        self.inner.recoveries(cluster).into_iter().chain(here).collect()
     }
 }
 
 impl<W: World> Writes for Drill<W> {
-    fn perform<'a>(&'a self, _target: &'a Target, op: &'a Op, _limit: Duration) -> BoxFuture<'a, Outcome> {
+    fn perform<'a>(&'a self, target: &'a Target, op: &'a Op, _limit: Duration) -> BoxFuture<'a, Outcome> {
+        if let (Op::Host(command), Part::Host(host)) = (op, &target.part) {
+            let here = (target.cluster.clone(), host.clone());
+            if RecoveryStart::of(&command.script).is_some() {
+                self.pretended().insert(here);
+            } else if RecoveryStop::of(&command.script).is_some() {
+                self.pretended().remove(&here);
+            }
+        }
         let said = format!("pretended: {}", op.summary());
         let outcome = match op {
             // As if nothing held it: what does would be looked for after the real one.

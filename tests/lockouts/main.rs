@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use testbed::{Host, Kit, Kubectl, KubeletPlane, Lab, Lent, Output, Pool, Running, User, test};
 
+mod recovery_server;
 mod rights;
 mod webhook_deadlock;
 
@@ -25,6 +26,14 @@ fn main() -> ExitCode {
         ),
         test("administrators_whose_binding_was_deleted_are_let_in_again_and_undo_is_exact", rights::deleted),
         test("rights_that_were_emptied_or_lead_elsewhere_are_put_right_and_undo_is_exact", rights::emptied),
+        test(
+            "a_write_gets_through_a_recovery_api_server_while_the_hosts_own_hangs",
+            recovery_server::a_write_gets_through_beside_a_server_that_hangs,
+        ),
+        test(
+            "a_recovery_api_server_leaves_nothing_however_it_ends",
+            recovery_server::it_leaves_nothing_however_it_ends,
+        ),
     ])
 }
 

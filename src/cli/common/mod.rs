@@ -5,6 +5,7 @@ pub(super) mod clusters;
 pub(super) mod drive;
 pub(super) mod failure;
 pub(super) mod flags;
+pub(super) mod hosts;
 pub(super) mod inputs;
 pub(super) mod last;
 pub(super) mod operator;

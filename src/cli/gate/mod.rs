@@ -1,6 +1,5 @@
 //! `gate`: close, confirm, open, and two ways of looking at it.
 
-mod look;
 mod status;
 mod watch;
 

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use super::look::Hosts;
+use crate::cli::common::hosts::Hosts;
 use crate::cli::{App, clusters, drive};
 use crate::error::{Class, Failure};
+use crate::host::gate;
 use crate::render::Output;
 use crate::render::view::gate_status;
 
@@ -24,7 +25,7 @@ impl Status {
         drive::block_on(async {
             let chosen = clusters::choose(app).await?;
             let hosts = Hosts::new(app, &chosen, self.targets.as_deref())?;
-            let said = hosts.ask().await;
+            let said = hosts.ask(&gate::status()).await;
             app.screen.out(&match app.output {
                 Output::Json => {
                     said.iter().map(|(target, said)| format!("{}\n", gate_status::json(target, said))).collect()

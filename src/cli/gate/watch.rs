@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::look::Hosts;
+use crate::cli::common::hosts::Hosts;
 use crate::cli::{App, clusters, drive};
 use crate::duration::HumanDuration;
 use crate::error::{Class, Failure};
+use crate::host::gate;
 use crate::render::Output;
 use crate::render::view::gate_watch::Frame;
 
@@ -57,13 +58,13 @@ impl Watch {
     async fn show(&self, app: &App<'_>, hosts: &Hosts) {
         let every = self.every.0.max(FASTEST);
         let began = tokio::time::Instant::now();
-        let mut before = hosts.ask().await;
+        let mut before = hosts.ask(&gate::status()).await;
         // The second look comes soon: there are no rates before it.
         let mut ticks = tokio::time::interval_at(began + every.min(FIRST), every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let now = hosts.ask().await;
+            let now = hosts.ask(&gate::status()).await;
             let frame = Frame::between(&before, &now);
             app.screen.out(&match app.output {
                 Output::Json => format!("{}\n", frame.json(self.top)),

@@ -102,6 +102,7 @@ impl Kind {
         match self.kind {
             Known::ScaleApiserver | Known::FreezeNodes | Known::ThawNodes => true,
             Known::GateClose | Known::GateConfirm | Known::GateOpen => true,
+            Known::RecoveryStart | Known::RecoveryStop => true,
             Known::Probe | Known::Confirm | Known::Park | Known::EndPods | Known::Delete => false,
             Known::Revoke | Known::RestoreRights | Known::Http | Known::Exec | Known::WaitFor => false,
         }

@@ -36,6 +36,10 @@ pub(super) fn sample(kind: Known) -> Vec<Spec> {
         Known::GateClose => vec![close()],
         Known::GateConfirm => vec![close(), ("longer", "gate-confirm", json!({"for": "20m"}))],
         Known::GateOpen => vec![close(), ("in", "gate-open", json!({"window": "2s"}))],
+        Known::RecoveryStart => vec![("beside", "recovery-apiserver-start", json!({}))],
+        Known::RecoveryStop => {
+            vec![("beside", "recovery-apiserver-start", json!({})), ("over", "recovery-apiserver-stop", json!({}))]
+        }
         Known::FreezeNodes => vec![freeze()],
         // Nobody renews the lease here, and whole hours of the test's clock may pass.
         Known::ThawNodes => vec![freeze(), ("thaw", "thaw-nodes", json!({"fresh": "48h"}))],

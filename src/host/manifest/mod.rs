@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod fuzz;
+mod launch;
 mod listens;
 mod quantity;
 mod splice;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+pub use self::launch::{Launch, launch};
 pub use self::listens::{Listens, Scheme, listens};
 pub use self::quantity::{absurd, as_quantity, quantity};
 pub use self::starts::{Ending, amount, ending, starts};

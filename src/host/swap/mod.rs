@@ -14,8 +14,8 @@
 
 use std::fmt::Write as _;
 
-pub(super) use self::runner::LIB;
-use self::runner::{LAUNCH, MEND, RUNNER, TURN};
+pub(super) use self::runner::{LAUNCH, LIB};
+use self::runner::{MEND, RUNNER, TURN};
 use super::genuine::GENUINE;
 use super::order::{Order as _, Query, order};
 use crate::script::{HEAD, Script, quote};
@@ -140,7 +140,7 @@ pub fn folder(place: &Place) -> Script {
 }
 
 /// As a line of its own in a file.
-fn line(text: &str) -> String {
+pub(super) fn line(text: &str) -> String {
     text.replace(|c: char| c.is_control(), " ")
 }
 

@@ -105,20 +105,21 @@ pub(super) const TURN: &str = r#"turn() {
 
 /// Starts the runner. Its session and its control group end with the login, and what is in them is killed then on some hosts
 /// and at a reboot on all: where systemd is there, it is a service of systemd's own. One that did not come in time, or that
-/// would be in another network, is started in a session of its own.
-pub(super) const LAUNCH: &str = r#"launch() {
+/// would be in another network, is started in a session of its own. It is waited for as long as `$B/state` is not there.
+pub(in crate::host) const LAUNCH: &str = r#"nap() { sleep 0.1 2>/dev/null || sleep 1; }
+launch() {
   if [ -d /run/systemd/system ] && have systemd-run && [ "$(readlink /proc/$$/ns/net)" = "$(readlink /proc/1/ns/net)" ]; then
     systemd-run --collect --quiet --no-block sh "$B/runner" >/dev/null 2>&1 </dev/null 9>&- &
     r=$!; i=0
-    while [ ! -s "$B/state" ] && [ "$i" -lt 5 ]; do
-      sleep 1; i=$((i+1))
+    while [ ! -s "$B/state" ] && [ "$i" -lt 50 ]; do
+      nap; i=$((i+1))
       if [ -n "$r" ] && ! kill -0 "$r" 2>/dev/null; then wait "$r" || break; r=; fi
     done
     [ ! -s "$B/state" ] || return 0
   fi
   if have setsid; then setsid sh "$B/runner" >/dev/null 2>&1 </dev/null 9>&- &
   else nohup sh "$B/runner" >/dev/null 2>&1 </dev/null 9>&- & fi
-  i=0; while [ ! -s "$B/state" ] && [ "$i" -lt 30 ]; do sleep 1; i=$((i+1)); done
+  i=0; while [ ! -s "$B/state" ] && [ "$i" -lt 300 ]; do nap; i=$((i+1)); done
 }
 "#;
 

@@ -4,6 +4,7 @@ pub(crate) mod gate_status;
 pub(crate) mod gate_watch;
 pub(crate) mod journal;
 pub(crate) mod kit;
+pub(crate) mod recovery;
 pub(crate) mod runbook;
 pub(crate) mod runs;
 pub(crate) mod sandbox;

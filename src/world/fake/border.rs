@@ -11,11 +11,26 @@ use crate::change::{Op, Outcome, Part, Target};
 use crate::cost::{Cost, Costs};
 use crate::kit::Cluster;
 use crate::script::Script;
-use crate::world::{KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads, ScriptOutput, World, Writes};
+use crate::world::{KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads, ScriptOutput, Way, World, Writes};
 
 impl Reads for Fake {
     fn cluster(&self, name: &str) -> Option<&Cluster> {
         self.clusters.iter().find(|cluster| cluster.name == name)
+    }
+
+    fn learn(&self, cluster: &str, way: Way) {
+        let mut state = self.state();
+        match way {
+            Way::Recovery { host, .. } => drop(state.recoveries.insert((cluster.to_owned(), host))),
+            Way::NoRecovery { host } => drop(state.recoveries.remove(&(cluster.to_owned(), host))),
+            Way::Credential(_) => {}
+        }
+    }
+
+    fn recoveries(&self, cluster: &str) -> Vec<String> {
+        let state = self.state();
+        let here = state.recoveries.iter().filter(|(known, _)| known == cluster);
+        here.map(|(_, host)| host.clone()).collect()
     }
 
     fn kube<'a>(&'a self, target: &'a Target, read: &'a KubeRead) -> BoxFuture<'a, Result<KubeAnswer, ReadError>> {

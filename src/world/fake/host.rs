@@ -3,11 +3,14 @@
 use base64::Engine as _;
 
 use crate::change::{Target, sha256_hex};
+use crate::host::recovery::{RecoveryStart, RecoverySurvey};
 use crate::host::swap::{ManifestFolder, ManifestLook, ManifestSwap, ManifestUnderWay};
 use crate::world::ScriptOutput;
 
 /// Files by host and path, as the fake holds them.
 pub(super) type Files = std::collections::BTreeMap<(Target, String), (u32, Vec<u8>)>;
+
+const RECOVERY: &str = "/run/breakglass-recovery/mark";
 
 /// What becomes of the next exchange on a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,6 +152,34 @@ impl Host<'_> {
             self.take(&format!("{beside}/state"));
         }
         ended(0, "mended=yes\n")
+    }
+
+    /// Its recovery API server is a file here: who started it, and its port.
+    pub(super) fn recovery(&self) -> String {
+        let Some(mark) = self.text(RECOVERY) else { return String::new() };
+        let mut words = mark.split_whitespace();
+        let (run, port) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        format!(
+            "recovery.run={run}\nrecovery.by=alice\nrecovery.port={port}\nrecovery.age=1\nrecovery.left=899\nrecovery.watched=yes\n\
+             recovery.server=77\nrecovery.listens=yes\nrecovery.trust=YQ==\n"
+        )
+    }
+
+    pub(super) fn recovery_survey(&self, RecoverySurvey { manifests }: &RecoverySurvey) -> ScriptOutput {
+        let file = format!("{manifests}/kube-apiserver.yaml");
+        let text = self.get(&file).map(|bytes| base64::engine::general_purpose::STANDARD.encode(bytes));
+        let text = text.map_or_else(String::new, |text| format!("file={file}\ntext={text}\n"));
+        ended(0, self.recovery() + &text + "available=9000000\nend=yes\n")
+    }
+
+    pub(super) fn recovery_start(&mut self, RecoveryStart { run, port, .. }: &RecoveryStart) -> ScriptOutput {
+        self.put(RECOVERY, format!("{run} {port}").as_bytes());
+        ended(0, "started=yes\n")
+    }
+
+    pub(super) fn recovery_stop(&mut self) -> ScriptOutput {
+        self.take(RECOVERY);
+        ended(0, "recovery=absent\n")
     }
 
     fn is_broken(&self, beside: &str) -> bool {

@@ -110,6 +110,8 @@ struct State {
     moving: Vec<Moving>,
     /// What stands on the hosts that can have a gate; `None`: their scripts mean nothing here.
     gates: Option<gate::Gates>,
+    /// The recovery API servers that were told of: (cluster, host).
+    recoveries: std::collections::BTreeSet<(String, String)>,
     ops: usize,
     sent: Vec<Sent>,
 }
@@ -375,6 +377,11 @@ impl State {
                 gate.map(|_| ended("total=16384000\navailable=9000000\napi=2500000 \nend=yes\n"))?
             }
             Orders::ApiServerPresence(_) => gate.map(|_| ended("process=900 3600\nstarted=0\nend=yes\n"))?,
+            Orders::RecoverySurvey(look) => host.recovery_survey(look),
+            Orders::RecoveryStatus(_) => ended(&(host.recovery() + "end=yes\n")),
+            Orders::RecoveryStart(start) => host.recovery_start(start),
+            Orders::RecoveryExtend(_) => ended(""),
+            Orders::RecoveryStop(_) => host.recovery_stop(),
             // What these say, a test says itself; files are put by an op of their own.
             Orders::GateKnock(_) | Orders::AuditCount(_) | Orders::OffenderLook(_) | Orders::PutFile(_) => return None,
         })

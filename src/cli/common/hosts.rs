@@ -5,13 +5,13 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream;
 
+use super::clusters::Chosen;
+use super::inputs;
 use crate::change::Target;
-use crate::cli::clusters::Chosen;
-use crate::cli::{App, inputs};
+use crate::cli::App;
 use crate::error::Failure;
-use crate::host::gate;
+use crate::host::order::{Order, Query};
 use crate::kit::select;
-use crate::render::view::gate_status::Said;
 use crate::steps::Scope;
 use crate::world::Reads;
 use crate::world::live::{Live, Options};
@@ -22,14 +22,15 @@ const AT_ONCE: usize = 64;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// The hosts of a command and the way to them.
-pub(super) struct Hosts {
-    live: Live,
+pub(in crate::cli) struct Hosts {
+    /// The world that they are in.
+    pub(in crate::cli) live: Live,
     targets: Vec<Target>,
 }
 
 impl Hosts {
     /// The hosts of the API servers, or those that are named.
-    pub(super) fn new(app: &App, chosen: &Chosen, words: Option<&str>) -> Result<Self, Failure> {
+    pub(in crate::cli) fn new(app: &App, chosen: &Chosen, words: Option<&str>) -> Result<Self, Failure> {
         let mut targets = Vec::new();
         for cluster in &chosen.clusters {
             let found = select::targets(cluster, Scope::ApiHosts, words).map_err(|fault| {
@@ -41,13 +42,13 @@ impl Hosts {
         Ok(Self { live: Live::new(chosen.clusters.iter().cloned(), &options), targets })
     }
 
-    /// Asks all of them once; in the order of the kit.
-    pub(super) async fn ask(&self) -> Vec<(Target, Said)> {
+    /// Asks all of them the same once; in the order of the kit.
+    pub(in crate::cli) async fn ask<O: Order>(&self, query: &Query<O>) -> Vec<(Target, Result<O::Answer, String>)> {
         let ask = |target: &Target| {
             let target = target.clone();
             async move {
                 let reads: &dyn Reads = &self.live;
-                let said = reads.ask(&target, &gate::status(), LIMIT).await;
+                let said = reads.ask(&target, query, LIMIT).await;
                 (target, said.map_err(|error| error.to_string()))
             }
         };

@@ -1,0 +1,330 @@
+//! The flags of a recovery API server: those of the host's own, changed in what would make it a second one of the same.
+
+use std::collections::BTreeMap;
+
+use super::text::FOLDER;
+use crate::host::manifest::Launch;
+
+/// What is wanted of it beside what it has to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+    /// Flags that are set, without their dashes, whatever else was said.
+    pub set: BTreeMap<String, String>,
+    /// Flags that are left out.
+    pub unset: Vec<String>,
+    /// No webhook has a say in what is admitted.
+    pub without_webhooks: bool,
+    /// Whoever it knows by a client certificate may do everything.
+    pub allow_all: bool,
+}
+
+/// What belongs to the host's own API server alone: where it listens and is announced, whom it shows itself as, what it writes to,
+/// how it ends, and what costs memory that this one has to spare.
+const ITS_OWN: [&str; 32] = [
+    "secure-port",
+    "bind-address",
+    "advertise-address",
+    "peer-advertise-ip",
+    "peer-advertise-port",
+    "endpoint-reconciler-type",
+    "apiserver-count",
+    "external-hostname",
+    "tls-cert-file",
+    "tls-private-key-file",
+    "tls-sni-cert-key",
+    "cert-dir",
+    "audit-log-path",
+    "audit-log-maxage",
+    "audit-log-maxbackup",
+    "audit-log-maxsize",
+    "audit-log-compress",
+    "audit-log-mode",
+    "audit-webhook-config-file",
+    "audit-webhook-mode",
+    "tracing-config-file",
+    "log-file",
+    "log-dir",
+    "anonymous-auth",
+    "enable-priority-and-fairness",
+    "watch-cache",
+    "watch-cache-sizes",
+    "goaway-chance",
+    "shutdown-delay-duration",
+    "shutdown-send-retry-after",
+    "permit-port-sharing",
+    "permit-address-sharing",
+];
+
+/// By what else than a client certificate somebody can be known, and who else decides what he may.
+const OTHER_RIGHTS: [&str; 14] = [
+    "authorization-mode",
+    "authorization-config",
+    "authorization-webhook-config-file",
+    "authorization-policy-file",
+    "authentication-config",
+    "authentication-token-webhook-config-file",
+    "enable-bootstrap-token-auth",
+    "token-auth-file",
+    "oidc-issuer-url",
+    "oidc-client-id",
+    "requestheader-client-ca-file",
+    "requestheader-allowed-names",
+    "service-account-key-file",
+    "service-account-signing-key-file",
+];
+
+/// One flag as it is given: its name and its value, if it has one.
+type Flag = (String, Option<String>);
+
+/// Reads words as the components do: `_` is `-` in names, and a word without dashes is the value of the flag before it.
+fn read(words: &[String]) -> Result<Vec<Flag>, String> {
+    let mut flags: Vec<Flag> = Vec::new();
+    let mut open = false;
+    for word in words {
+        match (word.strip_prefix("--"), open) {
+            (Some(""), _) => return Err("a bare -- stands among its words".into()),
+            (Some(rest), _) => {
+                let (name, value) = match rest.split_once('=') {
+                    Some((name, value)) => (name, Some(value.to_owned())),
+                    None => (rest, None),
+                };
+                open = value.is_none();
+                flags.push((name.replace('_', "-"), value));
+            }
+            (None, true) if !word.starts_with('-') => {
+                if let Some(last) = flags.last_mut() {
+                    last.1 = Some(word.clone());
+                }
+                open = false;
+            }
+            // A short form: only -v and -h are known.
+            (None, _) if word.starts_with("-v") => open = word == "-v",
+            (None, _) => return Err(format!("{word:?} stands among its flags and is the value of none")),
+        }
+    }
+    Ok(flags)
+}
+
+/// The flags, one word each.
+///
+/// # Errors
+/// One sentence: words that cannot be told, or a wish that does not go together with them.
+pub fn flags(launch: &Launch, wish: &Wish) -> Result<Vec<String>, String> {
+    let mut flags = read(&launch.words)?;
+    let has = |flags: &[Flag], name: &str| flags.iter().any(|(known, _)| known == name);
+    flags.retain(|(name, _)| !ITS_OWN.contains(&name.as_str()) && !name.starts_with("audit-"));
+    if wish.allow_all {
+        if !has(&flags, "client-ca-file") {
+            return Err("it knows nobody by a client certificate (no --client-ca-file), so that nobody could be told from anybody".into());
+        }
+        flags.retain(|(name, _)| !OTHER_RIGHTS.contains(&name.as_str()) && !name.starts_with("oidc-"));
+    }
+    let file = |(name, value): Flag| {
+        let value = value.map(|value| if value.starts_with('/') { launch.on_host(&value) } else { value });
+        (name, value)
+    };
+    let mut flags: Vec<Flag> = flags.into_iter().map(file).collect();
+    let mut put = |name: &str, value: String| flags.push((name.to_owned(), Some(value)));
+    put("secure-port", wish.port.to_string());
+    put("bind-address", "127.0.0.1".into());
+    put("advertise-address", "127.0.0.1".into());
+    put("endpoint-reconciler-type", "none".into());
+    put("cert-dir", format!("{FOLDER}/cert"));
+    put("watch-cache", "false".into());
+    put("enable-priority-and-fairness", "false".into());
+    // Where a file says who may come without a name, a flag may not say it, too.
+    if !has(&flags, "authentication-config") {
+        flags.push(("anonymous-auth".into(), Some("false".into())));
+    }
+    if wish.allow_all {
+        flags.push(("authorization-mode".into(), Some("AlwaysAllow".into())));
+        for name in ["service-account-key-file", "service-account-signing-key-file"] {
+            flags.push((name.into(), Some(format!("{FOLDER}/sa.key"))));
+        }
+    }
+    if wish.without_webhooks {
+        without_webhooks(&mut flags);
+    }
+    for name in wish.unset.iter().chain(wish.set.keys()) {
+        flags.retain(|(known, _)| *known != name.replace('_', "-"));
+    }
+    flags.extend(wish.set.iter().map(|(name, value)| (name.replace('_', "-"), Some(value.clone()))));
+    let word = |(name, value): Flag| match value {
+        Some(value) => format!("--{name}={value}"),
+        None => format!("--{name}"),
+    };
+    let words: Vec<String> = flags.into_iter().map(word).collect();
+    match words.iter().find(|word| word.contains(['\n', '\0'])) {
+        Some(word) => Err(format!("{word:?} has a line break in it")),
+        None => Ok(words),
+    }
+}
+
+/// The list of what is off gains the two, and the list of what is on loses them: the server refuses what stands in both.
+fn without_webhooks(flags: &mut Vec<Flag>) {
+    const TWO: [&str; 2] = ["MutatingAdmissionWebhook", "ValidatingAdmissionWebhook"];
+    let mut off = String::new();
+    for (name, value) in flags.iter_mut() {
+        let Some(value) = value.as_mut() else { continue };
+        match name.as_str() {
+            "enable-admission-plugins" => {
+                *value = value.split(',').filter(|plugin| !TWO.contains(plugin)).collect::<Vec<_>>().join(",");
+            }
+            "disable-admission-plugins" => off.push_str(&format!("{value},")),
+            _ => {}
+        }
+    }
+    flags.retain(|(name, value)| {
+        name != "disable-admission-plugins" && !(name == "enable-admission-plugins" && value.as_deref() == Some(""))
+    });
+    flags.push(("disable-admission-plugins".into(), Some(format!("{off}{}", TWO.join(",")))));
+}
+
+/// Those of its flags that name a file of the host, with that file.
+pub(super) fn files(flags: &[String]) -> Vec<(&str, &str)> {
+    flags
+        .iter()
+        .filter_map(|word| word.strip_prefix("--")?.split_once('='))
+        .filter(|(name, value)| value.starts_with('/') && *name != "cors-allowed-origins" && !value.starts_with(FOLDER))
+        .collect()
+}
+
+/// Where its etcd answers, and by what it is known there.
+pub(super) fn etcd(flags: &[String]) -> Etcd {
+    let last = |name: &str| {
+        let of = |word: &String| word.strip_prefix("--")?.strip_prefix(name)?.strip_prefix('=').map(str::to_owned);
+        flags.iter().rev().find_map(of).unwrap_or_default()
+    };
+    Etcd {
+        servers: last("etcd-servers"),
+        ca: last("etcd-cafile"),
+        cert: last("etcd-certfile"),
+        key: last("etcd-keyfile"),
+    }
+}
+
+/// How etcd is asked; what is not said is empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Etcd {
+    /// Its addresses, between commas.
+    pub servers: String,
+    /// The file of its authority.
+    pub ca: String,
+    /// The file of the client certificate.
+    pub cert: String,
+    /// The file of its key.
+    pub key: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(words: &[&str], wish: &Wish) -> Result<Vec<String>, String> {
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        let mounts = vec![("/pki".to_owned(), "/etc/kubernetes/pki".to_owned())];
+        flags(&Launch { words, mounts, image: String::new() }, wish)
+    }
+
+    const OWN: [&str; 8] = [
+        "--secure-port=16443",
+        "--bind-address=127.0.0.1",
+        "--advertise-address=127.0.0.1",
+        "--endpoint-reconciler-type=none",
+        "--cert-dir=/run/breakglass-recovery/cert",
+        "--watch-cache=false",
+        "--enable-priority-and-fairness=false",
+        "--anonymous-auth=false",
+    ];
+
+    fn wish() -> Wish {
+        Wish { port: 16443, ..Wish::default() }
+    }
+
+    #[test]
+    fn what_would_make_it_a_second_one_of_the_same_is_left_out_and_the_rest_stays() {
+        let words = [
+            "--advertise-address=10.0.0.1",
+            "--etcd_servers",
+            "https://127.0.0.1:2379",
+            "--etcd-cafile=/pki/etcd/ca.crt",
+            "--tls-cert-file=/pki/apiserver.crt",
+            "--tls-private-key-file",
+            "/pki/apiserver.key",
+            "--audit-log-path=/var/log/a.log",
+            "--audit-policy-file=/pki/policy.yaml",
+            "--allow-privileged",
+            "-v=2",
+            "--watch-cache=true",
+            "--runtime-config=api/all=true",
+        ];
+        let rest = [
+            "--etcd-servers=https://127.0.0.1:2379",
+            "--etcd-cafile=/etc/kubernetes/pki/etcd/ca.crt",
+            "--allow-privileged",
+            "--runtime-config=api/all=true",
+        ];
+        let all: Vec<&str> = rest.into_iter().chain(OWN).collect();
+        assert_eq!(of(&words, &wish()).unwrap(), all);
+        let etcd = etcd(&of(&words, &wish()).unwrap());
+        assert_eq!(
+            (etcd.servers.as_str(), etcd.ca.as_str(), etcd.key.as_str()),
+            ("https://127.0.0.1:2379", "/etc/kubernetes/pki/etcd/ca.crt", "")
+        );
+        let flags = of(&words, &wish()).unwrap();
+        assert_eq!(files(&flags), [("etcd-cafile", "/etc/kubernetes/pki/etcd/ca.crt")]);
+        assert!(of(&["--a=b", "stray"], &wish()).unwrap_err().contains("stray"));
+    }
+
+    #[test]
+    fn whoever_may_do_everything_is_known_by_a_client_certificate_alone() {
+        let wish = Wish { allow_all: true, ..wish() };
+        let words = [
+            "--client-ca-file=/pki/ca.crt",
+            "--authorization-mode=Node,RBAC",
+            "--oidc-issuer-url=https://x",
+            "--oidc-username-claim=sub",
+            "--service-account-issuer=https://k",
+            "--service-account-key-file=/pki/sa.pub",
+            "--enable-bootstrap-token-auth=true",
+        ];
+        let said = of(&words, &wish).unwrap();
+        let ours = ["--authorization-mode=AlwaysAllow", "--service-account-key-file=/run/breakglass-recovery/sa.key"];
+        assert!(ours.iter().all(|word| said.iter().any(|said| said == word)), "{said:?}");
+        assert!(
+            !said.iter().any(|word| word.contains("oidc") || word.contains("bootstrap") || word.contains("sa.pub")),
+            "{said:?}"
+        );
+        assert!(of(&words[1..], &wish).unwrap_err().contains("--client-ca-file"));
+    }
+
+    #[test]
+    fn webhooks_have_no_say_where_that_is_wanted_and_a_flag_that_breaks_it_can_be_left_out_or_set() {
+        let wish = Wish {
+            without_webhooks: true,
+            set: BTreeMap::from([("watch_cache".to_owned(), "true".to_owned())]),
+            unset: vec!["bad-flag".into()],
+            ..wish()
+        };
+        let words = [
+            "--enable-admission-plugins=NodeRestriction,ValidatingAdmissionWebhook",
+            "--disable-admission-plugins=X",
+            "--bad-flag=1",
+        ];
+        let said = of(&words, &wish).unwrap();
+        for word in [
+            "--enable-admission-plugins=NodeRestriction",
+            "--disable-admission-plugins=X,MutatingAdmissionWebhook,ValidatingAdmissionWebhook",
+            "--watch-cache=true",
+        ] {
+            assert!(said.iter().any(|said| said == word), "{word}: {said:?}");
+        }
+        assert_eq!(
+            said.iter().filter(|word| word.contains("watch-cache") || word.contains("bad-flag")).count(),
+            1,
+            "{said:?}"
+        );
+    }
+}

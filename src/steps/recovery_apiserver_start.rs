@@ -1,0 +1,373 @@
+//! `recovery-apiserver-start`: a private kube-apiserver on one control-plane host, which the run's own requests then use first.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::recovery::{LOOK_LIMIT, ORDER_SECS, command, host, learn, said, stop};
+use super::{Announced, Fault, Kind, Look, Question, Scope, Step, StepError, Survey, Times, params, schema_of};
+use crate::change::{Change, Inverse, Keep, Target};
+use crate::duration::HumanDuration;
+use crate::host::recovery::{self, MOST, PORTS, Recovery, Seen, Start, Wish};
+use crate::kit::{Cluster, Host};
+use crate::words;
+
+/// How often it is looked at while it starts.
+const EVERY: Duration = Duration::from_millis(500);
+/// So much memory has to be free on its host: what one was measured to hold at 2,000 pods, and half as much again.
+const NEEDS: u64 = 600 << 20;
+/// What has to be typed before everybody whom it knows may do everything there.
+const ALLOW_ALL: &str = "AlwaysAllow";
+const START: &str = "start";
+const EXTEND: &str = "extend";
+
+/// The kind.
+pub(super) struct RecoveryStart;
+
+/// A private API server.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Params {
+    /// How long it is there, with nobody to end it: at most two hours.
+    #[serde(rename = "for", default = "quarter")]
+    time: HumanDuration,
+    /// Its port on the host's loopback; without it, the first free one from 16443 on.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    port: Option<u16>,
+    /// Wait until it listens. Without that the step ends as soon as it starts, and requests go to it as soon as it answers.
+    #[serde(default = "yes")]
+    wait: bool,
+    /// Flags of kube-apiserver that are set, without their dashes: `watch-cache: "true"`.
+    #[serde(default)]
+    set: BTreeMap<String, String>,
+    /// Flags of the host's API server that are left out, without their dashes: one that it does not start with.
+    #[serde(default)]
+    unset: Vec<String>,
+    /// Admission webhooks have no say there: the way out when one refuses everything.
+    #[serde(default)]
+    without_webhooks: bool,
+    /// Whoever comes with a client certificate may do everything there, whatever his rights; nobody comes in another way. Asks for
+    /// a typed word.
+    #[serde(default)]
+    allow_all: bool,
+    /// A file of the host that is the program; without it that of the running process, else out of the image store of the runtime.
+    #[serde(default)]
+    program: Option<String>,
+}
+
+fn quarter() -> HumanDuration {
+    HumanDuration(Duration::from_mins(15))
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Kind for RecoveryStart {
+    fn name(&self) -> &'static str {
+        "recovery-apiserver-start"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Starts a private kube-apiserver on one control-plane host, for the run's own requests.\n\n\
+         They use it first from then on. It listens on the host's loopback alone, is reached through SSH, has no backlog, and goes straight to etcd: it brings \
+         writes in within seconds where the main server answers nobody. That the cluster acts on them still takes room at the \
+         main server. Its program and its flags are those of the host's own, without what would make it a second one of the \
+         same (docs/ways-in.md); its certificate is made there, and pinned. It ends by itself after its time, client or not, \
+         and leaves nothing behind. On the first of the targets that can; refused where etcd does not answer, the port is \
+         taken, or less than 600 MiB of memory are free. `undo` ends it."
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::ApiHosts
+    }
+
+    fn one_at_a_time(&self) -> bool {
+        true
+    }
+
+    fn schema(&self) -> Value {
+        schema_of::<Params>()
+    }
+
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
+        let params: Params = params(with)?;
+        let mut faults = Vec::new();
+        if params.time.0 > MOST || params.time.0 < Duration::from_secs(10) {
+            faults.push(Fault::at("for", format!("{}: take 10 seconds to 2 hours", params.time)));
+        }
+        let names = params.set.keys().chain(&params.unset);
+        for name in names.filter(|name| name.starts_with('-') || name.contains(['=', '\n', ' ']) || name.is_empty()) {
+            faults
+                .push(Fault::whole(format!("{name:?} is no flag: take its name, without dashes and without a value")));
+        }
+        if params.program.as_ref().is_some_and(|path| !path.starts_with('/') || path.contains('\n')) {
+            faults.push(Fault::at("program", "expected the absolute path of a file on the host"));
+        }
+        if faults.is_empty() { Ok(Box::new(Starting { params })) } else { Err(faults) }
+    }
+}
+
+struct Starting {
+    params: Params,
+}
+
+impl Starting {
+    fn seconds(&self) -> u64 {
+        self.params.time.0.as_secs()
+    }
+
+    fn order(&self, run: &str, operator: &str, manifests: &str) -> Start {
+        Start {
+            run: run.to_owned(),
+            operator: operator.to_owned(),
+            port: self
+                .params
+                .port
+                .map_or_else(|| "<the first free port from 16443 on>".into(), |port| port.to_string()),
+            seconds: self.seconds(),
+            flags: vec!["<those of the host's own API server, changed>".into()],
+            program: self.params.program.clone().unwrap_or_default(),
+            version: "<that of the manifest's image>".into(),
+            manifests: manifests.to_owned(),
+        }
+    }
+
+    fn change(start: &Start) -> Change {
+        let minutes = start.seconds.div_ceil(60);
+        Change {
+            key: START.into(),
+            note: None,
+            op: command(recovery::start(start)),
+            guard: format!("no other recovery API server stands there, and nobody listens on port {}", start.port),
+            inverse: Inverse::By(Box::new(stop(&start.run))),
+            because: format!("an API server without a backlog takes our requests in, for {minutes} min"),
+            by_hand: "docs/ways-in.md shows how one is started by hand".into(),
+            deadline_secs: ORDER_SECS,
+            keep: Keep::Nothing,
+        }
+    }
+
+    fn extension(&self, run: &str) -> Change {
+        Change {
+            key: EXTEND.into(),
+            note: None,
+            op: command(recovery::extend(run, self.seconds())),
+            guard: format!("the recovery API server of run {run} still stands"),
+            inverse: Inverse::NotNeeded("it ends by itself".into()),
+            because: format!("it is to be there for {} from now on", self.params.time),
+            by_hand: format!(
+                "echo $(($(cut -d . -f 1 /proc/uptime) + {})) >/run/breakglass-recovery/until",
+                self.seconds()
+            ),
+            deadline_secs: ORDER_SECS,
+            keep: Keep::Nothing,
+        }
+    }
+
+    /// What one would be started with here.
+    fn wanted(&self, look: Look<'_>, host: &Host, seen: &Seen) -> Result<Start, StepError> {
+        let refused = |why: String| StepError::Refused {
+            why: format!("{}: {why}", look.target),
+            hint: Some(host.by_hand("ps -ef | grep kube-apiserver; ls /etc/kubernetes/manifests; free -m")),
+        };
+        let launch = seen.launch().map_err(&refused)?;
+        let free = PORTS.into_iter().find(|port| !seen.taken.contains(port));
+        let port = self
+            .params
+            .port
+            .or(free)
+            .ok_or_else(|| refused(format!("ports {} to {} are taken", PORTS.start, PORTS.end - 1)))?;
+        if seen.taken.contains(&port) {
+            return Err(refused(format!("somebody listens on port {port} already; take another with --port")));
+        }
+        if let Some(available) = seen.available.filter(|available| *available < NEEDS) {
+            let (have, needs) = (words::bytes(available), words::bytes(NEEDS));
+            return Err(refused(format!(
+                "only {have} of its memory are free, and a second API server takes {needs}; try another host with --targets"
+            )));
+        }
+        let wish = Wish {
+            port,
+            set: self.params.set.clone(),
+            unset: self.params.unset.clone(),
+            without_webhooks: self.params.without_webhooks,
+            allow_all: self.params.allow_all,
+        };
+        let flags = recovery::flags(&launch, &wish).map_err(&refused)?;
+        let version =
+            launch.image.split('@').next().and_then(|image| image.rsplit_once(':')).map(|(_, tag)| tag.to_owned());
+        Ok(Start {
+            port: port.to_string(),
+            flags,
+            version: version.unwrap_or_default(),
+            ..self.order(&look.mark.run, &look.mark.operator, &host.manifests)
+        })
+    }
+
+    /// One stands there.
+    fn stands(&self, look: Look<'_>, host: &Host, one: &Recovery) -> Survey {
+        let name = look.target.short();
+        if one.trust.is_none() {
+            return Survey::waiting(format!("the recovery API server of {name} to make its certificate"));
+        }
+        learn(look, one);
+        let ours = one.run == look.mark.run;
+        let whose = if ours { String::new() } else { format!(", started by {} (run {})", one.operator, one.run) };
+        if !ours && one.left + Duration::from_mins(1) < self.params.time.0 && !look.history.done(EXTEND) {
+            return Survey::change(self.extension(&one.run));
+        }
+        if self.params.wait && !one.listens {
+            return Survey::waiting(format!("the recovery API server of {name} to listen on 127.0.0.1:{}", one.port));
+        }
+        let is = if one.listens { "serves" } else { "starts" };
+        let look = host.by_hand(recovery::BY_HAND);
+        Survey::done().saw(format!("a recovery API server {is} at {}{whose}; look: {look}", said(one)))
+    }
+
+    /// It came to its end before its time.
+    fn died(look: Look<'_>, host: &Host, one: &Recovery) -> StepError {
+        let died = one.died.as_ref();
+        let status = died.map_or(0, |died| died.status);
+        let last = died.map(|died| died.last.as_str()).filter(|last| !last.is_empty()).unwrap_or("it said nothing");
+        StepError::Refused {
+            why: format!("{}: the recovery API server ended with status {status}: {last}", look.target),
+            hint: Some(format!(
+                "{}; a flag that it does not start with is left out by breakglass recovery-apiserver start --unset FLAG",
+                host.by_hand(recovery::BY_HAND)
+            )),
+        }
+    }
+
+    fn question(&self, look: Look<'_>) -> Option<Question> {
+        if !self.params.allow_all || look.history.answer(ALLOW_ALL) == Some(true) {
+            return None;
+        }
+        Some(Question {
+            id: ALLOW_ALL.into(),
+            text: format!(
+                "{}: whoever has a client certificate that the cluster's CA signed may do everything at its recovery API server. Type {ALLOW_ALL} if that is meant",
+                look.target
+            ),
+            typed: Some(ALLOW_ALL.into()),
+            unattended: false,
+            otherwise: None,
+        })
+    }
+}
+
+impl Step for Starting {
+    fn intent(&self) -> String {
+        let mut how = String::new();
+        if self.params.without_webhooks {
+            how.push_str(", without webhooks");
+        }
+        if self.params.allow_all {
+            how.push_str(", where every client certificate may do everything");
+        }
+        format!("start a private API server on one control-plane host, for {}{how}", self.params.time)
+    }
+
+    fn announce(&self, _: &Target, _: &Cluster) -> Vec<Announced> {
+        let manifests = crate::host::manifest::MANIFESTS;
+        let start = self.order("<this run>", "<you>", manifests);
+        let times = Times::Every { interval: EVERY, until: Duration::from_mins(1) };
+        let mut all = vec![Announced::look(
+            recovery::survey(manifests),
+            times,
+            "what one would be made of, and the one that stands",
+        )];
+        if self.params.allow_all {
+            all.push(Announced::new(
+                super::Sends::Ask(format!("type {ALLOW_ALL}")),
+                Times::Once,
+                "everybody who is known there may do everything",
+            ));
+        }
+        all.push(Announced::op(command(recovery::start(&start)), Times::Once, "on the first host that can"));
+        let extend = self.extension("<the run that started it>");
+        all.push(Announced::op(extend.op, Times::AtMost(1), "where one stands already, and not for long enough"));
+        all
+    }
+
+    fn refuse(&self, target: &Target, cluster: &Cluster) -> Vec<String> {
+        match host(target, cluster) {
+            Some(_) => Vec::new(),
+            None => vec!["a recovery API server is started on a host, and this is none of the kit's hosts".into()],
+        }
+    }
+
+    fn interval(&self) -> Duration {
+        EVERY
+    }
+
+    fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
+        async move {
+            let known = look.reads.cluster(&look.target.cluster).and_then(|cluster| host(look.target, cluster));
+            let host = known.ok_or_else(|| StepError::refused(format!("{} is not a host of the kit", look.target)))?;
+            let elsewhere = look.reads.recoveries(&look.target.cluster).into_iter().find(|other| *other != host.name);
+            if let Some(other) = elsewhere {
+                return Ok(Survey::done().saw(format!("{other} has one, and one is enough")));
+            }
+            let seen = look.reads.ask(look.target, &recovery::survey(&host.manifests), LOOK_LIMIT).await?;
+            match &seen.standing {
+                Some(one) if one.died.is_some() && one.run == look.mark.run => return Err(Self::died(look, host, one)),
+                Some(one) if one.died.is_none() && (one.watched || one.server.is_some()) => {
+                    return Ok(self.stands(look, host, one));
+                }
+                _ => {}
+            }
+            // Checked before anybody is asked: what cannot be started needs no word.
+            let start = self.wanted(look, host, &seen)?;
+            if let Some(question) = self.question(look) {
+                return Ok(Survey { ask: Some(question), ..Survey::default() });
+            }
+            Ok(Survey::change(Self::change(&start)))
+        }
+        .boxed()
+    }
+
+    fn win_again<'a>(&'a self, look: Look<'a>) -> Option<BoxFuture<'a, ()>> {
+        if !look.history.done(START) && !look.history.done(EXTEND) {
+            return None;
+        }
+        let again = async move {
+            // Where it cannot be asked, or is over, the run goes on without.
+            if let Ok(Some(one)) = look.reads.ask(look.target, &recovery::status(), LOOK_LIMIT).await
+                && one.died.is_none()
+            {
+                learn(look, &one);
+            }
+        };
+        Some(again.boxed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn bad_parameters_are_refused_by_name() {
+        for (with, part) in [
+            (json!({"for": "3h"}), "2 hours"),
+            (json!({"for": "1s"}), "10 seconds"),
+            (json!({"unset": ["--tls-min-version"]}), "without dashes"),
+            (json!({"set": {"a=b": "c"}}), "no flag"),
+            (json!({"program": "kube-apiserver"}), "absolute path"),
+            (json!({"ports": 1}), "unknown field"),
+        ] {
+            let faults = RecoveryStart.build(with).err().unwrap_or_default();
+            assert!(faults.iter().any(|fault| fault.to_string().contains(part)), "{part}: {faults:?}");
+        }
+        assert!(RecoveryStart.build(json!({})).is_ok());
+    }
+}

@@ -1,0 +1,100 @@
+//! A recovery API server beside a static pod's own: it answers while that one hangs, and leaves nothing, however it ends.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use rustix::process::Signal;
+use testbed::{Process, Snapshot, User, wait_until};
+
+use super::{LONG, Scene, scene};
+
+const FOLDER: &str = "/run/breakglass-recovery";
+
+/// A private server, the one request that has to get through, and the end of it.
+const RUNBOOK: &str = "
+apiVersion: breakglass/v1
+kind: Runbook
+metadata: {name: through, purpose: a delete beside a server that hangs}
+spec:
+  steps:
+  - {name: beside, kind: recovery-apiserver-start, with: {for: 2m}}
+  - {name: through, kind: delete, with: {object: configmap/default/offender}}
+  - {name: over, kind: recovery-apiserver-stop}
+";
+
+/// The recovery API server's process.
+fn server(scene: &Scene) -> Result<Option<Process>> {
+    let all = scene.host().processes()?.into_iter();
+    Ok(all.into_iter().find(|process| process.argv.first().is_some_and(|word| word.starts_with(FOLDER))))
+}
+
+/// All files but those that containers and their runtime write all the time.
+fn files(scene: &Scene) -> Result<Snapshot> {
+    let busy = ["/var/log", "/var/lib/etcd", "/var/lib/kubelet", "/var/lib/containerd", "/run/containerd"];
+    Ok(busy.iter().fold(scene.host().snapshot()?, |all, folder| all.without(folder)))
+}
+
+fn nothing_is_left(scene: &Scene) -> Result<()> {
+    wait_until("nothing of the recovery API server", LONG, || {
+        let listens = scene.host().sh("ss -Hltn 'sport = :16443'")?.ok()?;
+        let folder = scene.host().sh(&format!("ls -d {FOLDER} 2>/dev/null || true"))?.ok()?;
+        Ok(server(scene)?.is_none() && listens.trim().is_empty() && folder.trim().is_empty())
+    })
+}
+
+pub(super) fn a_write_gets_through_beside_a_server_that_hangs() -> Result<()> {
+    let scene = &*scene()?;
+    scene.write_kit(User::Masters)?;
+    let masters = scene.plane.kubectl(User::Masters)?;
+    masters.run(&["create", "configmap", "offender", "-n", "default"])?.ok()?;
+    let file = scene.folder.join("through.yaml");
+    fs::write(&file, RUNBOOK)?;
+    let before = files(scene)?;
+
+    let own = scene.plane.static_pod("kube-apiserver").context("no API server")?;
+    own.signal(Signal::STOP);
+    let out = masters.run_within(&["get", "configmap", "offender", "-n", "default"], b"", Duration::from_secs(5));
+    let ran = scene.run(&["run", &file.display().to_string(), "--yes", "-v"]);
+    own.signal(Signal::CONT);
+    ensure!(out.is_err() || out.is_ok_and(|out| !out.success()), "kubectl was not out");
+    ensure!(ran?.contains("recovery-"), "it was not asked");
+    let gone = masters.run(&["get", "configmap", "offender", "-n", "default"])?;
+    ensure!(gone.stderr.contains("NotFound"), "{gone:?}");
+    nothing_is_left(scene)?;
+    before.changes_until(&files(scene)?).expect_none()?;
+    scene.write_kit(User::Alice)
+}
+
+/// By its time, by a signal to what keeps it, by the death of what keeps it, and by another engineer's word.
+pub(super) fn it_leaves_nothing_however_it_ends() -> Result<()> {
+    let scene = &*scene()?;
+    let before = files(scene)?;
+    let start = |time: &str| scene.run(&["recovery-apiserver", "start", "--for", time, "--yes"]);
+
+    let said = start("15s")?;
+    ensure!(said.contains("serves at 127.0.0.1:16443"), "{said}");
+    nothing_is_left(scene)?;
+    before.changes_until(&files(scene)?).expect_none()?;
+
+    start("10m")?;
+    let status = scene.run(&["recovery-apiserver", "status"])?;
+    ensure!(status.contains("serves on port 16443") && status.contains("of alice"), "{status}");
+    let again = start("20m")?;
+    ensure!(again.contains("started by alice"), "{again}");
+    scene.host().sh(&format!("kill $(cat {FOLDER}/state)"))?.ok()?;
+    nothing_is_left(scene)?;
+    before.changes_until(&files(scene)?).expect_none()?;
+
+    start("10m")?;
+    scene.host().sh(&format!("kill -KILL $(cat {FOLDER}/state)"))?.ok()?;
+    wait_until("the end of the server with what keeps it", LONG, || Ok(server(scene)?.is_none()))?;
+    scene.run(&["recovery-apiserver", "stop", "--yes"])?;
+    nothing_is_left(scene)?;
+    before.changes_until(&files(scene)?).expect_none()?;
+
+    start("10m")?;
+    scene.run(&["undo", "last", "--yes"])?;
+    nothing_is_left(scene)?;
+    before.changes_until(&files(scene)?).expect_none()
+}
