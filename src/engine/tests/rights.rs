@@ -9,7 +9,7 @@ use super::support::*;
 use crate::change::{Op, Target};
 use crate::error::Class;
 use crate::journal::Entry;
-use crate::world::fake::Sent;
+use crate::world::fake::{Fault, Sent};
 
 const ONCALL: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/oncall";
 
@@ -127,6 +127,20 @@ fn what_somebody_else_created_meanwhile_is_not_ours_to_delete() {
         let report = bench.run().await;
         assert_eq!(report.class, None, "{}", report.why);
         assert_eq!(bench.undo().await.class, None);
+        assert_eq!(field(&bench, ONCALL, "/subjects"), Some(json!([group("oncall")])));
+    });
+}
+
+#[test]
+fn what_somebody_else_created_while_our_reply_was_lost_is_not_taken_for_ours() {
+    paused(async {
+        let bench = oncall();
+        bench.fake.meddle(2, "east", |o| o.put(ONCALL, bound("cluster-admin", &[group("oncall")])));
+        bench.fake.fault(2, Fault::LoseNotMade);
+        let report = bench.run().await;
+        assert_eq!((report.class, report.tally.done), (None, 1), "{}", report.why);
+        let report = bench.undo().await;
+        assert_eq!(report.class, None, "{}", report.why);
         assert_eq!(field(&bench, ONCALL, "/subjects"), Some(json!([group("oncall")])));
     });
 }
@@ -284,7 +298,7 @@ fn a_no_to_our_credential_says_which_it_is_and_where_another_one_is() {
         // It may look, and not give what it has not itself; the same is not sent again.
         let bench = oncall();
         edit(&bench, EVERYTHING, "rules", all_rules());
-        bench.fake.fault(1, crate::world::fake::Fault::Refuse);
+        bench.fake.fault(1, Fault::Refuse);
         let how = How::default();
         let report = bench.go(Verb::Run, &how).await.unwrap();
         assert_eq!((report.class, bench.fake.ops()), (Some(Class::Refused), 1), "{}", report.why);
