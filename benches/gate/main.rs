@@ -4,6 +4,8 @@
 //!     cargo bench --bench gate -- ROUNDS           another number of rounds
 //!     cargo bench --bench gate -- storm            from the command to small GETs that are quick again, on a storm
 //!     cargo bench --bench gate -- ends [ROUNDS]    from the command to the end of a storm, against prepared scripts
+//!     cargo bench --bench gate -- through [ROUNDS] from the command to one request that gets through in a storm, by a gate and by a
+//!                                                  recovery API server
 //!     … -- --program FILE …                        measures that build of the program
 //!
 //! Needs root and Linux, as the testbed does. What is counted how is in `docs/figures.md`.
@@ -15,6 +17,7 @@ mod ends;
 #[path = "../verbs/figures.rs"]
 mod figures;
 mod storm;
+mod through;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -46,6 +49,7 @@ fn run(asked: &Asked) -> Result<()> {
     match asked.what {
         What::Close => close::run(&asked.program, asked.rounds.unwrap_or(9)),
         What::Storm => storm::run(&asked.program),
+        What::Through => through::run(&asked.program, asked.rounds.unwrap_or(5)),
         What::Ends => ends::run(&asked.program, asked.rounds.unwrap_or(5)),
     }
 }
@@ -56,6 +60,7 @@ enum What {
     Close,
     Storm,
     Ends,
+    Through,
 }
 
 /// What was typed.
@@ -74,6 +79,7 @@ impl Asked {
                 "--bench" => {}
                 "storm" => asked.what = What::Storm,
                 "ends" => asked.what = What::Ends,
+                "through" => asked.what = What::Through,
                 "--program" => asked.program = words.next().context("--program takes a file")?.into(),
                 number => {
                     let rounds = number.parse().with_context(|| format!("`{number}` is no number of rounds"))?;
