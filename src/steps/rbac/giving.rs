@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::binding::{self, Binding, CLUSTER, GROUP, short};
-use super::subject::Subject;
+use super::binding::{self, Binding, CLUSTER, short};
+use super::subject::{GROUP, Subject};
 use crate::change::{AS_SEEN, Body, Change, Holds, Inverse, Keep, KubeCall, Method, Op};
 use crate::shell;
 use crate::steps::kube_object::{self, Going, text};

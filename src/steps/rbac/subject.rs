@@ -4,11 +4,12 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::binding::GROUP;
 use crate::shell;
 use crate::steps::kube_object::text;
 use crate::steps::{ObjectRef, workload};
 
+/// The API group of roles and bindings, and of the users and groups that they name.
+pub(in crate::steps) const GROUP: &str = "rbac.authorization.k8s.io";
 /// What a service account is called as a user.
 const ACCOUNT: &str = "system:serviceaccount:";
 /// The group of every service account; with `:NAMESPACE` behind it, of those of a namespace.
