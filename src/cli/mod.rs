@@ -3,6 +3,7 @@
 //! What was typed ends here: the rooms below see resolved values only. Arguments are read before the runtime is built,
 //! so that `--version` costs next to nothing.
 
+mod access;
 mod common;
 mod completions;
 mod delete;
@@ -83,6 +84,7 @@ enum Verb {
     Revoke(revoke::Revoke),
     RestoreRights(restore_rights::RestoreRights),
     Probe(probe::Probe),
+    Access(access::Access),
     RecoveryApiserver(recovery::RecoveryApiserver),
     ScaleApiserver(scale_apiserver::ScaleApiserver),
     Kit(kit::Kit),
@@ -151,6 +153,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Revoke(verb) => verb.run(app),
         Verb::RestoreRights(verb) => verb.run(app),
         Verb::Probe(verb) => verb.run(app),
+        Verb::Access(verb) => verb.run(app),
         Verb::RecoveryApiserver(verb) => verb.run(app),
         Verb::ScaleApiserver(verb) => verb.run(app),
         Verb::Kit(verb) => verb.run(app),

@@ -149,6 +149,9 @@ const FOREIGN: &[(&str, &str)] = &[
     ("kubectl", "--wait"),
     ("kube-controller-manager", "--controllers"),
     ("crictl", "--name"),
+    ("kubeadm", "--client-name"),
+    ("kubeadm", "--org"),
+    ("kubeadm", "--validity-period"),
     ("curl", "--data-binary"),
 ];
 

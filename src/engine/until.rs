@@ -81,6 +81,10 @@ impl Reads for UpTo<'_> {
         self.reads.learn(cluster, way);
     }
 
+    fn known_by(&self, cluster: &str) -> Option<String> {
+        self.reads.known_by(cluster)
+    }
+
     fn recoveries(&self, cluster: &str) -> Vec<String> {
         self.reads.recoveries(cluster)
     }

@@ -5,6 +5,7 @@
 
 pub mod apiserver;
 pub mod audit;
+pub mod credentials;
 #[cfg(test)]
 mod environments;
 pub mod file;

@@ -7,6 +7,7 @@
 
 use super::apiserver::ApiServerPresence;
 use super::audit::AuditCount;
+use super::credentials::{CredentialsRead, CredentialsSign};
 use super::file::PutFile;
 use super::gate::{GateArm, GateClose, GateCut, GateKnock, GateMemory, GateOpen, GateRenew, GateStatus, GateSurvey};
 use super::offender::OffenderLook;
@@ -91,6 +92,8 @@ orders! {
     RecoveryStart,
     RecoveryExtend,
     RecoveryStop,
+    CredentialsRead,
+    CredentialsSign,
     PutFile,
 }
 

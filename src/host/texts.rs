@@ -8,7 +8,7 @@ use super::audit::{self, Client};
 use super::gate::{self, Allow, BackEnd, Balancer, Driver, GateSpec, Reply, Scope, Side, Stage, Turn, Why};
 use super::orders::Orders;
 use super::swap::{self, Place, Swap};
-use super::{apiserver, file, offender, recovery, room, why};
+use super::{apiserver, credentials, file, offender, recovery, room, why};
 use crate::change::{Blob, Expect, FilePut, sha256_hex};
 use crate::script::{Head, Script};
 
@@ -163,6 +163,15 @@ fn of_recovery() -> Vec<(String, Script)> {
         ("recovery, start with a key", recovery::start(&keyed)),
         ("recovery, extend", recovery::extend("r1", 900)),
         ("recovery, stop", recovery::stop("r1")),
+        ("credentials", credentials::read().into()),
+        (
+            "sign",
+            credentials::sign(
+                "/etc/kubernetes/pki/ca.crt",
+                "-----BEGIN CERTIFICATE REQUEST-----\nQ0E=\n-----END CERTIFICATE REQUEST-----\n",
+                3600,
+            ),
+        ),
     ]
     .map(|(name, script): (_, Script)| (name.to_owned(), script))
     .into()

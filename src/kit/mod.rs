@@ -9,6 +9,7 @@ mod file;
 mod finding;
 #[cfg(test)]
 mod fuzz;
+pub mod held;
 pub mod import;
 pub mod keep;
 pub mod kubeconfig;
@@ -18,6 +19,7 @@ mod logins;
 pub mod pem;
 pub mod proxy;
 mod read;
+pub mod request;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod select;

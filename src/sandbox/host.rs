@@ -77,13 +77,23 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
         Orders::ManifestWhy(_) => Said::ok("end=yes\n".into()),
         Orders::ManifestFolder(order) => folder(host, &order.path),
         Orders::ManifestFolderAway(order) => folder_away(host, &order.path),
+        Orders::CredentialsRead(_) => Said::ok(credentials(&world.papers.admin)),
+        Orders::CredentialsSign(_) => Said::failed(3, "the practice cluster keeps the key of its CA to itself"),
         Orders::PutFile(order) => put(host, order, text),
-        Orders::RecoverySurvey(_) => Said::ok(recovery::survey(host, &world.authority)),
-        Orders::RecoveryStatus(_) => Said::ok(recovery::status(host, &world.authority) + "end=yes\n"),
+        Orders::RecoverySurvey(_) => Said::ok(recovery::survey(host, &world.papers.authority)),
+        Orders::RecoveryStatus(_) => Said::ok(recovery::status(host, &world.papers.authority) + "end=yes\n"),
         Orders::RecoveryStart(order) => recovery::start(host, order),
         Orders::RecoveryExtend(order) => recovery::extend(host, order),
         Orders::RecoveryStop(order) => recovery::stop(host, &order.run),
     }
+}
+
+/// What a host of kubeadm has; the key of the CA is kept by the practice cluster itself.
+fn credentials(admin: &str) -> String {
+    let text = base64::engine::general_purpose::STANDARD.encode(admin);
+    format!(
+        "file=/etc/kubernetes/super-admin.conf\ntext={text}\nunsigned=the practice cluster keeps the key of its CA to itself\nend=yes\n"
+    )
 }
 
 /// How long an order takes here, where that is to be felt.
@@ -428,6 +438,7 @@ fn is_base64(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::world::Papers;
     use super::*;
     use crate::host::manifest::MANIFESTS;
     use crate::host::order::{Order, Query};
@@ -464,7 +475,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_gates_own_parsers_read_what_a_simulated_host_says() {
-        let world = World::new(&["cp1"], super::super::Weather::Storm, String::new());
+        let world = World::new(&["cp1"], super::super::Weather::Storm, Papers::default());
         let survey = ask(&world, gate::survey(&[])).await;
         assert_eq!(survey.api_ports().into_iter().collect::<Vec<_>>(), [6443]);
         assert!(survey.gate.is_none() && survey.choose() == Some(gate::BackEnd::Nft));
@@ -495,7 +506,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_simulated_manifest_is_looked_at_like_a_real_one() {
-        let world = World::new(&["cp1"], super::super::Weather::Storm, String::new());
+        let world = World::new(&["cp1"], super::super::Weather::Storm, Papers::default());
         let place = swap::Place {
             manifests: MANIFESTS.into(),
             program: "kube-apiserver".into(),
@@ -510,7 +521,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_knock_meets_the_gate_and_the_audit_log_counts_the_offender_only() {
-        let world = World::new(&["cp1"], super::super::Weather::Storm, String::new());
+        let world = World::new(&["cp1"], super::super::Weather::Storm, Papers::default());
         let count = |user: &str| audit::count("", &audit::Client::User(user.into()), 10);
         let met = async || ask(&world, gate::knock(PEER)).await;
         let requests = async |user| match ask(&world, count(user)).await {
@@ -526,7 +537,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_command_is_ever_run() {
-        let world = World::new(&["cp1"], super::super::Weather::Storm, String::new());
+        let world = World::new(&["cp1"], super::super::Weather::Storm, Papers::default());
         for text in ["rm -rf /", "# breakglass exec command=\"reboot\"\nmain() {\nreboot\n}\nmain\n"] {
             assert_eq!(run(&world, 0, PEER, text).await.status, NOT_KNOWN);
         }

@@ -23,12 +23,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::kit::{ApiServer, Cluster, Credential, Host, Role, SshAccess};
 pub(crate) use names::{NAME, OFFENDER, Weather};
-use world::World;
+use world::{Papers, World};
 
 /// Whether this build has a practice cluster.
 pub(crate) const BUILT_IN: bool = true;
@@ -59,7 +61,7 @@ impl Sandbox {
         let operator = ssh::Keypair::generate()?;
         let identity = folder.path().join("id_ed25519");
         operator.write(&identity)?;
-        let world = Arc::new(World::new(&HOSTS, weather, pki.ca()));
+        let world = Arc::new(World::new(&HOSTS, weather, papers(&pki)?));
         let mut servers = JoinSet::new();
         let (mut hosts, mut api_servers) = (Vec::new(), Vec::new());
         let mut sshds = Vec::new();
@@ -108,6 +110,21 @@ impl Sandbox {
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
+}
+
+/// What lies on the hosts: the kubeconfig of an administrator, as kubeadm writes it.
+fn papers(pki: &pki::Pki) -> Result<Papers> {
+    let data = |text: &str| STANDARD.encode(text);
+    let (cert, key) = pki.client()?;
+    let admin = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: admin\ncontexts:\n- name: admin\n  context: {{cluster: sandbox, user: admin}}\n\
+         clusters:\n- name: sandbox\n  cluster: {{certificate-authority-data: {}}}\n\
+         users:\n- name: admin\n  user: {{client-certificate-data: {}, client-key-data: {}}}\n",
+        data(&pki.ca()),
+        data(&cert),
+        data(&key),
+    );
+    Ok(Papers { authority: pki.ca(), admin })
 }
 
 async fn listen() -> Result<TcpListener> {

@@ -34,9 +34,17 @@ const RESTART: Duration = Duration::from_secs(3);
 /// How long a recovery API server takes to listen.
 const RECOVERY_STARTS: Duration = Duration::from_secs(2);
 
-pub(super) struct World {
-    /// Who signed all certificates here, PEM.
+/// What the hosts hold of the cluster's certificates.
+#[derive(Default)]
+pub(super) struct Papers {
+    /// Who signed all of them, PEM.
     pub(super) authority: String,
+    /// The kubeconfig of an administrator.
+    pub(super) admin: String,
+}
+
+pub(super) struct World {
+    pub(super) papers: Papers,
     state: Mutex<State>,
 }
 
@@ -122,7 +130,7 @@ impl Gate {
 }
 
 impl World {
-    pub(super) fn new(hosts: &[&str], weather: Weather, authority: String) -> Self {
+    pub(super) fn new(hosts: &[&str], weather: Weather, papers: Papers) -> Self {
         let now = Instant::now();
         let host = |(index, name): (usize, &&str)| SimHost {
             gate: None,
@@ -161,7 +169,7 @@ impl World {
             heard: Clock::steady().now(),
             version: 5000,
         };
-        Self { authority, state: Mutex::new(state) }
+        Self { papers, state: Mutex::new(state) }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

@@ -358,6 +358,7 @@ macro_rules! kinds {
     };
 }
 
+mod access;
 mod again;
 mod announced;
 mod confirm;
@@ -417,6 +418,7 @@ kinds! {
     thaw_nodes::ThawNodes,
     recovery_apiserver_start::RecoveryStart,
     recovery_apiserver_stop::RecoveryStop,
+    access::Access,
 }
 
 /// The kind with this name.

@@ -252,8 +252,7 @@ impl Starting {
         Some(Question {
             id: ALLOW_ALL.into(),
             text: format!(
-                "{}: whoever has a client certificate that the cluster's CA signed may do everything at its recovery API server. Type {ALLOW_ALL} if that is meant",
-                look.target
+                "whoever has a client certificate that the cluster's CA signed may do everything at its recovery API server. Type {ALLOW_ALL} if that is meant"
             ),
             typed: Some(ALLOW_ALL.into()),
             unattended: false,

@@ -303,7 +303,11 @@ fn denied(look: Look<'_>, error: StepError) -> StepError {
     }
 }
 
+/// Whose credential it is, or where it is from.
 fn source(look: Look<'_>) -> String {
+    if let Some(won) = look.reads.known_by(&look.target.cluster) {
+        return won;
+    }
     look.reads.cluster(&look.target.cluster).map_or_else(String::new, |cluster| cluster.source.clone())
 }
 

@@ -75,6 +75,10 @@ impl<W: World> Reads for Drill<W> {
         self.inner.learn(cluster, way);
     }
 
+    fn known_by(&self, cluster: &str) -> Option<String> {
+        self.inner.known_by(cluster)
+    }
+
     fn recoveries(&self, cluster: &str) -> Vec<String> {
         let pretended = self.pretended();
         let here = pretended.iter().filter(|(known, _)| known == cluster).map(|(_, host)| host.clone());

@@ -217,6 +217,11 @@ pub trait Reads: Send + Sync {
     /// Takes a new way in to a cluster into use, for all that this process asks of it from now on.
     fn learn(&self, _cluster: &str, _way: Way) {}
 
+    /// Whose credential was won for a cluster in this process, if one was.
+    fn known_by(&self, _cluster: &str) -> Option<String> {
+        None
+    }
+
     /// The hosts of a cluster that have a recovery API server which this process knows.
     fn recoveries(&self, _cluster: &str) -> Vec<String> {
         Vec::new()
@@ -287,7 +292,12 @@ pub enum Way {
         host: String,
     },
     /// From now on we are known to the cluster by this.
-    Credential(Credential),
+    Credential {
+        /// The credential.
+        credential: Credential,
+        /// Whose it is and where it is from, without its secret.
+        of: String,
+    },
 }
 
 /// How a recovery API server is called in reports.

@@ -578,7 +578,7 @@ async fn a_credential_that_is_won_takes_the_place_of_the_kits_on_every_server() 
     cluster.acting_as = Some(ActingAs { user: "jane".into(), ..ActingAs::default() });
     let live = live(cluster);
     read(&live, PATH, 20.0).await.unwrap();
-    live.learn("prod", Way::Credential(Credential::Token("won".into())));
+    live.learn("prod", Way::Credential { credential: Credential::Token("won".into()), of: "test".into() });
     read(&live, PATH, 20.0).await.unwrap();
     let headers: Vec<_> = server.seen.requests().into_iter().map(|request| request.headers).collect();
     let said = |at: usize, name: &str| headers[at].get(name).map(|value| value.to_str().unwrap().to_owned());

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use testbed::{Host, Kit, Kubectl, KubeletPlane, Lab, Lent, Output, Pool, Running, User, test};
 
+mod credentials;
 mod recovery_server;
 mod rights;
 mod webhook_deadlock;
@@ -26,6 +27,14 @@ fn main() -> ExitCode {
         ),
         test("administrators_whose_binding_was_deleted_are_let_in_again_and_undo_is_exact", rights::deleted),
         test("rights_that_were_emptied_or_lead_elsewhere_are_put_right_and_undo_is_exact", rights::emptied),
+        test(
+            "a_client_certificate_that_has_ended_is_no_lockout_where_a_host_has_another",
+            credentials::a_certificate_that_has_ended,
+        ),
+        test(
+            "a_sign_on_that_is_gone_is_no_lockout_and_where_no_credential_lies_the_ca_signs_one",
+            credentials::a_sign_on_that_is_gone,
+        ),
         test(
             "a_write_gets_through_a_recovery_api_server_while_the_hosts_own_hangs",
             recovery_server::a_write_gets_through_beside_a_server_that_hangs,

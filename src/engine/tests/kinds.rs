@@ -105,6 +105,7 @@ impl Kind {
             Known::RecoveryStart | Known::RecoveryStop => true,
             Known::Probe | Known::Confirm | Known::Park | Known::EndPods | Known::Delete => false,
             Known::Revoke | Known::RestoreRights | Known::Http | Known::Exec | Known::WaitFor => false,
+            Known::Access => false,
         }
     }
 

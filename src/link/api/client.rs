@@ -65,8 +65,8 @@ pub(super) struct Server {
 pub(super) struct Us {
     cluster: Arc<Cluster>,
     user_agent: Arc<str>,
-    /// Won during the run, in place of the kit's.
-    won: RwLock<Option<Credential>>,
+    /// Won during the run, in place of the kit's, and whose it is.
+    won: RwLock<Option<(Credential, String)>>,
 }
 
 impl Us {
@@ -74,13 +74,18 @@ impl Us {
         Self { cluster, user_agent, won: RwLock::default() }
     }
 
-    pub(super) fn known_by(&self, credential: Credential) {
-        *self.won.write().unwrap_or_else(PoisonError::into_inner) = Some(credential);
+    pub(super) fn known_by(&self, credential: Credential, of: String) {
+        *self.won.write().unwrap_or_else(PoisonError::into_inner) = Some((credential, of));
+    }
+
+    pub(super) fn won(&self) -> Option<String> {
+        let won = self.won.read().unwrap_or_else(PoisonError::into_inner);
+        won.as_ref().map(|(_, of)| of.clone())
     }
 
     fn credential(&self) -> Credential {
         let won = self.won.read().unwrap_or_else(PoisonError::into_inner);
-        won.as_ref().unwrap_or(&self.cluster.credential).clone()
+        won.as_ref().map_or(&self.cluster.credential, |(credential, _)| credential).clone()
     }
 
     /// As whom our requests are made, when that is somebody else. What was won has its own rights.

@@ -181,9 +181,14 @@ impl Api {
     }
 
     /// From now on we are known by this credential.
-    pub fn known_by(&self, credential: Credential) {
-        self.us.known_by(credential);
+    pub fn known_by(&self, credential: Credential, of: String) {
+        self.us.known_by(credential, of);
         self.rest();
+    }
+
+    /// Whose credential that is.
+    pub fn won(&self) -> Option<String> {
+        self.us.won()
     }
 
     /// Whom a request may go to, best first: the recovery API servers before all others, for objects and where no server is

@@ -23,8 +23,12 @@ impl Reads for Fake {
         match way {
             Way::Recovery { host, .. } => drop(state.recoveries.insert((cluster.to_owned(), host))),
             Way::NoRecovery { host } => drop(state.recoveries.remove(&(cluster.to_owned(), host))),
-            Way::Credential(_) => {}
+            Way::Credential { of, .. } => drop(state.won.insert(cluster.to_owned(), of)),
         }
+    }
+
+    fn known_by(&self, cluster: &str) -> Option<String> {
+        self.state().won.get(cluster).cloned()
     }
 
     fn recoveries(&self, cluster: &str) -> Vec<String> {

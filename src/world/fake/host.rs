@@ -226,3 +226,10 @@ impl Host<'_> {
         output
     }
 }
+
+/// What each host has: a kubeconfig with a token.
+pub(super) fn credentials() -> String {
+    let config = "current-context: a\ncontexts:\n- name: a\n  context: {cluster: c, user: u}\nusers:\n- name: u\n  user: {token: hush}\n";
+    let text = base64::engine::general_purpose::STANDARD.encode(config);
+    format!("file=/etc/kubernetes/super-admin.conf\ntext={text}\nauthority=/etc/kubernetes/pki/ca.crt\nend=yes\n")
+}

@@ -112,6 +112,8 @@ struct State {
     gates: Option<gate::Gates>,
     /// The recovery API servers that were told of: (cluster, host).
     recoveries: std::collections::BTreeSet<(String, String)>,
+    /// Whose credential was won, by cluster.
+    won: BTreeMap<String, String>,
     ops: usize,
     sent: Vec<Sent>,
 }
@@ -377,6 +379,8 @@ impl State {
                 gate.map(|_| ended("total=16384000\navailable=9000000\napi=2500000 \nend=yes\n"))?
             }
             Orders::ApiServerPresence(_) => gate.map(|_| ended("process=900 3600\nstarted=0\nend=yes\n"))?,
+            Orders::CredentialsRead(_) => ended(&host::credentials()),
+            Orders::CredentialsSign(_) => ended("certificate=Qw==\nsigned=yes\n"),
             Orders::RecoverySurvey(look) => host.recovery_survey(look),
             Orders::RecoveryStatus(_) => ended(&(host.recovery() + "end=yes\n")),
             Orders::RecoveryStart(start) => host.recovery_start(start),

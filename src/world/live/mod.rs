@@ -162,8 +162,12 @@ impl Reads for Live {
                 links.api.join(Recovery { facts, trust }, dial);
             }
             Way::NoRecovery { host } => links.api.part(&recovery_name(&host)),
-            Way::Credential(credential) => links.api.known_by(credential),
+            Way::Credential { credential, of } => links.api.known_by(credential, of),
         }
+    }
+
+    fn known_by(&self, cluster: &str) -> Option<String> {
+        self.clusters.get(cluster)?.api.won()
     }
 
     fn recoveries(&self, cluster: &str) -> Vec<String> {

@@ -22,7 +22,8 @@ pub struct Kubectl {
 }
 
 impl Kubectl {
-    pub(crate) fn new(kubeconfig: PathBuf, home: PathBuf) -> Self {
+    /// kubectl with this kubeconfig, and a home of its own.
+    pub fn new(kubeconfig: PathBuf, home: PathBuf) -> Self {
         Self { kubeconfig, home }
     }
 

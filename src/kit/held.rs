@@ -1,0 +1,118 @@
+//! Which of the credentials that lie on a cluster's hosts can be used.
+
+use super::{Cluster, Credential, pem};
+use crate::host::credentials::{Held, Keeps, Secret};
+
+/// One that can be used now, and what is to be said of it.
+#[derive(Debug)]
+pub struct Good {
+    /// The credential.
+    pub credential: Credential,
+    /// Whose it is and where it is from, without its secret.
+    pub of: String,
+}
+
+/// Whether a file's credential is of this cluster and good now; if not, why.
+fn judge(held: &Held, cluster: &Cluster, host: &str, now: jiff::Timestamp) -> Result<Good, String> {
+    let secret = held.secret.as_ref().map_err(|why| format!("{}: {why}", held.path))?;
+    let ours = pem::certificates(&cluster.ca).unwrap_or_default();
+    let theirs = pem::certificates(&held.authority).unwrap_or_default();
+    if !theirs.is_empty() && !theirs.iter().any(|cert| ours.contains(cert)) {
+        return Err(format!("{}: it is of another cluster: its CA is none of the kit's", held.path));
+    }
+    let (credential, who) = match secret {
+        Secret::Certificate { cert, key } => {
+            let facts = pem::certificates(cert).map_err(|why| format!("{}: {why}", held.path))?;
+            let who = facts.first().map(|cert| cert.subject.clone()).unwrap_or_default();
+            (Credential::Certificate { cert: cert.clone(), key: key.clone() }, who)
+        }
+        Secret::Token(token) => (Credential::Token(token.clone()), "a token".to_owned()),
+    };
+    if let Some(why) = credential.void(now, None) {
+        return Err(format!("{}: {why}", held.path));
+    }
+    Ok(Good { credential, of: format!("{} of {host} ({who})", held.path) })
+}
+
+/// The best of a host's.
+///
+/// # Errors
+/// Why each of them cannot be used.
+pub fn best(keeps: &Keeps, cluster: &Cluster, host: &str, now: jiff::Timestamp) -> Result<Good, Vec<String>> {
+    let mut faults = Vec::new();
+    for held in &keeps.held {
+        match judge(held, cluster, host, now) {
+            Ok(good) => return Ok(good),
+            Err(why) => faults.push(why),
+        }
+    }
+    Err(faults)
+}
+
+/// A kubeconfig that holds a credential, for a colleague's kubectl: to the first API server of the kit.
+pub fn kubeconfig(cluster: &Cluster, credential: &Credential) -> String {
+    use base64::Engine as _;
+    let data = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+    let server = cluster.api_servers.first().map(|server| format!("https://{}", server.address)).unwrap_or_default();
+    let mut to = serde_json::json!({ "server": server, "certificate-authority-data": data(&cluster.ca) });
+    if let Some(name) = &cluster.tls_server_name {
+        to["tls-server-name"] = name.as_str().into();
+    }
+    let user = match credential {
+        Credential::Certificate { cert, key } => {
+            serde_json::json!({ "client-certificate-data": data(cert), "client-key-data": data(key) })
+        }
+        Credential::Token(token) => serde_json::json!({ "token": token }),
+        Credential::Anonymous => serde_json::json!({}),
+    };
+    let name = &cluster.name;
+    // JSON is YAML, and needs no care for what stands in it.
+    let config = serde_json::json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": name,
+        "clusters": [{ "name": name, "cluster": to }],
+        "users": [{ "name": "breakglass", "user": user }],
+        "contexts": [{ "name": name, "context": { "cluster": name, "user": "breakglass" } }],
+    });
+    format!("{config:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_another_cluster_or_that_has_ended_is_never_taken() {
+        let now: jiff::Timestamp = "2026-06-01T00:00:00Z".parse().unwrap();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let cert = |name: &str, until: i32| {
+            let mut params = rcgen::CertificateParams::default();
+            params.distinguished_name.push(rcgen::DnType::CommonName, name);
+            (params.not_before, params.not_after) =
+                (rcgen::date_time_ymd(2020, 1, 1), rcgen::date_time_ymd(until, 1, 1));
+            params.self_signed(&key).unwrap().pem().into_bytes()
+        };
+        let (ours, theirs) = (cert("ours", 2040), cert("theirs", 2040));
+        let cluster = Cluster { ca: ours.clone(), ..super::super::sample::cluster("east", 1) };
+        let held = |path: &str, authority: &[u8], cert: Vec<u8>| Held {
+            path: path.into(),
+            authority: authority.to_vec(),
+            secret: Ok(Secret::Certificate { cert, key: b"K".to_vec() }),
+        };
+        let keeps = Keeps {
+            held: vec![
+                held("/stale", &theirs, cert("admin", 2040)),
+                held("/ended", &ours, cert("admin", 2026)),
+                Held { path: "/plugin".into(), authority: ours.clone(), secret: Err("it has none".into()) },
+                held("/good", &ours, cert("kubernetes-super-admin", 2040)),
+            ],
+            ..Keeps::default()
+        };
+        let good = best(&keeps, &cluster, "cp1", now).ok().unwrap();
+        assert_eq!(good.of, "/good of cp1 (CN=kubernetes-super-admin)");
+        let none = Keeps { held: keeps.held[..3].to_vec(), ..keeps };
+        let faults = best(&none, &cluster, "cp1", now).err().unwrap();
+        for (fault, part) in faults.iter().zip(["another cluster", "expired", "it has none"]) {
+            assert!(fault.contains(part), "{fault}");
+        }
+    }
+}
