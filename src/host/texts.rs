@@ -148,6 +148,7 @@ fn of_recovery() -> Vec<(String, Script)> {
             .map(str::to_owned)
             .into(),
         program: String::new(),
+        mounted: vec!["/opt/it's/k/kube-apiserver".into()],
         version: "v1.34.4".into(),
         manifests: "/etc/kubernetes/manifests".into(),
     };

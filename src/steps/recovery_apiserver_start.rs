@@ -134,6 +134,7 @@ impl Starting {
             seconds: self.seconds(),
             flags: vec!["<those of the host's own API server, changed>".into()],
             program: self.params.program.clone().unwrap_or_default(),
+            mounted: vec!["<what its container has mounted>".into()],
             version: "<that of the manifest's image>".into(),
             manifests: manifests.to_owned(),
         }
@@ -201,11 +202,14 @@ impl Starting {
             allow_all: self.params.allow_all,
         };
         let flags = recovery::flags(&launch, &wish).map_err(&refused)?;
-        let version =
-            launch.image.split('@').next().and_then(|image| image.rsplit_once(':')).map(|(_, tag)| tag.to_owned());
+        let tag = launch.image.split('@').next().and_then(|image| image.rsplit_once(':')).map(|(_, tag)| tag);
+        // A tag that is no version says nothing of the program in there.
+        let is_version = |tag: &&str| tag.starts_with('v') && tag.split('.').count() >= 3;
+        let version = tag.filter(is_version).map(str::to_owned);
         Ok(Start {
             port: port.to_string(),
             flags,
+            mounted: launch.mounts.iter().map(|(_, here)| format!("{here}/{}", recovery::PROGRAM_NAME)).collect(),
             version: version.unwrap_or_default(),
             ..self.order(&look.mark.run, &look.mark.operator, &host.manifests)
         })

@@ -40,6 +40,10 @@ fn main() -> ExitCode {
             recovery_server::a_write_gets_through_beside_a_server_that_hangs,
         ),
         test(
+            "what_stands_in_the_way_of_a_recovery_api_server_is_said_and_a_flag_that_kills_it_is_left_out",
+            recovery_server::what_stands_in_the_way_is_said,
+        ),
+        test(
             "a_recovery_api_server_leaves_nothing_however_it_ends",
             recovery_server::it_leaves_nothing_however_it_ends,
         ),

@@ -98,3 +98,37 @@ pub(super) fn it_leaves_nothing_however_it_ends() -> Result<()> {
     nothing_is_left(scene)?;
     before.changes_until(&files(scene)?).expect_none()
 }
+
+/// L8 and more: what stands in the way is said, and one that can be started in spite of it is.
+pub(super) fn what_stands_in_the_way_is_said() -> Result<()> {
+    let scene = &*scene()?;
+    scene.write_kit(User::Masters)?;
+    let etcd = scene.plane.static_pod("etcd").context("no etcd")?;
+    etcd.signal(Signal::STOP);
+    let refused = scene.ends(&["recovery-apiserver", "start", "--yes"]);
+    etcd.signal(Signal::CONT);
+    let refused = refused?;
+    ensure!(!refused.success() && refused.stderr.contains("etcd does not answer"), "{refused:?}");
+    nothing_is_left(scene)?;
+
+    // A flag that it does not know: its own process dies at each start, and no other is there to take the program from.
+    let manifest = scene.plane.manifests().join("kube-apiserver.yaml");
+    let before = fs::read_to_string(&manifest)?;
+    fs::write(&manifest, before.replacen("    - --etcd-servers", "    - --no-such-flag=1\n    - --etcd-servers", 1))?;
+    wait_until("the end of the old process", LONG, || Ok(scene.plane.static_pod("kube-apiserver").is_none()))?;
+    let died = scene.ends(&["recovery-apiserver", "start", "--yes"])?;
+    let said = died.stdout + &died.stderr;
+    ensure!(died.code != 0 && said.contains("unknown flag: --no-such-flag") && said.contains("--unset"), "{said}");
+    scene.run(&["recovery-apiserver", "stop", "--yes"])?;
+    let file = scene.folder.join("unset.yaml");
+    let text =
+        RUNBOOK.replace("{for: 2m}", "{for: 2m, unset: [no-such-flag]}").replace("default/offender", "default/unset");
+    fs::write(&file, text)?;
+    let ran = scene.run(&["run", &file.display().to_string(), "--yes", "-v"]);
+    fs::write(&manifest, before)?;
+    // The configmap was never there: what counts is who said so.
+    ensure!(ran?.contains("recovery-"), "it was not asked");
+    nothing_is_left(scene)?;
+    wait_until("the host's own API server", LONG, || scene.plane.is_ready())?;
+    scene.write_kit(User::Alice)
+}

@@ -19,7 +19,8 @@ use crate::script::{HEAD, Script, quote};
 
 pub use self::flags::{Etcd, Wish, flags};
 pub use self::seen::{Died, Recovery, Seen, Standing};
-use self::text::{FOLDER, PROGRAM_NAME, RUNNER, STAND, STORED};
+pub use self::text::PROGRAM_NAME;
+use self::text::{FOLDER, RUNNER, STAND, STORED};
 
 /// The first port that is taken for one where none is named, and how many after it.
 pub const PORTS: std::ops::Range<u16> = 16443..16463;
@@ -82,6 +83,8 @@ pub struct Start {
     pub flags: Vec<String>,
     /// A file of the host that is its program; empty: that of the running process, else out of the image store.
     pub program: String,
+    /// Files of the host that may be the program where nothing runs it: what its container has mounted.
+    pub mounted: Vec<String>,
     /// The version that one out of the image store has to have; empty: any.
     pub version: String,
     /// The folder of the static pods.
@@ -91,7 +94,7 @@ pub struct Start {
 order! {
     /// Starts one.
     RecoveryStart = "recovery.start" {
-        run: String, operator: String, port: String, seconds: u64, flags: String, program: String, version: String, manifests: String
+        run: String, operator: String, port: String, seconds: u64, flags: String, program: String, mounted: String, version: String, manifests: String
     }
 }
 
@@ -104,7 +107,7 @@ pub fn start(start: &Start) -> Script {
 if [ -d "$D" ]; then
   runner=$(one state); whose=$(one mark)
   if runs "$runner" runner && [ ! -f "$D/died" ]; then
-    [ "$whose" != "$run" ] || {{ tell; say started already; return 0; }}
+    [ "$whose" != "$run" ] || {{ say started already; return 0; }}
     fail "a recovery API server of run $whose ($(sed -n 2p "$D/mark")) stands here already" 5
   fi
   stop_it
@@ -128,9 +131,12 @@ fi
 if [ -n "$exe" ]; then [ -x "$exe" ] || fail "$exe is no program of this host" 3
 else
   for x in $(processes "$p"); do pid=${{x%%:*}}; exe=$(file_of "/proc/$pid"); [ -z "$exe" ] || break; done
-  if [ -n "$exe" ]; then sub=$(sub "$pid"); else exe=$(stored "$p" {version}); fi
+  if [ -n "$exe" ]; then sub=$(sub "$pid"); else
+    for f in {mounted}; do [ ! -f "$f" ] || [ ! -x "$f" ] || {{ exe=$f; break; }}; done
+    [ -n "$exe" ] || exe=$(stored "$p" {version})
+  fi
 fi
-[ -n "$exe" ] || fail "no process of $p runs here, and the runtime's image store has none of version "{version}"; name a file of the host with --program" 3
+[ -n "$exe" ] || fail "no process of $p runs here, and the runtime's image store has not just one "{version}"; name a file of the host with --program" 3
 ( umask 077; mkdir "$D" && mkdir "$D/cert" ) 2>/dev/null || fail "cannot make $D" 3
 ln -s "$exe" "$D/$p"
 up
@@ -147,6 +153,7 @@ launch
 [ -s "$D/state" ] || {{ rm -rf "$D"; fail "what keeps the server did not start" 6; }}
 "#,
         program = quote(&start.program),
+        mounted = start.mounted.iter().map(|file| quote(file)).collect::<Vec<_>>().join(" "),
         version = quote(&start.version),
         operator = quote(&super::swap::line(&start.operator)),
         seconds = start.seconds,
@@ -158,7 +165,6 @@ launch
     body.push_str(&asks_etcd(&etcd));
     body.push_str(
         r#"i=0; until grep -qs 'END CERTIFICATE' "$D/cert/apiserver.crt" || [ -f "$D/died" ] || [ "$i" -ge 200 ]; do nap; i=$((i+1)); done
-tell
 say started yes
 "#,
     );
@@ -169,6 +175,7 @@ say started yes
         seconds: start.seconds,
         flags: start.flags.join("\n"),
         program: start.program.clone(),
+        mounted: start.mounted.join("\n"),
         version: start.version.clone(),
         manifests: start.manifests.clone(),
     };
@@ -254,3 +261,38 @@ say recovery absent
 
 /// What a person types to see one on its host.
 pub const BY_HAND: &str = "cat /run/breakglass-recovery/mark; tail -n 20 /run/breakglass-recovery/log";
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::process::Command;
+
+    use super::*;
+
+    /// A store of a containerd with these versions of the program, each in a snapshot of its own.
+    fn stored(versions: &[&str], wanted: &str) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        for (number, version) in versions.iter().enumerate() {
+            let snapshot = format!("io.containerd.snapshotter.v1.overlayfs/snapshots/{number}/fs/usr/local/bin");
+            let folder = dir.path().join(snapshot);
+            std::fs::create_dir_all(&folder).unwrap();
+            let file = folder.join(PROGRAM_NAME);
+            std::fs::write(&file, format!("#!/bin/sh\necho Kubernetes {version}\n")).unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let root = quote(&dir.path().display().to_string());
+        let text = format!("{STORED}stores() {{ echo {root}; }}\nstored {PROGRAM_NAME} {}\n", quote(wanted));
+        let output = Command::new("sh").arg("-c").arg(text).output().unwrap();
+        let path = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        path.rsplit("/snapshots/").next().and_then(|rest| rest.split('/').next()).unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn the_program_out_of_the_image_store_is_that_of_the_manifests_version_or_the_only_one() {
+        assert_eq!(stored(&["v1.33.1", "v1.34.4"], "v1.34.4"), "1");
+        assert_eq!(stored(&["v1.33.1", "v1.34.4"], "v1.35.0"), "", "a version that differs is none");
+        assert_eq!(stored(&["v1.34.4", "v1.34.4"], ""), "0");
+        assert_eq!(stored(&["v1.33.1", "v1.34.4"], ""), "", "nobody can tell which");
+        assert_eq!(stored(&[], ""), "");
+    }
+}

@@ -1,7 +1,7 @@
 //! What runs on the host, as sh.
 
 /// The program.
-pub(super) const PROGRAM_NAME: &str = "kube-apiserver";
+pub const PROGRAM_NAME: &str = "kube-apiserver";
 
 /// Where a recovery API server has all that is its own; `/run` is empty after a reboot, as it has to be.
 pub(super) const FOLDER: &str = "/run/breakglass-recovery";
@@ -97,15 +97,26 @@ done
 # the end
 "#;
 
-/// `stored NAME VERSION`: the file of a program in the image store of the host's runtime, where nothing runs it: the one of that version.
-pub(super) const STORED: &str = r#"stored() {
-  for s in /var/lib/containerd/io.containerd.snapshotter.v1.*/snapshots /var/lib/containers/storage/overlay /var/lib/docker/overlay2 \
-    /var/lib/rancher/*/agent/containerd/io.containerd.snapshotter.v1.*/snapshots /var/lib/k0s/containerd/io.containerd.snapshotter.v1.*/snapshots; do
-    for f in "$s"/*/usr/local/bin/"$1" "$s"/*/fs/usr/local/bin/"$1" "$s"/*/diff/usr/local/bin/"$1" "$s"/*/usr/bin/"$1" "$s"/*/fs/usr/bin/"$1" "$s"/*/diff/usr/bin/"$1"; do
+/// `stored NAME VERSION`: the file of a program in the image store of the host's runtime, where nothing runs it: the one of that version,
+/// and where none is said the only one that is there. A containerd says in its configuration where its store is.
+pub(super) const STORED: &str = r#"stores() {
+  echo /var/lib/containerd
+  for c in $(grep -la containerd /proc/[0-9]*/cmdline 2>/dev/null); do
+    config=$(tr '\000' '\n' 2>/dev/null <"$c" | sed -n -e '1{/\(^\|\/\)containerd$/!q;}' -e '/^\(--config\|-c\)$/{n;p;q;}' -e 's/^--config=//p')
+    [ -z "$config" ] || sed -n 's/^root *= *["'\'']\(.*\)["'\''].*$/\1/p' "$config" 2>/dev/null
+  done
+  ls -d /var/lib/rancher/*/agent/containerd /var/lib/k0s/containerd 2>/dev/null
+}
+stored() {
+  only=; versions=
+  for s in $(stores | sort -u | sed 's/$/\/io.containerd.snapshotter.v1.*\/snapshots/') /var/lib/containers/storage/overlay /var/lib/docker/overlay2; do
+    for f in $s/*/usr/local/bin/"$1" $s/*/fs/usr/local/bin/"$1" $s/*/diff/usr/local/bin/"$1" $s/*/usr/bin/"$1" $s/*/fs/usr/bin/"$1" $s/*/diff/usr/bin/"$1"; do
       [ -f "$f" ] && [ -x "$f" ] || continue
-      is=$("$f" --version 2>/dev/null | sed -n 's/^Kubernetes //p')
-      if [ -z "$2" ] || [ "$is" = "$2" ]; then echo "$f"; return 0; fi
+      is=$("$f" --version 2>/dev/null </dev/null | sed -n 's/^Kubernetes //p')
+      [ -z "$2" ] || [ "$is" != "$2" ] || { echo "$f"; return 0; }
+      case " $versions " in *" $is "*) ;; *) versions="$versions $is"; only=$f ;; esac
     done
   done
+  [ -n "$2" ] || [ "${versions# * }" != "$versions" ] || echo "$only"
 }
 "#;
