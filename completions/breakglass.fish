@@ -67,6 +67,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "delete" -d 'D
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "park" -d 'Take a workload out of the way without deleting it; `undo` puts it back as it was'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "end-pods" -d 'End the pods of one workload through the API, and none but those'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "revoke" -d 'Take away what RBAC allows a service account, user or group; `undo` puts the bindings back'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "restore-rights" -d 'Put the rights of administrators back where their binding is gone, empty or gives another role'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "disarm" -d 'Take an admission webhook or policy that refuses or hangs out of the way; `undo` arms it again as it was'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "probe" -d 'Look at each API server and say which layer is broken: network, TLS, credential, overload, process, etcd'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "access" -d 'See which credential of the cluster a control-plane host has, or have one signed there; runbooks use it in later steps'
@@ -709,6 +710,41 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l canary 
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l no-canary -d 'All clusters from the beginning'
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l binding -d 'The ClusterRoleBinding; without it kubeadm:cluster-admins, and with it cluster-admin' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l role -d 'The ClusterRole that it gives [default: cluster-admin]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l group -d 'A group that it has to name; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l user -d 'A user that it has to name, or system:serviceaccount:NAMESPACE:NAME; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l drill -d 'Look for real, pretend the writes'
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand disarm" -l webhook -d 'Only this webhook, by its own name as a refusal quotes it' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand disarm" -l exclude-namespace -d 'Leave its failurePolicy, and do not have it asked about this namespace; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand disarm" -l at-most -d 'When more configurations than this have webhooks that cannot answer, change nothing [default: 10]' -r

@@ -15,7 +15,7 @@ mod target;
 
 pub use blob::{Blob, hex, sha256_hex, short_hash};
 pub use note::Note;
-pub use op::{Body, Expect, FilePut, Holds, HostCommand, HttpCall, KubeCall, LocalCommand, Method, Op, title};
+pub use op::{AS_SEEN, Body, Expect, FilePut, Holds, HostCommand, HttpCall, KubeCall, LocalCommand, Method, Op, title};
 pub use target::{Part, Target};
 
 /// How a change is taken back.
@@ -65,7 +65,8 @@ impl Change {
         let path = call.path.split('?').next().unwrap_or_default().replace('\'', r"'\''");
         format!(
             "kubectl get --raw '{path}'   # what stands; why it was refused is said above\n\
-             export KUBECONFIG=/etc/kubernetes/admin.conf   # as root on a control-plane host: another credential, then\n\
+             export KUBECONFIG=/etc/kubernetes/super-admin.conf   # as root on a control-plane host (before kubeadm 1.29: \
+             admin.conf): another credential, then\n\
              {}",
             self.by_hand
         )

@@ -96,7 +96,34 @@ pub struct KubeCall {
     pub holds: Option<Holds>,
 }
 
+/// Stands in the preconditions of an inverse DELETE for what only a look before it can tell.
+pub const AS_SEEN: &str = "<as the look before it sees it>";
+
 impl KubeCall {
+    /// A DELETE that is to be sent only once a look has told which uid and version the object has. No server takes it as it is.
+    pub fn wants_a_look(&self) -> bool {
+        self.method == Method::Delete && self.demanded_uid() == Some(AS_SEEN)
+    }
+
+    /// The same, for the object as it was just seen.
+    #[must_use]
+    pub fn as_seen(&self, object: &Value) -> Self {
+        let mut call = self.clone();
+        for (pointer, value) in call.holds.iter_mut().flat_map(|holds| &mut holds.fields) {
+            if *value == AS_SEEN {
+                *value = object.pointer(pointer).cloned().unwrap_or_default();
+            }
+        }
+        if let Body::Json(options) = &mut call.body {
+            for field in ["uid", "resourceVersion"] {
+                if options["preconditions"][field] == AS_SEEN {
+                    options["preconditions"][field] = object["metadata"][field].clone();
+                }
+            }
+        }
+        call
+    }
+
     /// The uid that the object must have, by the precondition of a DELETE.
     pub fn demanded_uid(&self) -> Option<&str> {
         match &self.body {

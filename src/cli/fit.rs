@@ -78,6 +78,13 @@ const VERBS: &[Verb] = &[
         other: &[],
     },
     Verb {
+        words: &["restore-rights"],
+        kind: "restore-rights",
+        gives: &[("binding", "binding"), ("role", "role"), ("groups", "groups"), ("users", "users")],
+        runbooks_only: &[],
+        other: &[],
+    },
+    Verb {
         words: &["disarm"],
         kind: "disarm",
         gives: &[

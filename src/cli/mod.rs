@@ -20,6 +20,7 @@ mod park;
 mod plan;
 mod probe;
 mod recovery;
+mod restore_rights;
 mod resume;
 mod revoke;
 mod run;
@@ -82,6 +83,7 @@ enum Verb {
     Park(park::Park),
     EndPods(end_pods::EndPods),
     Revoke(revoke::Revoke),
+    RestoreRights(restore_rights::RestoreRights),
     Disarm(disarm::Disarm),
     Probe(probe::Probe),
     Access(access::Access),
@@ -151,6 +153,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Park(verb) => verb.run(app),
         Verb::EndPods(verb) => verb.run(app),
         Verb::Revoke(verb) => verb.run(app),
+        Verb::RestoreRights(verb) => verb.run(app),
         Verb::Disarm(verb) => verb.run(app),
         Verb::Probe(verb) => verb.run(app),
         Verb::Access(verb) => verb.run(app),

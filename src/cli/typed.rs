@@ -139,9 +139,11 @@ fn in_transcript(path: &Path, all: &mut Vec<Typed>) {
 
 /// Flags of the other programs that people are told to run.
 const FOREIGN: &[(&str, &str)] = &[
+    ("kubectl", "--clusterrole"),
     ("kubectl", "--grace-period"),
     ("kubectl", "--no-headers"),
     ("kubectl", "--raw"),
+    ("kubectl", "--serviceaccount"),
     ("kubectl", "--show-labels"),
     ("kubectl", "--type"),
     ("kubectl", "--wait"),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::ending::{Goes, finish, report};
@@ -12,7 +13,7 @@ use super::strangers::Strangers;
 use super::target::JournalLost;
 use super::turn::Back;
 use super::{Consent, Engine, GRACE, Report, Stop, Tally, turn};
-use crate::change::{Inverse, KubeCall, Op, Outcome, Target};
+use crate::change::{Holds, Inverse, KubeCall, Op, Outcome, Target};
 use crate::error::Class;
 use crate::event::{ChangeEnd, Event};
 use crate::journal::{ChangeRecord, ChangeState, Entry};
@@ -282,20 +283,18 @@ async fn by(engine: Engine<'_>, record: &ChangeRecord, mut op: Op) -> Back {
     if let Err(back) = turn::wait(engine, record, &op).await {
         return back;
     }
-    let limit = Duration::from_secs(record.change.deadline_secs).max(AT_LEAST);
     let mut tries = if op.idempotent() { TRIES } else { 1 };
+    if let Op::Kube(call) = &op
+        && call.wants_a_look()
+    {
+        return delete(engine, record, call).await;
+    }
     loop {
-        let outcome = tokio::select! {
-            outcome = engine.world.perform(&record.target, &op, limit) => outcome,
-            () = tokio::time::sleep(limit + GRACE) => Outcome::Unknown(format!("no outcome after {}s", limit.as_secs())),
-            () = engine.cancel.reached(Stop::Now) => {
-                return Back::Unknown("given up by the operator while in flight".into());
-            }
-        };
-        let (why, lost) = match outcome {
-            Outcome::Done(said) => return Back::Undone(said.words),
-            Outcome::Failed(why) | Outcome::NotTaken(why) => (why, false),
-            Outcome::Unknown(why) => (why, true),
+        let (why, lost) = match perform(engine, record, &op).await {
+            Ok(said) => return Back::Undone(said),
+            Err(NotDone::GivenUp) => return Back::Unknown(GIVEN_UP.into()),
+            Err(NotDone::Refused(why)) => (why, false),
+            Err(NotDone::Lost(why)) => (why, true),
         };
         match differs(engine, &record.target, &op).await {
             Some(all) if all.is_empty() => return Back::Undone(format!("a look found it as it was ({why})")),
@@ -310,26 +309,101 @@ async fn by(engine: Engine<'_>, record: &ChangeRecord, mut op: Op) -> Back {
     }
 }
 
+/// Why an inverse is not known to be done.
+enum NotDone {
+    Refused(String),
+    Lost(String),
+    GivenUp,
+}
+
+const GIVEN_UP: &str = "given up by the operator while in flight";
+
+/// Sends an inverse once; what the far side said of it.
+async fn perform(engine: Engine<'_>, record: &ChangeRecord, op: &Op) -> Result<String, NotDone> {
+    let limit = Duration::from_secs(record.change.deadline_secs).max(AT_LEAST);
+    let outcome = tokio::select! {
+        outcome = engine.world.perform(&record.target, op, limit) => outcome,
+        () = tokio::time::sleep(limit + GRACE) => Outcome::Unknown(format!("no outcome after {}s", limit.as_secs())),
+        () = engine.cancel.reached(Stop::Now) => return Err(NotDone::GivenUp),
+    };
+    match outcome {
+        Outcome::Done(said) => Ok(said.words),
+        Outcome::Failed(why) | Outcome::NotTaken(why) => Err(NotDone::Refused(why)),
+        Outcome::Unknown(why) => Err(NotDone::Lost(why)),
+    }
+}
+
+/// Deletes what a change created, as a look finds it: only what still is what was created, and only in the version that was seen.
+async fn delete(engine: Engine<'_>, record: &ChangeRecord, call: &KubeCall) -> Back {
+    let Some(holds) = &call.holds else { return Back::Stuck("it is not known what was created".into()) };
+    let mut before: Option<NotDone> = None;
+    for _ in 0..TRIES {
+        let there = match look(engine, &record.target, holds).await {
+            There::Is(object) => object,
+            There::Absent if before.is_some() => return Back::Undone("a look found it gone".into()),
+            There::Absent => return Back::Undone("it is not there any more: nothing to delete".into()),
+            There::Unseen(why) => {
+                return Back::Unknown(format!("it could not be looked at before it is deleted: {why}"));
+            }
+        };
+        let call = call.as_seen(&there);
+        let all = call.holds.as_ref().map_or_else(Vec::new, |holds| holds.differs(&there, None));
+        if !all.is_empty() {
+            return Back::Stuck(format!("it is not what was created any more: it differs at {}", all.join(", ")));
+        }
+        match perform(engine, record, &Op::Kube(call)).await {
+            Ok(said) => return Back::Undone(said),
+            Err(NotDone::GivenUp) => return Back::Unknown(GIVEN_UP.into()),
+            Err(not_done) => before = Some(not_done),
+        }
+        if engine.cancel.level() >= Stop::Soon {
+            break;
+        }
+    }
+    match before {
+        Some(NotDone::Refused(why)) => Back::Stuck(why),
+        Some(NotDone::Lost(why)) => Back::Unknown(format!("what came of it is not known: {why}")),
+        Some(NotDone::GivenUp) | None => Back::Unknown(GIVEN_UP.into()),
+    }
+}
+
+/// What a look at the object of an inverse came to.
+enum There {
+    Is(Value),
+    Absent,
+    Unseen(String),
+}
+
+async fn look(engine: Engine<'_>, target: &Target, holds: &Holds) -> There {
+    let read = KubeRead { path: holds.path.clone(), accept: Accept::Json, limit: LOOK_LIMIT };
+    let answer = tokio::select! {
+        answer = engine.world.kube(target, &read) => match answer {
+            Ok(answer) => answer,
+            Err(error) => return There::Unseen(error.to_string()),
+        },
+        () = tokio::time::sleep(LOOK_LIMIT + GRACE) => {
+            return There::Unseen(format!("no answer after {}s", LOOK_LIMIT.as_secs()));
+        }
+        () = engine.cancel.reached(Stop::Now) => return There::Unseen(GIVEN_UP.into()),
+    };
+    let there = answer.json();
+    match answer.code {
+        200 => match saved::another(&holds.path, &there) {
+            Some(other) => There::Unseen(format!("what answered is {other}")),
+            None => There::Is(there),
+        },
+        // Without a name it is the whole resource that is not served, yet.
+        404 if there.pointer("/details/name").is_some_and(Value::is_string) => There::Absent,
+        code => There::Unseen(format!("{code}: {}", answer.message())),
+    }
+}
+
 /// Where what is there differs from the state that an op wants; `None` when that cannot be seen.
 async fn differs(engine: Engine<'_>, target: &Target, op: &Op) -> Option<Vec<String>> {
     let Op::Kube(KubeCall { holds: Some(holds), body, .. }) = op else { return None };
-    let read = KubeRead { path: holds.path.clone(), accept: Accept::Json, limit: LOOK_LIMIT };
-    let answer = tokio::select! {
-        answer = engine.world.kube(target, &read) => answer.ok()?,
-        () = tokio::time::sleep(LOOK_LIMIT + GRACE) => return None,
-        () = engine.cancel.reached(Stop::Now) => return None,
-    };
-    match answer.code {
-        200 => {
-            let there = answer.json();
-            if saved::another(&holds.path, &there).is_some() {
-                return None;
-            }
-            let sent = body.bytes().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            Some(holds.differs(&there, sent.as_ref()))
-        }
-        _ => None,
-    }
+    let There::Is(there) = look(engine, target, holds).await else { return None };
+    let sent = body.bytes().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    Some(holds.differs(&there, sent.as_ref()))
 }
 
 /// What a person would look at or type when the inverse did not take.

@@ -18,6 +18,7 @@ pub const BUILTINS: &[Builtin] = &[
     Builtin { name: "api-overload", text: include_str!("../../runbooks/api-overload.yaml") },
     Builtin { name: "sso-gone", text: include_str!("../../runbooks/sso-gone.yaml") },
     Builtin { name: "admin-certificate-expired", text: include_str!("../../runbooks/admin-certificate-expired.yaml") },
+    Builtin { name: "rbac-deleted", text: include_str!("../../runbooks/rbac-deleted.yaml") },
     Builtin { name: "webhook-deadlock", text: include_str!("../../runbooks/webhook-deadlock.yaml") },
 ];
 

@@ -156,6 +156,10 @@ fn delete(state: &mut State, path: &str, body: &[u8]) -> Response<Full<Bytes>> {
     if options.pointer("/preconditions/uid").is_some_and(|wanted| *wanted != uid) {
         return status(StatusCode::CONFLICT, "Conflict", "the UID in the precondition does not match");
     }
+    let version = object.pointer("/metadata/resourceVersion").cloned().unwrap_or_default();
+    if options.pointer("/preconditions/resourceVersion").is_some_and(|wanted| *wanted != version) {
+        return status(StatusCode::CONFLICT, "Conflict", "the ResourceVersion in the precondition does not match");
+    }
     let name = object.pointer("/metadata/name").cloned().unwrap_or_default();
     state.objects.remove(path);
     json_ok(&json!({

@@ -19,6 +19,8 @@ const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 pub(super) const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases";
 /// Path of the binding that gives the offender its rights.
 pub(super) const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/telemetry-agent";
+/// Where roles and bindings are.
+pub(super) const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1/";
 /// Path of the webhooks of a policy engine none of whose pods is left.
 const POLICY: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/policy";
 /// Path of the offender in the API.
@@ -153,6 +155,9 @@ impl World {
             objects: BTreeMap::from([
                 (OFFENDER.to_owned(), offender()),
                 (BINDING.to_owned(), binding()),
+                // Of kubeadm's binding of its administrators there is none: whoever cleans up takes it for somebody's leftover.
+                (format!("{RBAC}clusterroles/cluster-admin"), cluster_admin()),
+                (format!("{RBAC}clusterrolebindings/cluster-admin"), masters()),
                 (POLICY.to_owned(), policy()),
                 ("/api/v1/namespaces/policy/services/policy".to_owned(), policy_service()),
                 // What a health check reads.
@@ -337,6 +342,42 @@ fn binding() -> Value {
         },
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin" },
         "subjects": [{ "kind": "ServiceAccount", "name": "agent", "namespace": "telemetry" }]
+    })
+}
+
+fn cluster_admin() -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {
+            "name": "cluster-admin",
+            "uid": "5a3d0c1e-0000-4000-8000-20241211b1d1",
+            "resourceVersion": "71",
+            "creationTimestamp": "2024-01-01T00:00:00Z",
+            "labels": { "kubernetes.io/bootstrapping": "rbac-defaults" },
+            "annotations": { "rbac.authorization.kubernetes.io/autoupdate": "true" }
+        },
+        "rules": [
+            { "apiGroups": ["*"], "resources": ["*"], "verbs": ["*"] },
+            { "nonResourceURLs": ["*"], "verbs": ["*"] }
+        ]
+    })
+}
+
+fn masters() -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {
+            "name": "cluster-admin",
+            "uid": "5a3d0c1e-0000-4000-8000-20241211b1d2",
+            "resourceVersion": "136",
+            "creationTimestamp": "2024-01-01T00:00:00Z",
+            "labels": { "kubernetes.io/bootstrapping": "rbac-defaults" },
+            "annotations": { "rbac.authorization.kubernetes.io/autoupdate": "true" }
+        },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin" },
+        "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:masters" }]
     })
 }
 

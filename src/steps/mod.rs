@@ -388,6 +388,7 @@ mod rbac;
 mod recovery;
 mod recovery_apiserver_start;
 mod recovery_apiserver_stop;
+mod restore_rights;
 mod results;
 mod revoke;
 mod scale_apiserver;
@@ -406,6 +407,7 @@ kinds! {
     end_pods::EndPods,
     delete::Delete,
     revoke::Revoke,
+    restore_rights::RestoreRights,
     disarm::Disarm,
     http::Http,
     exec::Exec,

@@ -55,6 +55,14 @@ fn what_makes_no_sense_is_refused() {
         json!({"subject": "jane", "bindings": ["rolebinding/a/b", "rolebindings/a/b"]}),
         "is named twice",
     );
+    refused("restore-rights", json!({"binding": "oncall"}), "say whom oncall has to name");
+    refused("restore-rights", json!({"binding": "a/b", "groups": ["x"]}), "binding: ");
+    refused("restore-rights", json!({"role": "a/b"}), "role: ");
+    refused("restore-rights", json!({"role": ""}), "role: ");
+    refused("restore-rights", json!({"groups": ["x", "x"]}), "groups: group/x is named twice");
+    refused("restore-rights", json!({"groups": [""]}), "groups: ");
+    refused("restore-rights", json!({"users": ["a\nb"]}), "users: ");
+    refused("restore-rights", json!({"deadline": "0s"}), "deadline");
     refused("confirm", json!({"question": ""}), "question");
     refused("confirm", json!({"question": "?", "typed": "yes "}), "typed");
     refused("probe", json!({"within": "0s"}), "within");

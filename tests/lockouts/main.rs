@@ -14,6 +14,7 @@ use testbed::{Host, Kit, Kubectl, KubeletPlane, Lab, Lent, Output, Pool, Running
 
 mod credentials;
 mod recovery_server;
+mod rights;
 mod webhook_deadlock;
 
 const LONG: Duration = Duration::from_mins(3);
@@ -24,6 +25,8 @@ fn main() -> ExitCode {
             "a_webhook_that_refuses_every_pod_also_its_own_is_disarmed_and_comes_back_to_the_byte",
             webhook_deadlock::opened_and_undone,
         ),
+        test("administrators_whose_binding_was_deleted_are_let_in_again_and_undo_is_exact", rights::deleted),
+        test("rights_that_were_emptied_or_lead_elsewhere_are_put_right_and_undo_is_exact", rights::emptied),
         test("of_several_webhooks_only_those_that_are_dead_or_named_are_touched", webhook_deadlock::only_the_dead),
         test(
             "a_policy_that_refuses_and_an_aggregated_api_that_is_dead_are_disarmed_by_name",

@@ -492,6 +492,7 @@ spec:
     - {name: confirmed, kind: gate-confirm}
     - {name: park, kind: park, with: {object: ds/telemetry/agent}}
     - {name: revoke, kind: revoke, with: {workload: ds/telemetry/agent}}
+    - {name: rights, kind: restore-rights}
     - {name: admit, kind: disarm}
     - {name: end, kind: end-pods, with: {workload: ds/telemetry/agent, force: true}}
     - {name: room, kind: scale-apiserver, with: {limits: {memory: 8Gi}}}

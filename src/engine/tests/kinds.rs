@@ -104,7 +104,8 @@ impl Kind {
             Known::GateClose | Known::GateConfirm | Known::GateOpen => true,
             Known::RecoveryStart | Known::RecoveryStop => true,
             Known::Probe | Known::Confirm | Known::Park | Known::EndPods | Known::Delete => false,
-            Known::Revoke | Known::Disarm | Known::Http | Known::Exec | Known::WaitFor | Known::Access => false,
+            Known::Revoke | Known::RestoreRights | Known::Disarm | Known::Http | Known::Exec => false,
+            Known::WaitFor | Known::Access => false,
         }
     }
 

@@ -18,6 +18,7 @@ mod manifests;
 mod park;
 mod requests;
 mod revoke;
+mod rights;
 mod samples;
 mod strangers;
 mod stuck;

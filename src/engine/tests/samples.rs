@@ -29,6 +29,7 @@ pub(super) fn sample(kind: Known) -> Vec<Spec> {
         Known::EndPods => of(&["park", "end"]),
         Known::Delete => of(&["kill"]),
         Known::Revoke => of(&["revoke"]),
+        Known::RestoreRights => vec![("rights", "restore-rights", json!({}))],
         Known::Disarm => vec![
             ("soften", "disarm", json!({"object": "validatingadmissionpolicybinding/hold"})),
             (
@@ -89,6 +90,9 @@ pub(super) fn bench_of(specs: &[Spec]) -> Bench {
         objects.put("/api/v1/namespaces/kube-system", json!({"kind": "Namespace", "metadata": {}}));
         objects.put(LEASE, json!({"metadata": {}, "spec": {"renewTime": "2025-01-01T00:00:00.000000Z"}}));
     });
+    if specs.iter().any(|(_, kind, _)| *kind == "restore-rights") {
+        rights_gone(&fake);
+    }
     if specs.iter().any(|(_, kind, _)| *kind == "disarm") {
         fake.objects("east", admission);
     }

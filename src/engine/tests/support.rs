@@ -32,6 +32,10 @@ pub(super) const DEPLOY: &str = "/apis/apps/v1/namespaces/telemetry/deployments/
 /// A binding of the agent's own, and one that it shares.
 pub(super) const OWN: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/agent";
 pub(super) const SHARED: &str = "/apis/rbac.authorization.k8s.io/v1/namespaces/telemetry/rolebindings/readers";
+/// The role that gives everything, its binding, and the one of kubeadm's administrators.
+pub(super) const EVERYTHING: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles/cluster-admin";
+pub(super) const MASTERS: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/cluster-admin";
+pub(super) const ADMINS: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/kubeadm:cluster-admins";
 pub(super) const CRON: &str = "/apis/batch/v1/namespaces/telemetry/cronjobs/sweep";
 pub(super) const RUN: &str = "20250101T000000Z-test";
 
@@ -68,6 +72,15 @@ pub(super) fn world_of(clusters: Vec<Cluster>) -> Fake {
         });
     }
     fake
+}
+
+/// The role that gives everything without its rules, its binding without whom it named, and none for kubeadm's administrators.
+pub(super) fn rights_gone(fake: &Fake) {
+    fake.objects("east", |objects| {
+        objects.put(EVERYTHING, json!({"kind": "ClusterRole", "metadata": {"labels": {"a": "b"}}}));
+        let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"});
+        objects.put(MASTERS, json!({"kind": "ClusterRoleBinding", "metadata": {}, "roleRef": role}));
+    });
 }
 
 /// Where a pod stands.

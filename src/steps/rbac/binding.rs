@@ -2,12 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::subject::Subject;
+use super::subject::{GROUP, Subject};
 use crate::steps::ObjectRef;
 use crate::steps::kube_object::text;
 
-/// The group of all that is bound.
-const GROUP: &str = "rbac.authorization.k8s.io";
 /// Roles that every cluster gives to everybody, and that nothing can be overloaded by.
 const HARMLESS: [&str; 4] =
     ["system:discovery", "system:basic-user", "system:public-info-viewer", "system:service-account-issuer-discovery"];

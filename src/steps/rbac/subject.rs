@@ -2,20 +2,24 @@
 
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::shell;
 use crate::steps::kube_object::text;
 use crate::steps::{ObjectRef, workload};
 
+/// The API group of roles and bindings, and of the users and groups that they name.
+pub(in crate::steps) const GROUP: &str = "rbac.authorization.k8s.io";
 /// What a service account is called as a user.
 const ACCOUNT: &str = "system:serviceaccount:";
 /// The group of every service account; with `:NAMESPACE` behind it, of those of a namespace.
 const ACCOUNTS: &str = "system:serviceaccounts";
 /// Groups that are easily taken for users.
-const GROUPS: [&str; 6] =
-    ["system:masters", "system:nodes", AUTHENTICATED, "system:unauthenticated", ACCOUNTS, KUBEADM_ADMINS];
+const GROUPS: [&str; 6] = ["system:masters", "system:nodes", AUTHENTICATED, UNAUTHENTICATED, ACCOUNTS, KUBEADM_ADMINS];
 const AUTHENTICATED: &str = "system:authenticated";
-const KUBEADM_ADMINS: &str = "kubeadm:cluster-admins";
+const UNAUTHENTICATED: &str = "system:unauthenticated";
+/// The group of kubeadm's administrators, and the binding that gives it everything.
+pub(in crate::steps) const KUBEADM_ADMINS: &str = "kubeadm:cluster-admins";
 /// Where what Kubernetes itself is made of runs.
 const KUBE_SYSTEM: &str = "kube-system";
 
@@ -113,6 +117,45 @@ impl Subject {
         }
     }
 
+    /// As it stands in a binding.
+    pub(in crate::steps) fn entry(&self) -> Value {
+        match self {
+            Self::Account { namespace, name } => {
+                json!({"kind": "ServiceAccount", "namespace": namespace, "name": name})
+            }
+            Self::User(name) => json!({"apiGroup": GROUP, "kind": "User", "name": name}),
+            Self::Group(name) => json!({"apiGroup": GROUP, "kind": "Group", "name": name}),
+        }
+    }
+
+    /// As kubectl takes it where it makes a binding.
+    pub(in crate::steps) fn kubectl_flag(&self) -> String {
+        match self {
+            Self::Account { namespace, name } => {
+                format!("--serviceaccount={}", shell::word(&format!("{namespace}:{name}")))
+            }
+            Self::User(name) => format!("--user={}", shell::word(name)),
+            Self::Group(name) => format!("--group={}", shell::word(name)),
+        }
+    }
+
+    /// Who else it is, where that is nearly everybody.
+    pub(in crate::steps) fn everybody(&self) -> Option<&'static str> {
+        match self {
+            Self::Group(name) if name == AUTHENTICATED => {
+                Some("it is everybody whom the cluster knows, every pod among them")
+            }
+            Self::Group(name) if name == UNAUTHENTICATED => {
+                Some("it is everybody who reaches its port, without a credential")
+            }
+            Self::User(name) if name == "system:anonymous" => {
+                Some("it is everybody who reaches its port, without a credential")
+            }
+            Self::Group(name) if name == ACCOUNTS => Some("it is every pod of the cluster"),
+            _ => None,
+        }
+    }
+
     /// What its requests come from, as the API server knows it; `None` for a group.
     pub(in crate::steps) fn user_name(&self) -> Option<String> {
         match self {
@@ -162,7 +205,7 @@ impl Subject {
             Self::Account { .. } => None,
             Self::Group(name) if name == KUBEADM_ADMINS => Some("it is the administrators, perhaps you"),
             Self::Group(name) if name == ACCOUNTS => Some("every pod of the cluster is in it"),
-            Self::Group(name) if name == AUTHENTICATED || name == "system:unauthenticated" => Some("it is everybody"),
+            Self::Group(name) if name == AUTHENTICATED || name == UNAUTHENTICATED => Some("it is everybody"),
             Self::Group(name) if name.starts_with(&format!("{ACCOUNTS}:")) => {
                 name.ends_with(&format!(":{KUBE_SYSTEM}")).then_some("parts of Kubernetes are in it")
             }

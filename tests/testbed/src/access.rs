@@ -62,8 +62,13 @@ impl Access {
 
     /// kubectl as this user, at the cluster's endpoint, with a cold discovery cache.
     pub fn kubectl(&self, user: User) -> Result<Kubectl> {
+        self.kubectl_with(self.kubeconfig(user))
+    }
+
+    /// The same with any kubeconfig, like the one that kubeadm leaves on a host.
+    pub fn kubectl_with(&self, kubeconfig: PathBuf) -> Result<Kubectl> {
         let home = tempfile::Builder::new().prefix("home").tempdir_in(&self.folder)?.keep();
-        Ok(Kubectl::new(self.kubeconfig(user), home))
+        Ok(Kubectl::new(kubeconfig, home))
     }
 
     /// The files of the cluster's CA certificate and of a user's certificate and key, in this order.
