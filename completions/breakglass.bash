@@ -146,7 +146,7 @@ _breakglass() {
 
     case "${cmd}" in
         breakglass)
-            opts="-s -n -y -o -v -h -V --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help --version run drill plan resume undo runs show journal gate delete park end-pods revoke restore-rights disarm probe access recovery-apiserver scale-apiserver kit runbook sandbox steps options completions"
+            opts="-s -n -y -o -v -h -V --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help --version run drill plan resume undo runs show journal gate delete park end-pods revoke restore-rights disarm probe access recovery-apiserver scale-apiserver kit runbook sandbox steps options completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -252,7 +252,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__access)
-            opts="-s -n -y -o -v -h --mint --for --print-kubeconfig --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --mint --for --print-kubeconfig --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -366,7 +366,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__completions)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help bash elvish fish powershell zsh"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -472,7 +472,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__delete)
-            opts="-s -n -y -o -v -h --no-save --uid --accept-data-loss --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --no-save --uid --accept-data-loss --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -582,7 +582,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__disarm)
-            opts="-s -n -y -o -v -h --webhook --exclude-namespace --delete --at-most --conversions --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --webhook --exclude-namespace --delete --at-most --conversions --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -700,7 +700,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__drill)
-            opts="-p -s -n -y -o -v -h --param --params --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-p -s -n -y -o -v -h --param --params --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -818,7 +818,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__end__subcmd__pods)
-            opts="-l -s -n -y -o -v -h --force --grace --selector --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-l -s -n -y -o -v -h --force --grace --selector --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -936,7 +936,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__gate)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help close open confirm status watch"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help close open confirm status watch"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1042,7 +1042,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__gate__subcmd__close)
-            opts="-s -n -y -o -v -h --port --allow --allow-operator --allow-kubelets --balancer --balancer-rate --confirm-within --for --step --stages --set --drop --ssh-only --ipv4-only --back-end --nodes --service --source --cgroup --probe-from --host-canary --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --port --allow --allow-operator --allow-kubelets --balancer --balancer-rate --confirm-within --for --step --stages --set --drop --ssh-only --ipv4-only --back-end --nodes --service --source --cgroup --probe-from --host-canary --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1212,7 +1212,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__gate__subcmd__confirm)
-            opts="-s -n -y -o -v -h --of --for --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --of --for --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1330,7 +1330,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__gate__subcmd__open)
-            opts="-s -n -y -o -v -h --of --window --p99 --rejects --memory --max-tries --offender --offender-user --without --at-once --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --of --window --p99 --rejects --memory --max-tries --offender --offender-user --without --at-once --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1476,7 +1476,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__gate__subcmd__status)
-            opts="-s -n -y -o -v -h --targets --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --targets --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1586,7 +1586,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__gate__subcmd__watch)
-            opts="-s -n -y -o -v -h --every --for --top --targets --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --every --for --top --targets --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1708,7 +1708,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__journal)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help verify"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help verify"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1814,7 +1814,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__journal__subcmd__verify)
-            opts="-s -n -y -o -v -h --head --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --head --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1924,7 +1924,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__kit)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help import list check"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help import list check"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2030,7 +2030,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__kit__subcmd__check)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2136,7 +2136,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__kit__subcmd__import)
-            opts="-s -n -y -o -v -h --host --replace --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --host --replace --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2246,7 +2246,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__kit__subcmd__list)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2352,7 +2352,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__options)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2458,7 +2458,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__park)
-            opts="-s -n -y -o -v -h --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2564,7 +2564,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__plan)
-            opts="-p -s -n -y -o -v -h --param --params --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-p -s -n -y -o -v -h --param --params --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2682,7 +2682,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__probe)
-            opts="-s -n -y -o -v -h --require --at-least --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --require --at-least --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2800,7 +2800,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__recovery__subcmd__apiserver)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help start status stop"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help start status stop"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2906,7 +2906,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__recovery__subcmd__apiserver__subcmd__start)
-            opts="-s -n -y -o -v -h --for --port --set --unset --without-webhooks --allow-all --program --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --for --port --set --unset --without-webhooks --allow-all --program --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3036,7 +3036,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__recovery__subcmd__apiserver__subcmd__status)
-            opts="-s -n -y -o -v -h --targets --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --targets --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3146,7 +3146,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__recovery__subcmd__apiserver__subcmd__stop)
-            opts="-s -n -y -o -v -h --of --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --of --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3260,7 +3260,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__restore__subcmd__rights)
-            opts="-s -n -y -o -v -h --binding --role --group --user --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --binding --role --group --user --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3382,7 +3382,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__resume)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3488,7 +3488,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__revoke)
-            opts="-s -n -y -o -v -h --workload --binding --at-most --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --workload --binding --at-most --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3606,7 +3606,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__run)
-            opts="-p -s -n -y -o -v -h --param --params --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-p -s -n -y -o -v -h --param --params --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3724,7 +3724,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__runbook)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help list show check schema"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help list show check schema"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3830,7 +3830,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__runbook__subcmd__check)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3936,7 +3936,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__runbook__subcmd__list)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4042,7 +4042,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__runbook__subcmd__schema)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4148,7 +4148,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__runbook__subcmd__show)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4254,7 +4254,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__runs)
-            opts="-s -n -y -o -v -h --limit --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --limit --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4364,7 +4364,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__sandbox)
-            opts="-s -n -y -o -v -h --for --peace --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --for --peace --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4474,7 +4474,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__scale__subcmd__apiserver)
-            opts="-s -n -y -o -v -h --limit --request --flag --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --limit --request --flag --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4596,7 +4596,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__show)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4702,7 +4702,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__steps)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4808,7 +4808,7 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__undo)
-            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

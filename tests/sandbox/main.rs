@@ -486,6 +486,8 @@ metadata: {name: every-kind, purpose: Practise every kind of step.}
 spec:
   steps:
     - {name: look, kind: probe, with: {within: 1s}, onFailure: continue}
+    - {name: known, kind: access}
+    - {name: beside, kind: recovery-apiserver-start}
     - {name: sure, kind: confirm, with: {question: Shall it begin?, unattended: 'yes'}}
     - {name: freeze, kind: freeze-nodes}
     - {name: close, kind: gate-close, with: {for: 15m, stages: ['50%', '100%']}}
@@ -500,6 +502,7 @@ spec:
     - {name: open, kind: gate-open, with: {window: 1s}}
     - {name: delete, kind: delete, with: {object: ds/telemetry/agent}}
     - {name: thaw, kind: thaw-nodes}
+    - {name: over, kind: recovery-apiserver-stop}
     - {name: told, kind: exec, with: {argv: ['true'], local: true, noUndo: it changes nothing}}
 ";
 

@@ -390,8 +390,8 @@ mod tests {
         let flags: Vec<&str> = of_connection.filter_map(clap::Arg::get_long).collect();
         assert!(flags.len() > 8 && flags.contains(&"token"), "{flags:?}");
         for flag in flags {
-            // The verb's own: its object and its patience.
-            if ["namespace", "request-timeout"].contains(&flag) {
+            // The verb's own: its object and its patience; and what the hosts of any kit have.
+            if ["namespace", "request-timeout", "recovery", "access"].contains(&flag) {
                 continue;
             }
             let word = format!("--{flag}=1");

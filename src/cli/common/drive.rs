@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::clusters::Chosen;
 use super::operator::{Answers, AtTerminal, Turn};
-use super::{clusters, failure, inputs, signals, trust};
+use super::{clusters, failure, inputs, signals, trust, ways};
 use crate::cli::App;
 use crate::engine::{self, Consent, Engine, Operator as _, Record, cancel_pair};
 use crate::error::{Class, Failure};
@@ -249,6 +249,7 @@ struct Driven {
     record: Record,
     operator: AtTerminal,
     mark: Mark,
+    clusters: Vec<String>,
 }
 
 impl Driven {
@@ -269,7 +270,8 @@ impl Driven {
             Mode::Drill => Box::new(Drill::new(live)),
         };
         let record = Record::new(writer, app.process.clock).map_err(failure::journal)?;
-        Ok(Self { world, record, operator, mark })
+        let clusters = clusters.iter().map(|cluster| cluster.name.clone()).collect();
+        Ok(Self { world, record, operator, mark, clusters })
     }
 
     /// Drives, watches for signals, lets news out, and says how it ended.
@@ -284,6 +286,7 @@ impl Driven {
             mark: &self.mark,
         };
         let drive = async {
+            ways::find(app, &*self.world, &self.clusters).await;
             match way {
                 Way::Forward(plan) => engine::forward(engine, plan, consent).await,
                 Way::Back(left_out) => engine::undo(engine, consent, left_out).await,

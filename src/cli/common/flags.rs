@@ -100,6 +100,16 @@ pub(in crate::cli) struct Connection {
     #[arg(long, global = true, env = "BREAKGLASS_VIA", hide_env_values = true, value_name = "HOST")]
     #[arg(hide_short_help = true)]
     pub(in crate::cli) via: Option<String>,
+
+    /// Look for recovery API servers on the control-plane hosts first, and send requests to them before all others.
+    #[arg(long, global = true, env = "BREAKGLASS_RECOVERY", hide_env_values = true, hide_short_help = true)]
+    #[arg(value_parser = consent, action = ArgAction::SetTrue)]
+    pub(in crate::cli) recovery: bool,
+
+    /// Be known to the API by a credential that lies on a control-plane host, as `access` finds it, in place of our own.
+    #[arg(long, global = true, env = "BREAKGLASS_ACCESS", hide_env_values = true, hide_short_help = true)]
+    #[arg(value_parser = consent, action = ArgAction::SetTrue)]
+    pub(in crate::cli) access: bool,
 }
 
 impl Connection {
@@ -110,7 +120,7 @@ impl Connection {
 
     /// The flags that were given and say where a cluster is, who we are to it or whom we trust: what a kit says itself.
     pub(in crate::cli) fn beside_a_kit(&self) -> Vec<&'static str> {
-        // Each by its name, so that a new one is decided on here. The last two are about a verb's object and patience.
+        // Each by its name, so that a new one is decided on here. The last four are about a verb's object and patience, and about what hosts have.
         let Self {
             kubeconfig,
             context,
@@ -123,6 +133,8 @@ impl Connection {
             via,
             namespace: _,
             request_timeout: _,
+            recovery: _,
+            access: _,
         } = self;
         let given = [
             ("--kubeconfig", kubeconfig.is_some()),

@@ -12,3 +12,4 @@ pub(super) mod operator;
 pub(super) mod signals;
 pub(super) mod single;
 pub(super) mod trust;
+mod ways;
