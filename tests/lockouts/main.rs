@@ -49,6 +49,10 @@ fn main() -> ExitCode {
             recovery_server::what_stands_in_the_way_is_said,
         ),
         test(
+            "neither_webhooks_nor_rights_stand_in_the_way_of_a_recovery_api_server_where_that_was_asked_for",
+            recovery_server::webhooks_and_rights_do_not_stand_in_its_way,
+        ),
+        test(
             "a_recovery_api_server_leaves_nothing_however_it_ends",
             recovery_server::it_leaves_nothing_however_it_ends,
         ),

@@ -136,3 +136,66 @@ pub(super) fn what_stands_in_the_way_is_said() -> Result<()> {
     wait_until("the host's own API server", LONG, || scene.plane.is_ready())?;
     scene.write_kit(User::Alice)
 }
+
+/// A webhook that nobody answers for, and that is asked before anything is deleted.
+const WEBHOOK: &str = "
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: nobody-answers}
+webhooks:
+- name: deletions.example.com
+  admissionReviewVersions: [v1]
+  sideEffects: None
+  failurePolicy: Fail
+  timeoutSeconds: 1
+  clientConfig: {service: {name: nobody, namespace: default}}
+  rules:
+  - {apiGroups: [''], apiVersions: [v1], operations: [DELETE], resources: [configmaps]}
+";
+
+/// Neither what refuses on admission nor what one may do counts there, when that was asked for.
+pub(super) fn webhooks_and_rights_do_not_stand_in_its_way() -> Result<()> {
+    let scene = &*scene()?;
+    let masters = scene.plane.kubectl(User::Masters)?;
+    scene.write_kit(User::Nobody)?;
+    masters.apply(WEBHOOK)?;
+    masters.run(&["create", "configmap", "offender", "-n", "default"])?.ok()?;
+    wait_until("the webhook that refuses", LONG, || {
+        let out = masters.run(&["delete", "configmap", "offender", "-n", "default"])?;
+        if out.success() {
+            masters.run(&["create", "configmap", "offender", "-n", "default"])?.ok()?;
+        }
+        Ok(out.stderr.contains("deletions.example.com"))
+    })?;
+    let file = scene.folder.join("allowed.yaml");
+    fs::write(&file, RUNBOOK.replace("{for: 2m}", "{for: 2m, withoutWebhooks: true, allowAll: true}"))?;
+    let file = file.display().to_string();
+    let asked = scene.ends(&["run", &file, "--yes"])?;
+    ensure!(!asked.success() && asked.stderr.contains("Type AlwaysAllow"), "{asked:?}");
+    nothing_is_left(scene)?;
+    // A token is no client certificate: whoever has one is nobody there, and at the host's own server what he was.
+    masters.run(&["create", "serviceaccount", "robot", "-n", "default"])?.ok()?;
+    let token = masters.run(&["create", "token", "robot", "-n", "default"])?.ok()?;
+    let knock = format!(
+        "curl -ks -o /dev/null -w '%{{http_code}}' -H 'Authorization: Bearer {}' https://127.0.0.1:16443/api/v1/namespaces",
+        token.trim()
+    );
+    scene.run(&[
+        "recovery-apiserver",
+        "start",
+        "--allow-all",
+        "--without-webhooks",
+        "--yes",
+        "--consent",
+        "AlwaysAllow",
+    ])?;
+    wait_until("a no to a token", LONG, || Ok(scene.host().sh(&knock)?.stdout.trim() == "401"))?;
+    scene.run(&["delete", "configmap/offender", "-n", "default", "--recovery", "--yes"])?;
+    scene.run(&["recovery-apiserver", "stop", "--yes"])?;
+    nothing_is_left(scene)?;
+    let gone = masters.run(&["get", "configmap", "offender", "-n", "default"])?;
+    ensure!(gone.stderr.contains("NotFound"), "{gone:?}");
+    masters.run(&["delete", "validatingwebhookconfiguration", "nobody-answers"])?.ok()?;
+    masters.run(&["delete", "serviceaccount", "robot", "-n", "default"])?.ok()?;
+    scene.write_kit(User::Alice)
+}
