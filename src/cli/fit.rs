@@ -106,6 +106,13 @@ const VERBS: &[Verb] = &[
         other: &["targets"],
     },
     Verb {
+        words: &["rescue-manifest"],
+        kind: "rescue-manifest",
+        gives: &[("program", "program"), ("stray", "stray")],
+        runbooks_only: &[],
+        other: &["targets"],
+    },
+    Verb {
         words: &["access"],
         kind: "access",
         gives: &[("mint", "mint"), ("time", "for")],

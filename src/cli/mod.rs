@@ -20,6 +20,7 @@ mod park;
 mod plan;
 mod probe;
 mod recovery;
+mod rescue_manifest;
 mod restore_rights;
 mod resume;
 mod revoke;
@@ -88,6 +89,7 @@ enum Verb {
     Probe(probe::Probe),
     Access(access::Access),
     RecoveryApiserver(recovery::RecoveryApiserver),
+    RescueManifest(rescue_manifest::RescueManifest),
     ScaleApiserver(scale_apiserver::ScaleApiserver),
     Kit(kit::Kit),
     Runbook(runbook::RunbookVerb),
@@ -158,6 +160,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Probe(verb) => verb.run(app),
         Verb::Access(verb) => verb.run(app),
         Verb::RecoveryApiserver(verb) => verb.run(app),
+        Verb::RescueManifest(verb) => verb.run(app),
         Verb::ScaleApiserver(verb) => verb.run(app),
         Verb::Kit(verb) => verb.run(app),
         Verb::Runbook(verb) => verb.run(app),

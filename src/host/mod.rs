@@ -22,6 +22,7 @@ pub mod order;
 pub mod orders;
 mod program;
 pub mod recovery;
+pub mod rescue;
 pub mod rewriter;
 pub mod room;
 pub mod swap;

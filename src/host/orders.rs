@@ -13,6 +13,7 @@ use super::gate::{GateArm, GateClose, GateCut, GateKnock, GateMemory, GateOpen, 
 use super::offender::OffenderLook;
 use super::order::Order as _;
 use super::recovery::{RecoveryExtend, RecoveryStart, RecoveryStatus, RecoveryStop, RecoverySurvey};
+use super::rescue::{ManifestEvidence, ManifestMove, ManifestReplace};
 use super::room::ManifestRoom;
 use super::swap::{ManifestFolder, ManifestFolderAway, ManifestLook, ManifestMend, ManifestSwap, ManifestUnderWay};
 use super::why::ManifestWhy;
@@ -87,6 +88,9 @@ orders! {
     ManifestSwap,
     ManifestRoom,
     ManifestWhy,
+    ManifestEvidence,
+    ManifestReplace,
+    ManifestMove,
     RecoverySurvey,
     RecoveryStatus,
     RecoveryStart,

@@ -8,7 +8,7 @@ use super::audit::{self, Client};
 use super::gate::{self, Allow, BackEnd, Balancer, Driver, GateSpec, Reply, Scope, Side, Stage, Turn, Why};
 use super::orders::Orders;
 use super::swap::{self, Place, Swap};
-use super::{apiserver, credentials, file, offender, recovery, room, why};
+use super::{apiserver, credentials, file, offender, recovery, rescue, room, why};
 use crate::change::{Blob, Expect, FilePut, sha256_hex};
 use crate::script::{Head, Script};
 
@@ -101,6 +101,15 @@ fn of_manifests() -> Vec<(String, Script)> {
         ready_secs: 120,
     };
     let ask = room::Ask { flags: vec!["--max-requests-inflight=800".into()], names: vec!["node-lifecycle".into()] };
+    let asks = rescue::Asks {
+        url: "https://127.0.0.1:6443/livez".into(),
+        port: 6443,
+        files: vec![exchange.file.clone(), "/etc/kubernetes/manifests/it's a copy".into()],
+        image: "registry.k8s.io/kube-apiserver:v1.34.4".into(),
+        certificates: vec!["/etc/kubernetes/pki/apiserver.crt".into()],
+    };
+    let stray = format!("{}/kube-apiserver.yaml.bak", place.manifests);
+    let aside = format!("{}/stray-kube-apiserver.yaml.bak", place.beside());
     let put = |content: Option<&[u8]>, expect| {
         let content = content.map(Blob::new);
         file::put(&FilePut { path: place.next(), mode: 0o600, content, expect }).unwrap()
@@ -115,6 +124,10 @@ fn of_manifests() -> Vec<(String, Script)> {
         ("room", room::look(&place, &ask, None).into()),
         ("room, nothing asked", room::look(&place, &room::Ask::default(), None).into()),
         ("why", why::look(place.beside()).into()),
+        ("evidence", rescue::look(&place, &asks).into()),
+        ("replace", rescue::replace(&place, &exchange.file, (&exchange.from, &exchange.to), &place.next())),
+        ("move out", rescue::move_file(&place, (&stray, &aside), &exchange.from, Some(&exchange.file))),
+        ("move back", rescue::move_file(&place, (&aside, &stray), &exchange.from, None)),
         ("put", put(Some(b"a: 1\n"), Expect::Absent)),
         ("put over", put(Some(b"a: 1\n"), Expect::Sha256("c".repeat(64)))),
         ("put away", put(None, Expect::Sha256("c".repeat(64)))),

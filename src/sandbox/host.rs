@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 
 use super::recovery;
+use super::rescue;
 use super::said::Said;
 use super::world::{APISERVER, Gate, SimHost, World};
 use crate::change::sha256_hex;
@@ -75,6 +76,9 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
         // An exchange comes to its end here, and its new process answers.
         Orders::ManifestMend(_) => Said::ok("mended=yes\n".into()),
         Orders::ManifestWhy(_) => Said::ok("end=yes\n".into()),
+        Orders::ManifestEvidence(order) => Said::ok(rescue::evidence(host, order)),
+        Orders::ManifestReplace(order) => rescue::replace(host, order),
+        Orders::ManifestMove(order) => rescue::moved(host, order),
         Orders::ManifestFolder(order) => folder(host, &order.path),
         Orders::ManifestFolderAway(order) => folder_away(host, &order.path),
         Orders::CredentialsRead(_) => Said::ok(credentials(&world.papers.admin)),

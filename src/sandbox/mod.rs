@@ -11,6 +11,7 @@ mod names;
 mod patch;
 mod pki;
 mod recovery;
+mod rescue;
 mod said;
 mod ssh;
 mod storm;

@@ -388,6 +388,7 @@ mod rbac;
 mod recovery;
 mod recovery_apiserver_start;
 mod recovery_apiserver_stop;
+mod rescue_manifest;
 mod restore_rights;
 mod results;
 mod revoke;
@@ -420,6 +421,7 @@ kinds! {
     thaw_nodes::ThawNodes,
     recovery_apiserver_start::RecoveryStart,
     recovery_apiserver_stop::RecoveryStop,
+    rescue_manifest::RescueManifest,
     access::Access,
 }
 

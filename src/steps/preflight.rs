@@ -285,7 +285,7 @@ mod tests {
             let of_kind = set.iter().filter_map(|word| word.strip_prefix(kind));
             of_kind.map(|name| (name.to_owned(), Some("1".to_owned()))).collect()
         };
-        let edit = Edit { limits: names("limits."), requests: names("requests."), flags: BTreeMap::new() };
+        let edit = Edit { limits: names("limits."), requests: names("requests."), ..Edit::default() };
         let ask = Ask { flags: vec!["--max-request-inflight=800".into()], names: Vec::new() };
         let listens = Listens::by_default(6443);
         judge(room, &Wish { place: &place, file: "/m/a.yaml", text: &text, edit: &edit, ask: &ask, listens })

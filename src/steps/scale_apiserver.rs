@@ -134,6 +134,7 @@ impl Scale {
             requests: self.params.requests.clone(),
             limits: self.params.limits.clone(),
             flags: self.params.flags.clone(),
+            ..Edit::default()
         }
     }
 

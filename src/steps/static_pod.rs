@@ -391,7 +391,7 @@ impl StaticPod {
     }
 }
 
-fn put(key: &str, path: String, blob: &Blob, there: Option<&str>, because: &str) -> Change {
+pub(super) fn put(key: &str, path: String, blob: &Blob, there: Option<&str>, because: &str) -> Change {
     let expect = there.map_or(Expect::Absent, |sha| Expect::Sha256(sha.to_owned()));
     let back = FilePut { path: path.clone(), mode: 0o600, content: None, expect: Expect::Sha256(blob.sha256.clone()) };
     Change {
@@ -407,7 +407,7 @@ fn put(key: &str, path: String, blob: &Blob, there: Option<&str>, because: &str)
     }
 }
 
-fn folder(place: &Place, because: &str) -> Change {
+pub(super) fn folder(place: &Place, because: &str) -> Change {
     Change {
         key: "folder".into(),
         note: Some(Beside::note(place)),
@@ -445,6 +445,6 @@ fn mend(place: &Place) -> Change {
     }
 }
 
-fn command(script: crate::script::Script) -> Op {
+pub(super) fn command(script: crate::script::Script) -> Op {
     Op::Host(HostCommand { script, fresh_connection: false, idempotent: true, quiet: false })
 }

@@ -12,9 +12,11 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use testbed::{Host, Kit, Kubectl, KubeletPlane, Lab, Lent, Output, Pool, Running, User, test};
 
+mod bad_manifest;
 mod credentials;
 mod recovery_server;
 mod rights;
+mod stray_manifest;
 mod webhook_deadlock;
 
 const LONG: Duration = Duration::from_mins(3);
@@ -56,7 +58,20 @@ fn main() -> ExitCode {
             "a_recovery_api_server_leaves_nothing_however_it_ends",
             recovery_server::it_leaves_nothing_however_it_ends,
         ),
+        test(
+            "an_api_server_that_crash_loops_by_flags_comes_back_without_them_and_they_come_back_by_undo",
+            bad_manifest::a_bad_flag_is_taken_out_and_comes_back_by_undo,
+        ),
+        test(
+            "a_stray_copy_of_the_manifest_that_wins_is_moved_out_and_comes_back_by_undo",
+            stray_manifest::a_stray_copy_is_moved_out_and_comes_back_by_undo,
+        ),
     ])
+}
+
+/// What was printed, without the breaks of its lines.
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A control plane of static pods with a worker, and an engineer with a kit for it.
@@ -125,6 +140,14 @@ impl Scene {
         let output = self.ends(arguments)?;
         ensure!(output.success(), "breakglass {} ended with {}: {output:?}", arguments.join(" "), output.code);
         Ok(output.stdout + &output.stderr)
+    }
+
+    /// The newest run of a runbook.
+    fn last_run(&self, name: &str) -> Result<String> {
+        let all = self.run(&["runs"])?;
+        let line = all.lines().find(|line| line.contains(name)).with_context(|| format!("no run of {name}:\n{all}"))?;
+        let run = line.split_whitespace().next().with_context(|| format!("no run in {line:?}"))?;
+        Ok(run.to_owned())
     }
 
     /// An object as it stands, without what the server sets at each write.

@@ -17,6 +17,7 @@ mod limits;
 mod manifests;
 mod park;
 mod requests;
+mod rescue;
 mod revoke;
 mod rights;
 mod samples;

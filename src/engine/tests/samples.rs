@@ -52,6 +52,7 @@ pub(super) fn sample(kind: Known) -> Vec<Spec> {
         Known::RecoveryStop => {
             vec![("beside", "recovery-apiserver-start", json!({})), ("over", "recovery-apiserver-stop", json!({}))]
         }
+        Known::RescueManifest => vec![("rescue", "rescue-manifest", json!({}))],
         Known::FreezeNodes => vec![freeze()],
         // Nobody renews the lease here, and whole hours of the test's clock may pass.
         Known::ThawNodes => vec![freeze(), ("thaw", "thaw-nodes", json!({"fresh": "48h"}))],
@@ -80,9 +81,12 @@ pub(super) fn bench_of(specs: &[Spec]) -> Bench {
     for (host, program) in
         hosts.iter().flat_map(|host| ["kube-apiserver", "kube-controller-manager"].map(|p| (host, p)))
     {
+        // What is to be rescued has a flag that its program does not know.
+        let rescued = program == "kube-apiserver" && specs.iter().any(|(_, kind, _)| *kind == "rescue-manifest");
+        let bad = if rescued { "    - --bad-one=1\n" } else { "" };
         let text = format!(
             "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {program}\nspec:\n  containers:\n  - name: {program}\n    command:\n    \
-             - {program}\n    - --v=2\n"
+             - {program}\n    - --v=2\n{bad}"
         );
         fake.write(&Target::host("east", host), &format!("{MANIFESTS}/{program}.yaml"), &text);
     }

@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 pub use self::launch::{Launch, launch};
 pub use self::listens::{Listens, Scheme, listens};
 pub use self::quantity::{absurd, as_quantity, quantity};
-pub use self::starts::{Ending, amount, ending, starts};
+pub use self::starts::{Ending, amount, ending, pod, starts};
 use self::words::{Form, Given, Word};
 use crate::yaml::{self, Faults, Node};
 
@@ -35,6 +35,8 @@ pub struct Edit {
     pub limits: BTreeMap<String, Option<String>>,
     /// Command-line flags without the dashes.
     pub flags: BTreeMap<String, Option<String>>,
+    /// Flags that go wholly, each time that they are given: of one that its program does not know none counts.
+    pub unknown: Vec<String>,
 }
 
 /// An edited manifest.
@@ -62,6 +64,9 @@ pub fn edit(text: &str, program: &str, edit: &Edit) -> Result<Edited, String> {
     }
     for (flag, value) in &edit.flags {
         draft.flag(program, flag, value.as_deref())?;
+    }
+    for flag in &edit.unknown {
+        draft.unknown(program, flag)?;
     }
     draft.checked(program, edit)
 }
@@ -213,21 +218,41 @@ impl Draft {
         match (given.last(), value) {
             (Some(last), Some(value)) => self.set_flag(&words, last, value, &what)?,
             (None, Some(value)) => self.push_flag(&format!("--{flag}={value}"), &what)?,
-            (_, None) => {
-                let mut gone: Vec<&Word> = Vec::new();
-                for given in &given {
-                    gone.push(&words[given.at]);
-                    gone.extend((given.form == Form::Apart).then(|| &words[given.at + 1]));
-                }
-                for word in gone.into_iter().rev() {
-                    if let Value::Array(list) = &mut self.container()[word.list] {
-                        list.remove(word.index);
-                    }
-                    self.splice(&[word.list, &word.index.to_string()], &what, splice::remove)?;
-                }
-            }
+            (_, None) => self.take_out(&words, &given, &what)?,
         }
         self.changes.push(what);
+        Ok(())
+    }
+
+    /// Takes out every word of a flag, whatever it is given.
+    fn unknown(&mut self, program: &str, flag: &str) -> Result<(), String> {
+        let words = words::of_program(self.container(), program)?;
+        if let Some(word) = words::stray(&words) {
+            return Err(format!("{:?} stands among its flags and is the value of none: edit it by hand", word.text));
+        }
+        let given = words::given(&words, flag)?;
+        if given.is_empty() {
+            return Ok(());
+        }
+        let values: Vec<&str> = given.iter().map(|given| given.value.as_str()).collect();
+        let what = format!("--{flag} {} -> unset", values.join(" and "));
+        self.take_out(&words, &given, &what)?;
+        self.changes.push(what);
+        Ok(())
+    }
+
+    fn take_out(&mut self, words: &[Word], given: &[Given], what: &str) -> Result<(), String> {
+        let mut gone: Vec<&Word> = Vec::new();
+        for given in given {
+            gone.push(&words[given.at]);
+            gone.extend((given.form == Form::Apart).then(|| &words[given.at + 1]));
+        }
+        for word in gone.into_iter().rev() {
+            if let Value::Array(list) = &mut self.container()[word.list] {
+                list.remove(word.index);
+            }
+            self.splice(&[word.list, &word.index.to_string()], what, splice::remove)?;
+        }
         Ok(())
     }
 
@@ -257,7 +282,13 @@ impl Draft {
         // It was read before: what cannot be read now was not written right.
         let after = read(&self.text).map_err(|_| strange(&self.changes.join(", ")))?.0.to_json();
         let container = self.container().clone();
-        let words = if edit.flags.is_empty() { Vec::new() } else { words::of_program(&container, program)? };
+        let any = !edit.flags.is_empty() || !edit.unknown.is_empty();
+        let words = if any { words::of_program(&container, program)? } else { Vec::new() };
+        for flag in &edit.unknown {
+            if !words::given(&words, flag)?.is_empty() {
+                return Err(strange(&format!("--{flag}")));
+            }
+        }
         for (flag, value) in &edit.flags {
             if words::given(&words, flag)?.last().map(|given| &given.value) != value.as_ref() {
                 return Err(strange(&format!("--{flag}")));

@@ -35,6 +35,14 @@ pub fn starts(text: &str, program: &str) -> bool {
     containers.iter().any(runs) || (named(&manifest["metadata"]["name"]) && !containers.is_empty())
 }
 
+/// The namespace and the name of the pod, by which its kubelet knows it: of two files with the same pod it obeys one. `None`: no
+/// manifest, or one without a name.
+pub fn pod(text: &str) -> Option<String> {
+    let metadata = read(text).ok()?.0.to_json()["metadata"].take();
+    let namespace = metadata["namespace"].as_str().unwrap_or("default");
+    Some(format!("{namespace}/{}", metadata["name"].as_str()?))
+}
+
 /// An amount in the container of `program`: `kind` is `limits` or `requests`. `None`: not said, or no quantity.
 ///
 /// # Errors

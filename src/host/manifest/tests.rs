@@ -73,6 +73,7 @@ fn only_the_wanted_lines_change() {
         requests: set(&[("cpu", "4")]),
         limits: set(&[("memory", "8Gi")]),
         flags: set(&[("max-requests-inflight", "800"), ("goaway-chance", "0.001")]),
+        ..Edit::default()
     };
     let edited = edit(KUBEADM, "kube-apiserver", &change).unwrap();
     let before: Vec<&str> = KUBEADM.lines().collect();

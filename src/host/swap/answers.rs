@@ -8,6 +8,8 @@ use crate::script::Answer;
 pub struct Seen {
     /// The files of the folder that start the program; more than one is a fault of the host.
     pub files: Vec<String>,
+    /// The same with what stands in each.
+    pub all: Vec<File>,
     /// Files that name the program and start another.
     pub namesakes: Vec<String>,
     /// The SHA-256 of the first that starts it.
@@ -30,6 +32,17 @@ pub struct Seen {
     pub state: Option<State>,
     /// What other runs, or other steps of this one, left here.
     pub others: Vec<Other>,
+}
+
+/// A file that starts the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its path.
+    pub path: String,
+    /// The SHA-256 of its text.
+    pub sha256: String,
+    /// Its text, or why there is none that could be read.
+    pub text: Result<String, String>,
 }
 
 /// Where an exchange stands.
@@ -164,7 +177,7 @@ fn seen(answer: &Answer, program: &str) -> Result<Seen, String> {
         String::from_utf8(text).map_err(|_| "the manifest is not UTF-8".to_owned())
     };
     // Each file's lines come together, in this order; an empty file has no text.
-    let (mut files, mut namesakes, mut first) = (Vec::new(), Vec::new(), None);
+    let (mut files, mut all, mut namesakes, mut first) = (Vec::new(), Vec::new(), Vec::new(), None);
     let mut pairs = answer.pairs().skip_while(|(key, _)| *key != "file").peekable();
     while let Some((_, file)) = pairs.next() {
         let (mut sha256, mut mode, mut text) = ("", "", "");
@@ -180,6 +193,7 @@ fn seen(answer: &Answer, program: &str) -> Result<Seen, String> {
             Ok(text) if !manifest::starts(&text, program) => namesakes.push(file.to_owned()),
             text => {
                 files.push(file.to_owned());
+                all.push(File { path: file.to_owned(), sha256: sha256.to_owned(), text: text.clone() });
                 first.get_or_insert((sha256.to_owned(), u32::from_str_radix(mode, 8).unwrap_or(0o600), text));
             }
         }
@@ -191,6 +205,7 @@ fn seen(answer: &Answer, program: &str) -> Result<Seen, String> {
     };
     Ok(Seen {
         files,
+        all,
         namesakes,
         sha256,
         text: text?,

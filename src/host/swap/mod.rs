@@ -27,7 +27,7 @@ mod runner;
 #[cfg(test)]
 mod tests;
 
-pub use self::answers::{Kept, Other, Seen, Stands, State};
+pub use self::answers::{File, Kept, Other, Seen, Stands, State};
 use self::answers::{looked, under_way_seen};
 use super::why;
 
@@ -158,7 +158,7 @@ pub fn folder_away(place: &Place) -> Script {
 case $(standing "$b") in out|in) fail "an exchange is under way in $b" 5;; broken) fail "an exchange broke off; look at $b" 5;; esac
 if [ -e "$b/out.yaml" ] && read -r f <"$b/order" && [ ! -e "$f" ]; then fail "$f is in no place but $b/out.yaml" 5; fi
 if [ -f "$b/out.yaml" ] && read -r f <"$b/order" && [ "$(sum "$f")" = "$(sum "$b/out.yaml")" ]; then rm -f "$b/out.yaml"; fi
-rm -f "$b/state" "$b/state.part" "$b/order" "$b/mark" "$b/runner" "$b/runner.part" "$b/put.yaml" "$b/refused.yaml" "$b/why" "$b/turn" "$b/probe"
+rm -f "$b/state" "$b/state.part" "$b/order" "$b/mark" "$b/runner" "$b/runner.part" "$b/put.yaml" "$b/refused.yaml" "$b/why" "$b/turn" "$b/probe" "$b/changed"
 rmdir "$b" || fail "$b is not empty: $(ls -A "$b" | tr '\n' ' ')"
 say folder absent
 "#,

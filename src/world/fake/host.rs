@@ -36,15 +36,15 @@ pub(super) struct Host<'a> {
 }
 
 impl Host<'_> {
-    fn get(&self, path: &str) -> Option<&Vec<u8>> {
+    pub(super) fn get(&self, path: &str) -> Option<&Vec<u8>> {
         self.files.get(&(self.at.clone(), path.to_owned())).map(|(_, bytes)| bytes)
     }
 
-    fn sum(&self, path: &str) -> Option<String> {
+    pub(super) fn sum(&self, path: &str) -> Option<String> {
         self.get(path).map(|bytes| sha256_hex(bytes))
     }
 
-    fn put(&mut self, path: &str, bytes: &[u8]) {
+    pub(super) fn put(&mut self, path: &str, bytes: &[u8]) {
         self.files.insert((self.at.clone(), path.to_owned()), (0o600, bytes.to_vec()));
     }
 
@@ -52,7 +52,7 @@ impl Host<'_> {
         self.files.remove(&(self.at.clone(), path.to_owned())).map(|(_, bytes)| bytes)
     }
 
-    fn rename(&mut self, from: &str, to: &str) {
+    pub(super) fn rename(&mut self, from: &str, to: &str) {
         if let Some(bytes) = self.take(from) {
             self.put(to, &bytes);
         }
@@ -60,8 +60,8 @@ impl Host<'_> {
 
     pub(super) fn look(&self, ManifestLook { manifests, program, beside }: &ManifestLook) -> ScriptOutput {
         let mut out = String::from("process=1:1\n");
-        let file = format!("{manifests}/{program}.yaml");
-        if let Some(bytes) = self.get(&file) {
+        for file in self.manifests(manifests, program) {
+            let bytes = self.get(&file).map(Vec::as_slice).unwrap_or_default();
             let text = base64::engine::general_purpose::STANDARD.encode(bytes);
             out.push_str(&format!("file={file}\nsha256={}\nmode=600\ntext={text}\n", sha256_hex(bytes)));
         }
@@ -80,6 +80,16 @@ impl Host<'_> {
             out.push_str(&format!("state={state}\n"));
         }
         ended(0, out + &self.others(manifests, beside) + "looked=yes\n")
+    }
+
+    /// The files of a folder that name a program, in the order in which a kubelet reads them.
+    pub(super) fn manifests(&self, manifests: &str, program: &str) -> Vec<String> {
+        let folder = format!("{manifests}/");
+        let names = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(program);
+        let ours = self.files.iter().filter(|((at, path), (_, bytes))| {
+            at == self.at && path.strip_prefix(&folder).is_some_and(|name| !name.contains('/')) && names(bytes)
+        });
+        ours.map(|((_, path), _)| path.clone()).collect()
     }
 
     pub(super) fn under_way(&self, look: &ManifestUnderWay) -> ScriptOutput {

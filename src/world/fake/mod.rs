@@ -6,6 +6,7 @@ mod border;
 mod gate;
 mod host;
 mod list;
+mod rescue;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -368,6 +369,9 @@ impl State {
                 ended("total=16384000\navailable=9000000\ncpus=8\nmemory=2500000 2600000\nend=yes\n")
             }
             Orders::ManifestWhy(_) => ended("said=HTTP 500\nlog=Error: it did not like it\nend=yes\n"),
+            Orders::ManifestEvidence(look) => host.evidence(look),
+            Orders::ManifestReplace(replace) => host.replace(replace),
+            Orders::ManifestMove(file) => host.moved(file),
             Orders::GateSurvey(_) => gate?.survey(),
             Orders::GateStatus(_) => gate?.status(),
             Orders::GateClose(close) => said(gate?.close(close)),

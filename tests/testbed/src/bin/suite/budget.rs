@@ -44,13 +44,13 @@ const MEASURED: &[Needs] = &[
     needs_of("lib", 280, 10, 500, None),
     storms("storm", 270, 20, 3000, Some(3)),
     needs_of("collectors", 150, 30, 2500, Some(4)),
+    needs_of("lockouts", 130, 40, 2500, Some(2)),
     needs_of("ssh", 100, 20, 500, Some(4)),
     needs_of("k8s", 90, 40, 2500, None),
     needs_of("api_real", 60, 30, 1000, None),
     needs_of("kubelet", 50, 20, 2000, None),
     needs_of("hosts", 35, 20, 3000, None),
     needs_of("kubelet_leaves_nothing", 40, 20, 1500, None),
-    needs_of("lockouts", 40, 40, 2500, Some(2)),
     needs_of("faults", 30, 15, 500, Some(4)),
 ];
 

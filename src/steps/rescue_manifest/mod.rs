@@ -1,0 +1,349 @@
+//! `rescue-manifest`: a component that is down because of its static pod comes back: the one bad flag out of its manifest, or the stray
+//! file out of the folder. What else it is, is told.
+
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use self::cause::{Case, Verdict};
+use self::mend::{Mended, Replace, moves, replaces};
+use self::strays::Stray;
+use super::elsewhere;
+use super::static_pod::{command, folder, put};
+use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
+use crate::change::{Blob, Part, Target};
+use crate::host::manifest::{self, Listens};
+use crate::host::rescue::{self, Asks, Evidence};
+use crate::host::swap::{self, File, Place, Seen, Stands, State};
+use crate::journal::{ChangeRecord, ChangeState};
+use crate::kit::Cluster;
+
+mod cause;
+mod flags;
+mod mend;
+mod strays;
+#[cfg(test)]
+mod tests;
+
+const LOOK_LIMIT: Duration = Duration::from_secs(40);
+/// So many flags, and so many files, are taken out at most: each is found only once the one before is out, and what has more is
+/// better put back from a copy.
+const MOST: u32 = 5;
+/// The flags that name certificates without which it does not come up.
+const CERTIFICATES: [&str; 7] = [
+    "etcd-certfile",
+    "etcd-cafile",
+    "tls-cert-file",
+    "client-ca-file",
+    "cert-file",
+    "peer-cert-file",
+    "trusted-ca-file",
+];
+
+/// The step kind.
+pub(super) struct RescueManifest;
+
+/// Which component, and which of several files is the stray one.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Params {
+    /// The component that is down: kube-apiserver, etcd, kube-scheduler or kube-controller-manager.
+    #[serde(default)]
+    program: Program,
+    /// The file that does not belong in the manifests' folder, by its path or its name, where that cannot be told otherwise. It is
+    /// moved out also when the component answers.
+    #[serde(default)]
+    stray: Option<String>,
+}
+
+/// What runs as a static pod.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Program {
+    #[default]
+    KubeApiserver,
+    Etcd,
+    KubeScheduler,
+    KubeControllerManager,
+}
+
+impl Program {
+    fn name(self) -> &'static str {
+        match self {
+            Self::KubeApiserver => "kube-apiserver",
+            Self::Etcd => "etcd",
+            Self::KubeScheduler => "kube-scheduler",
+            Self::KubeControllerManager => "kube-controller-manager",
+        }
+    }
+
+    /// Where it answers unless its manifest says otherwise, and at which path.
+    fn health(self) -> (u16, &'static str) {
+        match self {
+            Self::KubeApiserver => (6443, "/livez"),
+            Self::Etcd => (2381, "/health"),
+            Self::KubeScheduler => (10_259, "/healthz"),
+            Self::KubeControllerManager => (10_257, "/healthz"),
+        }
+    }
+}
+
+impl Kind for RescueManifest {
+    fn name(&self) -> &'static str {
+        "rescue-manifest"
+    }
+
+    fn doc(&self) -> &'static str {
+        "Brings back a control-plane component that is down because of its static pod: the one bad flag taken out of its manifest, \
+         or a stray file moved out of the manifests' folder.\n\n\
+         Looks on the host why it does not answer, and says it as one class with what shows it: bad flag, stray file that wins, \
+         manifest gone, manifest unreadable, image that cannot be pulled, port taken, certificate ended, crash loop with the container's \
+         last words; what is not known is called so. Only the first two are mended: of a manifest just the flag that \
+         its program's own parser names, one after another where there are several; a stray file is moved beside the folder, never \
+         deleted. A component that answers is left alone. One host at a time; costs no API request; never restarts a kubelet, and no \
+         manifest is out of the folder at any moment. Undone to the same bytes, and the component is down again then."
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::ApiHosts
+    }
+
+    fn one_at_a_time(&self) -> bool {
+        true
+    }
+
+    fn schema(&self) -> Value {
+        schema_of::<Params>()
+    }
+
+    fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
+        let params: Params = params(with)?;
+        // A runbook hands on a parameter that was left empty.
+        let stray = params.stray.filter(|stray| !stray.is_empty());
+        if stray.as_ref().is_some_and(|stray| stray.contains(['\n', '\0'])) {
+            return Err(vec![Fault::at("stray", "it is the path or the name of one file")]);
+        }
+        Ok(Box::new(Rescue { program: params.program, stray }))
+    }
+}
+
+struct Rescue {
+    program: Program,
+    stray: Option<String>,
+}
+
+impl Rescue {
+    fn place(&self, look: (&Target, &Cluster), (run, operator): (&str, &str), step: &str) -> Option<Place> {
+        let Part::Host(name) = &look.0.part else { return None };
+        let manifests = look.1.host(name)?.manifests.clone();
+        let own = str::to_owned;
+        let tag = format!("{step}-rescue");
+        Some(Place { manifests, program: own(self.program.name()), run: own(run), operator: own(operator), tag })
+    }
+
+    fn place_of(&self, look: Look<'_>) -> Result<Place, StepError> {
+        let cluster = look.reads.cluster(&look.target.cluster);
+        let (mark, step) = (look.mark, (look.step + 1).to_string());
+        let place = cluster.and_then(|cluster| self.place((look.target, cluster), (&mark.run, &mark.operator), &step));
+        place.ok_or_else(|| StepError::refused(format!("{} is not a host of the kit", look.target)))
+    }
+
+    /// What to ask the host, by what its manifest says.
+    fn asks(&self, seen: &Seen) -> Asks {
+        let program = self.program.name();
+        let (port, health) = self.program.health();
+        let usual = |file: &&File| file.path.ends_with(&format!("/{program}.yaml"));
+        let file = seen.all.iter().find(usual).or(seen.all.first());
+        let text = file.and_then(|file| file.text.as_deref().ok()).unwrap_or_default();
+        // One that cannot be read says nothing, and then what is usual holds.
+        let listens = manifest::listens(text, program, port).unwrap_or_else(|_| Listens::by_default(port));
+        let launch = manifest::launch(text, program).ok();
+        let value = |name: &str| manifest::flag(text, program, name).ok().and_then(|mut values| values.pop());
+        let on_host = |path: String| launch.as_ref().map_or_else(|| path.clone(), |launch| launch.on_host(&path));
+        Asks {
+            url: format!("{listens}:{}{health}", listens.port),
+            port: listens.port,
+            files: seen.files.clone(),
+            image: launch.as_ref().map(|launch| launch.image.clone()).unwrap_or_default(),
+            certificates: CERTIFICATES.into_iter().filter_map(value).map(on_host).collect(),
+        }
+    }
+
+    async fn look(&self, look: Look<'_>) -> Result<Survey, StepError> {
+        let place = self.place_of(look)?;
+        let seen =
+            look.reads.ask(look.target, &swap::look(&place), LOOK_LIMIT).await?.map_err(|why| StepError::Refused {
+                why: format!("{}: {why}", look.target),
+                hint: Some(format!("ls -la {} on {}", place.manifests, look.target.short())),
+            })?;
+        // Somebody else has the manifest in hand.
+        if let Some(other) = seen.others.iter().find(|other| other.stands == Stands::Out) {
+            return Err(elsewhere::out(look.target, self.program.name(), other));
+        }
+        if let Some(other) = seen.others.iter().find(|other| other.stands == Stands::Moving) {
+            return Ok(Survey::waiting(format!("the exchange of its manifest by run {} to end", other.run)));
+        }
+        if seen.state == Some(State::Moving) {
+            return Ok(Survey::waiting("the exchange of the manifest on the host"));
+        }
+        let evidence = look.reads.ask(look.target, &rescue::look(&place, &self.asks(&seen)), LOOK_LIMIT).await?;
+        self.judge(look, &place, &seen, &evidence)
+    }
+
+    /// This step's changes here that stand, as the folder shows: a reply may have been lost, and what a drill pretends is not there.
+    fn mended(look: Look<'_>, seen: &Seen) -> Vec<Mended> {
+        let stands = |(record, mended): (&ChangeRecord, Mended)| {
+            let there = seen.all.iter().any(|file| file.sha256 == mended.gone || file.path == mended.gone);
+            (!there && (record.state == ChangeState::Done || record.state.is_open())).then_some(mended)
+        };
+        look.history.notes().filter_map(stands).collect()
+    }
+
+    fn judge(&self, look: Look<'_>, place: &Place, seen: &Seen, evidence: &Evidence) -> Result<Survey, StepError> {
+        let (target, program) = (look.target, self.program.name());
+        let mended = Self::mended(look, seen);
+        let waited = look.history.since.map(|since| look.history.ago(since)).unwrap_or_default();
+        let case = Case {
+            program,
+            manifests: &place.manifests,
+            seen,
+            evidence,
+            asked: self.stray.as_deref(),
+            before: mended.last().map(|last| last.processes.as_slice()),
+            waited,
+        };
+        let host = target.short();
+        let verdict = match case.verdict() {
+            Verdict::Flag(..) | Verdict::Stray(_) if mended.len() >= MOST as usize => Verdict::Told(
+                format!("{MOST} things were mended already, and there is more ({}){}", case.standing(), case.copies()),
+                format!("look at all of {}", place.manifests),
+            ),
+            verdict => verdict,
+        };
+        Ok(match verdict {
+            Verdict::Well(more) => {
+                let what = match mended.as_slice() {
+                    [] => format!("{program} answers: nothing to do"),
+                    all => {
+                        let classes: Vec<&str> = all.iter().map(|one| one.class.as_str()).collect();
+                        format!("{program} answers again ({})", classes.join(", then "))
+                    }
+                };
+                more.into_iter().fold(Survey::done().saw(what), Survey::saw)
+            }
+            Verdict::Waits(what) => Survey::waiting(format!("{what}, on {host}")),
+            Verdict::Told(why, next) => {
+                let after = if mended.is_empty() {
+                    String::new()
+                } else {
+                    format!("; `breakglass undo {}` takes back what was changed", look.mark.run)
+                };
+                let why = format!("{target}: {program} is down: {why}");
+                return Err(StepError::Refused { why, hint: Some(format!("on {host}: {next}{after}")) });
+            }
+            Verdict::Flag(bad, edit) => {
+                let file = &seen.all[0];
+                let said = format!("{program} is down: bad flag: --{} ({})", bad.flag, case.standing());
+                let class = format!("bad flag --{}", bad.flag);
+                let round = mended.iter().filter(|one| one.class.starts_with("bad flag")).count() + 1;
+                let changes = Replace { place, seen, file, edit: &edit, round, class }
+                    .changes(program, evidence, look)
+                    .map_err(|why| StepError::refused(format!("{target}: {}: {why}", file.path)))?;
+                Survey { changes, ..Survey::default() }.saw(said)
+            }
+            Verdict::Stray(stray) => {
+                let Stray { goes, stays, wins } = stray;
+                let class = if wins { "a stray file that wins" } else { "a stray file" };
+                let obeys = if wins { ", and the kubelet obeys it, the last by name" } else { "" };
+                let (goes, own) = (&goes.path, &stays.path);
+                let said = format!("{program}: {class}: {goes} starts it beside {own}{obeys} ({})", case.standing());
+                let class = format!("{class}, {goes}");
+                Survey { changes: moves(place, seen, evidence, stray, class), ..Survey::default() }.saw(said)
+            }
+        })
+    }
+}
+
+impl Step for Rescue {
+    fn intent(&self) -> String {
+        let program = self.program.name();
+        match &self.stray {
+            Some(stray) => {
+                format!("bring {program} back where its static pod keeps it down; {stray} is moved out of the folder")
+            }
+            None => {
+                format!("bring {program} back where its static pod keeps it down: the bad flag or the stray file out")
+            }
+        }
+    }
+
+    fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
+        let Some(place) = self.place((target, cluster), ("<run>", "<operator>"), "<step>") else { return Vec::new() };
+        let folder_of = place.manifests.trim_end_matches('/');
+        let file = format!("{folder_of}/<manifest>");
+        let unknown = |sha256: &str| Blob { sha256: sha256.to_owned(), len: 0, bytes: None };
+        let (old, new) = (unknown("<sha256 of the manifest>"), unknown("<sha256 of the edited manifest>"));
+        let asks = Asks {
+            url: "<where its manifest says that it answers>".into(),
+            port: self.program.health().0,
+            files: vec!["<the files that start it>".into()],
+            image: "<its image>".into(),
+            certificates: vec!["<its certificates>".into()],
+        };
+        let every = Times::Every { interval: self.interval(), until: Duration::MAX };
+        let next = format!("{}/next<number>.yaml", place.beside());
+        let op = |op, times, why: &str| Announced::op(op, times, why);
+        let note = Mended { processes: Vec::new(), gone: String::new(), class: String::new() };
+        let replace = replaces(
+            &place,
+            &file,
+            1,
+            (&old.sha256, &new.sha256),
+            (&place.before(), &next),
+            String::new(),
+            String::new(),
+            &note,
+        );
+        let stray = rescue::move_file(
+            &place,
+            (&format!("{folder_of}/<stray file>"), &format!("{}/stray-<stray file>", place.beside())),
+            "<its sha256>",
+            Some(&file),
+        );
+        vec![
+            Announced::new(Sends::Look(swap::look(&place).into()), every, "reads the manifests"),
+            Announced::new(
+                Sends::Look(rescue::look(&place, &asks).into()),
+                every,
+                "whether it answers, and its container's last words",
+            ),
+            op(folder(&place, "").op, Times::Once, "makes a folder for the copies, beside the manifests' folder"),
+            op(put("keep", place.before(), &old, None, "").op, Times::Once, "keeps the old text there"),
+            op(put("stage", next, &new, None, "").op, Times::AtMost(MOST), "puts the text without the bad flag there"),
+            op(replace.op, Times::AtMost(MOST), "renames it over the manifest; once for each bad flag"),
+            op(command(stray), Times::AtMost(MOST), "moves a stray file out of the folder; once for each"),
+        ]
+    }
+
+    fn refuse(&self, target: &Target, cluster: &Cluster) -> Vec<String> {
+        match self.place((target, cluster), ("", ""), "") {
+            Some(_) => Vec::new(),
+            None => vec![format!(
+                "the manifest of {} is looked at on its host, and this is none of the kit's hosts",
+                self.program.name()
+            )],
+        }
+    }
+
+    fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
+        self.look(look).boxed()
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+}

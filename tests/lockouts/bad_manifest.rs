@@ -1,0 +1,124 @@
+//! L8: a flag that the API server does not know, written into its manifest by hand: it crash-loops, and kubectl is out.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+use testbed::wait_until;
+
+use super::{LONG, Scene, flat, scene};
+
+/// All files of a folder, by name: their bytes and their modes.
+pub(super) fn files(folder: &Path) -> Result<Vec<(String, Vec<u8>, u32)>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        all.push((name, fs::read(entry.path())?, entry.metadata()?.permissions().mode()));
+    }
+    all.sort();
+    Ok(all)
+}
+
+/// What stands beside the manifests' folder.
+pub(super) fn beside(scene: &Scene) -> Result<Vec<String>> {
+    let folder = scene.plane.manifests().parent().context("a folder has one above it")?.to_owned();
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Puts a file there in one step, as careful people do.
+pub(super) fn write(scene: &Scene, name: &str, text: &str) -> Result<()> {
+    let folder = scene.plane.manifests();
+    let part = folder.with_file_name("part");
+    fs::write(&part, text)?;
+    fs::set_permissions(&part, fs::Permissions::from_mode(0o600))?;
+    fs::rename(part, folder.join(name)).context("the file was not put there")
+}
+
+/// kubectl finds nobody, and no process of the API server lives on.
+pub(super) fn kubectl_is_out(scene: &Scene) -> Result<()> {
+    let kubectl = scene.kubectl()?;
+    wait_until("an API server that is down", LONG, || {
+        Ok(scene.plane.static_pod("kube-apiserver").is_none() && !kubectl.run(&["get", "nodes"])?.success())
+    })
+}
+
+pub(super) fn kubectl_works(scene: &Scene) -> Result<()> {
+    let kubectl = scene.kubectl()?;
+    wait_until("kubectl to work", LONG, || Ok(kubectl.run(&["get", "nodes"])?.success()))
+}
+
+/// Waits until a container of it has crashed on this flag.
+pub(super) fn crashed(scene: &Scene, words: &str) -> Result<()> {
+    wait_until("the last words of a container", LONG, || {
+        let said = scene.host().sh(&format!(
+            "grep -l -e '{words}' /var/log/pods/kube-system_kube-apiserver*/*/*.log 2>/dev/null || true"
+        ))?;
+        Ok(!said.ok()?.trim().is_empty())
+    })
+}
+
+pub(super) fn a_bad_flag_is_taken_out_and_comes_back_by_undo() -> Result<()> {
+    let scene = &*scene()?;
+    kubectl_works(scene)?;
+    let (whole, around) = (files(&scene.plane.manifests())?, beside(scene)?);
+    let file = scene.plane.manifests().join("kube-apiserver.yaml");
+    let good = fs::read_to_string(&file)?;
+    // Two of them, and a remark that has to stay.
+    let first = "    - --audit-log-maxsiez=100 # said Ann\n    # - --audit-log-maxsiez=200\n";
+    let bad = good.replacen("    - kube-apiserver\n", &format!("    - kube-apiserver\n{first}"), 1);
+    let bad = if bad == good {
+        good.replacen("kube-apiserver\n    - --", &format!("kube-apiserver\n{first}    - --"), 1)
+    } else {
+        bad
+    };
+    ensure!(bad != good, "no place for a flag in:\n{good}");
+    let bad = bad.replacen("    image:", "    - --max-requests-inflight\n    - many\n    image:", 1);
+    write(scene, "kube-apiserver.yaml", &bad)?;
+    crashed(scene, "audit-log-maxsiez")?;
+    kubectl_is_out(scene)?;
+    let broken = files(&scene.plane.manifests())?;
+
+    let began = Instant::now();
+    let said = flat(&scene.run(&["run", "bad-manifest", "--yes", "--reason", "a rehearsal"])?);
+    kubectl_works(scene)?;
+    println!("bad-manifest: kubectl works after {:.1} s, two flags", began.elapsed().as_secs_f64());
+    for part in [
+        "bad flag: --audit-log-maxsiez",
+        "unknown flag",
+        "bad flag: --max-requests-inflight",
+        "invalid argument \"many\"",
+    ] {
+        ensure!(said.contains(part), "{part:?} was not said:\n{said}");
+    }
+    let mended = fs::read_to_string(&file)?;
+    ensure!(
+        mended == good.replacen("    - kube-apiserver\n", "    - kube-apiserver\n    # - --audit-log-maxsiez=200\n", 1)
+            || mended.replace("    # - --audit-log-maxsiez=200\n", "") == good,
+        "not just the flags went:\n{mended}"
+    );
+    let again = flat(&scene.run(&["rescue-manifest", "--yes"])?);
+    ensure!(again.contains("answers: nothing to do"), "{again}");
+
+    // Undone: down again, to the byte; by hand it is put right.
+    let run = scene.last_run("bad-manifest")?;
+    scene.run(&["undo", &run, "--yes"])?;
+    ensure!(files(&scene.plane.manifests())? == broken, "not the same bytes: {:?}", files(&scene.plane.manifests())?);
+    ensure!(beside(scene)? == around, "something is left beside the folder: {:?}", beside(scene)?);
+    write(scene, "kube-apiserver.yaml", &good)?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(mode(&whole, "kube-apiserver.yaml")?))?;
+    kubectl_works(scene)?;
+    ensure!(files(&scene.plane.manifests())? == whole, "the scene is not what it was");
+    Ok(())
+}
+
+pub(super) fn mode(files: &[(String, Vec<u8>, u32)], name: &str) -> Result<u32> {
+    files.iter().find(|(own, _, _)| own == name).map(|(_, _, mode)| *mode).context("no such file")
+}
