@@ -497,6 +497,7 @@ spec:
     - {name: rights, kind: restore-rights}
     - {name: admit, kind: disarm}
     - {name: end, kind: end-pods, with: {workload: ds/telemetry/agent, force: true}}
+    - {name: rescue, kind: rescue-manifest}
     - {name: room, kind: scale-apiserver, with: {limits: {memory: 8Gi}}}
     - {name: healthy, kind: wait-for, with: {health: {times: 1}}}
     - {name: open, kind: gate-open, with: {window: 1s}}
