@@ -19,6 +19,8 @@ use crate::kit::{Cluster, Credential};
 use crate::world::Way;
 
 const LOOK_LIMIT: Duration = Duration::from_secs(30);
+/// How long a host may take to say again what it has, before a run goes on without.
+const AGAIN_LIMIT: Duration = Duration::from_secs(10);
 const ORDER_SECS: u64 = 30;
 const SIGN: &str = "sign";
 /// The word that has to be typed before a certificate is signed.
@@ -240,7 +242,7 @@ impl Step for Taking {
             // The key of one that was signed went with its process; one that lies there is as good.
             if look.reads.known_by(&look.target.cluster).is_none()
                 && let Some(cluster) = look.reads.cluster(&look.target.cluster)
-                && let Ok(Ok(keeps)) = look.reads.ask(look.target, &credentials::read(), LOOK_LIMIT).await
+                && let Ok(Ok(keeps)) = look.reads.ask(look.target, &credentials::read(), AGAIN_LIMIT).await
                 && let Ok(good) = best(&keeps, cluster, look.target.short(), look.history.now)
             {
                 take(look, good);

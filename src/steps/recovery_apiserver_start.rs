@@ -23,6 +23,8 @@ const EVERY: Duration = Duration::from_millis(500);
 const NEEDS: u64 = 600 << 20;
 /// What has to be typed before everybody whom it knows may do everything there.
 const ALLOW_ALL: &str = "AlwaysAllow";
+/// How long a host may take to say again what it has, before a run goes on without.
+const AGAIN_LIMIT: Duration = Duration::from_secs(10);
 const START: &str = "start";
 const EXTEND: &str = "extend";
 
@@ -321,7 +323,7 @@ impl Step for Starting {
             let seen = look.reads.ask(look.target, &recovery::survey(&host.manifests), LOOK_LIMIT).await?;
             match &seen.standing {
                 Some(one) if one.died.is_some() && one.run == look.mark.run => return Err(Self::died(look, host, one)),
-                Some(one) if one.died.is_none() && (one.watched || one.server.is_some()) => {
+                Some(one) if one.died.is_none() && one.watched => {
                     return Ok(self.stands(look, host, one));
                 }
                 _ => {}
@@ -337,12 +339,10 @@ impl Step for Starting {
     }
 
     fn win_again<'a>(&'a self, look: Look<'a>) -> Option<BoxFuture<'a, ()>> {
-        if !look.history.done(START) && !look.history.done(EXTEND) {
-            return None;
-        }
         let again = async move {
-            // Where it cannot be asked, or is over, the run goes on without.
-            if let Ok(Some(one)) = look.reads.ask(look.target, &recovery::status(), LOOK_LIMIT).await
+            // Where it cannot be asked, or is over, the run goes on without. It may be that of another run.
+            if look.reads.recoveries(&look.target.cluster).is_empty()
+                && let Ok(Some(one)) = look.reads.ask(look.target, &recovery::status(), AGAIN_LIMIT).await
                 && one.died.is_none()
             {
                 learn(look, &one);

@@ -83,6 +83,14 @@ fn read(words: &[String]) -> Result<Vec<Flag>, String> {
     let mut flags: Vec<Flag> = Vec::new();
     let mut open = false;
     for word in words {
+        // The one short form that the components have and anybody uses.
+        let long = word.strip_prefix("-v").filter(|rest| rest.chars().all(|c| c == '=' || c.is_ascii_digit()));
+        if let Some(level) = long {
+            let level = level.trim_start_matches('=');
+            open = level.is_empty();
+            flags.push(("v".into(), (!open).then(|| level.to_owned())));
+            continue;
+        }
         match (word.strip_prefix("--"), open) {
             (Some(""), _) => return Err("a bare -- stands among its words".into()),
             (Some(rest), _) => {
@@ -99,8 +107,6 @@ fn read(words: &[String]) -> Result<Vec<Flag>, String> {
                 }
                 open = false;
             }
-            // A short form: only -v and -h are known.
-            (None, _) if word.starts_with("-v") => open = word == "-v",
             (None, _) => return Err(format!("{word:?} stands among its flags and is the value of none")),
         }
     }
@@ -256,7 +262,8 @@ mod tests {
             "--audit-log-path=/var/log/a.log",
             "--audit-policy-file=/pki/policy.yaml",
             "--allow-privileged",
-            "-v=2",
+            "-v",
+            "2",
             "--watch-cache=true",
             "--runtime-config=api/all=true",
         ];
@@ -264,6 +271,7 @@ mod tests {
             "--etcd-servers=https://127.0.0.1:2379",
             "--etcd-cafile=/etc/kubernetes/pki/etcd/ca.crt",
             "--allow-privileged",
+            "--v=2",
             "--runtime-config=api/all=true",
         ];
         let all: Vec<&str> = rest.into_iter().chain(OWN).collect();

@@ -105,6 +105,8 @@ pub fn start(start: &Start) -> Script {
     let mut body = format!(
         r#"{GENUINE}{LIB}{LAUNCH}{PROGRAM}{STORED}{STAND}B=$D; p={PROGRAM_NAME}; manifests={manifests}; run={run}; port={port}
 if [ -d "$D" ]; then
+  # Somebody may be about to start one: what keeps it notes itself within a moment.
+  i=0; while [ -z "$(one state)" ] && [ -d "$D" ] && [ "$i" -lt 50 ]; do nap; i=$((i+1)); done
   runner=$(one state); whose=$(one mark)
   if runs "$runner" runner && [ ! -f "$D/died" ]; then
     [ "$whose" != "$run" ] || {{ say started already; return 0; }}
@@ -206,7 +208,7 @@ fn asks_etcd(etcd: &Etcd) -> String {
         r#"if have curl; then
   good=; said=
   for e in {urls}; do
-    answer=$(curl -q -sS --noproxy '*' --max-time 8{options} "$e/health" 2>&1) && case $answer in *'"true"'*) good=1; break;; esac
+    answer=$(curl -q -sS --noproxy '*' --max-time 5{options} "$e/health" 2>&1) && case $answer in *'"true"'*) good=1; break;; esac
     said="$said $e: $(printf '%s' "${{answer:-no answer}}" | tr '\n' ' ' | cut -c 1-200);"
   done
   [ -n "$good" ] || {{ stop_it; fail "etcd does not answer:$said it has to, before any API server can; look: "{hand} 6; }}

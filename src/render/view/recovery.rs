@@ -37,6 +37,7 @@ pub(crate) fn json(row: &Row) -> serde_json::Value {
 fn state(one: &Recovery) -> &'static str {
     match one {
         Recovery { died: Some(_), .. } => "died",
+        Recovery { watched: false, server: Some(_), .. } => "has lost what ends it; stop it,",
         Recovery { listens: true, .. } => "serves",
         Recovery { server: Some(_), .. } => "starts",
         _ => "is gone",
