@@ -250,6 +250,11 @@ pub enum Op {
 }
 
 impl Op {
+    /// A script of ours on a host, which may be repeated when its reply was lost.
+    pub fn order(script: Script) -> Self {
+        Self::Host(HostCommand { script, fresh_connection: false, idempotent: true, quiet: false })
+    }
+
     /// The blob that must be kept beside the journal.
     pub fn blob(&self) -> Option<&Blob> {
         match self {

@@ -10,7 +10,7 @@ use super::{App, clusters, drive, inputs};
 use crate::duration::HumanDuration;
 use crate::error::{Class, Failure};
 use crate::host::credentials;
-use crate::kit::held;
+use crate::kit::{Cluster, held};
 use crate::limits::Limits;
 use crate::runbook::Policy;
 
@@ -58,6 +58,17 @@ impl Access {
     }
 }
 
+/// What brings kubectl to the first API server of the kit, where only SSH leads there.
+fn tunnel(cluster: &Cluster) -> Option<String> {
+    let server = cluster.api_servers.first()?;
+    let host = cluster.host(server.via.as_ref()?)?;
+    let (address, port) = (server.address, server.address.port());
+    Some(format!(
+        "ssh -N -L {address}:{address} -p {} {}@{}, where port {port} of that address is free here",
+        host.ssh.port, host.ssh.user, host.address
+    ))
+}
+
 /// Reads what lies on the hosts, and prints the first that is good as a kubeconfig.
 fn print(app: &App, targets: Option<&str>) -> Result<ExitCode, Failure> {
     drive::block_on(async {
@@ -72,6 +83,9 @@ fn print(app: &App, targets: Option<&str>) -> Result<ExitCode, Failure> {
                 Ok(keeps) => match held::best(&keeps, cluster, target.short(), app.process.clock.now()) {
                     Ok(good) => {
                         app.screen.err(&format!("{}: this is a secret", good.of));
+                        if let Some(tunnel) = tunnel(cluster) {
+                            app.screen.err(&format!("its API server is reached through SSH; for kubectl: {tunnel}"));
+                        }
                         app.screen.out(&held::kubeconfig(cluster, &good.credential));
                         return Ok(ExitCode::SUCCESS);
                     }

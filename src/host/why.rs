@@ -6,7 +6,7 @@ use crate::script::{Answer, quote};
 /// Defines `why`, which notes the answer at the address that was asked and the end of the container's log; `$F`, `$B`, `$P`
 /// as the exchange has them, `$1` the folder of the pods' logs. Bounded in length, and to some seconds in time.
 ///
-/// Of the logs only one counts that was written since the new manifest is in.
+/// Needs `telling`. Of the logs only one counts that was written since the new manifest is in.
 pub(super) const WHY: &str = r#"why() {
   if command -v curl >/dev/null 2>&1; then
     curl -q -ksS --noproxy '*' --max-time 3 -w '\nHTTP %{http_code}\n' "$ORIGIN:$PORT$HEALTH" 2>&1 | grep -v -e '^\[+\]' -e '^HTTP 000' -e '^$' | tail -n 4 | cut -c 1-200 | sed 's/^/said=/'
@@ -19,7 +19,7 @@ pub(super) const WHY: &str = r#"why() {
   if [ -n "$l" ]; then
     echo "file=$l"
     end=$(tail -n 200 "$l" | sed -e 's/^[^ ]* std[a-z]* [FP] //' -e 's/^{"log":"//' | grep -v '^[[:space:]]*$' | cut -c 1-300)
-    told=$(printf '%s\n' "$end" | grep -E '^(Error: |panic: |fatal error: |F[0-9]{4} |E[0-9]{4} .*(command failed|run\.go))' | tail -n 2)
+    told=$(printf '%s\n' "$end" | telling | tail -n 2)
     [ -n "$told" ] || told=$(printf '%s\n' "$end" | tail -n 3)
     printf '%s\n' "$told" | sed 's/^/log=/'
   elif command -v journalctl >/dev/null 2>&1 && command -v timeout >/dev/null 2>&1; then
@@ -63,11 +63,12 @@ fn why(stdout: &str) -> Why {
 mod tests {
     use std::process::Command;
 
+    use super::super::program::TELLING;
     use super::*;
 
     /// Runs `why` on logs in a folder, as the exchange does.
     fn noted(shell: &str, dir: &tempfile::TempDir) -> Why {
-        let text = format!("{WHY}why {}\n", quote(&dir.path().display().to_string()));
+        let text = format!("{TELLING}{WHY}why {}\n", quote(&dir.path().display().to_string()));
         let mut words = shell.split(' ');
         let output = Command::new(words.next().unwrap_or("sh"))
             .args(words)

@@ -40,7 +40,8 @@ use crate::shell::quote;
 pub use file::schema;
 
 /// What to type about a credential that the API does not know any more.
-pub const RENEW: &str = "is this machine's clock right (date -u)? If it is, make a new one on a control-plane host: \
+pub const RENEW: &str = "is this machine's clock right (date -u)? If it is: the same with --access, by a credential that lies \
+                         on a control-plane host; or make a new one there: \
                          sudo kubeadm kubeconfig user --org system:masters --client-name NAME >admin.conf, then --kubeconfig \
                          admin.conf, or breakglass kit import NAME --replace --kubeconfig \
                          admin.conf";

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Announced, Fault, Kind, Look, Question, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
-use crate::change::{Change, HostCommand, Inverse, Keep, Op, Part, Target};
+use crate::change::{Change, Inverse, Keep, Op, Part, Target};
 use crate::duration::HumanDuration;
 use crate::host::credentials::{self, Keeps};
 use crate::kit::held::{Good, best};
@@ -102,7 +102,7 @@ impl Taking {
         Change {
             key: SIGN.into(),
             note: None,
-            op: Op::Host(HostCommand { script, fresh_connection: false, idempotent: true, quiet: false }),
+            op: Op::order(script),
             guard: format!("the key of {authority} lies beside it"),
             inverse: Inverse::NotNeeded(format!(
                 "its key is in this process alone, and it ends by itself after {}",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use super::{Look, Sends, StepError};
-use crate::change::{HostCommand, Op, Part, Target};
+use crate::change::{Op, Part, Target};
 use crate::host::swap::{self, MARK_LIFE, Other, Place, Stands};
 use crate::kit::{Cluster, Host};
 
@@ -71,7 +71,7 @@ pub fn taken_out_by(inverse: &Op) -> Option<Place> {
 
 /// Sets the mark there that others see before they take a manifest out.
 pub fn mark_of(place: &Place) -> Op {
-    Op::Host(HostCommand { script: swap::folder(place), fresh_connection: false, idempotent: true, quiet: false })
+    Op::order(swap::folder(place))
 }
 
 /// Whose turn it is, as for a first exchange, and the hosts that could not be asked; `marked`: how old our own mark is.

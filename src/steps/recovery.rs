@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use super::Look;
-use crate::change::{HostCommand, Op, Part, Target};
+use crate::change::{Op, Part, Target};
 use crate::duration::HumanDuration;
 use crate::host::recovery::{self, Recovery};
 use crate::kit::{Cluster, Host};
-use crate::script::Script;
 use crate::words;
 use crate::world::Way;
 
@@ -22,13 +21,9 @@ pub(super) fn host<'a>(target: &'a Target, cluster: &'a Cluster) -> Option<&'a H
     cluster.host(name)
 }
 
-pub(super) fn command(script: Script) -> Op {
-    Op::Host(HostCommand { script, fresh_connection: false, idempotent: true, quiet: false })
-}
-
 /// The order that ends one.
 pub(super) fn stop(run: &str) -> Op {
-    command(recovery::stop(run))
+    Op::order(recovery::stop(run))
 }
 
 /// From now on requests go to it first.

@@ -9,9 +9,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::recovery::{LOOK_LIMIT, ORDER_SECS, command, host, learn, said, stop};
+use super::recovery::{LOOK_LIMIT, ORDER_SECS, host, learn, said, stop};
 use super::{Announced, Fault, Kind, Look, Question, Scope, Step, StepError, Survey, Times, params, schema_of};
-use crate::change::{Change, Inverse, Keep, Target};
+use crate::change::{Change, Inverse, Keep, Op, Target};
 use crate::duration::HumanDuration;
 use crate::host::recovery::{self, MOST, PORTS, Recovery, Seen, Start, Wish};
 use crate::kit::{Cluster, Host};
@@ -147,7 +147,7 @@ impl Starting {
         Change {
             key: START.into(),
             note: None,
-            op: command(recovery::start(start)),
+            op: Op::order(recovery::start(start)),
             guard: format!("no other recovery API server stands there, and nobody listens on port {}", start.port),
             inverse: Inverse::By(Box::new(stop(&start.run))),
             because: format!("an API server without a backlog takes our requests in, for {minutes} min"),
@@ -161,7 +161,7 @@ impl Starting {
         Change {
             key: EXTEND.into(),
             note: None,
-            op: command(recovery::extend(run, self.seconds())),
+            op: Op::order(recovery::extend(run, self.seconds())),
             guard: format!("the recovery API server of run {run} still stands"),
             inverse: Inverse::NotNeeded("it ends by itself".into()),
             because: format!("it is to be there for {} from now on", self.params.time),
@@ -295,7 +295,7 @@ impl Step for Starting {
                 "everybody who is known there may do everything",
             ));
         }
-        all.push(Announced::op(command(recovery::start(&start)), Times::Once, "on the first host that can"));
+        all.push(Announced::op(Op::order(recovery::start(&start)), Times::Once, "on the first host that can"));
         let extend = self.extension("<the run that started it>");
         all.push(Announced::op(extend.op, Times::AtMost(1), "where one stands already, and not for long enough"));
         all

@@ -316,8 +316,13 @@ fn another_credential(look: Look<'_>) -> String {
     let read = "sudo cat /etc/kubernetes/super-admin.conf";
     let host = look.reads.cluster(&look.target.cluster).and_then(|cluster| cluster.api_hosts().next());
     let get = host.map_or_else(|| format!("{read}, on a control-plane host,"), |host| host.by_hand(read));
+    let ours = if look.reads.known_by(&look.target.cluster).is_none() {
+        "the same with --access, by one that lies on a control-plane host; or by hand "
+    } else {
+        ""
+    };
     format!(
-        "(umask 077; {get} > super-admin.conf), then the same with --kubeconfig super-admin.conf in place of --cluster: it is of \
+        "{ours}(umask 077; {get} > super-admin.conf), then the same with --kubeconfig super-admin.conf in place of --cluster: it is of \
          {MASTERS}, which needs no binding (before kubeadm 1.29 admin.conf is; k3s: /etc/rancher/k3s/k3s.yaml)"
     )
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::elsewhere::{self, Turn};
 use super::preflight::{self, Wish};
 use super::{Announced, Look, Mark, Sends, StepError, Survey, Times};
-use crate::change::{Blob, Change, Expect, FilePut, HostCommand, Inverse, Keep, Note, Op, Part, Target};
+use crate::change::{Blob, Change, Expect, FilePut, Inverse, Keep, Note, Op, Part, Target};
 use crate::host::manifest::{self, Edit, Edited, Ending, Listens};
 use crate::host::rewriter;
 use crate::host::room::{self, Ask};
@@ -283,9 +283,9 @@ impl StaticPod {
         changes.push(Change {
             key: "swap".into(),
             note: Some(Beside::note(place)),
-            op: command(swap::swap(&forward)),
+            op: Op::order(swap::swap(&forward)),
             guard: format!("{file} still has sha256 {}", seen.sha256),
-            inverse: Inverse::By(Box::new(command(swap::swap(&back)))),
+            inverse: Inverse::By(Box::new(Op::order(swap::swap(&back)))),
             because,
             // Said when it failed or nobody knows: never the same act again, but what stands, and why it failed.
             by_hand: format!(
@@ -329,7 +329,7 @@ impl StaticPod {
             ),
             once(put("keep", place.before(), &old, None, "").op, "keeps the old text beside the folder"),
             once(put("stage", place.next(), &new, None, "").op, "puts the edited text beside the folder"),
-            once(command(swap::swap(&exchange)), "takes the old manifest out, awaits the exit, puts the new one in"),
+            once(Op::order(swap::swap(&exchange)), "takes the old manifest out, awaits the exit, puts the new one in"),
         ];
         looks.into_iter().chain(elsewhere).chain(writes).collect()
     }
@@ -411,9 +411,9 @@ pub(super) fn folder(place: &Place, because: &str) -> Change {
     Change {
         key: "folder".into(),
         note: Some(Beside::note(place)),
-        op: command(swap::folder(place)),
+        op: Op::order(swap::folder(place)),
         guard: format!("{} is for this run alone", place.beside()),
-        inverse: Inverse::By(Box::new(command(swap::folder_away(place)))),
+        inverse: Inverse::By(Box::new(Op::order(swap::folder_away(place)))),
         because: because.to_owned(),
         by_hand: format!("mkdir -m 700 {}", place.beside()),
         deadline_secs: 30,
@@ -435,7 +435,7 @@ fn mend(place: &Place) -> Change {
     Change {
         key: "mend".into(),
         note: Some(Beside::note(place)),
-        op: command(swap::mend(place)),
+        op: Op::order(swap::mend(place)),
         guard: "the exchange broke off, and the manifest is in no place".into(),
         inverse: Inverse::NotNeeded("it only puts the manifest back that an exchange had taken out".into()),
         because: "what exchanged the manifest on the host died in the middle".into(),
@@ -443,8 +443,4 @@ fn mend(place: &Place) -> Change {
         deadline_secs: 30,
         keep: Keep::Nothing,
     }
-}
-
-pub(super) fn command(script: crate::script::Script) -> Op {
-    Op::Host(HostCommand { script, fresh_connection: false, idempotent: true, quiet: false })
 }

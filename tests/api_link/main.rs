@@ -5,19 +5,15 @@
 
 mod fake;
 mod hooks;
+mod ways;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use breakglass::change::{Body, KubeCall, Method, Op, Outcome, Target};
 use breakglass::kit::{ActingAs, ApiServer, Cluster, Credential};
-use breakglass::link::api::{Api, ApiRequest, End, Kind, Recovery};
-use breakglass::link::dial::Direct;
 use breakglass::world::live::{Live, Options};
-use breakglass::world::{
-    Accept, KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads as _, Way, World as _, Writes as _,
-};
+use breakglass::world::{Accept, KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads as _, World as _, Writes as _};
 use fake::{Authority, Does, Door, FakeServer, NAME};
 
 const PATH: &str = "/apis/apps/v1/namespaces/telemetry/daemonsets/agent";
@@ -529,64 +525,6 @@ async fn a_dead_server_is_passed_over_and_a_silent_one_remembered() {
         ("cp2", before),
         "it is remembered"
     );
-}
-
-/// It may be the only one that answers, and it answers for objects alone: whether the cluster's own servers are well, and what
-/// they count, it does not know.
-#[tokio::test]
-async fn a_recovery_api_server_is_asked_first_for_objects_and_verified_by_its_own_certificate() {
-    let (authority, its_own) = (Authority::new(), Authority::new());
-    let [ok, well] = [OK, "ok"].map(|text| Does::Says(200, text));
-    let script = [ok.clone(), ok.clone(), ok.clone(), ok.clone(), well, ok];
-    let server = FakeServer::start(&authority, &script).await;
-    let beside = FakeServer::with(&its_own, "127.0.0.1", Door::Open, &[Does::Says(200, OK)]).await;
-    let cluster = Arc::new(cluster(&authority, &[server.address]));
-    let api = Api::new(&cluster, |server| Arc::new(Direct(server.address)), &"test".into(), None);
-    let recovery = |trust: &Authority| {
-        let facts = ApiServer { name: "recovery-cp1".into(), address: beside.address, via: None, host: None };
-        Recovery { facts, trust: trust.pem() }
-    };
-    let ask = async |only: Option<&'static str>, path: &str, kind: Kind| {
-        let ended = api.send(only, &ApiRequest::get(path, "*/*"), kind, Duration::from_secs(20)).await.unwrap();
-        let End::Answered(reply) = ended.end else { panic!("{:?}", ended.tried) };
-        api.name_of(reply.server)
-    };
-    assert_eq!(ask(None, PATH, Kind::Look).await, "cp1");
-    // What the host says of it is what counts: under another certificate nothing is sent to it, and the others are there.
-    api.join(recovery(&authority), Arc::new(Direct(beside.address)));
-    assert_eq!(ask(None, PATH, Kind::Look).await, "cp1");
-    assert_eq!(beside.seen.requests().len(), 0);
-    api.join(recovery(&its_own), Arc::new(Direct(beside.address)));
-    for kind in [Kind::Look, Kind::Guarded, Kind::Single] {
-        assert_eq!(ask(None, PATH, kind).await, "recovery-cp1");
-    }
-    assert_eq!(ask(Some("cp1"), PATH, Kind::Look).await, "cp1");
-    assert_eq!([ask(None, PATH, Kind::Dump).await, ask(None, "/livez", Kind::Health).await], ["cp1", "cp1"]);
-    assert_eq!(api.recoveries().len(), 1);
-    let before = api.costs()["recovery-cp1"].requests;
-    api.part("recovery-cp1");
-    assert_eq!(ask(None, PATH, Kind::Look).await, "cp1");
-    assert_eq!((api.recoveries().len(), before, api.costs()["recovery-cp1"].requests), (0, 3, 3));
-}
-
-#[tokio::test]
-async fn a_credential_that_is_won_takes_the_place_of_the_kits_on_every_server() {
-    let authority = Authority::new();
-    let server = FakeServer::start(&authority, &[Does::Says(200, OK)]).await;
-    let mut cluster = cluster(&authority, &[server.address]);
-    cluster.credential = Credential::Token("old".into());
-    cluster.acting_as = Some(ActingAs { user: "jane".into(), ..ActingAs::default() });
-    let live = live(cluster);
-    read(&live, PATH, 20.0).await.unwrap();
-    live.learn("prod", Way::Credential { credential: Credential::Token("won".into()), of: "test".into() });
-    read(&live, PATH, 20.0).await.unwrap();
-    let headers: Vec<_> = server.seen.requests().into_iter().map(|request| request.headers).collect();
-    let said = |at: usize, name: &str| headers[at].get(name).map(|value| value.to_str().unwrap().to_owned());
-    assert_eq!(
-        (said(0, "authorization"), said(0, "impersonate-user")),
-        (Some("Bearer old".into()), Some("jane".into()))
-    );
-    assert_eq!((said(1, "authorization"), said(1, "impersonate-user")), (Some("Bearer won".into()), None));
 }
 
 #[tokio::test]

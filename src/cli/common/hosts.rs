@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream;
 
-use super::clusters::Chosen;
+use super::clusters::{self, Chosen};
 use super::inputs;
 use crate::change::Target;
 use crate::cli::App;
@@ -29,6 +29,11 @@ pub(in crate::cli) struct Hosts {
 }
 
 impl Hosts {
+    /// Of the clusters that the flags choose.
+    pub(in crate::cli) async fn chosen(app: &App<'_>, words: Option<&str>) -> Result<Self, Failure> {
+        Self::new(app, &clusters::choose(app).await?, words)
+    }
+
     /// The hosts of the API servers, or those that are named.
     pub(in crate::cli) fn new(app: &App, chosen: &Chosen, words: Option<&str>) -> Result<Self, Failure> {
         let mut targets = Vec::new();

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::common::hosts::Hosts;
-use crate::cli::{App, clusters, drive};
+use crate::cli::{App, drive};
 use crate::error::{Class, Failure};
 use crate::host::gate;
 use crate::render::Output;
@@ -23,8 +23,7 @@ pub(super) struct Status {
 impl Status {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
         drive::block_on(async {
-            let chosen = clusters::choose(app).await?;
-            let hosts = Hosts::new(app, &chosen, self.targets.as_deref())?;
+            let hosts = Hosts::chosen(app, self.targets.as_deref()).await?;
             let said = hosts.ask(&gate::status()).await;
             app.screen.out(&match app.output {
                 Output::Json => {

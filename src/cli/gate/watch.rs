@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::cli::common::hosts::Hosts;
-use crate::cli::{App, clusters, drive};
+use crate::cli::{App, drive};
 use crate::duration::HumanDuration;
 use crate::error::{Class, Failure};
 use crate::host::gate;
@@ -42,8 +42,7 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
         drive::block_on(async {
-            let chosen = clusters::choose(app).await?;
-            let hosts = Hosts::new(app, &chosen, self.targets.as_deref())?;
+            let hosts = Hosts::chosen(app, self.targets.as_deref()).await?;
             tokio::select! {
                 () = self.show(app, &hosts) => Ok(ExitCode::SUCCESS),
                 stopped = tokio::signal::ctrl_c() => match stopped {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::change::Target;
 use crate::cli::common::hosts::Hosts;
-use crate::cli::{App, clusters, drive};
+use crate::cli::{App, drive};
 use crate::error::{Class, Failure};
 use crate::host::recovery::{self, Standing};
 use crate::render::Output;
@@ -29,8 +29,7 @@ pub(super) struct Status {
 impl Status {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
         drive::block_on(async {
-            let chosen = clusters::choose(app).await?;
-            let hosts = Hosts::new(app, &chosen, self.targets.as_deref())?;
+            let hosts = Hosts::chosen(app, self.targets.as_deref()).await?;
             let mut all = Vec::new();
             for (target, said) in hosts.ask(&recovery::status()).await {
                 let requests = match &said {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::genuine::GENUINE;
 use super::order::{Order as _, Query, order};
-use super::program::PROGRAM;
+use super::program::{LISTENS, PROGRAM, TELLING};
 use super::swap::{LAUNCH, LIB};
 use crate::script::{HEAD, Script, quote};
 
@@ -36,7 +36,7 @@ order! {
 pub fn survey(manifests: &str) -> Query<RecoverySurvey> {
     let manifests = manifests.trim_end_matches('/');
     let body = format!(
-        r#"{GENUINE}{LIB}{STAND}manifests={m}; p={PROGRAM_NAME}
+        r#"{GENUINE}{LIB}{LISTENS}{TELLING}{STAND}manifests={m}; p={PROGRAM_NAME}
 tell
 for x in $(processes "$p"); do
   say process "$(base64 <"/proc/${{x%%:*}}/cmdline" | tr -d '\n')"
@@ -65,7 +65,7 @@ order! {
 
 /// The script that looks whether one stands, and how it is. It writes nothing.
 pub fn status() -> Query<RecoveryStatus> {
-    RecoveryStatus {}.query(format!("{STAND}tell\nsay end yes\n"))
+    RecoveryStatus {}.query(format!("{LISTENS}{TELLING}{STAND}tell\nsay end yes\n"))
 }
 
 /// One that is to be started.
@@ -103,7 +103,7 @@ pub fn start(start: &Start) -> Script {
     let etcd = flags::etcd(&start.flags);
     let files = flags::files(&start.flags);
     let mut body = format!(
-        r#"{GENUINE}{LIB}{LAUNCH}{PROGRAM}{STORED}{STAND}B=$D; p={PROGRAM_NAME}; manifests={manifests}; run={run}; port={port}
+        r#"{GENUINE}{LIB}{LAUNCH}{PROGRAM}{STORED}{LISTENS}{TELLING}{STAND}B=$D; p={PROGRAM_NAME}; manifests={manifests}; run={run}; port={port}
 if [ -d "$D" ]; then
   # Somebody may be about to start one: what keeps it notes itself within a moment.
   i=0; while [ -z "$(one state)" ] && [ -d "$D" ] && [ "$i" -lt 50 ]; do nap; i=$((i+1)); done
@@ -227,7 +227,7 @@ order! {
 /// The script that lets the one of this run be there so much longer from now on.
 pub fn extend(run: &str, seconds: u64) -> Script {
     let body = format!(
-        r#"{STAND}[ -f "$D/mark" ] && runs "$(one state)" runner || fail "no recovery API server stands here any more" 4
+        r#"{LISTENS}{TELLING}{STAND}[ -f "$D/mark" ] && runs "$(one state)" runner || fail "no recovery API server stands here any more" 4
 [ "$(one mark)" = {run} ] || fail "the recovery API server here is of another run now: $(one mark)" 5
 up; began=$(sed -n 4p "$D/mark"); until=$((u + {seconds}))
 [ "$until" -le "$((began + {most}))" ] || until=$((began + {most}))
@@ -248,7 +248,7 @@ order! {
 /// The script that ends the one of this run, and takes its folder away. It may be repeated.
 pub fn stop(run: &str) -> Script {
     let body = format!(
-        r#"{STAND}nap() {{ sleep 0.1 2>/dev/null || sleep 1; }}
+        r#"{LISTENS}{TELLING}{STAND}nap() {{ sleep 0.1 2>/dev/null || sleep 1; }}
 [ -d "$D" ] || {{ say recovery absent; return 0; }}
 whose=$(one mark)
 [ -z "$whose" ] || [ "$whose" = {run} ] || fail "the recovery API server here is of another run now: $whose" 5

@@ -9,15 +9,14 @@ pub(super) const FOLDER: &str = "/run/breakglass-recovery";
 /// `$D` is the folder. `tell` says what stands there, in lines that begin with `recovery.`; `stop_it` ends it, whoever started it,
 /// and takes the folder away.
 ///
-/// The program keeps its name, by which one of many parts knows which it is, in this folder: by that `called` tells it from the
+/// Needs `listens` and `telling`. The program keeps its name, by which one of many parts knows which it is, in this folder: by that `called` tells it from the
 /// host's own API server.
 pub(super) const STAND: &str = r#"D=/run/breakglass-recovery
 one() { [ ! -f "$D/$1" ] || head -n 1 "$D/$1"; }
 runs() { [ -n "$1" ] && grep -qaF -- "$D/$2" "/proc/$1/cmdline" 2>/dev/null; }
 servers() { grep -laF -- "$D/kube-apiserver" /proc/[0-9]*/cmdline 2>/dev/null | tr -dc '0-9\n'; }
-listens() { grep -qE "^ *[0-9]+: [0-9A-F]+:$(printf '%04X' "$1") [0-9A-F]+:0000 0A" /proc/net/tcp /proc/net/tcp6 2>/dev/null; }
 up() { read -r u x </proc/uptime; u=${u%%.*}; }
-words() { grep -hE '^(Error: |panic: |fatal error: |F[0-9]{4} |E[0-9]{4} .*(command failed|run\.go))' "$D/log.old" "$D/log" 2>/dev/null | tail -n 2 | cut -c 1-400; }
+words() { cat "$D/log.old" "$D/log" 2>/dev/null | telling | tail -n 2 | cut -c 1-400; }
 tell() {
   [ -f "$D/mark" ] || return 0
   { read -r run; read -r by; read -r port; read -r began; } <"$D/mark"

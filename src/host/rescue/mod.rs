@@ -10,6 +10,7 @@ use std::time::Duration;
 use self::text::{LOOKS, MOVE, REPLACE};
 use super::genuine::GENUINE;
 use super::order::{Order as _, Query, order};
+use super::program::LISTENS;
 use super::swap::{LIB, Place};
 use crate::script::{Answer, Script, quote};
 
@@ -43,7 +44,7 @@ pub struct Asks {
 pub fn look(place: &Place, asks: &Asks) -> Query<ManifestEvidence> {
     let Asks { url, port, files, image, certificates } = asks;
     let (files, certificates) = (lines(files), lines(certificates));
-    let mut body = [GENUINE, LIB].concat();
+    let mut body = [GENUINE, LIB, LISTENS].concat();
     let _ = write!(
         body,
         "m={}; b={}; p={}; manifests=$m; url={}; port={port}; image={}\nfiles={}\ncertificates={}\n{LOOKS}",

@@ -6,12 +6,11 @@
 ///
 /// Only the log of a container counts that was written since the manifest was changed the last time, by anybody: what an
 /// older one said is no news of this one.
-pub(super) const LOOKS: &str = r#"listens() { grep -qE "^ *[0-9]+: [0-9A-F]+:$(printf '%04X' "$port") [0-9A-F]+:0000 0A" /proc/net/tcp /proc/net/tcp6 2>/dev/null; }
-code() { curl -q -ks --noproxy '*' -o /dev/null -w '%{http_code}' --max-time 5 "$url" 2>/dev/null; }
+pub(super) const LOOKS: &str = r#"code() { curl -q -ks --noproxy '*' -o /dev/null -w '%{http_code}' --max-time 5 "$url" 2>/dev/null; }
 well() { case $1 in 2*|401|403) return 0;; *) return 1;; esac; }
 read -r up rest </proc/uptime; ticks=$(getconf CLK_TCK 2>/dev/null || echo 100)
 for x in $(processes "$p"); do say process "${x%%:*} $((${up%%.*} - ${x#*:} / ticks))"; done
-if listens; then say listens yes; fi
+if listens "$port"; then say listens yes; fi
 if have curl; then
   c=$(code)
   # Once more, so that one which is about to die is not taken for well.

@@ -18,6 +18,7 @@ pub(super) use self::runner::{LAUNCH, LIB};
 use self::runner::{MEND, RUNNER, TURN};
 use super::genuine::GENUINE;
 use super::order::{Order as _, Query, order};
+use super::program::TELLING;
 use crate::script::{HEAD, Script, quote};
 
 mod answers;
@@ -304,7 +305,7 @@ esac
         operator = quote(&line(&place.operator)),
         mark = MARK_LIFE,
         head = HEAD,
-        lib = [GENUINE, LIB, why::WHY].concat(),
+        lib = [GENUINE, LIB, TELLING, why::WHY].concat(),
         runner = RUNNER,
         patience = patience(swap),
     );

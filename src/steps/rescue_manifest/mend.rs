@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::strays::Stray;
-use crate::change::{Blob, Change, Inverse, Keep, Note};
+use crate::change::{Blob, Change, Inverse, Keep, Note, Op};
 use crate::host::manifest::{self, Edit};
 use crate::host::rescue::{self, Evidence};
 use crate::host::swap::{File, Place, Seen};
 use crate::steps::Look;
-use crate::steps::static_pod::{command, folder, put};
+use crate::steps::static_pod::{folder, put};
 
 /// What a change of this step is remembered by.
 #[derive(Debug, Serialize, Deserialize)]
@@ -93,9 +93,9 @@ pub(super) fn replaces(
     Change {
         key: format!("replace-{round}"),
         note: Some(Note::of(note)),
-        op: command(rescue::replace(place, file, (from, to), next)),
+        op: Op::order(rescue::replace(place, file, (from, to), next)),
         guard: format!("{file} still has sha256 {from}"),
-        inverse: Inverse::By(Box::new(command(rescue::replace(place, file, (to, from), before)))),
+        inverse: Inverse::By(Box::new(Op::order(rescue::replace(place, file, (to, from), before)))),
         because,
         by_hand,
         deadline_secs: 60,
@@ -115,9 +115,9 @@ pub(super) fn moves(place: &Place, seen: &Seen, evidence: &Evidence, stray: Stra
     let moved = Change {
         key: format!("move-{name}"),
         note: Some(Note::of(&note)),
-        op: command(out),
+        op: Op::order(out),
         guard: format!("{} still has sha256 {}, and {} is there", goes.path, goes.sha256, stays.path),
-        inverse: Inverse::By(Box::new(command(back))),
+        inverse: Inverse::By(Box::new(Op::order(back))),
         because: class.clone(),
         by_hand: format!("mv {} {to}", goes.path),
         deadline_secs: 60,

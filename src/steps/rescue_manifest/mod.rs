@@ -13,9 +13,9 @@ use self::cause::{Case, Verdict};
 use self::mend::{Mended, Replace, moves, replaces};
 use self::strays::Stray;
 use super::elsewhere;
-use super::static_pod::{command, folder, put};
+use super::static_pod::{folder, put};
 use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
-use crate::change::{Blob, Part, Target};
+use crate::change::{Blob, Op, Part, Target};
 use crate::host::manifest::{self, Listens};
 use crate::host::rescue::{self, Asks, Evidence};
 use crate::host::swap::{self, File, Place, Seen, Stands, State};
@@ -325,7 +325,7 @@ impl Step for Rescue {
             op(put("keep", place.before(), &old, None, "").op, Times::Once, "keeps the old text there"),
             op(put("stage", next, &new, None, "").op, Times::AtMost(MOST), "puts the text without the bad flag there"),
             op(replace.op, Times::AtMost(MOST), "renames it over the manifest; once for each bad flag"),
-            op(command(stray), Times::AtMost(MOST), "moves a stray file out of the folder; once for each"),
+            op(Op::order(stray), Times::AtMost(MOST), "moves a stray file out of the folder; once for each"),
         ]
     }
 
