@@ -1001,6 +1001,7 @@ Register-ArgumentCompleter -Native -CommandName 'breakglass' -ScriptBlock {
         }
         'breakglass;access' {
             [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'How long such a certificate is good [default: 1h]')
+            [CompletionResult]::new('--write-kubeconfig', '--write-kubeconfig', [CompletionResultType]::ParameterName, 'Write a kubeconfig with that credential to a new file that only its owner may read: it is a secret')
             [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Only these hosts, by their names in the kit, in this order')
             [CompletionResult]::new('--kit', '--kit', [CompletionResultType]::ParameterName, 'The kit''s folder [default: ~/.config/breakglass/kit]')
             [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster')
@@ -1026,7 +1027,6 @@ Register-ArgumentCompleter -Native -CommandName 'breakglass' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, '`json`: one object a line, for machines')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too')
             [CompletionResult]::new('--mint', '--mint', [CompletionResultType]::ParameterName, 'Have a new client certificate of system:masters signed by the cluster''s CA on its host')
-            [CompletionResult]::new('--print-kubeconfig', '--print-kubeconfig', [CompletionResultType]::ParameterName, 'Print a kubeconfig with the credential that lies on a host, for kubectl: it is a secret, and goes to standard output alone')
             [CompletionResult]::new('--plan', '--plan', [CompletionResultType]::ParameterName, 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig')
             [CompletionResult]::new('--drill', '--drill', [CompletionResultType]::ParameterName, 'Look for real, pretend the writes')
             [CompletionResult]::new('--sandbox', '--sandbox', [CompletionResultType]::ParameterName, 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them')
@@ -1087,6 +1087,7 @@ Register-ArgumentCompleter -Native -CommandName 'breakglass' -ScriptBlock {
             [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Its port on the host''s loopback [default: the first free one from 16443 on]')
             [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'A flag of kube-apiserver that is set, without its dashes; may be given several times')
             [CompletionResult]::new('--unset', '--unset', [CompletionResultType]::ParameterName, 'A flag of the host''s API server that is left out, without its dashes; may be given several times')
+            [CompletionResult]::new('--write-kubeconfig', '--write-kubeconfig', [CompletionResultType]::ParameterName, 'Write a kubeconfig with that credential to a new file that only its owner may read: it is a secret')
             [CompletionResult]::new('--program', '--program', [CompletionResultType]::ParameterName, 'A file of the host that is the program [default: that of the running process, else out of the image store]')
             [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Only these hosts, by their names in the kit, in this order')
             [CompletionResult]::new('--kit', '--kit', [CompletionResultType]::ParameterName, 'The kit''s folder [default: ~/.config/breakglass/kit]')
@@ -1113,7 +1114,7 @@ Register-ArgumentCompleter -Native -CommandName 'breakglass' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, '`json`: one object a line, for machines')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too')
             [CompletionResult]::new('--without-webhooks', '--without-webhooks', [CompletionResultType]::ParameterName, 'Admission webhooks have no say there')
-            [CompletionResult]::new('--allow-all', '--allow-all', [CompletionResultType]::ParameterName, 'Whoever has a client certificate may do everything there; asks for a typed word')
+            [CompletionResult]::new('--mint', '--mint', [CompletionResultType]::ParameterName, 'Have it know us by a client certificate of system:masters that is made here and good there alone')
             [CompletionResult]::new('--plan', '--plan', [CompletionResultType]::ParameterName, 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig')
             [CompletionResult]::new('--drill', '--drill', [CompletionResultType]::ParameterName, 'Look for real, pretend the writes')
             [CompletionResult]::new('--sandbox', '--sandbox', [CompletionResultType]::ParameterName, 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them')

@@ -975,6 +975,7 @@ set edit:completion:arg-completer[breakglass] = {|@words|
         }
         &'breakglass;access'= {
             cand --for 'How long such a certificate is good [default: 1h]'
+            cand --write-kubeconfig 'Write a kubeconfig with that credential to a new file that only its owner may read: it is a secret'
             cand --targets 'Only these hosts, by their names in the kit, in this order'
             cand --kit 'The kit''s folder [default: ~/.config/breakglass/kit]'
             cand --cluster 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster'
@@ -1000,7 +1001,6 @@ set edit:completion:arg-completer[breakglass] = {|@words|
             cand --output '`json`: one object a line, for machines'
             cand --color 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too'
             cand --mint 'Have a new client certificate of system:masters signed by the cluster''s CA on its host'
-            cand --print-kubeconfig 'Print a kubeconfig with the credential that lies on a host, for kubectl: it is a secret, and goes to standard output alone'
             cand --plan 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
             cand --drill 'Look for real, pretend the writes'
             cand --sandbox 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
@@ -1059,6 +1059,7 @@ set edit:completion:arg-completer[breakglass] = {|@words|
             cand --port 'Its port on the host''s loopback [default: the first free one from 16443 on]'
             cand --set 'A flag of kube-apiserver that is set, without its dashes; may be given several times'
             cand --unset 'A flag of the host''s API server that is left out, without its dashes; may be given several times'
+            cand --write-kubeconfig 'Write a kubeconfig with that credential to a new file that only its owner may read: it is a secret'
             cand --program 'A file of the host that is the program [default: that of the running process, else out of the image store]'
             cand --targets 'Only these hosts, by their names in the kit, in this order'
             cand --kit 'The kit''s folder [default: ~/.config/breakglass/kit]'
@@ -1085,7 +1086,7 @@ set edit:completion:arg-completer[breakglass] = {|@words|
             cand --output '`json`: one object a line, for machines'
             cand --color 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too'
             cand --without-webhooks 'Admission webhooks have no say there'
-            cand --allow-all 'Whoever has a client certificate may do everything there; asks for a typed word'
+            cand --mint 'Have it know us by a client certificate of system:masters that is made here and good there alone'
             cand --plan 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
             cand --drill 'Look for real, pretend the writes'
             cand --sandbox 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'

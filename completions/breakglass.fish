@@ -865,6 +865,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l no-canar
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand access" -l for -d 'How long such a certificate is good [default: 1h]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand access" -l write-kubeconfig -d 'Write a kubeconfig with that credential to a new file that only its owner may read: it is a secret' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand access" -l targets -d 'Only these hosts, by their names in the kit, in this order' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand access" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand access" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
@@ -890,7 +891,6 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand access" -l color -
 always\t''
 never\t''"
 complete -c breakglass -n "__fish_breakglass_using_subcommand access" -l mint -d 'Have a new client certificate of system:masters signed by the cluster\'s CA on its host'
-complete -c breakglass -n "__fish_breakglass_using_subcommand access" -l print-kubeconfig -d 'Print a kubeconfig with the credential that lies on a host, for kubectl: it is a secret, and goes to standard output alone'
 complete -c breakglass -n "__fish_breakglass_using_subcommand access" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
 complete -c breakglass -n "__fish_breakglass_using_subcommand access" -l drill -d 'Look for real, pretend the writes'
 complete -c breakglass -n "__fish_breakglass_using_subcommand access" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
@@ -939,6 +939,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver
 complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l port -d 'Its port on the host\'s loopback [default: the first free one from 16443 on]' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l set -d 'A flag of kube-apiserver that is set, without its dashes; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l unset -d 'A flag of the host\'s API server that is left out, without its dashes; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l write-kubeconfig -d 'Write a kubeconfig with that credential to a new file that only its owner may read: it is a secret' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l program -d 'A file of the host that is the program [default: that of the running process, else out of the image store]' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l targets -d 'Only these hosts, by their names in the kit, in this order' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
@@ -965,7 +966,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver
 always\t''
 never\t''"
 complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l without-webhooks -d 'Admission webhooks have no say there'
-complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l allow-all -d 'Whoever has a client certificate may do everything there; asks for a typed word'
+complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l mint -d 'Have it know us by a client certificate of system:masters that is made here and good there alone'
 complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
 complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l drill -d 'Look for real, pretend the writes'
 complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from start" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'

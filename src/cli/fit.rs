@@ -117,7 +117,7 @@ const VERBS: &[Verb] = &[
         kind: "access",
         gives: &[("mint", "mint"), ("time", "for")],
         runbooks_only: &[],
-        other: &["print_kubeconfig", "targets"],
+        other: &["write_kubeconfig", "targets"],
     },
     Verb {
         words: &["recovery-apiserver", "start"],
@@ -128,12 +128,12 @@ const VERBS: &[Verb] = &[
             ("set", "set"),
             ("unset", "unset"),
             ("without_webhooks", "withoutWebhooks"),
-            ("allow_all", "allowAll"),
+            ("mint", "mint"),
             ("program", "program"),
         ],
         // Whoever types it goes on with something else, and wants it to be there.
         runbooks_only: &["wait"],
-        other: &["targets"],
+        other: &["write_kubeconfig", "targets"],
     },
     Verb {
         words: &["recovery-apiserver", "stop"],

@@ -69,7 +69,6 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "one value of it in a process")]
 enum Verb {
     Run(run::RunVerb),
     Drill(drill::Drill),

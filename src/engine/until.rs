@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::together::Together;
 use crate::change::Target;
 use crate::kit::Cluster;
+use crate::kit::held::Entrance;
 use crate::script::Script;
 use crate::world::{KubeAnswer, KubeRead, ReadError, Reads, ScriptOutput, Way, World};
 
@@ -83,6 +84,10 @@ impl Reads for UpTo<'_> {
 
     fn known_by(&self, cluster: &str) -> Option<String> {
         self.reads.known_by(cluster)
+    }
+
+    fn entrance(&self, cluster: &str) -> Option<Entrance> {
+        self.reads.entrance(cluster)
     }
 
     fn recoveries(&self, cluster: &str) -> Vec<String> {

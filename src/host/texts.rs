@@ -164,18 +164,22 @@ fn of_recovery() -> Vec<(String, Script)> {
         mounted: vec!["/opt/it's/k/kube-apiserver".into()],
         version: "v1.34.4".into(),
         manifests: "/etc/kubernetes/manifests".into(),
+        own: String::new(),
     };
-    let keyed = recovery::Start {
-        flags: vec!["--service-account-key-file=/run/breakglass-recovery/sa.key".into()],
+    let certificate = "-----BEGIN CERTIFICATE-----\nQ0E=\n-----END CERTIFICATE-----\n";
+    let knowing = recovery::Start {
+        flags: vec!["--client-ca-file=/etc/it's/ca.crt".into()],
         program: "/opt/it's/kube-apiserver".into(),
+        own: certificate.into(),
         ..start.clone()
     };
     [
         ("recovery, survey", recovery::survey("/etc/kubernetes/manifests").into()),
         ("recovery, status", recovery::status().into()),
         ("recovery, start", recovery::start(&start)),
-        ("recovery, start with a key", recovery::start(&keyed)),
-        ("recovery, extend", recovery::extend("r1", 900)),
+        ("recovery, start with a certificate", recovery::start(&knowing)),
+        ("recovery, extend", recovery::extend("r1", 900, "")),
+        ("recovery, extend with a certificate", recovery::extend("r1", 900, certificate)),
         ("recovery, stop", recovery::stop("r1")),
         ("credentials", credentials::read().into()),
         (

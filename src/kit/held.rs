@@ -1,19 +1,32 @@
 //! Which of the credentials that lie on a cluster's hosts can be used.
 
-use super::{Cluster, Credential, pem};
+use super::{ApiServer, Cluster, Credential, pem};
 use crate::host::credentials::{Held, Keeps, Secret};
 
-/// One that can be used now, and what is to be said of it.
-#[derive(Debug)]
-pub struct Good {
+/// A credential that was won during a run, and what is to be said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Won {
     /// The credential.
     pub credential: Credential,
     /// Whose it is and where it is from, without its secret.
     pub of: String,
 }
 
+/// What somebody else needs to come the way that this process comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entrance {
+    /// The server, and the host that it is reached through, if it is.
+    pub server: ApiServer,
+    /// The certificates that it is verified against, PEM.
+    pub trust: Vec<u8>,
+    /// The name in its certificate, where that is not its address.
+    pub name: Option<String>,
+    /// What it knows him by.
+    pub won: Won,
+}
+
 /// Whether a file's credential is of this cluster and good now; if not, why.
-fn judge(held: &Held, cluster: &Cluster, host: &str, now: jiff::Timestamp) -> Result<Good, String> {
+fn judge(held: &Held, cluster: &Cluster, host: &str, now: jiff::Timestamp) -> Result<Won, String> {
     let secret = held.secret.as_ref().map_err(|why| format!("{}: {why}", held.path))?;
     let ours = pem::certificates(&cluster.ca).unwrap_or_default();
     let theirs = pem::certificates(&held.authority).unwrap_or_default();
@@ -31,14 +44,14 @@ fn judge(held: &Held, cluster: &Cluster, host: &str, now: jiff::Timestamp) -> Re
     if let Some(why) = credential.void(now, None) {
         return Err(format!("{}: {why}", held.path));
     }
-    Ok(Good { credential, of: format!("{} of {host} ({who})", held.path) })
+    Ok(Won { credential, of: format!("{} of {host} ({who})", held.path) })
 }
 
 /// The best of a host's.
 ///
 /// # Errors
 /// Why each of them cannot be used.
-pub fn best(keeps: &Keeps, cluster: &Cluster, host: &str, now: jiff::Timestamp) -> Result<Good, Vec<String>> {
+pub fn best(keeps: &Keeps, cluster: &Cluster, host: &str, now: jiff::Timestamp) -> Result<Won, Vec<String>> {
     let mut faults = Vec::new();
     for held in &keeps.held {
         match judge(held, cluster, host, now) {
@@ -49,23 +62,23 @@ pub fn best(keeps: &Keeps, cluster: &Cluster, host: &str, now: jiff::Timestamp) 
     Err(faults)
 }
 
-/// A kubeconfig that holds a credential, for a colleague's kubectl: to the first API server of the kit.
-pub fn kubeconfig(cluster: &Cluster, credential: &Credential) -> String {
+/// A kubeconfig for somebody's kubectl, that comes this way.
+pub fn kubeconfig(cluster: &str, entrance: &Entrance) -> String {
     use base64::Engine as _;
     let data = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
-    let server = cluster.api_servers.first().map(|server| format!("https://{}", server.address)).unwrap_or_default();
-    let mut to = serde_json::json!({ "server": server, "certificate-authority-data": data(&cluster.ca) });
-    if let Some(name) = &cluster.tls_server_name {
+    let server = format!("https://{}", entrance.server.address);
+    let mut to = serde_json::json!({ "server": server, "certificate-authority-data": data(&entrance.trust) });
+    if let Some(name) = &entrance.name {
         to["tls-server-name"] = name.as_str().into();
     }
-    let user = match credential {
+    let user = match &entrance.won.credential {
         Credential::Certificate { cert, key } => {
             serde_json::json!({ "client-certificate-data": data(cert), "client-key-data": data(key) })
         }
         Credential::Token(token) => serde_json::json!({ "token": token }),
         Credential::Anonymous => serde_json::json!({}),
     };
-    let name = &cluster.name;
+    let name = cluster;
     // JSON is YAML, and needs no care for what stands in it.
     let config = serde_json::json!({
         "apiVersion": "v1", "kind": "Config", "current-context": name,

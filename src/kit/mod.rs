@@ -155,7 +155,7 @@ pub enum Role {
 }
 
 /// Who we are to the API. The bytes are in memory only.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Credential {
     /// A client certificate and its key, PEM.
     Certificate {

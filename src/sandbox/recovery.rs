@@ -26,13 +26,14 @@ pub(super) fn status(host: &SimHost, authority: &str) -> String {
     let listens = if one.listens() { "recovery.listens=yes\n" } else { "" };
     format!(
         "recovery.run={}\nrecovery.by={}\nrecovery.port={}\nrecovery.age={}\nrecovery.left={}\nrecovery.watched=yes\n\
-         recovery.server=1900\nrecovery.memory=400000\n{listens}recovery.trust={}\n",
+         recovery.server=1900\nrecovery.memory=400000\n{listens}recovery.trust={}\nrecovery.own={}\n",
         one.run,
         one.operator,
         one.port,
         one.began.elapsed().as_secs(),
         left.as_secs(),
         base64::engine::general_purpose::STANDARD.encode(authority),
+        base64::engine::general_purpose::STANDARD.encode(&one.own),
     )
 }
 
@@ -51,6 +52,7 @@ pub(super) fn start(host: &mut SimHost, order: &RecoveryStart) -> Said {
         port: order.port.parse().unwrap_or(0),
         began: now,
         until: now + Duration::from_secs(order.seconds),
+        own: order.own.clone(),
     });
     Said::ok("started=yes\n".into())
 }
@@ -58,7 +60,8 @@ pub(super) fn start(host: &mut SimHost, order: &RecoveryStart) -> Said {
 pub(super) fn extend(host: &mut SimHost, order: &RecoveryExtend) -> Said {
     match host.recovery.as_mut().filter(|one| one.stands() && one.run == order.run) {
         Some(one) => {
-            one.until = (Instant::now() + Duration::from_secs(order.seconds)).min(one.began + MOST);
+            one.until = (Instant::now() + Duration::from_secs(order.seconds)).min(one.began + MOST).max(one.until);
+            one.own.push_str(&order.own);
             Said::ok(String::new())
         }
         None => Said::failed(4, "no recovery API server of that run stands here"),

@@ -84,6 +84,8 @@ pub(super) struct SimHost {
 
 /// A recovery API server that was started on a host.
 pub(super) struct SimRecovery {
+    /// The client certificates that it takes beside those of the cluster.
+    pub(super) own: String,
     pub(super) run: String,
     pub(super) operator: String,
     pub(super) port: u64,

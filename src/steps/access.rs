@@ -13,7 +13,7 @@ use super::{Announced, Fault, Kind, Look, Question, Scope, Sends, Step, StepErro
 use crate::change::{Change, Inverse, Keep, Op, Part, Target};
 use crate::duration::HumanDuration;
 use crate::host::credentials::{self, Keeps};
-use crate::kit::held::{Good, best};
+use crate::kit::held::{Won, best};
 use crate::kit::request::Request;
 use crate::kit::{Cluster, Credential};
 use crate::world::Way;
@@ -128,10 +128,9 @@ impl Taking {
         {
             let of = format!("a certificate of {MASTERS}, signed on {} for {}", look.target.short(), self.time);
             let credential = Credential::Certificate { cert, key: request.key.clone() };
-            return Ok(take(look, Good { credential, of }));
+            return Ok(take(look, Won { credential, of }));
         }
-        let hint =
-            "breakglass access reads one that lies on a host; sudo kubeadm kubeconfig user, where the CA's key is";
+        let hint = "breakglass recovery-apiserver start --mint needs no key of the CA; breakglass access reads one that lies on a host";
         if let Some(why) = &keeps.cannot_sign {
             return Err(refused(why, hint));
         }
@@ -158,9 +157,9 @@ impl Taking {
 }
 
 /// From now on the run is known by it.
-fn take(look: Look<'_>, good: Good) -> Survey {
-    let said = format!("known to the API by {} from now on", good.of);
-    look.reads.learn(&look.target.cluster, Way::Credential { credential: good.credential, of: good.of });
+fn take(look: Look<'_>, won: Won) -> Survey {
+    let said = format!("known to the API by {} from now on", won.of);
+    look.reads.learn(&look.target.cluster, Way::Credential(won));
     Survey::done().saw(said)
 }
 
@@ -227,7 +226,9 @@ impl Step for Taking {
                     };
                     let mint = match (&keeps.authority, &keeps.cannot_sign) {
                         (Some(_), None) => "breakglass access --mint has the CA there sign one".to_owned(),
-                        (_, Some(why)) => format!("nothing can be signed there: {why}"),
+                        (_, Some(why)) => format!(
+                            "nothing can be signed there ({why}); breakglass recovery-apiserver start --mint has a private API server know us"
+                        ),
                         (None, None) => by_hand().unwrap_or_default(),
                     };
                     Err(StepError::Refused { why: format!("{}: {why}", look.target), hint: Some(mint) })

@@ -6,6 +6,7 @@ use super::Look;
 use crate::change::{Op, Part, Target};
 use crate::duration::HumanDuration;
 use crate::host::recovery::{self, Recovery};
+use crate::kit::held::Won;
 use crate::kit::{Cluster, Host};
 use crate::words;
 use crate::world::Way;
@@ -26,10 +27,11 @@ pub(super) fn stop(run: &str) -> Op {
     Op::order(recovery::stop(run))
 }
 
-/// From now on requests go to it first.
-pub(super) fn learn(look: Look<'_>, one: &Recovery) {
+/// From now on requests go to it first; it knows us by `own`, if that is said, and as all others do if not.
+pub(super) fn learn(look: Look<'_>, one: &Recovery, own: Option<Won>) {
     let (Part::Host(host), Some(trust)) = (&look.target.part, &one.trust) else { return };
-    look.reads.learn(&look.target.cluster, Way::Recovery { host: host.clone(), port: one.port, trust: trust.clone() });
+    let way = Way::Recovery { host: host.clone(), port: one.port, trust: trust.clone(), own };
+    look.reads.learn(&look.target.cluster, way);
 }
 
 /// How it is, in words: `127.0.0.1:16443, since 12s, ends by itself in 14m`.

@@ -1,6 +1,7 @@
 //! `recovery-apiserver-start`: a private kube-apiserver on one control-plane host, which the run's own requests then use first.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -10,21 +11,23 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::recovery::{LOOK_LIMIT, ORDER_SECS, host, learn, said, stop};
-use super::{Announced, Fault, Kind, Look, Question, Scope, Step, StepError, Survey, Times, params, schema_of};
+use super::{Announced, Fault, Kind, Look, Scope, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Change, Inverse, Keep, Op, Target};
 use crate::duration::HumanDuration;
 use crate::host::recovery::{self, MOST, PORTS, Recovery, Seen, Start, Wish};
-use crate::kit::{Cluster, Host};
+use crate::kit::held::Won;
+use crate::kit::request::Own;
+use crate::kit::{Cluster, Credential, Host};
 use crate::words;
 
 /// How often it is looked at while it starts.
 const EVERY: Duration = Duration::from_millis(500);
 /// So much memory has to be free on its host: what one was measured to hold at 2,000 pods, and half as much again.
 const NEEDS: u64 = 600 << 20;
-/// What has to be typed before everybody whom it knows may do everything there.
-const ALLOW_ALL: &str = "AlwaysAllow";
 /// How long a host may take to say again what it has, before a run goes on without.
 const AGAIN_LIMIT: Duration = Duration::from_secs(10);
+/// Whoever is in it may do everything, whatever RBAC says.
+const MASTERS: &str = "system:masters";
 const START: &str = "start";
 const EXTEND: &str = "extend";
 
@@ -54,10 +57,10 @@ struct Params {
     /// Admission webhooks have no say there: the way out when one refuses everything.
     #[serde(default)]
     without_webhooks: bool,
-    /// Whoever comes with a client certificate may do everything there, whatever his rights; nobody comes in another way. Asks for
-    /// a typed word.
+    /// It knows the run by a client certificate of `system:masters` that is made here and good there alone, for as long as it is
+    /// there: whatever has become of the cluster's own credentials and rights.
     #[serde(default)]
-    allow_all: bool,
+    mint: bool,
     /// A file of the host that is the program; without it that of the running process, else out of the image store of the runtime.
     #[serde(default)]
     program: Option<String>,
@@ -81,7 +84,8 @@ impl Kind for RecoveryStart {
          They use it first from then on. It listens on the host's loopback alone, is reached through SSH, has no backlog, and goes straight to etcd: it brings \
          writes in within seconds where the main server answers nobody. That the cluster acts on them still takes room at the \
          main server. Its program and its flags are those of the host's own, without what would make it a second one of the \
-         same (docs/ways-in.md); its certificate is made there, and pinned. It ends by itself after its time, client or not, \
+         same (docs/ways-in.md); its certificate is made there, and pinned. With `mint` it knows the run by a certificate of its own, \
+         made here, that no other server takes. It ends by itself after its time, client or not, \
          and leaves nothing behind. On the first of the targets that can; refused where etcd does not answer, the port is \
          taken, or less than 600 MiB of memory are free. `undo` ends it."
     }
@@ -112,12 +116,14 @@ impl Kind for RecoveryStart {
         if params.program.as_ref().is_some_and(|path| !path.starts_with('/') || path.contains('\n')) {
             faults.push(Fault::at("program", "expected the absolute path of a file on the host"));
         }
-        if faults.is_empty() { Ok(Box::new(Starting { params })) } else { Err(faults) }
+        if faults.is_empty() { Ok(Box::new(Starting { params, own: Mutex::default() })) } else { Err(faults) }
     }
 }
 
 struct Starting {
     params: Params,
+    /// What it is to know us by, once that is made: in memory alone.
+    own: Mutex<Option<Own>>,
 }
 
 impl Starting {
@@ -139,7 +145,31 @@ impl Starting {
             mounted: vec!["<what its container has mounted>".into()],
             version: "<that of the manifest's image>".into(),
             manifests: manifests.to_owned(),
+            own: if self.params.mint { "<a client certificate that is made here>".into() } else { String::new() },
         }
+    }
+
+    /// The certificate that it is to take from us; empty where none is wanted.
+    fn certificate(&self, look: Look<'_>) -> Result<String, StepError> {
+        if !self.params.mint {
+            return Ok(String::new());
+        }
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = match own.take() {
+            Some(made) => made,
+            None => Own::new(&format!("breakglass:{}", look.mark.operator), MASTERS, look.history.now)
+                .map_err(StepError::refused)?,
+        };
+        Ok(own.insert(made).cert.clone())
+    }
+
+    /// What we are known by at the one that takes our certificate.
+    fn known(&self, one: &Recovery, host: &str) -> Option<Won> {
+        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = own.as_ref().filter(|own| one.own.contains(own.cert.trim()))?;
+        let credential = Credential::Certificate { cert: own.cert.clone().into_bytes(), key: own.key.clone() };
+        let of = format!("a certificate of {MASTERS} that the recovery API server of {host} alone takes");
+        Some(Won { credential, of })
     }
 
     fn change(start: &Start) -> Change {
@@ -157,14 +187,18 @@ impl Starting {
         }
     }
 
-    fn extension(&self, run: &str) -> Change {
+    fn extension(&self, run: &str, certificate: &str) -> Change {
         Change {
             key: EXTEND.into(),
             note: None,
-            op: Op::order(recovery::extend(run, self.seconds())),
+            op: Op::order(recovery::extend(run, self.seconds(), certificate)),
             guard: format!("the recovery API server of run {run} still stands"),
             inverse: Inverse::NotNeeded("it ends by itself".into()),
-            because: format!("it is to be there for {} from now on", self.params.time),
+            because: if certificate.is_empty() {
+                format!("it is to be there for {} from now on", self.params.time)
+            } else {
+                format!("it is to know us, and to be there for {} from now on", self.params.time)
+            },
             by_hand: format!(
                 "echo $(($(cut -d . -f 1 /proc/uptime) + {})) >/run/breakglass-recovery/until",
                 self.seconds()
@@ -201,7 +235,6 @@ impl Starting {
             set: self.params.set.clone(),
             unset: self.params.unset.clone(),
             without_webhooks: self.params.without_webhooks,
-            allow_all: self.params.allow_all,
         };
         let flags = recovery::flags(&launch, &wish).map_err(&refused)?;
         let tag = launch.image.split('@').next().and_then(|image| image.rsplit_once(':')).map(|(_, tag)| tag);
@@ -213,28 +246,33 @@ impl Starting {
             flags,
             mounted: launch.mounts.iter().map(|(_, here)| format!("{here}/{}", recovery::PROGRAM_NAME)).collect(),
             version: version.unwrap_or_default(),
+            own: self.certificate(look)?,
             ..self.order(&look.mark.run, &look.mark.operator, &host.manifests)
         })
     }
 
     /// One stands there.
-    fn stands(&self, look: Look<'_>, host: &Host, one: &Recovery) -> Survey {
+    fn stands(&self, look: Look<'_>, host: &Host, one: &Recovery) -> Result<Survey, StepError> {
         let name = look.target.short();
         if one.trust.is_none() {
-            return Survey::waiting(format!("the recovery API server of {name} to make its certificate"));
+            return Ok(Survey::waiting(format!("the recovery API server of {name} to make its certificate")));
         }
-        learn(look, one);
         let ours = one.run == look.mark.run;
         let whose = if ours { String::new() } else { format!(", started by {} (run {})", one.operator, one.run) };
-        if !ours && one.left + Duration::from_mins(1) < self.params.time.0 && !look.history.done(EXTEND) {
-            return Survey::change(self.extension(&one.run));
+        let longer = !ours && one.left + Duration::from_mins(1) < self.params.time.0 && !look.history.done(EXTEND);
+        let certificate = self.certificate(look)?;
+        if longer || !one.own.contains(certificate.trim()) {
+            return Ok(Survey::change(self.extension(&one.run, &certificate)));
         }
+        learn(look, one, self.known(one, name));
         if self.params.wait && !one.listens {
-            return Survey::waiting(format!("the recovery API server of {name} to listen on 127.0.0.1:{}", one.port));
+            let what = format!("the recovery API server of {name} to listen on 127.0.0.1:{}", one.port);
+            return Ok(Survey::waiting(what));
         }
         let is = if one.listens { "serves" } else { "starts" };
+        let knows = if self.params.mint { ", and knows us as system:masters" } else { "" };
         let look = host.by_hand(recovery::BY_HAND);
-        Survey::done().saw(format!("a recovery API server {is} at {}{whose}; look: {look}", said(one)))
+        Ok(Survey::done().saw(format!("a recovery API server {is} at {}{whose}{knows}; look: {look}", said(one))))
     }
 
     /// It came to its end before its time.
@@ -250,21 +288,6 @@ impl Starting {
             )),
         }
     }
-
-    fn question(&self, look: Look<'_>) -> Option<Question> {
-        if !self.params.allow_all || look.history.answer(ALLOW_ALL) == Some(true) {
-            return None;
-        }
-        Some(Question {
-            id: ALLOW_ALL.into(),
-            text: format!(
-                "whoever has a client certificate that the cluster's CA signed may do everything at its recovery API server. Type {ALLOW_ALL} if that is meant"
-            ),
-            typed: Some(ALLOW_ALL.into()),
-            unattended: false,
-            otherwise: None,
-        })
-    }
 }
 
 impl Step for Starting {
@@ -273,8 +296,8 @@ impl Step for Starting {
         if self.params.without_webhooks {
             how.push_str(", without webhooks");
         }
-        if self.params.allow_all {
-            how.push_str(", where every client certificate may do everything");
+        if self.params.mint {
+            how.push_str(", that knows us as system:masters");
         }
         format!("start a private API server on one control-plane host, for {}{how}", self.params.time)
     }
@@ -288,15 +311,8 @@ impl Step for Starting {
             times,
             "what one would be made of, and the one that stands",
         )];
-        if self.params.allow_all {
-            all.push(Announced::new(
-                super::Sends::Ask(format!("type {ALLOW_ALL}")),
-                Times::Once,
-                "everybody who is known there may do everything",
-            ));
-        }
         all.push(Announced::op(Op::order(recovery::start(&start)), Times::Once, "on the first host that can"));
-        let extend = self.extension("<the run that started it>");
+        let extend = self.extension("<the run that started it>", &start.own);
         all.push(Announced::op(extend.op, Times::AtMost(1), "where one stands already, and not for long enough"));
         all
     }
@@ -324,15 +340,11 @@ impl Step for Starting {
             match &seen.standing {
                 Some(one) if one.died.is_some() && one.run == look.mark.run => return Err(Self::died(look, host, one)),
                 Some(one) if one.died.is_none() && one.watched => {
-                    return Ok(self.stands(look, host, one));
+                    return self.stands(look, host, one);
                 }
                 _ => {}
             }
-            // Checked before anybody is asked: what cannot be started needs no word.
             let start = self.wanted(look, host, &seen)?;
-            if let Some(question) = self.question(look) {
-                return Ok(Survey { ask: Some(question), ..Survey::default() });
-            }
             Ok(Survey::change(Self::change(&start)))
         }
         .boxed()
@@ -345,7 +357,8 @@ impl Step for Starting {
                 && let Ok(Some(one)) = look.reads.ask(look.target, &recovery::status(), AGAIN_LIMIT).await
                 && one.died.is_none()
             {
-                learn(look, &one);
+                // The key of a certificate that was made for it went with its process.
+                learn(look, &one, None);
             }
         };
         Some(again.boxed())

@@ -14,6 +14,7 @@ use crate::cost::{Cost, Costs};
 use crate::host::order::Order as _;
 use crate::host::recovery::{RecoveryStart, RecoveryStop};
 use crate::kit::Cluster;
+use crate::kit::held::Entrance;
 use crate::script::Script;
 
 /// A world in which nothing can be written.
@@ -77,6 +78,10 @@ impl<W: World> Reads for Drill<W> {
 
     fn known_by(&self, cluster: &str) -> Option<String> {
         self.inner.known_by(cluster)
+    }
+
+    fn entrance(&self, cluster: &str) -> Option<Entrance> {
+        self.inner.entrance(cluster)
     }
 
     fn recoveries(&self, cluster: &str) -> Vec<String> {

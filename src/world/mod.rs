@@ -16,7 +16,8 @@ use serde_json::Value;
 use crate::change::{HostCommand, Op, Outcome, Renewal, Target};
 use crate::cost::{Cost, Costs};
 use crate::host::order::{Order, Query};
-use crate::kit::{Cluster, Credential};
+use crate::kit::Cluster;
+use crate::kit::held::{Entrance, Won};
 use crate::script::Script;
 use crate::words::one_line;
 
@@ -234,6 +235,12 @@ pub trait Reads: Send + Sync {
     fn recoveries(&self, _cluster: &str) -> Vec<String> {
         Vec::new()
     }
+
+    /// The way in by a credential that was won for a cluster in this process, if one was: to a recovery API server before all
+    /// others.
+    fn entrance(&self, _cluster: &str) -> Option<Entrance> {
+        None
+    }
 }
 
 impl dyn Reads + '_ {
@@ -293,6 +300,8 @@ pub enum Way {
         port: u16,
         /// The certificates that it is verified against, PEM, as the host told them.
         trust: Vec<u8>,
+        /// What we are known by there alone, where that is not what the cluster knows us by.
+        own: Option<Won>,
     },
     /// The one on this host is there no more.
     NoRecovery {
@@ -300,12 +309,7 @@ pub enum Way {
         host: String,
     },
     /// From now on we are known to the cluster by this.
-    Credential {
-        /// The credential.
-        credential: Credential,
-        /// Whose it is and where it is from, without its secret.
-        of: String,
-    },
+    Credential(Won),
 }
 
 /// How a recovery API server is called in reports.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use breakglass::kit::held::Won;
 use breakglass::kit::{ActingAs, ApiServer, Credential};
 use breakglass::link::api::{Api, ApiRequest, End, Kind, Recovery};
 use breakglass::link::dial::Direct;
@@ -24,7 +25,7 @@ async fn a_recovery_api_server_is_asked_first_for_objects_and_verified_by_its_ow
     let api = Api::new(&cluster, |server| Arc::new(Direct(server.address)), &"test".into(), None);
     let recovery = |trust: &Authority| {
         let facts = ApiServer { name: "recovery-cp1".into(), address: beside.address, via: None, host: None };
-        Recovery { facts, trust: trust.pem() }
+        Recovery { facts, trust: trust.pem(), own: None }
     };
     let ask = async |only: Option<&'static str>, path: &str, kind: Kind| {
         let ended = api.send(only, &ApiRequest::get(path, "*/*"), kind, Duration::from_secs(20)).await.unwrap();
@@ -58,7 +59,7 @@ async fn a_credential_that_is_won_takes_the_place_of_the_kits_on_every_server() 
     cluster.acting_as = Some(ActingAs { user: "jane".into(), ..ActingAs::default() });
     let live = live(cluster);
     read(&live, PATH, 20.0).await.unwrap();
-    live.learn("prod", Way::Credential { credential: Credential::Token("won".into()), of: "test".into() });
+    live.learn("prod", Way::Credential(won("won")));
     read(&live, PATH, 20.0).await.unwrap();
     let headers: Vec<_> = server.seen.requests().into_iter().map(|request| request.headers).collect();
     let said = |at: usize, name: &str| headers[at].get(name).map(|value| value.to_str().unwrap().to_owned());
@@ -67,4 +68,46 @@ async fn a_credential_that_is_won_takes_the_place_of_the_kits_on_every_server() 
         (Some("Bearer old".into()), Some("jane".into()))
     );
     assert_eq!((said(1, "authorization"), said(1, "impersonate-user")), (Some("Bearer won".into()), None));
+}
+
+fn won(token: &str) -> Won {
+    Won { credential: Credential::Token(token.into()), of: "test".into() }
+}
+
+/// The others would not know it, and are never shown it.
+#[tokio::test]
+async fn what_a_recovery_api_server_alone_knows_us_by_goes_to_it_alone() {
+    let authority = Authority::new();
+    let server = FakeServer::start(&authority, &[Does::Says(200, OK)]).await;
+    let beside = FakeServer::with(&authority, "127.0.0.1", Door::Open, &[Does::Says(200, OK)]).await;
+    let mut cluster = cluster(&authority, &[server.address]);
+    cluster.credential = Credential::Token("kits".into());
+    let api = Api::new(&Arc::new(cluster), |server| Arc::new(Direct(server.address)), &"test".into(), None);
+    let join = |own: Option<Won>| {
+        let facts = ApiServer { name: "recovery-cp1".into(), address: beside.address, via: None, host: None };
+        api.join(Recovery { facts, trust: authority.pem(), own }, Arc::new(Direct(beside.address)));
+    };
+    let ask = async |only: Option<&str>| {
+        api.send(only, &ApiRequest::get(PATH, "*/*"), Kind::Look, Duration::from_secs(20)).await.unwrap();
+    };
+    join(None);
+    ask(None).await;
+    assert_eq!(api.entrance(), None);
+    join(Some(won("own")));
+    ask(None).await;
+    // It is told of at each look, also by who does not know what it knows us by.
+    join(None);
+    api.known_by(won("won"));
+    ask(None).await;
+    ask(Some("cp1")).await;
+    let shown = |server: &FakeServer| -> Vec<String> {
+        let all = server.seen.requests().into_iter();
+        all.map(|request| request.headers["authorization"].to_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(shown(&beside), ["Bearer kits", "Bearer own", "Bearer own"]);
+    assert_eq!(shown(&server), ["Bearer won"]);
+    let entrance = api.entrance().unwrap();
+    assert_eq!((entrance.server.name.as_str(), entrance.won), ("recovery-cp1", won("own")));
+    api.part("recovery-cp1");
+    assert_eq!(api.entrance().unwrap().won, won("won"));
 }

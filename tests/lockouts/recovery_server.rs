@@ -1,12 +1,14 @@
 //! A recovery API server beside a static pod's own: it answers while that one hangs, and leaves nothing, however it ends.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use rustix::process::Signal;
-use testbed::{Process, Snapshot, User, wait_until};
+use testbed::{Kubectl, Process, Snapshot, User, wait_until};
 
+use super::credentials::stands_in_no_file;
 use super::{LONG, Scene, scene};
 
 const FOLDER: &str = "/run/breakglass-recovery";
@@ -153,11 +155,13 @@ webhooks:
   - {apiGroups: [''], apiVersions: [v1], operations: [DELETE], resources: [configmaps]}
 ";
 
-/// Neither what refuses on admission nor what one may do counts there, when that was asked for.
+/// Neither what refuses on admission nor what one may do counts there, when that was asked for: to whom it was asked for alone, and no
+/// longer than it is there.
 pub(super) fn webhooks_and_rights_do_not_stand_in_its_way() -> Result<()> {
     let scene = &*scene()?;
     let masters = scene.plane.kubectl(User::Masters)?;
-    scene.write_kit(User::Nobody)?;
+    // Signed by an authority that this cluster has never heard of.
+    scene.write_kit(User::Foreign)?;
     masters.apply(WEBHOOK)?;
     masters.run(&["create", "configmap", "offender", "-n", "default"])?.ok()?;
     wait_until("the webhook that refuses", LONG, || {
@@ -167,35 +171,43 @@ pub(super) fn webhooks_and_rights_do_not_stand_in_its_way() -> Result<()> {
         }
         Ok(out.stderr.contains("deletions.example.com"))
     })?;
-    let file = scene.folder.join("allowed.yaml");
-    fs::write(&file, RUNBOOK.replace("{for: 2m}", "{for: 2m, withoutWebhooks: true, allowAll: true}"))?;
-    let file = file.display().to_string();
-    let asked = scene.ends(&["run", &file, "--yes"])?;
-    ensure!(!asked.success() && asked.stderr.contains("Type AlwaysAllow"), "{asked:?}");
-    nothing_is_left(scene)?;
-    // A token is no client certificate: whoever has one is nobody there, and at the host's own server what he was.
-    masters.run(&["create", "serviceaccount", "robot", "-n", "default"])?.ok()?;
-    let token = masters.run(&["create", "token", "robot", "-n", "default"])?.ok()?;
-    let knock = format!(
-        "curl -ks -o /dev/null -w '%{{http_code}}' -H 'Authorization: Bearer {}' https://127.0.0.1:16443/api/v1/namespaces",
-        token.trim()
-    );
-    scene.run(&[
-        "recovery-apiserver",
-        "start",
-        "--allow-all",
-        "--without-webhooks",
-        "--yes",
-        "--consent",
-        "AlwaysAllow",
-    ])?;
-    wait_until("a no to a token", LONG, || Ok(scene.host().sh(&knock)?.stdout.trim() == "401"))?;
-    scene.run(&["delete", "configmap/offender", "-n", "default", "--recovery", "--yes"])?;
-    scene.run(&["recovery-apiserver", "stop", "--yes"])?;
-    nothing_is_left(scene)?;
+    let before = files(scene)?;
+    let file = scene.folder.join("known.yaml");
+    fs::write(&file, RUNBOOK.replace("{for: 2m}", "{for: 2m, withoutWebhooks: true, mint: true}"))?;
+    scene.run(&["run", &file.display().to_string(), "--yes"])?;
     let gone = masters.run(&["get", "configmap", "offender", "-n", "default"])?;
     ensure!(gone.stderr.contains("NotFound"), "{gone:?}");
+    nothing_is_left(scene)?;
+
+    // For a colleague's kubectl, through a tunnel: here the host's own loopback.
+    let (one, other) = (scene.folder.join("one.conf"), scene.folder.join("other.conf"));
+    for file in [&one, &other] {
+        let file = file.display().to_string();
+        let said = scene.run(&["recovery-apiserver", "start", "--mint", "--write-kubeconfig", &file, "--yes"])?;
+        ensure!(said.contains("ssh -N -L 127.0.0.1:16443") && said.contains("knows us as system:masters"), "{said}");
+        let again = scene.ends(&["recovery-apiserver", "start", "--mint", "--write-kubeconfig", &file, "--yes"])?;
+        ensure!(!again.success() && again.stderr.contains("is there already"), "{again:?}");
+    }
+    // Both are taken there, and by no other server; what the cluster does not know is not taken there either.
+    let whoami = |file: &Path, port: u16| {
+        let kubectl = Kubectl::new(file.to_owned(), scene.folder.clone());
+        let server = format!("https://127.0.0.1:{port}");
+        scene.host().in_network(|| kubectl.run(&["auth", "whoami", "--server", &server, "--insecure-skip-tls-verify"]))
+    };
+    for file in [&one, &other] {
+        let kubectl = Kubectl::new(file.clone(), scene.folder.clone());
+        let known = scene.host().in_network(|| kubectl.run(&["auth", "whoami"]))?.ok()?;
+        ensure!(known.contains("breakglass:alice") && known.contains("system:masters"), "{known}");
+        let main = whoami(file, 6443)?;
+        ensure!(!main.success() && main.stderr.contains("Unauthorized"), "{main:?}");
+    }
+    ensure!(!whoami(scene.plane.kubectl(User::Foreign)?.kubeconfig(), 16443)?.success(), "a stranger was let in");
+    ensure!(whoami(masters.kubeconfig(), 16443)?.success(), "the cluster's own was not let in");
+    stands_in_no_file(scene, &["PRIVATE KEY"])?;
+    scene.run(&["recovery-apiserver", "stop", "--yes"])?;
+    nothing_is_left(scene)?;
+    ensure!(!whoami(&one, 16443)?.success(), "it is there no more");
+    before.changes_until(&files(scene)?).expect_none()?;
     masters.run(&["delete", "validatingwebhookconfiguration", "nobody-answers"])?.ok()?;
-    masters.run(&["delete", "serviceaccount", "robot", "-n", "default"])?.ok()?;
     scene.write_kit(User::Alice)
 }

@@ -65,6 +65,13 @@ pub(super) fn deleted() -> Result<()> {
     scene.run(&["undo", "last", "--access", "--yes"])?;
     waits_for(&administrator, false)?;
 
+    // Where no host has one, and the cluster does not even know the engineer: an API server of his own does.
+    scene.write_kit(User::Foreign)?;
+    scene.run(&["run", "rbac-deleted", "-p", "access=false", "-p", "recovery=true", "--yes"])?;
+    waits_for(&administrator, true)?;
+    deletes(&masters, ADMINS)?;
+    waits_for(&administrator, false)?;
+
     scene.write_kit(User::Masters)?;
     let (mut program, mut script) = (Vec::new(), Vec::new());
     for _ in 0..TIMES {

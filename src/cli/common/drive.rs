@@ -19,9 +19,9 @@ use crate::render::{Output, Renderer, plan_json, plan_outline, plan_text, standi
 use crate::runbook::{Later, Resolved};
 use crate::sandbox::Weather;
 use crate::steps::{Mark, Question};
-use crate::world::World;
 use crate::world::drill::Drill;
 use crate::world::live::{Live, Options, Tell};
+use crate::world::{Reads, World};
 
 /// How news that waited for its like gets out.
 const TICK: Duration = Duration::from_millis(250);
@@ -76,6 +76,17 @@ pub(in crate::cli) async fn begin(
     chosen: &Chosen,
     mode: Mode,
 ) -> Result<ExitCode, Failure> {
+    begin_then(app, resolved, chosen, mode, |_| Ok(())).await
+}
+
+/// The same; after a good end, what is done with the ways in that were won.
+pub(in crate::cli) async fn begin_then(
+    app: &App<'_>,
+    resolved: Resolved,
+    chosen: &Chosen,
+    mode: Mode,
+    then: impl FnOnce(&dyn Reads) -> Result<(), Failure>,
+) -> Result<ExitCode, Failure> {
     let plan = build(resolved, &chosen.clusters, app.flags.safety.fleet())?;
     if mode == Mode::Run && app.flags.safety.yes {
         nobody_types(&plan)?;
@@ -103,7 +114,11 @@ pub(in crate::cli) async fn begin(
     trust::tell(app, [&folder]);
     let writer = Writer::create(folder, header, app.process.clock).map_err(failure::journal)?;
     let driven = Driven::new(app, writer, &chosen.clusters, mode, mark, operator)?;
-    driven.to_the_end(app, Way::Forward(&plan), &consent).await
+    let code = driven.to_the_end(app, Way::Forward(&plan), &consent).await?;
+    if code == ExitCode::SUCCESS {
+        then(&*driven.world)?;
+    }
+    Ok(code)
 }
 
 /// Refuses a plan that changes something by what only the run will find: nobody would be there to look at it first.

@@ -3,6 +3,7 @@
 pub(super) mod begin;
 pub(super) mod clusters;
 pub(super) mod drive;
+pub(super) mod entrance;
 pub(super) mod failure;
 pub(super) mod flags;
 pub(super) mod hosts;

@@ -8,7 +8,9 @@ use super::drive::{self, Mode};
 use super::{clusters, failure};
 use crate::cli::App;
 use crate::error::Failure;
+use crate::kit::Cluster;
 use crate::runbook::{Policy, Resolved};
+use crate::world::Reads;
 
 /// What to do with the plan of a single verb.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -35,7 +37,17 @@ impl Single {
         self.run_with(app, Policy::default())
     }
 
-    pub(in crate::cli) fn run_with(self, app: &App, mut policy: Policy) -> Result<ExitCode, Failure> {
+    pub(in crate::cli) fn run_with(self, app: &App, policy: Policy) -> Result<ExitCode, Failure> {
+        self.run_then(app, policy, |_, _| Ok(()))
+    }
+
+    /// The same; after a good end, what is done with the ways in to these clusters that were won.
+    pub(in crate::cli) fn run_then(
+        self,
+        app: &App,
+        mut policy: Policy,
+        then: impl FnOnce(&dyn Reads, &[Cluster]) -> Result<(), Failure>,
+    ) -> Result<ExitCode, Failure> {
         if let Some(timeout) = app.flags.connection.request_timeout {
             policy.timeout = timeout;
         }
@@ -49,7 +61,7 @@ impl Single {
                 return Ok(ExitCode::SUCCESS);
             }
             let chosen = clusters::choose_in(mode.weather(&resolved), app).await?;
-            drive::begin(app, resolved, &chosen, mode).await
+            drive::begin_then(app, resolved, &chosen, mode, |reads| then(reads, &chosen.clusters)).await
         })
     }
 }

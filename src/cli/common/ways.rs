@@ -47,7 +47,7 @@ async fn on(app: &App<'_>, reads: &dyn Reads, cluster: &Cluster, host: &str) -> 
         && let Ok(Some(one)) = reads.ask(&target, &recovery::status(), LIMIT).await
         && let Some(trust) = one.trust.filter(|_| one.died.is_none())
     {
-        reads.learn(&cluster.name, Way::Recovery { host: host.to_owned(), port: one.port, trust });
+        reads.learn(&cluster.name, Way::Recovery { host: host.to_owned(), port: one.port, trust, own: None });
         said.push(format!(
             "{target}: requests go first to the recovery API server of {} there (run {})",
             one.operator, one.run
@@ -60,7 +60,7 @@ async fn on(app: &App<'_>, reads: &dyn Reads, cluster: &Cluster, host: &str) -> 
         && reads.known_by(&cluster.name).is_none()
     {
         said.push(format!("{target}: known to the API by {}", good.of));
-        reads.learn(&cluster.name, Way::Credential { credential: good.credential, of: good.of });
+        reads.learn(&cluster.name, Way::Credential(good));
     }
     said
 }

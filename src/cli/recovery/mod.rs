@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use serde_json::{Map, Value};
 
 use super::App;
+use super::common::entrance::WriteKubeconfig;
+use super::common::inputs;
 use super::single::{How, Single};
 use crate::duration::HumanDuration;
 use crate::error::Failure;
@@ -19,6 +21,7 @@ use crate::runbook::Policy;
 ///   breakglass recovery-apiserver start                          15 minutes, then it ends by itself
 ///   breakglass recovery-apiserver start --unset bad-flag         where the host's own does not start with a flag
 ///   breakglass recovery-apiserver start --without-webhooks       where a webhook refuses everything
+///   breakglass recovery-apiserver start --mint --write-kubeconfig admin.conf   for kubectl, until it ends
 ///   breakglass recovery-apiserver status
 ///   breakglass recovery-apiserver stop
 #[derive(Debug, clap::Args)]
@@ -69,9 +72,12 @@ struct Start {
     #[arg(long)]
     without_webhooks: bool,
 
-    /// Whoever has a client certificate may do everything there; asks for a typed word.
+    /// Have it know us by a client certificate of system:masters that is made here and good there alone.
     #[arg(long)]
-    allow_all: bool,
+    mint: bool,
+
+    #[command(flatten)]
+    kubeconfig: WriteKubeconfig,
 
     /// A file of the host that is the program [default: that of the running process, else out of the image store].
     #[arg(long, value_name = "PATH")]
@@ -105,14 +111,18 @@ impl Start {
         if !self.unset.is_empty() {
             with.insert("unset".into(), self.unset.into());
         }
-        for (name, wanted) in [("withoutWebhooks", self.without_webhooks), ("allowAll", self.allow_all)] {
+        for (name, wanted) in [("withoutWebhooks", self.without_webhooks), ("mint", self.mint)] {
             if wanted {
                 with.insert(name.into(), true.into());
             }
         }
         // A host that cannot be reached keeps no other from having one.
         let policy = Policy { limits: Limits::whatever_fails(1), ..Policy::default() };
-        Single { kind: "recovery-apiserver-start", with, targets: self.targets, how: self.how }.run_with(app, policy)
+        if self.kubeconfig.file()?.is_some() && !self.mint {
+            return Err(inputs::refuse("--write-kubeconfig has nothing to write without --mint", "add --mint"));
+        }
+        let single = Single { kind: "recovery-apiserver-start", with, targets: self.targets, how: self.how };
+        single.run_then(app, policy, |reads, clusters| self.kubeconfig.of_run(app, reads, clusters))
     }
 }
 

@@ -56,7 +56,7 @@ async fn requests(hosts: &Hosts, target: &Target, standing: &Standing) -> Option
     let one = standing.as_ref().filter(|one| one.listens)?;
     let (host, trust) = (target.short().to_owned(), one.trust.clone()?);
     let itself = Target::api_server(&target.cluster, recovery_name(&host));
-    hosts.live.learn(&target.cluster, Way::Recovery { host, port: one.port, trust });
+    hosts.live.learn(&target.cluster, Way::Recovery { host, port: one.port, trust, own: None });
     let read = KubeRead { path: "/metrics".into(), accept: Accept::Text, limit: LIMIT };
     let answer = hosts.live.kube(&itself, &read).await.ok().filter(|answer| answer.code == 200)?;
     let counts = answer.text.lines().filter(|line| line.starts_with("apiserver_request_total{"));

@@ -48,7 +48,7 @@ pub(super) fn sample(kind: Known) -> Vec<Spec> {
         Known::GateConfirm => vec![close(), ("longer", "gate-confirm", json!({"for": "20m"}))],
         Known::GateOpen => vec![close(), ("in", "gate-open", json!({"window": "2s"}))],
         Known::Access => vec![("known", "access", json!({}))],
-        Known::RecoveryStart => vec![("beside", "recovery-apiserver-start", json!({}))],
+        Known::RecoveryStart => vec![("beside", "recovery-apiserver-start", json!({"mint": true}))],
         Known::RecoveryStop => {
             vec![("beside", "recovery-apiserver-start", json!({})), ("over", "recovery-apiserver-stop", json!({}))]
         }

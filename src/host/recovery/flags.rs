@@ -16,8 +16,6 @@ pub struct Wish {
     pub unset: Vec<String>,
     /// No webhook has a say in what is admitted.
     pub without_webhooks: bool,
-    /// Whoever it knows by a client certificate may do everything.
-    pub allow_all: bool,
 }
 
 /// What belongs to the host's own API server alone: where it listens and is announced, whom it shows itself as, what it writes to,
@@ -55,24 +53,6 @@ const ITS_OWN: [&str; 32] = [
     "shutdown-send-retry-after",
     "permit-port-sharing",
     "permit-address-sharing",
-];
-
-/// By what else than a client certificate somebody can be known, and who else decides what he may.
-const OTHER_RIGHTS: [&str; 14] = [
-    "authorization-mode",
-    "authorization-config",
-    "authorization-webhook-config-file",
-    "authorization-policy-file",
-    "authentication-config",
-    "authentication-token-webhook-config-file",
-    "enable-bootstrap-token-auth",
-    "token-auth-file",
-    "oidc-issuer-url",
-    "oidc-client-id",
-    "requestheader-client-ca-file",
-    "requestheader-allowed-names",
-    "service-account-key-file",
-    "service-account-signing-key-file",
 ];
 
 /// One flag as it is given: its name and its value, if it has one.
@@ -121,12 +101,6 @@ pub fn flags(launch: &Launch, wish: &Wish) -> Result<Vec<String>, String> {
     let mut flags = read(&launch.words)?;
     let has = |flags: &[Flag], name: &str| flags.iter().any(|(known, _)| known == name);
     flags.retain(|(name, _)| !ITS_OWN.contains(&name.as_str()) && !name.starts_with("audit-"));
-    if wish.allow_all {
-        if !has(&flags, "client-ca-file") {
-            return Err("it knows nobody by a client certificate (no --client-ca-file), so that nobody could be told from anybody".into());
-        }
-        flags.retain(|(name, _)| !OTHER_RIGHTS.contains(&name.as_str()) && !name.starts_with("oidc-"));
-    }
     let file = |(name, value): Flag| {
         let value = value.map(|value| if value.starts_with('/') { launch.on_host(&value) } else { value });
         (name, value)
@@ -143,12 +117,6 @@ pub fn flags(launch: &Launch, wish: &Wish) -> Result<Vec<String>, String> {
     // Where a file says who may come without a name, a flag may not say it, too.
     if !has(&flags, "authentication-config") {
         flags.push(("anonymous-auth".into(), Some("false".into())));
-    }
-    if wish.allow_all {
-        flags.push(("authorization-mode".into(), Some("AlwaysAllow".into())));
-        for name in ["service-account-key-file", "service-account-signing-key-file"] {
-            flags.push((name.into(), Some(format!("{FOLDER}/sa.key"))));
-        }
     }
     if wish.without_webhooks {
         without_webhooks(&mut flags);
@@ -195,6 +163,20 @@ pub(super) fn files(flags: &[String]) -> Vec<(&str, &str)> {
         .filter_map(|word| word.strip_prefix("--")?.split_once('='))
         .filter(|(name, value)| value.starts_with('/') && *name != "cors-allowed-origins" && !value.starts_with(FOLDER))
         .collect()
+}
+
+const CLIENTS: &str = "--client-ca-file=";
+
+/// The file with those whose client certificates it takes.
+pub(super) fn clients(flags: &[String]) -> Option<&str> {
+    flags.iter().rev().find_map(|word| word.strip_prefix(CLIENTS))
+}
+
+/// The flags, with a file of its own in the place of that one.
+pub(super) fn known_by(flags: &[String], own: &str) -> Vec<String> {
+    let known = !own.is_empty() || clients(flags).is_some();
+    let rest = flags.iter().filter(|word| !word.starts_with(CLIENTS)).cloned();
+    rest.chain(known.then(|| format!("{CLIENTS}{FOLDER}/clients.crt"))).collect()
 }
 
 /// Where its etcd answers, and by what it is known there.
@@ -287,25 +269,14 @@ mod tests {
     }
 
     #[test]
-    fn whoever_may_do_everything_is_known_by_a_client_certificate_alone() {
-        let wish = Wish { allow_all: true, ..wish() };
-        let words = [
-            "--client-ca-file=/pki/ca.crt",
-            "--authorization-mode=Node,RBAC",
-            "--oidc-issuer-url=https://x",
-            "--oidc-username-claim=sub",
-            "--service-account-issuer=https://k",
-            "--service-account-key-file=/pki/sa.pub",
-            "--enable-bootstrap-token-auth=true",
-        ];
-        let said = of(&words, &wish).unwrap();
-        let ours = ["--authorization-mode=AlwaysAllow", "--service-account-key-file=/run/breakglass-recovery/sa.key"];
-        assert!(ours.iter().all(|word| said.iter().any(|said| said == word)), "{said:?}");
-        assert!(
-            !said.iter().any(|word| word.contains("oidc") || word.contains("bootstrap") || word.contains("sa.pub")),
-            "{said:?}"
-        );
-        assert!(of(&words[1..], &wish).unwrap_err().contains("--client-ca-file"));
+    fn whom_it_knows_stands_in_a_file_of_its_own_where_the_cluster_knows_somebody_or_we_are_to_be_known() {
+        let word = |word: &str| vec!["--a=b".to_owned(), word.to_owned()];
+        let (theirs, none) = (word("--client-ca-file=/pki/ca.crt"), word("--c=d"));
+        let ours = "--client-ca-file=/run/breakglass-recovery/clients.crt";
+        assert_eq!((clients(&theirs), clients(&none)), (Some("/pki/ca.crt"), None));
+        assert_eq!(known_by(&theirs, ""), ["--a=b", ours]);
+        assert_eq!(known_by(&none, "CERT"), ["--a=b", "--c=d", ours]);
+        assert_eq!(known_by(&none, ""), none);
     }
 
     #[test]

@@ -89,12 +89,14 @@ pub struct Start {
     pub version: String,
     /// The folder of the static pods.
     pub manifests: String,
+    /// A client certificate that it takes beside those of the cluster, PEM; empty: none.
+    pub own: String,
 }
 
 order! {
     /// Starts one.
     RecoveryStart = "recovery.start" {
-        run: String, operator: String, port: String, seconds: u64, flags: String, program: String, mounted: String, version: String, manifests: String
+        run: String, operator: String, port: String, seconds: u64, flags: String, program: String, mounted: String, version: String, manifests: String, own: String
     }
 }
 
@@ -102,6 +104,7 @@ order! {
 pub fn start(start: &Start) -> Script {
     let etcd = flags::etcd(&start.flags);
     let files = flags::files(&start.flags);
+    let clients = flags::clients(&start.flags);
     let mut body = format!(
         r#"{GENUINE}{LIB}{LAUNCH}{PROGRAM}{STORED}{LISTENS}{TELLING}{STAND}B=$D; p={PROGRAM_NAME}; manifests={manifests}; run={run}; port={port}
 if [ -d "$D" ]; then
@@ -147,7 +150,9 @@ echo "$((u + {seconds}))" >"$D/until"
 : >"$D/log"
 [ -z "$sub" ] || printf '%s\n' "$sub" >"$D/flags"
 printf '%s\n' {flags} >>"$D/flags"
-{key}cat >"$D/runner" <<'BREAKGLASS_RUNNER'
+: >"$D/theirs"; {theirs}
+{own}ours || {{ rm -rf "$D"; fail "cannot write whom it knows to $D" 3; }}
+cat >"$D/runner" <<'BREAKGLASS_RUNNER'
 {HEAD}D={folder}; MOST={most}
 {RUNNER}BREAKGLASS_RUNNER
 [ "$(tail -n 1 "$D/runner")" = '# the end' ] || {{ rm -rf "$D"; fail "cannot write to $D (no room?); nothing was started" 3; }}
@@ -159,8 +164,12 @@ launch
         version = quote(&start.version),
         operator = quote(&super::swap::line(&start.operator)),
         seconds = start.seconds,
-        flags = start.flags.iter().map(|flag| quote(flag)).collect::<Vec<_>>().join(" "),
-        key = if start.flags.iter().any(|flag| flag.ends_with("/sa.key")) { KEY } else { "" },
+        flags = flags::known_by(&start.flags, &start.own).iter().map(|flag| quote(flag)).collect::<Vec<_>>().join(" "),
+        theirs = clients.map_or_else(
+            || ":".to_owned(),
+            |file| format!("cat {0} >\"$D/theirs\" || {{ rm -rf \"$D\"; fail \"cannot read \"{0} 3; }}", quote(file))
+        ),
+        own = own(&start.own),
         folder = quote(FOLDER),
         most = MOST.as_secs(),
     );
@@ -180,16 +189,19 @@ say started yes
         mounted: start.mounted.join("\n"),
         version: start.version.clone(),
         manifests: start.manifests.clone(),
+        own: start.own.clone(),
     };
     let minutes = start.seconds.div_ceil(60);
     order.script(body).words(format!("a private kube-apiserver on 127.0.0.1:{}, for {minutes} min", start.port))
 }
 
-/// Tokens of service accounts are signed with a key of its own, so that nobody is known by one.
-const KEY: &str = r#"( umask 077
-if have ssh-keygen; then ssh-keygen -q -t rsa -b 2048 -m PEM -N '' -f "$D/sa.key"; else openssl genrsa -out "$D/sa.key" 2048; fi ) >/dev/null 2>&1 </dev/null
-[ -s "$D/sa.key" ] || { rm -rf "$D"; fail "neither ssh-keygen nor openssl of this host makes a key" 3; }
-"#;
+/// Adds a client certificate to those that it takes; nothing where there is none.
+fn own(pem: &str) -> String {
+    if pem.is_empty() {
+        return String::new();
+    }
+    format!("cat >>\"$D/own\" <<'BREAKGLASS_OWN'\n{}\nBREAKGLASS_OWN\n", pem.trim())
+}
 
 /// Asks etcd while the server starts: without it there is nothing to serve. A host without curl leaves that to the server.
 fn asks_etcd(etcd: &Etcd) -> String {
@@ -221,23 +233,27 @@ fi
 
 order! {
     /// Lets the one that stands be there longer.
-    RecoveryExtend = "recovery.extend" { run: String, seconds: u64 }
+    RecoveryExtend = "recovery.extend" { run: String, seconds: u64, own: String }
 }
 
-/// The script that lets the one of this run be there so much longer from now on.
-pub fn extend(run: &str, seconds: u64) -> Script {
+/// The script that lets the one of this run be there so much longer from now on, and take this client certificate, too, PEM, if it
+/// is not empty.
+pub fn extend(run: &str, seconds: u64, certificate: &str) -> Script {
     let body = format!(
         r#"{LISTENS}{TELLING}{STAND}[ -f "$D/mark" ] && runs "$(one state)" runner || fail "no recovery API server stands here any more" 4
 [ "$(one mark)" = {run} ] || fail "the recovery API server here is of another run now: $(one mark)" 5
-up; began=$(sed -n 4p "$D/mark"); until=$((u + {seconds}))
+up; began=$(sed -n 4p "$D/mark"); until=$((u + {seconds})); was=$(one until)
 [ "$until" -le "$((began + {most}))" ] || until=$((began + {most}))
-echo "$until" >"$D/until.part" && mv -f "$D/until.part" "$D/until" || fail "cannot write $D/until" 3
+[ "$until" -ge "${{was:-0}}" ] || until=$was
+{own}{ours}echo "$until" >"$D/until.part" && mv -f "$D/until.part" "$D/until" || fail "cannot write $D/until" 3
 tell
 "#,
         run = quote(run),
+        own = own(certificate),
+        ours = if certificate.is_empty() { "" } else { "ours || fail \"cannot write whom it knows to $D\" 3\n" },
         most = MOST.as_secs(),
     );
-    RecoveryExtend { run: run.to_owned(), seconds }.script(body)
+    RecoveryExtend { run: run.to_owned(), seconds, own: certificate.to_owned() }.script(body)
 }
 
 order! {

@@ -34,6 +34,8 @@ pub struct Recovery {
     pub died: Option<Died>,
     /// Its certificate and the authority of that, PEM.
     pub trust: Option<Vec<u8>>,
+    /// The client certificates that it takes beside those of the cluster, PEM, one after another.
+    pub own: String,
 }
 
 /// How one came to its end before its time.
@@ -127,6 +129,7 @@ fn recovery(answer: &Answer) -> Standing {
             last: text("last").unwrap_or_default(),
         }),
         trust: text("trust").and_then(|text| STANDARD.decode(text).ok()),
+        own: text("own").and_then(|text| decoded(&text)).unwrap_or_default(),
     })
 }
 

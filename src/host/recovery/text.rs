@@ -12,6 +12,8 @@ pub(super) const FOLDER: &str = "/run/breakglass-recovery";
 /// Needs `listens` and `telling`. The program keeps its name, by which one of many parts knows which it is, in this folder: by that `called` tells it from the
 /// host's own API server.
 pub(super) const STAND: &str = r#"D=/run/breakglass-recovery
+# Whom it knows by a client certificate: those of the cluster, and those of our own. It reads them anew when they change.
+ours() { ( umask 077; : >>"$D/own" && { cat "$D/theirs" && echo && cat "$D/own"; } >"$D/clients.part" && mv -f "$D/clients.part" "$D/clients.crt" ); }
 one() { [ ! -f "$D/$1" ] || head -n 1 "$D/$1"; }
 runs() { [ -n "$1" ] && grep -qaF -- "$D/$2" "/proc/$1/cmdline" 2>/dev/null; }
 servers() { grep -laF -- "$D/kube-apiserver" /proc/[0-9]*/cmdline 2>/dev/null | tr -dc '0-9\n'; }
@@ -35,6 +37,7 @@ tell() {
     last=$(words); [ -n "$last" ] || last=$(tail -n 2 "$D/log" 2>/dev/null | cut -c 1-400)
     say recovery.last "$last"
   fi
+  if [ -s "$D/own" ]; then say recovery.own "$(base64 <"$D/own" | tr -d '\n')"; fi
   if grep -qs 'END CERTIFICATE' "$D/cert/apiserver.crt"; then say recovery.trust "$(base64 <"$D/cert/apiserver.crt" | tr -d '\n')"; fi
 }
 stop_it() {

@@ -26,6 +26,7 @@ use super::connect::Connector;
 use super::stranger::Came;
 use super::verify::Authorities;
 use super::{Answer, ApiRequest};
+use crate::kit::held::{Entrance, Won};
 use crate::kit::{ActingAs, ApiServer, Cluster, Credential};
 use crate::link::dial::{Dial, TCP};
 use crate::link::fault::{Fault, FaultKind, Stage};
@@ -65,8 +66,8 @@ pub(super) struct Server {
 pub(super) struct Us {
     cluster: Arc<Cluster>,
     user_agent: Arc<str>,
-    /// Won during the run, in place of the kit's, and whose it is.
-    won: RwLock<Option<(Credential, String)>>,
+    /// Won during the run, in place of the kit's.
+    won: RwLock<Option<Won>>,
 }
 
 impl Us {
@@ -74,18 +75,26 @@ impl Us {
         Self { cluster, user_agent, won: RwLock::default() }
     }
 
-    pub(super) fn known_by(&self, credential: Credential, of: String) {
-        *self.won.write().unwrap_or_else(PoisonError::into_inner) = Some((credential, of));
+    /// The same, but for this credential.
+    pub(super) fn known_as(&self, own: Won) -> Self {
+        Self {
+            cluster: Arc::clone(&self.cluster),
+            user_agent: Arc::clone(&self.user_agent),
+            won: RwLock::new(Some(own)),
+        }
     }
 
-    pub(super) fn won(&self) -> Option<String> {
-        let won = self.won.read().unwrap_or_else(PoisonError::into_inner);
-        won.as_ref().map(|(_, of)| of.clone())
+    pub(super) fn known_by(&self, won: Won) {
+        *self.won.write().unwrap_or_else(PoisonError::into_inner) = Some(won);
+    }
+
+    pub(super) fn won(&self) -> Option<Won> {
+        self.won.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn credential(&self) -> Credential {
         let won = self.won.read().unwrap_or_else(PoisonError::into_inner);
-        won.as_ref().map_or(&self.cluster.credential, |(credential, _)| credential).clone()
+        won.as_ref().map_or(&self.cluster.credential, |won| &won.credential).clone()
     }
 
     /// As whom our requests are made, when that is somebody else. What was won has its own rights.
@@ -118,8 +127,17 @@ impl Server {
         self.trust.is_some() && !self.is_closed()
     }
 
-    pub(super) fn trusts(&self, trust: &[u8]) -> bool {
-        self.trust.as_deref() == Some(trust)
+    /// Is it the one that is verified against this, and does it know us by this, where that is said?
+    pub(super) fn is(&self, trust: &[u8], own: Option<&Won>) -> bool {
+        self.trust.as_deref() == Some(trust) && own.is_none_or(|own| self.us.won().as_ref() == Some(own))
+    }
+
+    /// The way in to it by what was won, if something was.
+    pub(super) fn entrance(&self) -> Option<Entrance> {
+        let (won, cluster) = (self.us.won()?, &self.us.cluster);
+        let name = cluster.tls_server_name.clone().filter(|_| self.trust.is_none());
+        let trust = self.trust.as_ref().unwrap_or(&cluster.ca).clone();
+        Some(Entrance { server: self.facts.clone(), trust, name, won })
     }
 
     pub(super) fn is_closed(&self) -> bool {

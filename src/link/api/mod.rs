@@ -27,7 +27,8 @@ use client::{Server, Us};
 use standing::Standing;
 
 use crate::cost::Cost;
-use crate::kit::{ApiServer, Cluster, Credential};
+use crate::kit::held::{Entrance, Won};
+use crate::kit::{ApiServer, Cluster};
 use crate::link::dial::Dial;
 
 /// One request as it is sent, to whichever server.
@@ -122,6 +123,8 @@ pub struct Recovery {
     pub facts: ApiServer,
     /// The certificates that it is verified against, PEM: its own, as its host told them.
     pub trust: Vec<u8>,
+    /// What it alone knows us by, where that is not what all others do.
+    pub own: Option<Won>,
 }
 
 /// The API servers of one cluster and what is known of them. Connections are made when needed and kept for a while.
@@ -158,13 +161,14 @@ impl Api {
         let mut servers = self.servers.write().unwrap_or_else(PoisonError::into_inner);
         let before = servers.iter().find(|server| server.is_recovery() && server.name == recovery.facts.name);
         if let Some(before) = before {
-            if before.facts == recovery.facts && before.trusts(&recovery.trust) {
+            if before.facts == recovery.facts && before.is(&recovery.trust, recovery.own.as_ref()) {
                 return;
             }
             before.close();
         }
         self.standing.joined();
-        servers.push(Arc::new(Server::new(recovery.facts, Arc::clone(&self.us), dial, Some(recovery.trust))));
+        let us = recovery.own.map_or_else(|| Arc::clone(&self.us), |own| Arc::new(self.us.known_as(own)));
+        servers.push(Arc::new(Server::new(recovery.facts, us, dial, Some(recovery.trust))));
     }
 
     /// The recovery API server of this name is there no more.
@@ -180,15 +184,23 @@ impl Api {
         self.servers().iter().filter(|server| server.is_recovery()).map(|server| server.facts.clone()).collect()
     }
 
-    /// From now on we are known by this credential.
-    pub fn known_by(&self, credential: Credential, of: String) {
-        self.us.known_by(credential, of);
+    /// From now on we are known by this, but where a server knows us by one of its own.
+    pub fn known_by(&self, won: Won) {
+        self.us.known_by(won);
         self.rest();
     }
 
     /// Whose credential that is.
     pub fn won(&self) -> Option<String> {
-        self.us.won()
+        self.us.won().map(|won| won.of)
+    }
+
+    /// The way in by a credential that was won, if one was: to a recovery API server before all others.
+    pub fn entrance(&self) -> Option<Entrance> {
+        let servers = self.servers();
+        let open = || servers.iter().filter(|server| !server.is_closed());
+        let own = open().filter(|server| server.is_recovery()).find_map(|server| server.entrance());
+        own.or_else(|| open().find_map(|server| server.entrance()))
     }
 
     /// Whom a request may go to, best first: the recovery API servers before all others, for objects and where no server is

@@ -88,6 +88,7 @@ mod tests {
             listens: true,
             died: None,
             trust: None,
+            own: String::new(),
         };
         let dead = Recovery {
             server: None,

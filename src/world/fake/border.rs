@@ -23,7 +23,7 @@ impl Reads for Fake {
         match way {
             Way::Recovery { host, .. } => drop(state.recoveries.insert((cluster.to_owned(), host))),
             Way::NoRecovery { host } => drop(state.recoveries.remove(&(cluster.to_owned(), host))),
-            Way::Credential { of, .. } => drop(state.won.insert(cluster.to_owned(), of)),
+            Way::Credential(won) => drop(state.won.insert(cluster.to_owned(), won.of)),
         }
     }
 

@@ -32,6 +32,8 @@ pub(super) fn ended(status: i32, stdout: impl Into<String>) -> ScriptOutput {
 /// The files of one host.
 pub(super) struct Host<'a> {
     pub(super) files: &'a mut Files,
+    /// The client certificates of our own that its recovery API server takes.
+    pub(super) own: &'a mut String,
     pub(super) at: &'a Target,
 }
 
@@ -169,9 +171,10 @@ impl Host<'_> {
         let Some(mark) = self.text(RECOVERY) else { return String::new() };
         let mut words = mark.split_whitespace();
         let (run, port) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let own = base64::engine::general_purpose::STANDARD.encode(&self.own);
         format!(
             "recovery.run={run}\nrecovery.by=alice\nrecovery.port={port}\nrecovery.age=1\nrecovery.left=899\nrecovery.watched=yes\n\
-             recovery.server=77\nrecovery.listens=yes\nrecovery.trust=YQ==\n"
+             recovery.server=77\nrecovery.listens=yes\nrecovery.trust=YQ==\nrecovery.own={own}\n"
         )
     }
 
@@ -182,9 +185,15 @@ impl Host<'_> {
         ended(0, self.recovery() + &text + "available=9000000\nend=yes\n")
     }
 
-    pub(super) fn recovery_start(&mut self, RecoveryStart { run, port, .. }: &RecoveryStart) -> ScriptOutput {
+    pub(super) fn recovery_start(&mut self, RecoveryStart { run, port, own, .. }: &RecoveryStart) -> ScriptOutput {
         self.put(RECOVERY, format!("{run} {port}").as_bytes());
+        own.clone_into(self.own);
         ended(0, "started=yes\n")
+    }
+
+    pub(super) fn recovery_extend(&mut self, own: &str) -> ScriptOutput {
+        self.own.push_str(own);
+        ended(0, "")
     }
 
     pub(super) fn recovery_stop(&mut self) -> ScriptOutput {

@@ -113,6 +113,8 @@ struct State {
     gates: Option<gate::Gates>,
     /// The recovery API servers that were told of: (cluster, host).
     recoveries: std::collections::BTreeSet<(String, String)>,
+    /// The client certificates of our own that the recovery API server of a host takes. Another each time: no part of a snapshot.
+    own: BTreeMap<Target, String>,
     /// Whose credential was won, by cluster.
     won: BTreeMap<String, String>,
     ops: usize,
@@ -355,7 +357,7 @@ impl State {
     /// What a host does with an order; `None`: these hosts do not understand it.
     fn obey(&mut self, at: &Target, order: &Orders) -> Option<ScriptOutput> {
         let ended = |stdout: &str| host::ended(0, stdout);
-        let mut host = host::Host { files: &mut self.files, at };
+        let mut host = host::Host { files: &mut self.files, own: self.own.entry(at.clone()).or_default(), at };
         let gate = self.gates.as_mut().map(|gates| gate::Host { gates, at });
         let said = |output: Result<ScriptOutput, gate::No>| output.unwrap_or_else(gate::No::into);
         Some(match order {
@@ -388,7 +390,7 @@ impl State {
             Orders::RecoverySurvey(look) => host.recovery_survey(look),
             Orders::RecoveryStatus(_) => ended(&(host.recovery() + "end=yes\n")),
             Orders::RecoveryStart(start) => host.recovery_start(start),
-            Orders::RecoveryExtend(_) => ended(""),
+            Orders::RecoveryExtend(extend) => host.recovery_extend(&extend.own),
             Orders::RecoveryStop(_) => host.recovery_stop(),
             // What these say, a test says itself; files are put by an op of their own.
             Orders::GateKnock(_) | Orders::AuditCount(_) | Orders::OffenderLook(_) | Orders::PutFile(_) => return None,

@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout};
 use super::{KubeAnswer, KubeRead, ReadError, ReadErrorKind, Reads, ScriptOutput, Way, World, Writes, recovery_name};
 use crate::change::{HttpCall, LocalCommand, Op, Outcome, Part, Target};
 use crate::cost::{Cost, Costs};
+use crate::kit::held::Entrance;
 use crate::kit::{ApiServer, Cluster};
 use crate::link::api::{Api, Recovery};
 use crate::link::dial::{Dial, Direct};
@@ -154,20 +155,24 @@ impl Reads for Live {
     fn learn(&self, cluster: &str, way: Way) {
         let Some(links) = self.clusters.get(cluster) else { return };
         match way {
-            Way::Recovery { host, port, trust } => {
+            Way::Recovery { host, port, trust, own } => {
                 let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
                 let dial = links.hosts.way(&host, address);
                 let name = recovery_name(&host);
                 let facts = ApiServer { name, address, via: Some(host.clone()), host: Some(host) };
-                links.api.join(Recovery { facts, trust }, dial);
+                links.api.join(Recovery { facts, trust, own }, dial);
             }
             Way::NoRecovery { host } => links.api.part(&recovery_name(&host)),
-            Way::Credential { credential, of } => links.api.known_by(credential, of),
+            Way::Credential(won) => links.api.known_by(won),
         }
     }
 
     fn known_by(&self, cluster: &str) -> Option<String> {
         self.clusters.get(cluster)?.api.won()
+    }
+
+    fn entrance(&self, cluster: &str) -> Option<Entrance> {
+        self.clusters.get(cluster)?.api.entrance()
     }
 
     fn recoveries(&self, cluster: &str) -> Vec<String> {
