@@ -1000,6 +1000,7 @@ Register-ArgumentCompleter -Native -CommandName 'breakglass' -ScriptBlock {
             break
         }
         'breakglass;access' {
+            [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'Of this group instead, with the rights that the cluster''s bindings give it')
             [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'How long such a certificate is good [default: 1h]')
             [CompletionResult]::new('--write-kubeconfig', '--write-kubeconfig', [CompletionResultType]::ParameterName, 'Write a kubeconfig with that credential to a new file that only its owner may read: it is a secret')
             [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Only these hosts, by their names in the kit, in this order')

@@ -255,12 +255,16 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__access)
-            opts="-s -n -y -o -v -h --mint --for --write-kubeconfig --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
+            opts="-s -n -y -o -v -h --mint --group --for --write-kubeconfig --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --for)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -974,6 +974,7 @@ set edit:completion:arg-completer[breakglass] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'breakglass;access'= {
+            cand --group 'Of this group instead, with the rights that the cluster''s bindings give it'
             cand --for 'How long such a certificate is good [default: 1h]'
             cand --write-kubeconfig 'Write a kubeconfig with that credential to a new file that only its owner may read: it is a secret'
             cand --targets 'Only these hosts, by their names in the kit, in this order'

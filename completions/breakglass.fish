@@ -864,6 +864,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l canary -
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l no-canary -d 'All clusters from the beginning'
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand access" -l group -d 'Of this group instead, with the rights that the cluster\'s bindings give it' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand access" -l for -d 'How long such a certificate is good [default: 1h]' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand access" -l write-kubeconfig -d 'Write a kubeconfig with that credential to a new file that only its owner may read: it is a secret' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand access" -l targets -d 'Only these hosts, by their names in the kit, in this order' -r

@@ -30,6 +30,10 @@ pub(super) struct Access {
     #[arg(long)]
     mint: bool,
 
+    /// Of this group instead, with the rights that the cluster's bindings give it.
+    #[arg(long, value_name = "NAME", requires = "mint")]
+    group: Option<String>,
+
     /// How long such a certificate is good [default: 1h].
     #[arg(long = "for", value_name = "TIME", requires = "mint")]
     time: Option<HumanDuration>,
@@ -56,6 +60,7 @@ impl Access {
         if self.mint {
             with.insert("mint".into(), true.into());
         }
+        with.extend(self.group.map(|group| ("group".to_owned(), group.into())));
         with.extend(self.time.map(|time| ("for".to_owned(), time.to_string().into())));
         let policy = Policy { limits: Limits::whatever_fails(1), ..Policy::default() };
         let single = Single { kind: "access", with, targets: self.targets, how: self.how };

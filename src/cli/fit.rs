@@ -115,7 +115,7 @@ const VERBS: &[Verb] = &[
     Verb {
         words: &["access"],
         kind: "access",
-        gives: &[("mint", "mint"), ("time", "for")],
+        gives: &[("mint", "mint"), ("group", "group"), ("time", "for")],
         runbooks_only: &[],
         other: &["write_kubeconfig", "targets"],
     },

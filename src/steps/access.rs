@@ -37,13 +37,20 @@ pub(super) struct Access;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Params {
-    /// Have a new client certificate signed by the cluster's CA on its host, of `system:masters`, in place of one that lies there.
-    /// Asks for a typed word.
+    /// Have a new client certificate signed by the cluster's CA on its host, in place of one that lies there. Asks for a typed word.
     #[serde(default)]
     mint: bool,
+    /// The group that such a certificate is of. What it may do is what the cluster's bindings give to that group; only
+    /// `system:masters` is asked for none.
+    #[serde(default = "masters")]
+    group: String,
     /// How long such a certificate is good: at most a day.
     #[serde(rename = "for", default = "hour")]
     time: HumanDuration,
+}
+
+fn masters() -> String {
+    MASTERS.into()
 }
 
 fn hour() -> HumanDuration {
@@ -60,7 +67,7 @@ impl Kind for Access {
          Reads, over SSH, the kubeconfigs of administrators that kubeadm, k3s, RKE2, MicroK8s, k0s and OpenShift keep on their \
          hosts, those with the most rights first, and takes the first that is good now and of this cluster. It is used from \
          memory, and stands in no file, no journal and on no screen. With `mint`: a key is made here, the cluster's CA on its \
-         host signs a client certificate of system:masters for it, and neither key leaves its machine; that takes openssl \
+         host signs a client certificate of system:masters, or of another `group`, for it, and neither key leaves its machine; that takes openssl \
          there. A certificate that was signed cannot be taken back: it ends by itself."
     }
 
@@ -77,16 +84,20 @@ impl Kind for Access {
     }
 
     fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
-        let Params { mint, time } = params(with)?;
+        let Params { mint, group, time } = params(with)?;
         if time.0 < Duration::from_mins(1) || time.0 > LONGEST {
             return Err(vec![Fault::at("for", format!("{time}: take 1 minute to 1 day"))]);
         }
-        Ok(Box::new(Taking { mint, time, request: Mutex::default() }))
+        if group.trim().is_empty() || group.contains(char::is_control) {
+            return Err(vec![Fault::at("group", "expected the name of a group")]);
+        }
+        Ok(Box::new(Taking { mint, group, time, request: Mutex::default() }))
     }
 }
 
 struct Taking {
     mint: bool,
+    group: String,
     time: HumanDuration,
     /// The key of the certificate that was asked for, and the request as it was sent.
     request: Mutex<Option<Request>>,
@@ -109,8 +120,11 @@ impl Taking {
                 self.time
             )),
             because: "nobody is known to the API by what the kit has".into(),
-            by_hand: "sudo kubeadm kubeconfig user --org system:masters --client-name breakglass --validity-period 1h"
-                .into(),
+            by_hand: format!(
+                "sudo kubeadm kubeconfig user --org {} --client-name breakglass --validity-period {}",
+                crate::shell::quote(&self.group),
+                self.time
+            ),
             deadline_secs: ORDER_SECS,
             keep: Keep::Nothing,
         }
@@ -126,7 +140,7 @@ impl Taking {
             && let Some(request) = &*self.request()
             && let Some(cert) = credentials::signed(&record.facts.answer)
         {
-            let of = format!("a certificate of {MASTERS}, signed on {} for {}", look.target.short(), self.time);
+            let of = format!("a certificate of {}, signed on {} for {}", self.group, look.target.short(), self.time);
             let credential = Credential::Certificate { cert, key: request.key.clone() };
             return Ok(take(look, Won { credential, of }));
         }
@@ -139,8 +153,8 @@ impl Taking {
         };
         if look.history.answer(SIGN) != Some(true) {
             let text = format!(
-                "the CA of {} signs a client certificate of {MASTERS} for {}; nothing can take it back before. Type {WORD} if that is meant",
-                cluster.name, self.time
+                "the CA of {} signs a client certificate of {} for {}; nothing can take it back before. Type {WORD} if that is meant",
+                cluster.name, self.group, self.time
             );
             let typed = Some(WORD.to_owned());
             let ask = Question { id: SIGN.into(), text, typed, unattended: false, otherwise: None };
@@ -149,7 +163,7 @@ impl Taking {
         let mut request = self.request();
         if request.is_none() {
             let user = format!("breakglass:{}", look.mark.operator);
-            *request = Some(Request::new(&user, MASTERS).map_err(StepError::refused)?);
+            *request = Some(Request::new(&user, &self.group).map_err(StepError::refused)?);
         }
         let text = request.as_ref().map(|request| request.text.clone()).unwrap_or_default();
         Ok(Survey::change(self.change(authority, &text)))
@@ -167,8 +181,8 @@ impl Step for Taking {
     fn intent(&self) -> String {
         if self.mint {
             return format!(
-                "have the cluster's CA sign a client certificate of {MASTERS} for {}, and use it from then on",
-                self.time
+                "have the cluster's CA sign a client certificate of {} for {}, and use it from then on",
+                self.group, self.time
             );
         }
         "take a credential of the cluster from a control-plane host, and use it from then on".into()
@@ -261,7 +275,12 @@ mod tests {
 
     #[test]
     fn bad_parameters_are_refused_by_name() {
-        for with in [json!({"for": "2d"}), json!({"for": "1s"}), json!({"level": "reader"})] {
+        for with in [
+            json!({"for": "2d"}),
+            json!({"for": "1s"}),
+            json!({"level": "reader"}),
+            json!({"mint": true, "group": " "}),
+        ] {
             assert!(Access.build(with).is_err());
         }
         assert!(Access.build(json!({"mint": true, "for": "2h"})).is_ok());

@@ -86,7 +86,7 @@ impl Kind for RecoveryStart {
          main server. Its program and its flags are those of the host's own, without what would make it a second one of the \
          same (docs/ways-in.md); its certificate is made there, and pinned. With `mint` it knows the run by a certificate of its own, \
          made here, that no other server takes. It ends by itself after its time, client or not, \
-         and leaves nothing behind. On the first of the targets that can; refused where etcd does not answer, the port is \
+         and leaves nothing behind but an audit log beside the host's own, if that keeps one. On the first of the targets that can; refused where etcd does not answer, the port is \
          taken, or less than 600 MiB of memory are free. `undo` ends it."
     }
 

@@ -114,6 +114,15 @@ pub(super) fn a_sign_on_that_is_gone() -> Result<()> {
     let minted = ["access", "--mint", "--for", "10m", "--yes", "--consent", "sign"];
     let known = colleague_by(scene, &minted)?.run(&["auth", "whoami"])?.ok()?;
     ensure!(known.contains("breakglass:alice") && known.contains("system:masters"), "{known}");
+    // A colleague who is only to look: by a group that was bound to that in peace.
+    let masters = scene.plane.kubectl(User::Masters)?;
+    let bound = ["create", "clusterrolebinding", "readers", "--clusterrole=view", "--group=oncall-readers"];
+    masters.run(&bound)?.ok()?;
+    let reader = colleague_by(scene, &[&minted[..2], &["--group", "oncall-readers"], &minted[2..]].concat())?;
+    wait_until("the rights of the group", LONG, || Ok(reader.run(&["get", "pods"])?.success()))?;
+    let refused = reader.run(&["delete", "configmap", "nobody"])?;
+    ensure!(refused.stderr.contains("Forbidden"), "{refused:?}");
+    masters.run(&["delete", "clusterrolebinding", "readers"])?.ok()?;
     for (file, away) in &files {
         fs::rename(away, file)?;
     }

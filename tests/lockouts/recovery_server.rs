@@ -171,6 +171,8 @@ pub(super) fn webhooks_and_rights_do_not_stand_in_its_way() -> Result<()> {
         }
         Ok(out.stderr.contains("deletions.example.com"))
     })?;
+    let record = scene.plane.audit().beside(".breakglass");
+    let mark = record.mark()?;
     let before = files(scene)?;
     let file = scene.folder.join("known.yaml");
     fs::write(&file, RUNBOOK.replace("{for: 2m}", "{for: 2m, withoutWebhooks: true, mint: true}"))?;
@@ -204,6 +206,10 @@ pub(super) fn webhooks_and_rights_do_not_stand_in_its_way() -> Result<()> {
     ensure!(!whoami(scene.plane.kubectl(User::Foreign)?.kubeconfig(), 16443)?.success(), "a stranger was let in");
     ensure!(whoami(masters.kubeconfig(), 16443)?.success(), "the cluster's own was not let in");
     stands_in_no_file(scene, &["PRIVATE KEY"])?;
+    // Who came that way, and for what, is on record beside the record of the host's own.
+    let asked = record.by("breakglass:alice", mark)?;
+    let has = |verb: &str, part: &str| asked.iter().any(|one| one.verb == verb && one.uri.contains(part));
+    ensure!(has("delete", "configmaps") && has("create", "selfsubjectreviews"), "{asked:?}");
     scene.run(&["recovery-apiserver", "stop", "--yes"])?;
     nothing_is_left(scene)?;
     ensure!(!whoami(&one, 16443)?.success(), "it is there no more");

@@ -20,7 +20,7 @@ pub struct Wish {
 
 /// What belongs to the host's own API server alone: where it listens and is announced, whom it shows itself as, what it writes to,
 /// how it ends, and what costs memory that this one has to spare.
-const ITS_OWN: [&str; 32] = [
+const ITS_OWN: [&str; 24] = [
     "secure-port",
     "bind-address",
     "advertise-address",
@@ -33,14 +33,6 @@ const ITS_OWN: [&str; 32] = [
     "tls-private-key-file",
     "tls-sni-cert-key",
     "cert-dir",
-    "audit-log-path",
-    "audit-log-maxage",
-    "audit-log-maxbackup",
-    "audit-log-maxsize",
-    "audit-log-compress",
-    "audit-log-mode",
-    "audit-webhook-config-file",
-    "audit-webhook-mode",
     "tracing-config-file",
     "log-file",
     "log-dir",
@@ -100,7 +92,9 @@ fn read(words: &[String]) -> Result<Vec<Flag>, String> {
 pub fn flags(launch: &Launch, wish: &Wish) -> Result<Vec<String>, String> {
     let mut flags = read(&launch.words)?;
     let has = |flags: &[Flag], name: &str| flags.iter().any(|(known, _)| known == name);
+    let audit = audit(&flags);
     flags.retain(|(name, _)| !ITS_OWN.contains(&name.as_str()) && !name.starts_with("audit-"));
+    flags.extend(audit);
     let file = |(name, value): Flag| {
         let value = value.map(|value| if value.starts_with('/') { launch.on_host(&value) } else { value });
         (name, value)
@@ -136,6 +130,22 @@ pub fn flags(launch: &Launch, wish: &Wish) -> Result<Vec<String>, String> {
     }
 }
 
+/// What is asked of it is recorded by the rules of the host's own, in a file beside that one's: two that wrote to one file would turn it
+/// away under each other. That file stays. Where the host's own keeps none, neither does it.
+fn audit(flags: &[Flag]) -> Vec<Flag> {
+    let value = |name: &str| flags.iter().rev().find(|(known, _)| known == name)?.1.clone();
+    let path = value("audit-log-path").filter(|path| path.starts_with('/'));
+    let (Some(policy), Some(path)) = (value("audit-policy-file"), path) else { return Vec::new() };
+    [
+        ("policy-file", policy),
+        ("log-path", format!("{path}.breakglass")),
+        ("log-maxsize", "10".into()),
+        ("log-maxbackup", "1".into()),
+    ]
+    .map(|(name, value)| (format!("audit-{name}"), Some(value)))
+    .into()
+}
+
 /// The list of what is off gains the two, and the list of what is on loses them: the server refuses what stands in both.
 fn without_webhooks(flags: &mut Vec<Flag>) {
     const TWO: [&str; 2] = ["MutatingAdmissionWebhook", "ValidatingAdmissionWebhook"];
@@ -156,12 +166,15 @@ fn without_webhooks(flags: &mut Vec<Flag>) {
     flags.push(("disable-admission-plugins".into(), Some(format!("{off}{}", TWO.join(",")))));
 }
 
+/// Flags whose value may begin as a path does, and that name no file which has to be there.
+const OF_NO_FILE: [&str; 2] = ["cors-allowed-origins", "audit-log-path"];
+
 /// Those of its flags that name a file of the host, with that file.
 pub(super) fn files(flags: &[String]) -> Vec<(&str, &str)> {
     flags
         .iter()
         .filter_map(|word| word.strip_prefix("--")?.split_once('='))
-        .filter(|(name, value)| value.starts_with('/') && *name != "cors-allowed-origins" && !value.starts_with(FOLDER))
+        .filter(|(name, value)| value.starts_with('/') && !OF_NO_FILE.contains(name) && !value.starts_with(FOLDER))
         .collect()
 }
 
@@ -255,6 +268,10 @@ mod tests {
             "--allow-privileged",
             "--v=2",
             "--runtime-config=api/all=true",
+            "--audit-policy-file=/etc/kubernetes/pki/policy.yaml",
+            "--audit-log-path=/var/log/a.log.breakglass",
+            "--audit-log-maxsize=10",
+            "--audit-log-maxbackup=1",
         ];
         let all: Vec<&str> = rest.into_iter().chain(OWN).collect();
         assert_eq!(of(&words, &wish()).unwrap(), all);
@@ -264,7 +281,13 @@ mod tests {
             ("https://127.0.0.1:2379", "/etc/kubernetes/pki/etcd/ca.crt", "")
         );
         let flags = of(&words, &wish()).unwrap();
-        assert_eq!(files(&flags), [("etcd-cafile", "/etc/kubernetes/pki/etcd/ca.crt")]);
+        let there = [
+            ("etcd-cafile", "/etc/kubernetes/pki/etcd/ca.crt"),
+            ("audit-policy-file", "/etc/kubernetes/pki/policy.yaml"),
+        ];
+        assert_eq!(files(&flags), there);
+        let unruled: Vec<_> = words.into_iter().filter(|word| !word.starts_with("--audit-policy")).collect();
+        assert!(!of(&unruled, &wish()).unwrap().iter().any(|word| word.contains("audit")));
         assert!(of(&["--a=b", "stray"], &wish()).unwrap_err().contains("stray"));
     }
 

@@ -92,6 +92,13 @@ impl AuditLog {
         Self { path }
     }
 
+    /// The log of another server that writes beside this one, with this behind the name.
+    pub fn beside(&self, behind: &str) -> Self {
+        let mut path = self.path.clone().into_os_string();
+        path.push(behind);
+        Self { path: path.into() }
+    }
+
     /// Where the log ends now.
     pub fn mark(&self) -> Result<Mark> {
         match std::fs::metadata(&self.path) {
