@@ -14,6 +14,7 @@ use testbed::{Host, Kit, Kubectl, KubeletPlane, Lab, Lent, Output, Pool, Running
 
 mod bad_manifest;
 mod credentials;
+mod recovery_killed;
 mod recovery_server;
 mod rights;
 mod stray_manifest;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
             "a_recovery_api_server_leaves_nothing_however_it_ends",
             recovery_server::it_leaves_nothing_however_it_ends,
         ),
+        test("a_recovery_api_server_ends_wherever_its_client_is_killed", recovery_killed::at_each_place_of_its_journal),
         test(
             "an_api_server_that_crash_loops_by_flags_comes_back_without_them_and_they_come_back_by_undo",
             bad_manifest::a_bad_flag_is_taken_out_and_comes_back_by_undo,

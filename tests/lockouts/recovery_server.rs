@@ -26,18 +26,18 @@ spec:
 ";
 
 /// The recovery API server's process.
-fn server(scene: &Scene) -> Result<Option<Process>> {
+pub(super) fn server(scene: &Scene) -> Result<Option<Process>> {
     let all = scene.host().processes()?.into_iter();
     Ok(all.into_iter().find(|process| process.argv.first().is_some_and(|word| word.starts_with(FOLDER))))
 }
 
 /// All files but those that containers and their runtime write all the time.
-fn files(scene: &Scene) -> Result<Snapshot> {
+pub(super) fn files(scene: &Scene) -> Result<Snapshot> {
     let busy = ["/var/log", "/var/lib/etcd", "/var/lib/kubelet", "/var/lib/containerd", "/run/containerd"];
     Ok(busy.iter().fold(scene.host().snapshot()?, |all, folder| all.without(folder)))
 }
 
-fn nothing_is_left(scene: &Scene) -> Result<()> {
+pub(super) fn nothing_is_left(scene: &Scene) -> Result<()> {
     wait_until("nothing of the recovery API server", LONG, || {
         let listens = scene.host().sh("ss -Hltn 'sport = :16443'")?.ok()?;
         let folder = scene.host().sh(&format!("ls -d {FOLDER} 2>/dev/null || true"))?.ok()?;
