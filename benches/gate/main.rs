@@ -6,6 +6,8 @@
 //!     cargo bench --bench gate -- ends [ROUNDS]    from the command to the end of a storm, against prepared scripts
 //!     cargo bench --bench gate -- through [ROUNDS] from the command to one request that gets through in a storm, by a gate and by a
 //!                                                  recovery API server
+//!     cargo bench --bench gate -- recovery [ROUNDS] from the command to a recovery API server that listens and is ready, and what it
+//!                                                  holds, at 2,000 and at 20,000 pods, with and without a watch cache
 //!     … -- --program FILE …                        measures that build of the program
 //!
 //! Needs root and Linux, as the testbed does. What is counted how is in `docs/figures.md`.
@@ -16,6 +18,7 @@ mod close;
 mod ends;
 #[path = "../verbs/figures.rs"]
 mod figures;
+mod recovery;
 mod storm;
 mod through;
 
@@ -50,6 +53,7 @@ fn run(asked: &Asked) -> Result<()> {
         What::Close => close::run(&asked.program, asked.rounds.unwrap_or(9)),
         What::Storm => storm::run(&asked.program),
         What::Through => through::run(&asked.program, asked.rounds.unwrap_or(5)),
+        What::Recovery => recovery::run(&asked.program, asked.rounds.unwrap_or(5)),
         What::Ends => ends::run(&asked.program, asked.rounds.unwrap_or(5)),
     }
 }
@@ -61,6 +65,7 @@ enum What {
     Storm,
     Ends,
     Through,
+    Recovery,
 }
 
 /// What was typed.
@@ -79,6 +84,7 @@ impl Asked {
                 "--bench" => {}
                 "storm" => asked.what = What::Storm,
                 "ends" => asked.what = What::Ends,
+                "recovery" => asked.what = What::Recovery,
                 "through" => asked.what = What::Through,
                 "--program" => asked.program = words.next().context("--program takes a file")?.into(),
                 number => {

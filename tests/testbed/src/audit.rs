@@ -93,6 +93,7 @@ impl AuditLog {
     }
 
     /// The log of another server that writes beside this one, with this behind the name.
+    #[must_use]
     pub fn beside(&self, behind: &str) -> Self {
         let mut path = self.path.clone().into_os_string();
         path.push(behind);

@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use serde::Deserialize;
 
 pub use oom::{OomSettings, STORM_OOM, start_storm_oom};
-pub use service::OFFENDER;
+pub use service::{OFFENDER, ballast};
 pub use settings::{Beside, STORM, STORM_APF, STORM_HA, STORM_RHYTHM, STORM_UNBOUND, Settings, Tokens};
 
 use crate::{
@@ -84,7 +84,7 @@ impl Storm {
         let api = ApiFlags { priority_and_fairness: settings.priority_and_fairness, ..ApiFlags::default() };
         let mut plane = ControlPlane::start(lab, hosts, &Options { api, ..Options::default() })?;
         plane.add_hollow_nodes(nodes, settings.nodes)?;
-        service::load(plane.access(), settings.ballast)?;
+        service::ballast(plane.access(), settings.ballast)?;
         service::deploy(&plane, settings)?;
         let servers = plane.servers().iter().map(|server| server.component().process());
         let cpu = CpuLimit::for_each(settings.name, &servers.collect::<Result<Vec<_>>>()?, settings.cpu_percent)?;

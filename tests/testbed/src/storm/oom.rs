@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::json;
 
-use super::service::{self, load};
+use super::service::{self, ballast};
 use crate::{
     Host, Lab, binaries,
     component::wait_until,
@@ -36,7 +36,7 @@ pub const STORM_OOM: OomSettings =
 pub fn start_storm_oom(lab: &Lab, host: &Host, worker: &Host, settings: &OomSettings) -> Result<KubeletPlane> {
     let mut plane = KubeletPlane::start(lab, host, Some(settings.memory))?;
     plane.add_worker(worker)?;
-    load(plane.access(), [settings.ballast, 0, 0])?;
+    ballast(plane.access(), [settings.ballast, 0, 0])?;
     let program = binaries::telemetry_agent()?;
     let secrets = "/var/run/secrets/kubernetes.io/serviceaccount";
     let pod = json!({

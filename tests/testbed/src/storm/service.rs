@@ -88,8 +88,11 @@ pub(super) fn wait_deployed(plane: &ControlPlane, settings: &Settings) -> Result
     })
 }
 
-/// Fills the cluster with pods, configmaps and daemonsets.
-pub(super) fn load(access: &Access, [pods, configmaps, daemonsets]: [usize; 3]) -> Result<()> {
+/// Fills the cluster with pods of 10 KB, configmaps of 4 KB and daemonsets that run nowhere, up to these counts.
+///
+/// # Errors
+/// If one could not be created within some minutes.
+pub fn ballast(access: &Access, [pods, configmaps, daemonsets]: [usize; 3]) -> Result<()> {
     let [ca, cert, key] = access.credential_files(User::Masters)?;
     let mut ballast = Command::new(binaries::telemetry_agent()?);
     ballast.args(["ballast", "--servers", access.endpoint()]).args(["--pods", &pods.to_string()]);
