@@ -11,8 +11,8 @@ use super::{LONG, Scene, scene};
 /// Lines of all journals.
 fn lines(scene: &Scene) -> usize {
     let runs = fs::read_dir(scene.folder.join("state/runs")).into_iter().flatten().flatten();
-    let journals = runs.filter_map(|run| fs::read(run.path().join("journal.jsonl")).ok());
-    journals.map(|bytes| bytes.iter().filter(|byte| **byte == b'\n').count()).sum()
+    let journals = runs.filter_map(|run| fs::read_to_string(run.path().join("journal.jsonl")).ok());
+    journals.map(|text| text.lines().count()).sum()
 }
 
 /// By itself where it was killed at an odd place, by `undo` where at an even one.
