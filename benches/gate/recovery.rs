@@ -27,7 +27,7 @@ pub(crate) fn run(program: &Path, rounds: usize) -> Result<()> {
     let plane = ControlPlane::start(lab, &[&host], &Options::default())?;
     let folder = TempDir::new()?;
     let files = plane.access().credential_files(User::Masters)?;
-    Kit::direct(&[host.clone()]).with_credentials(&files).write(lab, &folder.path().join("kit"), "lab")?;
+    Kit::direct(std::slice::from_ref(&host)).with_credentials(&files).write(lab, &folder.path().join("kit"), "lab")?;
     for pods in SIZES {
         ballast(plane.access(), [pods, 0, 0])?;
         println!("\n{pods} pods of 10 KB; {}", machine()?);
