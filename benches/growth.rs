@@ -219,6 +219,7 @@ fn cluster(name: &str, hosts: u32) -> Cluster {
         ssh: ssh.clone(),
         roles: vec![Role::Node],
         manifests: "/etc/kubernetes/manifests".into(),
+        recovery_program: None,
     };
     let address: SocketAddr = ([10, 255, 0, 1], 6443).into();
     Cluster {

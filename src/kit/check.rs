@@ -94,11 +94,14 @@ fn places(cluster: &Cluster) -> Vec<Finding> {
         let fault = no_place(address)?;
         Some(broken(format!("host {name}"), format!("address: {address} {fault}")))
     });
-    let folders = cluster.hosts.iter().filter(|host| !is_folder(&host.manifests)).map(|host| {
-        let says = format!("manifests: {:?} is no folder from / on", host.manifests);
-        broken(format!("host {}", host.name), says)
+    let paths = cluster.hosts.iter().flat_map(|host| {
+        let folder = Some(&host.manifests).filter(|folder| !is_path(folder));
+        let program = host.recovery_program.as_ref().filter(|file| !is_path(file));
+        let folder = folder.map(|folder| format!("manifests: {folder:?} is no folder from / on"));
+        let program = program.map(|file| format!("recoveryProgram: {file:?} is no file from / on"));
+        folder.into_iter().chain(program).map(|says| broken(format!("host {}", host.name), says))
     });
-    let mut all: Vec<Finding> = name.chain(servers).chain(hosts).chain(folders).collect();
+    let mut all: Vec<Finding> = name.chain(servers).chain(hosts).chain(paths).collect();
     // A jump host stands before many.
     let mut said = BTreeSet::new();
     all.retain(|one| said.insert((one.about.clone(), one.says.clone())));
@@ -114,7 +117,7 @@ fn no_place(address: IpAddr) -> Option<&'static str> {
     many.then_some("is the address of many")
 }
 
-fn is_folder(text: &str) -> bool {
+fn is_path(text: &str) -> bool {
     let mut parts = text.split('/').skip(1);
     text.starts_with('/') && text.len() > 1 && !text.chars().any(char::is_control) && parts.all(|part| part != "..")
 }
@@ -370,8 +373,10 @@ mod tests {
         let many = said(&|c| c.hosts[1].address = "ff02::1".parse().unwrap());
         assert_eq!(many, ["Broken host cp2: address: ff02::1 is the address of many"]);
         for folder in ["", "/", "etc/kubernetes", "~/m", "/etc/../m", "/a\nb"] {
-            let said = said(&|c| c.hosts[0].manifests = folder.into());
-            assert!(said.len() == 1 && said[0].starts_with("Broken host cp1: manifests: "), "{folder}: {said:?}");
+            let of = said(&|c| c.hosts[0].manifests = folder.into());
+            assert!(of.len() == 1 && of[0].starts_with("Broken host cp1: manifests: "), "{folder}: {of:?}");
+            let of = said(&|c| c.hosts[0].recovery_program = Some(folder.into()));
+            assert!(of.len() == 1 && of[0].starts_with("Broken host cp1: recoveryProgram: "), "{folder}: {of:?}");
         }
     }
 }

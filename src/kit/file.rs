@@ -256,6 +256,9 @@ pub(super) struct HostFile {
     /// The folder of its static pods; /etc/kubernetes/manifests when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) manifests: Option<String>,
+    /// A file of the host that is kube-apiserver, for a recovery API server where no process and no container has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) recovery_program: Option<String>,
     /// How SSH gets in, where it is different.
     #[serde(default, skip_serializing_if = "SshFile::is_empty")]
     pub(super) ssh: SshFile,

@@ -259,6 +259,7 @@ fn file(name: &str, cluster: &Cluster, usual_agent: Option<&Path>) -> ClusterFil
                     address: host.address.to_string(),
                     roles: Some(host.roles.clone()),
                     manifests: (host.manifests != MANIFESTS).then(|| host.manifests.clone()),
+                    recovery_program: host.recovery_program.clone(),
                     ssh: ssh(&host.ssh, usual_agent),
                 })
                 .collect(),
@@ -366,6 +367,7 @@ mod tests {
             ssh: access(vec![jump]),
             roles: vec![Role::ControlPlane],
             manifests: "/m".into(),
+            recovery_program: Some("/opt/kube-apiserver".into()),
         };
         let cluster = Cluster {
             name: "ctx".into(),

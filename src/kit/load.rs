@@ -308,6 +308,7 @@ impl<'a> Loader<'a> {
                 ssh,
                 roles: file.roles.clone().unwrap_or_else(|| vec![role]),
                 manifests: file.manifests.clone().unwrap_or_else(|| MANIFESTS.into()),
+                recovery_program: file.recovery_program.clone(),
             });
         }
         hosts

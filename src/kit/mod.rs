@@ -97,6 +97,8 @@ pub struct Host {
     pub roles: Vec<Role>,
     /// The folder of its static pods.
     pub manifests: String,
+    /// A file of it that is kube-apiserver, for a recovery API server where no process and no container has one.
+    pub recovery_program: Option<String>,
 }
 
 impl Host {

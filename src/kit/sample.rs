@@ -29,6 +29,7 @@ pub(crate) fn cluster(name: &str, hosts: u8) -> Cluster {
         ssh: ssh(),
         roles: vec![Role::ControlPlane],
         manifests: "/etc/kubernetes/manifests".into(),
+        recovery_program: None,
     };
     let server = |n: u8| ApiServer {
         name: format!("api{n}"),

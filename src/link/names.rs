@@ -74,6 +74,7 @@ pub async fn host(resolver: &Resolver, name: &str, overrides: &Overrides, deadli
         ssh: access(&found.endpoint, jumps, overrides.address.is_some()),
         roles: vec![Role::ControlPlane],
         manifests: MANIFESTS.into(),
+        recovery_program: None,
     };
     Ok(Named { host, notes })
 }
@@ -187,6 +188,7 @@ mod tests {
             ssh: SshAccess { jumps: vec![jump("10.0.0.1", 2222), jump("10.0.0.2", 22)], ..ssh(file.clone(), 22) },
             roles: vec![Role::ControlPlane],
             manifests: MANIFESTS.into(),
+            recovery_program: None,
         };
         assert!(knows_host_key(host.address, &host.ssh));
         assert!(!knows_host_key(host.ssh.jumps[1].address, &host.ssh.jumps[1].ssh));

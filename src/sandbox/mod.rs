@@ -151,5 +151,6 @@ fn host(name: &str, ssh: SocketAddr, host_keys: Vec<String>, identity: &std::pat
         },
         roles: vec![Role::ControlPlane],
         manifests: crate::host::manifest::MANIFESTS.into(),
+        recovery_program: None,
     }
 }

@@ -244,7 +244,12 @@ impl Starting {
         Ok(Start {
             port: port.to_string(),
             flags,
-            mounted: launch.mounts.iter().map(|(_, here)| format!("{here}/{}", recovery::PROGRAM_NAME)).collect(),
+            mounted: launch
+                .mounts
+                .iter()
+                .map(|(_, here)| format!("{here}/{}", recovery::PROGRAM_NAME))
+                .chain(host.recovery_program.clone())
+                .collect(),
             version: version.unwrap_or_default(),
             own: self.certificate(look)?,
             ..self.order(&look.mark.run, &look.mark.operator, &host.manifests)

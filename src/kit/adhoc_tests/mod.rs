@@ -78,6 +78,7 @@ fn cp1() -> Host {
         ssh: sample::ssh(),
         roles: vec![Role::ControlPlane],
         manifests: "/m".into(),
+        recovery_program: None,
     }
 }
 
@@ -496,6 +497,7 @@ async fn a_server_behind_a_proxy_is_not_dialled_as_if_there_were_none() {
             ssh: sample::ssh(),
             roles: vec![Role::ControlPlane],
             manifests: "/m".into(),
+            recovery_program: None,
         };
         let found = find(Flags { via: Some(host), ..context("prod") }, &process).await.unwrap();
         assert_eq!(found.notes, Vec::<String>::new());
