@@ -486,7 +486,8 @@ metadata: {name: every-kind, purpose: Practise every kind of step.}
 spec:
   steps:
     - {name: look, kind: probe, with: {within: 1s}, onFailure: continue}
-    - {name: known, kind: access}
+    - {name: why, kind: diagnose}
+    - {name: known, kind: access, when: '${steps.why.answers}'}
     - {name: beside, kind: recovery-apiserver-start}
     - {name: sure, kind: confirm, with: {question: Shall it begin?, unattended: 'yes'}}
     - {name: freeze, kind: freeze-nodes}
