@@ -518,6 +518,17 @@ fn a_deadlock_of_webhooks_is_practised_with_servers_that_answer() {
     let _ = home.run(&wrong).is(3, &["is not there; there is validatingwebhookconfiguration/policy"]);
 }
 
+#[test]
+fn whoever_knows_only_that_kubectl_does_not_work_can_practise_that() {
+    let home = Home::new();
+    let _ = home.run(&["drill", "--sandbox", "regain-access"]).is(0, &["would PATCH validatingwebhookconfigurations"]);
+    let run = home.run(&["run", "--sandbox", "regain-access", "--yes"]).is(0, &["every step is done", "1 change"]);
+    let said = format!("{}{}", run.out, run.err);
+    for left_out in ["silent is no", "needsCredential is no", "lacksRights is no"] {
+        assert!(said.contains(left_out), "{left_out:?}: {said}");
+    }
+}
+
 /// Kinds that the sandbox has nothing for, and why.
 const NOT_PRACTISED: [(&str, &str); 1] =
     [("http", "a hook is somebody else's server, and there is none in the sandbox")];
