@@ -9,7 +9,14 @@ use serde::{Deserialize, Serialize};
 pub enum Type {
     /// A user as the API server knows it: `system:serviceaccount:NAMESPACE:NAME`, or the name in a certificate.
     User,
+    /// Whether something is so: what a later step can be run for, or left out.
+    YesNo,
 }
+
+/// How it stands in the journal that something is so.
+pub(crate) const YES: &str = "yes";
+/// The same of what is not.
+pub(crate) const NO: &str = "no";
 
 /// More than any name that Kubernetes lets anybody have.
 const LONGEST: usize = 1024;
@@ -19,6 +26,7 @@ impl Type {
     pub fn words(self) -> &'static str {
         match self {
             Self::User => "a user name",
+            Self::YesNo => "a yes or no",
         }
     }
 
@@ -29,6 +37,7 @@ impl Type {
                 let plain = value.trim() == value && !value.chars().any(char::is_control);
                 plain && !value.is_empty() && value.len() <= LONGEST
             }
+            Self::YesNo => matches!(value, YES | NO),
         }
     }
 }
@@ -56,5 +65,6 @@ mod tests {
         for bad in ["", " jane", "jane\nroot", "a\u{1b}[2J", &"x".repeat(2000)] {
             assert!(!Type::User.fits(bad), "{bad:?}");
         }
+        assert!(Type::YesNo.fits(YES) && Type::YesNo.fits(NO) && !Type::YesNo.fits("true"));
     }
 }

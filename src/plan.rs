@@ -42,6 +42,8 @@ pub struct PlannedStep {
     pub targets: Vec<Target>,
     /// How it is run.
     pub policy: Policy,
+    /// What an earlier step has to find for it to be run; `None`: it is run in any case.
+    pub only: Option<Later>,
     /// What of it is known only once earlier steps have found it; the step above has placeholders there.
     pub later: Option<Unfilled>,
 }
@@ -152,7 +154,8 @@ pub fn build(runbook: Resolved, clusters: Vec<Cluster>, fleet: Limits) -> Result
         let (name, kind, why) = (decl.name.clone(), decl.kind.name(), decl.why.clone());
         let unfilled = || Unfilled { kind: decl.kind, with: decl.with.clone(), holes: decl.later.clone() };
         let later = (!decl.later.is_empty()).then(unfilled);
-        steps.push(PlannedStep { name, kind, why, step, targets, policy, later });
+        let only = decl.only.clone();
+        steps.push(PlannedStep { name, kind, why, step, targets, policy, only, later });
     }
     if !refusals.is_empty() {
         return Err(refusals);
@@ -176,7 +179,14 @@ fn digest(runbook: &Resolved, clusters: &[Cluster], steps: &[PlannedStep], fleet
     let steps: Vec<_> = steps
         .iter()
         .zip(&runbook.steps)
-        .map(|(planned, decl)| json!([planned.name, planned.kind, decl.with, planned.targets, planned.policy]))
+        .map(|(planned, decl)| {
+            let mut step = json!([planned.name, planned.kind, decl.with, planned.targets, planned.policy]);
+            // Plans of steps that are run in any case keep the digest that they had before there were others.
+            if let (Some(only), Some(parts)) = (&decl.only, step.as_array_mut()) {
+                parts.push(json!([only.step, only.result]));
+            }
+            step
+        })
         .collect();
     let mut value = json!({ "runbook": runbook.name, "params": runbook.params, "clusters": clusters, "steps": steps });
     if let Some(fleet) = fleet {

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 
+use crate::runbook::builtin::BUILTINS;
+
 /// How a command stands in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -32,8 +34,8 @@ fn files(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The words of a command up to where the sentence goes on: subcommands, flags with their values, and names in
-/// capitals, braces or with a sign in them. In code, everything is a word.
+/// The words of a command up to where the sentence goes on: subcommands, flags with their values, runbooks of the binary, and
+/// names in capitals, braces or with a sign in them. In code, everything is a word.
 fn words(text: &str, whole: bool) -> Vec<String> {
     let root = super::command("breakglass");
     let mut at = root.clone();
@@ -43,7 +45,8 @@ fn words(text: &str, whole: bool) -> Vec<String> {
         let open = at.has_subcommands() && words.iter().all(|word| !word.starts_with('-'));
         let name = raw.starts_with(|c: char| c.is_ascii_uppercase() || "{<".contains(c))
             || raw.contains(['/', '='])
-            || raw == "last";
+            || raw == "last"
+            || BUILTINS.iter().any(|runbook| runbook.name == raw);
         let flag = raw.starts_with('-');
         if !whole && !open && !flag && !name && values == 0 {
             break;

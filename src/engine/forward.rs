@@ -83,7 +83,10 @@ async fn lane(engine: Engine<'_>, plan: &Plan, cluster: &str, consent: &Consent)
     let mut worst: LaneEnd = None;
     for (index, planned) in plan.steps.iter().enumerate() {
         if engine.record.step_ended(cluster, index) == Some(StepState::Done) {
-            win_again(engine, planned, index, cluster).await;
+            // One that was left out won nothing.
+            if found::left_out(engine, plan, index, cluster).is_none() {
+                win_again(engine, planned, index, cluster).await;
+            }
             continue;
         }
         if engine.cancel.level() >= Stop::Soon {
@@ -134,9 +137,12 @@ async fn step(engine: Engine<'_>, plan: &Plan, index: usize, cluster: &str) -> R
         why: planned.why.clone(),
         targets: targets.len(),
     });
-    let asked = if planned.policy.confirm { confirmed(engine, planned, index, cluster).await? } else { Some(true) };
+    let left_out = found::left_out(engine, plan, index, cluster);
+    let asks = planned.policy.confirm && left_out.is_none();
+    let asked = if asks { confirmed(engine, planned, index, cluster).await? } else { Some(true) };
     let unasked = |state, class, why: &str| End { state, class: Some(class), why: why.into(), changes: 0 };
     let end = match (asked, &planned.later) {
+        _ if let Some(end) = left_out => end,
         (None, _) => unasked(StepState::Interrupted, Class::Interrupted, "stopped by a signal"),
         (Some(false), _) => unasked(StepState::Declined, Class::Declined, "the operator said no"),
         (Some(true), None) => on_targets(engine, planned, index, &targets).await?,

@@ -1,9 +1,10 @@
-//! Before a step that uses what earlier steps found: the values are put in, and where the step would change something by
+//! Before a step that uses what earlier steps found: one that is not to be run for it is left out, the values are put in, and where the step would change something by
 //! them, the operator types them, for the consent to the plan was given before anybody knew them.
 
 use super::target::{End, JournalLost};
 use super::{Engine, Stop};
 use crate::error::Class;
+use crate::found::YES;
 use crate::journal::{Entry, Run, StepState};
 use crate::plan::{Plan, PlannedStep, Unfilled};
 use crate::runbook::Later;
@@ -34,6 +35,29 @@ fn id(hole: &Later, value: &str) -> String {
     format!("{} {value}", hole.placeholder())
 }
 
+/// Why a step is not run on this cluster, as its end there; `None`: it is.
+pub(super) fn left_out(engine: Engine<'_>, plan: &Plan, index: usize, cluster: &str) -> Option<End> {
+    let only = plan.steps[index].only.as_ref()?;
+    let (state, class, why) = match value(engine, plan, only, cluster).as_deref() {
+        Some(YES) => return None,
+        Some(_) => (StepState::Done, None, format!("left out: {} is no, as step {:?} found", only.result, only.step)),
+        None => (StepState::Failed, Some(Class::Refused), unfound(only)),
+    };
+    Some(End { state, class, why, changes: 0 })
+}
+
+/// What an earlier step found, where that is what it should be: a journal may say anything.
+fn value(engine: Engine<'_>, plan: &Plan, hole: &Later, cluster: &str) -> Option<String> {
+    let from = plan.steps.iter().position(|step| step.name == hole.step)?;
+    let key = (cluster.to_owned(), from, hole.result.clone());
+    let found = engine.record.read(|run| run.found.get(&key).filter(|found| found.of == hole.of).cloned());
+    found.filter(|found| found.of.fits(&found.value)).map(|found| found.value)
+}
+
+fn unfound(hole: &Later) -> String {
+    format!("it needs the {} that step {:?} was to find, and that found none", hole.result, hole.step)
+}
+
 /// The step as it is run on this cluster, or how it ends there.
 pub(super) async fn fill(
     engine: Engine<'_>,
@@ -45,16 +69,10 @@ pub(super) async fn fill(
     let end = |state, class, why: String| Ok(Err(End { state, class: Some(class), why, changes: 0 }));
     let mut values = Vec::new();
     for hole in &unfilled.holes {
-        let from = plan.steps.iter().position(|step| step.name == hole.step).unwrap_or(usize::MAX);
-        let key = (cluster.to_owned(), from, hole.result.clone());
-        // A journal may say anything: what was found as something else is not found.
-        let found = engine.record.read(|run| run.found.get(&key).filter(|found| found.of == hole.of).cloned());
-        let Some(found) = found.filter(|found| found.of.fits(&found.value)) else {
-            let why =
-                format!("it needs the {} that step {:?} was to find, and that found none", hole.result, hole.step);
-            return end(StepState::Failed, Class::Refused, why);
+        let Some(found) = value(engine, plan, hole, cluster) else {
+            return end(StepState::Failed, Class::Refused, unfound(hole));
         };
-        values.push(found.value);
+        values.push(found);
     }
     let step = match unfilled.fill(&values) {
         Ok(step) => step,
@@ -67,6 +85,7 @@ pub(super) async fn fill(
         step,
         targets: planned.targets.clone(),
         policy: planned.policy.clone(),
+        only: planned.only.clone(),
         later: None,
     };
     let targets = || filled.targets_on(cluster).filter_map(move |target| Some((target, plan.cluster(cluster)?)));

@@ -17,6 +17,7 @@ use super::{Line, about, summary};
 use crate::change::{Part, Target};
 use crate::event::{ChangeEnd, Event};
 use crate::finding::Finding;
+use crate::found::NO;
 use crate::journal::StepState;
 use crate::words;
 
@@ -156,6 +157,8 @@ impl Brief {
                 }
                 return lines;
             }
+            // What is not so is told with the step that is left out for it.
+            Event::Found { value, .. } if value == NO => {}
             Event::Found { target, step, name, value } => {
                 let what = format!("{name} is {value}");
                 match self.block(target, *step) {
@@ -311,6 +314,9 @@ impl Brief {
             let first = texts.first_mut();
             first.into_iter().for_each(|text| *text = format!("{word}: {text}"));
         }
+        if done && state.is_some() && block.is_left_out() {
+            texts.extend(block.why.all().iter().map(|alike| self.named(alike)));
+        }
         texts.extend(self.found(&[&block.made, &block.saw]));
         let mut on_hosts = Gathered::default();
         let silent = |target: &Target| !block.saw.all().iter().any(|alike| alike.targets().contains(target));
@@ -434,6 +440,11 @@ impl Block {
 
     fn has_news(&self) -> bool {
         !(self.saw.is_empty() && self.made.is_empty() && self.bad.is_empty() && self.made_on_hosts.is_empty())
+    }
+
+    /// It came to an end that none of its targets came to: it was not run.
+    fn is_left_out(&self) -> bool {
+        self.targets.values().any(|(targets, _)| *targets > 0) && self.targets.values().all(|(_, ended)| *ended == 0)
     }
 
     /// Takes in the same step of another cluster.

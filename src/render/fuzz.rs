@@ -115,6 +115,7 @@ fn plan(text: &str) -> Plan {
         kind: crate::steps::kind(kind).unwrap(),
         why: text.into(),
         with,
+        only: None,
         later: Vec::new(),
         targets: None,
         policy: policy.clone(),

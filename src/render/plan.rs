@@ -74,8 +74,11 @@ pub(super) fn sends(plan: &Plan, planned: &PlannedStep) -> Vec<Line> {
 fn uses<'a>(plan: &'a Plan, planned: &'a PlannedStep) -> impl Iterator<Item = String> + 'a {
     let asks = plan.write_what_is_found().any(|(step, _)| step.name == planned.name);
     let then = if asks { "; it is shown, and has to be typed, before anything is sent" } else { "" };
+    let only = planned.only.iter().map(|only| {
+        format!("  only where step {:?} finds that {} is yes; else it is left out", only.step, only.result)
+    });
     let holes = planned.later.iter().flat_map(|unfilled| &unfilled.holes);
-    holes.map(move |hole| format!("  uses the {} that step {:?} finds{then}", hole.result, hole.step))
+    only.chain(holes.map(move |hole| format!("  uses the {} that step {:?} finds{then}", hole.result, hole.step)))
 }
 
 /// Targets to which the same is sent, together.
@@ -263,6 +266,7 @@ pub(crate) fn json(plan: &Plan) -> Value {
                 "kind": planned.kind,
                 "intent": planned.step.intent(),
                 "why": planned.why,
+                "only": planned.only.as_ref().map(|only| json!({ "step": only.step, "result": only.result })),
                 "policy": planned.policy,
                 "uses": planned.later.iter().flat_map(|unfilled| &unfilled.holes).map(|hole| {
                     json!({ "parameter": hole.at, "step": hole.step, "result": hole.result, "type": hole.of })

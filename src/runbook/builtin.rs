@@ -15,6 +15,7 @@ pub struct Builtin {
 
 /// All of them.
 pub const BUILTINS: &[Builtin] = &[
+    Builtin { name: "regain-access", text: include_str!("../../runbooks/regain-access.yaml") },
     Builtin { name: "api-overload", text: include_str!("../../runbooks/api-overload.yaml") },
     Builtin { name: "bad-manifest", text: include_str!("../../runbooks/bad-manifest.yaml") },
     Builtin { name: "stray-manifest", text: include_str!("../../runbooks/stray-manifest.yaml") },

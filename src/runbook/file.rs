@@ -74,7 +74,8 @@ pub(super) struct StepFile {
     /// Why it is there, in one sentence: shown with the step in the plan and on the screen.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) why: String,
-    /// Whether the step is there at all. A parameter that is false, empty, or has no value takes the step out.
+    /// Whether the step is there at all. A parameter that is false, empty, or has no value takes the step out. A result that is a
+    /// yes or no, `${steps.NAME.RESULT}`, decides during the run: with a no, the step is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) when: Option<Value>,
     /// The kind's parameters.

@@ -76,8 +76,9 @@ impl Values<'_> {
 
     fn value(&self, node: &Node, name: &str, faults: &mut Faults) -> Option<&Value> {
         if name.starts_with(STEPS) {
-            let what =
-                format!("${{{name}}} stands alone in a parameter of a step under `with`, as ${{steps.STEP.RESULT}}");
+            let what = format!(
+                "${{{name}}} stands alone in `when`, or in a parameter of a step under `with`, as ${{steps.STEP.RESULT}}"
+            );
             faults.refuse(node, what, None);
             return None;
         }

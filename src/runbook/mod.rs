@@ -67,6 +67,8 @@ pub struct StepDecl {
     pub why: String,
     /// The kind's parameters.
     pub with: Value,
+    /// What an earlier step of the cluster has to find for this one to be run; `None`: it is run in any case.
+    pub only: Option<Later>,
     /// The parameters that earlier steps of the cluster find out during the run; until then a placeholder stands there.
     pub later: Vec<Later>,
     /// Which targets, in the words of `kit::select`; `None`: the kind's own scope.

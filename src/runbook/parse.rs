@@ -135,7 +135,7 @@ impl Runbook {
         let mut steps: Vec<StepDecl> = Vec::new();
         let nodes = self.root.get("spec").and_then(|spec| spec.get("steps")).map(Node::items).unwrap_or_default();
         for node in nodes {
-            let (node, holes) = results::take(node, values.params, values.values);
+            let (node, open) = results::take(node, values.params, values.values);
             let node = values.fill(&node, faults);
             if !values.open && node.get("when").is_some_and(is_off) {
                 continue;
@@ -157,7 +157,7 @@ impl Runbook {
             let nothing = node.with(Tree::Map(Vec::new()));
             let with = node.get("with").unwrap_or(&nothing);
             check_with(found, &name, with, faults);
-            let later = results::check(holes, (name.as_str(), found), &steps, nodes, faults);
+            let (only, later) = results::check(open, (name.as_str(), found), &steps, nodes, faults);
             // What the schema let through and serde does not; what it did not let through was said above.
             let before = faults.is_empty();
             let file = match StepFile::deserialize(node.to_json()) {
@@ -173,6 +173,7 @@ impl Runbook {
                 kind: found,
                 why: file.why.clone(),
                 with: Value::Object(file.with.clone()),
+                only,
                 later,
                 targets: file.targets.clone(),
                 policy: file.policy(),

@@ -1,4 +1,5 @@
-//! `${steps.NAME.RESULT}`: a parameter of a step that an earlier step of the same cluster finds out during the run.
+//! `${steps.NAME.RESULT}`: a parameter of a step that an earlier step of the same cluster finds out during the run; or in `when`,
+//! whether the step is run at all.
 //!
 //! It stands alone in its place, or is the default of a parameter of the runbook, which whoever runs it can give instead.
 
@@ -73,17 +74,34 @@ fn reference(text: &str) -> Option<(&str, &str)> {
     (word(step) && word(result)).then_some((step, result))
 }
 
-/// The step with a placeholder for each reference among its parameters, and what these refer to.
-pub(super) fn take(step: &Node, params: &[Param], values: &Map<String, Value>) -> (Node, Vec<Hole>) {
-    let mut holes = Vec::new();
-    let Tree::Map(entries) = &step.tree else { return (step.clone(), holes) };
+/// What a step leaves open until earlier ones have found it.
+#[derive(Debug, Default)]
+pub(super) struct Open {
+    /// Whether it is run.
+    when: Option<Hole>,
+    /// Parameters.
+    with: Vec<Hole>,
+}
+
+/// The step with a placeholder for each reference among its parameters, and what these and its `when` refer to.
+pub(super) fn take(step: &Node, params: &[Param], values: &Map<String, Value>) -> (Node, Open) {
+    let mut open = Open::default();
+    let Tree::Map(entries) = &step.tree else { return (step.clone(), open) };
     let mut entries: Vec<(Key, Node)> = entries.clone();
     for (key, node) in &mut entries {
         if key.word == "with" {
-            *node = within(node, &mut Vec::new(), (params, values), &mut holes);
+            *node = within(node, &mut Vec::new(), (params, values), &mut open.with);
+        }
+        if key.word == "when" && matches!(node.tree, Tree::String(_)) {
+            let mut holes = Vec::new();
+            let filled = within(node, &mut vec!["when".to_owned()], (params, values), &mut holes);
+            if let Some(hole) = holes.pop() {
+                // It is a step of the plan; the run decides.
+                (*node, open.when) = (filled.with(Tree::Bool(true)), Some(hole));
+            }
         }
     }
-    (step.with(Tree::Map(entries)), holes)
+    (step.with(Tree::Map(entries)), open)
 }
 
 fn within(node: &Node, at: &mut Vec<String>, given: (&[Param], &Map<String, Value>), holes: &mut Vec<Hole>) -> Node {
@@ -117,62 +135,73 @@ fn within(node: &Node, at: &mut Vec<String>, given: (&[Param], &Map<String, Valu
     }
 }
 
-/// What the holes of a step come to; refused is what no earlier step gives, or gives as something else.
+/// What a step leaves open comes to: whether it is run, and its parameters. Refused is what no earlier step gives, or gives as
+/// something else.
 pub(super) fn check(
-    holes: Vec<Hole>,
-    (name, kind): (&str, &dyn Kind),
+    open: Open,
+    step: (&str, &dyn Kind),
     earlier: &[StepDecl],
     all: &[Node],
     faults: &mut Faults,
-) -> Vec<Later> {
-    let mut later = Vec::new();
-    for hole in holes {
-        let mut refuse =
-            |what: String, hint| faults.place(hole.line, hole.column, format!("step {name:?}: {what}"), hint);
-        let Some(from) = earlier.iter().find(|step| step.name == hole.step) else {
-            let called =
-                |node: &&Node| node.get("name").or_else(|| node.get("kind")).and_then(Node::text) == Some(&hole.step);
-            let what = if all.iter().any(|node| called(&node)) {
-                format!(
-                    "step {:?} does not come before this one, or is left out: a result is there for later steps only",
-                    hole.step
-                )
-            } else {
-                format!("no earlier step is called {:?}", hole.step)
-            };
-            let near = words::nearest(&hole.step, earlier.iter().map(|step| step.name.as_str()));
-            refuse(what, near.map(|near| format!("did you mean ${{steps.{near}.{}}}?", hole.result)));
-            continue;
+) -> (Option<Later>, Vec<Later>) {
+    let when = open.when.and_then(|hole| given(hole, step.0, earlier, all, faults, |_| Ok(Type::YesNo)));
+    let takes = |hole: &Hole| {
+        let fits = step.1.takes().iter().find(|takes| takes.at.iter().eq(hole.at.iter()));
+        fits.map(|takes| takes.of).ok_or_else(|| takes_hint(step.1))
+    };
+    let with = open.with.into_iter().filter_map(|hole| given(hole, step.0, earlier, all, faults, takes)).collect();
+    (when, with)
+}
+
+/// One of them. `takes`: what its place takes, or what to say where it takes nothing.
+fn given(
+    hole: Hole,
+    name: &str,
+    earlier: &[StepDecl],
+    all: &[Node],
+    faults: &mut Faults,
+    takes: impl Fn(&Hole) -> Result<Type, Option<String>>,
+) -> Option<Later> {
+    let mut refuse = |what: String, hint| {
+        faults.place(hole.line, hole.column, format!("step {name:?}: {what}"), hint);
+        None
+    };
+    let Some(from) = earlier.iter().find(|step| step.name == hole.step) else {
+        let called =
+            |node: &&Node| node.get("name").or_else(|| node.get("kind")).and_then(Node::text) == Some(&hole.step);
+        let what = if all.iter().any(|node| called(&node)) {
+            format!(
+                "step {:?} does not come before this one, or is left out: a result is there for later steps only",
+                hole.step
+            )
+        } else {
+            format!("no earlier step is called {:?}", hole.step)
         };
-        let gives = from.kind.gives();
-        let Some(given) = gives.iter().find(|gives| gives.name == hole.result) else {
-            let what = format!("step {:?} ({}) gives no {:?}", from.name, from.kind.name(), hole.result);
-            let known: Vec<&str> = gives.iter().map(|gives| gives.name).collect();
-            let hint =
-                if known.is_empty() { "it gives nothing".into() } else { format!("it gives {}", known.join(", ")) };
-            refuse(what, Some(hint));
-            continue;
-        };
-        match kind.takes().iter().find(|takes| takes.at.iter().eq(hole.at.iter())) {
-            Some(takes) if takes.of == given.of => later.push(Later {
-                place: Location { line: hole.line, column: hole.column, ..from.at.clone() },
-                at: hole.at,
-                step: hole.step,
-                result: hole.result,
-                of: given.of,
-                param: hole.param,
-            }),
-            Some(takes) => {
-                let (at, wants, is) = (hole.at.join("."), takes.of.words(), given.of.words());
-                refuse(format!("{at} takes {wants}, and {} of step {:?} is {is}", hole.result, from.name), None);
-            }
-            None => {
-                let at = hole.at.join(".");
-                refuse(format!("{at} takes no result of another step"), takes_hint(kind));
-            }
+        let near = words::nearest(&hole.step, earlier.iter().map(|step| step.name.as_str()));
+        return refuse(what, near.map(|near| format!("did you mean ${{steps.{near}.{}}}?", hole.result)));
+    };
+    let gives = from.kind.gives();
+    let Some(given) = gives.iter().find(|gives| gives.name == hole.result) else {
+        let what = format!("step {:?} ({}) gives no {:?}", from.name, from.kind.name(), hole.result);
+        let known: Vec<&str> = gives.iter().map(|gives| gives.name).collect();
+        let hint = if known.is_empty() { "it gives nothing".into() } else { format!("it gives {}", known.join(", ")) };
+        return refuse(what, Some(hint));
+    };
+    match takes(&hole) {
+        Ok(of) if of == given.of => Some(Later {
+            place: Location { line: hole.line, column: hole.column, ..from.at.clone() },
+            at: hole.at,
+            step: hole.step,
+            result: hole.result,
+            of,
+            param: hole.param,
+        }),
+        Ok(wants) => {
+            let (at, wants, is) = (hole.at.join("."), wants.words(), given.of.words());
+            refuse(format!("{at} takes {wants}, and {} of step {:?} is {is}", hole.result, from.name), None)
         }
+        Err(hint) => refuse(format!("{} takes no result of another step", hole.at.join(".")), hint),
     }
-    later
 }
 
 fn takes_hint(kind: &dyn steps::Kind) -> Option<String> {
@@ -253,6 +282,37 @@ mod tests {
             );
             let words: Vec<&str> = says.split("; ").collect();
             assert!(words.iter().all(|part| refused.contains(part)), "{says}: {refused}");
+        }
+    }
+
+    #[test]
+    fn whether_a_step_is_run_may_be_found_by_an_earlier_one() {
+        let why = "    - {name: why, kind: diagnose}\n";
+        let park = |when: &str| format!("    - {{kind: park, when: '{when}', with: {{object: ds/telemetry/agent}}}}\n");
+        let resolved = resolve(&(why.to_owned() + &park("${steps.why.silent}")), "{}", &[]).unwrap();
+        let only = resolved.steps[1].only.clone().unwrap();
+        assert_eq!((only.step.as_str(), only.result.as_str(), only.of), ("why", "silent", Type::YesNo));
+        assert!(resolved.steps[0].only.is_none() && resolved.steps[1].later.is_empty());
+        // The default of a parameter, which whoever runs it can give instead: then it is known beforehand.
+        let params = "{broken: {default: '${steps.why.silent}'}}";
+        let steps = why.to_owned() + &park("${broken}");
+        assert_eq!(
+            resolve(&steps, params, &[]).unwrap().steps[1].only.as_ref().unwrap().param.as_deref(),
+            Some("broken")
+        );
+        assert!(resolve(&steps, params, &[("broken", "yes")]).unwrap().steps[1].only.is_none());
+        assert_eq!(resolve(&steps, params, &[("broken", "false")]).unwrap().steps.len(), 1);
+        for (steps, says) in [
+            (park("${steps.why.silent}") + why, "does not come before this one"),
+            (why.to_owned() + &park("${steps.why.silly}"), "gives no \"silly\"; it gives silent, answers"),
+            (why.to_owned() + &park("x${steps.why.silent}"), "stands alone"),
+            (
+                PARK.to_owned() + "    - {kind: probe, when: '${steps.park.client}'}\n",
+                "when takes a yes or no, and client of step \"park\" is a user name",
+            ),
+        ] {
+            let refused = resolve(&steps, "{}", &[]).unwrap_err().join("\n");
+            assert!(says.split("; ").all(|part| refused.contains(part)), "{says}: {refused}");
         }
     }
 

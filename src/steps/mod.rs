@@ -364,6 +364,7 @@ mod announced;
 mod confirm;
 mod controllers;
 mod delete;
+mod diagnose;
 mod disarm;
 mod elsewhere;
 mod end_pods;
@@ -403,6 +404,7 @@ mod workload;
 
 kinds! {
     probe::Probe,
+    diagnose::Diagnose,
     confirm::Confirm,
     park::Park,
     end_pods::EndPods,

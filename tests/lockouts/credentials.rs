@@ -29,7 +29,7 @@ fn is_gone(scene: &Scene, name: &str) -> Result<()> {
 }
 
 /// kubectl of somebody who has only what the program wrote down.
-fn colleague(scene: &Scene) -> Result<Kubectl> {
+pub(super) fn colleague(scene: &Scene) -> Result<Kubectl> {
     colleague_by(scene, &["access"])
 }
 

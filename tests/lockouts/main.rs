@@ -16,6 +16,7 @@ mod bad_manifest;
 mod credentials;
 mod recovery_killed;
 mod recovery_server;
+mod regain_access;
 mod rights;
 mod stray_manifest;
 mod webhook_deadlock;
@@ -24,6 +25,10 @@ const LONG: Duration = Duration::from_mins(3);
 
 fn main() -> ExitCode {
     testbed::main_with_kubernetes(vec![
+        test(
+            "one_runbook_tells_the_lockouts_apart_and_opens_each_and_changes_nothing_where_nothing_is_wrong",
+            regain_access::each_lockout_is_told_apart_and_opened,
+        ),
         test(
             "a_webhook_that_refuses_every_pod_also_its_own_is_disarmed_and_comes_back_to_the_byte",
             webhook_deadlock::opened_and_undone,

@@ -8,16 +8,16 @@ use testbed::{Kubectl, User, wait_until};
 
 use super::{LONG, Scene, scene};
 
-const BINDINGS: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+pub(super) const BINDINGS: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
 const ROLE: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles/cluster-admin";
-const ADMINS: &str = "kubeadm:cluster-admins";
+pub(super) const ADMINS: &str = "kubeadm:cluster-admins";
 /// Names are free in RBAC but for `/` and `%`; and as it stands in a path.
 const ODD: (&str, &str) = ("on call: J\u{fc}rgen's + \"night\"", "on%20call%3A%20J%C3%BCrgen%27s%20%2B%20%22night%22");
 /// How often each way in is measured.
 const TIMES: usize = 3;
 
 /// kubectl with the file that kubeadm gives to administrators.
-fn administrator(scene: &Scene) -> Result<Kubectl> {
+pub(super) fn administrator(scene: &Scene) -> Result<Kubectl> {
     scene.plane.access().kubectl_with(scene.host().etc_kubernetes().join("admin.conf"))
 }
 
@@ -28,12 +28,12 @@ fn is_in(kubectl: &Kubectl) -> Result<bool> {
     Ok(output.success())
 }
 
-fn waits_for(kubectl: &Kubectl, is_to_be_in: bool) -> Result<()> {
+pub(super) fn waits_for(kubectl: &Kubectl, is_to_be_in: bool) -> Result<()> {
     let what = if is_to_be_in { "an administrator who is let in" } else { "an administrator who is told no" };
     wait_until(what, LONG, || Ok(is_in(kubectl)? == is_to_be_in))
 }
 
-fn deletes(masters: &Kubectl, name: &str) -> Result<()> {
+pub(super) fn deletes(masters: &Kubectl, name: &str) -> Result<()> {
     masters.run(&["delete", "clusterrolebinding", name])?.ok().map(|_| ())
 }
 

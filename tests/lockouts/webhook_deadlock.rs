@@ -10,7 +10,7 @@ use testbed::{Kubectl, Output, Running, User, wait_until};
 use super::{LONG, Scene, scene};
 
 const NAMESPACE: &str = "policy";
-const ADMISSION: &str = "/apis/admissionregistration.k8s.io/v1";
+pub(super) const ADMISSION: &str = "/apis/admissionregistration.k8s.io/v1";
 const API_SERVICE: &str = "/apis/apiregistration.k8s.io/v1/apiservices/v1.dead.example.com";
 
 /// A policy engine as clusters have it: it judges pods and workloads of every namespace, also of its own, and while it does
@@ -59,8 +59,9 @@ webhooks:
 ";
 
 /// The engine runs, then its node is emptied: its pods are gone, and nothing may make new ones.
-fn locked_out(kubectl: &Kubectl) -> Result<()> {
-    kubectl.apply(ENGINE)?;
+pub(super) fn locked_out(kubectl: &Kubectl) -> Result<()> {
+    // That of a test before may not be quite gone.
+    wait_until("a namespace for the engine", LONG, || Ok(kubectl.apply(ENGINE).is_ok()))?;
     wait_until("a running pod of the engine", LONG, || Ok(pods(kubectl)?.contains("Running")))?;
     kubectl.apply(WEBHOOKS)?;
     kubectl.run(&["delete", "pods", "-n", NAMESPACE, "--all"])?.ok()?;
@@ -109,10 +110,18 @@ pub(super) fn opened_and_undone() -> Result<()> {
     scene.run(&["undo", "last", "--yes"])?;
     let after = configuration(scene, "validatingwebhookconfigurations", "policy")?;
     ensure!(after == before, "{after} is not {before}");
+    tidied(&kubectl)
+}
+
+/// The next test finds nothing refused: the API server hears of a deletion a moment later.
+pub(super) fn tidied(kubectl: &Kubectl) -> Result<()> {
     kubectl.run(&["delete", "validatingwebhookconfiguration", "policy"])?.ok()?;
     kubectl.run(&["delete", "namespace", NAMESPACE])?.ok()?;
-    // The next test finds nothing refused: the API server hears of a deletion a moment later.
-    wait_until("a pod that is let in", LONG, || Ok(tries(&kubectl, "default")?.success()))
+    wait_until("a pod that is let in", LONG, || is_let_in(kubectl))
+}
+
+pub(super) fn is_let_in(kubectl: &Kubectl) -> Result<bool> {
+    Ok(tries(kubectl, "default")?.success())
 }
 
 /// Two dead webhooks, one that has somebody to answer, and one at a URL. Each is asked about one namespace only, or about

@@ -486,7 +486,8 @@ metadata: {name: every-kind, purpose: Practise every kind of step.}
 spec:
   steps:
     - {name: look, kind: probe, with: {within: 1s}, onFailure: continue}
-    - {name: known, kind: access}
+    - {name: why, kind: diagnose}
+    - {name: known, kind: access, when: '${steps.why.answers}'}
     - {name: beside, kind: recovery-apiserver-start}
     - {name: sure, kind: confirm, with: {question: Shall it begin?, unattended: 'yes'}}
     - {name: freeze, kind: freeze-nodes}
@@ -515,6 +516,17 @@ fn a_deadlock_of_webhooks_is_practised_with_servers_that_answer() {
     assert!(said.contains("service policy/policy:443: it has no endpoints") && said.contains("1 change"), "{said}");
     let wrong = ["disarm", "validatingwebhookconfiguration/polcy", "--sandbox", "--yes"];
     let _ = home.run(&wrong).is(3, &["is not there; there is validatingwebhookconfiguration/policy"]);
+}
+
+#[test]
+fn whoever_knows_only_that_kubectl_does_not_work_can_practise_that() {
+    let home = Home::new();
+    let _ = home.run(&["drill", "--sandbox", "regain-access"]).is(0, &["would PATCH validatingwebhookconfigurations"]);
+    let run = home.run(&["run", "--sandbox", "regain-access", "--yes"]).is(0, &["every step is done", "1 change"]);
+    let said = format!("{}{}", run.out, run.err);
+    for left_out in ["silent is no", "needsCredential is no", "lacksRights is no"] {
+        assert!(said.contains(left_out), "{left_out:?}: {said}");
+    }
 }
 
 /// Kinds that the sandbox has nothing for, and why.

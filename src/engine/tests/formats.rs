@@ -24,6 +24,7 @@ const KEPT: &[Kept] = &[
     Kept { format: (1, 1), without: &[] },
     Kept { format: (1, 2), without: &[] },
     Kept { format: (1, 3), without: &[] },
+    Kept { format: (1, 4), without: &[] },
 ];
 
 const NAMES: [&str; 2] = ["east", "west"];

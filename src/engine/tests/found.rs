@@ -191,3 +191,92 @@ fn a_plan_with_holes_is_another_than_one_with_the_values() {
     let looks = plan_text(&[PARK, "{kind: wait-for, with: {clientRate: {user: '${steps.park.client}', atMost: 1}}}"]);
     assert_eq!(looks.write_what_is_found().count(), 0, "what only looks is not asked about");
 }
+
+const ADMINISTRATORS: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles/cluster-admin";
+const WHY: &str = "{name: why, kind: diagnose}";
+const WHEN_WELL: &str =
+    "{name: well, kind: park, when: '${steps.why.answers}', with: {object: ds/telemetry/collector}}";
+const WHEN_FORBIDDEN: &str =
+    "{name: ill, kind: delete, when: '${steps.why.lacksRights}', confirm: true, with: {object: ds/telemetry/agent}}";
+
+/// A step for what is so and one for what is not, by what the API says to whoever reads what administrators may.
+fn decides(code: u16) -> Bench {
+    let fake = world(&["east"]);
+    fake.answer(ADMINISTRATORS, code, "{}", std::time::Duration::from_millis(3));
+    Bench::new(fake, plan_text(&[WHY, WHEN_FORBIDDEN, WHEN_WELL]))
+}
+
+fn sent_by(bench: &Bench, step: usize) -> bool {
+    bench.lines().iter().any(|line| matches!(line.entry, Entry::Intended { step: at, .. } if at == step))
+}
+
+#[test]
+fn a_step_is_run_for_a_yes_and_left_out_unasked_for_a_no() {
+    paused(async {
+        for (code, forbidden) in [(200, false), (403, true)] {
+            let bench = decides(code);
+            let before = bench.fake.snapshot();
+            let report = bench.run().await;
+            assert_eq!(report.class, None, "{}", report.why);
+            assert_eq!((sent_by(&bench, 1), sent_by(&bench, 2)), (forbidden, true), "{code}");
+            assert_eq!(bench.asked.lock().unwrap().len(), usize::from(forbidden), "{code}");
+            let why = bench.lines().into_iter().find_map(|line| match line.entry {
+                Entry::StepEnded { step: 1, why, .. } => Some(why),
+                _ => None,
+            });
+            assert_eq!(why.unwrap().contains("left out: lacksRights is no"), !forbidden);
+            // What is taken back is found anew, when it goes on.
+            assert_eq!(bench.undo().await.class, None);
+            assert_eq!(bench.fake.snapshot(), before);
+            assert_eq!(bench.resume().await.class, None);
+            assert_ne!(bench.fake.snapshot(), before);
+        }
+    });
+}
+
+#[test]
+fn what_decided_over_a_step_decides_again_after_a_kill_anywhere() {
+    paused(async {
+        for code in [200, 403] {
+            let ideal = decides(code);
+            ideal.run().await;
+            let (lines, after) = (ideal.lines().len(), ideal.fake.snapshot());
+            for line in 1..lines {
+                let bench = decides(code);
+                assert!(bench.go(Verb::Run, &trap(Trap::After(line))).await.is_none(), "line {line}");
+                let looked = bench.journal().run.found.len() == 4;
+                // What was found decides, whatever would be found now: all four, or none.
+                if looked && bench.lines().iter().any(|line| matches!(line.entry, Entry::StepEnded { step: 0, .. })) {
+                    bench.fake.answer(ADMINISTRATORS, 603 - code, "{}", std::time::Duration::from_millis(3));
+                }
+                let report = bench.resume().await;
+                assert_eq!(report.class, None, "{code}, line {line}: {}", report.why);
+                assert_eq!(bench.fake.snapshot(), after, "{code}, line {line}");
+            }
+        }
+    });
+}
+
+#[test]
+fn for_what_a_step_is_run_is_part_of_what_is_consented_to() {
+    let with = |when: &str| {
+        plan_text(&[WHY, &format!("{{kind: park, {when}with: {{object: ds/telemetry/collector}}}}")]).digest
+    };
+    let digests = [with(""), with("when: '${steps.why.answers}', "), with("when: '${steps.why.silent}', ")];
+    assert!(digests[0] != digests[1] && digests[1] != digests[2], "{digests:?}");
+    assert_eq!(with("when: true, "), digests[0]);
+}
+
+#[test]
+fn a_drill_tells_which_steps_it_would_run() {
+    paused(async {
+        let bench = decides(403);
+        let before = bench.fake.snapshot();
+        let report = bench.go(Verb::Run, &How { drill: true, ..How::default() }).await.unwrap();
+        assert_eq!(report.class, None, "{}", report.why);
+        assert!(sent_by(&bench, 1) && bench.fake.snapshot() == before);
+        let well = decides(200);
+        well.go(Verb::Run, &How { drill: true, ..How::default() }).await.unwrap();
+        assert!(!sent_by(&well, 1) && sent_by(&well, 2));
+    });
+}

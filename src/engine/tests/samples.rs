@@ -24,6 +24,7 @@ pub(super) fn sample(kind: Known) -> Vec<Spec> {
     let freeze = || ("freeze", "freeze-nodes", json!({}));
     match kind {
         Known::Probe => of(&["look"]),
+        Known::Diagnose => vec![("why", "diagnose", json!({}))],
         Known::Confirm => of(&["sure"]),
         Known::Park => of(&["park", "scale", "hold"]),
         Known::EndPods => of(&["park", "end"]),

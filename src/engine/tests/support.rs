@@ -148,6 +148,7 @@ pub(super) fn resolved(specs: &[Spec], policy: &Policy) -> Resolved {
             kind: steps::kind(kind).unwrap(),
             why: String::new(),
             with: with.clone(),
+            only: None,
             later: Vec::new(),
             targets: None,
             policy: policy.clone(),

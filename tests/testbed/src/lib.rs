@@ -73,7 +73,7 @@ pub use lab::{Lab, OPERATOR_IP4, OPERATOR_IP6};
 pub use limits::CpuLimit;
 pub use meter::{Meter, Traffic};
 pub use name_server::{CONTROL_PLANE, NameServer};
-pub use pki::User;
+pub use pki::{User, Validity};
 pub use probe::Probe;
 pub use process::Process;
 pub use snapshot::{Change, Changes, Snapshot};
