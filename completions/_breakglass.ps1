@@ -1212,6 +1212,7 @@ Register-ArgumentCompleter -Native -CommandName 'breakglass' -ScriptBlock {
         }
         'breakglass;rescue-manifest' {
             [CompletionResult]::new('--stray', '--stray', [CompletionResultType]::ParameterName, 'The file to move out of the manifests'' folder, by its path or name; only needed where it cannot be told which one is the stray')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Another text of the manifest, a file of the host: it is put in the place of the one that keeps it down, or that is gone')
             [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Only these hosts, by their names in the kit')
             [CompletionResult]::new('--kit', '--kit', [CompletionResultType]::ParameterName, 'The kit''s folder [default: ~/.config/breakglass/kit]')
             [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster')

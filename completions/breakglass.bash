@@ -3275,13 +3275,17 @@ _breakglass() {
             return 0
             ;;
         breakglass__subcmd__rescue__subcmd__manifest)
-            opts="-s -n -y -o -v -h --stray --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help kube-apiserver etcd kube-scheduler kube-controller-manager"
+            opts="-s -n -y -o -v -h --stray --from --targets --plan --drill --kit --cluster --sandbox --kubeconfig --context --server --tls-server-name --certificate-authority --client-certificate --client-key --token --namespace --request-timeout --via --recovery --access --reason --yes --consent --fanout --batch --canary --no-canary --max-failures --output --color --verbose --help kube-apiserver etcd kube-scheduler kube-controller-manager"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --stray)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

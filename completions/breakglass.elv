@@ -1181,6 +1181,7 @@ set edit:completion:arg-completer[breakglass] = {|@words|
         }
         &'breakglass;rescue-manifest'= {
             cand --stray 'The file to move out of the manifests'' folder, by its path or name; only needed where it cannot be told which one is the stray'
+            cand --from 'Another text of the manifest, a file of the host: it is put in the place of the one that keeps it down, or that is gone'
             cand --targets 'Only these hosts, by their names in the kit'
             cand --kit 'The kit''s folder [default: ~/.config/breakglass/kit]'
             cand --cluster 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster'

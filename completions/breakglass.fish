@@ -1046,6 +1046,7 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver
 complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand recovery-apiserver; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand rescue-manifest" -l stray -d 'The file to move out of the manifests\' folder, by its path or name; only needed where it cannot be told which one is the stray' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand rescue-manifest" -l from -d 'Another text of the manifest, a file of the host: it is put in the place of the one that keeps it down, or that is gone' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand rescue-manifest" -l targets -d 'Only these hosts, by their names in the kit' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand rescue-manifest" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand rescue-manifest" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r

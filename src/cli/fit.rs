@@ -108,7 +108,7 @@ const VERBS: &[Verb] = &[
     Verb {
         words: &["rescue-manifest"],
         kind: "rescue-manifest",
-        gives: &[("program", "program"), ("stray", "stray")],
+        gives: &[("program", "program"), ("stray", "stray"), ("from", "from")],
         runbooks_only: &[],
         other: &["targets"],
     },

@@ -14,6 +14,7 @@ use crate::error::Failure;
 ///   breakglass rescue-manifest                         the API server, on every control-plane host, one after another
 ///   breakglass rescue-manifest etcd --targets cp1
 ///   breakglass rescue-manifest --stray kube-apiserver.yaml.bak
+///   breakglass rescue-manifest --targets cp1 --from /etc/kubernetes/before.yaml
 ///
 /// Whatever else keeps it down is told with what shows it, and nothing is changed.
 #[derive(Debug, clap::Args)]
@@ -27,6 +28,10 @@ pub(super) struct RescueManifest {
     /// stray.
     #[arg(long, value_name = "FILE")]
     stray: Option<String>,
+
+    /// Another text of the manifest, a file of the host: it is put in the place of the one that keeps it down, or that is gone.
+    #[arg(long, value_name = "FILE", conflicts_with = "stray")]
+    from: Option<String>,
 
     /// Only these hosts, by their names in the kit.
     #[arg(long, value_name = "NAMES")]
@@ -42,6 +47,9 @@ impl RescueManifest {
         with.insert("program".into(), self.program.into());
         if let Some(stray) = self.stray {
             with.insert("stray".into(), stray.into());
+        }
+        if let Some(from) = self.from {
+            with.insert("from".into(), from.into());
         }
         Single { kind: "rescue-manifest", with, targets: self.targets, how: self.how }.run(app)
     }

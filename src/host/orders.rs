@@ -13,6 +13,7 @@ use super::gate::{GateArm, GateClose, GateCut, GateKnock, GateMemory, GateOpen, 
 use super::offender::OffenderLook;
 use super::order::Order as _;
 use super::recovery::{RecoveryExtend, RecoveryStart, RecoveryStatus, RecoveryStop, RecoverySurvey};
+use super::rescue::copy::ManifestCopy;
 use super::rescue::{ManifestEvidence, ManifestMove, ManifestReplace};
 use super::room::ManifestRoom;
 use super::swap::{ManifestFolder, ManifestFolderAway, ManifestLook, ManifestMend, ManifestSwap, ManifestUnderWay};
@@ -89,6 +90,7 @@ orders! {
     ManifestRoom,
     ManifestWhy,
     ManifestEvidence,
+    ManifestCopy,
     ManifestReplace,
     ManifestMove,
     RecoverySurvey,

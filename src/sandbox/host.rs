@@ -77,6 +77,7 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
         Orders::ManifestMend(_) => Said::ok("mended=yes\n".into()),
         Orders::ManifestWhy(_) => Said::ok("end=yes\n".into()),
         Orders::ManifestEvidence(order) => Said::ok(rescue::evidence(host, order)),
+        Orders::ManifestCopy(order) => Said::ok(rescue::copy(host, order)),
         Orders::ManifestReplace(order) => rescue::replace(host, order),
         Orders::ManifestMove(order) => rescue::moved(host, order),
         Orders::ManifestFolder(order) => folder(host, &order.path),

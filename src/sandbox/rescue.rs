@@ -1,13 +1,25 @@
 //! Simulated static pods that are looked at because they should be down: here they answer, and their files move as they are told.
 
+use base64::Engine as _;
+
 use super::said::Said;
 use super::world::SimHost;
 use crate::change::sha256_hex;
+use crate::host::rescue::copy::ManifestCopy;
 use crate::host::rescue::{ManifestEvidence, ManifestMove, ManifestReplace};
 
 pub(super) fn evidence(host: &SimHost, order: &ManifestEvidence) -> String {
     let pid = host.pid(&order.program);
     format!("process={pid} 3600\nlistens=yes\nanswers=yes\nruns=kubelet\nend=yes\n")
+}
+
+pub(super) fn copy(host: &SimHost, order: &ManifestCopy) -> String {
+    let encoded = |key: &str, path: &str| {
+        let text = host.files.get(path).map(|text| base64::engine::general_purpose::STANDARD.encode(text));
+        text.map(|text| format!("{key}={text}\n"))
+    };
+    let text = encoded("text", &order.from).unwrap_or_else(|| format!("no=there is no file {}\n", order.from));
+    text + &encoded("there=yes\nold", &order.file).unwrap_or_default() + "end=yes\n"
 }
 
 fn sum(host: &SimHost, path: &str) -> Option<String> {

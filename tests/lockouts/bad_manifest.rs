@@ -119,6 +119,54 @@ pub(super) fn a_bad_flag_is_taken_out_and_comes_back_by_undo() -> Result<()> {
     Ok(())
 }
 
+/// The manifest is gone, and then there is one that nobody can read; its host still has a good text of it.
+pub(super) fn another_text_is_put_in_where_the_manifest_is_gone() -> Result<()> {
+    let scene = &*scene()?;
+    kubectl_works(scene)?;
+    let whole = files(&scene.plane.manifests())?;
+    let file = scene.plane.manifests().join("kube-apiserver.yaml");
+    // As kubeadm leaves one when it upgrades.
+    let backup = scene.host().etc_kubernetes().join("tmp/kubeadm-backup-manifests-1/kube-apiserver.yaml");
+    fs::create_dir_all(backup.parent().context("a folder")?)?;
+    fs::copy(&file, &backup)?;
+    let around = beside(scene)?;
+    fs::remove_file(&file)?;
+    kubectl_is_out(scene)?;
+    let told = scene.ends(&["run", "bad-manifest", "--yes"])?;
+    let said = flat(&format!("{}{}", told.stdout, told.stderr));
+    let from = format!("from={}", "/etc/kubernetes/tmp/kubeadm-backup-manifests-1/kube-apiserver.yaml");
+    let hint = format!("--{}", from.replacen('=', " ", 1));
+    ensure!(!told.success() && said.contains("manifest gone") && said.contains(&hint), "{said}");
+
+    for old in [None, Some("apiVersion: v1\nkind: Pod\nspec: {containers: [{name: kube-apiserver\n")] {
+        if let Some(text) = old {
+            write(scene, "kube-apiserver.yaml", text)?;
+            kubectl_is_out(scene)?;
+        }
+        let broken = files(&scene.plane.manifests())?;
+        let began = Instant::now();
+        scene.run(&["run", "bad-manifest", "-p", &from, "--yes"])?;
+        kubectl_works(scene)?;
+        println!("bad-manifest from: kubectl works after {:.1} s, {old:?}", began.elapsed().as_secs_f64());
+        ensure!(fs::read(&file)? == fs::read(&backup)?, "another text stands there");
+        scene.run(&["undo", "last", "--yes"])?;
+        ensure!(
+            files(&scene.plane.manifests())? == broken,
+            "not the same bytes: {:?}",
+            files(&scene.plane.manifests())?
+        );
+        ensure!(beside(scene)? == around, "something is left beside the folder: {:?}", beside(scene)?);
+        kubectl_is_out(scene)?;
+    }
+    let good = fs::read_to_string(&backup)?;
+    write(scene, "kube-apiserver.yaml", &good)?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(mode(&whole, "kube-apiserver.yaml")?))?;
+    fs::remove_dir_all(scene.host().etc_kubernetes().join("tmp"))?;
+    kubectl_works(scene)?;
+    ensure!(files(&scene.plane.manifests())? == whole, "the scene is not what it was");
+    Ok(())
+}
+
 pub(super) fn mode(files: &[(String, Vec<u8>, u32)], name: &str) -> Result<u32> {
     files.iter().find(|(own, _, _)| own == name).map(|(_, _, mode)| *mode).context("no such file")
 }

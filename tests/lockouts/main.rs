@@ -70,6 +70,10 @@ fn main() -> ExitCode {
             bad_manifest::a_bad_flag_is_taken_out_and_comes_back_by_undo,
         ),
         test(
+            "a_manifest_that_is_gone_or_cannot_be_read_is_put_back_from_a_copy_that_was_named",
+            bad_manifest::another_text_is_put_in_where_the_manifest_is_gone,
+        ),
+        test(
             "a_stray_copy_of_the_manifest_that_wins_is_moved_out_and_comes_back_by_undo",
             stray_manifest::a_stray_copy_is_moved_out_and_comes_back_by_undo,
         ),

@@ -113,3 +113,40 @@ fn what_nobody_can_tell_is_refused_with_nothing_sent() {
         }
     });
 }
+
+#[test]
+fn a_text_that_was_named_takes_the_place_of_one_that_is_gone_or_cannot_be_read_and_goes_by_undo() {
+    const COPY: &str = "/etc/kubernetes/before.yaml";
+    paused(async {
+        let good = pod("    - --v=2\n");
+        let bad = pod("    - --bad-one=1\n");
+        for there in [None, Some(""), Some("- no pod\n"), Some(bad.as_str())] {
+            let files: Vec<(&str, &str)> =
+                there.map(|text| (FILE, text)).into_iter().chain([(COPY, good.as_str())]).collect();
+            let bench = bench(&files, json!({"from": COPY}));
+            let before = bench.fake.files(&host());
+            let report = bench.run().await;
+            assert_eq!(report.class, None, "{there:?}: {}", report.why);
+            assert_eq!(bench.fake.files(&host())[FILE], good, "{there:?}");
+            assert!(saw(&bench).contains("answers again (a text that was named"), "{there:?}: {}", saw(&bench));
+            assert_eq!(bench.undo().await.class, None, "{there:?}");
+            assert_eq!(bench.fake.files(&host()), before, "{there:?}");
+        }
+        // What is no text of it, what is worse, and what is not needed.
+        for (text, there, part) in [
+            (None, None, "there is no file"),
+            (Some("kind: Pod\n"), None, "cannot be put in"),
+            (Some(bad.as_str()), Some(bad.as_str()), "stands in"),
+            (Some(bad.as_str()), None, "has a bad flag, too: --bad-one"),
+        ] {
+            let copy = text.map(|text| (COPY, text));
+            let files: Vec<(&str, &str)> = there.map(|text| (FILE, text)).into_iter().chain(copy).collect();
+            let bench = bench(&files, json!({"from": COPY}));
+            let report = bench.run().await;
+            assert!(report.class.is_some() && report.why.contains(part), "{part}: {}", report.why);
+        }
+        let bench = bench(&[(FILE, &good), (COPY, &bad)], json!({"from": COPY}));
+        assert_eq!(bench.run().await.class, None);
+        assert_eq!(bench.fake.files(&host())[FILE], good, "one that answers is left alone");
+    });
+}

@@ -14,6 +14,7 @@ use super::program::LISTENS;
 use super::swap::{LIB, Place};
 use crate::script::{Answer, Script, quote};
 
+pub mod copy;
 #[cfg(test)]
 mod tests;
 mod text;

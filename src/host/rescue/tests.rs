@@ -149,3 +149,29 @@ fn an_answer_is_read_and_one_that_broke_off_is_none() {
     assert!(read.has_kubelet && read.no_image && read.listens && !read.answers && !read.stale);
     assert_eq!(read.copies, [(7, "/a b".to_owned()), (90, "/b".to_owned())]);
 }
+
+#[test]
+fn a_text_that_was_named_is_read_with_what_it_would_replace_and_what_is_no_file_is_said() {
+    for shell in SHELLS {
+        let dir = tempfile::tempdir().unwrap();
+        let (_, file) = place(&dir);
+        let from = format!("{}/it's a copy.yaml", dir.path().display());
+        let ask = |file: &str| {
+            let query = super::copy::read(&from, file);
+            let (code, said) = run(shell, &query.script().clone());
+            assert_eq!(code, 0, "{shell}: {said}");
+            query.read(&said).unwrap()
+        };
+        assert!(ask(&file).unwrap_err().contains("there is no file"), "{shell}");
+        std::fs::write(&from, "kind: Pod\n").unwrap();
+        for old in ["", "old\r\n"] {
+            std::fs::write(&file, old).unwrap();
+            let copy = ask(&file).unwrap();
+            assert_eq!((copy.text.as_str(), copy.old.as_deref()), ("kind: Pod\n", Some(old.as_bytes())), "{shell}");
+        }
+        assert_eq!(ask(&format!("{file}.none")).unwrap().old, None, "{shell}");
+        let link = format!("{file}.link");
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert!(ask(&link).unwrap_err().contains("symbolic link"), "{shell}");
+    }
+}

@@ -81,7 +81,7 @@ impl<'a> Case<'a> {
     }
 
     /// It answers, and by a process that is not from before this step's own change.
-    fn is_well(self) -> bool {
+    pub(super) fn is_well(self) -> bool {
         let Evidence { processes, answers, unasked, listens, .. } = self.evidence;
         let fresh = |before: &[u32]| processes.iter().any(|(pid, _)| !before.contains(pid));
         (*answers || (*unasked && *listens && !processes.is_empty())) && self.before.is_none_or(fresh)
@@ -130,7 +130,7 @@ impl<'a> Case<'a> {
             return self.unreadable(named, why);
         }
         let next = match evidence.copies.first() {
-            Some((_, copy)) => format!("look at {copy}, then: cp -p {copy} {manifests}/{program}.yaml"),
+            Some((_, copy)) => format!("look at {copy}, then: {}", self.put_in(copy)),
             None => format!(
                 "ls -la {manifests} /etc/kubernetes; set `manifests` of this host in the kit if it is another folder"
             ),
@@ -143,10 +143,17 @@ impl<'a> Case<'a> {
         Verdict::Told(
             format!("manifest unreadable: {path}: {why}{said}{}", self.copies()),
             match self.evidence.copies.first() {
-                Some((_, copy)) => format!("diff {copy} {path}"),
+                Some((_, copy)) => format!("diff {copy} {path}; then: {}", self.put_in(copy)),
                 None => format!("${{EDITOR:-vi}} {path}; its kubelet reads it again by itself"),
             },
         )
+    }
+
+    /// What puts another text in the manifest's place.
+    fn put_in(self, copy: &str) -> String {
+        let of =
+            if self.program == "kube-apiserver" { String::new() } else { format!(", with {} before it", self.program) };
+        format!("breakglass rescue-manifest --from {copy}{of}")
     }
 
     /// Other texts of the manifest that the host has.

@@ -22,7 +22,7 @@ pub(super) struct Mended {
 }
 
 /// The folder beside, where it is not there yet.
-fn beside(place: &Place, seen: &Seen, because: &str) -> Option<Change> {
+pub(super) fn beside(place: &Place, seen: &Seen, because: &str) -> Option<Change> {
     (!seen.folder).then(|| Change { note: None, ..folder(place, because) })
 }
 
@@ -126,6 +126,6 @@ pub(super) fn moves(place: &Place, seen: &Seen, evidence: &Evidence, stray: Stra
     beside(place, seen, &class).into_iter().chain([moved]).collect()
 }
 
-fn pids(evidence: &Evidence) -> Vec<u32> {
+pub(super) fn pids(evidence: &Evidence) -> Vec<u32> {
     evidence.processes.iter().map(|(pid, _)| *pid).collect()
 }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use self::cause::{Case, Verdict};
+use self::from::{Puts, puts_in};
 use self::mend::{Mended, Replace, moves, replaces};
 use self::strays::Stray;
 use super::elsewhere;
@@ -24,6 +25,7 @@ use crate::kit::Cluster;
 
 mod cause;
 mod flags;
+mod from;
 mod mend;
 mod strays;
 #[cfg(test)]
@@ -58,6 +60,10 @@ struct Params {
     /// moved out also when the component answers.
     #[serde(default)]
     stray: Option<String>,
+    /// Another text of the manifest that lies on the host, by its path: it is put in the place of the one that keeps the component
+    /// down, or of the one that is gone. A component that answers is left alone.
+    #[serde(default)]
+    from: Option<String>,
 }
 
 /// What runs as a static pod.
@@ -127,13 +133,18 @@ impl Kind for RescueManifest {
         if stray.as_ref().is_some_and(|stray| stray.contains(['\n', '\0'])) {
             return Err(vec![Fault::at("stray", "it is the path or the name of one file")]);
         }
-        Ok(Box::new(Rescue { program: params.program, stray }))
+        let from = params.from.filter(|from| !from.is_empty());
+        if from.as_ref().is_some_and(|from| !from.starts_with('/') || from.contains(['\n', '\0'])) {
+            return Err(vec![Fault::at("from", "expected the absolute path of a file on the host")]);
+        }
+        Ok(Box::new(Rescue { program: params.program, stray, from }))
     }
 }
 
 struct Rescue {
     program: Program,
     stray: Option<String>,
+    from: Option<String>,
 }
 
 impl Rescue {
@@ -191,7 +202,62 @@ impl Rescue {
             return Ok(Survey::waiting("the exchange of the manifest on the host"));
         }
         let evidence = look.reads.ask(look.target, &rescue::look(&place, &self.asks(&seen)), LOOK_LIMIT).await?;
+        if let Some(survey) = self.named(look, &place, &seen, &evidence).await? {
+            return Ok(survey);
+        }
         self.judge(look, &place, &seen, &evidence)
+    }
+
+    /// What the text that was named comes to, as long as that is due.
+    async fn named(
+        &self,
+        look: Look<'_>,
+        place: &Place,
+        seen: &Seen,
+        evidence: &Evidence,
+    ) -> Result<Option<Survey>, StepError> {
+        let mended = Self::mended(look, seen);
+        let Some(from) = &self.from else { return Ok(None) };
+        // Several files are told apart first.
+        let due = seen.all.len() < 2 && !self.case(look, place, seen, evidence, &mended).is_well();
+        // What it starts from stands in the folder once it was put there.
+        let stands = !seen.all.is_empty() && mended.iter().any(|one| one.class.starts_with(from::CLASS));
+        if !due || stands {
+            return Ok(None);
+        }
+        let (target, program) = (look.target, self.program.name());
+        let file = from::file(place, seen);
+        let refused = |why: String| StepError::Refused {
+            why: format!("{target}: {program} is down, and {from} cannot be put in: {why}"),
+            hint: Some(format!("on {}: ls -la {from} {}", target.short(), place.manifests)),
+        };
+        if from.rsplit_once('/').is_some_and(|(folder, _)| folder == place.manifests.trim_end_matches('/')) {
+            return Err(refused("it is in the manifests' folder itself, where its kubelet reads it already".into()));
+        }
+        let copy = look.reads.ask(target, &rescue::copy::read(from, &file), LOOK_LIMIT).await?.map_err(refused)?;
+        let changes = Puts { place, seen, from, copy: &copy }
+            .changes(evidence, look)
+            .map_err(|why| refused(format!("{from}: {why}")))?;
+        Ok(Some(Survey { changes, ..Survey::default() }.saw(format!("{program} is down; {from} becomes {file}"))))
+    }
+
+    fn case<'a>(
+        &'a self,
+        look: Look<'_>,
+        place: &'a Place,
+        seen: &'a Seen,
+        evidence: &'a Evidence,
+        mended: &'a [Mended],
+    ) -> Case<'a> {
+        Case {
+            program: self.program.name(),
+            manifests: &place.manifests,
+            seen,
+            evidence,
+            asked: self.stray.as_deref(),
+            before: mended.last().map(|last| last.processes.as_slice()),
+            waited: look.history.since.map(|since| look.history.ago(since)).unwrap_or_default(),
+        }
     }
 
     /// This step's changes here that stand, as the folder shows: a reply may have been lost, and what a drill pretends is not there.
@@ -206,21 +272,17 @@ impl Rescue {
     fn judge(&self, look: Look<'_>, place: &Place, seen: &Seen, evidence: &Evidence) -> Result<Survey, StepError> {
         let (target, program) = (look.target, self.program.name());
         let mended = Self::mended(look, seen);
-        let waited = look.history.since.map(|since| look.history.ago(since)).unwrap_or_default();
-        let case = Case {
-            program,
-            manifests: &place.manifests,
-            seen,
-            evidence,
-            asked: self.stray.as_deref(),
-            before: mended.last().map(|last| last.processes.as_slice()),
-            waited,
-        };
+        let case = self.case(look, place, seen, evidence, &mended);
         let host = target.short();
         let verdict = match case.verdict() {
             Verdict::Flag(..) | Verdict::Stray(_) if mended.len() >= MOST as usize => Verdict::Told(
                 format!("{MOST} things were mended already, and there is more ({}){}", case.standing(), case.copies()),
                 format!("look at all of {}", place.manifests),
+            ),
+            // What was named is put in as it is, or not at all.
+            Verdict::Flag(bad, _) if self.from.is_some() && !mended.is_empty() => Verdict::Told(
+                format!("the text that was put in has a bad flag, too: --{} ({})", bad.flag, case.standing()),
+                format!("breakglass undo {}; then name another text with --from", look.mark.run),
             ),
             verdict => verdict,
         };
@@ -271,11 +333,14 @@ impl Rescue {
 impl Step for Rescue {
     fn intent(&self) -> String {
         let program = self.program.name();
-        match &self.stray {
-            Some(stray) => {
+        match (&self.stray, &self.from) {
+            (_, Some(from)) => {
+                format!("bring {program} back where its static pod keeps it down: {from} becomes its manifest")
+            }
+            (Some(stray), None) => {
                 format!("bring {program} back where its static pod keeps it down; {stray} is moved out of the folder")
             }
-            None => {
+            (None, None) => {
                 format!("bring {program} back where its static pod keeps it down: the bad flag or the stray file out")
             }
         }
@@ -314,7 +379,7 @@ impl Step for Rescue {
             "<its sha256>",
             Some(&file),
         );
-        vec![
+        let mut all = vec![
             Announced::new(Sends::Look(swap::look(&place).into()), every, "reads the manifests"),
             Announced::new(
                 Sends::Look(rescue::look(&place, &asks).into()),
@@ -326,7 +391,14 @@ impl Step for Rescue {
             op(put("stage", next, &new, None, "").op, Times::AtMost(MOST), "puts the text without the bad flag there"),
             op(replace.op, Times::AtMost(MOST), "renames it over the manifest; once for each bad flag"),
             op(Op::order(stray), Times::AtMost(MOST), "moves a stray file out of the folder; once for each"),
-        ]
+        ];
+        if let Some(from) = &self.from {
+            let looks = Sends::Look(rescue::copy::read(from, &file).into());
+            all.push(Announced::new(looks, Times::AtMost(8), "reads the text that was named"));
+            let put_in = puts_in(&place, (&place.next(), &file), &new.sha256, String::new(), None);
+            all.push(op(put_in.op, Times::Once, "moves it into the folder, where no manifest is there"));
+        }
+        all
     }
 
     fn refuse(&self, target: &Target, cluster: &Cluster) -> Vec<String> {

@@ -113,7 +113,7 @@ fn each_class_is_told_from_the_others_by_what_the_host_says() {
     let pulls = Evidence { kubelet: vec!["ErrImagePull: kube-apiserver".into()], ..none() };
     case(&own(), &pulls, 0, &["told image cannot be pulled: r/kube-apiserver:v1.34.4", "ErrImagePull"]);
     case(&own(), &Evidence { no_image: true, ..none() }, 0, &["image cannot be pulled", "does not have it"]);
-    case(&[], &copies(none()), 0, &["told manifest gone", "cp -p /etc/k/b/before.yaml /m/kube-apiserver.yaml"]);
+    case(&[], &copies(none()), 0, &["told manifest gone", "breakglass rescue-manifest --from /etc/k/b/before.yaml"]);
     case(
         &[],
         &Evidence { named: vec![OWN.into()], ..none() },

@@ -372,6 +372,7 @@ impl State {
             }
             Orders::ManifestWhy(_) => ended("said=HTTP 500\nlog=Error: it did not like it\nend=yes\n"),
             Orders::ManifestEvidence(look) => host.evidence(look),
+            Orders::ManifestCopy(copy) => host.copy(copy),
             Orders::ManifestReplace(replace) => host.replace(replace),
             Orders::ManifestMove(file) => host.moved(file),
             Orders::GateSurvey(_) => gate?.survey(),

@@ -1,6 +1,9 @@
 //! What a fake host does about a component that is down: it is so while the last of its manifests gives a flag that begins with `bad`.
 
+use base64::Engine as _;
+
 use super::host::{Host, ended};
+use crate::host::rescue::copy::ManifestCopy;
 use crate::host::rescue::{ManifestEvidence, ManifestMove, ManifestReplace};
 use crate::world::ScriptOutput;
 
@@ -18,6 +21,15 @@ impl Host<'_> {
             None => format!("answers=yes\nlistens=yes\nprocess={} 300\n", crate::words::fnv(text.bytes())),
         };
         ended(0, said + "runs=kubelet\nend=yes\n")
+    }
+
+    pub(super) fn copy(&self, order: &ManifestCopy) -> ScriptOutput {
+        let encoded = |key: &str, path: &str| {
+            let text = self.get(path).map(|bytes| base64::engine::general_purpose::STANDARD.encode(bytes));
+            text.map(|text| format!("{key}={text}\n"))
+        };
+        let text = encoded("text", &order.from).unwrap_or_else(|| format!("no=there is no file {}\n", order.from));
+        ended(0, text + &encoded("there=yes\nold", &order.file).unwrap_or_default() + "end=yes\n")
     }
 
     pub(super) fn replace(&mut self, order: &ManifestReplace) -> ScriptOutput {

@@ -1,0 +1,86 @@
+//! Another text of the manifest that lies on the host, put in the place of the one that keeps the component down, or of one that is
+//! gone: by name only. Which text is the good one, no program can know.
+
+use super::mend::{Mended, beside, pids, replaces};
+use crate::change::{Blob, Change, Inverse, Keep, Note, Op};
+use crate::host::manifest;
+use crate::host::rescue::copy::Copy;
+use crate::host::rescue::{self, Evidence};
+use crate::host::swap::{Place, Seen};
+use crate::steps::Look;
+use crate::steps::static_pod::put;
+
+/// What such a change is called.
+pub(super) const CLASS: &str = "a text that was named";
+const STAGE: &str = "stage-from";
+
+/// Where the manifest is, or would be.
+pub(super) fn file(place: &Place, seen: &Seen) -> String {
+    let usual = || format!("{}/{}.yaml", place.manifests.trim_end_matches('/'), place.program);
+    seen.all.first().map_or_else(usual, |file| file.path.clone())
+}
+
+/// One text in the place of another, or of none.
+pub(super) struct Puts<'a> {
+    pub(super) place: &'a Place,
+    pub(super) seen: &'a Seen,
+    pub(super) from: &'a str,
+    pub(super) copy: &'a Copy,
+}
+
+impl Puts<'_> {
+    pub(super) fn changes(&self, evidence: &Evidence, look: Look<'_>) -> Result<Vec<Change>, String> {
+        let Self { place, seen, from, copy } = *self;
+        manifest::image(&copy.text, &place.program)?;
+        let file = file(place, seen);
+        let new = Blob::new(copy.text.as_bytes());
+        let old = copy.old.as_deref().map(Blob::new);
+        if old.as_ref().is_some_and(|old| old.sha256 == new.sha256) {
+            return Err(format!("it is the text that stands in {file} already"));
+        }
+        let because = format!("{from} was named as the text of {file}");
+        let next = place.next();
+        let mut changes: Vec<Change> = beside(place, seen, &because).into_iter().collect();
+        if let Some(old) = &old
+            && seen.before.as_ref() != Some(&old.sha256)
+        {
+            changes.push(put("keep", place.before(), old, seen.before.as_deref(), &because));
+        }
+        if seen.next.as_ref() != Some(&new.sha256) && !look.history.done(STAGE) {
+            changes.push(put(STAGE, next.clone(), &new, seen.next.as_deref(), &because));
+        }
+        let class = format!("{CLASS}, {from}");
+        let gone = old.as_ref().map_or_else(|| next.clone(), |old| old.sha256.clone());
+        let note = Mended { processes: pids(evidence), gone, class };
+        changes.push(match &old {
+            Some(old) => {
+                let by_hand = format!("diff {} {file}; cp {from} {file}", place.before());
+                let sums = (old.sha256.as_str(), new.sha256.as_str());
+                replaces(place, &file, 1, sums, (&place.before(), &next), because, by_hand, &note)
+            }
+            None => puts_in(place, (&next, &file), &new.sha256, because, Some(Note::of(&note))),
+        });
+        Ok(changes)
+    }
+}
+
+/// A staged text moved into the folder, where nothing has its name.
+pub(super) fn puts_in(
+    place: &Place,
+    (next, file): (&str, &str),
+    sha256: &str,
+    because: String,
+    note: Option<Note>,
+) -> Change {
+    Change {
+        key: "put-in".into(),
+        note,
+        op: Op::order(rescue::move_file(place, (next, file), sha256, None)),
+        guard: format!("there is no {file}"),
+        inverse: Inverse::By(Box::new(Op::order(rescue::move_file(place, (file, next), sha256, None)))),
+        because,
+        by_hand: format!("cp -p {next} {file}"),
+        deadline_secs: 60,
+        keep: Keep::Nothing,
+    }
+}
