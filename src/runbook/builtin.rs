@@ -18,6 +18,7 @@ pub const BUILTINS: &[Builtin] = &[
     Builtin { name: "regain-access", text: include_str!("../../runbooks/regain-access.yaml") },
     Builtin { name: "api-overload", text: include_str!("../../runbooks/api-overload.yaml") },
     Builtin { name: "apiserver-oom-loop", text: include_str!("../../runbooks/apiserver-oom-loop.yaml") },
+    Builtin { name: "masters-offender", text: include_str!("../../runbooks/masters-offender.yaml") },
     Builtin { name: "bad-manifest", text: include_str!("../../runbooks/bad-manifest.yaml") },
     Builtin { name: "stray-manifest", text: include_str!("../../runbooks/stray-manifest.yaml") },
     Builtin { name: "sso-gone", text: include_str!("../../runbooks/sso-gone.yaml") },

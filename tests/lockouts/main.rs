@@ -14,6 +14,7 @@ use testbed::{Host, Kit, Kubectl, KubeletPlane, Lab, Lent, Output, Pool, Running
 
 mod bad_manifest;
 mod credentials;
+mod masters_offender;
 mod oom_loop;
 mod recovery_killed;
 mod recovery_server;
@@ -30,6 +31,10 @@ fn main() -> ExitCode {
         test(
             "an_api_server_that_is_killed_for_its_memory_at_each_start_comes_back_and_undo_is_exact",
             oom_loop::an_api_server_that_is_killed_at_each_start_comes_back_and_undo_is_exact,
+        ),
+        test(
+            "an_offender_of_system_masters_ends_although_its_certificate_stays_good",
+            masters_offender::it_ends_although_its_certificate_stays_good,
         ),
         test(
             "one_runbook_tells_the_lockouts_apart_and_opens_each_and_changes_nothing_where_nothing_is_wrong",
