@@ -84,7 +84,8 @@ pub(super) fn an_api_server_that_is_killed_at_each_start_comes_back_and_undo_is_
     scene.run(&["undo", "last", "--yes"])?;
     ensure!(files(&scene.plane.manifests())? == broken, "not the same bytes: {:?}", files(&scene.plane.manifests())?);
     ensure!(beside(&scene)? == around, "something is left beside the folder: {:?}", beside(&scene)?);
-    watch_restarts(&scene.plane, 2, RESTARTS)?;
+    // The same bytes are the same pod to its kubelet, which goes on with the pause that it was in: minutes, by now.
+    wait_until("the death of the API server", RESTARTS, || Ok(scene.plane.static_pod("kube-apiserver").is_none()))?;
     kubectl_is_out(&kubectl)?;
 
     let arguments = ["run", "apiserver-oom-loop", "-p", MEMORY, "-p", OFFENDER, "--yes", "-v"];
