@@ -1,7 +1,8 @@
 //! A recovery API server on clusters of two sizes: how soon it listens and is ready, and what it holds in memory.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -55,13 +56,7 @@ pub(crate) fn run(program: &Path, rounds: usize) -> Result<()> {
     Ok(())
 }
 
-fn sample(
-    program: &Path,
-    folder: &Path,
-    host: &Host,
-    files: &[std::path::PathBuf; 3],
-    flags: &[&str],
-) -> Result<Sample> {
+fn sample(program: &Path, folder: &Path, host: &Host, files: &[PathBuf; 3], flags: &[&str]) -> Result<Sample> {
     let run = |words: &[&str]| {
         let command = &mut crate::program(program, folder);
         Running::start(command.args(words).args(["--cluster", "lab", "--yes"]), b"")?.wait(LIMIT)?.ok()
@@ -70,8 +65,15 @@ fn sample(
     run(&[&["recovery-apiserver", "start", "--reason", "a benchmark"], flags].concat())?;
     let listens = began.elapsed().as_secs_f64();
     let [_, cert, key] = files.each_ref().map(|file| file.display().to_string());
-    let ready = format!("curl -sk --max-time 5 --cert {cert} --key {key} https://127.0.0.1:16443/readyz");
-    wait_until("a recovery API server that is ready", LIMIT, || Ok(host.sh(&ready)?.stdout == "ok"))?;
+    let url = "https://127.0.0.1:16443/readyz";
+    let asks = ["-skS", "--max-time", "5", "--cert", &cert, "--key", &key, url];
+    let mut said = String::new();
+    let waited = wait_until("a recovery API server that is ready", LIMIT, || {
+        let output = host.in_network(|| Running::start(Command::new("curl").args(asks), b"")?.wait(LIMIT))?;
+        said = output.stdout + &output.stderr;
+        Ok(said == "ok")
+    });
+    waited.with_context(|| format!("it said: {said}"))?;
     let is_ready = began.elapsed().as_secs_f64();
     std::thread::sleep(SETTLED);
     let of = |process: &&testbed::Process| {
