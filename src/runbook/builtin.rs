@@ -17,6 +17,8 @@ pub struct Builtin {
 pub const BUILTINS: &[Builtin] = &[
     Builtin { name: "regain-access", text: include_str!("../../runbooks/regain-access.yaml") },
     Builtin { name: "api-overload", text: include_str!("../../runbooks/api-overload.yaml") },
+    Builtin { name: "apiserver-oom-loop", text: include_str!("../../runbooks/apiserver-oom-loop.yaml") },
+    Builtin { name: "masters-offender", text: include_str!("../../runbooks/masters-offender.yaml") },
     Builtin { name: "bad-manifest", text: include_str!("../../runbooks/bad-manifest.yaml") },
     Builtin { name: "stray-manifest", text: include_str!("../../runbooks/stray-manifest.yaml") },
     Builtin { name: "certificates-expired", text: include_str!("../../runbooks/certificates-expired.yaml") },
@@ -75,9 +77,10 @@ mod tests {
         for builtin in BUILTINS {
             let runbook = builtin.runbook().unwrap_or_else(|faults| panic!("{faults:#?}"));
             assert_eq!(runbook.name, builtin.name);
-            let object = |name: &str| (name.to_owned(), "daemonsets.apps/telemetry/agent".to_owned());
-            let needed = runbook.params.iter().filter(|param| param.required).map(|param| object(&param.name));
-            let given: BTreeMap<String, String> = needed.collect();
+            let value = |name: &str| if name == "memory" { "8Gi" } else { "daemonsets.apps/telemetry/agent" };
+            let needed = runbook.params.iter().filter(|param| param.required);
+            let given: BTreeMap<String, String> =
+                needed.map(|param| (param.name.clone(), value(&param.name).to_owned())).collect();
             let resolved = runbook.resolve(&given, On::One("prod")).unwrap_or_else(|faults| panic!("{faults:#?}"));
             assert!(!resolved.steps.is_empty());
             for param in &runbook.params {

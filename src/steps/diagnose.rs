@@ -286,9 +286,11 @@ impl Seen {
 
 /// What helps further where the servers cannot work off what they are asked.
 const DROWNED: &str = "where a workload drowns it: breakglass run api-overload -p offender=KIND/NAMESPACE/NAME; \
+     where it is killed for its memory again and again: breakglass run apiserver-oom-loop -p memory=8Gi; \
      where nobody knows: breakglass gate close";
 /// Where none listens.
 const DOWN: &str = "what rescue-manifest says of its host; \
+     where it is killed for its memory at each start: breakglass run apiserver-oom-loop -p memory=8Gi; \
      for the way there: breakglass probe";
 /// Where something shuts us out before the API.
 const SHUT: &str = "breakglass probe; where its certificate has ended: breakglass run certificates-expired; \

@@ -4,7 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test has no `Process` to ask")]
 #![expect(clippy::disallowed_macros, reason = "a test says on its standard output what the program said")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ use testbed::{Host, Kit, Kubectl, KubeletPlane, Lab, Lent, Output, Pool, Running
 mod bad_manifest;
 mod certificates_expired;
 mod credentials;
+mod masters_offender;
+mod oom_loop;
 mod recovery_killed;
 mod recovery_server;
 mod regain_access;
@@ -26,6 +28,15 @@ const LONG: Duration = Duration::from_mins(3);
 
 fn main() -> ExitCode {
     testbed::main_with_kubernetes(vec![
+        // The longest first; storms take turns.
+        test(
+            "an_api_server_that_is_killed_for_its_memory_at_each_start_comes_back_and_undo_is_exact",
+            oom_loop::an_api_server_that_is_killed_at_each_start_comes_back_and_undo_is_exact,
+        ),
+        test(
+            "an_offender_of_system_masters_ends_although_its_certificate_stays_good",
+            masters_offender::it_ends_although_its_certificate_stays_good,
+        ),
         test(
             "one_runbook_tells_the_lockouts_apart_and_opens_each_and_changes_nothing_where_nothing_is_wrong",
             regain_access::each_lockout_is_told_apart_and_opened,
@@ -97,6 +108,34 @@ struct Scene {
     folder: PathBuf,
 }
 
+/// The program with these arguments, of an engineer with this folder.
+fn program(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_breakglass"));
+    command
+        .args(arguments)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", folder)
+        .env("USER", "alice")
+        .env("BREAKGLASS_KIT", folder.join("kit"))
+        .env("BREAKGLASS_STATE", folder.join("state"));
+    command
+}
+
+/// Runs it to its end, however that comes out.
+fn ends(folder: &Path, arguments: &[&str]) -> Result<Output> {
+    let output = Running::start(&mut program(folder, arguments), b"")?.wait(LONG)?;
+    println!("$ breakglass {}\n{}{}", arguments.join(" "), output.stdout, output.stderr);
+    Ok(output)
+}
+
+/// The same to its good end; what it printed on both streams.
+fn engineer(folder: &Path, arguments: &[&str]) -> Result<String> {
+    let output = ends(folder, arguments)?;
+    ensure!(output.success(), "breakglass {} ended with {}: {output:?}", arguments.join(" "), output.code);
+    Ok(output.stdout + &output.stderr)
+}
+
 /// A cluster that no other test has at the time: each locks itself out, and puts it right again.
 fn scene() -> Result<Lent<Scene>> {
     static SCENES: Pool<Scene> = Pool::of(2);
@@ -132,30 +171,17 @@ impl Scene {
 
     /// The program with these arguments.
     fn program(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_breakglass"));
-        command
-            .args(arguments)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", &self.folder)
-            .env("USER", "alice")
-            .env("BREAKGLASS_KIT", self.folder.join("kit"))
-            .env("BREAKGLASS_STATE", self.folder.join("state"));
-        command
+        program(&self.folder, arguments)
     }
 
     /// Runs it to its end, however that comes out.
     fn ends(&self, arguments: &[&str]) -> Result<Output> {
-        let output = Running::start(&mut self.program(arguments), b"")?.wait(LONG)?;
-        println!("$ breakglass {}\n{}{}", arguments.join(" "), output.stdout, output.stderr);
-        Ok(output)
+        ends(&self.folder, arguments)
     }
 
     /// Runs it to its good end; what it printed on both streams.
     fn run(&self, arguments: &[&str]) -> Result<String> {
-        let output = self.ends(arguments)?;
-        ensure!(output.success(), "breakglass {} ended with {}: {output:?}", arguments.join(" "), output.code);
-        Ok(output.stdout + &output.stderr)
+        engineer(&self.folder, arguments)
     }
 
     /// The newest run of a runbook.

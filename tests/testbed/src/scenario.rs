@@ -12,7 +12,7 @@ use crate::{
     kit::Kit,
     lab::Lab,
     machine::find_program,
-    storm::{STORM, STORM_APF, STORM_UNBOUND},
+    storm::{STORM, STORM_APF, STORM_MASTERS, STORM_UNBOUND},
 };
 
 mod clusters;
@@ -82,6 +82,12 @@ pub const SCENARIOS: &[Scenario] = &[
         about: "the same server with priority and fairness, under 80 collectors: slow, but open",
         prepare: binaries::prepare,
         start: |lab| clusters::storm(lab, &STORM_APF),
+    },
+    Scenario {
+        name: "storm-masters",
+        about: "a smaller one, whose 80 collectors have a certificate of system:masters, which it neither queues nor turns away",
+        prepare: binaries::prepare,
+        start: |lab| clusters::storm(lab, &STORM_MASTERS),
     },
     Scenario {
         name: "storm-oom",

@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 pub use oom::{OomSettings, STORM_OOM, start_storm_oom};
 pub use service::{OFFENDER, ballast};
-pub use settings::{Beside, STORM, STORM_APF, STORM_HA, STORM_RHYTHM, STORM_UNBOUND, Settings, Tokens};
+pub use settings::{Beside, STORM, STORM_APF, STORM_HA, STORM_MASTERS, STORM_RHYTHM, STORM_UNBOUND, Settings, Tokens};
 
 use crate::{
     Host, Lab, Socket, binaries,

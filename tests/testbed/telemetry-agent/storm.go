@@ -37,7 +37,7 @@ func storm(arguments []string) error {
 	perPod := set.Int("per-pod", 1, "collectors that one pod runs, each with a connection of its own")
 	nodes := set.String("nodes", "", "ADDRESS=KUBELET of each hollow node, comma separated; none: one pod, for ever, with --token")
 	namespace := set.String("namespace", "telemetry", "namespace of the DaemonSet's pods")
-	volumes := set.String("tokens", "", "where a pod's token lies on its node, with {pod} for its unique id and * for what is not known")
+	volumes := set.String("tokens", "", "where a pod's token lies on its node, with {pod} for its unique id and * for what is not known; none: who they are says the certificate")
 	paths := set.String("paths", "/api/v1/pods", "lists that a collector loops over, separated by spaces")
 	newEach := set.Bool("new-connection-each", false, "HTTP/1.1 and a new connection for each request")
 	pause := set.Duration("pause", 100*time.Millisecond, "pause after an error, a 401 or a 429; none after an answer")

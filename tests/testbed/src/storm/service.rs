@@ -110,17 +110,23 @@ pub(super) fn start_agents(plane: &ControlPlane, nodes: &Host, settings: &Settin
     let kubelets = hollow_kubelets(nodes, settings.nodes);
     let kubelets: Vec<String> = kubelets.iter().map(|(address, port)| format!("{address}=127.0.0.1:{port}")).collect();
     let servers: Vec<String> = plane.servers().iter().map(ApiServer::url).collect();
-    let arguments = [
+    let mut arguments = vec![
         "storm".to_owned(),
         format!("--servers={}", servers.join(",")),
         format!("--ca={}", ca.display()),
-        format!("--tokens={TOKEN}"),
         format!("--per-pod={}", settings.collectors),
         format!("--every={}ms", settings.every.as_millis()),
         format!("--pause={}ms", settings.pause.as_millis()),
         format!("--nodes={}", kubelets.join(",")),
         format!("--paths={}", settings.lists.join(" ")),
     ];
+    if settings.tokens == Tokens::Masters {
+        let pair = folder.join("masters");
+        plane.access().pki().credentials(User::Masters)?.write(&pair)?;
+        arguments.extend([format!("--cert={}.crt", pair.display()), format!("--key={}.key", pair.display())]);
+    } else {
+        arguments.push(format!("--tokens={TOKEN}"));
+    }
     let program = binaries::telemetry_agent()?.display().to_string();
     Component::start_program(nodes, "telemetry-agent", &program, &arguments)
 }

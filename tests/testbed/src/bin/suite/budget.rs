@@ -37,6 +37,7 @@ const UNKNOWN: Needs = needs_of("", 60, 50, 1000, None);
 const MEASURED: &[Needs] = &[
     storms("storm_ends", 600, 60, 3000, Some(3)),
     needs_of("recovery", 400, 25, 3500, Some(3)),
+    storms("lockouts", 320, 45, 4000, Some(3)),
     storms("reopen", 300, 30, 2000, None),
     needs_of("gate", 300, 45, 1500, Some(3)),
     needs_of("gate_rules", 290, 50, 500, Some(3)),
@@ -44,7 +45,6 @@ const MEASURED: &[Needs] = &[
     needs_of("lib", 280, 10, 500, None),
     storms("storm", 270, 20, 3000, Some(3)),
     needs_of("collectors", 150, 30, 2500, Some(4)),
-    needs_of("lockouts", 130, 40, 2500, Some(2)),
     needs_of("ssh", 100, 20, 500, Some(4)),
     needs_of("k8s", 90, 40, 2500, None),
     needs_of("api_real", 60, 30, 1000, None),
