@@ -75,6 +75,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "probe" -d 'Lo
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "access" -d 'See which credential of the cluster a control-plane host has, or have one signed there; runbooks use it in later steps'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "recovery-apiserver" -d 'A private API server beside a drowned or broken one, on a control-plane host\'s loopback, for this tool\'s own requests'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "rescue-manifest" -d 'Bring back a component that its static pod keeps down: the bad flag or the stray file out; `undo` puts it back'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "renew-certificates" -d 'Renew the control plane\'s certificates that have ended, with the CA on their own host; `undo` puts the old ones back'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "scale-apiserver" -d 'Give API servers more room by their static-pod manifests, one host at a time; `undo` puts the old text back'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "kit" -d 'Look after the kit: what was prepared in peace'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "runbook" -d 'Read runbooks: what they do, what they take, what is wrong with them'
@@ -1081,6 +1082,42 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand rescue-manifest" -
 complete -c breakglass -n "__fish_breakglass_using_subcommand rescue-manifest" -l no-canary -d 'All clusters from the beginning'
 complete -c breakglass -n "__fish_breakglass_using_subcommand rescue-manifest" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand rescue-manifest" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l within -d 'What ends within this time is renewed with what has ended [default: 1d]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l targets -d 'Only these hosts, by their names in the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l ca -d 'CAs that have ended are signed anew by their own keys, too'
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l drill -d 'Look for real, pretend the writes'
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l recovery -d 'Look for recovery API servers on the control-plane hosts first, and send requests to them before all others'
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l access -d 'Be known to the API by a credential that lies on a control-plane host, as `access` finds it, in place of our own'
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand renew-certificates" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l limit -d 'A resource limit; NAME- removes it' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l request -d 'A resource request; NAME- removes it' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l flag -d 'A flag of kube-apiserver, without its dashes; NAME- removes it' -r

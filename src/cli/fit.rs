@@ -113,6 +113,13 @@ const VERBS: &[Verb] = &[
         other: &["targets"],
     },
     Verb {
+        words: &["renew-certificates"],
+        kind: "renew-certificates",
+        gives: &[("within", "within"), ("ca", "ca")],
+        runbooks_only: &[],
+        other: &["targets"],
+    },
+    Verb {
         words: &["access"],
         kind: "access",
         gives: &[("mint", "mint"), ("group", "group"), ("time", "for")],

@@ -20,6 +20,7 @@ mod park;
 mod plan;
 mod probe;
 mod recovery;
+mod renew_certificates;
 mod rescue_manifest;
 mod restore_rights;
 mod resume;
@@ -89,6 +90,7 @@ enum Verb {
     Access(access::Access),
     RecoveryApiserver(recovery::RecoveryApiserver),
     RescueManifest(rescue_manifest::RescueManifest),
+    RenewCertificates(renew_certificates::RenewCertificates),
     ScaleApiserver(scale_apiserver::ScaleApiserver),
     Kit(kit::Kit),
     Runbook(runbook::RunbookVerb),
@@ -160,6 +162,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Access(verb) => verb.run(app),
         Verb::RecoveryApiserver(verb) => verb.run(app),
         Verb::RescueManifest(verb) => verb.run(app),
+        Verb::RenewCertificates(verb) => verb.run(app),
         Verb::ScaleApiserver(verb) => verb.run(app),
         Verb::Kit(verb) => verb.run(app),
         Verb::Runbook(verb) => verb.run(app),

@@ -5,6 +5,7 @@
 
 pub mod apiserver;
 pub mod audit;
+pub mod certificates;
 pub mod credentials;
 #[cfg(test)]
 mod environments;

@@ -7,6 +7,9 @@
 
 use super::apiserver::ApiServerPresence;
 use super::audit::AuditCount;
+use super::certificates::{
+    CertificatesKeep, CertificatesKeepAway, CertificatesLook, CertificatesSign, CertificatesSplice,
+};
 use super::credentials::{CredentialsRead, CredentialsSign};
 use super::file::PutFile;
 use super::gate::{GateArm, GateClose, GateCut, GateKnock, GateMemory, GateOpen, GateRenew, GateStatus, GateSurvey};
@@ -100,6 +103,11 @@ orders! {
     RecoveryStop,
     CredentialsRead,
     CredentialsSign,
+    CertificatesLook,
+    CertificatesKeep,
+    CertificatesKeepAway,
+    CertificatesSign,
+    CertificatesSplice,
     PutFile,
 }
 

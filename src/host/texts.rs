@@ -8,7 +8,7 @@ use super::audit::{self, Client};
 use super::gate::{self, Allow, BackEnd, Balancer, Driver, GateSpec, Reply, Scope, Side, Stage, Turn, Why};
 use super::orders::Orders;
 use super::swap::{self, Place, Swap};
-use super::{apiserver, credentials, file, offender, recovery, rescue, room, why};
+use super::{apiserver, certificates, credentials, file, offender, recovery, rescue, room, why};
 use crate::change::{Blob, Expect, FilePut, sha256_hex};
 use crate::script::{Head, Script};
 
@@ -167,6 +167,15 @@ fn of_recovery() -> Vec<(String, Script)> {
         manifests: "/etc/kubernetes/manifests".into(),
         own: String::new(),
     };
+    let beside = "/etc/kubernetes/breakglass-r1-2-certificates";
+    let kept = [("a".repeat(64), "/etc/kubernetes/admin.conf".to_owned())];
+    let splice = certificates::Splice {
+        path: kept[0].1.clone(),
+        from: "YQ==".into(),
+        to: "Yg==".into(),
+        sha256: kept[0].0.clone(),
+        beside: beside.into(),
+    };
     let certificate = "-----BEGIN CERTIFICATE-----\nQ0E=\n-----END CERTIFICATE-----\n";
     let knowing = recovery::Start {
         flags: vec!["--client-ca-file=/etc/it's/ca.crt".into()],
@@ -182,6 +191,15 @@ fn of_recovery() -> Vec<(String, Script)> {
         ("recovery, extend", recovery::extend("r1", 900, "")),
         ("recovery, extend with a certificate", recovery::extend("r1", 900, certificate)),
         ("recovery, stop", recovery::stop("r1")),
+        ("certificates, look", certificates::look("/etc/kubernetes/manifests/", beside).into()),
+        ("certificates, keep", certificates::keep(beside, &kept)),
+        ("certificates, keep away", certificates::keep_away(beside, &kept)),
+        (
+            "certificates, sign",
+            certificates::sign(certificates::ETCD, "/etc/kubernetes/pki/etcd/server.crt", &[7; 200]),
+        ),
+        ("certificates, splice", splice.there()),
+        ("certificates, splice back", splice.back()),
         ("credentials", credentials::read().into()),
         (
             "sign",

@@ -30,7 +30,11 @@ fn judge(held: &Held, cluster: &Cluster, host: &str, now: jiff::Timestamp) -> Re
     let secret = held.secret.as_ref().map_err(|why| format!("{}: {why}", held.path))?;
     let ours = pem::certificates(&cluster.ca).unwrap_or_default();
     let theirs = pem::certificates(&held.authority).unwrap_or_default();
-    if !theirs.is_empty() && !theirs.iter().any(|cert| ours.contains(cert)) {
+    // A CA is its name and its key: one that was signed anew, with another time, is the same.
+    let same = |own: &pem::CertFacts, other: &pem::CertFacts| {
+        own.subject == other.subject && own.public_key == other.public_key
+    };
+    if !theirs.is_empty() && !theirs.iter().any(|cert| ours.iter().any(|own| same(own, cert))) {
         return Err(format!("{}: it is of another cluster: its CA is none of the kit's", held.path));
     }
     let (credential, who) = match secret {
@@ -97,14 +101,16 @@ mod tests {
     fn one_of_another_cluster_or_that_has_ended_is_never_taken() {
         let now: jiff::Timestamp = "2026-06-01T00:00:00Z".parse().unwrap();
         let key = rcgen::KeyPair::generate().unwrap();
-        let cert = |name: &str, until: i32| {
+        let (key, other) = (&key, rcgen::KeyPair::generate().unwrap());
+        let signed = |name: &str, until: i32, key: &rcgen::KeyPair| {
             let mut params = rcgen::CertificateParams::default();
             params.distinguished_name.push(rcgen::DnType::CommonName, name);
             (params.not_before, params.not_after) =
                 (rcgen::date_time_ymd(2020, 1, 1), rcgen::date_time_ymd(until, 1, 1));
-            params.self_signed(&key).unwrap().pem().into_bytes()
+            params.self_signed(key).unwrap().pem().into_bytes()
         };
-        let (ours, theirs) = (cert("ours", 2040), cert("theirs", 2040));
+        let cert = |name: &str, until: i32| signed(name, until, key);
+        let (ours, theirs) = (cert("ours", 2040), signed("ours", 2040, &other));
         let cluster = Cluster { ca: ours.clone(), ..super::super::sample::cluster("east", 1) };
         let held = |path: &str, authority: &[u8], cert: Vec<u8>| Held {
             path: path.into(),
@@ -122,6 +128,8 @@ mod tests {
         };
         let good = best(&keeps, &cluster, "cp1", now).ok().unwrap();
         assert_eq!(good.of, "/good of cp1 (CN=kubernetes-super-admin)");
+        let anew = Keeps { held: vec![held("/anew", &cert("ours", 2050), cert("admin", 2040))], ..Keeps::default() };
+        assert!(best(&anew, &cluster, "cp1", now).is_ok(), "a CA that was signed anew is the same");
         let none = Keeps { held: keeps.held[..3].to_vec(), ..keeps };
         let faults = best(&none, &cluster, "cp1", now).err().unwrap();
         for (fault, part) in faults.iter().zip(["another cluster", "expired", "it has none"]) {

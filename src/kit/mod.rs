@@ -19,6 +19,7 @@ mod logins;
 pub mod pem;
 pub mod proxy;
 mod read;
+pub mod reissue;
 pub mod request;
 #[cfg(test)]
 pub(crate) mod sample;

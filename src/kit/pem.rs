@@ -124,7 +124,7 @@ fn token_time(token: &str, claim: &str) -> Option<Timestamp> {
 }
 
 /// `3 days`, `5 hours`, `2 minutes`.
-pub(super) fn age(duration: jiff::SignedDuration) -> String {
+pub(crate) fn age(duration: jiff::SignedDuration) -> String {
     let secs = usize::try_from(duration.as_secs()).unwrap_or(0);
     match secs {
         0..120 => crate::words::count(secs, "second"),

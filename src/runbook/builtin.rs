@@ -21,6 +21,7 @@ pub const BUILTINS: &[Builtin] = &[
     Builtin { name: "masters-offender", text: include_str!("../../runbooks/masters-offender.yaml") },
     Builtin { name: "bad-manifest", text: include_str!("../../runbooks/bad-manifest.yaml") },
     Builtin { name: "stray-manifest", text: include_str!("../../runbooks/stray-manifest.yaml") },
+    Builtin { name: "certificates-expired", text: include_str!("../../runbooks/certificates-expired.yaml") },
     Builtin { name: "sso-gone", text: include_str!("../../runbooks/sso-gone.yaml") },
     Builtin { name: "admin-certificate-expired", text: include_str!("../../runbooks/admin-certificate-expired.yaml") },
     Builtin { name: "rbac-deleted", text: include_str!("../../runbooks/rbac-deleted.yaml") },

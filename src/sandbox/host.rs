@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 
 use super::recovery;
-use super::rescue;
 use super::said::Said;
 use super::world::{APISERVER, Gate, SimHost, World};
+use super::{certificates, rescue};
 use crate::change::sha256_hex;
 use crate::host::audit::AuditCount;
 use crate::host::file::PutFile;
@@ -84,6 +84,11 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
         Orders::ManifestFolderAway(order) => folder_away(host, &order.path),
         Orders::CredentialsRead(_) => Said::ok(credentials(&world.papers.admin)),
         Orders::CredentialsSign(_) => Said::failed(3, "the practice cluster keeps the key of its CA to itself"),
+        Orders::CertificatesLook(_) => Said::ok(certificates::look(&world.papers.authority)),
+        Orders::CertificatesKeep(_) | Orders::CertificatesKeepAway(_) => Said::ok("kept=none\n".into()),
+        Orders::CertificatesSign(_) | Orders::CertificatesSplice(_) => {
+            Said::failed(3, "no certificate of the practice cluster has ended")
+        }
         Orders::PutFile(order) => put(host, order, text),
         Orders::RecoverySurvey(_) => Said::ok(recovery::survey(host, &world.papers.authority)),
         Orders::RecoveryStatus(_) => Said::ok(recovery::status(host, &world.papers.authority) + "end=yes\n"),

@@ -6,6 +6,7 @@
 //! name and arguments), and refuses names that it does not know.
 
 mod api;
+mod certificates;
 mod host;
 mod names;
 mod patch;

@@ -293,7 +293,7 @@ const DOWN: &str = "what rescue-manifest says of its host; \
      where it is killed for its memory at each start: breakglass run apiserver-oom-loop -p memory=8Gi; \
      for the way there: breakglass probe";
 /// Where something shuts us out before the API.
-const SHUT: &str = "breakglass probe; on a control-plane host: sudo kubeadm certs check-expiration; \
+const SHUT: &str = "breakglass probe; where its certificate has ended: breakglass run certificates-expired; \
      breakglass recovery-apiserver start shows a certificate of its own";
 
 impl Step for Params {

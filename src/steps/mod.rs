@@ -389,6 +389,7 @@ mod rbac;
 mod recovery;
 mod recovery_apiserver_start;
 mod recovery_apiserver_stop;
+mod renew_certificates;
 mod rescue_manifest;
 mod restore_rights;
 mod results;
@@ -425,6 +426,7 @@ kinds! {
     recovery_apiserver_stop::RecoveryStop,
     rescue_manifest::RescueManifest,
     access::Access,
+    renew_certificates::RenewCertificates,
 }
 
 /// The kind with this name.

@@ -13,6 +13,7 @@ use serde_json::Value;
 use testbed::{Host, Kit, Kubectl, KubeletPlane, Lab, Lent, Output, Pool, Running, User, test};
 
 mod bad_manifest;
+mod certificates_expired;
 mod credentials;
 mod masters_offender;
 mod oom_loop;
@@ -87,6 +88,14 @@ fn main() -> ExitCode {
         test(
             "a_stray_copy_of_the_manifest_that_wins_is_moved_out_and_comes_back_by_undo",
             stray_manifest::a_stray_copy_is_moved_out_and_comes_back_by_undo,
+        ),
+        test(
+            "certificates_that_have_ended_are_renewed_on_their_host_and_undo_is_exact",
+            certificates_expired::what_has_ended_is_renewed_and_comes_back_by_undo,
+        ),
+        test(
+            "a_ca_that_has_ended_is_signed_anew_by_its_own_key_and_undo_is_exact",
+            certificates_expired::a_ca_that_has_ended_is_signed_by_itself,
         ),
     ])
 }

@@ -499,6 +499,7 @@ spec:
     - {name: admit, kind: disarm}
     - {name: end, kind: end-pods, with: {workload: ds/telemetry/agent, force: true}}
     - {name: rescue, kind: rescue-manifest}
+    - {name: renew, kind: renew-certificates}
     - {name: room, kind: scale-apiserver, with: {limits: {memory: 8Gi}}}
     - {name: healthy, kind: wait-for, with: {health: {times: 1}}}
     - {name: open, kind: gate-open, with: {window: 1s}}

@@ -103,7 +103,7 @@ impl Kind {
             Known::ScaleApiserver | Known::FreezeNodes | Known::ThawNodes => true,
             Known::GateClose | Known::GateConfirm | Known::GateOpen => true,
             Known::RecoveryStart | Known::RecoveryStop => true,
-            Known::RescueManifest => false,
+            Known::RescueManifest | Known::RenewCertificates => false,
             Known::Probe | Known::Diagnose | Known::Confirm | Known::Park | Known::EndPods | Known::Delete => false,
             Known::Revoke | Known::RestoreRights | Known::Disarm | Known::Http | Known::Exec => false,
             Known::WaitFor | Known::Access => false,

@@ -2,6 +2,7 @@
 
 mod announced;
 mod cancel;
+mod certificates;
 mod clocks;
 mod disarm;
 mod end_pods;

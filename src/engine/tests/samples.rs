@@ -9,6 +9,7 @@ use crate::plan::Plan;
 use crate::steps::Known;
 use crate::world::Reads as _;
 use crate::world::fake::Objects;
+use crate::world::fake::certificates::{ENDED, mode_of};
 
 const MANIFESTS: &str = "/etc/kubernetes/manifests";
 const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/worker-1";
@@ -54,6 +55,7 @@ pub(super) fn sample(kind: Known) -> Vec<Spec> {
             vec![("beside", "recovery-apiserver-start", json!({})), ("over", "recovery-apiserver-stop", json!({}))]
         }
         Known::RescueManifest => vec![("rescue", "rescue-manifest", json!({}))],
+        Known::RenewCertificates => vec![("renew", "renew-certificates", json!({"ca": true}))],
         Known::FreezeNodes => vec![freeze()],
         // Nobody renews the lease here, and whole hours of the test's clock may pass.
         Known::ThawNodes => vec![freeze(), ("thaw", "thaw-nodes", json!({"fresh": "48h"}))],
@@ -90,6 +92,11 @@ pub(super) fn bench_of(specs: &[Spec]) -> Bench {
              - {program}\n    - --v=2\n{bad}"
         );
         fake.write(&Target::host("east", host), &format!("{MANIFESTS}/{program}.yaml"), &text);
+    }
+    if specs.iter().any(|(_, kind, _)| *kind == "renew-certificates") {
+        for (host, (path, text)) in hosts.iter().flat_map(|host| ENDED.iter().map(move |file| (host, file))) {
+            fake.write_as(&Target::host("east", host), path, mode_of(path), text);
+        }
     }
     fake.objects("east", |objects| {
         objects.put("/api/v1/namespaces/kube-system", json!({"kind": "Namespace", "metadata": {}}));

@@ -5,8 +5,8 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerInco
 
 use super::{Fault, FaultKind};
 
-const RENEW: &str = "is this machine's clock right (date -u)? If it is, on the control-plane host: \
-                     sudo kubeadm certs renew apiserver, then restart kube-apiserver";
+const RENEW: &str = "is this machine's clock right (date -u)? If it is: breakglass renew-certificates; a way in until then: \
+                     breakglass recovery-apiserver start";
 const AUTHORITY: &str = "is it the right cluster? Its authority is on the control-plane host in \
                          /etc/kubernetes/pki/ca.crt: `certificateAuthority` of the kit, or --certificate-authority FILE";
 const OURS: &str = "breakglass kit check says when our certificate ends; on a control-plane host: \
@@ -256,7 +256,7 @@ mod tests {
         distrusts(CertificateError::ExpiredContext { time, not_after }, ended, "is this machine's clock right");
         let not_before = at("2026-11-26T08:30:00Z");
         let begins = "it begins on 2026-11-26 08:30 UTC, in 30 minutes; this machine's clock says 2026-11-26 08:00 UTC";
-        distrusts(CertificateError::NotValidYetContext { time, not_before }, begins, "kubeadm certs renew");
+        distrusts(CertificateError::NotValidYetContext { time, not_before }, begins, "breakglass renew-certificates");
     }
 
     #[derive(Debug)]

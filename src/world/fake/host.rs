@@ -46,11 +46,21 @@ impl Host<'_> {
         self.get(path).map(|bytes| sha256_hex(bytes))
     }
 
+    pub(super) fn mode(&self, path: &str) -> u32 {
+        self.files.get(&(self.at.clone(), path.to_owned())).map_or(0o600, |(mode, _)| *mode)
+    }
+
+    /// The files in a folder, the folder's path with a slash at its end.
+    pub(super) fn under(&self, folder: &str) -> Vec<(String, Vec<u8>)> {
+        let here = self.files.iter().filter(|((at, path), _)| at == self.at && path.starts_with(folder));
+        here.map(|((_, path), (_, bytes))| (path.clone(), bytes.clone())).collect()
+    }
+
     pub(super) fn put(&mut self, path: &str, bytes: &[u8]) {
         self.files.insert((self.at.clone(), path.to_owned()), (0o600, bytes.to_vec()));
     }
 
-    fn take(&mut self, path: &str) -> Option<Vec<u8>> {
+    pub(super) fn take(&mut self, path: &str) -> Option<Vec<u8>> {
         self.files.remove(&(self.at.clone(), path.to_owned())).map(|(_, bytes)| bytes)
     }
 

@@ -3,6 +3,7 @@
 
 mod api;
 mod border;
+pub(crate) mod certificates;
 mod gate;
 mod host;
 mod list;
@@ -202,6 +203,11 @@ impl Fake {
         self.state().files.insert((target.clone(), path.to_owned()), (0o600, text.as_bytes().to_vec()));
     }
 
+    /// The same with these permission bits.
+    pub(crate) fn write_as(&self, target: &Target, path: &str, mode: u32, text: &str) {
+        self.state().files.insert((target.clone(), path.to_owned()), (mode, text.as_bytes().to_vec()));
+    }
+
     /// The same, taken away.
     pub(crate) fn remove(&self, target: &Target, path: &str) {
         self.state().files.remove(&(target.clone(), path.to_owned()));
@@ -388,6 +394,11 @@ impl State {
             Orders::ApiServerPresence(_) => gate.map(|_| ended("process=900 3600\nstarted=0\nend=yes\n"))?,
             Orders::CredentialsRead(_) => ended(&host::credentials()),
             Orders::CredentialsSign(_) => ended("certificate=Qw==\nsigned=yes\n"),
+            Orders::CertificatesLook(look) => host.certificates(look),
+            Orders::CertificatesKeep(keep) => host.keep_certificates(keep),
+            Orders::CertificatesKeepAway(keep) => host.keep_certificates_away(keep),
+            Orders::CertificatesSign(sign) => host.sign_certificate(sign),
+            Orders::CertificatesSplice(splice) => host.splice(splice),
             Orders::RecoverySurvey(look) => host.recovery_survey(look),
             Orders::RecoveryStatus(_) => ended(&(host.recovery() + "end=yes\n")),
             Orders::RecoveryStart(start) => host.recovery_start(start),

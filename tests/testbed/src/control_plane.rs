@@ -18,7 +18,7 @@ use crate::{
     component::Component,
     components::{self, API_PORT, ApiFlags, Member, SERVICE},
     kubectl::Kubectl,
-    pki::{Pki, User, put},
+    pki::{Pki, User, Validity, put},
 };
 
 /// How long a component may take to be ready; alone it takes 4 seconds, beside a build many times that.
@@ -221,7 +221,7 @@ impl ApiServer {
     /// Restarts it with a certificate of an authority that its clients do not know, until the guard is dropped.
     pub fn with_wrong_certificate(&self, pki: &Pki) -> Result<WrongCertificate<'_>> {
         let names = [self.member.name.clone(), "kubernetes".to_owned()];
-        let pair = pki.foreign.server("kube-apiserver", &names, &self.member.addresses())?;
+        let pair = pki.foreign.server("kube-apiserver", &names, &self.member.addresses(), Validity::Now)?;
         pair.write(&self.host().etc_kubernetes().join("pki/wrong"))?;
         let certificate = PathBuf::from("/etc/kubernetes/pki/wrong");
         self.restart_with(&ApiFlags { certificate, ..self.flags.clone() })?;

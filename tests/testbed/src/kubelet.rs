@@ -20,7 +20,7 @@ use crate::{
     image,
     kubectl::Kubectl,
     manifests,
-    pki::{Pki, User},
+    pki::{Pki, User, Validity},
     process::pids,
 };
 
@@ -118,6 +118,19 @@ impl KubeletPlane {
     /// Whether the API server says on its own host that it is ready.
     pub fn is_ready(&self) -> Result<bool> {
         is_ready(self.host(), &self.member)
+    }
+
+    /// Everything that the authorities signed for the control-plane host, but for its kubelet's, as if it had ended with the year 2020.
+    pub fn end_certificates(&self) -> Result<()> {
+        let (host, own) = (self.host(), self.member.url());
+        let addresses = self.member.addresses();
+        self.access.pki().lay_out_leaves(
+            &host.etc_kubernetes(),
+            host.name(),
+            &addresses,
+            (&own, &own),
+            Validity::Expired,
+        )
     }
 
     /// The process of a static pod's component on the control-plane host, if it runs now.

@@ -30,6 +30,7 @@ impl Pair {
 
 /// A certificate authority.
 pub struct Authority {
+    name: String,
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
@@ -42,14 +43,22 @@ pub enum Validity {
     Expired,
 }
 
+impl Validity {
+    fn write(self, params: &mut CertificateParams) {
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(if self == Self::Now { 2099 } else { 2020 }, 12, 31);
+    }
+}
+
 impl Authority {
     pub fn new(name: &str) -> Result<Self> {
-        let mut params = params(name, None, Validity::Now)?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages =
-            vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-        Ok(Self { issuer })
+        let issuer = CertifiedIssuer::self_signed(authority(name, Validity::Now)?, KeyPair::generate()?)?;
+        Ok(Self { name: name.to_owned(), issuer })
+    }
+
+    /// Its certificate as it would be if it had ended: the same name and key, PEM.
+    pub fn ended(&self) -> Result<String> {
+        Ok(authority(&self.name, Validity::Expired)?.self_signed(self.issuer.key())?.pem())
     }
 
     /// The authority's own certificate, PEM.
@@ -62,9 +71,10 @@ impl Authority {
     }
 
     /// A certificate for a server that also serves as a client, as etcd members are to each other.
-    pub fn server(&self, name: &str, dns: &[String], ips: &[IpAddr]) -> Result<Pair> {
+    pub fn server(&self, name: &str, dns: &[String], ips: &[IpAddr], validity: Validity) -> Result<Pair> {
         let names: Vec<String> = dns.iter().cloned().chain(ips.iter().map(ToString::to_string)).collect();
         let mut params = CertificateParams::new(names)?;
+        validity.write(&mut params);
         params.distinguished_name = distinguished(name, None);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         self.sign(params)
@@ -86,6 +96,13 @@ impl Authority {
     }
 }
 
+fn authority(name: &str, validity: Validity) -> Result<CertificateParams> {
+    let mut params = params(name, None, validity)?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(params)
+}
+
 fn distinguished(name: &str, group: Option<&str>) -> DistinguishedName {
     let mut distinguished = DistinguishedName::new();
     if let Some(group) = group {
@@ -98,8 +115,7 @@ fn distinguished(name: &str, group: Option<&str>) -> DistinguishedName {
 fn params(name: &str, group: Option<&str>, validity: Validity) -> Result<CertificateParams> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name = distinguished(name, group);
-    params.not_before = date_time_ymd(2020, 1, 1);
-    params.not_after = date_time_ymd(if validity == Validity::Now { 2099 } else { 2020 }, 12, 31);
+    validity.write(&mut params);
     Ok(params)
 }
 
@@ -175,13 +191,27 @@ impl Pki {
         self.etcd.pair().write(&pki.join("etcd/ca"))?;
         put(&pki.join("sa.key"), &self.service_accounts.serialize_pem(), 0o600)?;
         put(&pki.join("sa.pub"), &self.service_accounts.public_key_pem(), 0o644)?;
-        self.cluster.server("kube-apiserver", &api_server_names(host), addresses)?.write(&pki.join("apiserver"))?;
+        self.lay_out_leaves(folder, host, addresses, (own, endpoint), Validity::Now)?;
+        self.node_kubeconfig(&folder.join("kubelet.conf"), host, own)
+    }
+
+    /// Of that what the authorities sign, but for the kubelet's: over what lies there, if anything does.
+    pub fn lay_out_leaves(
+        &self,
+        folder: &Path,
+        host: &str,
+        addresses: &[IpAddr],
+        (own, endpoint): (&str, &str),
+        validity: Validity,
+    ) -> Result<()> {
+        let pki = folder.join("pki");
+        self.cluster
+            .server("kube-apiserver", &api_server_names(host), addresses, validity)?
+            .write(&pki.join("apiserver"))?;
         let etcd_names = [host.to_owned(), "localhost".to_owned()];
-        self.etcd.server(host, &etcd_names, addresses)?.write(&pki.join("etcd/server"))?;
-        self.etcd.server(host, &etcd_names, addresses)?.write(&pki.join("etcd/peer"))?;
-        self.etcd
-            .client("kube-apiserver-etcd-client", None, Validity::Now)?
-            .write(&pki.join("apiserver-etcd-client"))?;
+        self.etcd.server(host, &etcd_names, addresses, validity)?.write(&pki.join("etcd/server"))?;
+        self.etcd.server(host, &etcd_names, addresses, validity)?.write(&pki.join("etcd/peer"))?;
+        self.etcd.client("kube-apiserver-etcd-client", None, validity)?.write(&pki.join("apiserver-etcd-client"))?;
         let components = [
             ("controller-manager.conf", "system:kube-controller-manager", None, own),
             ("scheduler.conf", "system:kube-scheduler", None, own),
@@ -189,10 +219,10 @@ impl Pki {
             ("super-admin.conf", "kubernetes-super-admin", Some("system:masters"), endpoint),
         ];
         for (file, name, group, server) in components {
-            let pair = self.cluster.client(name, group, Validity::Now)?;
+            let pair = self.cluster.client(name, group, validity)?;
             put(&folder.join(file), &self.kubeconfig(server, &pair), 0o600)?;
         }
-        self.node_kubeconfig(&folder.join("kubelet.conf"), host, own)
+        Ok(())
     }
 
     /// The kubeconfig of a node's kubelet, which the node authorizer knows by its name.
