@@ -37,6 +37,10 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Answers 500, 502 and 504 that are taken before one of them is the answer.
 const BROKEN_AT_MOST: u32 = 3;
 
+/// For so long a recovery API server may take that a no of the cluster's own does not end: it is there for the case that they say no,
+/// and begins to answer while it is asked.
+const ITS_TURN: Duration = Duration::from_secs(20);
+
 /// What is said of an attempt that was still open at the end.
 const USED_UP: &str = "no answer when the time was used up";
 
@@ -173,6 +177,8 @@ pub(super) struct View<'a> {
     /// How long an attempt may be on its way before another is sent after it: a second one beside a slow dial or login
     /// would only arrive together with the first.
     pub(super) patience: Duration,
+    /// It is a recovery API server: it may know us where others do not, and admit what they refuse.
+    pub(super) recovery: bool,
 }
 
 /// One server during one request.
@@ -186,6 +192,8 @@ struct Lane {
     /// It has said since that it is not starting: its no has to be heard once more while that holds, before others are tried.
     once_more: bool,
     shut: Option<Fault>,
+    /// Its no, which counts if a recovery API server has nothing else to say.
+    no: Option<Reply>,
 }
 
 #[derive(Clone)]
@@ -199,6 +207,7 @@ struct Flight {
 /// Everything about one request but the futures of its attempts.
 struct Drive<'a, V, T> {
     kind: Kind,
+    begin: Instant,
     deadline: Instant,
     lanes: Vec<Lane>,
     open: Vec<Flight>,
@@ -214,7 +223,24 @@ struct Drive<'a, V, T> {
 
 impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
     fn may_start(&self, lane: &Lane) -> bool {
-        lane.shut.is_none() && (self.kind != Kind::Health || lane.started == 0)
+        lane.shut.is_none() && lane.no.is_none() && (self.kind != Kind::Health || lane.started == 0)
+    }
+
+    /// Is this a no that a recovery API server may yet turn into a yes?
+    fn waits_for_another(&self, index: usize, answer: &Answer) -> bool {
+        let is_recovery = |lane: &Lane| (self.view)(lane.server).recovery;
+        let no = matches!(answer.code, 401 | 403) || answer.refused_by_webhook();
+        let others = || self.lanes.iter().any(|lane| is_recovery(lane) && lane.shut.is_none());
+        no && self.kind != Kind::Health && !is_recovery(&self.lanes[index]) && others() && !self.is_their_turn_over()
+    }
+
+    fn is_their_turn_over(&self) -> bool {
+        self.begin.elapsed() >= ITS_TURN
+    }
+
+    /// A no that counts now.
+    fn no(&mut self) -> Option<Reply> {
+        self.lanes.iter_mut().find_map(|lane| lane.no.take())
     }
 
     /// Is an attempt still on its way to this server, and is it too early to send another after it?
@@ -285,11 +311,16 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
         self.standing.answered(server, took, pause.filter(|_| answer.retry_after.is_some()));
         self.note(flight.lane, said(&answer), took, None);
         self.unanswered |= answer.code == 503;
+        let deferred = self.waits_for_another(flight.lane, &answer);
         let reply = Reply { server, answer, took, early };
         let lane = &mut self.lanes[flight.lane];
         lane.quick = 0;
         match verdict {
-            Verdict::Stands => return Some(End::Answered(reply)),
+            Verdict::Stands if !deferred => return Some(End::Answered(reply)),
+            Verdict::Stands => {
+                self.lanes[flight.lane].no = Some(reply);
+                return None;
+            }
             Verdict::Again(pause) => {
                 lane.not_before = now + pause;
                 if early && worth == Worth::Early {
@@ -350,16 +381,22 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
 
     /// Nothing is in flight and nothing may start any more.
     fn stranded(&self, now: Instant) -> bool {
-        self.open.is_empty() && self.next(now).is_none()
+        let said_no = self.lanes.iter().any(|lane| lane.no.is_some());
+        (self.open.is_empty() && self.next(now).is_none()) || (said_no && self.is_their_turn_over())
     }
 
     /// When to look again if no attempt ends before.
     fn wake(&self, now: Instant) -> Instant {
         let next = self.next(now).filter(|_| self.open.len() < self.kind.at_once());
-        next.map_or(self.deadline, |next| next.min(self.deadline))
+        let said_no = self.lanes.iter().any(|lane| lane.no.is_some());
+        let turn = said_no.then(|| self.begin + ITS_TURN);
+        [next, turn].into_iter().flatten().fold(self.deadline, Instant::min)
     }
 
     fn give_up(mut self) -> Conclusion {
+        if let Some(no) = self.no() {
+            return self.conclude(End::Answered(no));
+        }
         for flight in self.open.clone() {
             self.note(flight.lane, USED_UP.to_owned(), flight.began.elapsed(), None);
         }
@@ -397,9 +434,11 @@ where
         quick: 0,
         once_more: false,
         shut: None,
+        no: None,
     };
     let mut drive = Drive {
         kind,
+        begin,
         deadline: begin + limit,
         lanes: servers.iter().map(lane).collect(),
         open: Vec::new(),

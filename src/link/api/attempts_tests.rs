@@ -37,6 +37,8 @@ use Does::{Cuts, Dials, Gone, Hangs, Later, Lost, Refuses, Says, Stranger, Talks
 struct Play {
     /// One script per server; the last entry repeats.
     servers: Vec<Vec<Does>>,
+    /// Which of them is a recovery API server.
+    recovery: Option<usize>,
     log: Mutex<Log>,
 }
 
@@ -61,7 +63,7 @@ impl Play {
     fn new(servers: &[&[Does]]) -> Self {
         let servers: Vec<_> = servers.iter().map(|script| script.to_vec()).collect();
         let log = Mutex::new(Log { handled: vec![0; servers.len()], ..Log::default() });
-        Self { servers, log }
+        Self { servers, log, recovery: None }
     }
 
     async fn run(&self, kind: Kind, limit: f64) -> Conclusion {
@@ -100,7 +102,11 @@ impl Play {
             .boxed()
         };
         let order = standing.order();
-        let view = |index: usize| View { label: NAMES[index], patience: Duration::from_secs(5) };
+        let view = |index: usize| View {
+            label: NAMES[index],
+            patience: Duration::from_secs(5),
+            recovery: self.recovery == Some(index),
+        };
         drive(kind, Duration::from_secs_f64(limit), &order, standing, view, attempt, |_| {}).await
     }
 
@@ -354,4 +360,30 @@ async fn dear_reads_go_one_at_a_time_and_errors_of_the_server_are_taken_three_ti
     let end = play.run(Kind::Look, 60.0).await;
     assert!(matches!(end.end, End::GaveUp { last: Some(Reply { answer: Answer { code: 500, .. }, .. }), .. }));
     assert_eq!(play.starts().len(), 3);
+}
+
+/// A recovery API server begins to answer while it is asked; the cluster's own are quick to say no.
+#[tokio::test(start_paused = true)]
+async fn the_no_of_the_clusters_own_waits_for_a_recovery_api_server() {
+    for kind in [Kind::Look, Kind::Guarded, Kind::Single] {
+        for slow in [vec![Says(200, 6.0)], vec![Refuses, Refuses, Refuses, Says(200, 0.5)]] {
+            let play = Play { recovery: Some(0), ..Play::new(&[&slow, &[Says(401, 0.1)], &[Says(403, 0.1)]]) };
+            let standing = Standing::new(3);
+            // They have said that they are not starting.
+            (1..3).for_each(|server| standing.says(server, Word::NotStarting));
+            let End::Answered(reply) = play.run_with(kind, 60.0, &standing).await.end else { panic!("{kind:?}") };
+            assert_eq!((reply.server, reply.answer.code), (0, 200), "{kind:?}");
+        }
+    }
+    // It counts once that one has had its turn, or is no API server that can be asked.
+    for (recovery, seconds) in [(vec![Hangs], 20.0), (vec![Refuses], 20.0), (vec![Stranger], 1.6)] {
+        let play = Play { recovery: Some(0), ..Play::new(&[&recovery, &[Says(403, 0.1)]]) };
+        let standing = Standing::new(2);
+        standing.says(1, Word::NotStarting);
+        let began = Instant::now();
+        let End::Answered(reply) = play.run_with(Kind::Look, 60.0, &standing).await.end else { panic!("no answer") };
+        assert_eq!((reply.server, reply.answer.code), (1, 403));
+        let took = began.elapsed().as_secs_f64();
+        assert!(took <= seconds + 0.2 && (seconds < 5.0 || took > seconds - 0.2), "{took} s, not {seconds}");
+    }
 }

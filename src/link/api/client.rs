@@ -162,7 +162,7 @@ impl Server {
     /// What the attempts have to know of it.
     pub(super) fn view(&self) -> View<'_> {
         let patience = if self.facts.via.is_some() { LOGIN } else { TCP };
-        View { label: &self.label, patience }
+        View { label: &self.label, patience, recovery: self.is_recovery() }
     }
 
     /// Whether we have a credential, which it may know.
