@@ -74,6 +74,11 @@ pub(super) fn an_api_server_that_is_killed_at_each_start_comes_back_and_undo_is_
     let kubectl = scene.kubectl()?;
     kubectl_is_out(&kubectl)?;
     let (broken, around) = (files(&scene.plane.manifests())?, beside(&scene)?);
+    // Its host says so; at a moment when it answers there is nothing to tell.
+    wait_until("the class of what keeps it down", LONG, || {
+        let told = scene.ends(&["rescue-manifest", "--yes"])?;
+        Ok(flat(&told.stderr).contains("killed for its memory by the kernel"))
+    })?;
 
     // The offender is not known: the engineer is in, and finds out who it is.
     let arguments = ["run", "apiserver-oom-loop", "-p", MEMORY, "-p", "reopen=false", "--yes", "-v"];

@@ -91,6 +91,8 @@ pub struct Evidence {
     pub stale: bool,
     /// How often that container's pod was started anew.
     pub restarts: Option<u32>,
+    /// How often the kernel killed something in its pod for its memory.
+    pub killed: u64,
     /// What its kubelet says.
     pub kubelet: Vec<String>,
     /// A kubelet runs.
@@ -134,6 +136,7 @@ fn evidence(stdout: &str) -> Option<Evidence> {
         log: all("log"),
         stale: answer.get("stale").is_some(),
         restarts: answer.get("started").and_then(|number| number.parse().ok()),
+        killed: answer.all("killed").filter_map(|number| number.parse().ok()).max().unwrap_or(0),
         kubelet: all("kubelet"),
         has_kubelet: answer.all("runs").any(|program| program == "kubelet"),
         no_image: answer.get("image") == Some("missing"),

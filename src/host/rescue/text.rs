@@ -38,6 +38,13 @@ if [ -n "$l" ] && [ "$(stat -L -c %Y "$l" 2>/dev/null || echo 0)" -gt "$since" ]
   [ -n "$told" ] || told=$(printf '%s\n' "$end" | tail -n 3)
   printf '%s\n' "$told" | sed -n 's/^\(.\)/log=\1/p'
 elif [ -n "$l" ]; then say stale "$l"; fi
+if [ -n "$l" ]; then
+  # Its pod's control group outlives its containers, and counts whom the kernel killed in there.
+  pod=${l%/*/*}; pod=${pod##*_}
+  for x in $(find /sys/fs/cgroup -maxdepth 8 -type d -name "*pod$pod*" 2>/dev/null); do
+    sed -n 's/^oom_kill /killed=/p' "$x/memory.events" 2>/dev/null
+  done
+fi
 # The name of a program may be in a kubelet's own words about others; the last two lines are enough.
 if have journalctl && have timeout; then
   timeout -s KILL 5 journalctl -u kubelet -n 400 --no-pager -o cat 2>/dev/null | grep -F -e "$p" -e "$m/" | grep -E 'ErrImage|ImagePullBackOff|InvalidImageName|Failed to pull|parse as pod|process manifest file|process watch event|CreateContainer|RunContainerError|FailedMount|duplicate pod name' | tail -n 2 | cut -c 1-400 | sed 's/^/kubelet=/'

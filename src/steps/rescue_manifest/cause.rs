@@ -202,6 +202,11 @@ impl<'a> Case<'a> {
         let says = |words: &[&str]| {
             evidence.log.iter().chain(&evidence.kubelet).any(|line| words.iter().any(|word| line.contains(word)))
         };
+        let words = evidence.log.iter().any(|line| is_telling(line));
+        if evidence.killed > 0 && self.loops() && !words {
+            let times = crate::words::count(usize::try_from(evidence.killed).unwrap_or(usize::MAX), "time");
+            return Some(self.told("killed for its memory", path, &format!(" by the kernel, {times} in its pod")));
+        }
         let pulls = ["ErrImage", "ImagePullBackOff", "InvalidImageName", "Failed to pull"];
         if evidence.log.is_empty() && (evidence.no_image || says(&pulls)) {
             let lacks = if evidence.no_image { "its runtime does not have it" } else { "its kubelet says so" };
@@ -243,6 +248,10 @@ impl<'a> Case<'a> {
         let log = self.evidence.file.as_deref();
         let next = match (class, log) {
             ("image cannot be pulled", _) => format!("crictl pull IMAGE, or another image in {path}"),
+            ("killed for its memory", _) if self.program == "kube-apiserver" => {
+                "breakglass run apiserver-oom-loop --param memory=MORE, with more than its limit has now".into()
+            }
+            ("killed for its memory", _) => format!("free -m; more for resources.limits.memory in {path}"),
             ("port taken", _) => "ss -ltnp, and end what listens there, or move it".into(),
             ("certificate ended", _) => "kubeadm certs check-expiration; date".into(),
             (_, Some(log)) => format!("tail -n 50 {log}; {path}"),

@@ -107,7 +107,7 @@ impl Kind for RescueManifest {
         "Brings back a control-plane component that is down because of its static pod: the one bad flag taken out of its manifest, \
          or a stray file moved out of the manifests' folder.\n\n\
          Looks on the host why it does not answer, and says it as one class with what shows it: bad flag, stray file that wins, \
-         manifest gone, manifest unreadable, image that cannot be pulled, port taken, certificate ended, crash loop with the container's \
+         manifest gone, manifest unreadable, image that cannot be pulled, port taken, certificate ended, killed for its memory, crash loop with the container's \
          last words; what is not known is called so. Only the first two are mended: of a manifest just the flag that \
          its program's own parser names, one after another where there are several; a stray file is moved beside the folder, never \
          deleted. A component that answers is left alone. One host at a time; costs no API request; never restarts a kubelet, and no \

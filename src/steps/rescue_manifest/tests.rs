@@ -170,3 +170,22 @@ fn a_stray_file_goes_unless_the_server_is_drowned_rather_than_down() {
     let said = judged(&twins, &log(&["panic: x"]), None, None, 0);
     assert!(said.contains("told /m/kube-apiserver.yaml, /m/z.yaml start") && said.contains("--stray PATH"), "{said}");
 }
+
+#[test]
+fn killed_for_its_memory_is_told_at_once_and_not_of_one_that_says_why_it_ends_or_lives() {
+    let files = [(OWN, pod(""))];
+    let killed = |evidence: Evidence| Evidence { killed: 4, ..evidence };
+    let quiet = ["I0101 serving", "I0101 more"];
+    case(
+        &files,
+        &killed(log(&quiet)),
+        0,
+        &["told killed for its memory by the kernel, 4 times in its pod", "apiserver-oom-loop"],
+    );
+    let young = Evidence { processes: runs(9).processes, ..killed(log(&quiet)) };
+    case(&files, &young, 0, &["told killed for its memory"]);
+    case(&files, &killed(log(&["Error: unknown flag: --x"])), 0, &["bad flag"]);
+    case(&files, &killed(log(&["panic: so"])), 0, &["told crash loop"]);
+    case(&files, &killed(runs(7200)), 0, &["waits"]);
+    case(&files, &log(&quiet), 0, &["waits"]);
+}
