@@ -49,7 +49,8 @@ pub(super) fn it_ends_although_its_certificate_stays_good() -> Result<()> {
     ensure!(waited > FAR_TOO_SLOW, "kubectl was served in {waited:?}");
 
     let began = Instant::now();
-    let run = ["run", "masters-offender", "-p", OFFENDER, "-p", CLIENT, "--yes"];
+    // In short it tells what comes first, and how many more there are.
+    let run = ["run", "masters-offender", "-p", OFFENDER, "-p", CLIENT, "--yes", "-v"];
     let (took, said) = until_in(&alice, || engineer(&folder, &run))?;
     println!("testbed: masters-offender: kubectl works after {took:.1} s, all is over after {:.1?}", began.elapsed());
     ensure!(flat(&said).contains("nothing is left of the offender"), "{said}");

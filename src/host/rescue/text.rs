@@ -39,8 +39,10 @@ if [ -n "$l" ] && [ "$(stat -L -c %Y "$l" 2>/dev/null || echo 0)" -gt "$since" ]
   printf '%s\n' "$told" | sed -n 's/^\(.\)/log=\1/p'
 elif [ -n "$l" ]; then say stale "$l"; fi
 if [ -n "$l" ]; then
-  # Its pod's control group outlives its containers, and counts whom the kernel killed in there.
+  # Whom the kernel killed for memory it says in its log, with the pod. With control groups of the second version the pod's own, which
+  # outlives its containers, counts them, too.
   pod=${l%/*/*}; pod=${pod##*_}
+  if have dmesg; then say killed "$(dmesg 2>/dev/null | grep -c "oom-kill:.*task_memcg=[^,]*pod$pod")"; fi
   for x in $(find /sys/fs/cgroup -maxdepth 8 -type d -name "*pod$pod*" 2>/dev/null); do
     sed -n 's/^oom_kill /killed=/p' "$x/memory.events" 2>/dev/null
   done
