@@ -15,6 +15,14 @@ fn lines(scene: &Scene) -> usize {
     journals.map(|text| text.lines().count()).sum()
 }
 
+/// Whether a login of the client, or a script that it had started, still lives on the host.
+fn is_at_work(scene: &Scene) -> Result<bool> {
+    Ok(scene.host().processes()?.iter().any(|process| {
+        process.argv.first().is_some_and(|title| title.contains("@notty"))
+            || process.argv.iter().any(|word| word == "-s")
+    }))
+}
+
 /// By itself where it was killed at an odd place, by `undo` where at an even one.
 pub(super) fn at_each_place_of_its_journal() -> Result<()> {
     let scene = &*scene()?;
@@ -28,6 +36,8 @@ pub(super) fn at_each_place_of_its_journal() -> Result<()> {
         wait_until("a place in the journal", LONG, || Ok(lines(scene) >= wanted || !run.is_running()))?;
         let is_over = !run.is_running();
         drop(run);
+        // What was sent before is carried out all the same.
+        wait_until("the end of what the client had sent", LONG, || Ok(!is_at_work(scene)?))?;
         stood += usize::from(server(scene)?.is_some());
         if place % 2 == 0 {
             scene.run(&["undo", "last", "--yes"])?;
