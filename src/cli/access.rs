@@ -1,6 +1,5 @@
 //! `access`
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::Map;
@@ -51,10 +50,8 @@ pub(super) struct Access {
 
 impl Access {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
-        if let Some(file) = self.kubeconfig.file()?
-            && !self.mint
-        {
-            return read(app, self.targets.as_deref(), file);
+        if self.kubeconfig.file()?.is_some() && !self.mint {
+            return read(app, self.targets.as_deref(), &self.kubeconfig);
         }
         let mut with = Map::new();
         if self.mint {
@@ -64,15 +61,16 @@ impl Access {
         with.extend(self.time.map(|time| ("for".to_owned(), time.to_string().into())));
         let policy = Policy { limits: Limits::whatever_fails(1), ..Policy::default() };
         let single = Single { kind: "access", with, targets: self.targets, how: self.how };
-        single.run_then(app, policy, |reads, clusters| self.kubeconfig.of_run(app, reads, clusters))
+        single.run_for(app, policy, &self.kubeconfig)
     }
 }
 
 /// Reads what lies on the hosts, and writes the first that is good down as a kubeconfig.
-fn read(app: &App, targets: Option<&str>, file: &Path) -> Result<ExitCode, Failure> {
+fn read(app: &App, targets: Option<&str>, kubeconfig: &WriteKubeconfig) -> Result<ExitCode, Failure> {
     drive::block_on(async {
         let chosen = clusters::choose(app).await?;
-        let cluster = entrance::one(&chosen.clusters)?;
+        let none = || Failure::new(Class::Bug, "--write-kubeconfig was not given");
+        let (file, cluster) = kubeconfig.of(&chosen.clusters)?.ok_or_else(none)?;
         let hosts = Hosts::new(app, &chosen, targets)?;
         let mut faults = Vec::new();
         for (target, said) in hosts.ask(&credentials::read()).await {

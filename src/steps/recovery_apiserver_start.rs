@@ -318,7 +318,11 @@ impl Step for Starting {
         )];
         all.push(Announced::op(Op::order(recovery::start(&start)), Times::Once, "on the first host that can"));
         let extend = self.extension("<the run that started it>", &start.own);
-        all.push(Announced::op(extend.op, Times::AtMost(1), "where one stands already, and not for long enough"));
+        all.push(Announced::op(
+            extend.op,
+            Times::AtMost(1),
+            "where one stands already, and not for long enough, or does not know us yet",
+        ));
         all
     }
 

@@ -30,23 +30,25 @@ impl WriteKubeconfig {
         Ok(Some(file))
     }
 
-    /// Writes what was won for these clusters, of which there may be one.
-    pub(in crate::cli) fn of_run(&self, app: &App, reads: &dyn Reads, clusters: &[Cluster]) -> Result<(), Failure> {
-        let Some(file) = self.file()? else { return Ok(()) };
-        let cluster = one(clusters)?;
-        match reads.entrance(&cluster.name) {
-            Some(entrance) => write(app, file, cluster, &entrance),
-            None => Err(Failure::new(Class::Refused, "no credential was won that a kubeconfig could hold")
-                .hint("breakglass access says what lies on the hosts")),
+    /// The file, and the one cluster that it is for; refused before anything is done where there are several.
+    pub(in crate::cli) fn of<'a>(
+        &'a self,
+        clusters: &'a [Cluster],
+    ) -> Result<Option<(&'a Path, &'a Cluster)>, Failure> {
+        match (self.file()?, clusters) {
+            (None, _) => Ok(None),
+            (Some(file), [cluster]) => Ok(Some((file, cluster))),
+            (Some(_), _) => Err(inputs::refuse("--write-kubeconfig is for one cluster", "name it with --cluster")),
         }
     }
 }
 
-/// The cluster that a kubeconfig is for.
-pub(in crate::cli) fn one(clusters: &[Cluster]) -> Result<&Cluster, Failure> {
-    match clusters {
-        [cluster] => Ok(cluster),
-        _ => Err(inputs::refuse("--write-kubeconfig is for one cluster", "name it with --cluster")),
+/// Writes what a run won for a cluster.
+pub(in crate::cli) fn of_run(app: &App, reads: &dyn Reads, file: &Path, cluster: &Cluster) -> Result<(), Failure> {
+    match reads.entrance(&cluster.name) {
+        Some(entrance) => write(app, file, cluster, &entrance),
+        None => Err(Failure::new(Class::Refused, "no credential was won that a kubeconfig could hold")
+            .hint("breakglass access says what lies on the hosts")),
     }
 }
 

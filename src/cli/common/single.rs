@@ -5,12 +5,11 @@ use std::process::ExitCode;
 use serde_json::{Map, Value};
 
 use super::drive::{self, Mode};
+use super::entrance::{self, WriteKubeconfig};
 use super::{clusters, failure};
 use crate::cli::App;
 use crate::error::Failure;
-use crate::kit::Cluster;
 use crate::runbook::{Policy, Resolved};
-use crate::world::Reads;
 
 /// What to do with the plan of a single verb.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -38,15 +37,15 @@ impl Single {
     }
 
     pub(in crate::cli) fn run_with(self, app: &App, policy: Policy) -> Result<ExitCode, Failure> {
-        self.run_then(app, policy, |_, _| Ok(()))
+        self.run_for(app, policy, &WriteKubeconfig::default())
     }
 
-    /// The same; after a good end, what is done with the ways in to these clusters that were won.
-    pub(in crate::cli) fn run_then(
+    /// The same; after a good end, the way in that was won is written down, if that was asked for.
+    pub(in crate::cli) fn run_for(
         self,
         app: &App,
         mut policy: Policy,
-        then: impl FnOnce(&dyn Reads, &[Cluster]) -> Result<(), Failure>,
+        kubeconfig: &WriteKubeconfig,
     ) -> Result<ExitCode, Failure> {
         if let Some(timeout) = app.flags.connection.request_timeout {
             policy.timeout = timeout;
@@ -61,7 +60,10 @@ impl Single {
                 return Ok(ExitCode::SUCCESS);
             }
             let chosen = clusters::choose_in(mode.weather(&resolved), app).await?;
-            drive::begin_then(app, resolved, &chosen, mode, |reads| then(reads, &chosen.clusters)).await
+            let Some((file, cluster)) = kubeconfig.of(&chosen.clusters)? else {
+                return drive::begin(app, resolved, &chosen, mode).await;
+            };
+            drive::begin_then(app, resolved, &chosen, mode, |reads| entrance::of_run(app, reads, file, cluster)).await
         })
     }
 }

@@ -122,7 +122,7 @@ impl Start {
             return Err(inputs::refuse("--write-kubeconfig has nothing to write without --mint", "add --mint"));
         }
         let single = Single { kind: "recovery-apiserver-start", with, targets: self.targets, how: self.how };
-        single.run_then(app, policy, |reads, clusters| self.kubeconfig.of_run(app, reads, clusters))
+        single.run_for(app, policy, &self.kubeconfig)
     }
 }
 
