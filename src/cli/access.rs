@@ -1,5 +1,6 @@
 //! `access`
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::Map;
@@ -50,8 +51,10 @@ pub(super) struct Access {
 
 impl Access {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
-        if self.kubeconfig.file()?.is_some() && !self.mint {
-            return read(app, self.targets.as_deref(), &self.kubeconfig);
+        if let Some(file) = self.kubeconfig.file()?
+            && !self.mint
+        {
+            return read(app, self.targets.as_deref(), file);
         }
         let mut with = Map::new();
         if self.mint {
@@ -66,11 +69,10 @@ impl Access {
 }
 
 /// Reads what lies on the hosts, and writes the first that is good down as a kubeconfig.
-fn read(app: &App, targets: Option<&str>, kubeconfig: &WriteKubeconfig) -> Result<ExitCode, Failure> {
+fn read(app: &App, targets: Option<&str>, file: &Path) -> Result<ExitCode, Failure> {
     drive::block_on(async {
         let chosen = clusters::choose(app).await?;
-        let none = || Failure::new(Class::Bug, "--write-kubeconfig was not given");
-        let (file, cluster) = kubeconfig.of(&chosen.clusters)?.ok_or_else(none)?;
+        let cluster = entrance::only(&chosen.clusters)?;
         let hosts = Hosts::new(app, &chosen, targets)?;
         let mut faults = Vec::new();
         for (target, said) in hosts.ask(&credentials::read()).await {

@@ -29,21 +29,17 @@ impl WriteKubeconfig {
         }
         Ok(Some(file))
     }
+}
 
-    /// The file, and the one cluster that it is for; refused before anything is done where there are several.
-    pub(in crate::cli) fn of<'a>(
-        &'a self,
-        clusters: &'a [Cluster],
-    ) -> Result<Option<(&'a Path, &'a Cluster)>, Failure> {
-        match (self.file()?, clusters) {
-            (None, _) => Ok(None),
-            (Some(file), [cluster]) => Ok(Some((file, cluster))),
-            (Some(_), _) => Err(inputs::refuse("--write-kubeconfig is for one cluster", "name it with --cluster")),
-        }
+/// The one cluster that a kubeconfig is for; refused, before anything is done, where there are several.
+pub(in crate::cli) fn only(clusters: &[Cluster]) -> Result<&Cluster, Failure> {
+    match clusters {
+        [cluster] => Ok(cluster),
+        _ => Err(inputs::refuse("--write-kubeconfig is for one cluster", "name it with --cluster")),
     }
 }
 
-/// Writes what a run won for a cluster.
+/// Writes down what a run won for a cluster.
 pub(in crate::cli) fn of_run(app: &App, reads: &dyn Reads, file: &Path, cluster: &Cluster) -> Result<(), Failure> {
     match reads.entrance(&cluster.name) {
         Some(entrance) => write(app, file, cluster, &entrance),

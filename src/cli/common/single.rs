@@ -60,9 +60,10 @@ impl Single {
                 return Ok(ExitCode::SUCCESS);
             }
             let chosen = clusters::choose_in(mode.weather(&resolved), app).await?;
-            let Some((file, cluster)) = kubeconfig.of(&chosen.clusters)? else {
+            let Some(file) = kubeconfig.file()? else {
                 return drive::begin(app, resolved, &chosen, mode).await;
             };
+            let cluster = entrance::only(&chosen.clusters)?;
             drive::begin_then(app, resolved, &chosen, mode, |reads| entrance::of_run(app, reads, file, cluster)).await
         })
     }
