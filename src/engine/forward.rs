@@ -141,12 +141,12 @@ async fn step(engine: Engine<'_>, plan: &Plan, index: usize, cluster: &str) -> R
     let asks = planned.policy.confirm && left_out.is_none();
     let asked = if asks { confirmed(engine, planned, index, cluster).await? } else { Some(true) };
     let unasked = |state, class, why: &str| End { state, class: Some(class), why: why.into(), changes: 0 };
-    let end = match (asked, &planned.later) {
-        _ if let Some(end) = left_out => end,
-        (None, _) => unasked(StepState::Interrupted, Class::Interrupted, "stopped by a signal"),
-        (Some(false), _) => unasked(StepState::Declined, Class::Declined, "the operator said no"),
-        (Some(true), None) => on_targets(engine, planned, index, &targets).await?,
-        (Some(true), Some(unfilled)) => match found::fill(engine, plan, (index, unfilled), cluster).await? {
+    let end = match (left_out, asked, &planned.later) {
+        (Some(end), ..) => end,
+        (None, None, _) => unasked(StepState::Interrupted, Class::Interrupted, "stopped by a signal"),
+        (None, Some(false), _) => unasked(StepState::Declined, Class::Declined, "the operator said no"),
+        (None, Some(true), None) => on_targets(engine, planned, index, &targets).await?,
+        (None, Some(true), Some(unfilled)) => match found::fill(engine, plan, (index, unfilled), cluster).await? {
             Ok(filled) => on_targets(engine, &filled, index, &targets).await?,
             Err(end) => end,
         },
