@@ -37,9 +37,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Answers 500, 502 and 504 that are taken before one of them is the answer.
 const BROKEN_AT_MOST: u32 = 3;
 
-/// For so long a recovery API server may take that a no of the cluster's own does not end: it is there for the case that they say no,
-/// and begins to answer while it is asked.
+/// For so long a no of the cluster's own does not end where a recovery API server is known of: it is there for the case that they
+/// say no, and begins to answer while it is asked. Longer where something takes our connections: on the host of a server that
+/// drowns it needs longer to come up than the drowning one needs for a 401.
 const ITS_TURN: Duration = Duration::from_secs(20);
+const ITS_LONG_TURN: Duration = Duration::from_mins(2);
 
 /// What is said of an attempt that was still open at the end.
 const USED_UP: &str = "no answer when the time was used up";
@@ -192,6 +194,8 @@ struct Lane {
     /// It has said since that it is not starting: its no has to be heard once more while that holds, before others are tried.
     once_more: bool,
     shut: Option<Fault>,
+    /// Its port took the last attempt that has ended, or none has yet.
+    reached: bool,
     /// Its no, which counts if a recovery API server has nothing else to say.
     no: Option<Reply>,
 }
@@ -234,8 +238,14 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
         no && self.kind != Kind::Health && !is_recovery(&self.lanes[index]) && others() && !self.is_their_turn_over()
     }
 
+    /// When a no counts all the same.
+    fn end_of_their_turn(&self) -> Instant {
+        let is_there = |lane: &Lane| lane.reached && lane.shut.is_none() && (self.view)(lane.server).recovery;
+        self.begin + if self.lanes.iter().any(is_there) { ITS_LONG_TURN } else { ITS_TURN }
+    }
+
     fn is_their_turn_over(&self) -> bool {
-        self.begin.elapsed() >= ITS_TURN
+        Instant::now() >= self.end_of_their_turn()
     }
 
     /// A no that counts now.
@@ -315,6 +325,7 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
         let reply = Reply { server, answer, took, early };
         let lane = &mut self.lanes[flight.lane];
         lane.quick = 0;
+        lane.reached = true;
         match verdict {
             Verdict::Stands if !deferred => return Some(End::Answered(reply)),
             Verdict::Stands => {
@@ -353,6 +364,7 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
         let lost = flight.received.load(Ordering::Relaxed) && !unread;
         self.unanswered |= lost;
         let lane = &mut self.lanes[flight.lane];
+        lane.reached = fault.reached();
         if fault.is_final() {
             lane.shut = Some(fault);
         } else {
@@ -389,7 +401,7 @@ impl<'a, V: Fn(usize) -> View<'a>, T: Fn(&Tried)> Drive<'a, V, T> {
     fn wake(&self, now: Instant) -> Instant {
         let next = self.next(now).filter(|_| self.open.len() < self.kind.at_once());
         let said_no = self.lanes.iter().any(|lane| lane.no.is_some());
-        let turn = said_no.then(|| self.begin + ITS_TURN);
+        let turn = said_no.then(|| self.end_of_their_turn());
         [next, turn].into_iter().flatten().fold(self.deadline, Instant::min)
     }
 
@@ -434,6 +446,7 @@ where
         quick: 0,
         once_more: false,
         shut: None,
+        reached: true,
         no: None,
     };
     let mut drive = Drive {

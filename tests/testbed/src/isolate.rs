@@ -30,7 +30,7 @@ use crate::{
     host_init,
     lab::WORK,
     machine,
-    turn::timed,
+    turn::{timed, told},
 };
 
 /// Which link of the chain this process is.
@@ -63,7 +63,7 @@ pub fn main(tests: Vec<Trial>) -> ExitCode {
 /// One test of a binary whose `main` is [`main`]: a failure is shown with its whole chain of causes.
 pub fn test(name: impl Into<String>, story: impl FnOnce() -> Result<()> + Send + 'static) -> Trial {
     let name = name.into();
-    Trial::test(name.clone(), move || timed(&name, story).map_err(|error| Failed::from(format!("{error:?}"))))
+    Trial::test(name.clone(), move || timed(&name, || told(story)).map_err(|error| Failed::from(format!("{error:?}"))))
 }
 
 /// Does this process's part when it is a link between the outermost process and the innermost; the first thing in a

@@ -7,7 +7,15 @@ mod oom;
 mod service;
 mod settings;
 
-use std::{fmt, fs, net::IpAddr, num::NonZero, path::PathBuf, thread::available_parallelism, time::Duration};
+use std::{
+    fmt, fs,
+    net::IpAddr,
+    num::NonZero,
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    thread::available_parallelism,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, anyhow};
 use rustix::process::Signal;
@@ -31,6 +39,8 @@ use crate::{
 
 /// What an API server may use of the processors while a storm is made ready again.
 const ROOM: u32 = 150;
+/// By then a storm has risen, several times over, where the collectors get what they need of the machine.
+const RISES: Duration = Duration::from_mins(1);
 
 /// A storm that blows.
 pub struct Storm {
@@ -38,6 +48,8 @@ pub struct Storm {
     nodes: Host,
     agents: Component,
     cpu: CpuLimit,
+    /// What each server may use of one processor: less than the settings say where the storm would not rise.
+    percent: AtomicU32,
     settings: Settings,
     _place: Option<Place>,
 }
@@ -89,7 +101,9 @@ impl Storm {
         let servers = plane.servers().iter().map(|server| server.component().process());
         let cpu = CpuLimit::for_each(settings.name, &servers.collect::<Result<Vec<_>>>()?, settings.cpu_percent)?;
         let agents = service::start_agents(&plane, nodes, settings)?;
-        let storm = Self { plane, nodes: nodes.clone(), agents, cpu, settings: settings.clone(), _place: place };
+        let percent = settings.cpu_percent.into();
+        let storm =
+            Self { plane, nodes: nodes.clone(), agents, cpu, percent, settings: settings.clone(), _place: place };
         storm.wait_risen()?;
         Ok(storm)
     }
@@ -167,14 +181,35 @@ impl Storm {
         self.plane.servers().iter().try_for_each(|server| self.wait_slow(server))
     }
 
+    /// On a machine that is busy with something else the collectors do not get to ask for as much, and the server would keep
+    /// up with them: it is made smaller then, until it does not.
     fn wait_slow(&self, server: &ApiServer) -> Result<()> {
         let curl = Curl::new(self.plane.access(), User::Alice)?;
-        let (url, slow) = (format!("{}/version", server.url()), self.settings.slow);
-        let mut in_a_row = 0;
-        wait_until(&format!("a request to {url} that takes {slow:?}, three times in a row"), UP, || {
-            in_a_row = if curl.get(&url, slow)?.success() { 0 } else { in_a_row + 1 };
+        let (url, slow, began) = (format!("{}/version", server.url()), self.settings.slow, Instant::now());
+        let (mut in_a_row, mut answered, mut rising) = (0, Vec::new(), Instant::now());
+        let risen = wait_until(&format!("a request to {url} that takes {slow:?}, three times in a row"), UP, || {
+            let output = curl.get(&url, slow)?;
+            in_a_row = if output.success() { 0 } else { in_a_row + 1 };
+            answered.extend(output.success().then_some(output.took));
+            if in_a_row == 0 && rising.elapsed() > RISES {
+                rising = Instant::now();
+                self.shrink(began.elapsed())?;
+            }
             Ok(in_a_row == 3)
+        });
+        risen.map_err(|error| {
+            let (count, slowest) = (answered.len(), answered.iter().max().copied().unwrap_or_default());
+            let agents = self.agents().map_or_else(|error| format!("{error:#}"), |agents| agents.to_string());
+            anyhow!("{error}: {count} were answered, the slowest after {slowest:?}; {agents}")
         })
+    }
+
+    /// Gives each server a third less of a processor.
+    fn shrink(&self, waited: Duration) -> Result<()> {
+        let percent = (self.percent.load(Relaxed) * 2 / 3).max(1);
+        println!("storm: has not risen in {waited:.0?}: {percent} % of a processor for each API server from now on");
+        self.percent.store(percent, Relaxed);
+        self.cpu.set(percent)
     }
 
     /// Waits until no collector is left, because no kubelet runs a pod of the telemetry service any more.
@@ -199,7 +234,7 @@ impl fmt::Debug for Lull<'_> {
 impl Drop for Lull<'_> {
     fn drop(&mut self) {
         // Without its limit no server would drown, and the test would say so.
-        let _ = self.storm.cpu.set(self.storm.settings.cpu_percent);
+        let _ = self.storm.cpu.set(self.storm.percent.load(Relaxed));
         self.agents.signal(Signal::CONT);
         // `nsenter` stops itself when its child is stopped, and then would never see the child's end.
         if let Some(nsenter) = Process::read(self.agents.parent) {

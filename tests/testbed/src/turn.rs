@@ -1,13 +1,14 @@
 //! How tests share what there is only so much of, and how long each took without its wait for that.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     fmt,
     fs::{self, File, TryLockError},
     io,
     ops::Deref,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::{Path, PathBuf},
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -17,6 +18,20 @@ use anyhow::{Context, Result};
 thread_local! {
     /// How long the test on this thread has waited for its turns.
     static WAITED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    /// What the test on this thread has given back, while it is not known how it ends; `None` outside of a test.
+    static GIVEN_BACK: RefCell<Option<Vec<Settle>>> = const { RefCell::new(None) };
+}
+
+/// Is told whether the test was well that had something of a [`Pool`].
+type Settle = Box<dyn FnOnce(bool)>;
+
+/// The story of one test: what it has taken from a [`Pool`] and given back is lent to others if it ends well.
+pub(crate) fn told<T, E>(story: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    GIVEN_BACK.set(Some(Vec::new()));
+    let ended = catch_unwind(AssertUnwindSafe(story));
+    let is_well = matches!(ended, Ok(Ok(_)));
+    GIVEN_BACK.take().into_iter().flatten().for_each(|settle| settle(is_well));
+    ended.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// Says how long a test took, which the harness does not, without its waits for a turn; the suite reads it.
@@ -41,7 +56,8 @@ pub fn turn(of: &'static Mutex<()>) -> MutexGuard<'static, ()> {
 }
 
 /// A few things of a kind, each made when it is needed first and lent to one test at a time: a control plane that a test
-/// turns over, and the next test finds as it was.
+/// turns over, and the next test finds as it was. What a test had that failed is nobody's any more, for it is as that test left
+/// it: it is taken down, and another is made in its place.
 pub struct Pool<T: 'static> {
     shelf: Mutex<Shelf<T>>,
     back: Condvar,
@@ -51,16 +67,16 @@ struct Shelf<T: 'static> {
     /// How many may be made yet, and the number of the next.
     left: usize,
     next: usize,
-    free: Vec<&'static T>,
+    free: Vec<Arc<T>>,
 }
 
-impl<T> Pool<T> {
+impl<T: Send + Sync> Pool<T> {
     pub const fn of(limit: usize) -> Self {
         Self { shelf: Mutex::new(Shelf { left: limit, next: 1, free: Vec::new() }), back: Condvar::new() }
     }
 
     /// One that nobody has, as soon as there is one; `make` makes another while there may be more, and is told its number,
-    /// from 1. None is ever taken down: that is for the lab's end.
+    /// from 1, which no other ever had. A test that takes several gives them back together, when it has ended.
     ///
     /// # Errors
     /// What `make` failed with; the next test tries again.
@@ -84,13 +100,27 @@ impl<T> Pool<T> {
             Err(lent) => return Ok(lent),
         };
         match make(number) {
-            Ok(thing) => Ok(Lent { thing: Box::leak(Box::new(thing)), pool: self }),
+            Ok(thing) => Ok(Lent { thing: Arc::new(thing), pool: self }),
             Err(error) => {
-                self.shelf().left += 1;
-                self.back.notify_one();
+                self.may_make_another();
                 Err(error)
             }
         }
+    }
+
+    fn give_back(&self, thing: Arc<T>, is_well: bool) {
+        if is_well {
+            self.shelf().free.push(thing);
+            self.back.notify_one();
+        } else {
+            drop(thing);
+            self.may_make_another();
+        }
+    }
+
+    fn may_make_another(&self) {
+        self.shelf().left += 1;
+        self.back.notify_one();
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf<T>> {
@@ -99,29 +129,33 @@ impl<T> Pool<T> {
 }
 
 /// One thing of a [`Pool`], given back when dropped.
-pub struct Lent<T: 'static> {
-    thing: &'static T,
+pub struct Lent<T: Send + Sync + 'static> {
+    thing: Arc<T>,
     pool: &'static Pool<T>,
 }
 
-impl<T> Deref for Lent<T> {
+impl<T: Send + Sync> Deref for Lent<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.thing
+        &self.thing
     }
 }
 
-impl<T> fmt::Debug for Lent<T> {
+impl<T: Send + Sync> fmt::Debug for Lent<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lent").finish_non_exhaustive()
     }
 }
 
-impl<T> Drop for Lent<T> {
+impl<T: Send + Sync> Drop for Lent<T> {
     fn drop(&mut self) {
-        self.pool.shelf().free.push(self.thing);
-        self.pool.back.notify_one();
+        let (pool, thing) = (self.pool, Arc::clone(&self.thing));
+        let settle = move |is_well| pool.give_back(thing, is_well);
+        GIVEN_BACK.with_borrow_mut(|given| match given {
+            Some(given) => given.push(Box::new(settle)),
+            None => settle(true),
+        });
     }
 }
 
@@ -323,6 +357,21 @@ mod tests {
         assert!(POOL.take(|_| Err(anyhow!("no room"))).is_err());
         assert_eq!(*POOL.take(|_| Ok(7)).unwrap(), 7);
         assert_eq!(*POOL.take(|_| Err(anyhow!("it is there"))).unwrap(), 7);
+    }
+
+    #[test]
+    fn what_a_failed_test_had_is_lent_to_nobody() {
+        static POOL: Pool<usize> = Pool::of(1);
+        let has = |ends: Result<usize>| told(|| POOL.take(Ok).and_then(|had| ends.map(|_| *had)));
+        assert_eq!(has(Ok(0)).unwrap(), 1);
+        assert_eq!(has(Ok(0)).unwrap(), 1);
+        has(Err(anyhow!("it failed"))).unwrap_err();
+        assert_eq!(has(Ok(0)).unwrap(), 2);
+        thread::spawn(|| told(|| POOL.take(Ok).map(|had| assert_eq!(*had, 0)))).join().unwrap_err();
+        assert_eq!(has(Ok(0)).unwrap(), 3);
+        // Outside of a test it is given back at once.
+        drop(POOL.take(Ok).unwrap());
+        assert_eq!(*POOL.take(Ok).unwrap(), 3);
     }
 
     #[test]
