@@ -233,6 +233,7 @@ fn cluster(name: &str, hosts: u32) -> Cluster {
         acting_as: None,
         sets: BTreeMap::new(),
         source: "bench".into(),
+        kept: None,
     }
 }
 

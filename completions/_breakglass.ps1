@@ -1213,7 +1213,7 @@ Register-ArgumentCompleter -Native -CommandName 'breakglass' -ScriptBlock {
         }
         'breakglass;rescue-manifest' {
             [CompletionResult]::new('--stray', '--stray', [CompletionResultType]::ParameterName, 'The file to move out of the manifests'' folder, by its path or name; only needed where it cannot be told which one is the stray')
-            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Another text of the manifest, a file of the host: it is put in the place of the one that keeps it down, or that is gone')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Another text of the manifest: `kit` for what `kit refresh` kept, or a file of the host. It is put in the place of the one that keeps it down, or that is gone')
             [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Only these hosts, by their names in the kit')
             [CompletionResult]::new('--kit', '--kit', [CompletionResultType]::ParameterName, 'The kit''s folder [default: ~/.config/breakglass/kit]')
             [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster')
@@ -1376,6 +1376,7 @@ Register-ArgumentCompleter -Native -CommandName 'breakglass' -ScriptBlock {
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Make a file of the kit from what kubectl''s and SSH''s configurations say today, so that an incident needs neither')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the clusters of the kit by name')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Read every file of the kit and say what is wrong with it: addresses, keys, what ends, how one would get in')
+            [CompletionResult]::new('refresh', 'refresh', [CompletionResultType]::ParameterValue, 'Keep the manifests that the components of the control plane answer with now, beside the cluster''s file')
             break
         }
         'breakglass;kit;import' {
@@ -1455,6 +1456,44 @@ Register-ArgumentCompleter -Native -CommandName 'breakglass' -ScriptBlock {
             break
         }
         'breakglass;kit;check' {
+            [CompletionResult]::new('--kit', '--kit', [CompletionResultType]::ParameterName, 'The kit''s folder [default: ~/.config/breakglass/kit]')
+            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'The context of the kubeconfig')
+            [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443')
+            [CompletionResult]::new('--tls-server-name', '--tls-server-name', [CompletionResultType]::ParameterName, 'The name its certificate is verified against')
+            [CompletionResult]::new('--certificate-authority', '--certificate-authority', [CompletionResultType]::ParameterName, 'The certificates it is verified with, PEM')
+            [CompletionResult]::new('--client-certificate', '--client-certificate', [CompletionResultType]::ParameterName, 'Our certificate, PEM')
+            [CompletionResult]::new('--client-key', '--client-key', [CompletionResultType]::ParameterName, 'The key of our certificate, PEM; only its owner may be able to read it')
+            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'The namespace of the object that a verb names')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'The namespace of the object that a verb names')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'The longest that one step waits, like 90s or 5m; a bare number is seconds')
+            [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'Reach the API server through SSH to this host, on the host''s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have')
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why this is done; stands in the journal and in the marks left on hosts')
+            [CompletionResult]::new('--consent', '--consent', [CompletionResultType]::ParameterName, 'With --yes: a word that a question wants typed (a runbook''s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times')
+            [CompletionResult]::new('--fanout', '--fanout', [CompletionResultType]::ParameterName, 'At most this many clusters at a time')
+            [CompletionResult]::new('--batch', '--batch', [CompletionResultType]::ParameterName, 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group')
+            [CompletionResult]::new('--max-failures', '--max-failures', [CompletionResultType]::ParameterName, 'Begin no new cluster once this many have failed')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, '`json`: one object a line, for machines')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, '`json`: one object a line, for machines')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too')
+            [CompletionResult]::new('--sandbox', '--sandbox', [CompletionResultType]::ParameterName, 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them')
+            [CompletionResult]::new('--recovery', '--recovery', [CompletionResultType]::ParameterName, 'Look for recovery API servers on the control-plane hosts first, and send requests to them before all others')
+            [CompletionResult]::new('--access', '--access', [CompletionResultType]::ParameterName, 'Be known to the API by a credential that lies on a control-plane host, as `access` finds it, in place of our own')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Yes to the plan and to every question that a runbook lets a script answer')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Yes to the plan and to every question that a runbook lets a script answer')
+            [CompletionResult]::new('--canary', '--canary', [CompletionResultType]::ParameterName, 'The first cluster alone, through all its steps, before the others (this is the default)')
+            [CompletionResult]::new('--no-canary', '--no-canary', [CompletionResultType]::ParameterName, 'All clusters from the beginning')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say all that is sent and done, host by host, and every attempt')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say all that is sent and done, host by host, and every attempt')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'breakglass;kit;refresh' {
+            [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Only these hosts, by their names in the kit [default: those of the API servers]')
             [CompletionResult]::new('--kit', '--kit', [CompletionResultType]::ParameterName, 'The kit''s folder [default: ~/.config/breakglass/kit]')
             [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster')
             [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]')

@@ -14,6 +14,7 @@ use crate::error::Failure;
 ///   breakglass rescue-manifest                         the API server, on every control-plane host, one after another
 ///   breakglass rescue-manifest etcd --targets cp1
 ///   breakglass rescue-manifest --stray kube-apiserver.yaml.bak
+///   breakglass rescue-manifest --targets cp1 --from kit
 ///   breakglass rescue-manifest --targets cp1 --from /etc/kubernetes/before.yaml
 ///
 /// Whatever else keeps it down is told with what shows it, and nothing is changed.
@@ -29,7 +30,8 @@ pub(super) struct RescueManifest {
     #[arg(long, value_name = "FILE")]
     stray: Option<String>,
 
-    /// Another text of the manifest, a file of the host: it is put in the place of the one that keeps it down, or that is gone.
+    /// Another text of the manifest: `kit` for what `kit refresh` kept, or a file of the host. It is put in the place of the one that
+    /// keeps it down, or that is gone.
     #[arg(long, value_name = "FILE", conflicts_with = "stray")]
     from: Option<String>,
 

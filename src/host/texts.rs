@@ -125,7 +125,7 @@ fn of_manifests() -> Vec<(String, Script)> {
         ("room, nothing asked", room::look(&place, &room::Ask::default(), None).into()),
         ("why", why::look(place.beside()).into()),
         ("evidence", rescue::look(&place, &asks).into()),
-        ("copy", rescue::copy::read("/etc/it's/before.yaml", &exchange.file).into()),
+        ("copy", rescue::copy::read(Some("/etc/it's/before.yaml"), &exchange.file).into()),
         ("replace", rescue::replace(&place, &exchange.file, (&exchange.from, &exchange.to), &place.next())),
         ("move out", rescue::move_file(&place, (&stray, &aside), &exchange.from, Some(&exchange.file))),
         ("move back", rescue::move_file(&place, (&aside, &stray), &exchange.from, None)),

@@ -145,6 +145,7 @@ pub async fn cluster(flags: &Flags, process: &Process, asking: &Asking<'_>) -> R
         acting_as,
         sets: std::collections::BTreeMap::new(),
         source: context.as_ref().map_or_else(|| "flags".into(), |c| format!("kubeconfig, context {}", c.name)),
+        kept: None,
     };
     Ok(Found { cluster, notes })
 }

@@ -1,18 +1,15 @@
 //! Makes a file of the kit from what kubectl's and SSH's configurations say today, so that an incident needs neither.
 
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 
 use super::file::{ApiServerFile, ClusterFile, ClusterSpec, FileKind, HostFile, JumpFile, Metadata, SshFile, UserFile};
 use super::load::{self, is_name};
-use super::read;
 use super::{ApiServer, Cluster, Credential, Host, Role, SshAccess};
+use super::{put, read};
 use crate::host::apiserver::API_PORT;
 use crate::host::manifest::MANIFESTS;
 use crate::process::Process;
@@ -173,31 +170,14 @@ pub fn write(folder: &Path, name: &str, text: &str, replace: bool) -> Result<Wri
     if path.exists() && !replace {
         return Err(refuse("is there already".into(), Some("--replace writes it anew")));
     }
-    // Beside it and renamed: a full disk must not leave half a kit.
-    let put = |path: &Path, bytes: &[u8]| -> std::io::Result<()> {
-        let staged = folder.join(format!(".{name}.yaml.new"));
-        let _ = std::fs::remove_file(&staged);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&staged)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&staged, path)?;
-        File::open(folder)?.sync_all()
-    };
-    let before = path.exists().then(|| {
-        let mut before = path.clone().into_os_string();
-        before.push("~");
-        PathBuf::from(before)
-    });
+    let before = path.exists().then(|| put::before(&path));
     if let Some(before) = &before {
         read::read(&path)
-            .and_then(|bytes| put(before, &bytes))
+            .and_then(|bytes| put::put(before, &bytes))
             .map_err(|error| refuse(format!("cannot be kept as {}: {error}", before.display()), None))?;
     }
-    let write = || {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        put(&path, text.as_bytes())
-    };
-    write().map_err(|error| refuse(format!("cannot be written: {error}"), None))?;
+    let written = put::folder(folder).and_then(|()| put::put(&path, text.as_bytes()));
+    written.map_err(|error| refuse(format!("cannot be written: {error}"), None))?;
     Ok(Written { path, before })
 }
 
@@ -385,6 +365,7 @@ mod tests {
             acting_as: None,
             sets: std::collections::BTreeMap::new(),
             source: String::new(),
+            kept: None,
         };
         let folder = dir.path().join("kit");
         let other = crate::kit::ActingAs {

@@ -185,6 +185,7 @@ pub fn parse(text: &str, path: &Path, process: &Process) -> Result<Cluster, Vec<
         acting_as,
         sets,
         source: path.display().to_string(),
+        kept: Some(path.with_extension("kept")),
     })
 }
 

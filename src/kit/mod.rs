@@ -12,12 +12,14 @@ mod fuzz;
 pub mod held;
 pub mod import;
 pub mod keep;
+pub mod kept;
 pub mod kubeconfig;
 mod kuberc;
 pub mod load;
 mod logins;
 pub mod pem;
 pub mod proxy;
+mod put;
 mod read;
 pub mod reissue;
 pub mod request;
@@ -70,6 +72,8 @@ pub struct Cluster {
     pub sets: BTreeMap<String, Vec<Net>>,
     /// Where this was read: a file of the kit, or the flags that replaced it.
     pub source: String,
+    /// The folder of what is kept of its hosts ([`kept`]); `None` where it stands in no file of a kit.
+    pub kept: Option<PathBuf>,
 }
 
 /// One API server and the way to it.

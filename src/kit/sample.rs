@@ -48,5 +48,6 @@ pub(crate) fn cluster(name: &str, hosts: u8) -> Cluster {
         acting_as: None,
         sets: BTreeMap::new(),
         source: "a test".into(),
+        kept: None,
     }
 }

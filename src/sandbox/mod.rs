@@ -104,6 +104,7 @@ impl Sandbox {
             acting_as: None,
             sets: std::collections::BTreeMap::new(),
             source: "the embedded sandbox".into(),
+            kept: None,
         };
         Ok(Self { cluster, folder, _servers: servers })
     }

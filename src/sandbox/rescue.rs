@@ -18,7 +18,8 @@ pub(super) fn copy(host: &SimHost, order: &ManifestCopy) -> String {
         let text = host.files.get(path).map(|text| base64::engine::general_purpose::STANDARD.encode(text));
         text.map(|text| format!("{key}={text}\n"))
     };
-    let text = encoded("text", &order.from).unwrap_or_else(|| format!("no=there is no file {}\n", order.from));
+    let missing = || format!("no=there is no file {}\n", order.from);
+    let text = if order.from.is_empty() { String::new() } else { encoded("text", &order.from).unwrap_or_else(missing) };
     text + &encoded("there=yes\nold", &order.file).unwrap_or_default() + "end=yes\n"
 }
 

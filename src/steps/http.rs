@@ -374,6 +374,7 @@ mod tests {
             acting_as: None,
             sets: std::collections::BTreeMap::default(),
             source: "a test".into(),
+            kept: None,
         };
         let announced = step.announce(&Target::local("prod"), &cluster);
         let all: Vec<String> = announced.iter().map(|one| one.why.clone()).collect();

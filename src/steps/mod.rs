@@ -156,6 +156,7 @@ pub use announced::{Announced, Sends, Times};
 pub use elsewhere::{Turn, mark_of, taken_out_by, turn};
 pub use fault::Fault;
 pub use object::ObjectRef;
+pub(crate) use rescue_manifest::Program;
 pub use results::{Gives, Takes};
 
 /// What a survey found. No changes, nothing awaited, nothing asked: done.

@@ -226,7 +226,7 @@ impl StaticPod {
                     "the old process did not exit within {exit} s, so the old manifest is back, and the new one was not tried"
                 ),
                 format!(
-                    "on {}: crictl ps --name {}, crictl stop; or a longer exitSeconds",
+                    "on {}: crictl ps --name {}, crictl stop; or a longer exitSeconds. {HOLDS_ON}",
                     target.short(),
                     self.program
                 ),
@@ -377,7 +377,7 @@ impl StaticPod {
             }
         }
         if told.log.is_empty() {
-            why.push_str("; no log of it was found, so it may never have been started");
+            why.push_str(&format!("; no log of it was found, so it may never have been started: {HOLDS_ON}"));
         }
         let log = told.file.map_or_else(|| "journalctl -u kubelet".to_owned(), |file| format!("less {file}"));
         StepError::Refused {
@@ -390,6 +390,11 @@ impl StaticPod {
         }
     }
 }
+
+/// Measured with a kubelet 1.34: the old pod's end waits for the API, and the new one for the old one's end.
+pub(super) const HOLDS_ON: &str = "a kubelet that was restarted while it could not reach the API holds on to the old pod, and starts \
+                                   no new one until it is restarted once more, which is safe while the manifest is in its \
+                                   place (kubernetes#105543): systemctl restart kubelet";
 
 pub(super) fn put(key: &str, path: String, blob: &Blob, there: Option<&str>, because: &str) -> Change {
     let expect = there.map_or(Expect::Absent, |sha| Expect::Sha256(sha.to_owned()));

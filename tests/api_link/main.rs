@@ -44,6 +44,7 @@ fn cluster(authority: &Authority, servers: &[std::net::SocketAddr]) -> Cluster {
         acting_as: None,
         sets: std::collections::BTreeMap::new(),
         source: "the test".into(),
+        kept: None,
     }
 }
 

@@ -55,6 +55,16 @@ pub(super) fn kubectl_works(scene: &Scene) -> Result<()> {
     wait_until("kubectl to work", LONG, || Ok(kubectl.run(&["get", "nodes"])?.success()))
 }
 
+/// The manifest with more lines before its first flag.
+fn with_flags(good: &str, lines: &str) -> String {
+    let own = good.replacen("    - kube-apiserver\n", &format!("    - kube-apiserver\n{lines}"), 1);
+    if own == good {
+        good.replacen("kube-apiserver\n    - --", &format!("kube-apiserver\n{lines}    - --"), 1)
+    } else {
+        own
+    }
+}
+
 /// Waits until a container of it has crashed on this flag.
 pub(super) fn crashed(scene: &Scene, words: &str) -> Result<()> {
     wait_until("the last words of a container", LONG, || {
@@ -73,12 +83,7 @@ pub(super) fn a_bad_flag_is_taken_out_and_comes_back_by_undo() -> Result<()> {
     let good = fs::read_to_string(&file)?;
     // Two of them, and a remark that has to stay.
     let first = "    - --audit-log-maxsiez=100 # said Ann\n    # - --audit-log-maxsiez=200\n";
-    let bad = good.replacen("    - kube-apiserver\n", &format!("    - kube-apiserver\n{first}"), 1);
-    let bad = if bad == good {
-        good.replacen("kube-apiserver\n    - --", &format!("kube-apiserver\n{first}    - --"), 1)
-    } else {
-        bad
-    };
+    let bad = with_flags(&good, first);
     ensure!(bad != good, "no place for a flag in:\n{good}");
     let bad = bad.replacen("    image:", "    - --max-requests-inflight\n    - many\n    image:", 1);
     write(scene, "kube-apiserver.yaml", &bad)?;
@@ -162,6 +167,103 @@ pub(super) fn another_text_is_put_in_where_the_manifest_is_gone() -> Result<()> 
     write(scene, "kube-apiserver.yaml", &good)?;
     fs::set_permissions(&file, fs::Permissions::from_mode(mode(&whole, "kube-apiserver.yaml")?))?;
     fs::remove_dir_all(scene.host().etc_kubernetes().join("tmp"))?;
+    kubectl_works(scene)?;
+    ensure!(files(&scene.plane.manifests())? == whole, "the scene is not what it was");
+    Ok(())
+}
+
+/// What was kept in peace is put in where the manifest is gone, and no other text of it lies on the host.
+pub(super) fn the_kits_copy_is_put_in_where_the_manifest_is_gone() -> Result<()> {
+    let scene = &*scene()?;
+    kubectl_works(scene)?;
+    let whole = files(&scene.plane.manifests())?;
+    let kept = scene.folder.join("kit/lab.kept");
+    let refresh = ["kit", "refresh", "lab"];
+    let host = scene.host().name();
+    let none = scene.ends(&["rescue-manifest", "--from", "kit", "--yes"])?;
+    ensure!(none.code == 3 && flat(&none.stderr).contains("breakglass kit refresh"), "{none:?}");
+    let said = scene.run(&refresh)?;
+    for program in ["kube-apiserver", "etcd", "kube-scheduler", "kube-controller-manager"] {
+        let bytes = fs::read(kept.join(format!("{host}.{program}.yaml")));
+        let own = whole.iter().find(|(name, _, _)| *name == format!("{program}.yaml"));
+        ensure!(bytes.ok().as_ref() == own.map(|(_, bytes, _)| bytes), "{program} is not kept as it is:\n{said}");
+    }
+    let again = scene.run(&refresh)?;
+    ensure!(again.matches("the same as before").count() == whole.len(), "{again}");
+
+    let file = scene.plane.manifests().join("kube-apiserver.yaml");
+    let around = beside(scene)?;
+    let good = fs::read_to_string(&file)?;
+    fs::remove_file(&file)?;
+    kubectl_is_out(scene)?;
+    let left = scene.ends(&refresh)?;
+    ensure!(left.code == 3 && left.stdout.contains("not kept: there is none in"), "{left:?}");
+    let told = scene.ends(&["run", "bad-manifest", "--yes"])?;
+    let said = flat(&format!("{}{}", told.stdout, told.stderr));
+    ensure!(!told.success() && said.contains("manifest gone") && said.contains("--from kit"), "{said}");
+
+    // What others could have written does not run as root on a host.
+    let copy = kept.join(format!("{host}.kube-apiserver.yaml"));
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o666))?;
+    let open = scene.ends(&["rescue-manifest", "--from", "kit", "--yes"])?;
+    ensure!(!open.success() && flat(&open.stderr).contains("chmod"), "{open:?}");
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o600))?;
+
+    let broken = files(&scene.plane.manifests())?;
+    let began = Instant::now();
+    scene.run(&["run", "bad-manifest", "-p", "from=kit", "--yes"])?;
+    kubectl_works(scene)?;
+    println!("bad-manifest from=kit: kubectl works after {:.1} s", began.elapsed().as_secs_f64());
+    ensure!(fs::read_to_string(&file)? == good, "another text stands there");
+    scene.run(&["undo", "last", "--yes"])?;
+    ensure!(files(&scene.plane.manifests())? == broken, "not the same: {:?}", files(&scene.plane.manifests())?);
+    ensure!(beside(scene)? == around, "something is left beside the folder: {:?}", beside(scene)?);
+    kubectl_is_out(scene)?;
+
+    // A text with which it does not answer is not kept, and the copy is the good one still.
+    write(scene, "kube-apiserver.yaml", &with_flags(&good, "    - --max-requests-inflight=many\n"))?;
+    let left = scene.ends(&refresh)?;
+    ensure!(left.code == 3 && left.stdout.contains("not kept: it does not answer"), "{left:?}");
+    ensure!(fs::read_to_string(&copy)? == good, "a bad text was kept");
+    scene.run(&["rescue-manifest", "--from", "kit", "--yes"])?;
+    kubectl_works(scene)?;
+    ensure!(fs::read_to_string(&file)? == good, "another text stands there");
+    scene.run(&["undo", "last", "--yes"])?;
+    write(scene, "kube-apiserver.yaml", &good)?;
+    kubectl_works(scene)?;
+    fs::remove_dir_all(&kept)?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(mode(&whole, "kube-apiserver.yaml")?))?;
+    ensure!(files(&scene.plane.manifests())? == whole, "the scene is not what it was");
+    Ok(())
+}
+
+/// Whoever restarts the kubelet of an API server that crash-loops has it hold on to the old pod, whatever is mended then.
+pub(super) fn a_kubelet_that_holds_on_is_told() -> Result<()> {
+    let scene = &*scene()?;
+    kubectl_works(scene)?;
+    let whole = files(&scene.plane.manifests())?;
+    let good = fs::read_to_string(scene.plane.manifests().join("kube-apiserver.yaml"))?;
+    write(scene, "kube-apiserver.yaml", &with_flags(&good, "    - --audit-log-maxsiez=100\n"))?;
+    crashed(scene, "audit-log-maxsiez")?;
+    kubectl_is_out(scene)?;
+    scene.plane.restart_kubelet(scene.host())?;
+    // It has taken the old text up once its container has crashed again.
+    let crashes =
+        || scene.host().sh("cat /var/log/pods/kube-system_kube-apiserver*/*/*.log | grep -c maxsiez || true")?.ok();
+    let before = crashes()?;
+    wait_until("another crash", LONG, || Ok(crashes()? != before))?;
+    write(scene, "kube-apiserver.yaml", &good)?;
+    fs::set_permissions(
+        scene.plane.manifests().join("kube-apiserver.yaml"),
+        fs::Permissions::from_mode(mode(&whole, "kube-apiserver.yaml")?),
+    )?;
+    let told = scene.ends(&["rescue-manifest", "--yes"])?;
+    let said = flat(&format!("{}{}", told.stdout, told.stderr));
+    for part in ["its kubelet does not start it", "no container of it was started since", "systemctl restart kubelet"] {
+        ensure!(!told.success() && said.contains(part), "{part}: {said}");
+    }
+    kubectl_is_out(scene)?;
+    scene.plane.restart_kubelet(scene.host())?;
     kubectl_works(scene)?;
     ensure!(files(&scene.plane.manifests())? == whole, "the scene is not what it was");
     Ok(())

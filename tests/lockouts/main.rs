@@ -87,6 +87,14 @@ fn main() -> ExitCode {
             bad_manifest::another_text_is_put_in_where_the_manifest_is_gone,
         ),
         test(
+            "a_kubelet_that_holds_on_to_an_old_pod_is_told_with_what_ends_it",
+            bad_manifest::a_kubelet_that_holds_on_is_told,
+        ),
+        test(
+            "the_copy_that_the_kit_has_of_a_manifest_is_put_in_where_it_is_gone_and_undo_is_exact",
+            bad_manifest::the_kits_copy_is_put_in_where_the_manifest_is_gone,
+        ),
+        test(
             "a_stray_copy_of_the_manifest_that_wins_is_moved_out_and_comes_back_by_undo",
             stray_manifest::a_stray_copy_is_moved_out_and_comes_back_by_undo,
         ),

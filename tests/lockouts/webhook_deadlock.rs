@@ -62,19 +62,13 @@ webhooks:
 pub(super) fn locked_out(kubectl: &Kubectl) -> Result<()> {
     // That of a test before may not be quite gone.
     wait_until("a namespace for the engine", LONG, || Ok(kubectl.apply(ENGINE).is_ok()))?;
-    waits_for_the_engine(kubectl)?;
+    wait_until("a running pod of the engine", LONG, || Ok(pods(kubectl)?.contains("Running")))?;
     kubectl.apply(WEBHOOKS)?;
     kubectl.run(&["delete", "pods", "-n", NAMESPACE, "--all"])?.ok()?;
     wait_until("no pod of the engine", LONG, || {
         let refused = kubectl.run(&["get", "events", "-n", NAMESPACE, "--field-selector", "reason=FailedCreate"])?;
-        Ok(pods(kubectl).is_ok_and(|pods| pods.is_empty()) && refused.stdout.contains("pods.policy.example.com"))
+        Ok(pods(kubectl)?.is_empty() && refused.stdout.contains("pods.policy.example.com"))
     })
-}
-
-/// An API server that a busy machine has had started anew is not there for a while.
-fn waits_for_the_engine(kubectl: &Kubectl) -> Result<()> {
-    let runs = || Ok(pods(kubectl).is_ok_and(|pods| pods.contains("Running")));
-    wait_until("a running pod of the engine", LONG, runs)
 }
 
 fn pods(kubectl: &Kubectl) -> Result<String> {
@@ -111,7 +105,7 @@ pub(super) fn opened_and_undone() -> Result<()> {
     for word in ["service policy/policy:443: it has no endpoints", "it cannot come back by itself"] {
         ensure!(told.contains(word), "{word}: {told}");
     }
-    waits_for_the_engine(&kubectl)?;
+    wait_until("a running pod of the engine", LONG, || Ok(pods(&kubectl)?.contains("Running")))?;
 
     scene.run(&["undo", "last", "--yes"])?;
     let after = configuration(scene, "validatingwebhookconfigurations", "policy")?;

@@ -320,7 +320,7 @@ fn host_of_kit(app: &App, word: &str) -> Result<Option<Host>, Failure> {
 }
 
 /// Clusters of the kit.
-fn named(app: &App, words: &[String], folder: &std::path::Path) -> Result<Chosen, Failure> {
+pub(in crate::cli) fn named(app: &App, words: &[String], folder: &std::path::Path) -> Result<Chosen, Failure> {
     alone(app, &format!("the kit {}", folder.display()))?;
     let refused = |all| failure::refused("the kit", all);
     let (clusters, wrong) = kit::load::each(folder, words, app.process).map_err(refused)?;

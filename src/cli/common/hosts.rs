@@ -49,14 +49,21 @@ impl Hosts {
 
     /// Asks all of them the same once; in the order of the kit.
     pub(in crate::cli) async fn ask<O: Order>(&self, query: &Query<O>) -> Vec<(Target, Result<O::Answer, String>)> {
-        let ask = |target: &Target| {
-            let target = target.clone();
-            async move {
-                let reads: &dyn Reads = &self.live;
-                let said = reads.ask(&target, query, LIMIT).await;
-                (target, said.map_err(|error| error.to_string()))
-            }
-        };
-        stream::iter(self.targets.iter().map(ask)).buffered(AT_ONCE).collect().await
+        self.each(async |target| {
+            let said = self.one(&target, query).await;
+            (target, said)
+        })
+        .await
+    }
+
+    /// Asks one of them.
+    pub(in crate::cli) async fn one<O: Order>(&self, target: &Target, query: &Query<O>) -> Result<O::Answer, String> {
+        let reads: &dyn Reads = &self.live;
+        reads.ask(target, query, LIMIT).await.map_err(|error| error.to_string())
+    }
+
+    /// Does something with each of them, with many at the same time; in the order of the kit.
+    pub(in crate::cli) async fn each<T>(&self, does: impl AsyncFn(Target) -> T) -> Vec<T> {
+        stream::iter(self.targets.iter().cloned().map(|target| does(target))).buffered(AT_ONCE).collect().await
     }
 }

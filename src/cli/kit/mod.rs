@@ -1,6 +1,7 @@
-//! `kit import|list|check`
+//! `kit import|list|check|refresh`
 
 mod import;
+mod refresh;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,7 @@ enum Verb {
         /// Clusters: names, `eu[1-3]`, `all`, `!name` [default: those of --cluster, else all].
         names: Vec<String>,
     },
+    Refresh(refresh::Refresh),
 }
 
 impl Kit {
@@ -70,17 +72,7 @@ impl Kit {
             }
             Verb::Check { names } => {
                 clusters::alone(app, "kit check")?;
-                let names = match (names.as_slice(), app.flags.clusters.cluster.as_slice()) {
-                    ([], []) => vec!["all".to_owned()],
-                    (_, []) => names,
-                    ([], named) => named.to_vec(),
-                    (names, named) if names == named => names.to_vec(),
-                    (names, named) => {
-                        let (names, named) = (names.join(","), named.join(","));
-                        let what = format!("kit check: {names} is named, and --cluster says {named}");
-                        return Err(inputs::refuse(what, "leave one of them out, also as BREAKGLASS_CLUSTER"));
-                    }
-                };
+                let names = chosen(app, names, "kit check")?;
                 let listed = kit::load::listed(&folder).map_err(|refusal| refused(vec![refusal]))?;
                 listed.passed_over.iter().for_each(|note| app.screen.err(&format!("warning: {note}")));
                 let (found, mut wrong) = kit::load::each(&folder, &names, app.process).map_err(refused)?;
@@ -89,8 +81,24 @@ impl Kit {
                     return Err(refused(wrong));
                 }
             }
+            Verb::Refresh(verb) => verb.run(app, &folder)?,
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The clusters that a verb of the kit is for: those that stand after it, else those of --cluster, else all.
+fn chosen(app: &App, names: Vec<String>, verb: &str) -> Result<Vec<String>, Failure> {
+    match (names.as_slice(), app.flags.clusters.cluster.as_slice()) {
+        ([], []) => Ok(vec!["all".to_owned()]),
+        (_, []) => Ok(names),
+        ([], named) => Ok(named.to_vec()),
+        (names, named) if names == named => Ok(names.to_vec()),
+        (names, named) => {
+            let (names, named) = (names.join(","), named.join(","));
+            let what = format!("{verb}: {names} is named, and --cluster says {named}");
+            Err(inputs::refuse(what, "leave one of them out, also as BREAKGLASS_CLUSTER"))
+        }
     }
 }
 

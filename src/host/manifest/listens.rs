@@ -1,7 +1,7 @@
 //! Where a component answers, as its manifest says.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde_json::Value;
 
@@ -63,6 +63,12 @@ pub fn listens(text: &str, program: &str, port: u16) -> Result<Listens, String> 
         let given = words.as_ref().map(|words| words::given(words, name)).transpose()?;
         Ok(given.and_then(|mut given| given.pop()).map(|given| given.value))
     };
+    // etcd alone has one, for this: its other ports ask for a client certificate.
+    if let Some(urls) = flag("listen-metrics-urls")? {
+        let first = urls.split(',').next().unwrap_or_default();
+        return metrics(first)
+            .ok_or_else(|| format!("--listen-metrics-urls is {first:?}, which is no address and port"));
+    }
     let said = flag("secure-port")?;
     let (port, scheme) = match said.as_deref().map(|port| (port, port.parse::<u16>())) {
         Some((_, Ok(port))) if port > 0 => (port, Scheme::Https),
@@ -81,6 +87,18 @@ pub fn listens(text: &str, program: &str, port: u16) -> Result<Listens, String> 
         Some((said, Err(_))) => return Err(format!("--bind-address is {said:?}, which is no IP address")),
     };
     Ok(Listens { address, port, scheme })
+}
+
+fn metrics(url: &str) -> Option<Listens> {
+    let (scheme, rest) = url.trim().trim_end_matches('/').split_once("://")?;
+    let scheme = match scheme {
+        "http" => Scheme::Http,
+        "https" => Scheme::Https,
+        _ => return None,
+    };
+    let at: SocketAddr = rest.parse().ok()?;
+    let address = if at.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { at.ip() };
+    Some(Listens { address, port: at.port(), scheme })
 }
 
 /// What the liveness probe asks.
@@ -138,6 +156,23 @@ mod tests {
         }
         case(&pod("    - --secure-port=https\n", ""), "--secure-port is \"https\", which is no port");
         case(&pod("    - --bind-address=cp1\n", ""), "--bind-address is \"cp1\", which is no IP address");
+    }
+
+    #[test]
+    fn etcd_answers_where_its_metrics_are() {
+        let etcd = |flags: &str| {
+            let text = pod(flags, "").replace("kube-apiserver", "etcd");
+            listens(&text, "etcd", 2381).map_or_else(|why| why, |at| format!("{at}:{}", at.port))
+        };
+        for (urls, at) in [
+            ("http://127.0.0.1:2381", "http://127.0.0.1:2381"),
+            ("http://0.0.0.0:9979,http://10.0.0.1:9979", "http://127.0.0.1:9979"),
+            ("https://[fd00::1]:2381/", "https://[fd00::1]:2381"),
+        ] {
+            assert_eq!(etcd(&format!("    - --listen-metrics-urls={urls}\n")), at);
+        }
+        assert!(etcd("    - --listen-metrics-urls=unix://x\n").contains("no address and port"));
+        assert_eq!(etcd(""), "https://127.0.0.1:2381");
     }
 
     #[test]

@@ -107,6 +107,13 @@ pub struct Evidence {
     pub copies: Vec<(u64, String)>,
 }
 
+impl Evidence {
+    /// It answers, or it listens where nobody can ask it.
+    pub fn is_up(&self) -> bool {
+        self.answers || (self.unasked && self.listens && !self.processes.is_empty())
+    }
+}
+
 /// Reads what `look` printed; `None` if it broke off.
 fn evidence(stdout: &str) -> Option<Evidence> {
     let answer = Answer::parse(stdout);

@@ -157,7 +157,7 @@ fn a_text_that_was_named_is_read_with_what_it_would_replace_and_what_is_no_file_
         let (_, file) = place(&dir);
         let from = format!("{}/it's a copy.yaml", dir.path().display());
         let ask = |file: &str| {
-            let query = super::copy::read(&from, file);
+            let query = super::copy::read(Some(&from), file);
             let (code, said) = run(shell, &query.script().clone());
             assert_eq!(code, 0, "{shell}: {said}");
             query.read(&said).unwrap()
@@ -167,9 +167,17 @@ fn a_text_that_was_named_is_read_with_what_it_would_replace_and_what_is_no_file_
         for old in ["", "old\r\n"] {
             std::fs::write(&file, old).unwrap();
             let copy = ask(&file).unwrap();
-            assert_eq!((copy.text.as_str(), copy.old.as_deref()), ("kind: Pod\n", Some(old.as_bytes())), "{shell}");
+            assert_eq!(
+                (copy.text.as_deref(), copy.old.as_deref()),
+                (Some("kind: Pod\n"), Some(old.as_bytes())),
+                "{shell}"
+            );
         }
         assert_eq!(ask(&format!("{file}.none")).unwrap().old, None, "{shell}");
+        // Where the text comes from elsewhere, only what stands there.
+        let query = super::copy::read(None, &file);
+        let copy = query.read(&run(shell, &query.script().clone()).1).unwrap().unwrap();
+        assert_eq!((copy.text, copy.old.as_deref()), (None, Some(b"old\r\n".as_slice())), "{shell}");
         let link = format!("{file}.link");
         std::os::unix::fs::symlink(&file, &link).unwrap();
         assert!(ask(&link).unwrap_err().contains("symbolic link"), "{shell}");

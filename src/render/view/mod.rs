@@ -3,6 +3,7 @@
 pub(crate) mod gate_status;
 pub(crate) mod gate_watch;
 pub(crate) mod journal;
+pub(crate) mod kept;
 pub(crate) mod kit;
 pub(crate) mod recovery;
 pub(crate) mod runbook;

@@ -457,6 +457,7 @@ mod tests {
             acting_as: None,
             sets: sets.map(|(name, text)| (name.to_owned(), net(text))).into(),
             source: String::new(),
+            kept: None,
         };
         let wish = read(json!({ "stages": ["pool", "web", "kubelets"], "sets": { "web": ["10.1.0.0/16"] } })).unwrap();
         assert_eq!(wish.unknown_sets(&cluster), Vec::<String>::new());

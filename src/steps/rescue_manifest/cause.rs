@@ -3,16 +3,21 @@
 use std::time::Duration;
 
 use super::flags::{self, Bad};
+use super::from;
 use super::strays::{self, Stray, listed, obeyed};
 use crate::duration::HumanDuration;
 use crate::host::manifest::{self, Edit};
 use crate::host::rescue::Evidence;
 use crate::host::swap::Seen;
+use crate::kit::kept::Kept;
+use crate::steps::static_pod::HOLDS_ON;
 
 /// A process that is older than this came up well, whatever it does not answer now.
 const YOUNG: Duration = Duration::from_mins(2);
 /// For so long a container that may still say why it ends is waited for.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// A kubelet that takes a manifest up does so within seconds, and reads its folder anew every 20 s.
+const HELD: Duration = Duration::from_secs(45);
 
 /// What was seen of one component on one host.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +30,8 @@ pub(super) struct Case<'a> {
     pub(super) asked: Option<&'a str>,
     /// The processes from before this step's own last change; none where it made none.
     pub(super) before: Option<&'a [u32]>,
+    /// What the kit has kept of its manifest, where that is another text.
+    pub(super) kept: Option<&'a Kept>,
     /// For how long this has been looked at.
     pub(super) waited: Duration,
 }
@@ -82,9 +89,8 @@ impl<'a> Case<'a> {
 
     /// It answers, and by a process that is not from before this step's own change.
     pub(super) fn is_well(self) -> bool {
-        let Evidence { processes, answers, unasked, listens, .. } = self.evidence;
-        let fresh = |before: &[u32]| processes.iter().any(|(pid, _)| !before.contains(pid));
-        (*answers || (*unasked && *listens && !processes.is_empty())) && self.before.is_none_or(fresh)
+        let fresh = |before: &[u32]| self.evidence.processes.iter().any(|(pid, _)| !before.contains(pid));
+        self.evidence.is_up() && self.before.is_none_or(fresh)
     }
 
     /// A process of it came up well.
@@ -129,9 +135,10 @@ impl<'a> Case<'a> {
             let why = "it is empty, or no manifest of a pod that starts it";
             return self.unreadable(named, why);
         }
-        let next = match evidence.copies.first() {
-            Some((_, copy)) => format!("look at {copy}, then: {}", self.put_in(copy)),
-            None => format!(
+        let next = match (self.kept, evidence.copies.first()) {
+            (Some(kept), _) => format!("look at {} here, then: {}", kept.path.display(), self.put_in("kit")),
+            (None, Some((_, copy))) => format!("look at {copy}, then: {}", self.put_in(copy)),
+            (None, None) => format!(
                 "ls -la {manifests} /etc/kubernetes; set `manifests` of this host in the kit if it is another folder"
             ),
         };
@@ -142,9 +149,10 @@ impl<'a> Case<'a> {
         let said = self.evidence.kubelet.last().map_or_else(String::new, |line| format!("; the kubelet says: {line}"));
         Verdict::Told(
             format!("manifest unreadable: {path}: {why}{said}{}", self.copies()),
-            match self.evidence.copies.first() {
-                Some((_, copy)) => format!("diff {copy} {path}; then: {}", self.put_in(copy)),
-                None => format!("${{EDITOR:-vi}} {path}; its kubelet reads it again by itself"),
+            match (self.kept, self.evidence.copies.first()) {
+                (Some(kept), _) => format!("look at {} here, then: {}", kept.path.display(), self.put_in("kit")),
+                (None, Some((_, copy))) => format!("diff {copy} {path}; then: {}", self.put_in(copy)),
+                (None, None) => format!("${{EDITOR:-vi}} {path}; its kubelet reads it again by itself"),
             },
         )
     }
@@ -156,15 +164,18 @@ impl<'a> Case<'a> {
         format!("breakglass rescue-manifest --from {copy}{of}")
     }
 
-    /// Other texts of the manifest that the host has.
+    /// Other texts of the manifest, which the kit or the host has.
     pub(super) fn copies(self) -> String {
-        match self.evidence.copies.as_slice() {
+        let kept = self.kept.map(|kept| format!("; there is {} (--from kit)", from::words(kept)));
+        let on_host = match self.evidence.copies.as_slice() {
+            [] if kept.is_some() => String::new(),
             [] => "; no other text of it was found on the host".into(),
             [(age, path), rest @ ..] => {
                 let more = if rest.is_empty() { String::new() } else { format!(" and {} older", rest.len()) };
                 format!("; another text of it, {} old, is {path}{more}", HumanDuration(Duration::from_secs(*age)))
             }
-        }
+        };
+        kept.unwrap_or_default() + &on_host
     }
 
     /// One manifest, which can be read.
@@ -182,7 +193,11 @@ impl<'a> Case<'a> {
             return self.told("crash loop", path, "");
         }
         if self.waited < PATIENCE || self.before.is_some() {
-            return Verdict::Waits(format!("{program} to answer, or to say why it does not ({})", self.standing()));
+            let held = if self.may_be_held() { format!("; {HOLDS_ON}") } else { String::new() };
+            return Verdict::Waits(format!(
+                "{program} to answer, or to say why it does not ({}){held}",
+                self.standing()
+            ));
         }
         if self.is_alive() {
             let why =
@@ -192,6 +207,10 @@ impl<'a> Case<'a> {
         if !evidence.has_kubelet {
             let why = format!("no kubelet is seen to run, which is what starts {program} from {path}");
             return Verdict::Told(why, "systemctl status kubelet; journalctl -u kubelet -n 50".into());
+        }
+        if self.may_be_held() {
+            let why = format!("its kubelet does not start it by {path} ({}){}", self.standing(), self.copies());
+            return Verdict::Told(format!("{why}; {HOLDS_ON}"), "systemctl restart kubelet".into());
         }
         self.told(if evidence.log.is_empty() { "not known" } else { "not known, or a crash loop" }, path, "")
     }
@@ -238,6 +257,12 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// There was a container of it, and its kubelet has had the time to start one since its manifest was changed, and did not.
+    fn may_be_held(self) -> bool {
+        let Evidence { processes, log, stale, has_kubelet, no_image, .. } = self.evidence;
+        *has_kubelet && *stale && log.is_empty() && processes.is_empty() && !no_image && self.waited >= HELD
+    }
+
     /// It has been started again and again.
     fn loops(self) -> bool {
         self.evidence.restarts.is_some_and(|restarts| restarts >= 1) && !self.is_alive()
@@ -262,7 +287,7 @@ impl<'a> Case<'a> {
 
     /// What shows it.
     pub(super) fn standing(self) -> String {
-        let Evidence { processes, said, log, stale, restarts, kubelet, listens, .. } = self.evidence;
+        let Evidence { processes, said, log, stale, restarts, kubelet, has_kubelet, listens, .. } = self.evidence;
         let mut all = Vec::new();
         if let Some(restarts) = restarts.filter(|restarts| *restarts > 0) {
             all.push(format!("started {} times", restarts.saturating_add(1)));
@@ -277,6 +302,9 @@ impl<'a> Case<'a> {
             [] if *stale => all.push("no container of it was started since its manifest was changed".to_owned()),
             [] => all.push("no log of a container was found".to_owned()),
             lines => all.push(format!("its container's last words: {}", lines.join(" / "))),
+        }
+        if !has_kubelet {
+            all.push("no kubelet is seen to run".to_owned());
         }
         if !kubelet.is_empty() && log.is_empty() {
             all.push(format!("its kubelet says: {}", kubelet.join(" / ")));

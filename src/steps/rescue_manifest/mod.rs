@@ -10,23 +10,25 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use self::cause::{Case, Verdict};
-use self::from::{Puts, puts_in};
+use self::from::{From, Puts, puts_in};
 use self::mend::{Mended, Replace, moves, replaces};
+pub(crate) use self::program::Program;
 use self::strays::Stray;
 use super::elsewhere;
 use super::static_pod::{folder, put};
 use super::{Announced, Fault, Kind, Look, Scope, Sends, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Blob, Op, Part, Target};
-use crate::host::manifest::{self, Listens};
 use crate::host::rescue::{self, Asks, Evidence};
-use crate::host::swap::{self, File, Place, Seen, Stands, State};
+use crate::host::swap::{self, Place, Seen, Stands, State};
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
+use crate::kit::kept::{self, Kept};
 
 mod cause;
 mod flags;
 mod from;
 mod mend;
+mod program;
 mod strays;
 #[cfg(test)]
 mod tests;
@@ -35,17 +37,6 @@ const LOOK_LIMIT: Duration = Duration::from_secs(40);
 /// So many flags, and so many files, are taken out at most: each is found only once the one before is out, and what has more is
 /// better put back from a copy.
 const MOST: u32 = 5;
-/// The flags that name certificates without which it does not come up.
-const CERTIFICATES: [&str; 7] = [
-    "etcd-certfile",
-    "etcd-cafile",
-    "tls-cert-file",
-    "client-ca-file",
-    "cert-file",
-    "peer-cert-file",
-    "trusted-ca-file",
-];
-
 /// The step kind.
 pub(super) struct RescueManifest;
 
@@ -60,42 +51,10 @@ struct Params {
     /// moved out also when the component answers.
     #[serde(default)]
     stray: Option<String>,
-    /// Another text of the manifest that lies on the host, by its path: it is put in the place of the one that keeps the component
-    /// down, or of the one that is gone. A component that answers is left alone.
+    /// Another text of the manifest: the path of a file on the host, or `kit` for the copy that `kit refresh` kept. It is put in the
+    /// place of the one that keeps the component down, or of the one that is gone. A component that answers is left alone.
     #[serde(default)]
     from: Option<String>,
-}
-
-/// What runs as a static pod.
-#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-enum Program {
-    #[default]
-    KubeApiserver,
-    Etcd,
-    KubeScheduler,
-    KubeControllerManager,
-}
-
-impl Program {
-    fn name(self) -> &'static str {
-        match self {
-            Self::KubeApiserver => "kube-apiserver",
-            Self::Etcd => "etcd",
-            Self::KubeScheduler => "kube-scheduler",
-            Self::KubeControllerManager => "kube-controller-manager",
-        }
-    }
-
-    /// Where it answers unless its manifest says otherwise, and at which path.
-    fn health(self) -> (u16, &'static str) {
-        match self {
-            Self::KubeApiserver => (6443, "/livez"),
-            Self::Etcd => (2381, "/health"),
-            Self::KubeScheduler => (10_259, "/healthz"),
-            Self::KubeControllerManager => (10_257, "/healthz"),
-        }
-    }
 }
 
 impl Kind for RescueManifest {
@@ -133,10 +92,8 @@ impl Kind for RescueManifest {
         if stray.as_ref().is_some_and(|stray| stray.contains(['\n', '\0'])) {
             return Err(vec![Fault::at("stray", "it is the path or the name of one file")]);
         }
-        let from = params.from.filter(|from| !from.is_empty());
-        if from.as_ref().is_some_and(|from| !from.starts_with('/') || from.contains(['\n', '\0'])) {
-            return Err(vec![Fault::at("from", "expected the absolute path of a file on the host")]);
-        }
+        let from = params.from.filter(|from| !from.is_empty()).map(|from| From::parse(&from)).transpose();
+        let from = from.map_err(|why| vec![Fault::at("from", why)])?;
         Ok(Box::new(Rescue { program: params.program, stray, from }))
     }
 }
@@ -144,7 +101,7 @@ impl Kind for RescueManifest {
 struct Rescue {
     program: Program,
     stray: Option<String>,
-    from: Option<String>,
+    from: Option<From>,
 }
 
 impl Rescue {
@@ -161,27 +118,6 @@ impl Rescue {
         let (mark, step) = (look.mark, (look.step + 1).to_string());
         let place = cluster.and_then(|cluster| self.place((look.target, cluster), (&mark.run, &mark.operator), &step));
         place.ok_or_else(|| StepError::refused(format!("{} is not a host of the kit", look.target)))
-    }
-
-    /// What to ask the host, by what its manifest says.
-    fn asks(&self, seen: &Seen) -> Asks {
-        let program = self.program.name();
-        let (port, health) = self.program.health();
-        let usual = |file: &&File| file.path.ends_with(&format!("/{program}.yaml"));
-        let file = seen.all.iter().find(usual).or(seen.all.first());
-        let text = file.and_then(|file| file.text.as_deref().ok()).unwrap_or_default();
-        // One that cannot be read says nothing, and then what is usual holds.
-        let listens = manifest::listens(text, program, port).unwrap_or_else(|_| Listens::by_default(port));
-        let launch = manifest::launch(text, program).ok();
-        let value = |name: &str| manifest::flag(text, program, name).ok().and_then(|mut values| values.pop());
-        let on_host = |path: String| launch.as_ref().map_or_else(|| path.clone(), |launch| launch.on_host(&path));
-        Asks {
-            url: format!("{listens}:{}{health}", listens.port),
-            port: listens.port,
-            files: seen.files.clone(),
-            image: launch.as_ref().map(|launch| launch.image.clone()).unwrap_or_default(),
-            certificates: CERTIFICATES.into_iter().filter_map(value).map(on_host).collect(),
-        }
     }
 
     async fn look(&self, look: Look<'_>) -> Result<Survey, StepError> {
@@ -201,7 +137,8 @@ impl Rescue {
         if seen.state == Some(State::Moving) {
             return Ok(Survey::waiting("the exchange of the manifest on the host"));
         }
-        let evidence = look.reads.ask(look.target, &rescue::look(&place, &self.asks(&seen)), LOOK_LIMIT).await?;
+        let evidence =
+            look.reads.ask(look.target, &rescue::look(&place, &self.program.asks(&seen)), LOOK_LIMIT).await?;
         if let Some(survey) = self.named(look, &place, &seen, &evidence).await? {
             return Ok(survey);
         }
@@ -229,16 +166,39 @@ impl Rescue {
         let file = from::file(place, seen);
         let refused = |why: String| StepError::Refused {
             why: format!("{target}: {program} is down, and {from} cannot be put in: {why}"),
-            hint: Some(format!("on {}: ls -la {from} {}", target.short(), place.manifests)),
+            hint: Some(match (from.on_host(), evidence.copies.first()) {
+                (Some(path), _) => format!("on {}: ls -la {path} {}", target.short(), place.manifests),
+                (None, Some((_, copy))) => format!("another text of it lies on the host: --from {copy}"),
+                (None, None) => format!("on {}: ls -la {}", target.short(), place.manifests),
+            }),
         };
-        if from.rsplit_once('/').is_some_and(|(folder, _)| folder == place.manifests.trim_end_matches('/')) {
+        let on_host = from.on_host();
+        if on_host
+            .and_then(|path| path.rsplit_once('/'))
+            .is_some_and(|(folder, _)| folder == place.manifests.trim_end_matches('/'))
+        {
             return Err(refused("it is in the manifests' folder itself, where its kubelet reads it already".into()));
         }
-        let copy = look.reads.ask(target, &rescue::copy::read(from, &file), LOOK_LIMIT).await?.map_err(refused)?;
-        let changes = Puts { place, seen, from, copy: &copy }
+        let kept = if on_host.is_none() {
+            let kept = Self::kept(look, program).map_err(refused)?;
+            let none = || refused("none was kept of this host; in peace, breakglass kit refresh keeps one".into());
+            Some(kept.ok_or_else(none)?)
+        } else {
+            None
+        };
+        let copy = look.reads.ask(target, &rescue::copy::read(on_host, &file), LOOK_LIMIT).await?.map_err(refused)?;
+        let words = kept.as_ref().map_or_else(|| from.to_string(), from::words);
+        let text = kept.map(|kept| kept.text).or(copy.text).unwrap_or_default();
+        let changes = Puts { place, seen, from: &words, text: &text, old: copy.old.as_deref() }
             .changes(evidence, look)
-            .map_err(|why| refused(format!("{from}: {why}")))?;
-        Ok(Some(Survey { changes, ..Survey::default() }.saw(format!("{program} is down; {from} becomes {file}"))))
+            .map_err(|why| refused(format!("{words}: {why}")))?;
+        Ok(Some(Survey { changes, ..Survey::default() }.saw(format!("{program} is down; {words} becomes {file}"))))
+    }
+
+    /// What the kit has kept of the component on this host.
+    fn kept(look: Look<'_>, program: &str) -> Result<Option<Kept>, String> {
+        let cluster = look.reads.cluster(&look.target.cluster);
+        cluster.map_or(Ok(None), |cluster| kept::find(cluster, look.target.short(), program))
     }
 
     fn case<'a>(
@@ -256,6 +216,7 @@ impl Rescue {
             evidence,
             asked: self.stray.as_deref(),
             before: mended.last().map(|last| last.processes.as_slice()),
+            kept: None,
             waited: look.history.since.map(|since| look.history.ago(since)).unwrap_or_default(),
         }
     }
@@ -272,7 +233,11 @@ impl Rescue {
     fn judge(&self, look: Look<'_>, place: &Place, seen: &Seen, evidence: &Evidence) -> Result<Survey, StepError> {
         let (target, program) = (look.target, self.program.name());
         let mended = Self::mended(look, seen);
-        let case = self.case(look, place, seen, evidence, &mended);
+        // One that cannot be read is told when it is named.
+        let kept = Self::kept(look, program).ok().flatten();
+        let stands = |kept: &Kept| seen.all.iter().any(|file| file.text.as_ref() == Ok(&kept.text));
+        let kept = kept.filter(|kept| !stands(kept));
+        let case = Case { kept: kept.as_ref(), ..self.case(look, place, seen, evidence, &mended) };
         let host = target.short();
         let verdict = match case.verdict() {
             Verdict::Flag(..) | Verdict::Stray(_) if mended.len() >= MOST as usize => Verdict::Told(
@@ -393,7 +358,7 @@ impl Step for Rescue {
             op(Op::order(stray), Times::AtMost(MOST), "moves a stray file out of the folder; once for each"),
         ];
         if let Some(from) = &self.from {
-            let looks = Sends::Look(rescue::copy::read(from, &file).into());
+            let looks = Sends::Look(rescue::copy::read(from.on_host(), &file).into());
             all.push(Announced::new(looks, Times::AtMost(8), "reads the text that was named"));
             let put_in = puts_in(&place, (&place.next(), &file), &new.sha256, String::new(), None);
             all.push(op(put_in.op, Times::Once, "moves it into the folder, where no manifest is there"));
@@ -403,7 +368,7 @@ impl Step for Rescue {
 
     fn refuse(&self, target: &Target, cluster: &Cluster) -> Vec<String> {
         match self.place((target, cluster), ("", ""), "") {
-            Some(_) => Vec::new(),
+            Some(_) => self.from.iter().filter_map(|from| from.refuse(target, cluster, self.program.name())).collect(),
             None => vec![format!(
                 "the manifest of {} is looked at on its host, and this is none of the kit's hosts",
                 self.program.name()

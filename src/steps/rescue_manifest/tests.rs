@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use super::cause::{Case, Verdict};
+use super::from::From;
+use crate::change::Target;
 use crate::host::rescue::Evidence;
 use crate::host::swap::{File, Seen};
+use crate::kit::kept::Kept;
 
 const PROGRAM: &str = "kube-apiserver";
 const OWN: &str = "/m/kube-apiserver.yaml";
@@ -58,7 +61,11 @@ fn judged(
 ) -> String {
     let seen = seen(files);
     let waited = Duration::from_secs(waited);
-    let case = Case { program: PROGRAM, manifests: "/m", seen: &seen, evidence, asked, before, waited };
+    let case = Case { program: PROGRAM, manifests: "/m", seen: &seen, evidence, asked, before, kept: None, waited };
+    said(case)
+}
+
+fn said(case: Case<'_>) -> String {
     match case.verdict() {
         Verdict::Well(more) => format!("well {}", more.unwrap_or_default()),
         Verdict::Flag(bad, _) => format!("flag {}", bad.flag),
@@ -124,7 +131,12 @@ fn each_class_is_told_from_the_others_by_what_the_host_says() {
     case(&[(OWN, format!("{}{{{{ .Flags }}}}\n", pod("")))], &none(), 0, &["told manifest unreadable"]);
     case(&own(), &Evidence::default(), 90, &["no kubelet is seen"]);
     case(&own(), &none(), 90, &["told not known", "no log of a container was found"]);
-    case(&own(), &Evidence { stale: true, ..none() }, 90, &["told not known", "since its manifest was changed"]);
+    case(
+        &own(),
+        &Evidence { stale: true, ..none() },
+        90,
+        &["told its kubelet does not start it", "since its manifest was changed", "=> systemctl restart kubelet"],
+    );
     case(&own(), &runs(900), 90, &["came up well", "no matter of its manifest => breakglass probe"]);
 }
 
@@ -133,6 +145,14 @@ fn what_may_still_come_or_say_why_is_waited_for() {
     let own = [(OWN, pod("    - --bad=1\n"))];
     case(&own, &runs(3), 5, &["waits kube-apiserver to answer"]);
     case(&own, &Evidence { has_kubelet: true, ..Evidence::default() }, 5, &["waits"]);
+    // Soon after the change a kubelet is not suspected, and later it is.
+    let stale = Evidence { stale: true, has_kubelet: true, ..Evidence::default() };
+    for (waited, suspected) in [(30, false), (50, true)] {
+        let said = judged(&own, &stale, None, Some(&[]), waited);
+        assert!(said.starts_with("waits") && said.contains("kubernetes#105543") == suspected, "{waited}: {said}");
+    }
+    let pulls = judged(&own, &Evidence { no_image: true, ..stale }, None, Some(&[]), 90);
+    assert!(!pulls.contains("kubernetes#105543"), "{pulls}");
     // After its own change for as long as the step lasts, unless a container says that it is something else.
     let waits = judged(&own, &Evidence::default(), None, Some(&[]), 500);
     assert!(waits.starts_with("waits"), "{waits}");
@@ -188,4 +208,49 @@ fn killed_for_its_memory_is_told_at_once_and_not_of_one_that_says_why_it_ends_or
     case(&files, &killed(log(&["panic: so"])), 0, &["told crash loop"]);
     case(&files, &killed(runs(7200)), 0, &["waits"]);
     case(&files, &log(&quiet), 0, &["waits"]);
+}
+
+/// A text that was seen to be good, before others that happen to lie on the host.
+#[test]
+fn the_kits_copy_is_named_where_another_text_is_what_is_needed() {
+    let text = pod("    - --v=2\n");
+    let kept = Kept { text, seen: "2026-11-20T14:03:00Z".parse().unwrap(), path: "/kit/prod.kept/cp1.yaml".into() };
+    let evidence = |log: Evidence| Evidence { copies: vec![(7200, "/etc/k/b/before.yaml".into())], ..log };
+    for (files, evidence, parts) in [
+        (
+            seen(&[]),
+            evidence(Evidence::default()),
+            ["manifest gone", "look at /kit/prod.kept/cp1.yaml here, then: breakglass rescue-manifest --from kit"],
+        ),
+        (seen(&[(OWN, "kind: Pod\n a: [\n".into())]), evidence(Evidence::default()), ["unreadable", "--from kit"]),
+        (
+            seen(&[(OWN, pod("    - --v=3\n"))]),
+            evidence(log(&["panic: it broke"])),
+            ["crash loop", "the kit's copy, with which it answered on 2026-11-20 14:03 UTC (--from kit); another text"],
+        ),
+    ] {
+        let waited = Duration::ZERO;
+        let (seen, evidence, kept) = (&files, &evidence, Some(&kept));
+        let case = Case { program: PROGRAM, manifests: "/m", seen, evidence, asked: None, before: None, kept, waited };
+        let said = said(case);
+        assert!(parts.iter().all(|part| said.contains(part)), "{parts:?}: {said}");
+    }
+}
+
+#[test]
+fn a_text_is_a_file_of_the_host_or_the_kits_copy_and_the_kit_has_to_have_one() {
+    for word in ["here.yaml", "Kit", "/a\nb", ""] {
+        assert!(From::parse(word).is_err(), "{word:?}");
+    }
+    assert_eq!(From::parse("/a b"), Ok(From::Host("/a b".into())));
+    let dir = tempfile::tempdir().unwrap();
+    let mut cluster = crate::kit::sample::cluster("prod", 2);
+    let refused = |cluster: &crate::kit::Cluster| From::Kit.refuse(&Target::host("prod", "cp1"), cluster, PROGRAM);
+    assert!(refused(&cluster).unwrap().contains("breakglass kit refresh"));
+    cluster.kept = Some(dir.path().join("prod.kept"));
+    assert!(refused(&cluster).is_some());
+    crate::kit::kept::keep(&crate::kit::kept::path(&cluster, "cp2", PROGRAM).unwrap(), "a").unwrap();
+    assert_eq!(refused(&cluster), None);
+    cluster.kept = None;
+    assert_eq!(From::Host("/a".into()).refuse(&Target::host("prod", "cp1"), &cluster, PROGRAM), None);
 }

@@ -28,7 +28,9 @@ impl Host<'_> {
             let text = self.get(path).map(|bytes| base64::engine::general_purpose::STANDARD.encode(bytes));
             text.map(|text| format!("{key}={text}\n"))
         };
-        let text = encoded("text", &order.from).unwrap_or_else(|| format!("no=there is no file {}\n", order.from));
+        let missing = || format!("no=there is no file {}\n", order.from);
+        let text =
+            if order.from.is_empty() { String::new() } else { encoded("text", &order.from).unwrap_or_else(missing) };
         ended(0, text + &encoded("there=yes\nold", &order.file).unwrap_or_default() + "end=yes\n")
     }
 

@@ -115,6 +115,13 @@ impl KubeletPlane {
         Ok(&node.with_context(|| format!("there is no node {host}"))?.kubelet)
     }
 
+    /// Kills a node's kubelet and starts it again; its containers go on.
+    pub fn restart_kubelet(&self, host: &Host) -> Result<()> {
+        let kubelet = self.kubelet(host.name())?;
+        kubelet.kill()?;
+        kubelet.start_again(&kubelet_arguments(host, &host.dir().join("node"))[1..])
+    }
+
     /// Whether the API server says on its own host that it is ready.
     pub fn is_ready(&self) -> Result<bool> {
         is_ready(self.host(), &self.member)
