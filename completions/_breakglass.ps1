@@ -1376,7 +1376,7 @@ Register-ArgumentCompleter -Native -CommandName 'breakglass' -ScriptBlock {
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Make a file of the kit from what kubectl''s and SSH''s configurations say today, so that an incident needs neither')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the clusters of the kit by name')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Read every file of the kit and say what is wrong with it: addresses, keys, what ends, how one would get in')
-            [CompletionResult]::new('refresh', 'refresh', [CompletionResultType]::ParameterValue, 'Keep the manifests that the components of the control plane answer with now, beside the cluster''s file')
+            [CompletionResult]::new('refresh', 'refresh', [CompletionResultType]::ParameterValue, 'Keep the manifests that the control plane answers with, beside the kit''s file')
             break
         }
         'breakglass;kit;import' {

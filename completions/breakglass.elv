@@ -1342,7 +1342,7 @@ set edit:completion:arg-completer[breakglass] = {|@words|
             cand import 'Make a file of the kit from what kubectl''s and SSH''s configurations say today, so that an incident needs neither'
             cand list 'List the clusters of the kit by name'
             cand check 'Read every file of the kit and say what is wrong with it: addresses, keys, what ends, how one would get in'
-            cand refresh 'Keep the manifests that the components of the control plane answer with now, beside the cluster''s file'
+            cand refresh 'Keep the manifests that the control plane answers with, beside the kit''s file'
         }
         &'breakglass;kit;import'= {
             cand --host 'A host; may be given several times. A name of `ssh_config`, or NAME=ADDRESS[:PORT][,user=NAME][,identity=FILE][,jump=HOST][,role=control-plane|node][,sudo]'

@@ -49,7 +49,7 @@ impl Kit {
                 }
             }
             Verb::List => {
-                clusters::alone(app, "kit list")?;
+                of_the_kit(app, "kit list")?;
                 let listed = kit::load::listed(&folder).map_err(|refusal| refused(vec![refusal]))?;
                 listed.passed_over.iter().for_each(|note| app.screen.err(&format!("note: {note}")));
                 let names = match app.flags.clusters.cluster.as_slice() {
@@ -71,7 +71,7 @@ impl Kit {
                 }
             }
             Verb::Check { names } => {
-                clusters::alone(app, "kit check")?;
+                of_the_kit(app, "kit check")?;
                 let names = chosen(app, names, "kit check")?;
                 let listed = kit::load::listed(&folder).map_err(|refusal| refused(vec![refusal]))?;
                 listed.passed_over.iter().for_each(|note| app.screen.err(&format!("warning: {note}")));
@@ -85,6 +85,15 @@ impl Kit {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Refuses flags that mean other clusters than those of the kit.
+fn of_the_kit(app: &App, verb: &str) -> Result<(), Failure> {
+    if app.flags.clusters.sandbox {
+        let what = format!("{verb} is for the clusters of the kit; --sandbox means another");
+        return Err(inputs::refuse(what, "leave it out: breakglass kit list names those of the kit"));
+    }
+    clusters::alone(app, verb)
 }
 
 /// The clusters that a verb of the kit is for: those that stand after it, else those of --cluster, else all.

@@ -16,15 +16,19 @@ use crate::steps::Program;
 use crate::words;
 use crate::world::Reads as _;
 
-/// Keep the manifests that the components of the control plane answer with now, beside the cluster's file
+/// Keep the manifests that the control plane answers with, beside the kit's file
 ///
 /// Examples:
-///   breakglass kit refresh                            in peace, now and then: by cron, or after each upgrade
-///   breakglass kit refresh prod --targets etcd[1-3]   etcd on hosts of its own
+///   breakglass kit refresh          by cron, or after each upgrade
+///   breakglass kit refresh prod --targets etcd[1-3]
 ///
-/// Reads them on each host over SSH and changes nothing there. One whose component does not answer is not kept, and the copy from
-/// before stays. In an incident `breakglass rescue-manifest --from kit` puts such a copy in the place of a manifest that is gone or
-/// broken. Ends with 3 when something that runs as a static pod was not kept, with 4 when a host could not be asked.
+/// Reads them on each host over SSH, and changes nothing there. One whose
+/// component does not answer is not kept, and the copy from before stays. In an
+/// incident `breakglass rescue-manifest --from kit` puts such a copy in the place
+/// of a manifest that is gone or broken.
+///
+/// Ends with 3 when something that runs as a static pod was not kept, with 4 when
+/// a host could not be asked.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Refresh {
@@ -38,7 +42,7 @@ pub(super) struct Refresh {
 
 impl Refresh {
     pub(super) fn run(self, app: &App, folder: &Path) -> Result<(), Failure> {
-        clusters::alone(app, "kit refresh")?;
+        super::of_the_kit(app, "kit refresh")?;
         let names = super::chosen(app, self.names, "kit refresh")?;
         let chosen = clusters::named(app, &names, folder)?;
         let all = drive::block_on(async {
