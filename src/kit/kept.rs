@@ -13,7 +13,7 @@ use crate::guarded;
 pub struct Kept {
     /// The text.
     pub text: String,
-    /// When the component was last seen to answer with it.
+    /// The time of its file: when the component was last seen to answer with it, unless the kit was copied since.
     pub seen: Timestamp,
     /// Where it lies.
     pub path: PathBuf,
@@ -57,10 +57,14 @@ pub fn find(cluster: &Cluster, host: &str, program: &str) -> Result<Option<Kept>
 /// Keeps a text.
 ///
 /// # Errors
-/// One sentence; what was kept before stays then.
+/// One sentence; what was kept before stays then. What [`find`] would refuse in the incident is refused here, in peace.
 pub fn keep(path: &Path, text: &str) -> Result<Fate, String> {
+    let folder = path.parent().unwrap_or(path);
+    if let Some(open) = guarded::fault(folder) {
+        return Err(format!("{open}: {}", open.close()));
+    }
     let put = || -> std::io::Result<Fate> {
-        put::folder(path.parent().unwrap_or(path))?;
+        put::folder(folder)?;
         let fate = match path.exists().then(|| read::read(path)).transpose()? {
             None => Fate::First,
             Some(old) if old == text.as_bytes() => Fate::Same,
@@ -104,6 +108,10 @@ mod tests {
         // What others could have written does not run on a host.
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o622)).unwrap();
         assert!(find(&cluster, "cp1", "etcd").unwrap_err().contains("chmod"));
+        let folder = path.parent().unwrap();
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(keep(&path, "c").unwrap_err().contains("chmod"));
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).unwrap();
         // A folder where a file should be: nothing is lost by it.
         let taken = dir.path().join("prod.kept/cp2.etcd.yaml");
         std::fs::create_dir(&taken).unwrap();

@@ -226,7 +226,7 @@ impl StaticPod {
                     "the old process did not exit within {exit} s, so the old manifest is back, and the new one was not tried"
                 ),
                 format!(
-                    "on {}: crictl ps --name {}, crictl stop; or a longer exitSeconds. {HOLDS_ON}",
+                    "on {}: crictl ps --name {}, crictl stop; or a longer exitSeconds; {HOLDS_ON}",
                     target.short(),
                     self.program
                 ),

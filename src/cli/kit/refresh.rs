@@ -74,7 +74,7 @@ fn judge(all: &[Row]) -> Result<(), Failure> {
             other => format!(", with {other} after rescue-manifest"),
         };
         let hint = format!(
-            "breakglass rescue-manifest --cluster {} --targets {} says why it is down{of}",
+            "where one is down, breakglass rescue-manifest --cluster {} --targets {} says why{of}",
             target.cluster,
             target.short()
         );
@@ -91,8 +91,11 @@ async fn of_host(app: &App<'_>, hosts: &Hosts, target: Target) -> Vec<Row> {
         match of_program(app, hosts, &target, program).await {
             Ok(Some(kept)) => rows.push(row(program.name(), Ok(kept))),
             Ok(None) => {}
-            // The next question would wait as long for the same.
-            Err(why) => return vec![row("", Err(why))],
+            // The next question would wait as long for the same; what is kept already is.
+            Err(why) => {
+                rows.push(row("", Err(why)));
+                return rows;
+            }
         }
     }
     if rows.is_empty() {
@@ -121,10 +124,13 @@ async fn of_program(
         operator: String::new(),
         tag: String::new(),
     };
-    let seen = hosts.one(target, &swap::look(&place)).await??;
     let left = |why: String| {
         let before = kept::find(cluster, &host.name, program.name());
         Ok(Some(Outcome::Left { why, before: before.ok().flatten().map(|kept| kept.seen) }))
+    };
+    let seen = match hosts.one(target, &swap::look(&place)).await? {
+        Ok(seen) => seen,
+        Err(why) => return left(why),
     };
     if let Some(other) = seen.others.iter().find(|other| matches!(other.stands, Stands::Out | Stands::Moving)) {
         return left(format!("run {} is exchanging it", other.run));

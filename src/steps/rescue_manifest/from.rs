@@ -70,7 +70,7 @@ impl fmt::Display for From {
 
 /// The copy in the kit, as a person speaks of it.
 pub(super) fn words(kept: &Kept) -> String {
-    format!("the kit's copy, with which it answered on {}", kept.seen.strftime("%Y-%m-%d %H:%M UTC"))
+    format!("the kit's copy, a file of {}", kept.seen.strftime("%Y-%m-%d %H:%M UTC"))
 }
 
 /// Where the manifest is, or would be.

@@ -226,7 +226,7 @@ fn the_kits_copy_is_named_where_another_text_is_what_is_needed() {
         (
             seen(&[(OWN, pod("    - --v=3\n"))]),
             evidence(log(&["panic: it broke"])),
-            ["crash loop", "the kit's copy, with which it answered on 2026-11-20 14:03 UTC (--from kit); another text"],
+            ["crash loop", "the kit's copy, a file of 2026-11-20 14:03 UTC (--from kit); another text"],
         ),
     ] {
         let waited = Duration::ZERO;
