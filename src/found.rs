@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Type {
     /// A user as the API server knows it: `system:serviceaccount:NAMESPACE:NAME`, or the name in a certificate.
     User,
+    /// A workload, as `park` takes it: `daemonsets.apps/NAMESPACE/NAME`.
+    Workload,
     /// Whether something is so: what a later step can be run for, or left out.
     YesNo,
 }
@@ -26,6 +28,7 @@ impl Type {
     pub fn words(self) -> &'static str {
         match self {
             Self::User => "a user name",
+            Self::Workload => "a workload",
             Self::YesNo => "a yes or no",
         }
     }
@@ -33,13 +36,25 @@ impl Type {
     /// Whether a value that was found can be one.
     pub fn fits(self, value: &str) -> bool {
         match self {
-            Self::User => {
+            Self::User | Self::Workload => {
                 let plain = value.trim() == value && !value.chars().any(char::is_control);
                 plain && !value.is_empty() && value.len() <= LONGEST
             }
             Self::YesNo => matches!(value, YES | NO),
         }
     }
+}
+
+/// What stands in a plan in the place of a result until a step has found it.
+pub(crate) fn placeholder(step: &str, result: &str) -> String {
+    format!("<{result}{FOUND_BY}{step}>")
+}
+
+const FOUND_BY: &str = " found by ";
+
+/// Whether a text stands for a result that is still to be found.
+pub(crate) fn is_placeholder(text: &str) -> bool {
+    text.starts_with('<') && text.ends_with('>') && text.contains(FOUND_BY)
 }
 
 /// A result as it was found.

@@ -32,6 +32,7 @@ mod sandbox;
 mod scale_apiserver;
 mod show;
 mod steps;
+mod top;
 #[cfg(test)]
 mod typed;
 mod undo;
@@ -79,6 +80,7 @@ enum Verb {
     Runs(runs::Runs),
     Show(show::Show),
     Journal(journal::Journal),
+    Top(top::Top),
     Gate(gate::Gate),
     Delete(delete::Delete),
     Park(park::Park),
@@ -151,6 +153,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Runs(verb) => verb.run(app),
         Verb::Show(verb) => verb.run(app),
         Verb::Journal(verb) => verb.run(app),
+        Verb::Top(verb) => verb.run(app),
         Verb::Gate(verb) => verb.run(app),
         Verb::Delete(verb) => verb.run(app),
         Verb::Park(verb) => verb.run(app),

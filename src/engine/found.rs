@@ -17,15 +17,14 @@ pub fn left_to_type<'a>(plan: &'a Plan, run: &Run) -> Option<(&'a PlannedStep, &
             .iter()
             .filter(move |cluster| run.steps.get(&(cluster.name.clone(), index)) != Some(&StepState::Done))
     };
-    let agreed = |cluster: &str, index: usize, hole: &Later| {
+    let agreed = |cluster: &str, hole: &Later| {
         let about = id(hole, "");
-        let mut answers = run.answers.iter();
-        answers.any(|((at, step, id), yes)| *yes && at == cluster && *step == index && id.starts_with(&about))
+        run.answers.iter().any(|((at, _, id), yes)| *yes && at == cluster && id.starts_with(&about))
     };
     plan.write_what_is_found().find_map(|(planned, unfilled)| {
         let index = plan.steps.iter().position(|step| step.name == planned.name)?;
         let mut holes = unfilled.holes.iter();
-        let open = |hole: &&Later| undone(index).any(|cluster| !agreed(&cluster.name, index, hole));
+        let open = |hole: &&Later| undone(index).any(|cluster| !agreed(&cluster.name, hole));
         holes.find(open).map(|hole| (planned, hole))
     })
 }
@@ -56,6 +55,16 @@ fn value(engine: Engine<'_>, plan: &Plan, hole: &Later, cluster: &str) -> Option
 
 fn unfound(hole: &Later) -> String {
     format!("it needs the {} that step {:?} was to find, and that found none", hole.result, hole.step)
+}
+
+/// The later steps that change something by the same value: who says yes to it is not asked once more for these.
+fn too(plan: &Plan, index: usize, hole: &Later) -> String {
+    let later = plan.write_what_is_found().filter(|(step, unfilled)| {
+        let same = |other: &Later| (&other.step, &other.result) == (&hole.step, &hole.result);
+        plan.steps.iter().position(|known| known.name == step.name) > Some(index) && unfilled.holes.iter().any(same)
+    });
+    let names: Vec<String> = later.map(|(step, _)| format!("{:?}", step.name)).collect();
+    if names.is_empty() { String::new() } else { format!(", and {} by the same", names.join(", ")) }
 }
 
 /// The step as it is run on this cluster, or how it ends there.
@@ -100,18 +109,21 @@ pub(super) async fn fill(
     }
     for (hole, value) in unfilled.holes.iter().zip(&values) {
         let id = id(hole, value);
-        let key = (cluster.to_owned(), index, id.clone());
-        if engine.record.read(|run| run.answers.get(&key) == Some(&true)) {
+        if engine
+            .record
+            .read(|run| run.answers.iter().any(|((at, _, about), yes)| *yes && at == cluster && *about == id))
+        {
             continue;
         }
         let question = Question {
             id: id.clone(),
             text: format!(
-                "{cluster}: step {:?} found the {}: {value}. Now {:?} is to {}. Type {value} if that is meant",
+                "{cluster}: step {:?} found the {}: {value}. Now {:?} is to {}{}. Type {value} if that is meant",
                 hole.step,
                 hole.result,
                 planned.name,
-                filled.step.intent()
+                filled.step.intent(),
+                too(plan, index, hole)
             ),
             typed: Some(value.clone()),
             unattended: false,

@@ -4,6 +4,7 @@
 //! `finding` where it is more than a note. What an older version wrote down as a sentence alone is read as a note; so is what a
 //! newer one knows and this one does not.
 
+pub(crate) mod ranking;
 mod sentence;
 #[cfg(test)]
 mod tests;
@@ -101,6 +102,8 @@ pub enum Finding {
         /// The same in words.
         says: String,
     },
+    /// Who loads the API servers.
+    Ranking(Box<ranking::Ranking>),
     /// What is left of an offender once everybody is let in.
     Offender(Box<Offender>),
     /// A re-opening comes no further.

@@ -20,7 +20,7 @@ fn offender() -> Offender {
 
 /// One of each, with its sentence.
 fn all() -> Vec<(Finding, &'static str)> {
-    [probes(), servers(), waits(), gates()].concat()
+    [probes(), servers(), waits(), gates(), rankings()].concat()
 }
 
 fn unwell(how: Unwell) -> Finding {
@@ -51,6 +51,60 @@ fn probes() -> Vec<(Finding, &'static str)> {
             probe(None, Answer { code: Some(401), next: Some("kit check".into()), ..well.clone() }, Some(well), true),
             "api1: /livez 401 in 12 ms: the server is well, our credential is not; next: kit check; /readyz without our \
              credential: ok in 12 ms: the server is well, our credential is not",
+        ),
+    ]
+}
+
+fn rankings() -> Vec<(Finding, &'static str)> {
+    use ranking::{Asks, Client, Known, Ranking, Source, Told};
+    let client = Client {
+        name: "system:serviceaccount:a:b".into(),
+        known: Known::User,
+        share: 968,
+        agents: vec!["b/1".into()],
+        asks: vec![Asks { verb: "list".into(), resource: "pods".into(), requests: 9 }],
+        requests: Some(9),
+        watches: Some(0),
+        refused: None,
+        millis: Some(5000),
+        seats: None,
+        connections: None,
+        bytes: None,
+        addresses: vec!["10.0.0.9".parse().unwrap()],
+        sources: 25,
+        nodes: 25,
+        since_secs: Some(7),
+        workloads: vec!["daemonsets.apps/a/b".into()],
+        own: false,
+    };
+    let told = |by: &[&str], silent: Vec<(String, String)>| Told {
+        source: Source::Audit,
+        by: by.iter().map(|&name| name.to_owned()).collect(),
+        silent,
+        span_secs: Some(300),
+        limits: Vec::new(),
+    };
+    let one = |clients: Vec<Client>, offender, told| {
+        Finding::Ranking(Box::new(Ranking { clients, offender, sources: vec![told], ..Ranking::default() }))
+    };
+    vec![
+        (
+            one(vec![client.clone()], Some(0), told(&["cp1"], Vec::new())),
+            "system:serviceaccount:a:b takes 97 % of the time that requests took: most for list pods, from 25 addresses, its pods are of \
+             daemonsets.apps/a/b, by audit logs",
+        ),
+        (
+            one(vec![Client { workloads: Vec::new(), sources: 1, ..client }], None, told(&["cp1"], Vec::new())),
+            "system:serviceaccount:a:b takes 97 % of the time that requests took, and none stands out: most for list pods, from 1 \
+             address, by audit logs",
+        ),
+        (
+            one(Vec::new(), None, told(&[], vec![("cp1".into(), "no route".into())])),
+            "nothing was read that tells who loads the API servers: audit logs, cp1: no route",
+        ),
+        (
+            one(Vec::new(), None, told(&["cp1"], Vec::new())),
+            "nothing was read that tells who loads the API servers: no client was seen",
         ),
     ]
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::swap::{self, Place};
-use super::{apiserver, file, gate, offender};
+use super::{apiserver, file, gate, offender, ranking};
 use crate::change::{Blob, Expect, FilePut};
 use crate::script::{Answer, Script, said};
 
@@ -184,6 +184,9 @@ impl Host {
             gate::memory().into(),
             apiserver::presence().into(),
             offender::look(&[6443], Some("a"), None).into(),
+            ranking::audit("/nowhere/audit.log", 0, 1000).into(),
+            ranking::server_log("/nowhere/kube-apiserver.log", 0, 1000).into(),
+            ranking::sockets(&[6443]).into(),
         ]
     }
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::gate::{self, BackEnd, Driver, GateClose, GateState, Mark, Rung, Side, Stage, Survey};
 use super::manifest::{self, Edit};
 use super::order::Order as _;
-use super::{Net, apiserver, offender, swap};
+use super::{Net, apiserver, offender, ranking, swap};
 use crate::fuzz::{each, mangled};
 use crate::script::{self, Answer, Head, Script};
 
@@ -150,6 +150,34 @@ fn what_a_host_says_of_memory_connections_and_processes_is_a_number_that_can_be_
             prop_assert!(sum.is_some_and(|sum| sum.checked_mul(1000).is_some()), "{seen:?}");
         }
         drop(presence.read(&text).map(say));
+        Ok(())
+    });
+}
+
+const RANKED: &[&str] = &[
+    "now=1795850000\nlog=/a\nlines=3\nevents=3\nskipped=0\nother=0\nbeyond=0\ncut=no\nstages=1 0 2\n\
+     row=:\tsystem:serviceaccount:a:b\tb/1\tlist\tpods\t1\t0\t2\t1\t1500\t2026-11-28T07:00:01\t2026-11-28T07:00:03\t1\t1\t b-7xk2p\t 10.0.0.9=2 fd90::9=1\t.\n\
+     row=:\tjane\tx\\u0041\twatch\tpods\t9\t900\t2\t1\t0\t2026-11-28T07:00:01\t2026-11-28T07:00:03\t1\t0\t\t 10.0.0.9=2\t.\n\
+     bytes=900\nwhole=yes\nend=yes\n",
+    "peer=10.0.0.9 3 3000 yes 192.168.0.5\npeer=fd90::9 1 0 no \nend=yes\n",
+    "log=none\nend=yes\n",
+];
+
+#[test]
+fn what_a_host_tells_of_clients_is_bounded_and_can_be_counted_with() {
+    let (audit, log) = (ranking::audit("", 300, 1000), ranking::server_log("", 300, 1000));
+    let sockets = ranking::sockets(&[6443]);
+    each(8_000, &mangled(RANKED), |text| {
+        let audited = match audit.read(&text) {
+            Ok(ranking::Audited::Ranked(ranked)) => ranked.rows,
+            _ => Vec::new(),
+        };
+        let logged = log.read(&text).ok().flatten().map(|ranked| ranked.rows).unwrap_or_default();
+        for row in audited.iter().chain(&logged).chain(&sockets.read(&text).unwrap_or_default()) {
+            let counts = [row.requests, row.watches, row.refused, row.millis.unwrap_or(0), row.bytes.unwrap_or(0)];
+            prop_assert!(counts.iter().all(|count| count.checked_mul(1000).is_some()), "{row:?}");
+            prop_assert!(row.pods.len() <= 5 && row.sources.len() <= 1000, "{row:?}");
+        }
         Ok(())
     });
 }

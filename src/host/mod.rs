@@ -22,6 +22,7 @@ pub mod offender;
 pub mod order;
 pub mod orders;
 mod program;
+pub mod ranking;
 pub mod recovery;
 pub mod rescue;
 pub mod rewriter;

@@ -15,6 +15,7 @@ use super::file::PutFile;
 use super::gate::{GateArm, GateClose, GateCut, GateKnock, GateMemory, GateOpen, GateRenew, GateStatus, GateSurvey};
 use super::offender::OffenderLook;
 use super::order::Order as _;
+use super::ranking::{AuditRank, LogRank, SocketRank};
 use super::recovery::{RecoveryExtend, RecoveryStart, RecoveryStatus, RecoveryStop, RecoverySurvey};
 use super::rescue::copy::ManifestCopy;
 use super::rescue::{ManifestEvidence, ManifestMove, ManifestReplace};
@@ -83,6 +84,9 @@ orders! {
     GateOpen,
     AuditCount,
     OffenderLook,
+    AuditRank,
+    LogRank,
+    SocketRank,
     ApiServerPresence,
     ManifestLook,
     ManifestUnderWay,

@@ -8,7 +8,7 @@ use super::audit::{self, Client};
 use super::gate::{self, Allow, BackEnd, Balancer, Driver, GateSpec, Reply, Scope, Side, Stage, Turn, Why};
 use super::orders::Orders;
 use super::swap::{self, Place, Swap};
-use super::{apiserver, certificates, credentials, file, offender, recovery, rescue, room, why};
+use super::{apiserver, certificates, credentials, file, offender, ranking, recovery, rescue, room, why};
 use crate::change::{Blob, Expect, FilePut, sha256_hex};
 use crate::script::{Head, Script};
 
@@ -146,6 +146,10 @@ fn of_offenders() -> Vec<(String, Script)> {
         ("presence", apiserver::presence().into()),
         ("offender", offender::look(&[6443], None, None).into()),
         ("offender by user", offender::look(&[6443, 8443], user, None).into()),
+        ("ranking, audit", ranking::audit("", 300, 1 << 28).into()),
+        ("ranking, this audit log", ranking::audit("/a b/audit.log", 0, 1).into()),
+        ("ranking, log", ranking::server_log("", 300, 1 << 28).into()),
+        ("ranking, sockets", ranking::sockets(&[6443, 8443]).into()),
         ("offender since", offender::look(&[6443], user, Some(&last)).into()),
     ]
     .map(|(name, script): (_, Script)| (name.to_owned(), script))

@@ -7,6 +7,7 @@
 //! | 1.2 | what a step found for later ones (the line `found`) |
 //! | 1.3 | what a step remembers of a change (`note`) and whether a DELETE left nothing (`gone`), which before could be read from keys, scripts and sentences alone (`old.rs`); what a look found as a value beside its sentence (`finding`); the format of the lines from here on where it is not that of the first (`written`) |
 //! | 1.4 | what a step found is a yes or no, for which later ones are run or left out (`of` in the line `found`) |
+//! | 1.5 | what a step found is a workload (`of` in the line `found`) |
 //!
 //! A run that a newer program takes up again goes on in that program's format: the next line says so. A program of format 1.3
 //! or newer appends nothing to it then when it is older than that, and takes a line that it does not know for newer, not for

@@ -46,7 +46,7 @@ pub use write::Writer;
 pub const FORMAT: u32 = 1;
 
 /// The second number. A journal with a higher one is read as far as its lines are known, and never appended to.
-pub const MINOR: u32 = 4;
+pub const MINOR: u32 = 5;
 
 /// One line of the journal, without its hash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

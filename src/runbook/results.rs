@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::StepDecl;
 use super::params::Param;
-use crate::found::Type;
+use crate::found::{Type, placeholder};
 use crate::refusal::Location;
 use crate::steps::{self, Kind};
 use crate::words;
@@ -61,10 +61,6 @@ impl Later {
             *there = value.into();
         }
     }
-}
-
-fn placeholder(step: &str, result: &str) -> String {
-    format!("<{result} found by {step}>")
 }
 
 /// The step and the result that a text refers to, when it is a reference and nothing else.
@@ -270,7 +266,12 @@ mod tests {
             (
                 PARK.to_owned() + "    - {kind: delete, with: {object: '${steps.park.client}'}}\n",
                 8,
-                "object takes no result of another step",
+                "object takes a workload, and client of step \"park\" is a user name",
+            ),
+            (
+                PARK.to_owned() + "    - {kind: delete, with: {namespace: '${steps.park.client}'}}\n",
+                8,
+                "namespace takes no result of another step; object does",
             ),
             (PARK.to_owned() + &revoke("user/${steps.park.client}"), 8, "stands alone"),
             (PARK.to_owned() + "    - {kind: probe, targets: '${steps.park.client}'}\n", 8, "stands alone"),

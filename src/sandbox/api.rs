@@ -98,7 +98,9 @@ async fn answer(
     state.advance();
     Ok(match (parts.method, path.as_str()) {
         (Method::GET, "/version") => json_ok(&json!({ "major": "1", "minor": "34", "gitVersion": "v1.34.4-sandbox" })),
-        (Method::GET, "/debug/api_priority_and_fairness/dump_requests") => text(StatusCode::OK, &requests(&mut state)),
+        (Method::GET, "/debug/api_priority_and_fairness/dump_requests") => {
+            text(StatusCode::OK, &requests(&mut state, query.contains("includeRequestDetails=1")))
+        }
         (Method::GET, PODS) => json_ok(&pods(&mut state, &query)),
         (Method::GET, LEASES) => json_ok(&leases(&mut state, &query)),
         (Method::DELETE, PODS) => delete_pods(&mut state, &body),
@@ -284,16 +286,26 @@ fn list(state: &State, path: &str) -> Response<Full<Bytes>> {
     json_ok(&json!({ "kind": "List", "apiVersion": "v1", "metadata": { "resourceVersion": "5000" }, "items": items }))
 }
 
-/// The form of the real dump: comma-separated, padded text.
-fn requests(state: &mut State) -> String {
+/// The form of the real dump: comma-separated, padded text, with more columns where they are asked for.
+fn requests(state: &mut State, details: bool) -> String {
     let mut lines = String::from(
-        "PriorityLevelName, FlowSchemaName,   QueueIndex, RequestIndexInQueue, FlowDistingsher,                        ArriveTime\n",
+        "PriorityLevelName, FlowSchemaName,   QueueIndex, RequestIndexInQueue, FlowDistingsher,                        ArriveTime,           InitialSeats",
     );
+    lines.push_str(if details {
+        ", UserName, Verb, APIPath, Namespace, Name, APIVersion, Resource, SubResource\n"
+    } else {
+        "\n"
+    });
     for n in 0..(state.pods() / 4) {
         lines.push_str(&format!(
-            "workload-low,      service-accounts, {},          {n},                   system:serviceaccount:telemetry:agent, 2024-12-11T23:16:00Z\n",
+            "workload-low,      service-accounts, {},          {n},                   system:serviceaccount:telemetry:agent, 2024-12-11T23:16:00Z, 10",
             n % 128
         ));
+        lines.push_str(if details {
+            ", system:serviceaccount:telemetry:agent, list, /api/v1/pods, , , v1, pods, \n"
+        } else {
+            "\n"
+        });
     }
     lines
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 
+use super::ranking::{self, AGENT, CLIENT, TRIES};
 use super::recovery;
 use super::said::Said;
 use super::world::{APISERVER, Gate, SimHost, World};
@@ -24,12 +25,6 @@ const NOT_KNOWN: u32 = 127;
 /// How long a simulated exchange of a manifest takes.
 const EXCHANGE: Duration = Duration::from_secs(2);
 
-/// The user that the offender's pods are to the API.
-const CLIENT: &str = "system:serviceaccount:telemetry:agent";
-/// The user agent that they give.
-const AGENT: &str = "telemetry-agent/1.2";
-/// What each of its pods tries, in requests a second.
-const TRIES: f64 = 2.0;
 /// The length of one line in an audit log, in bytes.
 const LINE: u64 = 700;
 
@@ -64,6 +59,9 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
         Orders::GateMemory(_) => Said::ok("total=16384000\navailable=9000000\napi=2500000 \nend=yes\n".into()),
         Orders::GateStatus(_) => Said::ok(status(host, began, pods)),
         Orders::AuditCount(order) => Said::ok(count(host, pods, servers, order)),
+        Orders::AuditRank(order) => Said::ok(ranking::audit((pods, servers), order)),
+        Orders::LogRank(order) => Said::ok(ranking::log((pods, servers), order)),
+        Orders::SocketRank(_) => Said::ok(ranking::sockets(host, (pods, servers))),
         Orders::OffenderLook(order) => Said::ok(offender(host, began, (pods, servers, refused), order)),
         Orders::ApiServerPresence(_) => Said::ok(format!("process={} 3600\nstarted=0\nend=yes\n", host.pid(APISERVER))),
         Orders::ManifestLook(order) => Said::ok(look(host, order)),

@@ -11,6 +11,7 @@ mod host;
 mod names;
 mod patch;
 mod pki;
+mod ranking;
 mod recovery;
 mod rescue;
 mod said;

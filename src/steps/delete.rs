@@ -9,11 +9,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::kube_object::{self, Going, Made, Seen, text};
+use super::results::Takes;
 use super::{
     Announced, Fault, Kind, Look, ObjectRef, Question, Scope, Step, StepError, Survey, Times, params, schema_of,
 };
 use crate::change::{Body, Change, Inverse, Keep, KubeCall, Method, Op, Target};
 use crate::duration::HumanDuration;
+use crate::found::Type;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
 use crate::world::{Accept, ReadErrorKind};
@@ -131,6 +133,10 @@ impl Kind for Delete {
 
     fn scope(&self) -> Scope {
         Scope::Cluster
+    }
+
+    fn takes(&self) -> &'static [Takes] {
+        &[Takes { at: &["object"], of: Type::Workload }]
     }
 
     fn schema(&self) -> Value {

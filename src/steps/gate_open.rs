@@ -12,8 +12,10 @@ use super::gate::opening::{Following, Late, Open};
 use super::gate::progress::Progress;
 use super::gate::stages::Pace;
 use super::health::Limits;
+use super::results::Takes;
 use super::{Fault, Kind, Scope, Step, params, schema_of};
 use crate::duration::HumanDuration;
+use crate::found::Type;
 
 /// The step kind.
 pub(super) struct GateOpen;
@@ -106,6 +108,10 @@ impl Kind for GateOpen {
 
     fn all_together(&self) -> bool {
         true
+    }
+
+    fn takes(&self) -> &'static [Takes] {
+        &[Takes { at: &["offender", "workload"], of: Type::Workload }]
     }
 
     fn schema(&self) -> Value {

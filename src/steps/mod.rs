@@ -371,6 +371,7 @@ mod elsewhere;
 mod end_pods;
 mod exec;
 mod fault;
+pub(crate) mod find_offender;
 mod freeze_nodes;
 mod gate;
 mod gate_close;
@@ -407,6 +408,7 @@ mod workload;
 kinds! {
     probe::Probe,
     diagnose::Diagnose,
+    find_offender::FindOffender,
     confirm::Confirm,
     park::Park,
     end_pods::EndPods,

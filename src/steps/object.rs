@@ -3,6 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
 
+use crate::found::is_placeholder;
 use crate::words;
 
 /// One object, named exactly.
@@ -132,6 +133,10 @@ impl ObjectRef {
     /// # Errors
     /// One sentence: what is wrong and what would be right.
     pub fn parse(text: &str, namespace: Option<&str>) -> Result<Self, String> {
+        // Of what is found only later nobody knows the kind: in a plan it is shown as that which is on every node.
+        if is_placeholder(text) {
+            return Ok(Self::spelled("apps", "v1", "daemonsets", Some("<its namespace>"), text));
+        }
         let parts: Vec<&str> = text.split('/').collect();
         let wrong = |part: &str| format!("{part:?} in {text:?} cannot be part of an exact name; expected {FORMS}");
         let Some((name, before)) = parts.split_last() else { return Err(wrong(text)) };

@@ -8,12 +8,12 @@ use serde_json::{Map, Value, json};
 
 use super::kube_object::{self, Seen, text};
 use super::rbac::subject::Subject;
-use super::results::{CLIENT, Gives};
+use super::results::{CLIENT, Gives, Takes};
 use super::workload::{PARKED, pod_spec};
 use super::{Announced, Fault, Kind, Look, ObjectRef, Scope, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Body, Change, Holds, Inverse, Keep, KubeCall, Method, Op, Target};
 use crate::duration::HumanDuration;
-use crate::found::Found;
+use crate::found::{Found, Type};
 use crate::kit::Cluster;
 use crate::world::Accept;
 
@@ -166,6 +166,10 @@ impl Kind for Park {
 
     fn gives(&self) -> &'static [Gives] {
         &[CLIENT]
+    }
+
+    fn takes(&self) -> &'static [Takes] {
+        &[Takes { at: &["object"], of: Type::Workload }]
     }
 
     fn schema(&self) -> Value {

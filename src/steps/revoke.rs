@@ -151,7 +151,7 @@ impl Kind for Revoke {
     }
 
     fn takes(&self) -> &'static [Takes] {
-        &[Takes { at: &["subject"], of: Type::User }]
+        &[Takes { at: &["subject"], of: Type::User }, Takes { at: &["workload"], of: Type::Workload }]
     }
 
     fn schema(&self) -> Value {

@@ -126,13 +126,13 @@ fn the_first_command_recovers_the_practice_cluster() {
     let args = ["run", "--sandbox", "api-overload", "--yes", "--reason", "practice"];
     let run = Said::from(home.command(&args).env("BREAKGLASS_COLUMNS", "80").output().unwrap());
     // A script that the sandbox does not simulate would fail its step.
-    let run = run.is(0, &["[10/10] look-again", "every step is done", "requests"]);
+    let run = run.is(0, &["[11/11] look-again", "every step is done", "requests"]);
     assert!(!run.err.contains("does not simulate"), "{}", run.err);
     // The practice cluster is gone with the process: what cannot work is told nobody.
     let said = format!("{}{}", run.out, run.err);
     assert!(said.contains("breakglass show") && !said.contains("breakglass undo"), "{said}");
     let _ = home.run(&["journal", "verify", "last"]).is(0, &[]);
-    let _ = home.run(&["show", "last"]).is(0, &["api-overload on sandbox, 10 steps", "sends    ", "done     "]);
+    let _ = home.run(&["show", "last"]).is(0, &["api-overload on sandbox, 11 steps", "sends    ", "done     "]);
     as_in_readme(&format!("{}{}", run.err, run.out));
 }
 
@@ -211,7 +211,7 @@ fn ctrl_c_in_the_middle_lets_the_change_in_flight_finish_and_says_what_stands() 
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     // The plan comes first, and names every step too.
     assert!(lines.any(|line| line.starts_with("run ")), "the run never began");
-    assert!(lines.any(|line| line.contains("[3/10] park-offender")), "the third step never began");
+    assert!(lines.any(|line| line.contains("[4/11] park-offender")), "the fourth step never began");
     signal(&child, Signal::INT);
     let rest: Vec<String> = lines.collect();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
@@ -487,6 +487,7 @@ spec:
   steps:
     - {name: look, kind: probe, with: {within: 1s}, onFailure: continue}
     - {name: why, kind: diagnose}
+    - {name: find, kind: find-offender}
     - {name: known, kind: access, when: '${steps.why.answers}'}
     - {name: beside, kind: recovery-apiserver-start}
     - {name: sure, kind: confirm, with: {question: Shall it begin?, unattended: 'yes'}}

@@ -13,11 +13,13 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use testbed::{
-    Access, Curl, Host, Lab, STORM, STORM_APF, STORM_HA, STORM_UNBOUND, Settings, Storm, User, test, wait_until,
+    Access, Curl, Host, Lab, STORM, STORM_APF, STORM_HA, STORM_UNBOUND, STORM_WATCH, Settings, Storm, User, test,
+    wait_until,
 };
 
 #[path = "../reopen/engineer.rs"]
 mod engineer;
+mod named;
 mod oom;
 
 use engineer::Engineer;
@@ -41,7 +43,8 @@ fn main() -> ExitCode {
         test("a_storm_ends_although_one_of_three_api_servers_is_dead_on_a_living_host", without_one),
         test("a_storm_ends_that_kills_the_api_server_again_and_again", oom::ends_all_the_same),
         test("a_storm_ends_whose_tokens_outlive_their_pods", || once(&STORM_UNBOUND)),
-        test("a_storm_ends_that_priority_and_fairness_only_slows", || once(&STORM_APF)),
+        test("a_storm_of_lists_is_named_by_each_source_that_can_and_ends", || named::and_ends(&STORM_APF)),
+        test("a_storm_of_watches_is_named_by_each_source_that_can_and_ends", || named::and_ends(&STORM_WATCH)),
     ])
 }
 

@@ -25,6 +25,7 @@ const KEPT: &[Kept] = &[
     Kept { format: (1, 2), without: &[] },
     Kept { format: (1, 3), without: &[] },
     Kept { format: (1, 4), without: &[] },
+    Kept { format: (1, 5), without: &[] },
 ];
 
 const NAMES: [&str; 2] = ["east", "west"];

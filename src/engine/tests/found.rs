@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::support::*;
+use crate::change::Target;
 use crate::engine::left_to_type;
 use crate::error::Class;
 use crate::event::Event;
 use crate::journal::Entry;
 use crate::plan::{self, Plan};
 use crate::runbook::{On, Runbook};
+use crate::script::Script;
+use crate::world::ScriptOutput;
 use crate::world::fake::Fake;
 
 const AGENT: &str = "system:serviceaccount:telemetry:agent";
@@ -68,6 +71,56 @@ fn what_is_found_is_shown_typed_and_used() {
         let asked = at(&|entry| matches!(entry, Entry::Answered { step: 1, yes: true, .. }));
         let sent = at(&|entry| matches!(entry, Entry::Intended { step: 1, .. }));
         assert!(found < asked && asked < sent, "{found} {asked} {sent}");
+        assert_eq!(bench.undo().await.class, None);
+        assert_eq!(bench.fake.snapshot(), before);
+    });
+}
+
+#[test]
+fn a_value_is_typed_once_for_all_the_steps_that_use_it() {
+    paused(async {
+        let again = REVOKE.replace("{kind: revoke", "{name: once-more, kind: revoke");
+        let bench = Bench::new(scene(), plan_text(&[PARK, REVOKE, &again]));
+        assert_eq!(bench.run().await.class, None);
+        assert_eq!(typed(&bench), [AGENT]);
+        let text = bench.asked.lock().unwrap()[0].text.clone();
+        assert!(text.contains("and \"once-more\" by the same"), "{text}");
+        assert!(left_to_type(&bench.plan, &bench.journal().run).is_none());
+    });
+}
+
+/// What a host's audit log tells of the collector, whose pods have such names.
+fn loud(_: &Target, script: &Script) -> Option<ScriptOutput> {
+    let row = format!(
+        "row=:\t{AGENT}\tagent/1\tlist\tpods\t0\t0\t90\t0\t90000\t2026-11-28T07:00:00\t2026-11-28T07:00:09\t1\t1\t collector-7xk2p\t 10.0.0.9=90\t.\n"
+    );
+    let stdout = format!(
+        "now=1795849210\nlog=/a\nlines=90\nevents=90\nskipped=0\nbeyond=0\ncut=no\nstages=0 0 90\n{row}whole=yes\nend=yes\n"
+    );
+    (script.name == "ranking.audit").then_some(ScriptOutput { status: 0, stdout, stderr: String::new() })
+}
+
+#[test]
+fn an_offender_that_was_looked_for_is_parked_once_its_name_was_typed() {
+    const WORKLOAD: &str = "daemonsets.apps/telemetry/collector";
+    paused(async {
+        let find = "{name: find, kind: find-offender, with: {sources: [audit]}}";
+        let park = "{kind: park, with: {object: '${steps.find.offender}'}}";
+        let bench = Bench::new(scene(), plan_text(&[find, park]));
+        // Nobody tells who it is: nothing is parked, and nobody is asked.
+        let report = bench.go(Verb::Run, &How::default()).await.unwrap();
+        assert_eq!(report.class, Some(Class::Refused), "{}", report.why);
+        assert!(report.why.contains("it needs the offender that step \"find\" was to find"), "{}", report.why);
+        assert!(typed(&bench).is_empty());
+
+        let bench = Bench::new(scene(), plan_text(&[find, park]));
+        bench.fake.on_script(Box::new(loud));
+        let before = bench.fake.snapshot();
+        assert_eq!(bench.run().await.class, None);
+        assert_eq!(typed(&bench), [WORKLOAD]);
+        let parked =
+            bench.fake.objects("east", |objects| objects.at(DS_PARKED).unwrap()["spec"]["template"]["spec"].clone());
+        assert!(parked["nodeSelector"].get("breakglass.io/parked").is_some(), "{parked}");
         assert_eq!(bench.undo().await.class, None);
         assert_eq!(bench.fake.snapshot(), before);
     });

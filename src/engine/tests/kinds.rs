@@ -104,7 +104,13 @@ impl Kind {
             Known::GateClose | Known::GateConfirm | Known::GateOpen => true,
             Known::RecoveryStart | Known::RecoveryStop => true,
             Known::RescueManifest | Known::RenewCertificates => false,
-            Known::Probe | Known::Diagnose | Known::Confirm | Known::Park | Known::EndPods | Known::Delete => false,
+            Known::Probe
+            | Known::Diagnose
+            | Known::FindOffender
+            | Known::Confirm
+            | Known::Park
+            | Known::EndPods
+            | Known::Delete => false,
             Known::Revoke | Known::RestoreRights | Known::Disarm | Known::Http | Known::Exec => false,
             Known::WaitFor | Known::Access => false,
         }

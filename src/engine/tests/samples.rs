@@ -26,6 +26,7 @@ pub(super) fn sample(kind: Known) -> Vec<Spec> {
     match kind {
         Known::Probe => of(&["look"]),
         Known::Diagnose => vec![("why", "diagnose", json!({}))],
+        Known::FindOffender => vec![("find", "find-offender", json!({}))],
         Known::Confirm => of(&["sure"]),
         Known::Park => of(&["park", "scale", "hold"]),
         Known::EndPods => of(&["park", "end"]),

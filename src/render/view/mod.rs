@@ -10,3 +10,4 @@ pub(crate) mod runbook;
 pub(crate) mod runs;
 pub(crate) mod sandbox;
 pub(crate) mod steps;
+pub(crate) mod top;

@@ -14,12 +14,14 @@ use self::ending::{BY_FORCE, FORCE, Listed, ended};
 use super::kube_object::{self, Seen, text};
 use super::owners::{Owners, between, common_labels};
 use super::pods::{self, Page};
+use super::results::Takes;
 use super::workload::{self, Workload, exclusive};
 use super::{
     Announced, Fault, History, Kind, Look, ObjectRef, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
 };
 use crate::change::{Op, Target};
 use crate::duration::HumanDuration;
+use crate::found::Type;
 use crate::journal::ChangeState;
 use crate::kit::Cluster;
 use crate::world::Accept;
@@ -107,6 +109,10 @@ impl Kind for EndPods {
 
     fn scope(&self) -> Scope {
         Scope::Cluster
+    }
+
+    fn takes(&self) -> &'static [Takes] {
+        &[Takes { at: &["workload"], of: Type::Workload }]
     }
 
     fn schema(&self) -> Value {

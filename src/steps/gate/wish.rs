@@ -396,7 +396,7 @@ pub(in crate::steps) fn known_ports(cluster: &Cluster, host: &Host) -> Vec<u16> 
 }
 
 /// The same, or else the usual one: what is announced where only a survey can know them.
-pub(super) fn usual_ports(cluster: &Cluster, host: &Host) -> Vec<u16> {
+pub(in crate::steps) fn usual_ports(cluster: &Cluster, host: &Host) -> Vec<u16> {
     let known = known_ports(cluster, host);
     if known.is_empty() { vec![API_PORT] } else { known }
 }

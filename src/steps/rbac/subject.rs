@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use crate::found::is_placeholder;
 use crate::shell;
 use crate::steps::kube_object::text;
 use crate::steps::{ObjectRef, workload};
@@ -58,7 +59,7 @@ impl Subject {
             (_, Some((_, ""))) => return Err(format!("{typed:?} names nobody; expected {FORMS}")),
             ("user", Some((_, name))) => Self::user(name)?,
             ("group", Some((_, name))) => Self::Group(name.to_owned()),
-            _ if ObjectRef::parse(typed, namespace).is_ok() => {
+            _ if !is_placeholder(typed) && ObjectRef::parse(typed, namespace).is_ok() => {
                 return Err(format!("{typed:?} is an object: name what runs as a service account as `workload`"));
             }
             (_, Some(_)) => return Err(format!("{typed:?} is no subject; expected {FORMS}")),

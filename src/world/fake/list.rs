@@ -31,6 +31,8 @@ impl Query {
                     let (revision, after) = value.split_once(':').expect("one of our tokens");
                     (query.revision, query.after) = (revision.parse().ok(), after.into());
                 }
+                // Of a dump, and no list.
+                "includeRequestDetails" => {}
                 other => panic!("{other} is not understood in a query"),
             }
         }

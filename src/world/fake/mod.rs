@@ -404,6 +404,8 @@ impl State {
             Orders::RecoveryStart(start) => host.recovery_start(start),
             Orders::RecoveryExtend(extend) => host.recovery_extend(&extend.own),
             Orders::RecoveryStop(_) => host.recovery_stop(),
+            Orders::AuditRank(_) | Orders::LogRank(_) => ended("log=none\n"),
+            Orders::SocketRank(_) => ended(""),
             // What these say, a test says itself; files are put by an op of their own.
             Orders::GateKnock(_) | Orders::AuditCount(_) | Orders::OffenderLook(_) | Orders::PutFile(_) => return None,
         })

@@ -47,13 +47,15 @@ impl Member {
 #[derive(Clone, Debug)]
 pub struct ApiFlags {
     pub priority_and_fairness: bool,
+    /// How much it logs: 0 is Kubernetes' own default, from 2 on slow requests are traced.
+    pub verbosity: u8,
     /// Server certificate and key, without `.crt` and `.key`.
     pub certificate: PathBuf,
 }
 
 impl Default for ApiFlags {
     fn default() -> Self {
-        Self { priority_and_fairness: true, certificate: "/etc/kubernetes/pki/apiserver".into() }
+        Self { priority_and_fairness: true, verbosity: 0, certificate: "/etc/kubernetes/pki/apiserver".into() }
     }
 }
 
@@ -107,6 +109,7 @@ pub(crate) fn api_server(member: &Member, flags: &ApiFlags) -> Vec<String> {
         format!("--audit-log-path={}", member.audit_log().display()),
         "--audit-policy-file=/etc/kubernetes/audit-policy.yaml".to_owned(),
         format!("--enable-priority-and-fairness={}", flags.priority_and_fairness),
+        format!("--v={}", flags.verbosity),
         // Without it a stopping server waits for its watchers until it is killed after 30 seconds.
         "--shutdown-watch-termination-grace-period=2s".to_owned(),
     ];

@@ -81,6 +81,6 @@ pub use socket::Socket;
 pub use ssh::Identity;
 pub use storm::{
     Agents, Beside, Lull, OFFENDER, OomSettings, STORM, STORM_APF, STORM_HA, STORM_MASTERS, STORM_OOM, STORM_RHYTHM,
-    STORM_UNBOUND, Settings, Storm, Tokens, ballast, place_for_a_storm, place_to_spare, start_storm_oom,
+    STORM_UNBOUND, STORM_WATCH, Settings, Storm, Tokens, ballast, place_for_a_storm, place_to_spare, start_storm_oom,
 };
 pub use turn::{Lent, Place, Pool, timed, turn};

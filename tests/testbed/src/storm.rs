@@ -23,7 +23,9 @@ use serde::Deserialize;
 
 pub use oom::{OomSettings, STORM_OOM, start_storm_oom};
 pub use service::{OFFENDER, ballast};
-pub use settings::{Beside, STORM, STORM_APF, STORM_HA, STORM_MASTERS, STORM_RHYTHM, STORM_UNBOUND, Settings, Tokens};
+pub use settings::{
+    Beside, STORM, STORM_APF, STORM_HA, STORM_MASTERS, STORM_RHYTHM, STORM_UNBOUND, STORM_WATCH, Settings, Tokens,
+};
 
 use crate::{
     Host, Lab, Socket, binaries,
@@ -93,7 +95,8 @@ impl Storm {
             Beside::Others => Some(place_for_a_storm(settings.story)?),
             Beside::Nothing => Some(Place::alone(&places()?)?),
         };
-        let api = ApiFlags { priority_and_fairness: settings.priority_and_fairness, ..ApiFlags::default() };
+        let Settings { priority_and_fairness, verbosity, .. } = *settings;
+        let api = ApiFlags { priority_and_fairness, verbosity, ..ApiFlags::default() };
         let mut plane = ControlPlane::start(lab, hosts, &Options { api, ..Options::default() })?;
         plane.add_hollow_nodes(nodes, settings.nodes)?;
         service::ballast(plane.access(), settings.ballast)?;
@@ -106,6 +109,12 @@ impl Storm {
             Self { plane, nodes: nodes.clone(), agents, cpu, percent, settings: settings.clone(), _place: place };
         storm.wait_risen()?;
         Ok(storm)
+    }
+
+    /// A client that is busy and harms nobody, until it is dropped: with a service account of its own it reads one small object,
+    /// five times a second.
+    pub fn innocent(&self, name: &str) -> Result<Component> {
+        service::innocent(&self.plane, &self.nodes, name)
     }
 
     pub fn plane(&self) -> &ControlPlane {

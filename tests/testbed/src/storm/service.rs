@@ -130,3 +130,28 @@ pub(super) fn start_agents(plane: &ControlPlane, nodes: &Host, settings: &Settin
     let program = binaries::telemetry_agent()?.display().to_string();
     Component::start_program(nodes, "telemetry-agent", &program, &arguments)
 }
+
+/// Makes a service account that may read, and starts a client that does so with its token.
+pub(super) fn innocent(plane: &ControlPlane, nodes: &Host, name: &str) -> Result<Component> {
+    let masters = plane.kubectl(User::Masters)?;
+    masters.run(&["create", "serviceaccount", name, "-n", "default"])?.ok()?;
+    let account = format!("--serviceaccount=default:{name}");
+    masters.run(&["create", "clusterrolebinding", name, "--clusterrole=view", &account])?.ok()?;
+    let token = masters.run(&["create", "token", name, "-n", "default"])?.ok()?;
+    let folder = nodes.dir().join(name);
+    fs::create_dir_all(&folder)?;
+    put(&folder.join("token"), token.trim(), 0o600)?;
+    put(&folder.join("ca.crt"), &plane.access().pki().cluster.pem(), 0o644)?;
+    let servers: Vec<String> = plane.servers().iter().map(ApiServer::url).collect();
+    let arguments = [
+        "storm".to_owned(),
+        format!("--servers={}", servers.join(",")),
+        format!("--ca={}", folder.join("ca.crt").display()),
+        format!("--token={}", folder.join("token").display()),
+        format!("--user-agent={name}/v1"),
+        "--every=200ms".to_owned(),
+        "--paths=/api/v1/namespaces/default/configmaps/kube-root-ca.crt".to_owned(),
+    ];
+    let program = binaries::telemetry_agent()?.display().to_string();
+    Component::start_program(nodes, "telemetry-agent", &program, &arguments)
+}

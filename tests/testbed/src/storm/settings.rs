@@ -20,6 +20,8 @@ pub enum Tokens {
 pub struct Settings {
     pub name: &'static str,
     pub priority_and_fairness: bool,
+    /// How much the API servers log: see `ApiFlags`.
+    pub verbosity: u8,
     /// What each API server may use of one processor.
     pub cpu_percent: u32,
     /// Hollow nodes; each runs one pod of the telemetry service.
@@ -60,6 +62,7 @@ pub enum Beside {
 pub const STORM: Settings = Settings {
     name: "storm",
     priority_and_fairness: false,
+    verbosity: 0,
     cpu_percent: 15,
     nodes: 25,
     collectors: 8,
@@ -103,11 +106,23 @@ pub const STORM_RHYTHM: Settings = Settings {
 pub const STORM_APF: Settings = Settings {
     name: "storm-apf",
     priority_and_fairness: true,
+    verbosity: 2,
     cpu_percent: 25,
     nodes: 20,
     collectors: 4,
     slow: Duration::from_secs(1),
     ..STORM
+};
+
+/// The same server, and collectors that watch from the start instead of listing, as client-go does since 1.35: each watch sends all
+/// objects, goes on for some seconds, and begins anew.
+pub const STORM_WATCH: Settings = Settings {
+    name: "storm-watch",
+    lists: &[
+        "/api/v1/pods?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=3",
+        "/api/v1/configmaps?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=3",
+    ],
+    ..STORM_APF
 };
 
 /// The same collectors with the certificate of all certificates, on a smaller server: whoever is in `system:masters` neither waits

@@ -7,6 +7,8 @@ use super::{Answer, Connection, Finding, Offender, Probe, Stuck, Unwell};
 use crate::duration::HumanDuration;
 use crate::words;
 
+mod ranked;
+
 /// What to do about a re-opening that is stuck.
 const TO_DO: &str = "To do: stop what runs there by SSH (crictl ps, crictl stop), keep those nodes from the API (breakglass gate close \
                      --nodes --targets NODES), or give the API servers more (breakglass scale-apiserver); see who knocks with \
@@ -92,6 +94,11 @@ impl Clause {
         self
     }
 
+    fn piece(mut self, piece: Piece) -> Self {
+        self.main.push(piece);
+        self
+    }
+
     fn rest(self, sign: &'static str, text: impl Into<String>) -> Self {
         Self { sign, rest: text.into(), ..self }
     }
@@ -150,6 +157,7 @@ pub(super) fn of(finding: &Finding) -> Sentence {
         }
         Finding::Pods { pods, whose, says, .. } => say().count(*pods, "pod").text(format!(" {whose} {says}")),
         Finding::Offender(offender) => over(offender),
+        Finding::Ranking(ranking) => ranked::ranked(ranking),
         Finding::Stuck(stuck) => no_further(stuck),
         Finding::Gate { now, back_end, next, taken_over } => {
             let clause = say().text(format!("{now} ({back_end})"));
