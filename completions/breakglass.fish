@@ -70,6 +70,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "delete" -d 'D
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "park" -d 'Take a workload out of the way without deleting it; `undo` puts it back as it was'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "end-pods" -d 'End the pods of one workload through the API, and none but those'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "revoke" -d 'Take away what RBAC allows a service account, user or group; `undo` puts the bindings back'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "jail" -d 'Have the API servers refuse one client, by a file of their hosts and no API request; `undo` lets it out again'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "restore-rights" -d 'Put the rights of administrators back where their binding is gone, empty or gives another role'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "disarm" -d 'Take an admission webhook or policy that refuses or hangs out of the way; `undo` arms it again as it was'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "probe" -d 'Look at each API server and say which layer is broken: network, TLS, credential, overload, process, etcd'
@@ -78,6 +79,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "recovery-apis
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "rescue-manifest" -d 'Bring back a component that its static pod keeps down: the bad flag or the stray file out; `undo` puts it back'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "renew-certificates" -d 'Renew the control plane\'s certificates that have ended, with the CA on their own host; `undo` puts the old ones back'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "scale-apiserver" -d 'Give API servers more room by their static-pod manifests, one host at a time; `undo` puts the old text back'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "prepare" -d 'Prepare a cluster in peace for what has to be quick in an incident'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "kit" -d 'Look after the kit: what was prepared in peace'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "runbook" -d 'Read runbooks: what they do, what they take, what is wrong with them'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "sandbox" -d 'Keep the embedded practice cluster up, with a kit for it, and work on it from another terminal'
@@ -796,6 +798,43 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l canary 
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l no-canary -d 'All clusters from the beginning'
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l verbs -d 'Only requests of these verbs (get, list, watch, create, update, patch, delete, deletecollection)' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l resources -d 'Only requests for these (pods, deployments, PLURAL.GROUP)' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l within -d 'How long a request of it is looked for that shows whether the jail is in force [default: 15s]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l targets -d 'Only these hosts, by their names in the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l drill -d 'Look for real, pretend the writes'
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l recovery -d 'Look for recovery API servers on the control-plane hosts first, and send requests to them before all others'
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l access -d 'Be known to the API by a credential that lies on a control-plane host, as `access` finds it, in place of our own'
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l binding -d 'The ClusterRoleBinding; without it kubeadm:cluster-admins, and with it cluster-admin' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l role -d 'The ClusterRole that it gives [default: cluster-admin]' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand restore-rights" -l group -d 'A group that it has to name; may be given several times' -r
@@ -1199,6 +1238,73 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -l no-canary -d 'All clusters from the beginning'
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand scale-apiserver" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l recovery -d 'Look for recovery API servers on the control-plane hosts first, and send requests to them before all others'
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l access -d 'Be known to the API by a credential that lies on a control-plane host, as `access` finds it, in place of our own'
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and not __fish_seen_subcommand_from authorization-config" -f -a "authorization-config" -d 'Have API servers read their authorizers from a file, one restart each, so that `jail` works at once; `undo` goes back'
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l file -d 'The file [default: /etc/kubernetes/authorization/config.yaml]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l targets -d 'Only these hosts, by their names in the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l drill -d 'Look for real, pretend the writes'
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l recovery -d 'Look for recovery API servers on the control-plane hosts first, and send requests to them before all others'
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l access -d 'Be known to the API by a credential that lies on a control-plane host, as `access` finds it, in place of our own'
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand prepare; and __fish_seen_subcommand_from authorization-config" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check refresh" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check refresh" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand kit; and not __fish_seen_subcommand_from import list check refresh" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F

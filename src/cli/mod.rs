@@ -13,11 +13,13 @@ mod end_pods;
 #[cfg(test)]
 mod fit;
 mod gate;
+mod jail;
 mod journal;
 mod kit;
 mod options;
 mod park;
 mod plan;
+mod prepare;
 mod probe;
 mod recovery;
 mod renew_certificates;
@@ -86,6 +88,7 @@ enum Verb {
     Park(park::Park),
     EndPods(end_pods::EndPods),
     Revoke(revoke::Revoke),
+    Jail(jail::Jail),
     RestoreRights(restore_rights::RestoreRights),
     Disarm(disarm::Disarm),
     Probe(probe::Probe),
@@ -94,6 +97,7 @@ enum Verb {
     RescueManifest(rescue_manifest::RescueManifest),
     RenewCertificates(renew_certificates::RenewCertificates),
     ScaleApiserver(scale_apiserver::ScaleApiserver),
+    Prepare(prepare::Prepare),
     Kit(kit::Kit),
     Runbook(runbook::RunbookVerb),
     Sandbox(sandbox::SandboxVerb),
@@ -159,6 +163,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Park(verb) => verb.run(app),
         Verb::EndPods(verb) => verb.run(app),
         Verb::Revoke(verb) => verb.run(app),
+        Verb::Jail(verb) => verb.run(app),
         Verb::RestoreRights(verb) => verb.run(app),
         Verb::Disarm(verb) => verb.run(app),
         Verb::Probe(verb) => verb.run(app),
@@ -167,6 +172,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::RescueManifest(verb) => verb.run(app),
         Verb::RenewCertificates(verb) => verb.run(app),
         Verb::ScaleApiserver(verb) => verb.run(app),
+        Verb::Prepare(verb) => verb.run(app),
         Verb::Kit(verb) => verb.run(app),
         Verb::Runbook(verb) => verb.run(app),
         Verb::Sandbox(verb) => verb.run(app),

@@ -201,7 +201,7 @@ impl OnTarget<'_> {
             self.found(found).await?;
         }
         if let Some(question) = &survey.ask {
-            return self.ask(question, survey.unread.as_ref()).await;
+            return self.ask(history, question, survey.unread.as_ref()).await;
         }
         self.settle(history, &survey).await?;
         // A pretended write cannot be seen by the next look: what was pretended counts as made.
@@ -320,7 +320,22 @@ impl OnTarget<'_> {
         Ok(())
     }
 
-    async fn ask(&self, question: &Question, unread: Option<&ReadError>) -> Result<Next, JournalLost> {
+    async fn ask(
+        &self,
+        history: &History,
+        question: &Question,
+        unread: Option<&ReadError>,
+    ) -> Result<Next, JournalLost> {
+        let _turn = tokio::select! {
+            turn = self.together.asking.lock() => turn,
+            () = self.engine.cancel.reached(Stop::Soon) => return Ok(Next::Again),
+        };
+        // Another target of the step has asked the same meanwhile.
+        let key = (self.target.cluster.clone(), self.index, question.id.clone());
+        let answer = self.engine.record.read(|run| run.answers.get(&key).copied());
+        if answer.is_some() && answer != history.answer(&question.id) {
+            return Ok(Next::Again);
+        }
         // Several clusters may ask in turn on one screen.
         let question = &Question { text: format!("{}: {}", self.target, question.text), ..question.clone() };
         let answer = tokio::select! {

@@ -17,9 +17,11 @@ use crate::world::{ReadError, Reads, ScriptOutput};
 /// What was seen, and when it was asked for.
 type Seen = (Instant, Result<ScriptOutput, ReadError>);
 
-/// The looks that the targets of one step on one cluster share.
+/// The looks that the targets of one step on one cluster share, and the questions that they ask.
 #[derive(Debug)]
 pub(super) struct Together {
+    /// Held by whoever asks the operator: an answer is one for all.
+    pub(super) asking: tokio::sync::Mutex<()>,
     looks: Mutex<HashMap<(Target, String), Arc<OnceCell<Seen>>>>,
     /// A look that was asked for longer ago serves nobody any more.
     fresh: Duration,
@@ -28,7 +30,7 @@ pub(super) struct Together {
 impl Together {
     /// For a step whose targets look this often: nobody learns anything later than half a round after it could be seen.
     pub(super) fn new(interval: Duration) -> Self {
-        Self { looks: Mutex::default(), fresh: interval / 2 }
+        Self { asking: tokio::sync::Mutex::default(), looks: Mutex::default(), fresh: interval / 2 }
     }
 
     /// What a script that only looks says, now or a moment ago. One that is under way is waited for, however long it takes:

@@ -153,6 +153,15 @@ pub enum Finding {
         /// How long that took.
         took_ms: u64,
     },
+    /// A jail holds: requests of whom it is for were refused, and none was served any more.
+    Jailed {
+        /// So many were refused.
+        refused: u64,
+        /// Since the file was changed so long ago.
+        secs: u64,
+        /// What shows it: `the audit log`.
+        shown_by: String,
+    },
     /// A process is ready with its new manifest.
     Restarted {
         /// Its number.

@@ -225,6 +225,10 @@ fn gates() -> Vec<(Finding, &'static str)> {
             Finding::GetsThrough { server: "api1".into(), code: 200, took_ms: 468 },
             "the operator gets through: /livez of api1 says 200 in 468 ms",
         ),
+        (
+            Finding::Jailed { refused: 37, secs: 4, shown_by: "the audit log".into() },
+            "in force: 37 requests of it refused within 4s, and none served any more: the audit log shows it",
+        ),
         (Finding::Restarted { pid: 1101 }, "ready with the new manifest, process 1101"),
     ]
 }

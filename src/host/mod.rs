@@ -5,6 +5,7 @@
 
 pub mod apiserver;
 pub mod audit;
+pub mod authorizers;
 pub mod certificates;
 pub mod credentials;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod forms;
 mod fuzz;
 pub mod gate;
 mod genuine;
+pub mod jail;
 pub mod manifest;
 pub mod net;
 pub mod offender;

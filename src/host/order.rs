@@ -46,6 +46,12 @@ pub struct Query<O> {
 }
 
 impl<O: Order> Query<O> {
+    /// Says it in words, as [`Script::words`].
+    #[must_use]
+    pub(super) fn words(self, words: impl Into<String>) -> Self {
+        Self { script: self.script.words(words), ..self }
+    }
+
     /// What is sent.
     pub fn script(&self) -> &Script {
         &self.script

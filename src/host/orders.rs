@@ -7,12 +7,14 @@
 
 use super::apiserver::ApiServerPresence;
 use super::audit::AuditCount;
+use super::authorizers::{AuthorizersAway, AuthorizersLook, AuthorizersPut};
 use super::certificates::{
     CertificatesKeep, CertificatesKeepAway, CertificatesLook, CertificatesSign, CertificatesSplice,
 };
 use super::credentials::{CredentialsRead, CredentialsSign};
 use super::file::PutFile;
 use super::gate::{GateArm, GateClose, GateCut, GateKnock, GateMemory, GateOpen, GateRenew, GateStatus, GateSurvey};
+use super::jail::{JailLook, JailPut, JailTakeOut};
 use super::offender::OffenderLook;
 use super::order::Order as _;
 use super::ranking::{AuditRank, LogRank, SocketRank};
@@ -84,6 +86,12 @@ orders! {
     GateOpen,
     AuditCount,
     OffenderLook,
+    JailLook,
+    JailPut,
+    JailTakeOut,
+    AuthorizersLook,
+    AuthorizersPut,
+    AuthorizersAway,
     AuditRank,
     LogRank,
     SocketRank,

@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 
 use super::audit::{self, Client};
 use super::gate::{self, Allow, BackEnd, Balancer, Driver, GateSpec, Reply, Scope, Side, Stage, Turn, Why};
+use super::jail::{self, Jail};
 use super::orders::Orders;
 use super::swap::{self, Place, Swap};
-use super::{apiserver, certificates, credentials, file, offender, ranking, recovery, rescue, room, why};
+use super::{apiserver, authorizers, certificates, credentials, file, offender, ranking, recovery, rescue, room, why};
 use crate::change::{Blob, Expect, FilePut, sha256_hex};
 use crate::script::{Head, Script};
 
@@ -99,6 +100,7 @@ fn of_manifests() -> Vec<(String, Script)> {
         health: "/livez",
         exit_secs: 60,
         ready_secs: 120,
+        only_while: None,
     };
     let ask = room::Ask { flags: vec!["--max-requests-inflight=800".into()], names: vec!["node-lifecycle".into()] };
     let asks = rescue::Asks {
@@ -121,6 +123,13 @@ fn of_manifests() -> Vec<(String, Script)> {
         ("folder away", swap::folder_away(&place)),
         ("mend", swap::mend(&place)),
         ("swap", swap::swap(&exchange)),
+        (
+            "swap, only while",
+            swap::swap(&Swap {
+                only_while: Some(("/etc/it's/config.yaml".into(), "d".repeat(64))),
+                ..exchange.clone()
+            }),
+        ),
         ("room", room::look(&place, &ask, None).into()),
         ("room, nothing asked", room::look(&place, &room::Ask::default(), None).into()),
         ("why", why::look(place.beside()).into()),
@@ -151,6 +160,32 @@ fn of_offenders() -> Vec<(String, Script)> {
         ("ranking, log", ranking::server_log("", 300, 1 << 28).into()),
         ("ranking, sockets", ranking::sockets(&[6443, 8443]).into()),
         ("offender since", offender::look(&[6443], user, Some(&last)).into()),
+    ]
+    .map(|(name, script): (_, Script)| (name.to_owned(), script))
+    .into()
+}
+
+fn of_jails() -> Vec<(String, Script)> {
+    let own = str::to_owned;
+    let resources = vec![jail::Resource { plural: own("deployments"), group: own("apps") }];
+    let whom = jail::Whom {
+        who: jail::Who::Group(own("it's \"odd\" \\ [x]")),
+        called: own("group/it's \"odd\""),
+        verbs: vec![own("list")],
+        resources,
+    };
+    let jailed =
+        Jail { run: own("r1"), step: own("2"), operator: own("alice"), reason: own("why"), at: own("2026"), whom };
+    let text = "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthorizationConfiguration\nauthorizers:\n- {type: RBAC, name: rbac}\n";
+    let file = "/etc/kubernetes/it's/config.yaml";
+    let put = jail::put_in_text(text, &jailed, &jail::kubeconfig_beside(file, &jailed.name())).unwrap();
+    [
+        ("jail, look", jail::look("/etc/kubernetes/manifests", &jailed).into()),
+        ("jail, put", jail::put(file, &jailed, &sha256_hex(text.as_bytes()), &put)),
+        ("jail, take out", jail::take_out(file, &jailed, &put.block)),
+        ("authorizers, look", authorizers::look("/etc/kubernetes/manifests", file).into()),
+        ("authorizers, put", authorizers::put(file, text)),
+        ("authorizers, away", authorizers::away(file, &sha256_hex(text.as_bytes()), true)),
     ]
     .map(|(name, script): (_, Script)| (name.to_owned(), script))
     .into()
@@ -227,6 +262,7 @@ fn every_script_is_an_order_and_every_order_has_its_script() {
         .filter(|(name, _)| !name.starts_with("rules"))
         .chain(of_manifests())
         .chain(of_offenders())
+        .chain(of_jails())
         .chain(of_recovery());
     for (name, script) in all {
         let head = Head::parse(&script.text()).unwrap();
@@ -241,7 +277,8 @@ fn every_script_is_an_order_and_every_order_has_its_script() {
 fn what_hosts_are_sent_is_what_it_was() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/scripts.sha256");
     let mut now = String::new();
-    for (name, script) in of_gates().into_iter().chain(of_manifests()).chain(of_offenders()).chain(of_recovery()) {
+    let all = of_gates().into_iter().chain(of_manifests()).chain(of_offenders()).chain(of_jails()).chain(of_recovery());
+    for (name, script) in all {
         // The words stand in plans and reports alone.
         let _ = writeln!(now, "{}  {name}: {}", &sha256_hex(script.text().as_bytes())[..32], script.words);
     }

@@ -13,6 +13,7 @@ pub mod held;
 pub mod import;
 pub mod keep;
 pub mod kept;
+mod known_as;
 pub mod kubeconfig;
 mod kuberc;
 pub mod load;
@@ -41,6 +42,7 @@ use crate::host::net::Net;
 use crate::shell::quote;
 
 pub use file::schema;
+pub use known_as::{KnownAs, MASTERS};
 
 /// What to type about a credential that the API does not know any more.
 pub const RENEW: &str = "is this machine's clock right (date -u)? If it is: the same with --access, by a credential that lies \

@@ -17,6 +17,7 @@ pub struct Builtin {
 pub const BUILTINS: &[Builtin] = &[
     Builtin { name: "regain-access", text: include_str!("../../runbooks/regain-access.yaml") },
     Builtin { name: "api-overload", text: include_str!("../../runbooks/api-overload.yaml") },
+    Builtin { name: "jail-client", text: include_str!("../../runbooks/jail-client.yaml") },
     Builtin { name: "find-offender", text: include_str!("../../runbooks/find-offender.yaml") },
     Builtin { name: "remove-workload", text: include_str!("../../runbooks/remove-workload.yaml") },
     Builtin { name: "apiserver-oom-loop", text: include_str!("../../runbooks/apiserver-oom-loop.yaml") },

@@ -10,7 +10,7 @@ use super::ranking::{self, AGENT, CLIENT, TRIES};
 use super::recovery;
 use super::said::Said;
 use super::world::{APISERVER, Gate, SimHost, World};
-use super::{certificates, rescue};
+use super::{certificates, jail, rescue};
 use crate::change::sha256_hex;
 use crate::host::audit::AuditCount;
 use crate::host::file::PutFile;
@@ -63,6 +63,12 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
         Orders::LogRank(order) => Said::ok(ranking::log((pods, servers), order)),
         Orders::SocketRank(_) => Said::ok(ranking::sockets(host, (pods, servers))),
         Orders::OffenderLook(order) => Said::ok(offender(host, began, (pods, servers, refused), order)),
+        Orders::JailLook(order) => Said::ok(jail::look(host, pods, order)),
+        Orders::JailPut(order) => jail::put(host, order),
+        Orders::JailTakeOut(order) => jail::take_out(host, order),
+        Orders::AuthorizersLook(order) => Said::ok(jail::authorizers(host, order)),
+        Orders::AuthorizersPut(order) => jail::authorizers_put(host, order),
+        Orders::AuthorizersAway(order) => jail::authorizers_away(host, order),
         Orders::ApiServerPresence(_) => Said::ok(format!("process={} 3600\nstarted=0\nend=yes\n", host.pid(APISERVER))),
         Orders::ManifestLook(order) => Said::ok(look(host, order)),
         Orders::ManifestRoom(_) => Said::ok(format!(
@@ -381,7 +387,7 @@ fn look(host: &SimHost, order: &ManifestLook) -> String {
 }
 
 fn swap(host: &mut SimHost, order: &ManifestSwap) -> Said {
-    let ManifestSwap { file, staged, from, to, beside, program, .. } = order;
+    let ManifestSwap { file, staged, from, to, beside, program, only_while, .. } = order;
     let sum = |host: &SimHost, path: &str| host.files.get(path).map(|text| sha256_hex(text.as_bytes()));
     if sum(host, file).as_ref() == Some(to) {
         // Put back already, or done before.
@@ -393,6 +399,11 @@ fn swap(host: &mut SimHost, order: &ManifestSwap) -> Said {
     }
     if sum(host, staged).as_ref() != Some(to) {
         return Said::failed(4, &format!("{staged} is not what was staged"));
+    }
+    if let Some((path, sha256)) = only_while.as_ref().and_then(|file| file.rsplit_once(' '))
+        && sum(host, path).as_deref() != Some(sha256)
+    {
+        return Said::failed(4, &format!("{path} is not what was put there"));
     }
     let text = host.files.get(staged).cloned().unwrap_or_default();
     host.files.insert(file.clone(), text);

@@ -8,6 +8,7 @@
 mod api;
 mod certificates;
 mod host;
+mod jail;
 mod names;
 mod patch;
 mod pki;

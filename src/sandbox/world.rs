@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Weather;
 use super::storm::{self, Load};
+use crate::host::authorizers;
 use crate::host::gate::{Driver, GateSpec, Mark, Stage};
 use crate::host::manifest::MANIFESTS;
 use crate::process::Clock;
@@ -139,10 +140,13 @@ impl World {
         let host = |(index, name): (usize, &&str)| SimHost {
             gate: None,
             recovery: None,
-            files: BTreeMap::from([
-                (format!("{MANIFESTS}/{APISERVER}.yaml"), manifest(name)),
-                (format!("{MANIFESTS}/{CONTROLLER_MANAGER}.yaml"), controller_manager()),
-            ]),
+            files: authorizers(weather)
+                .into_iter()
+                .chain([
+                    (format!("{MANIFESTS}/{APISERVER}.yaml"), manifest(name, weather)),
+                    (format!("{MANIFESTS}/{CONTROLLER_MANAGER}.yaml"), controller_manager()),
+                ])
+                .collect(),
             pids: BTreeMap::from([APISERVER, CONTROLLER_MANAGER].map(|program| {
                 let first = if program == APISERVER { 1000 } else { 2000 };
                 (program, first + u32::try_from(index).unwrap_or(0))
@@ -273,7 +277,8 @@ impl State {
     /// How hard a host's API server is pressed now; `None` while it restarts.
     pub(super) fn pressure(&mut self, index: usize) -> Option<f64> {
         let now = Instant::now();
-        let cost = if self.refused() { storm::REFUSED } else { 1.0 };
+        let refused = self.refused() || self.hosts.get(index).is_some_and(SimHost::jails_the_offender);
+        let cost = if refused { storm::REFUSED } else { 1.0 };
         let offenders = f64::from(self.running()) / f64::from(storm::NODES) * cost;
         let host = self.hosts.get_mut(index)?;
         if host.restarted.is_some_and(|at| at.elapsed() < RESTART) {
@@ -286,6 +291,12 @@ impl State {
 }
 
 impl SimHost {
+    /// Whether its API server refuses the offender by a jail.
+    fn jails_the_offender(&self) -> bool {
+        let file = self.files.get(authorizers::FILE);
+        file.is_some_and(|text| text.contains("'system:serviceaccount:telemetry:agent'"))
+    }
+
     /// The manifest's memory limit.
     fn memory_gi(&self) -> f64 {
         let text = self.files.get(&format!("{MANIFESTS}/kube-apiserver.yaml")).map_or("", String::as_str);
@@ -309,12 +320,29 @@ impl SimHost {
     }
 }
 
-fn manifest(host: &str) -> String {
+/// In peace its API servers are still to be prepared for a jail; when the storm comes somebody has done it.
+fn authorizers(weather: Weather) -> Option<(String, String)> {
+    match weather {
+        Weather::Peace => None,
+        Weather::Storm => {
+            let modes = ["Node", "RBAC"].map(str::to_owned);
+            authorizers::text(&modes, None).ok().map(|text| (authorizers::FILE.to_owned(), text))
+        }
+    }
+}
+
+fn manifest(host: &str, weather: Weather) -> String {
+    let flag = match weather {
+        Weather::Peace => "--authorization-mode=Node,RBAC".to_owned(),
+        Weather::Storm => format!("--authorization-config={}", authorizers::FILE),
+    };
     format!(
         "apiVersion: v1\nkind: Pod\nmetadata:\n  name: kube-apiserver\n  namespace: kube-system\nspec:\n  containers:\n  \
-         - command:\n    - kube-apiserver\n    - --secure-port=6443\n    - --max-requests-inflight=400\n    \
+         - command:\n    - kube-apiserver\n    - {flag}\n    - --secure-port=6443\n    - --max-requests-inflight=400\n    \
          - --audit-log-path=/var/log/{host}-audit.log\n    image: registry.k8s.io/kube-apiserver:v1.34.4\n    \
-         name: kube-apiserver\n    resources:\n      limits:\n        memory: 4Gi\n  hostNetwork: true\n"
+         name: kube-apiserver\n    resources:\n      limits:\n        memory: 4Gi\n    volumeMounts:\n    \
+         - mountPath: /etc/kubernetes/pki\n      name: k8s-certs\n      readOnly: true\n  hostNetwork: true\n  volumes:\n  \
+         - hostPath:\n      path: /etc/kubernetes/pki\n      type: DirectoryOrCreate\n    name: k8s-certs\n"
     )
 }
 

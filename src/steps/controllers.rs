@@ -20,6 +20,7 @@ pub(super) fn controller_manager(tag: &'static str) -> StaticPod {
         health: "/healthz",
         port: 10257,
         patience: Patience { exit: 40, asked: None, ready: 60 },
+        lasting: false,
     }
 }
 
@@ -39,7 +40,7 @@ pub(super) fn controllers(text: &str) -> Result<Option<Vec<String>>, String> {
 /// with a name that it does not know. Where its image does not say its release, that is not known, and not refused.
 pub(super) fn too_old(text: &str) -> Result<Option<String>, String> {
     let image = manifest::image(text, PROGRAM)?;
-    let old = release(&image).is_some_and(|release| release < (1, 29));
+    let old = manifest::release(&image, PROGRAM).is_some_and(|release| release < (1, 29));
     Ok(old.then(|| {
         format!(
             "its image is {image}; freezing takes Kubernetes 1.29 or newer: an older controller manager does not know {}, \
@@ -49,34 +50,7 @@ pub(super) fn too_old(text: &str) -> Result<Option<String>, String> {
     }))
 }
 
-/// The release in an image's tag, when it is an image of the program: `HOST:PORT/PATH/kube-controller-manager:v1.28.3@DIGEST`.
-fn release(image: &str) -> Option<(u32, u32)> {
-    let name = image.split('@').next()?.rsplit('/').next()?;
-    let (name, tag) = name.split_once(':')?;
-    let mut numbers = tag.strip_prefix('v').unwrap_or(tag).split(['.', '-', '_', '+']);
-    let release = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
-    name.contains(PROGRAM).then_some(release)
-}
-
 /// The edit that makes `--controllers` this list.
 pub(super) fn wanted(controllers: &[String]) -> Edit {
     Edit { flags: BTreeMap::from([("controllers".to_owned(), Some(controllers.join(",")))]), ..Edit::default() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_release_is_read_from_the_tag() {
-        for (image, wanted) in [
-            ("registry.k8s.io/kube-controller-manager:v1.28.3", Some((1, 28))),
-            ("10.0.0.1:5000/k/kube-controller-manager-amd64:1.34.4-eks-1@sha256:ab", Some((1, 34))),
-            ("10.0.0.1:5000/kube-controller-manager@sha256:ab", None),
-            ("kube-controller-manager:latest", None),
-            ("bg.local/busybox:1.2", None),
-        ] {
-            assert_eq!(release(image), wanted, "{image}");
-        }
-    }
 }

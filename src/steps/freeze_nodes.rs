@@ -98,7 +98,8 @@ impl Step for Freeze {
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
         async move {
-            let looked = controller_manager("freeze").survey(look, &ask(), Self::edit).await;
+            let looked =
+                controller_manager("freeze").survey(look, &ask(), |text| Self::edit(text).map(Into::into)).await;
             if self.check {
                 return match looked {
                     Ok(_) => Ok(Survey::done().saw("its node lifecycle can be frozen")),

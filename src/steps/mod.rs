@@ -379,6 +379,7 @@ mod gate_confirm;
 mod gate_open;
 mod health;
 mod http;
+mod jail;
 mod kube_object;
 mod marking;
 mod object;
@@ -386,6 +387,7 @@ mod owners;
 mod park;
 mod pods;
 mod preflight;
+mod prepare_authorization_config;
 mod probe;
 mod rbac;
 mod recovery;
@@ -414,6 +416,7 @@ kinds! {
     end_pods::EndPods,
     delete::Delete,
     revoke::Revoke,
+    jail::JailClient,
     restore_rights::RestoreRights,
     disarm::Disarm,
     http::Http,
@@ -428,6 +431,7 @@ kinds! {
     recovery_apiserver_start::RecoveryStart,
     recovery_apiserver_stop::RecoveryStop,
     rescue_manifest::RescueManifest,
+    prepare_authorization_config::PrepareAuthorizationConfig,
     access::Access,
     renew_certificates::RenewCertificates,
 }

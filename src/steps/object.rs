@@ -226,6 +226,29 @@ fn one<'a>(text: &str, inside: &'a str, beside: Option<&str>) -> Result<Option<&
     }
 }
 
+/// A resource by its plural and its group, however kubectl would take it: `po`, `deployments`, `certificates.cert-manager.io`.
+///
+/// # Errors
+/// One sentence: what is wrong and what would be right.
+pub(super) fn resource(text: &str) -> Result<(String, String), String> {
+    if let Ok(known) = lookup(text) {
+        return Ok((known.plural.to_owned(), known.group.to_owned()));
+    }
+    let label = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    match text.split_once('.') {
+        Some((plural, group)) if label(plural) && group.split('.').all(label) => {
+            Ok((plural.to_owned(), group.to_owned()))
+        }
+        _ => {
+            let words = KNOWN.iter().map(|known| known.plural);
+            let near = words::nearest(text, words).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            Err(format!("{text:?} is no resource that is built in{near} (others: PLURAL.GROUP)"))
+        }
+    }
+}
+
 fn lookup(resource: &str) -> Result<&'static Known, String> {
     let lower = resource.to_ascii_lowercase();
     let (plural, group) = lower.split_once('.').map_or((lower.as_str(), None), |(p, g)| (p, Some(g)));

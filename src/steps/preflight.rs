@@ -27,6 +27,8 @@ pub(super) struct Wish<'a> {
     pub(super) ask: &'a Ask,
     /// Where the program that is there should listen.
     pub(super) listens: Listens,
+    /// Where another program writes the manifest again, it is refused.
+    pub(super) lasting: bool,
 }
 
 /// Looks at the host and judges; what is said otherwise, one sentence each.
@@ -50,6 +52,12 @@ pub(super) async fn check(look: Look<'_>, wish: Wish<'_>) -> Result<Vec<String>,
     };
     let runs = room.map(|room| room.runs).unwrap_or_default();
     if let Some(by) = rewriter(wish.file, wish.text, &runs) {
+        if wish.lasting {
+            return Err(StepError::Refused {
+                why: format!("{at}: {} is put back by {}: what is put into it here would not last", wish.file, by.who),
+                hint: Some(by.instead.into()),
+            });
+        }
         notes.push(format!("{} may be put back by {}: {}", wish.file, by.who, by.instead));
     }
     Ok(notes)
@@ -288,7 +296,10 @@ mod tests {
         let edit = Edit { limits: names("limits."), requests: names("requests."), ..Edit::default() };
         let ask = Ask { flags: vec!["--max-request-inflight=800".into()], names: Vec::new() };
         let listens = Listens::by_default(6443);
-        judge(room, &Wish { place: &place, file: "/m/a.yaml", text: &text, edit: &edit, ask: &ask, listens })
+        judge(
+            room,
+            &Wish { place: &place, file: "/m/a.yaml", text: &text, edit: &edit, ask: &ask, listens, lasting: false },
+        )
     }
 
     #[track_caller]

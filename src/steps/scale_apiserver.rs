@@ -9,17 +9,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::static_pod::{Patience, Progress, StaticPod};
+use super::static_pod::{Patience, Progress, StaticPod, ready_again};
 use super::{Announced, Fault, Kind, Look, Scope, Step, StepError, Survey, Times, params, schema_of};
-use crate::change::{Part, Target};
-use crate::finding::Finding;
+use crate::change::Target;
 use crate::host::manifest::{Edit, absurd, quantity};
 use crate::host::room::Ask;
-use crate::host::swap::Seen;
-use crate::kit::{ApiServer, Cluster};
-use crate::world::{Accept, KubeRead};
+use crate::kit::Cluster;
 
-const READY_LIMIT: Duration = Duration::from_secs(10);
 /// So long may the old process take to exit unless its manifest lets it take longer, in seconds.
 const EXIT_SECS: u64 = 60;
 
@@ -126,6 +122,7 @@ impl Scale {
             health: "/livez",
             port: 6443,
             patience: Patience { exit: EXIT_SECS, asked: self.params.exit_seconds, ready: self.params.ready_seconds },
+            lasting: false,
         }
     }
 
@@ -142,25 +139,6 @@ impl Scale {
     fn ask(&self) -> Ask {
         let given = self.params.flags.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
         Ask { flags: given.map(|(name, value)| format!("--{name}={value}")).collect(), names: Vec::new() }
-    }
-
-    /// The API server has to be ready, beyond its process answering on the host.
-    async fn after(&self, look: Look<'_>, seen: &Seen) -> Result<Survey, StepError> {
-        let Some(server) = server_on(look) else {
-            let why = "the new process answers on the host; no API server of the kit stands for this host to ask";
-            return Ok(Survey::done().saw(why));
-        };
-        let target = Target::api_server(&look.target.cluster, &server.name);
-        let read = KubeRead { path: "/readyz".into(), accept: Accept::Text, limit: READY_LIMIT };
-        let waiting = match look.reads.kube(&target, &read).await {
-            Ok(answer) if answer.code == 200 => {
-                let pid = seen.processes.first().map_or(0, |(pid, _)| *pid);
-                return Ok(Survey::done().saw(Finding::Restarted { pid: pid.into() }));
-            }
-            Ok(answer) => format!("/readyz of {} to answer 200 (now {})", server.name, answer.code),
-            Err(error) => format!("/readyz of {} to answer ({error})", server.name),
-        };
-        Ok(Survey::waiting(waiting))
     }
 }
 
@@ -192,19 +170,14 @@ impl Step for Scale {
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
         async move {
-            match self.pod().survey(look, &self.ask(), |_| Ok(self.edit())).await? {
+            match self.pod().survey(look, &self.ask(), |_| Ok(self.edit().into())).await? {
                 Progress::Open(survey) => Ok(survey),
                 Progress::Settled { ours: false, .. } => Ok(Survey::done().saw("its manifest says so already")),
-                Progress::Settled { seen, .. } => self.after(look, &seen).await,
+                Progress::Settled { seen, .. } => ready_again(look, &seen).await,
             }
         }
         .boxed()
     }
-}
-
-fn server_on(look: Look<'_>) -> Option<&ApiServer> {
-    let Part::Host(name) = &look.target.part else { return None };
-    look.reads.cluster(&look.target.cluster)?.api_servers.iter().find(|server| server.host.as_ref() == Some(name))
 }
 
 #[cfg(test)]

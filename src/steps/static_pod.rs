@@ -8,6 +8,7 @@ use super::elsewhere::{self, Turn};
 use super::preflight::{self, Wish};
 use super::{Announced, Look, Mark, Sends, StepError, Survey, Times};
 use crate::change::{Blob, Change, Expect, FilePut, Inverse, Keep, Note, Op, Part, Target};
+use crate::finding::Finding;
 use crate::host::manifest::{self, Edit, Edited, Ending, Listens};
 use crate::host::rewriter;
 use crate::host::room::{self, Ask};
@@ -15,8 +16,10 @@ use crate::host::swap::{self, Kept, MARK_LIFE, Place, Seen, Stands, State, Swap}
 use crate::host::why;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::Cluster;
+use crate::world::{Accept, KubeRead};
 
 const LOOK_LIMIT: Duration = Duration::from_secs(30);
+const READY_LIMIT: Duration = Duration::from_secs(10);
 
 /// The longest that an old process is waited for unless somebody asks for more, in seconds.
 const LONGEST: u64 = 600;
@@ -44,6 +47,21 @@ pub(super) struct StaticPod {
     /// Its port, unless its manifest says another.
     pub(super) port: u16,
     pub(super) patience: Patience,
+    /// Where another program writes the manifest again, an edit is refused, and not only told of.
+    pub(super) lasting: bool,
+}
+
+/// What a manifest is to become.
+pub(super) struct Wanted {
+    pub(super) edit: Edit,
+    /// A file of the host without which there is no way back as it was: its path, and the SHA-256 that it has to have then.
+    pub(super) back_only_while: Option<(String, String)>,
+}
+
+impl From<Edit> for Wanted {
+    fn from(edit: Edit) -> Self {
+        Self { edit, back_only_while: None }
+    }
 }
 
 /// The folder beside the manifests in which a step works, as each of its changes notes it.
@@ -130,7 +148,7 @@ impl StaticPod {
         &self,
         look: Look<'_>,
         ask: &Ask,
-        edit: impl Fn(&str) -> Result<Edit, String>,
+        edit: impl Fn(&str) -> Result<Wanted, String>,
     ) -> Result<Progress, StepError> {
         let place = self
             .place_of(look)
@@ -154,7 +172,7 @@ impl StaticPod {
             });
         };
         let (wanted, edited) = edit(&seen.text)
-            .and_then(|edit| manifest::edit(&seen.text, self.program, &edit).map(|edited| (edit, edited)))
+            .and_then(|wanted| manifest::edit(&seen.text, self.program, &wanted.edit).map(|edited| (wanted, edited)))
             .map_err(|why| StepError::refused(format!("{}: {file}: {why}", look.target)))?;
         if edited.changes.is_empty() {
             let ours = |record: &ChangeRecord| record.state == ChangeState::Done || record.state.is_open();
@@ -175,12 +193,20 @@ impl StaticPod {
         let saw = if seen.folder || look.history.last("folder").is_some() {
             Vec::new()
         } else {
-            let wish = Wish { place: &place, file, text: &edited.text, edit: &wanted, ask, listens: old };
+            let wish = Wish {
+                place: &place,
+                file,
+                text: &edited.text,
+                edit: &wanted.edit,
+                ask,
+                listens: old,
+                lasting: self.lasting,
+            };
             let mut saw = preflight::check(look, wish).await?;
             saw.extend(waits);
             saw
         };
-        let begin = patient.changes(&place, &seen, file, &edited, (old, new));
+        let begin = patient.changes(&place, &seen, (file, wanted.back_only_while), &edited, (old, new));
         let survey = self.in_turn(look, &place, &seen, &edited, begin).await?;
         Ok(Progress::Open(saw.into_iter().fold(survey, Survey::saw)))
     }
@@ -255,6 +281,7 @@ impl StaticPod {
             health: self.health,
             exit_secs: self.patience.exit,
             ready_secs: self.patience.ready,
+            only_while: None,
         }
     }
 
@@ -263,7 +290,7 @@ impl StaticPod {
         &self,
         place: &Place,
         seen: &Seen,
-        file: &str,
+        (file, back_only_while): (&str, Option<(String, String)>),
         edited: &Edited,
         listens: (Listens, Listens),
     ) -> Vec<Change> {
@@ -280,6 +307,7 @@ impl StaticPod {
         }
         let forward = self.exchange(place, file, &old.sha256, &new.sha256, place.next(), listens.1);
         let back = self.exchange(place, file, &new.sha256, &old.sha256, place.before(), listens.0);
+        let back = Swap { only_while: back_only_while, ..back };
         changes.push(Change {
             key: "swap".into(),
             note: Some(Beside::note(place)),
@@ -389,6 +417,33 @@ impl StaticPod {
             )),
         }
     }
+}
+
+/// The API server of a host that was exchanged: it has to be ready, beyond its process answering there.
+pub(super) async fn ready_again(look: Look<'_>, seen: &Seen) -> Result<Survey, StepError> {
+    let on_host = |name: &String| {
+        let cluster = look.reads.cluster(&look.target.cluster)?;
+        cluster.api_servers.iter().find(|server| server.host.as_ref() == Some(name))
+    };
+    let server = match &look.target.part {
+        Part::Host(name) => on_host(name),
+        Part::Cluster | Part::ApiServer(_) | Part::Local => None,
+    };
+    let Some(server) = server else {
+        let why = "the new process answers on the host; no API server of the kit stands for this host to ask";
+        return Ok(Survey::done().saw(why));
+    };
+    let target = Target::api_server(&look.target.cluster, &server.name);
+    let read = KubeRead { path: "/readyz".into(), accept: Accept::Text, limit: READY_LIMIT };
+    let waiting = match look.reads.kube(&target, &read).await {
+        Ok(answer) if answer.code == 200 => {
+            let pid = seen.processes.first().map_or(0, |(pid, _)| *pid);
+            return Ok(Survey::done().saw(Finding::Restarted { pid: pid.into() }));
+        }
+        Ok(answer) => format!("/readyz of {} to answer 200 (now {})", server.name, answer.code),
+        Err(error) => format!("/readyz of {} to answer ({error})", server.name),
+    };
+    Ok(Survey::waiting(waiting))
 }
 
 /// Measured with a kubelet 1.34: the old pod's end waits for the API, and the new one for the old one's end.

@@ -143,7 +143,10 @@ impl Step for Thaw {
 
     fn survey<'a>(&'a self, look: Look<'a>) -> BoxFuture<'a, Result<Survey, StepError>> {
         async move {
-            let survey = match controller_manager("thaw").survey(look, &Ask::default(), Self::edit).await? {
+            let survey = match controller_manager("thaw")
+                .survey(look, &Ask::default(), |text| Self::edit(text).map(Into::into))
+                .await?
+            {
                 Progress::Settled { ours: true, .. } => return Ok(Survey::done().saw("the node lifecycle runs again")),
                 Progress::Settled { .. } => return Ok(Survey::done().saw("it was not frozen")),
                 Progress::Open(survey) => survey,

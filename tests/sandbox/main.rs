@@ -495,6 +495,8 @@ spec:
     - {name: close, kind: gate-close, with: {for: 15m, stages: ['50%', '100%']}}
     - {name: confirmed, kind: gate-confirm}
     - {name: park, kind: park, with: {object: ds/telemetry/agent}}
+    - {name: file, kind: prepare-authorization-config}
+    - {name: jail, kind: jail, with: {subject: sa/telemetry/agent}}
     - {name: revoke, kind: revoke, with: {workload: ds/telemetry/agent}}
     - {name: rights, kind: restore-rights}
     - {name: admit, kind: disarm}
@@ -518,6 +520,27 @@ fn a_deadlock_of_webhooks_is_practised_with_servers_that_answer() {
     assert!(said.contains("service policy/policy:443: it has no endpoints") && said.contains("1 change"), "{said}");
     let wrong = ["disarm", "validatingwebhookconfiguration/polcy", "--sandbox", "--yes"];
     let _ = home.run(&wrong).is(3, &["is not there; there is validatingwebhookconfiguration/policy"]);
+}
+
+#[test]
+fn a_client_is_jailed_and_let_out_again_and_what_has_to_be_prepared_before_is_said() {
+    let home = Home::new();
+    let client = ["-p", "client=sa/telemetry/agent"];
+    let run = [&["run", "--sandbox", "jail-client", "--yes", "-v"], &client[..]].concat();
+    let _ = home.run(&run).is(0, &["every step is done", "in force: ", "ready 2 times in a row"]);
+    let practice = Practice::start(&home, &["--peace"]);
+    let kit = ["--kit", &practice.kit, "--cluster", "sandbox"];
+    let with_kit = |args: &[&str]| home.run(&args.iter().chain(&kit).copied().collect::<Vec<_>>());
+    let jail = ["jail", "sa/telemetry/agent", "--verbs", "list,watch", "--yes"];
+    let _ = with_kit(&jail).is(3, &["--authorization-mode=Node,RBAC", "breakglass prepare authorization-config"]);
+    let _ = with_kit(&["prepare", "authorization-config", "--yes"]).is(0, &["it runs with --authorization-config="]);
+    let plan = with_kit(&["jail", "sa/telemetry/agent", "--plan"]).is(0, &["0 API requests", "failurePolicy: Deny"]);
+    assert!(!plan.out.contains("GET "), "{}", plan.out);
+    let _ = with_kit(&jail).is(0, &["in force: "]);
+    let _ = with_kit(&["undo", "last", "--yes"]).is(0, &["nothing of this run stands"]);
+    let vital = with_kit(&["jail", "sa/kube-system/coredns", "--yes"]).is(8, &["a part of Kubernetes runs as it"]);
+    assert!(vital.err.contains("--consent"), "{}", vital.err);
+    practice.end();
 }
 
 #[test]

@@ -35,10 +35,17 @@ pub(in crate::cli) enum Mode {
 
 impl Mode {
     /// A drill is for quiet days; with its writes pretended, it could never end a storm. Nor is what admission refuses one:
-    /// the API servers answer, and say no.
+    /// the API servers answer, and say no. What is prepared is prepared in peace.
     pub(in crate::cli) fn weather(self, resolved: &Resolved) -> Weather {
         match self {
-            Self::Run if resolved.steps.iter().any(|step| step.kind.name() == "disarm") => Weather::Peace,
+            Self::Run
+                if resolved
+                    .steps
+                    .iter()
+                    .any(|step| matches!(step.kind.name(), "disarm" | "prepare-authorization-config")) =>
+            {
+                Weather::Peace
+            }
             Self::Run => Weather::Storm,
             Self::Drill => Weather::Peace,
         }

@@ -101,9 +101,10 @@ impl Kind {
     fn is_on_hosts(&self) -> bool {
         match self.kind {
             Known::ScaleApiserver | Known::FreezeNodes | Known::ThawNodes => true,
+            Known::PrepareAuthorizationConfig => true,
             Known::GateClose | Known::GateConfirm | Known::GateOpen => true,
             Known::RecoveryStart | Known::RecoveryStop => true,
-            Known::RescueManifest | Known::RenewCertificates => false,
+            Known::RescueManifest | Known::RenewCertificates | Known::JailClient => false,
             Known::Probe
             | Known::Diagnose
             | Known::FindOffender

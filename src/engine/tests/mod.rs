@@ -12,6 +12,7 @@ mod formats;
 mod found;
 mod fuses;
 mod half_undone;
+mod jail;
 mod kills;
 mod kinds;
 mod limits;

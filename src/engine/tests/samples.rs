@@ -10,8 +10,11 @@ use crate::steps::Known;
 use crate::world::Reads as _;
 use crate::world::fake::Objects;
 use crate::world::fake::certificates::{ENDED, mode_of};
+use crate::world::fake::jail::AUTHORIZERS;
 
 const MANIFESTS: &str = "/etc/kubernetes/manifests";
+const AUTHORIZERS_TEXT: &str = "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthorizationConfiguration\nauthorizers:\n- {type: Node, name: node}\n- {type: RBAC, name: rbac}\n";
+const PREPARED: &str = "    - --authorization-mode=Node,RBAC\n    volumeMounts:\n    - {name: k, mountPath: /etc/kubernetes/pki}\n  volumes:\n  - {name: k, hostPath: {path: /etc/kubernetes/pki}}\n";
 const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/worker-1";
 
 /// The steps with these names out of the plan of everything.
@@ -32,6 +35,9 @@ pub(super) fn sample(kind: Known) -> Vec<Spec> {
         Known::EndPods => of(&["park", "end"]),
         Known::Delete => of(&["kill"]),
         Known::Revoke => of(&["revoke"]),
+        Known::JailClient => {
+            vec![("jail", "jail", json!({"subject": "sa/telemetry/agent", "verbs": ["list", "watch"]}))]
+        }
         Known::RestoreRights => vec![("rights", "restore-rights", json!({}))],
         Known::Disarm => vec![
             ("soften", "disarm", json!({"object": "validatingadmissionpolicybinding/hold"})),
@@ -55,6 +61,7 @@ pub(super) fn sample(kind: Known) -> Vec<Spec> {
         Known::RecoveryStop => {
             vec![("beside", "recovery-apiserver-start", json!({})), ("over", "recovery-apiserver-stop", json!({}))]
         }
+        Known::PrepareAuthorizationConfig => vec![("file", "prepare-authorization-config", json!({}))],
         Known::RescueManifest => vec![("rescue", "rescue-manifest", json!({}))],
         Known::RenewCertificates => vec![("renew", "renew-certificates", json!({"ca": true}))],
         Known::FreezeNodes => vec![freeze()],
@@ -88,15 +95,23 @@ pub(super) fn bench_of(specs: &[Spec]) -> Bench {
         // What is to be rescued has a flag that its program does not know.
         let rescued = program == "kube-apiserver" && specs.iter().any(|(_, kind, _)| *kind == "rescue-manifest");
         let bad = if rescued { "    - --bad-one=1\n" } else { "" };
+        // What is to be prepared has its authorizers in a flag.
+        let prepared = specs.iter().any(|(_, kind, _)| *kind == "prepare-authorization-config");
+        let authorizers = if prepared { PREPARED } else { "" };
         let text = format!(
             "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {program}\nspec:\n  containers:\n  - name: {program}\n    command:\n    \
-             - {program}\n    - --v=2\n{bad}"
+             - {program}\n    - --v=2\n{bad}{authorizers}"
         );
         fake.write(&Target::host("east", host), &format!("{MANIFESTS}/{program}.yaml"), &text);
     }
     if specs.iter().any(|(_, kind, _)| *kind == "renew-certificates") {
         for (host, (path, text)) in hosts.iter().flat_map(|host| ENDED.iter().map(move |file| (host, file))) {
             fake.write_as(&Target::host("east", host), path, mode_of(path), text);
+        }
+    }
+    if specs.iter().any(|(_, kind, _)| *kind == "jail") {
+        for host in &hosts {
+            fake.write(&Target::host("east", host), AUTHORIZERS, AUTHORIZERS_TEXT);
         }
     }
     fake.objects("east", |objects| {

@@ -254,7 +254,12 @@ impl Operator for Says<'_> {
     fn ask<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Option<bool>> {
         self.1.lock().unwrap().push(question.clone());
         let answer = self.0;
-        async move { answer }.boxed()
+        // A person takes a while, and others go on meanwhile.
+        async move {
+            tokio::task::yield_now().await;
+            answer
+        }
+        .boxed()
     }
 }
 

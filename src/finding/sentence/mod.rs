@@ -183,6 +183,11 @@ pub(super) fn of(finding: &Finding) -> Sentence {
             let clause = say().text("the operator gets through: /livez of ").name(server);
             clause.text(format!(" says {code} in ")).amount(*took_ms, " ms")
         }
+        Finding::Jailed { refused, secs, shown_by } => {
+            let clause = say().text("in force: ").count(usize::try_from(*refused).unwrap_or(usize::MAX), "request");
+            let clause = clause.text(" of it refused within ").duration(*secs).text(", and none served any more");
+            clause.rest(": ", format!("{shown_by} shows it"))
+        }
         Finding::Restarted { pid } => say().text("ready with the new manifest, process ").amount(*pid, ""),
     };
     Sentence(vec![clause])

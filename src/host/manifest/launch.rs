@@ -55,9 +55,31 @@ pub fn launch(text: &str, program: &str) -> Result<Launch, String> {
     Ok(Launch { words: given.into_iter().map(|word| word.text).collect(), mounts, image })
 }
 
+/// The release in an image's tag, when it is an image of the program: `HOST:PORT/PATH/kube-apiserver:v1.34.3@DIGEST`.
+pub fn release(image: &str, program: &str) -> Option<(u32, u32)> {
+    let name = image.split('@').next()?.rsplit('/').next()?;
+    let (name, tag) = name.split_once(':')?;
+    let mut numbers = tag.strip_prefix('v').unwrap_or(tag).split(['.', '-', '_', '+']);
+    let release = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
+    name.contains(program).then_some(release)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_release_is_read_from_the_tag() {
+        for (image, wanted) in [
+            ("registry.k8s.io/kube-controller-manager:v1.28.3", Some((1, 28))),
+            ("10.0.0.1:5000/k/kube-controller-manager-amd64:1.34.4-eks-1@sha256:ab", Some((1, 34))),
+            ("10.0.0.1:5000/kube-controller-manager@sha256:ab", None),
+            ("kube-controller-manager:latest", None),
+            ("bg.local/busybox:1.2", None),
+        ] {
+            assert_eq!(release(image, "kube-controller-manager"), wanted, "{image}");
+        }
+    }
 
     #[test]
     fn paths_of_the_container_are_found_on_the_host() {

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-pub use self::launch::{Launch, launch};
+pub use self::launch::{Launch, launch, release};
 pub use self::listens::{Listens, Scheme, listens};
 pub use self::quantity::{absurd, as_quantity, quantity};
 pub use self::starts::{Ending, amount, ending, pod, starts};
@@ -37,6 +37,8 @@ pub struct Edit {
     pub flags: BTreeMap<String, Option<String>>,
     /// Flags that go wholly, each time that they are given: of one that its program does not know none counts.
     pub unknown: Vec<String>,
+    /// Folders of the host that the container is to see under the same path, to read only; each has to be there.
+    pub folders: Vec<String>,
 }
 
 /// An edited manifest.
@@ -67,6 +69,9 @@ pub fn edit(text: &str, program: &str, edit: &Edit) -> Result<Edited, String> {
     }
     for flag in &edit.unknown {
         draft.unknown(program, flag)?;
+    }
+    for folder in &edit.folders {
+        draft.folder(program, folder)?;
     }
     draft.checked(program, edit)
 }
@@ -220,6 +225,51 @@ impl Draft {
             (None, Some(value)) => self.push_flag(&format!("--{flag}={value}"), &what)?,
             (_, None) => self.take_out(&words, &given, &what)?,
         }
+        self.changes.push(what);
+        Ok(())
+    }
+
+    /// Mounts a folder before all others, unless it is seen under its path already.
+    fn folder(&mut self, program: &str, path: &str) -> Result<(), String> {
+        let mounts = launch(&self.text, program)?.mounts;
+        let above = |there: &str| {
+            path.strip_prefix(there.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if let Some((there, here)) = mounts.iter().find(|(there, _)| above(there)) {
+            let rest = &path[there.trim_end_matches('/').len()..];
+            if format!("{}{rest}", here.trim_end_matches('/')) == path {
+                return Ok(());
+            }
+            return Err(format!(
+                "its container sees {here} of the host at {there}, so that {path} is another folder there"
+            ));
+        }
+        let taken = |name: &str| {
+            self.wanted
+                .pointer("/spec/volumes")
+                .and_then(Value::as_array)
+                .is_some_and(|all| all.iter().any(|it| it["name"] == name))
+        };
+        let own = path.rsplit('/').next().unwrap_or_default().to_lowercase();
+        let own: String = own.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let name = [own.clone(), format!("breakglass-{own}")]
+            .into_iter()
+            .find(|name| !taken(name))
+            .ok_or_else(|| strange(path))?;
+        let what = format!("a mount of {path}");
+        let mount = json!({"mountPath": path, "name": name, "readOnly": true});
+        let volume = json!({"hostPath": {"path": path, "type": "Directory"}, "name": name});
+        if let Value::Array(list) = &mut self.container()["volumeMounts"] {
+            list.insert(0, mount.clone());
+        }
+        self.splice(&["volumeMounts"], &what, |all, root, at| splice::put_first(all, root, at, &mount))?;
+        if let Some(Value::Array(list)) = self.wanted.pointer_mut("/spec/volumes") {
+            list.insert(0, volume.clone());
+        }
+        let (root, end) = read(&self.text).map_err(|_| strange(&what))?;
+        let first =
+            splice::put_first(&self.text[..end], &root, &["spec", "volumes"], &volume).ok_or_else(|| strange(&what))?;
+        self.text = first + &self.text[end..];
         self.changes.push(what);
         Ok(())
     }

@@ -58,6 +58,48 @@ pub(super) fn push(text: &str, root: &Node, path: &[&str], value: &str) -> Optio
     Some(insert_line(text, next_line(text, end), &line))
 }
 
+/// Puts a map before the first item of the list at a path; a remark above that item stays above it.
+pub(super) fn put_first(text: &str, root: &Node, path: &[&str], map: &Value) -> Option<String> {
+    let (list, _) = walk(text, root, path)?;
+    let first = list.items().first()?;
+    // A list of dashes may begin with an item in brackets, and then its own beginning is that of the item.
+    let start = line_start(text, first.bytes.start);
+    let before = &text[start..first.bytes.start];
+    let indent = before.trim_end().strip_suffix('-').filter(|indent| indent.bytes().all(|b| b == b' '));
+    let Some(indent) = indent else {
+        let bracket = text[list.bytes.start..first.bytes.start].find('[')?;
+        let at = list.bytes.start + bracket + 1;
+        return Some(splice(text, at..at, &format!("{map}, ")));
+    };
+    let mut lines = Vec::new();
+    written(map, 0, &mut lines);
+    let lines: String = lines
+        .iter()
+        .enumerate()
+        .map(|(at, line)| format!("{indent}{}{line}{}", if at == 0 { "- " } else { "  " }, ending(text)))
+        .collect();
+    Some(splice(text, start..start, &lines))
+}
+
+/// A map of texts, switches and such maps, line by line.
+fn written(map: &Value, depth: usize, lines: &mut Vec<String>) {
+    let spaces = "  ".repeat(depth);
+    for (key, value) in map.as_object().into_iter().flatten() {
+        match value {
+            Value::Object(_) => {
+                lines.push(format!("{spaces}{key}:"));
+                written(value, depth + 1, lines);
+            }
+            Value::String(text)
+                if text.bytes().all(|b| b.is_ascii_alphabetic() || b"/-".contains(&b)) && !text.starts_with('-') =>
+            {
+                lines.push(format!("{spaces}{key}: {text}"));
+            }
+            other => lines.push(format!("{spaces}{key}: {other}")),
+        }
+    }
+}
+
 /// Removes the entry or item at a path, with its line and the remark on it.
 pub(super) fn remove(text: &str, root: &Node, path: &[&str]) -> Option<String> {
     let (last, above) = path.split_last()?;

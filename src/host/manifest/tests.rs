@@ -303,3 +303,36 @@ fn a_folder_named_after_the_program_does_not_start_it() {
     let wrapped = "spec:\n  containers:\n  - name: api\n    command: [/go-runner, --log-file=/var/log/kube-apiserver, /k/kube-apiserver, --x=1]\n";
     assert_eq!(flag(wrapped, "kube-apiserver", "x").unwrap(), ["1"]);
 }
+
+/// However its lists are laid out, a folder is mounted before all that is there, and every other byte stays.
+#[test]
+fn a_folder_is_mounted_before_what_is_mounted_already() {
+    let folder = Edit { folders: vec!["/etc/kubernetes/authorization".into()], ..Edit::default() };
+    let head = "kind: Pod\nspec:\n  containers:\n  - command: [kube-apiserver]\n    name: a\n";
+    for (mounts, volumes) in [
+        (
+            "    volumeMounts:\n    - {name: k, mountPath: /pki}\n",
+            "  volumes:\n  - {name: k, hostPath: {path: /pki}}\n",
+        ),
+        (
+            "    volumeMounts: # so\n      # the keys\n      - mountPath: /pki\n        name: k\n",
+            "  volumes:\n    - name: k\n      hostPath:\n        path: /pki\n",
+        ),
+        (
+            "    volumeMounts: [{name: k, mountPath: /pki}]\n",
+            "  volumes: [{name: k, hostPath: {path: /pki}}, {name: authorization, emptyDir: {}}]\n",
+        ),
+    ] {
+        let text = format!("{head}{mounts}{volumes}");
+        for text in [text.clone(), text.replace('\n', "\r\n")] {
+            let edited = edit(&text, "kube-apiserver", &folder).unwrap_or_else(|why| panic!("{why}: {text}"));
+            let launch = launch(&edited.text, "kube-apiserver").unwrap();
+            assert_eq!(launch.on_host("/etc/kubernetes/authorization/a"), "/etc/kubernetes/authorization/a");
+            assert!(launch.mounts.iter().any(|(there, _)| there == "/etc/kubernetes/authorization"), "{}", edited.text);
+            assert!(edited.text.lines().count() >= text.lines().count() && edited.text.contains("Directory"));
+            assert_eq!(edit(&edited.text, "kube-apiserver", &folder).unwrap().changes, [""; 0]);
+        }
+    }
+    let none = edit(&format!("{head}    image: x\n"), "kube-apiserver", &folder).unwrap_err();
+    assert!(none.contains("edit it by hand"), "{none}");
+}

@@ -158,6 +158,7 @@ impl Stand {
             health: "/livez",
             exit_secs: 60,
             ready_secs: if word == "bad" { 1 } else { 60 },
+            only_while: None,
             place,
         };
         let back = Swap {
@@ -165,6 +166,7 @@ impl Stand {
             to: forward.from.clone(),
             staged: forward.place.before(),
             ready_secs: 60,
+            only_while: None,
             ..forward.clone()
         };
         Self { dir, program, old, new, forward, back }

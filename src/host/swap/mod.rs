@@ -172,7 +172,7 @@ order! {
     /// Exchanges a manifest.
     ManifestSwap = "manifest.swap" {
         file: String, from: String, staged: String, to: String, program: String, origin: String, port: u64, beside: String,
-        run: String, operator: String
+        run: String, operator: String, only_while: Option<String>
     }
 }
 
@@ -199,6 +199,8 @@ pub struct Swap {
     pub exit_secs: u64,
     /// How long the new process may take to answer, in seconds.
     pub ready_secs: u64,
+    /// Another file that has to be what it was put there as: its path and its SHA-256. `None`: no other file matters.
+    pub only_while: Option<(String, String)>,
 }
 
 order! {
@@ -248,7 +250,7 @@ out|in) ;;
   [ ! -L "$F" ] || fail "$F is a symbolic link, and only a file itself can be exchanged; nothing was changed" 3
   [ "$(sum "$F")" = {from} ] || fail "$F is not what was seen before: somebody else has changed it" 4
   [ "$(sum "$N")" = {to} ] || fail "$N is not what was staged" 4
-  if [ -f "$B/mark" ] && [ "$(age "$B/mark")" -gt {mark} ]; then
+{only_while}  if [ -f "$B/mark" ] && [ "$(age "$B/mark")" -gt {mark} ]; then
     fail "the mark that keeps others from exchanging meanwhile ran out after {mark} s; nothing was changed" 5
   fi
   # Whatever the disk has no room for is found out now.
@@ -308,6 +310,14 @@ esac
         lib = [GENUINE, LIB, TELLING, why::WHY].concat(),
         runner = RUNNER,
         patience = patience(swap),
+        only_while = swap.only_while.as_ref().map_or_else(String::new, |(path, sha256)| {
+            format!(
+                "  [ \"$(sum {path})\" = {sha256} ] || fail {path}\" is not what was put there: what somebody else has put into it since \
+                 would end with this\" 4\n",
+                path = quote(path),
+                sha256 = quote(sha256)
+            )
+        }),
     );
     let order = ManifestSwap {
         file: swap.file.clone(),
@@ -320,6 +330,7 @@ esac
         beside: place.beside(),
         run: place.run.clone(),
         operator: place.operator.clone(),
+        only_while: swap.only_while.as_ref().map(|(path, sha256)| format!("{path} {sha256}")),
     };
     order.script(body).words(format!("{} out, its process gone, the new one in, its process ready", swap.file))
 }

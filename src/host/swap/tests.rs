@@ -135,6 +135,7 @@ fn an_exchange_is_refused_when_somebody_else_was_there() {
         health: "/livez",
         exit_secs: 1,
         ready_secs: 1,
+        only_while: None,
         place,
     };
     let (code, out) = run(&swap(&exchange));
@@ -160,6 +161,7 @@ fn exchange(dir: &tempfile::TempDir) -> Swap {
         health: "/livez",
         exit_secs: 1,
         ready_secs: 1,
+        only_while: None,
         place,
     }
 }

@@ -216,7 +216,7 @@ impl Host<'_> {
     }
 
     pub(super) fn swap(&mut self, swap: &ManifestSwap, next: &mut Option<Exchange>) -> ScriptOutput {
-        let ManifestSwap { file, staged, from, to, beside, run, operator, program, .. } = swap;
+        let ManifestSwap { file, staged, from, to, beside, run, operator, program, only_while, .. } = swap;
         let mark = format!("{beside}/mark");
         self.mend(beside);
         if self.sum(file).as_ref() == Some(to) {
@@ -228,6 +228,11 @@ impl Host<'_> {
         }
         if self.sum(staged).as_ref() != Some(to) {
             return ended(4, "failed=it is not what was staged\n");
+        }
+        if let Some((path, sha256)) = only_while.as_ref().and_then(|file| file.rsplit_once(' '))
+            && self.sum(path).as_deref() != Some(sha256)
+        {
+            return ended(4, "failed=another file is not what was put there\n");
         }
         let new = self.get(staged).cloned().unwrap_or_default();
         let order = format!("{file}\n{from}-{to}\n{run}\n{operator}\n{program}\n");

@@ -6,6 +6,7 @@ mod border;
 pub(crate) mod certificates;
 mod gate;
 mod host;
+pub(crate) mod jail;
 mod list;
 mod rescue;
 
@@ -381,6 +382,12 @@ impl State {
             Orders::ManifestCopy(copy) => host.copy(copy),
             Orders::ManifestReplace(replace) => host.replace(replace),
             Orders::ManifestMove(file) => host.moved(file),
+            Orders::JailLook(look) => host.jail_look(look),
+            Orders::JailPut(put) => host.jail_put(put),
+            Orders::JailTakeOut(out) => host.jail_take_out(out),
+            Orders::AuthorizersLook(look) => host.authorizers(look),
+            Orders::AuthorizersPut(put) => host.authorizers_put(put),
+            Orders::AuthorizersAway(away) => host.authorizers_away(away),
             Orders::GateSurvey(_) => gate?.survey(),
             Orders::GateStatus(_) => gate?.status(),
             Orders::GateClose(close) => said(gate?.close(close)),

@@ -51,11 +51,32 @@ pub struct ApiFlags {
     pub verbosity: u8,
     /// Server certificate and key, without `.crt` and `.key`.
     pub certificate: PathBuf,
+    /// Their authorizers stand in [`AUTHORIZERS`], which they read again at each change, and not in a flag.
+    pub authorizers_file: bool,
 }
+
+/// Where the authorizers of an API server stand, where they do not stand in a flag.
+pub const AUTHORIZERS: &str = "/etc/kubernetes/authorization/config.yaml";
+/// The same as `--authorization-mode=Node,RBAC`.
+pub(crate) const NODE_AND_RBAC: &str = "# Whoever edits this file is heard at once.
+apiVersion: apiserver.config.k8s.io/v1
+kind: AuthorizationConfiguration
+authorizers:
+  # In this order.
+  - type: Node
+    name: node
+  - type: RBAC
+    name: rbac
+";
 
 impl Default for ApiFlags {
     fn default() -> Self {
-        Self { priority_and_fairness: true, verbosity: 0, certificate: "/etc/kubernetes/pki/apiserver".into() }
+        Self {
+            priority_and_fairness: true,
+            verbosity: 0,
+            certificate: "/etc/kubernetes/pki/apiserver".into(),
+            authorizers_file: false,
+        }
     }
 }
 
@@ -99,7 +120,11 @@ pub(crate) fn api_server(member: &Member, flags: &ApiFlags) -> Vec<String> {
         "--etcd-cafile=/etc/kubernetes/pki/etcd/ca.crt".to_owned(),
         "--etcd-certfile=/etc/kubernetes/pki/apiserver-etcd-client.crt".to_owned(),
         "--etcd-keyfile=/etc/kubernetes/pki/apiserver-etcd-client.key".to_owned(),
-        "--authorization-mode=Node,RBAC".to_owned(),
+        if flags.authorizers_file {
+            format!("--authorization-config={AUTHORIZERS}")
+        } else {
+            "--authorization-mode=Node,RBAC".to_owned()
+        },
         "--enable-admission-plugins=NodeRestriction".to_owned(),
         "--allow-privileged=true".to_owned(),
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local".to_owned(),

@@ -252,6 +252,10 @@ pub(crate) fn lay_out(pki: &Pki, host: &Host, member: &Member, options: &Options
     let folder = host.etc_kubernetes();
     pki.lay_out(&folder, host.name(), &addresses, &member.url(), endpoint)?;
     put(&folder.join("audit-policy.yaml"), components::AUDIT_POLICY, 0o644)?;
+    if options.api.authorizers_file {
+        fs::create_dir_all(folder.join("authorization"))?;
+        put(&folder.join("authorization/config.yaml"), components::NODE_AND_RBAC, 0o640)?;
+    }
     fs::create_dir_all(member.data.join("etcd"))?;
     Ok(())
 }

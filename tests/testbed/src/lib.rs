@@ -61,7 +61,7 @@ pub use access::Access;
 pub use binaries::{main_with_kubernetes, prepare};
 pub use command::{Output, Running, exit_code};
 pub use component::{Component, wait_until};
-pub use components::{API_PORT, ApiFlags};
+pub use components::{API_PORT, AUTHORIZERS, ApiFlags};
 pub use control_plane::{ApiServer, ControlPlane, Options, WrongCertificate, hollow_nodes};
 pub use fault::{Fault, FaultGuard};
 pub use host::Host;

@@ -45,6 +45,7 @@ const MEASURED: &[Needs] = &[
     needs_of("lib", 280, 10, 500, None),
     storms("storm", 270, 20, 3000, Some(3)),
     needs_of("collectors", 150, 30, 2500, Some(4)),
+    needs_of("jail", 140, 45, 4600, Some(2)),
     needs_of("ssh", 100, 20, 500, Some(4)),
     needs_of("k8s", 90, 40, 2500, None),
     needs_of("api_real", 60, 30, 1000, None),
