@@ -112,6 +112,32 @@ const VERBS: &[Verb] = &[
         other: &[],
     },
     Verb {
+        words: &["freeze-automation"],
+        kind: "freeze-automation",
+        gives: &[
+            ("object", "object"),
+            ("namespace", "namespace"),
+            ("all", "all"),
+            ("at_most", "atMost"),
+            ("argocd_namespace", "argocdNamespace"),
+        ],
+        runbooks_only: &[],
+        other: &[],
+    },
+    Verb {
+        words: &["thaw-automation"],
+        kind: "thaw-automation",
+        gives: &[
+            ("object", "object"),
+            ("namespace", "namespace"),
+            ("all", "all"),
+            ("at_most", "atMost"),
+            ("argocd_namespace", "argocdNamespace"),
+        ],
+        runbooks_only: &[],
+        other: &[],
+    },
+    Verb {
         words: &["scale-apiserver"],
         kind: "scale-apiserver",
         gives: &[("limits", "limits"), ("requests", "requests"), ("flags", "flags")],

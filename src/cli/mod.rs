@@ -12,6 +12,7 @@ mod drill;
 mod end_pods;
 #[cfg(test)]
 mod fit;
+mod freeze_automation;
 mod gate;
 mod jail;
 mod journal;
@@ -34,12 +35,13 @@ mod sandbox;
 mod scale_apiserver;
 mod show;
 mod steps;
+mod thaw_automation;
 mod top;
 #[cfg(test)]
 mod typed;
 mod undo;
 
-use common::{begin, clusters, drive, failure, flags, inputs, last, signals, single, trust};
+use common::{automation, begin, clusters, drive, failure, flags, inputs, last, signals, single, trust};
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -91,6 +93,8 @@ enum Verb {
     Jail(jail::Jail),
     RestoreRights(restore_rights::RestoreRights),
     Disarm(disarm::Disarm),
+    FreezeAutomation(freeze_automation::FreezeAutomation),
+    ThawAutomation(thaw_automation::ThawAutomation),
     Probe(probe::Probe),
     Access(access::Access),
     RecoveryApiserver(recovery::RecoveryApiserver),
@@ -166,6 +170,8 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Jail(verb) => verb.run(app),
         Verb::RestoreRights(verb) => verb.run(app),
         Verb::Disarm(verb) => verb.run(app),
+        Verb::FreezeAutomation(verb) => verb.run(app),
+        Verb::ThawAutomation(verb) => verb.run(app),
         Verb::Probe(verb) => verb.run(app),
         Verb::Access(verb) => verb.run(app),
         Verb::RecoveryApiserver(verb) => verb.run(app),

@@ -148,6 +148,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("kubectl", "--raw"),
     ("kubectl", "--serviceaccount"),
     ("kubectl", "--show-labels"),
+    ("kubectl", "--show-managed-fields"),
     ("kubectl", "--type"),
     ("kubectl", "--wait"),
     ("kube-apiserver", "--admission-control-config-file"),

@@ -17,13 +17,17 @@ use super::world::{LEASES, OFFENDER, OFFENDER_UID, State, World};
 
 const PODS: &str = "/api/v1/namespaces/telemetry/pods";
 /// What is listed of the objects that there are.
-const LISTED: [&str; 6] = [
+const LISTED: [&str; 10] = [
     "/rolebindings",
     "/clusterrolebindings",
     "webhookconfigurations",
     "admissionpolicybindings",
     "/apiservices",
     "/endpointslices",
+    "/applications",
+    "/applicationsets",
+    "/kustomizations",
+    "/helmreleases",
 ];
 
 /// Pressure beyond which a handshake is not finished in any useful time.

@@ -24,6 +24,8 @@ pub(super) const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrole
 pub(super) const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1/";
 /// Path of the webhooks of a policy engine none of whose pods is left.
 const POLICY: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/policy";
+/// Path of an Application of Argo CD, whose controller nobody simulates: the offender is not among what it manages.
+const APPLICATION: &str = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/edge";
 /// Path of the offender in the API.
 pub(super) const OFFENDER: &str = "/apis/apps/v1/namespaces/telemetry/daemonsets/agent";
 pub(super) const OFFENDER_UID: &str = "5a3d0c1e-0000-4000-8000-20241211f00d";
@@ -166,6 +168,7 @@ impl World {
                 (format!("{RBAC}clusterrolebindings/cluster-admin"), masters()),
                 (POLICY.to_owned(), policy()),
                 ("/api/v1/namespaces/policy/services/policy".to_owned(), policy_service()),
+                (APPLICATION.to_owned(), application()),
                 // What a health check reads.
                 (
                     "/api/v1/namespaces/kube-system".to_owned(),
@@ -436,6 +439,14 @@ fn policy() -> Value {
             "sideEffects": "None",
             "timeoutSeconds": 10
         }]
+    })
+}
+
+fn application() -> Value {
+    json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+        "metadata": { "name": "edge", "namespace": "argocd", "uid": "5a3d0c1e-0000-4000-8000-20241211a990", "resourceVersion": "4711" },
+        "spec": { "project": "default", "syncPolicy": { "automated": { "prune": true, "selfHeal": true } } },
     })
 }
 

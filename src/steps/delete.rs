@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::automation;
 use super::kube_object::{self, Going, Made, Seen, text};
 use super::results::Takes;
 use super::{
@@ -301,7 +302,7 @@ impl Deletion {
             return Ok(asked);
         }
         let mut survey = Survey::change(self.change(Some(uid), self.put_back(object)));
-        survey.see(kube_object::comes_back(&self.object, object));
+        survey.see(automation::comes_back(&self.object, object));
         survey.see(kube_object::without_owner(&self.object, object));
         Ok(survey)
     }

@@ -59,6 +59,16 @@ pub(super) enum Seen {
     Absent,
 }
 
+/// The same of one whose whole resource this API server may not serve.
+pub(super) enum Served {
+    /// It is there.
+    There(Value),
+    /// It is not there.
+    Absent,
+    /// No object of its kind can be.
+    Not,
+}
+
 /// One GET of one object.
 ///
 /// # Errors
@@ -82,24 +92,47 @@ pub(super) async fn dated(
     accept: Accept,
     limit: Duration,
 ) -> Result<(Seen, Option<jiff::Timestamp>), StepError> {
+    let (served, answer) = ask(look, object, accept, limit).await?;
+    let seen = match served {
+        Served::There(object) => Seen::There(object),
+        Served::Absent => Seen::Absent,
+        Served::Not => {
+            let what = "that resource is not served (yet: it can take 15s after a restart)";
+            return Err(odd(&answer, &object.path(), what).into());
+        }
+    };
+    Ok((seen, answer.date))
+}
+
+/// One GET of one object of a kind that not every cluster has.
+///
+/// # Errors
+/// As `get`, but where no object of the kind can be.
+pub(super) async fn served(look: Look<'_>, object: &ObjectRef, limit: Duration) -> Result<Served, StepError> {
+    ask(look, object, Accept::Json, limit).await.map(|(served, _)| served)
+}
+
+async fn ask(
+    look: Look<'_>,
+    object: &ObjectRef,
+    accept: Accept,
+    limit: Duration,
+) -> Result<(Served, KubeAnswer), StepError> {
     let read = KubeRead { path: object.path(), accept, limit };
     let answer = look.reads.kube(look.target, &read).await?;
-    let date = answer.date;
     match answer.code {
         200 => match answer.json() {
             Value::Object(map) => {
                 let seen = Value::Object(map);
                 match saved::another(&read.path, &seen) {
                     Some(other) => Err(odd(&answer, &read.path, &format!("its body is {other}")).into()),
-                    None => Ok((Seen::There(seen), date)),
+                    None => Ok((Served::There(seen), answer)),
                 }
             }
             _ => Err(odd(&answer, &read.path, "its body is no object").into()),
         },
-        404 if names(&answer, object) => Ok((Seen::Absent, date)),
-        404 => {
-            Err(odd(&answer, &read.path, "that resource is not served (yet: it can take 15s after a restart)").into())
-        }
+        404 if names(&answer, object) => Ok((Served::Absent, answer)),
+        404 => Ok((Served::Not, answer)),
         401 | 403 => Err(refused(&answer, &read.path).into()),
         _ => Err(odd(&answer, &read.path, "no answer to build on").into()),
     }
@@ -296,44 +329,6 @@ pub(super) fn revision(object: &Value) -> Option<u64> {
     text(object, "/metadata/resourceVersion").parse().ok()
 }
 
-/// Who will put an object back, as far as its own metadata tells.
-pub(super) fn owners(object: &Value) -> Vec<String> {
-    /// Label or annotation, and who leaves it there.
-    const MARKS: [(&str, &str); 9] = [
-        ("argocd.argoproj.io/tracking-id", "Argo CD"),
-        ("argocd.argoproj.io/instance", "Argo CD"),
-        ("kustomize.toolkit.fluxcd.io/name", "Flux"),
-        ("helm.toolkit.fluxcd.io/name", "Flux"),
-        ("meta.helm.sh/release-name", "Helm"),
-        ("olm.owner", "the Operator Lifecycle Manager"),
-        ("addonmanager.kubernetes.io/mode", "the addon manager"),
-        ("app.kubernetes.io/managed-by", ""),
-        ("fleet.cattle.io/bundle-id", "Fleet"),
-    ];
-    let metadata = &object["metadata"];
-    let mut owners: Vec<String> = Vec::new();
-    for reference in metadata["ownerReferences"].as_array().into_iter().flatten() {
-        owners.push(format!("{} {}", text(reference, "/kind"), text(reference, "/name")));
-    }
-    for (key, who) in MARKS {
-        let Some(value) = metadata["labels"][key].as_str().or_else(|| metadata["annotations"][key].as_str()) else {
-            continue;
-        };
-        let who = if who.is_empty() { value } else { who };
-        if !owners.iter().any(|owner| owner.starts_with(who)) {
-            owners.push(format!("{who} ({key}={value})"));
-        }
-    }
-    owners
-}
-
-/// The warning that goes with `owners`.
-pub(super) fn comes_back(object: &ObjectRef, seen: &Value) -> Option<String> {
-    let owners = owners(seen);
-    let who = owners.join(", ");
-    (!owners.is_empty()).then(|| format!("{object} belongs to {who}: it may be put back; stop that first"))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -361,23 +356,5 @@ mod tests {
         let said = Going::of(&namespace).unwrap().to_string();
         assert!(said.ends_with("held by kubernetes; pods. has 3 resource instances"), "{said}");
         assert_eq!(Going::of(&json!({"metadata": {"finalizers": ["x"]}})), None);
-    }
-
-    #[test]
-    fn who_puts_an_object_back_is_read_from_its_metadata() {
-        let object = json!({"metadata": {
-            "labels": {"app.kubernetes.io/managed-by": "Helm", "argocd.argoproj.io/instance": "edge"},
-            "annotations": {"meta.helm.sh/release-name": "agent"},
-            "ownerReferences": [{"kind": "Operator", "name": "telemetry"}],
-        }});
-        assert_eq!(
-            owners(&object),
-            [
-                "Operator telemetry",
-                "Argo CD (argocd.argoproj.io/instance=edge)",
-                "Helm (meta.helm.sh/release-name=agent)"
-            ]
-        );
-        assert!(owners(&json!({"metadata": {"labels": {"app": "x"}}})).is_empty());
     }
 }

@@ -80,6 +80,26 @@ pub(super) fn patches(object: &Value, edits: &[Edit], mark: &str, run: &str) -> 
     (there.into(), back.into())
 }
 
+/// These edits and one more, that takes the mark away; for [`exchanged`], which leaves none.
+pub(super) fn unmarking(object: &Value, edits: &[Edit], mark: &str) -> Vec<Edit> {
+    let edit = |field: String, before: &Value| Edit { field, beside: None, before: before.clone(), after: Value::Null };
+    let annotations = object.pointer(ANNOTATIONS).unwrap_or(&Value::Null);
+    let alone = annotations.as_object().is_some_and(|map| map.len() == 1);
+    // No server keeps an empty map: what goes with the mark comes back with it.
+    let last = if alone { edit(ANNOTATIONS.into(), annotations) } else { edit(pointer(mark), &annotations[mark]) };
+    edits.iter().cloned().chain([last]).collect()
+}
+
+/// The patch that makes these edits and leaves no mark, and the one that puts all back.
+pub(super) fn exchanged(object: &Value, edits: &[Edit]) -> (Value, Value) {
+    let mut there = vec![json!({"op": "test", "path": "/metadata/uid", "value": object["metadata"]["uid"]})];
+    there.extend(edits.iter().flat_map(|edit| edit.tests(&edit.before)));
+    there.extend(edits.iter().map(|edit| edit.put(&edit.after)));
+    let tests = edits.iter().flat_map(|edit| edit.tests(&edit.after));
+    let back: Vec<Value> = tests.chain(edits.iter().map(|edit| edit.put(&edit.before))).collect();
+    (there.into(), back.into())
+}
+
 /// What a patch that makes these edits looks like before a look, with placeholders.
 pub(super) fn announced(edits: &[Edit]) -> Value {
     let mut ops = vec![json!({"op": "test", "path": "/metadata/uid", "value": "<uid seen by the look>"})];
@@ -158,6 +178,28 @@ mod tests {
         );
         let (there, _) = patches(&json!({"metadata": {}}), &[edit(json!("Fail"))], MARK, "r1");
         assert_eq!(there[5], json!({"op": "add", "path": "/metadata/annotations", "value": {MARK: "r1"}}));
+    }
+
+    #[test]
+    fn a_mark_goes_with_what_it_stands_for_and_comes_back_with_it() {
+        let frozen = Edit { field: "/spec/suspend".into(), beside: None, before: json!(true), after: Value::Null };
+        let at = |annotations: Value| {
+            let object = json!({"metadata": {"uid": "u", "annotations": annotations}});
+            exchanged(&object, &unmarking(&object, std::slice::from_ref(&frozen), MARK))
+        };
+        let (there, back) = at(json!({MARK: "r1", "b": "c"}));
+        let mark = "/metadata/annotations/breakglass.io~1disarmed";
+        assert_eq!(there[2], json!({"op": "test", "path": mark, "value": "r1"}));
+        assert_eq!(
+            [&there[3], &there[4]],
+            [&json!({"op": "remove", "path": "/spec/suspend"}), &json!({"op": "remove", "path": mark})]
+        );
+        assert_eq!(back[3], json!({"op": "add", "path": mark, "value": "r1"}));
+        // Alone, it takes the map with it.
+        let (there, back) = at(json!({MARK: "r1"}));
+        assert_eq!(there[4], json!({"op": "remove", "path": "/metadata/annotations"}));
+        assert_eq!(back[1], json!({"op": "test", "path": "/metadata/annotations", "value": null}));
+        assert_eq!(back[3], json!({"op": "add", "path": "/metadata/annotations", "value": {MARK: "r1"}}));
     }
 
     #[test]

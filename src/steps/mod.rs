@@ -362,6 +362,7 @@ macro_rules! kinds {
 mod access;
 mod again;
 mod announced;
+mod automation;
 mod confirm;
 mod controllers;
 mod delete;
@@ -372,6 +373,7 @@ mod end_pods;
 mod exec;
 mod fault;
 pub(crate) mod find_offender;
+mod freeze_automation;
 mod freeze_nodes;
 mod gate;
 mod gate_close;
@@ -403,6 +405,7 @@ mod servers;
 mod static_pod;
 #[cfg(test)]
 mod tests;
+mod thaw_automation;
 mod thaw_nodes;
 mod wait_for;
 mod workload;
@@ -419,6 +422,8 @@ kinds! {
     jail::JailClient,
     restore_rights::RestoreRights,
     disarm::Disarm,
+    freeze_automation::FreezeAutomation,
+    thaw_automation::ThawAutomation,
     http::Http,
     exec::Exec,
     wait_for::WaitFor,

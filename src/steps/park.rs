@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::automation;
 use super::kube_object::{self, Seen, text};
 use super::rbac::subject::Subject;
 use super::results::{CLIENT, Gives, Takes};
@@ -249,7 +250,7 @@ impl Step for Parking {
                 return Ok(survey);
             }
             let mut survey = Survey::change(self.change(&object, now, &look.mark.run)).gives(self.client(&object));
-            survey.see(kube_object::comes_back(&self.object, &object));
+            survey.see(automation::comes_back(&self.object, &object));
             survey.see(self.jobs_go_on(&object));
             if self.claims_go(&object) {
                 survey = survey.saw(format!(

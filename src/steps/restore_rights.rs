@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::automation;
 use super::kube_object::{self, Seen};
 use super::rbac::giving::{ADMIN, By, Judged, Wish};
 use super::rbac::subject::{KUBEADM_ADMINS, Subject};
@@ -243,7 +244,7 @@ impl Restoring {
             Judged::There if !ours => survey.see([format!("{} lacks nothing", wish.short())]),
             Judged::There => {}
             Judged::Lacks(changes) => {
-                survey.see(object.as_ref().and_then(|object| kube_object::comes_back(&wish.at, object)));
+                survey.see(object.as_ref().and_then(|object| automation::comes_back(&wish.at, object)));
                 survey.see(wish.at_a_start(object.as_ref()));
                 survey.changes.extend(changes);
             }

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::automation;
 use super::kube_object::{self, Seen};
 use super::rbac::binding::{self, Binding, CLUSTER, NAMESPACED, short};
 use super::rbac::subject::Subject;
@@ -359,7 +360,7 @@ impl Revoking {
                 }
                 continue;
             };
-            survey.see(kube_object::comes_back(&binding.at, &binding.object));
+            survey.see(automation::comes_back(&binding.at, &binding.object));
             survey.see(binding.comes_back());
             if matches!(&change.inverse, Inverse::By(op) if op.blob().is_some()) {
                 survey.see(kube_object::without_owner(&binding.at, &binding.object));

@@ -500,6 +500,7 @@ spec:
     - {name: revoke, kind: revoke, with: {workload: ds/telemetry/agent}}
     - {name: rights, kind: restore-rights}
     - {name: admit, kind: disarm}
+    - {name: still, kind: freeze-automation, with: {object: application/argocd/edge}}
     - {name: end, kind: end-pods, with: {workload: ds/telemetry/agent, force: true}}
     - {name: rescue, kind: rescue-manifest}
     - {name: renew, kind: renew-certificates}
@@ -508,6 +509,7 @@ spec:
     - {name: open, kind: gate-open, with: {window: 1s}}
     - {name: delete, kind: delete, with: {object: ds/telemetry/agent}}
     - {name: thaw, kind: thaw-nodes}
+    - {name: again, kind: thaw-automation, with: {all: argo-cd}}
     - {name: over, kind: recovery-apiserver-stop}
     - {name: told, kind: exec, with: {argv: ['true'], local: true, noUndo: it changes nothing}}
 ";

@@ -1,5 +1,6 @@
 //! What verbs share: flags, clusters and parameters as typed, the way of a plan to its end, answers, failures.
 
+pub(super) mod automation;
 pub(super) mod begin;
 pub(super) mod clusters;
 pub(super) mod drive;

@@ -1,6 +1,7 @@
 //! What the engine promises, over plans made of the kinds of steps, in a world where anything may go wrong at any point.
 
 mod announced;
+mod automation;
 mod cancel;
 mod certificates;
 mod clocks;

@@ -49,6 +49,15 @@ pub(super) fn sample(kind: Known) -> Vec<Spec> {
             ("dead", "disarm", json!({})),
             ("drop", "disarm", json!({"object": "apiservice/v1beta1.metrics.k8s.io"})),
         ],
+        Known::FreezeAutomation => vec![
+            ("leave", "freeze-automation", json!({"object": "ds/telemetry/agent"})),
+            ("flux", "freeze-automation", json!({"object": "hr/telemetry/collector"})),
+            ("rest", "freeze-automation", json!({"all": "argo-cd"})),
+        ],
+        Known::ThawAutomation => vec![
+            ("work", "thaw-automation", json!({"object": "application/argocd/frozen"})),
+            ("flux", "thaw-automation", json!({"all": "flux"})),
+        ],
         Known::Http => of(&["page"]),
         Known::Exec => of(&["mark", "here"]),
         Known::WaitFor => of(&["kill", "effect"]),
@@ -124,7 +133,53 @@ pub(super) fn bench_of(specs: &[Spec]) -> Bench {
     if specs.iter().any(|(_, kind, _)| *kind == "disarm") {
         fake.objects("east", admission);
     }
+    if specs.iter().any(|(_, kind, _)| kind.ends_with("-automation")) {
+        fake.objects("east", gitops);
+    }
     Bench::new(fake, plan_over(vec![small()], specs, &policy()))
+}
+
+/// An agent that an Application puts back, which an ApplicationSet makes, which another Application manages; a collector of Flux's;
+/// and what another run has frozen.
+pub(super) fn gitops(objects: &mut Objects) {
+    let argo = |plural: &str, name: &str| format!("/apis/argoproj.io/v1alpha1/namespaces/argocd/{plural}/{name}");
+    let flux =
+        |of: &str, version: &str, place: &str| format!("/apis/{of}.toolkit.fluxcd.io/{version}/namespaces/{place}");
+    let tracked = |id: &str| json!({"argocd.argoproj.io/tracking-id": id});
+    let automated = json!({"syncPolicy": {"automated": {"prune": true, "selfHeal": true}, "syncOptions": ["a=b"]}});
+    objects.edit(DS, |it| it["metadata"]["annotations"] = tracked("edge:apps/DaemonSet:telemetry/agent"));
+    let set =
+        json!([{"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet", "name": "edges", "controller": true}]);
+    let of_set = json!({"metadata": {"namespace": "argocd", "ownerReferences": set}, "spec": automated});
+    objects.put(&argo("applications", "edge"), of_set.clone());
+    objects.put(&argo("applications", "other"), of_set);
+    let annotations = tracked("root:argoproj.io/ApplicationSet:argocd/edges");
+    objects.put(
+        &argo("applicationsets", "edges"),
+        json!({"metadata": {"namespace": "argocd", "annotations": annotations}, "spec": {"template": {}}}),
+    );
+    objects.put(&argo("applications", "root"), json!({"metadata": {"namespace": "argocd"}, "spec": automated}));
+    let before = r#"r0 {"/spec/syncPolicy/automated":{"selfHeal":true}}"#;
+    let frozen = json!({"breakglass.io/frozen": before, "a": "b"});
+    objects.put(
+        &argo("applications", "frozen"),
+        json!({"metadata": {"namespace": "argocd", "annotations": frozen}, "spec": {"syncPolicy": {}}}),
+    );
+    let labels =
+        json!({"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"});
+    objects.put(
+        &flux("helm", "v2", "telemetry/helmreleases/collector"),
+        json!({"metadata": {"namespace": "telemetry", "labels": labels}, "spec": {"suspend": false}}),
+    );
+    objects.put(
+        &flux("kustomize", "v1", "flux-system/kustomizations/apps"),
+        json!({"metadata": {"namespace": "flux-system"}, "spec": {"path": "./apps"}}),
+    );
+    let frozen = json!({"breakglass.io/frozen": r#"r0 {"/spec/suspend":null}"#});
+    objects.put(
+        &flux("kustomize", "v1", "flux-system/kustomizations/frozen"),
+        json!({"metadata": {"namespace": "flux-system", "annotations": frozen}, "spec": {"suspend": true}}),
+    );
 }
 
 /// What decides on admission in a cluster, and is not well.

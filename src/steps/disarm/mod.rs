@@ -20,6 +20,7 @@ use self::chain::{Chains, Verdict};
 use self::taking::How;
 use self::webhook::{Configuration, MUTATING, VALIDATING, Webhook, at, short};
 use self::wish::{Sort, Wish};
+use super::automation;
 use super::kube_object::{self, Seen, text};
 use super::{Announced, Fault, Kind, Look, ObjectRef, Scope, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{KubeCall, Method, Op, Target};
@@ -298,7 +299,7 @@ impl Disarming {
             };
             return vec![format!("{}: {} is so already{who}", short(&seen.at), self.how.words()).into()];
         }
-        let owner = kube_object::comes_back(&seen.at, &seen.object);
+        let owner = automation::comes_back(&seen.at, &seen.object);
         let lost = kube_object::without_owner(&seen.at, &seen.object).filter(|_| self.how == How::Delete);
         owner.into_iter().chain(lost).map(Finding::Note).collect()
     }

@@ -193,6 +193,15 @@ fn not_found(path: &str) -> Value {
     json!({"kind": "Status", "code": 404, "reason": "NotFound", "message": format!("{path} not found"), "details": {"name": name}})
 }
 
+/// An object with a JSON patch applied, as a server would keep it.
+#[track_caller]
+pub(crate) fn patched(object: &mut Value, ops: &Value) {
+    json_patch(object, ops).unwrap();
+    if object.pointer("/metadata/annotations").is_some_and(|map| *map == json!({})) {
+        object["metadata"].as_object_mut().map(|metadata| metadata.remove("annotations"));
+    }
+}
+
 fn json_patch(object: &mut Value, ops: &Value) -> Result<(), String> {
     for op in ops.as_array().ok_or("a JSON patch is a list")? {
         let path = op["path"].as_str().ok_or("an op has no path")?;

@@ -98,13 +98,27 @@ impl Objects {
     /// What a query selects of a collection: the paths, the revision they are seen at, and where the next page begins.
     fn select(&self, collection: &str, query: &str) -> (Vec<String>, u64, Option<String>) {
         let query = Query::read(query);
-        let (inside, revision) = (format!("{collection}/"), query.revision.unwrap_or(self.version));
+        let revision = query.revision.unwrap_or(self.version);
+        // Of a list that names no namespace there is what is in all of them.
+        let everywhere = collection.rsplit_once('/').filter(|_| !collection.contains("/namespaces/"));
+        let everywhere = everywhere.map(|(base, plural)| (format!("{base}/namespaces/"), plural));
+        let inside = |path: &str| {
+            path.rsplit_once('/').is_some_and(|(parent, _)| {
+                parent == collection
+                    || everywhere.as_ref().is_some_and(|(base, plural)| {
+                        let inside = parent.strip_prefix(base.as_str()).and_then(|rest| rest.split_once('/'));
+                        inside.is_some_and(|(_, resource)| resource == *plural)
+                    })
+            })
+        };
         let mut paths: Vec<String> = self
             .by_path
-            .range(inside.clone()..)
-            .take_while(|(path, _)| path.starts_with(&inside))
+            .iter()
             .filter(|(path, object)| {
-                **path > query.after && self.born.get(*path).is_none_or(|born| *born <= revision) && query.fits(object)
+                inside(path)
+                    && **path > query.after
+                    && self.born.get(*path).is_none_or(|born| *born <= revision)
+                    && query.fits(object)
             })
             .map(|(path, _)| path.clone())
             .collect();

@@ -18,7 +18,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-pub(crate) use self::api::Objects;
+pub(crate) use self::api::{Objects, patched};
 pub(crate) use self::host::Exchange;
 use super::{KubeAnswer, ReadError, ReadErrorKind, ScriptOutput};
 use crate::change::{Expect, Facts, FilePut, HttpCall, Method, Op, Outcome, Said, Target, sha256_hex};

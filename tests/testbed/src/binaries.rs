@@ -31,6 +31,7 @@ pub fn prepare() -> Result<()> {
         component("kube-apiserver")?;
         telemetry_agent()?;
         name_server()?;
+        flux()?;
     }
     Ok(())
 }
@@ -48,6 +49,12 @@ pub(crate) fn component(name: &str) -> Result<PathBuf> {
 pub(crate) fn telemetry_agent() -> Result<PathBuf> {
     static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     program(&FOLDER, "telemetry-agent", "telemetry-agent")
+}
+
+/// The full path of Flux's controller of Kustomizations.
+pub fn flux() -> Result<PathBuf> {
+    static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    program(&FOLDER, "kustomize-controller", "kustomize-controller")
 }
 
 /// The full path of CoreDNS.

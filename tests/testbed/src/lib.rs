@@ -58,7 +58,7 @@ mod storm;
 mod turn;
 
 pub use access::Access;
-pub use binaries::{main_with_kubernetes, prepare};
+pub use binaries::{flux, main_with_kubernetes, prepare};
 pub use command::{Output, Running, exit_code};
 pub use component::{Component, wait_until};
 pub use components::{API_PORT, AUTHORIZERS, ApiFlags};
