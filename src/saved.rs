@@ -50,6 +50,45 @@ pub(crate) fn differs(saved: &Value, now: &Value) -> Vec<String> {
     all
 }
 
+/// Where an object is not what a JSON patch would make of it. As [`differs`], no values.
+pub(crate) fn unlike(patch: &[Value], now: &Value) -> Vec<String> {
+    let mut all = Vec::new();
+    for op in patch {
+        let pointer = op["path"].as_str().unwrap_or_default();
+        let there = now.pointer(pointer).unwrap_or(&Value::Null);
+        match op["op"].as_str() {
+            Some("add" | "replace") => compare(pointer, &op["value"], there, &mut all),
+            Some("remove") => compare(pointer, &Value::Null, there, &mut all),
+            _ => {}
+        }
+    }
+    all
+}
+
+/// Whether two values say the same: servers leave nulls out, or write them.
+pub(crate) fn same(one: &Value, other: &Value) -> bool {
+    bare(one) == bare(other)
+}
+
+/// Where two values that are not the same differ, as JSON pointers.
+pub(crate) fn differences(one: &Value, other: &Value) -> Vec<String> {
+    let mut all = Vec::new();
+    compare("", &bare(one), &bare(other), &mut all);
+    all
+}
+
+/// Without the fields that say nothing.
+pub(crate) fn bare(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let said = map.iter().filter(|(_, value)| !value.is_null());
+            Value::Object(said.map(|(key, value)| (key.clone(), bare(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(bare).collect()),
+        other => other.clone(),
+    }
+}
+
 fn fields<'a>(one: &'a Value, other: &'a Value) -> BTreeSet<&'a str> {
     [one, other].into_iter().filter_map(Value::as_object).flat_map(|map| map.keys().map(String::as_str)).collect()
 }

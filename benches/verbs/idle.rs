@@ -14,6 +14,8 @@ const ROUNDS: usize = 15;
 /// Starts are short: this many rounds for each of the others.
 const STARTS: usize = 5;
 
+/// What a verb acts on is made anew before it.
+type Made = fn(&Scene) -> Result<()>;
 type Client = (&'static str, fn(&Scene) -> Result<Command>);
 
 const BACKGROUND: &str = r#"{"apiVersion":"v1","kind":"DeleteOptions","propagationPolicy":"Background"}"#;
@@ -39,19 +41,34 @@ const PARK: [Client; 5] = [
     ("kubectl patch, cold", |scene| scene.cold(&["patch", "ds", "agent", "-p", PATCH])),
 ];
 
+const ROLLBACK: [Client; 4] = [
+    ("breakglass rollback", |scene| Ok(scene.breakglass(Way::Direct, "rollback", &[]))),
+    ("breakglass rollback, through SSH", |scene| Ok(scene.breakglass(Way::Ssh, "rollback", &[]))),
+    ("kubectl rollout undo, warm", |scene| scene.warm(&["rollout", "undo", "ds/agent"])),
+    ("kubectl rollout undo, cold", |scene| scene.cold(&["rollout", "undo", "ds/agent"])),
+];
+
 pub(crate) fn run(asked: &Asked) -> Result<()> {
     let rounds = asked.rounds.unwrap_or(ROUNDS);
     starts(asked, rounds * STARTS)?;
     let scene = Scene::start(&asked.program)?;
     println!("\nrequests by the audit log, connections and bytes of IP packets by the kernel's counters");
-    for (name, client) in DELETE.iter().chain(&PARK) {
-        println!("{name:34} {}", price(&scene, *client)?);
+    let verbs: [(&str, &[Client], Made); 3] = [
+        ("delete one DaemonSet", &DELETE, Scene::make_agent),
+        ("park one DaemonSet", &PARK, Scene::make_agent),
+        ("roll one DaemonSet of three revisions back", &ROLLBACK, Scene::make_revisions),
+    ];
+    for (_, clients, make) in verbs {
+        for (name, client) in clients {
+            make(&scene)?;
+            println!("{name:34} {}", price(&scene, *client)?);
+        }
     }
-    for (title, clients) in [("delete one DaemonSet", &DELETE[..]), ("park one DaemonSet", &PARK[..])] {
+    for (title, clients, make) in verbs {
         let mut all: Vec<(&str, Vec<Sample>)> = clients.iter().map(|(name, _)| (*name, Vec::new())).collect();
         for round in 0..=rounds {
             for ((_, client), (_, samples)) in clients.iter().zip(&mut all) {
-                scene.make_agent()?;
+                make(&scene)?;
                 let one = sample(&mut client(&scene)?)?;
                 if round > 0 {
                     samples.push(one);
@@ -66,7 +83,6 @@ pub(crate) fn run(asked: &Asked) -> Result<()> {
 
 /// What one command asks of the server.
 fn price(scene: &Scene, client: fn(&Scene) -> Result<Command>) -> Result<String> {
-    scene.make_agent()?;
     let audit = scene.plane.servers()[0].audit();
     let mut command = client(scene)?;
     let address = scene.host.ip4();

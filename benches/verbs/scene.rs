@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
-use testbed::{ControlPlane, Host, Kit, Kubectl, Lab, User};
+use testbed::{ControlPlane, Host, Kit, Kubectl, Lab, User, wait_until};
 
 pub(crate) const AGENT: &str = "/apis/apps/v1/namespaces/default/daemonsets/agent";
 
@@ -66,6 +67,22 @@ impl Scene {
         let gone = self.masters.run(&["delete", "daemonset", "agent", "--ignore-not-found", "--cascade=background"])?;
         gone.ok()?;
         self.masters.apply(MANIFEST)
+    }
+
+    /// The same with three revisions, as its controller numbers them. Each has to be a second younger than the one before.
+    pub(crate) fn make_revisions(&self) -> Result<()> {
+        self.make_agent()?;
+        for number in 1..=3 {
+            if number > 1 {
+                std::thread::sleep(Duration::from_secs(1));
+                self.masters.apply(&MANIFEST.replace("none:1", &format!("none:{number}")))?;
+            }
+            wait_until("its controller to have seen it", Duration::from_mins(1), || {
+                let seen = self.masters.json(&["get", "daemonset", "agent"])?;
+                Ok(seen["status"]["observedGeneration"] == seen["metadata"]["generation"])
+            })?;
+        }
+        Ok(())
     }
 
     /// The program on that object.

@@ -140,7 +140,7 @@ pub struct Holds {
     pub path: String,
     /// JSON pointers into it, each with the value that must stand there; `Null`: nothing may stand there.
     pub fields: Vec<(String, Value)>,
-    /// The object must also be what the op's own body says, but for what a server sets by itself.
+    /// The object must also be what the op's own body says, or what its patch makes of it, but for what a server sets by itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub as_sent: bool,
 }
@@ -151,7 +151,10 @@ impl Holds {
         let differs = |(pointer, value): &&(String, Value)| object.pointer(pointer).unwrap_or(&Value::Null) != value;
         let mut all: Vec<String> = self.fields.iter().filter(differs).map(|(pointer, _)| pointer.clone()).collect();
         if self.as_sent {
-            all.extend(sent.into_iter().flat_map(|sent| crate::saved::differs(sent, object)));
+            all.extend(sent.into_iter().flat_map(|sent| match sent.as_array() {
+                Some(patch) => crate::saved::unlike(patch, object),
+                None => crate::saved::differs(sent, object),
+            }));
         }
         all
     }

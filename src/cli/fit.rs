@@ -39,6 +39,20 @@ const VERBS: &[Verb] = &[
         other: &[],
     },
     Verb {
+        words: &["rollback"],
+        kind: "rollback",
+        gives: &[
+            ("object", "object"),
+            ("namespace", "namespace"),
+            ("to_revision", "toRevision"),
+            ("uid", "uid"),
+            ("wait", "wait"),
+            ("accept_critical", "acceptCritical"),
+        ],
+        runbooks_only: &[],
+        other: &[],
+    },
+    Verb {
         words: &["delete"],
         kind: "delete",
         gives: &[

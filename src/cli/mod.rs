@@ -28,6 +28,7 @@ mod rescue_manifest;
 mod restore_rights;
 mod resume;
 mod revoke;
+mod rollback;
 mod run;
 mod runbook;
 mod runs;
@@ -88,6 +89,7 @@ enum Verb {
     Gate(gate::Gate),
     Delete(delete::Delete),
     Park(park::Park),
+    Rollback(rollback::Rollback),
     EndPods(end_pods::EndPods),
     Revoke(revoke::Revoke),
     Jail(jail::Jail),
@@ -165,6 +167,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Gate(verb) => verb.run(app),
         Verb::Delete(verb) => verb.run(app),
         Verb::Park(verb) => verb.run(app),
+        Verb::Rollback(verb) => verb.run(app),
         Verb::EndPods(verb) => verb.run(app),
         Verb::Revoke(verb) => verb.run(app),
         Verb::Jail(verb) => verb.run(app),

@@ -70,10 +70,13 @@ fn words(text: &str, whole: bool) -> Vec<String> {
     words
 }
 
-/// With something in the place of braces.
+/// With something in the place of braces, a number where they say so.
 fn filled(word: &str) -> String {
     match word.split_once('{') {
-        Some((before, rest)) => format!("{before}x{}", rest.split_once('}').map_or("", |(_, after)| after)),
+        Some((before, rest)) => {
+            let (name, after) = rest.split_once('}').unwrap_or((rest, ""));
+            format!("{before}{}{after}", if name == "number" { "1" } else { "x" })
+        }
         None => word.to_owned(),
     }
 }
@@ -148,6 +151,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("kubectl", "--raw"),
     ("kubectl", "--serviceaccount"),
     ("kubectl", "--show-labels"),
+    ("kubectl", "--timeout"),
     ("kubectl", "--show-managed-fields"),
     ("kubectl", "--type"),
     ("kubectl", "--wait"),

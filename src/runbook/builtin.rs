@@ -22,6 +22,7 @@ pub const BUILTINS: &[Builtin] = &[
     Builtin { name: "remove-workload", text: include_str!("../../runbooks/remove-workload.yaml") },
     Builtin { name: "apiserver-oom-loop", text: include_str!("../../runbooks/apiserver-oom-loop.yaml") },
     Builtin { name: "masters-offender", text: include_str!("../../runbooks/masters-offender.yaml") },
+    Builtin { name: "roll-back", text: include_str!("../../runbooks/roll-back.yaml") },
     Builtin { name: "bad-manifest", text: include_str!("../../runbooks/bad-manifest.yaml") },
     Builtin { name: "stray-manifest", text: include_str!("../../runbooks/stray-manifest.yaml") },
     Builtin { name: "certificates-expired", text: include_str!("../../runbooks/certificates-expired.yaml") },

@@ -17,13 +17,14 @@ use super::world::{LEASES, OFFENDER, OFFENDER_UID, State, World};
 
 const PODS: &str = "/api/v1/namespaces/telemetry/pods";
 /// What is listed of the objects that there are.
-const LISTED: [&str; 10] = [
+const LISTED: [&str; 11] = [
     "/rolebindings",
     "/clusterrolebindings",
     "webhookconfigurations",
     "admissionpolicybindings",
     "/apiservices",
     "/endpointslices",
+    "/controllerrevisions",
     "/applications",
     "/applicationsets",
     "/kustomizations",
@@ -109,6 +110,7 @@ async fn answer(
         (Method::GET, LEASES) => json_ok(&leases(&mut state, &query)),
         (Method::DELETE, PODS) => delete_pods(&mut state, &body),
         (Method::GET, path) if LISTED.iter().any(|plural| path.ends_with(plural)) => list(&state, path),
+        (Method::GET, OFFENDER) if state.objects.contains_key(OFFENDER) => json_ok(&state.offender()),
         (Method::GET, _) => get(&state, &path),
         (Method::DELETE, _) => delete(&mut state, &path, &body),
         (Method::PATCH, _) => patch(&mut state, &path, &parts.headers, &body),
@@ -218,7 +220,7 @@ fn patch(state: &mut State, path: &str, headers: &http::HeaderMap, body: &[u8]) 
     if let Some(metadata) = patched.pointer_mut("/metadata").and_then(Value::as_object_mut) {
         metadata.insert("resourceVersion".into(), json!(version));
     }
-    state.objects.insert(path.to_owned(), patched.clone());
+    state.put(path, &mut patched);
     json_ok(&patched)
 }
 

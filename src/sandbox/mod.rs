@@ -15,6 +15,7 @@ mod pki;
 mod ranking;
 mod recovery;
 mod rescue;
+mod revisions;
 mod said;
 mod ssh;
 mod storm;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::Weather;
 use super::storm::{self, Load};
+use super::{Weather, revisions};
 use crate::host::authorizers;
 use crate::host::gate::{Driver, GateSpec, Mark, Stage};
 use crate::host::manifest::MANIFESTS;
@@ -28,6 +28,9 @@ const POLICY: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookcon
 const APPLICATION: &str = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/edge";
 /// Path of the offender in the API.
 pub(super) const OFFENDER: &str = "/apis/apps/v1/namespaces/telemetry/daemonsets/agent";
+/// The image of the offender that drowns the API, and that of the version before.
+const BAD: &str = "registry.sandbox.internal/telemetry-agent:1.2";
+const GOOD: &str = "registry.sandbox.internal/telemetry-agent:1.1";
 pub(super) const OFFENDER_UID: &str = "5a3d0c1e-0000-4000-8000-20241211f00d";
 /// How long the offender's pods take to go, or to come back.
 const PODS_MOVE_IN: Duration = Duration::from_secs(5);
@@ -159,9 +162,13 @@ impl World {
                 Weather::Peace => Load::peaceful(now),
             },
         };
+        let agent = offender(BAD);
+        let before = &offender(GOOD)["spec"]["template"];
         let state = State {
             objects: BTreeMap::from([
-                (OFFENDER.to_owned(), offender()),
+                revisions::revision(&agent, 1, "2024-11-20T09:30:00Z", before),
+                revisions::revision(&agent, 2, "2024-12-11T23:12:00Z", &agent["spec"]["template"]),
+                (OFFENDER.to_owned(), agent),
                 (BINDING.to_owned(), binding()),
                 // Of kubeadm's binding of its administrators there is none: whoever cleans up takes it for somebody's leftover.
                 (format!("{RBAC}clusterroles/cluster-admin"), cluster_admin()),
@@ -207,12 +214,39 @@ impl State {
         self.version.to_string()
     }
 
-    /// Whether the offender's controller wants its pods.
+    /// Whether the offender's controller wants its pods, of the version that drowns the API.
     fn wanted(&self) -> bool {
         self.objects.get(OFFENDER).is_some_and(|object| {
             let selector = object.pointer("/spec/template/spec/nodeSelector").and_then(Value::as_object);
-            selector.is_none_or(serde_json::Map::is_empty)
+            let image = object.pointer("/spec/template/spec/containers/0/image").and_then(Value::as_str);
+            selector.is_none_or(serde_json::Map::is_empty) && image != Some(GOOD)
         })
+    }
+
+    /// Puts what was changed in its place, as its server and its controller would.
+    pub(super) fn put(&mut self, path: &str, object: &mut Value) {
+        let before = self.objects.insert(path.to_owned(), object.clone());
+        let spec = |of: &Value| of["spec"].clone();
+        if path != OFFENDER || before.as_ref().map(spec) == Some(spec(object)) {
+            return;
+        }
+        let generation = object["metadata"]["generation"].as_i64().unwrap_or_default() + 1;
+        object["metadata"]["generation"] = json!(generation);
+        let now = self.clock.now().to_string();
+        revisions::number(&mut self.objects, object, &now);
+        self.objects.insert(path.to_owned(), object.clone());
+    }
+
+    /// The offender with its status: a pod is new as soon as its node has heard.
+    pub(super) fn offender(&mut self) -> Value {
+        let old = if self.wanted() { 0 } else { self.pods() };
+        let mut object = self.objects.get(OFFENDER).cloned().unwrap_or_default();
+        object["status"] = json!({
+            "observedGeneration": object["metadata"]["generation"], "desiredNumberScheduled": storm::NODES,
+            "currentNumberScheduled": storm::NODES, "updatedNumberScheduled": storm::NODES - old,
+            "numberReady": storm::NODES, "numberAvailable": storm::NODES,
+        });
+        object
     }
 
     /// The share of the nodes whose kubelets get through: they take whichever API server lets them in.
@@ -459,7 +493,7 @@ fn policy_service() -> Value {
     })
 }
 
-fn offender() -> Value {
+fn offender(image: &str) -> Value {
     json!({
         "apiVersion": "apps/v1",
         "kind": "DaemonSet",
@@ -478,12 +512,11 @@ fn offender() -> Value {
                 "metadata": { "labels": { "app": "telemetry-agent" } },
                 "spec": {
                     "serviceAccountName": "agent",
-                    "containers": [{ "name": "agent", "image": "registry.sandbox.internal/telemetry-agent:1.2" }]
+                    "containers": [{ "name": "agent", "image": image }]
                 }
             },
             "updateStrategy": { "type": "RollingUpdate" }
-        },
-        "status": { "desiredNumberScheduled": storm::NODES, "currentNumberScheduled": storm::NODES, "numberReady": storm::NODES }
+        }
     })
 }
 

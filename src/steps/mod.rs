@@ -400,6 +400,8 @@ mod rescue_manifest;
 mod restore_rights;
 mod results;
 mod revoke;
+mod rollback;
+mod rollout;
 mod scale_apiserver;
 mod servers;
 mod static_pod;
@@ -416,6 +418,7 @@ kinds! {
     find_offender::FindOffender,
     confirm::Confirm,
     park::Park,
+    rollback::Rollback,
     end_pods::EndPods,
     delete::Delete,
     revoke::Revoke,

@@ -106,7 +106,7 @@ pub(super) fn common_labels<'a>(pods: impl Iterator<Item = &'a Value>) -> BTreeM
 }
 
 /// The reference to the one controller of an object.
-fn controller(object: &Value) -> Option<&Value> {
+pub(super) fn controller(object: &Value) -> Option<&Value> {
     object.pointer("/metadata/ownerReferences")?.as_array()?.iter().find(|reference| reference["controller"] == true)
 }
 

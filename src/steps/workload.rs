@@ -110,6 +110,15 @@ pub(super) fn exclusive(object: &ObjectRef, spec: &Value) -> Option<String> {
     Some(format!("its pods use the volume {name} ({kind}), and nobody here knows whether it may be mounted twice"))
 }
 
+/// Why a cluster may not do without this workload, with pods of this spec.
+pub(super) fn critical(object: &ObjectRef, spec: &Value) -> Option<String> {
+    if object.namespace.as_deref() == Some("kube-system") {
+        return Some("it is in kube-system, with what the cluster itself runs on".into());
+    }
+    let class = text(spec, "/priorityClassName");
+    ["system-node-critical", "system-cluster-critical"].contains(&class).then(|| format!("its pods are {class}"))
+}
+
 fn at_rest(spec: &Value) -> bool {
     let selector = spec.pointer("/template/spec/nodeSelector");
     selector.is_some_and(|selector| selector.get(PARKED).is_some()) || spec["replicas"] == 0 || spec["suspend"] == true

@@ -3,6 +3,7 @@
 mod end_pods;
 mod park;
 mod revoke;
+mod rollback;
 
 use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -37,6 +38,11 @@ fn main() -> ExitCode {
             revoke::what_others_hold_or_change_is_not_forced,
         ),
         test("a_parked_stateful_set_keeps_its_claims_and_is_put_back", park::claims_stay),
+        test(
+            "a_template_goes_back_as_kubectl_puts_it_back_in_three_requests_and_undo_is_exact",
+            rollback::as_kubectl_does,
+        ),
+        test("what_stands_against_a_roll_back_is_said_and_nothing_is_written", rollback::what_stands_against_it),
         test("a_dead_session_is_replaced_for_looks_and_lost_writes_are_unknown", sessions),
     ])
 }

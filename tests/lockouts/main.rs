@@ -13,6 +13,7 @@ use serde_json::Value;
 use testbed::{Host, Kit, Kubectl, KubeletPlane, Lab, Lent, Output, Pool, Running, User, test};
 
 mod bad_manifest;
+mod bad_rollout;
 mod certificates_expired;
 mod credentials;
 mod masters_offender;
@@ -93,6 +94,14 @@ fn main() -> ExitCode {
         test(
             "the_copy_that_the_kit_has_of_a_manifest_is_put_in_where_it_is_gone_and_undo_is_exact",
             bad_manifest::the_kits_copy_is_put_in_where_the_manifest_is_gone,
+        ),
+        test(
+            "a_bad_version_goes_back_behind_a_gate_its_nodes_run_the_good_one_and_undo_is_exact",
+            bad_rollout::it_comes_back_behind_a_gate,
+        ),
+        test(
+            "a_bad_version_that_its_controller_gave_up_goes_back_and_is_waited_for",
+            bad_rollout::one_that_its_controller_gave_up_is_waited_for,
         ),
         test(
             "a_stray_copy_of_the_manifest_that_wins_is_moved_out_and_comes_back_by_undo",

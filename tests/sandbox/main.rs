@@ -494,6 +494,7 @@ spec:
     - {name: freeze, kind: freeze-nodes}
     - {name: close, kind: gate-close, with: {for: 15m, stages: ['50%', '100%']}}
     - {name: confirmed, kind: gate-confirm}
+    - {name: back, kind: rollback, with: {object: ds/telemetry/agent}}
     - {name: park, kind: park, with: {object: ds/telemetry/agent}}
     - {name: file, kind: prepare-authorization-config}
     - {name: jail, kind: jail, with: {subject: sa/telemetry/agent}}

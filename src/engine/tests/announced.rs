@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::support::*;
-use crate::change::{FilePut, Op, Target};
+use crate::change::{Body, FilePut, KubeCall, Op, Target};
 use crate::host::gate::BackEnd;
 use crate::plan::Plan;
 use crate::script::Script;
@@ -87,6 +87,14 @@ fn spec_fits(announced: &str, sent: &str) -> bool {
     before.iter().all(|one| now.contains(one)) && fits(&announced, &sent)
 }
 
+/// The same with a body that is kept beside the journal in its place: it was announced as it is sent.
+fn plain(op: &Op) -> Op {
+    let Op::Kube(call) = op else { return op.clone() };
+    let patch = call.content_type.contains("patch");
+    let body = call.body.bytes().filter(|_| patch).and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    Op::Kube(KubeCall { body: body.map_or_else(|| call.body.clone(), Body::Json), ..call.clone() })
+}
+
 fn op_fits(announced: &Op, sent: &Op) -> bool {
     if let (Op::Host(announced), Op::Host(sent)) = (announced, sent) {
         return script_fits(&announced.script, &sent.script) && announced.fresh_connection == sent.fresh_connection;
@@ -99,7 +107,7 @@ fn op_fits(announced: &Op, sent: &Op) -> bool {
             && like(&sum(announced), &sum(sent));
     }
     let value = |op| serde_json::to_value(op).unwrap();
-    let (mut a, s) = (value(announced), value(sent));
+    let (mut a, s) = (value(announced), value(&plain(sent)));
     // A second attempt may carry a precondition that the first one could not: that is announced as an op of its own.
     if let (Some(a), Some(s)) = (a.pointer_mut("/kube/idempotent"), s.pointer("/kube/idempotent")) {
         *a = s.clone();

@@ -113,8 +113,8 @@ impl Kind {
             | Known::EndPods
             | Known::Delete => false,
             Known::Revoke | Known::RestoreRights | Known::Disarm | Known::Http | Known::Exec => false,
+            Known::WaitFor | Known::Access | Known::Rollback => false,
             Known::FreezeAutomation | Known::ThawAutomation => false,
-            Known::WaitFor | Known::Access => false,
         }
     }
 

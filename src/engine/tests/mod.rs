@@ -23,6 +23,7 @@ mod requests;
 mod rescue;
 mod revoke;
 mod rights;
+mod rollback;
 mod samples;
 mod strangers;
 mod stuck;

@@ -32,6 +32,10 @@ pub(super) fn sample(kind: Known) -> Vec<Spec> {
         Known::FindOffender => vec![("find", "find-offender", json!({}))],
         Known::Confirm => of(&["sure"]),
         Known::Park => of(&["park", "scale", "hold"]),
+        Known::Rollback => vec![
+            ("back", "rollback", json!({"object": "ds/telemetry/edge"})),
+            ("further", "rollback", json!({"object": "deploy/telemetry/front", "toRevision": 1})),
+        ],
         Known::EndPods => of(&["park", "end"]),
         Known::Delete => of(&["kill"]),
         Known::Revoke => of(&["revoke"]),
@@ -127,6 +131,9 @@ pub(super) fn bench_of(specs: &[Spec]) -> Bench {
         objects.put("/api/v1/namespaces/kube-system", json!({"kind": "Namespace", "metadata": {}}));
         objects.put(LEASE, json!({"metadata": {}, "spec": {"renewTime": "2025-01-01T00:00:00.000000Z"}}));
     });
+    if specs.iter().any(|(_, kind, _)| *kind == "rollback") {
+        fake.objects("east", super::rollback::revisions);
+    }
     if specs.iter().any(|(_, kind, _)| *kind == "restore-rights") {
         rights_gone(&fake);
     }

@@ -6,6 +6,7 @@
 mod client;
 mod health;
 mod objects;
+mod rollouts;
 
 use std::time::Duration;
 
@@ -50,6 +51,9 @@ struct Params {
     /// Pods are gone.
     #[serde(default)]
     pods_gone: Option<objects::PodsGone>,
+    /// Pods are what the template of their workload says.
+    #[serde(default)]
+    rolled_out: Option<rollouts::RolledOut>,
     /// API servers (`NAME`, or `CLUSTER/NAME`) that are neither asked nor judged: dead for good, and somebody knows it.
     #[serde(default)]
     without: Vec<String>,
@@ -154,6 +158,7 @@ impl Params {
             one("clientRequests", self.client_requests.as_ref()),
             one("absent", self.absent.as_ref()),
             one("podsGone", self.pods_gone.as_ref()),
+            one("rolledOut", self.rolled_out.as_ref()),
         ]
         .into_iter()
         .flatten()
@@ -177,7 +182,9 @@ impl Kind for WaitFor {
          is queued or under way at a moment, so a client that asks rarely and is answered fast can be missed, and so are \
          watches once they have begun: where a client watches, use `clientRate`.\n\
          `absent`: one GET of the object's metadata.\n\
-         `podsGone`: one LIST of metadata, one page of at most 50, by namespace and label.\n\n\
+         `podsGone`: one LIST of metadata, one page of at most 50, by namespace and label.\n\
+         `rolledOut`: one GET of a DaemonSet, StatefulSet or Deployment, whose status tells how many of its pods are new and \
+         available, or, with `seen`, that its controller has seen the template.\n\n\
          `health`, `latency` and `clientRequests` judge every API server of the kit but those in `without`, and those \
          that are away, after 30 s of this step: either not one answer in this run and a host that cannot be reached, \
          or no listening process on a host whose gate stands closed (it opens last, when the server answers). Who is left \
@@ -207,7 +214,7 @@ impl Kind for WaitFor {
             .flat_map(|(name, condition)| condition.faults().into_iter().map(move |fault| fault.under(*name)))
             .collect();
         if conditions.is_empty() {
-            let names = "health, latency, clientRate, clientRequests, absent, podsGone";
+            let names = "health, latency, clientRate, clientRequests, absent, podsGone, rolledOut";
             faults.push(Fault::whole(format!("nothing to wait for: give one or more of {names}")));
         }
         if with.interval.0 < Duration::from_secs(1) {
