@@ -39,6 +39,24 @@ const VERBS: &[Verb] = &[
         other: &[],
     },
     Verb {
+        words: &["release"],
+        kind: "release",
+        gives: &[
+            ("object", "object"),
+            ("namespace", "namespace"),
+            ("stages", "stages"),
+            ("replicas", "replicas"),
+            ("window", "window"),
+            ("pods_within", "podsWithin"),
+            ("p99", "p99"),
+            ("rejects", "rejectsPerSecond"),
+            ("memory", "memoryPercent"),
+            ("without", "without"),
+        ],
+        runbooks_only: &["samples"],
+        other: &[],
+    },
+    Verb {
         words: &["rollback"],
         kind: "rollback",
         gives: &[

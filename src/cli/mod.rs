@@ -23,6 +23,7 @@ mod plan;
 mod prepare;
 mod probe;
 mod recovery;
+mod release;
 mod renew_certificates;
 mod rescue_manifest;
 mod restore_rights;
@@ -89,6 +90,7 @@ enum Verb {
     Gate(gate::Gate),
     Delete(delete::Delete),
     Park(park::Park),
+    Release(release::Release),
     Rollback(rollback::Rollback),
     EndPods(end_pods::EndPods),
     Revoke(revoke::Revoke),
@@ -167,6 +169,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Gate(verb) => verb.run(app),
         Verb::Delete(verb) => verb.run(app),
         Verb::Park(verb) => verb.run(app),
+        Verb::Release(verb) => verb.run(app),
         Verb::Rollback(verb) => verb.run(app),
         Verb::EndPods(verb) => verb.run(app),
         Verb::Revoke(verb) => verb.run(app),

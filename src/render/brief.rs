@@ -27,6 +27,8 @@ const LABEL: usize = 24;
 const LABEL_OF_ONE: usize = 11;
 /// What is told of a group of hosts is no longer than this, in characters, as far as it can end after a sentence.
 const LONGEST: usize = 140;
+/// So many sentences of one group are told in a run of one step, however long they are.
+const MOST_OF_ONE: usize = 12;
 /// So many reasons why API servers answer as they do are told.
 const MOST_DETAILS: usize = 12;
 /// Steps of several clusters that end alike within this time are told together.
@@ -368,7 +370,7 @@ impl Brief {
     }
 
     /// Sentences as paragraphs: what the same targets said, in one. Of a long one the first sentences, and how many more
-    /// there are, but in a run of one step, which has room.
+    /// there are; a run of one step has more room.
     fn found(&self, said: &[&Gathered]) -> Vec<String> {
         let mut groups: Vec<(&[Target], Vec<String>)> = Vec::new();
         for alike in said.iter().flat_map(|said| said.all()) {
@@ -384,9 +386,9 @@ impl Brief {
         let paragraph = |(targets, texts): (&[Target], Vec<String>)| {
             let who = names(targets, self.fleet);
             let mut length = who.chars().count();
-            let fits = texts.iter().take_while(|text| {
+            let fits = texts.iter().enumerate().take_while(|(at, text)| {
                 length += text.chars().count() + 2;
-                one || length <= LONGEST
+                length <= LONGEST || one && *at < MOST_OF_ONE
             });
             let kept = fits.count().max(1);
             let mut text = texts[..kept].join("; ");

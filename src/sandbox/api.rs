@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::storm;
-use super::world::{LEASES, OFFENDER, OFFENDER_UID, State, World};
+use super::world::{LEASES, NODES_PATH, OFFENDER, OFFENDER_UID, State, World};
 
 const PODS: &str = "/api/v1/namespaces/telemetry/pods";
 /// What is listed of the objects that there are.
@@ -107,10 +107,11 @@ async fn answer(
             text(StatusCode::OK, &requests(&mut state, query.contains("includeRequestDetails=1")))
         }
         (Method::GET, PODS) => json_ok(&pods(&mut state, &query)),
+        (Method::GET, NODES_PATH) => json_ok(&nodes(&state, &query)),
         (Method::GET, LEASES) => json_ok(&leases(&mut state, &query)),
         (Method::DELETE, PODS) => delete_pods(&mut state, &body),
         (Method::GET, path) if LISTED.iter().any(|plural| path.ends_with(plural)) => list(&state, path),
-        (Method::GET, OFFENDER) if state.objects.contains_key(OFFENDER) => json_ok(&state.offender()),
+        (Method::GET, OFFENDER) => state.offender().map_or_else(|| not_found(&path), |object| json_ok(&object)),
         (Method::GET, _) => get(&state, &path),
         (Method::DELETE, _) => delete(&mut state, &path, &body),
         (Method::PATCH, _) => patch(&mut state, &path, &parts.headers, &body),
@@ -262,21 +263,38 @@ fn pods(state: &mut State, query: &str) -> Value {
     })
 }
 
-/// A page of the nodes' leases; the word to go on with is the number of the next one.
-fn leases(state: &mut State, query: &str) -> Value {
+/// A page of something: its items, and the word to go on with, which is the number of the next one.
+fn page<T>(all: Vec<T>, query: &str) -> (Vec<T>, String) {
     let word = |key: &str| query.split('&').find_map(|pair| pair.strip_prefix(key)?.parse::<usize>().ok());
-    let all = state.leases();
     let (from, limit) = (word("continue=").unwrap_or(0), word("limit=").unwrap_or(all.len()));
     let next = from.saturating_add(limit);
     let more = if next < all.len() { next.to_string() } else { String::new() };
-    let items: Vec<Value> = all
-        .iter()
-        .skip(from)
-        .take(limit)
-        .map(|(name, renewed)| json!({ "metadata": { "name": name }, "spec": { "renewTime": renewed.to_string() } }))
-        .collect();
+    (all.into_iter().skip(from).take(limit).collect(), more)
+}
+
+/// A page of the nodes' leases.
+fn leases(state: &mut State, query: &str) -> Value {
+    let (leases, more) = page(state.leases(), query);
+    let lease = |(name, renewed): (String, jiff::Timestamp)| json!({ "metadata": { "name": name }, "spec": { "renewTime": renewed.to_string() } });
+    let items: Vec<Value> = leases.into_iter().map(lease).collect();
     json!({
         "kind": "LeaseList", "apiVersion": "coordination.k8s.io/v1", "metadata": { "continue": more }, "items": items,
+    })
+}
+
+/// A page of the nodes that have some labels, as metadata.
+fn nodes(state: &State, query: &str) -> Value {
+    let selector = query.split('&').find_map(|pair| pair.strip_prefix("labelSelector=")).unwrap_or_default();
+    let selector = percent_encoding::percent_decode_str(selector).decode_utf8_lossy();
+    let fits = |node: &&Value| {
+        let label = |key: &str| node.pointer("/metadata/labels").and_then(|labels| labels[key].as_str());
+        selector.split(',').filter_map(|one| one.split_once('=')).all(|(key, value)| label(key) == Some(value))
+    };
+    let (nodes, more) = page(state.nodes().filter(fits).collect(), query);
+    let items: Vec<Value> = nodes.into_iter().map(|node| json!({ "metadata": node["metadata"] })).collect();
+    json!({
+        "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
+        "metadata": { "resourceVersion": "5000", "continue": more }, "items": items,
     })
 }
 

@@ -18,6 +18,8 @@ pub(super) const APISERVER: &str = "kube-apiserver";
 const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 /// Path of the nodes' leases.
 pub(super) const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases";
+/// Path of the nodes.
+pub(super) const NODES_PATH: &str = "/api/v1/nodes";
 /// Path of the binding that gives the offender its rights.
 pub(super) const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/telemetry-agent";
 /// Where roles and bindings are.
@@ -181,7 +183,10 @@ impl World {
                     "/api/v1/namespaces/kube-system".to_owned(),
                     json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "kube-system" } }),
                 ),
-            ]),
+            ])
+            .into_iter()
+            .chain(nodes())
+            .collect(),
             offender: Offender { running: 1.0, forgotten: false, at: now },
             hosts: hosts.iter().enumerate().map(host).collect(),
             began: now,
@@ -214,13 +219,29 @@ impl State {
         self.version.to_string()
     }
 
-    /// Whether the offender's controller wants its pods, of the version that drowns the API.
-    fn wanted(&self) -> bool {
-        self.objects.get(OFFENDER).is_some_and(|object| {
-            let selector = object.pointer("/spec/template/spec/nodeSelector").and_then(Value::as_object);
-            let image = object.pointer("/spec/template/spec/containers/0/image").and_then(Value::as_str);
-            selector.is_none_or(serde_json::Map::is_empty) && image != Some(GOOD)
-        })
+    /// On which share of the nodes the offender's controller wants a pod.
+    fn scheduled(&self) -> f64 {
+        let Some(object) = self.objects.get(OFFENDER) else { return 0.0 };
+        let selector = object.pointer("/spec/template/spec/nodeSelector").and_then(Value::as_object);
+        let Some(selector) = selector.filter(|selector| !selector.is_empty()) else { return 1.0 };
+        let fits = |node: &&Value| {
+            selector.iter().all(|(key, value)| node.pointer("/metadata/labels").is_some_and(|all| all[key] == *value))
+        };
+        let nodes = u32::try_from(self.nodes().filter(fits).count()).unwrap_or(u32::MAX);
+        f64::from(nodes) / f64::from(storm::NODES)
+    }
+
+    /// The same of pods of the version that drowns the API.
+    fn wanted(&self) -> f64 {
+        let image =
+            self.objects.get(OFFENDER).and_then(|object| object.pointer("/spec/template/spec/containers/0/image"));
+        if image.and_then(Value::as_str) == Some(GOOD) { 0.0 } else { self.scheduled() }
+    }
+
+    /// The nodes.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Value> {
+        let below = format!("{NODES_PATH}/");
+        self.objects.range(below.clone()..).take_while(move |(path, _)| path.starts_with(&below)).map(|(_, node)| node)
     }
 
     /// Puts what was changed in its place, as its server and its controller would.
@@ -237,16 +258,17 @@ impl State {
         self.objects.insert(path.to_owned(), object.clone());
     }
 
-    /// The offender with its status: a pod is new as soon as its node has heard.
-    pub(super) fn offender(&mut self) -> Value {
-        let old = if self.wanted() { 0 } else { self.pods() };
-        let mut object = self.objects.get(OFFENDER).cloned().unwrap_or_default();
+    /// The offender with its status: a pod of the version before is there, and ready, as soon as its node has heard.
+    pub(super) fn offender(&mut self) -> Option<Value> {
+        let (scheduled, wanted, running) = (share_of_nodes(self.scheduled()), self.wanted(), self.running());
+        let (ready, old) = if wanted > 0.0 { (running.min(scheduled), 0) } else { (scheduled, running.min(scheduled)) };
+        let mut object = self.objects.get(OFFENDER)?.clone();
         object["status"] = json!({
-            "observedGeneration": object["metadata"]["generation"], "desiredNumberScheduled": storm::NODES,
-            "currentNumberScheduled": storm::NODES, "updatedNumberScheduled": storm::NODES - old,
-            "numberReady": storm::NODES, "numberAvailable": storm::NODES,
+            "observedGeneration": object["metadata"]["generation"], "desiredNumberScheduled": scheduled,
+            "currentNumberScheduled": scheduled, "updatedNumberScheduled": scheduled - old,
+            "numberReady": ready, "numberAvailable": ready,
         });
-        object
+        Some(object)
     }
 
     /// The share of the nodes whose kubelets get through: they take whichever API server lets them in.
@@ -273,19 +295,19 @@ impl State {
         if heard >= 1.0 {
             self.heard = self.clock.now();
         }
-        let running = self.offender.running;
-        if self.wanted() {
-            self.offender.forgotten = false;
-            self.offender.running = (running + moved).min(heard.max(running));
+        let (running, wanted) = (self.offender.running, self.wanted());
+        self.offender.forgotten &= wanted <= 0.0;
+        self.offender.running = if running < wanted {
+            (running + moved).min(wanted).min(heard.max(running))
         } else {
-            self.offender.running = (running - moved).max((1.0 - heard).min(running));
-        }
+            (running - moved).max(wanted).max((1.0 - heard).min(running))
+        };
     }
 
     /// Forgets the offender's pods by force, as a delete of the collection without grace does.
     pub(super) fn forget_pods(&mut self) {
         self.advance();
-        self.offender.forgotten = !self.wanted();
+        self.offender.forgotten = self.ending();
     }
 
     /// The nodes on which the offender's containers run now.
@@ -301,7 +323,7 @@ impl State {
 
     /// Whether its pods are marked to be deleted.
     pub(super) fn ending(&self) -> bool {
-        !self.wanted()
+        self.wanted() <= 0.0
     }
 
     /// Whether what it still asks is refused: its rights are taken away, or its tokens are void.
@@ -355,6 +377,19 @@ impl SimHost {
             self.restarted = Some(Instant::now());
         }
     }
+}
+
+fn nodes() -> impl Iterator<Item = (String, Value)> {
+    (0..storm::NODES).map(|n| {
+        let name = format!("node-{n:05}");
+        let mut labels = json!({ "kubernetes.io/hostname": name, "kubernetes.io/os": "linux" });
+        if n < 3 {
+            labels["node-role.kubernetes.io/control-plane"] = json!("");
+        }
+        let uid = format!("5a3d0c1e-0000-4000-8002-{n:0>12}");
+        let metadata = json!({ "name": name, "uid": uid, "resourceVersion": "4700", "labels": labels });
+        (format!("{NODES_PATH}/{name}"), json!({ "apiVersion": "v1", "kind": "Node", "metadata": metadata }))
+    })
 }
 
 /// In peace its API servers are still to be prepared for a jail; when the storm comes somebody has done it.

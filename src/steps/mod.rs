@@ -395,6 +395,7 @@ mod rbac;
 mod recovery;
 mod recovery_apiserver_start;
 mod recovery_apiserver_stop;
+mod release;
 mod renew_certificates;
 mod rescue_manifest;
 mod restore_rights;
@@ -418,6 +419,7 @@ kinds! {
     find_offender::FindOffender,
     confirm::Confirm,
     park::Park,
+    release::Release,
     rollback::Rollback,
     end_pods::EndPods,
     delete::Delete,

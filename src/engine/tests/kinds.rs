@@ -110,6 +110,7 @@ impl Kind {
             | Known::FindOffender
             | Known::Confirm
             | Known::Park
+            | Known::Release
             | Known::EndPods
             | Known::Delete => false,
             Known::Revoke | Known::RestoreRights | Known::Disarm | Known::Http | Known::Exec => false,

@@ -19,6 +19,7 @@ mod kinds;
 mod limits;
 mod manifests;
 mod park;
+mod release;
 mod requests;
 mod rescue;
 mod revoke;

@@ -1,6 +1,6 @@
 //! One runnable example of each kind of step, with a world that it changes. A new kind without one does not compile.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::support::*;
 use crate::change::Target;
@@ -32,6 +32,18 @@ pub(super) fn sample(kind: Known) -> Vec<Spec> {
         Known::FindOffender => vec![("find", "find-offender", json!({}))],
         Known::Confirm => of(&["sure"]),
         Known::Park => of(&["park", "scale", "hold"]),
+        Known::Release => {
+            let releasing = |object: &str, with: Value| {
+                let mut all = json!({"object": object, "stages": [50], "window": "2s"});
+                all.as_object_mut().unwrap().extend(with.as_object().unwrap().clone());
+                all
+            };
+            let mut all = of(&["scale"]);
+            all.push(("replicas", "release", releasing("deploy/telemetry/gateway", json!({"replicas": 3}))));
+            all.extend(of(&["park"]));
+            all.push(("nodes", "release", releasing("ds/telemetry/collector", json!({}))));
+            all
+        }
         Known::Rollback => vec![
             ("back", "rollback", json!({"object": "ds/telemetry/edge"})),
             ("further", "rollback", json!({"object": "deploy/telemetry/front", "toRevision": 1})),
@@ -140,10 +152,23 @@ pub(super) fn bench_of(specs: &[Spec]) -> Bench {
     if specs.iter().any(|(_, kind, _)| *kind == "disarm") {
         fake.objects("east", admission);
     }
+    if specs.iter().any(|(_, kind, _)| *kind == "release") {
+        fake.objects("east", controllers);
+    }
     if specs.iter().any(|(_, kind, _)| kind.ends_with("-automation")) {
         fake.objects("east", gitops);
     }
     Bench::new(fake, plan_over(vec![small()], specs, &policy()))
+}
+
+/// Nodes, and controllers that work: what is released comes.
+fn controllers(objects: &mut Objects) {
+    for (name, disk) in [("n1", "ssd"), ("n2", "tape")] {
+        objects.put(&format!("/api/v1/nodes/{name}"), json!({"metadata": {"labels": {"disk": disk}}}));
+    }
+    for workload in [DS_PARKED, DEPLOY] {
+        objects.follow(workload);
+    }
 }
 
 /// An agent that an Application puts back, which an ApplicationSet makes, which another Application manages; a collector of Flux's;

@@ -205,19 +205,24 @@ fn findings_are_told_together_by_what_they_are() {
 
 #[test]
 fn of_many_sentences_the_first_are_told_and_the_others_counted() {
-    let says = (0..9).map(|at| {
-        saw(host("prod", "cp1"), &format!("sentence {} that is none too long", ["a", "b"][at % 2].repeat(at + 1)))
-    });
-    let events = |steps| {
+    let says = |count: usize| {
+        (0..count).map(|at| {
+            saw(host("prod", "cp1"), &format!("sentence {} that is none too long", ["a", "b"][at % 2].repeat(at + 1)))
+        })
+    };
+    let events = |steps, count| {
         let mut events = vec![started(&["prod"], steps), begins("prod", 1)];
-        events.extend(says.clone());
+        events.extend(says(count));
         events.push(ends("prod", StepState::Done, "1 change", 5));
         events
     };
-    let of_many = said(&mut Brief::default(), &events(2));
+    let of_many = said(&mut Brief::default(), &events(2, 9));
     assert!(of_many.contains("; 6 more (-v) ("), "{of_many}");
-    let of_one = said(&mut Brief::default(), &events(1));
+    let of_one = said(&mut Brief::default(), &events(1, 9));
     assert!(!of_one.contains("more") && of_one.contains("aaaaaaaaa"), "{of_one}");
+    // A change of each of five hundred nodes is no list that anybody reads.
+    let of_nodes = said(&mut Brief::default(), &events(1, 40));
+    assert!(of_nodes.contains("; 28 more (-v) ("), "{of_nodes}");
 }
 
 #[test]

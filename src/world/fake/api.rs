@@ -1,12 +1,19 @@
 //! The objects of one cluster, behind the rules of an API server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::{QUICK, kube_answer};
 use crate::change::{KubeCall, Method, Outcome};
 use crate::world::{Accept, KubeAnswer};
+
+/// How long an answer of a server takes that is drowned.
+const SLOW: Duration = Duration::from_secs(3);
+
+/// Where nodes are.
+const NODES: &str = "/api/v1/nodes/";
 
 /// What a server sets by itself.
 const SET_BY_SERVER: [&str; 4] = ["uid", "resourceVersion", "creationTimestamp", "generation"];
@@ -18,6 +25,12 @@ pub(crate) struct Objects {
     pub(super) born: BTreeMap<String, u64>,
     /// What the controller of a workload makes again while that is not parked.
     controlled: BTreeMap<String, Vec<(String, Value)>>,
+    /// Workloads whose controller works: their status says what is so.
+    followed: BTreeSet<String>,
+    /// So many pods of theirs are ready at most.
+    pub(crate) ready_at_most: Option<usize>,
+    /// With so many of their pods, the server is slow.
+    pub(crate) drowns_at: Option<usize>,
     made: u64,
     /// What the server's clock says, if it does.
     pub(crate) date: Option<jiff::Timestamp>,
@@ -58,6 +71,43 @@ impl Objects {
         }
     }
 
+    /// Has a controller work on a workload: its pods are where its node selector lets them, or as many as it says, and ready at
+    /// once. It goes on when it is put back after a delete.
+    pub(crate) fn follow(&mut self, workload: &str) {
+        self.followed.insert(workload.to_owned());
+        self.report();
+    }
+
+    /// The pods of what is followed.
+    fn pods_of(&self, workload: &str) -> Option<usize> {
+        let object = self.by_path.get(workload)?;
+        if let Some(replicas) = object["spec"]["replicas"].as_u64() {
+            return usize::try_from(replicas).ok();
+        }
+        let selector = object.pointer("/spec/template/spec/nodeSelector").cloned().unwrap_or_default();
+        let fits = |node: &Value| {
+            selector.as_object().into_iter().flatten().all(|(key, value)| node["metadata"]["labels"][key] == *value)
+        };
+        let nodes = self.by_path.range(NODES.to_owned()..).take_while(|(path, _)| path.starts_with(NODES));
+        Some(nodes.filter(|(_, node)| fits(node)).count())
+    }
+
+    /// Writes the status of all that is followed, as no change of anybody.
+    fn report(&mut self) {
+        for path in self.followed.clone() {
+            let Some(pods) = self.pods_of(&path) else { continue };
+            let ready = self.ready_at_most.map_or(pods, |most| pods.min(most));
+            self.by_path.get_mut(&path).unwrap()["status"] =
+                json!({"readyReplicas": ready, "desiredNumberScheduled": pods, "numberReady": ready});
+        }
+    }
+
+    /// How long an answer takes.
+    fn took(&self) -> Duration {
+        let pods: usize = self.followed.iter().filter_map(|workload| self.pods_of(workload)).sum();
+        if self.drowns_at.is_some_and(|most| pods >= most) { SLOW } else { QUICK }
+    }
+
     /// Changes an object as a third party would.
     pub(crate) fn edit(&mut self, path: &str, edit: impl FnOnce(&mut Value)) {
         let mut object = self.by_path[path].clone();
@@ -82,6 +132,7 @@ impl Objects {
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         self.by_path.insert(path.to_owned(), object);
         self.control(path);
+        self.report();
     }
 
     pub(crate) fn snapshot(&self) -> Value {
@@ -95,7 +146,7 @@ impl Objects {
     }
 
     pub(crate) fn get(&self, path: &str, accept: Accept) -> KubeAnswer {
-        let answer = |code, text: String| kube_answer(code, text, QUICK);
+        let answer = |code, text: String| kube_answer(code, text, self.took());
         if matches!(path, "/livez" | "/readyz") {
             return answer(200, "ok".into());
         }
