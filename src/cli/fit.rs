@@ -123,6 +123,19 @@ const VERBS: &[Verb] = &[
         other: &["targets"],
     },
     Verb {
+        words: &["throttle"],
+        kind: "throttle",
+        gives: &[
+            ("subject", "subject"),
+            ("namespace", "namespace"),
+            ("verbs", "verbs"),
+            ("resources", "resources"),
+            ("within", "within"),
+        ],
+        runbooks_only: &[],
+        other: &[],
+    },
+    Verb {
         words: &["restore-rights"],
         kind: "restore-rights",
         gives: &[("binding", "binding"), ("role", "role"), ("groups", "groups"), ("users", "users")],

@@ -38,6 +38,7 @@ mod scale_apiserver;
 mod show;
 mod steps;
 mod thaw_automation;
+mod throttle;
 mod top;
 #[cfg(test)]
 mod typed;
@@ -95,6 +96,7 @@ enum Verb {
     EndPods(end_pods::EndPods),
     Revoke(revoke::Revoke),
     Jail(jail::Jail),
+    Throttle(throttle::Throttle),
     RestoreRights(restore_rights::RestoreRights),
     Disarm(disarm::Disarm),
     FreezeAutomation(freeze_automation::FreezeAutomation),
@@ -174,6 +176,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::EndPods(verb) => verb.run(app),
         Verb::Revoke(verb) => verb.run(app),
         Verb::Jail(verb) => verb.run(app),
+        Verb::Throttle(verb) => verb.run(app),
         Verb::RestoreRights(verb) => verb.run(app),
         Verb::Disarm(verb) => verb.run(app),
         Verb::FreezeAutomation(verb) => verb.run(app),

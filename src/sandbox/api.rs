@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::storm;
-use super::world::{LEASES, NODES_PATH, OFFENDER, OFFENDER_UID, State, World};
+use super::world::{LEASES, LEVELS_MADE, NODES_PATH, OFFENDER, OFFENDER_UID, State, World};
 
 const PODS: &str = "/api/v1/namespaces/telemetry/pods";
 /// What is listed of the objects that there are.
@@ -105,6 +105,9 @@ async fn answer(
         (Method::GET, "/version") => json_ok(&json!({ "major": "1", "minor": "34", "gitVersion": "v1.34.4-sandbox" })),
         (Method::GET, "/debug/api_priority_and_fairness/dump_requests") => {
             text(StatusCode::OK, &requests(&mut state, query.contains("includeRequestDetails=1")))
+        }
+        (Method::GET, "/debug/api_priority_and_fairness/dump_priority_levels") => {
+            text(StatusCode::OK, &levels(&mut state))
         }
         (Method::GET, PODS) => json_ok(&pods(&mut state, &query)),
         (Method::GET, NODES_PATH) => json_ok(&nodes(&state, &query)),
@@ -308,6 +311,18 @@ fn list(state: &State, path: &str) -> Response<Full<Bytes>> {
     };
     let items: Vec<&Value> = state.objects.iter().filter(|(key, _)| inside(key)).map(|(_, object)| object).collect();
     json_ok(&json!({ "kind": "List", "apiVersion": "v1", "metadata": { "resourceVersion": "5000" }, "items": items }))
+}
+
+/// What the priority levels do: one that was made for the offender has refused what that asks.
+fn levels(state: &mut State) -> String {
+    let mut lines = String::from(
+        "PriorityLevelName, ActiveQueues, IsIdle, IsQuiescing, WaitingRequests, ExecutingRequests, DispatchedRequests, RejectedRequests, TimedoutRequests, CancelledRequests\n",
+    );
+    let running = state.running();
+    for name in state.objects.keys().filter_map(|path| path.strip_prefix(LEVELS_MADE)) {
+        lines.push_str(&format!("{name}, 0, {}, false, 0, 1, 4, {}, 0, 0\n", running == 0, running * 5));
+    }
+    lines
 }
 
 /// The form of the real dump: comma-separated, padded text, with more columns where they are asked for.

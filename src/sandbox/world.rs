@@ -18,6 +18,9 @@ pub(super) const APISERVER: &str = "kube-apiserver";
 const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 /// Path of the nodes' leases.
 pub(super) const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases";
+/// Where priority levels and flow schemas are that somebody made.
+pub(super) const LEVELS_MADE: &str = "/apis/flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations/";
+const FLOWS_MADE: &str = "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas/";
 /// Path of the nodes.
 pub(super) const NODES_PATH: &str = "/api/v1/nodes";
 /// Path of the binding that gives the offender its rights.
@@ -326,11 +329,19 @@ impl State {
         self.wanted() <= 0.0
     }
 
-    /// Whether what it still asks is refused: its rights are taken away, or its tokens are void.
+    /// Whether what it still asks is refused: its rights are taken away, its tokens are void, or it is throttled.
     pub(super) fn refused(&self) -> bool {
         let subjects = self.objects.get(BINDING).and_then(|binding| binding["subjects"].as_array());
         let named = subjects.into_iter().flatten().any(|subject| subject["name"] == "agent");
-        self.offender.forgotten || !named
+        self.offender.forgotten || !named || self.throttled()
+    }
+
+    /// Whether priority and fairness lets in one of its requests at a time.
+    fn throttled(&self) -> bool {
+        let flows = self.objects.iter().filter(|(path, _)| path.starts_with(FLOWS_MADE));
+        flows.into_iter().any(|(_, flow)| {
+            flow.pointer("/spec/rules/0/subjects/0/serviceAccount/name").is_some_and(|name| *name == "agent")
+        })
     }
 
     /// How hard a host's API server is pressed now; `None` while it restarts.

@@ -410,6 +410,8 @@ mod static_pod;
 mod tests;
 mod thaw_automation;
 mod thaw_nodes;
+mod throttle;
+mod vital;
 mod wait_for;
 mod workload;
 
@@ -425,6 +427,7 @@ kinds! {
     delete::Delete,
     revoke::Revoke,
     jail::JailClient,
+    throttle::Throttle,
     restore_rights::RestoreRights,
     disarm::Disarm,
     freeze_automation::FreezeAutomation,

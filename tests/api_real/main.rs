@@ -4,6 +4,7 @@ mod end_pods;
 mod park;
 mod revoke;
 mod rollback;
+mod throttle;
 
 use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
             rollback::as_kubectl_does,
         ),
         test("what_stands_against_a_roll_back_is_said_and_nothing_is_written", rollback::what_stands_against_it),
+        test("a_throttled_client_is_let_in_one_request_at_a_time_and_nobody_else", throttle::one_at_a_time),
         test("a_dead_session_is_replaced_for_looks_and_lost_writes_are_unknown", sessions),
     ])
 }

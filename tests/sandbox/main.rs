@@ -498,6 +498,7 @@ spec:
     - {name: park, kind: park, with: {object: ds/telemetry/agent}}
     - {name: file, kind: prepare-authorization-config}
     - {name: jail, kind: jail, with: {subject: sa/telemetry/agent}}
+    - {name: throttle, kind: throttle, with: {subject: sa/telemetry/agent}}
     - {name: revoke, kind: revoke, with: {workload: ds/telemetry/agent}}
     - {name: rights, kind: restore-rights}
     - {name: admit, kind: disarm}

@@ -111,6 +111,7 @@ impl Kind {
             | Known::Confirm
             | Known::Park
             | Known::Release
+            | Known::Throttle
             | Known::EndPods
             | Known::Delete => false,
             Known::Revoke | Known::RestoreRights | Known::Disarm | Known::Http | Known::Exec => false,

@@ -54,6 +54,7 @@ pub(super) fn sample(kind: Known) -> Vec<Spec> {
         Known::JailClient => {
             vec![("jail", "jail", json!({"subject": "sa/telemetry/agent", "verbs": ["list", "watch"]}))]
         }
+        Known::Throttle => vec![("throttle", "throttle", json!({"subject": "sa/telemetry/agent"}))],
         Known::RestoreRights => vec![("rights", "restore-rights", json!({}))],
         Known::Disarm => vec![
             ("soften", "disarm", json!({"object": "validatingadmissionpolicybinding/hold"})),

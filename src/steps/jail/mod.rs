@@ -14,6 +14,7 @@ use super::rbac::subject::Subject;
 use super::results::Takes;
 use super::{
     Announced, Fault, Kind, Look, Question, Scope, Sends, Step, StepError, Survey, Times, object, params, schema_of,
+    vital,
 };
 use crate::change::{Change, Inverse, Keep, Op, Part, Target, sha256_hex};
 use crate::duration::HumanDuration;
@@ -183,49 +184,21 @@ fn host_of<'a>(target: &Target, cluster: &'a Cluster) -> Option<&'a Host> {
 }
 
 impl Jailing {
-    /// Why it is asked about.
-    fn vital(&self, cluster: &Cluster) -> Option<String> {
-        let ours = cluster.known_as();
-        // Whom everything is allowed is held by no jail.
-        let us = !ours.groups.iter().any(|group| group == MASTERS)
-            && match &self.whom.who {
-                Who::User(name) => ours.users.contains(name),
-                Who::Group(name) => ours.groups.contains(name),
-            };
-        if us {
-            return Some("our own credential is of it: we are jailed, too".into());
-        }
-        match &self.subject {
-            Subject::Group(name) if name == "system:nodes" => {
-                Some("no kubelet gets anything done, and nodes are given up".into())
-            }
-            Subject::User(name) if name.starts_with("system:node:") => {
-                Some("a kubelet is called so: its node is given up".into())
-            }
-            subject => subject.vital().map(str::to_owned),
-        }
-    }
-
     fn question(&self, cluster: &Cluster, why: &str) -> Question {
-        let subject = &self.subject;
-        Question {
-            id: VITAL.into(),
-            text: format!(
-                "on all API servers of {} {} of {subject} are to be refused, and {why}. Type {subject} if that is meant",
-                cluster.name,
-                self.whom.which()
-            ),
-            typed: Some(subject.to_string()),
-            unattended: false,
-            otherwise: None,
-        }
+        let what = format!(
+            "on all API servers of {} {} of {} are to be refused",
+            cluster.name,
+            self.whom.which(),
+            self.subject
+        );
+        vital::question(VITAL, &self.subject, &what, why)
     }
 
     async fn look(&self, look: Look<'_>) -> Result<Survey, StepError> {
         let none = || StepError::refused(format!("{} is not a host of the kit", look.target));
         let cluster = look.reads.cluster(&look.target.cluster).ok_or_else(none)?;
         let host = host_of(look.target, cluster).ok_or_else(none)?;
-        if let Some(why) = self.vital(cluster) {
+        if let Some(why) = vital::vital(&self.subject, cluster) {
             match look.history.answer(VITAL) {
                 Some(true) => {}
                 Some(false) => return Err(StepError::Declined(format!("jail {}", self.subject))),
@@ -426,7 +399,7 @@ impl Step for Jailing {
     fn announce(&self, target: &Target, cluster: &Cluster) -> Vec<Announced> {
         let Some(host) = host_of(target, cluster) else { return Vec::new() };
         let mut all = Vec::new();
-        if let Some(why) = self.vital(cluster) {
+        if let Some(why) = vital::vital(&self.subject, cluster) {
             let what = Sends::Ask(format!("whether it is meant: {why}"));
             all.push(Announced::new(what, Times::AtMost(1), "it is typed out, once for all hosts"));
         }

@@ -54,7 +54,10 @@ fn asked(subject: &str, (user, groups): (&str, &[&str])) -> Option<String> {
     params.distinguished_name.push(rcgen::DnType::CommonName, user);
     let cert = params.self_signed(&key).unwrap().pem().into_bytes();
     let credential = Credential::Certificate { cert, key: key.serialize_pem().into_bytes() };
-    step(&json!({"subject": subject})).vital(&Cluster { credential, ..sample::cluster("east", 1) })
+    crate::steps::vital::vital(
+        &step(&json!({"subject": subject})).subject,
+        &Cluster { credential, ..sample::cluster("east", 1) },
+    )
 }
 
 #[test]

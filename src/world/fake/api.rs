@@ -9,6 +9,10 @@ use super::{QUICK, kube_answer};
 use crate::change::{KubeCall, Method, Outcome};
 use crate::world::{Accept, KubeAnswer};
 
+/// Where a server says what its priority levels do, and where those are that somebody made.
+const LEVELS: &str = "/debug/api_priority_and_fairness/dump_priority_levels";
+const LEVELS_MADE: &str = "/apis/flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations/";
+
 /// How long an answer of a server takes that is drowned.
 const SLOW: Duration = Duration::from_secs(3);
 
@@ -108,6 +112,15 @@ impl Objects {
         if self.drowns_at.is_some_and(|most| pods >= most) { SLOW } else { QUICK }
     }
 
+    /// What the priority levels do: of those that somebody made each has refused some requests.
+    fn levels(&self) -> String {
+        let made = self.by_path.keys().filter_map(|path| path.strip_prefix(LEVELS_MADE));
+        let rows = made.map(|name| format!("{name}, <none>, true, false, 0, 0, 0, 7, 0, 0\n"));
+        let head = "PriorityLevelName, ActiveQueues, IsIdle, IsQuiescing, WaitingRequests, ExecutingRequests, \
+                    DispatchedRequests, RejectedRequests, TimedoutRequests, CancelledRequests\n";
+        std::iter::once(head.to_owned()).chain(rows).collect()
+    }
+
     /// Changes an object as a third party would.
     pub(crate) fn edit(&mut self, path: &str, edit: impl FnOnce(&mut Value)) {
         let mut object = self.by_path[path].clone();
@@ -149,6 +162,9 @@ impl Objects {
         let answer = |code, text: String| kube_answer(code, text, self.took());
         if matches!(path, "/livez" | "/readyz") {
             return answer(200, "ok".into());
+        }
+        if path == LEVELS {
+            return answer(200, self.levels());
         }
         if let Some(object) = self.by_path.get(path) {
             return answer(200, object.to_string());
