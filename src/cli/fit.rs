@@ -34,7 +34,7 @@ const VERBS: &[Verb] = &[
     Verb {
         words: &["park"],
         kind: "park",
-        gives: &[("object", "object"), ("namespace", "namespace")],
+        gives: &[("object", "object"), ("namespace", "namespace"), ("accept_critical", "acceptCritical")],
         runbooks_only: &[],
         other: &[],
     },

@@ -17,7 +17,7 @@ use super::world::{LEASES, LEVELS_MADE, NODES_PATH, OFFENDER, OFFENDER_UID, Stat
 
 const PODS: &str = "/api/v1/namespaces/telemetry/pods";
 /// What is listed of the objects that there are.
-const LISTED: [&str; 11] = [
+const LISTED: [&str; 18] = [
     "/rolebindings",
     "/clusterrolebindings",
     "webhookconfigurations",
@@ -29,6 +29,13 @@ const LISTED: [&str; 11] = [
     "/applicationsets",
     "/kustomizations",
     "/helmreleases",
+    "/cronjobs",
+    "/deployments",
+    "/replicasets",
+    "/replicationcontrollers",
+    "/statefulsets",
+    "/jobs",
+    "/daemonsets",
 ];
 
 /// Pressure beyond which a handshake is not finished in any useful time.

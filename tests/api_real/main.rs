@@ -39,6 +39,7 @@ fn main() -> ExitCode {
             revoke::what_others_hold_or_change_is_not_forced,
         ),
         test("a_parked_stateful_set_keeps_its_claims_and_is_put_back", park::claims_stay),
+        test("all_of_a_namespace_is_parked_its_autoscaler_leaves_it_so_and_undo_is_exact", park::all_of_a_namespace),
         test(
             "a_template_goes_back_as_kubectl_puts_it_back_in_three_requests_and_undo_is_exact",
             rollback::as_kubectl_does,

@@ -31,7 +31,7 @@ pub(super) fn sample(kind: Known) -> Vec<Spec> {
         Known::Diagnose => vec![("why", "diagnose", json!({}))],
         Known::FindOffender => vec![("find", "find-offender", json!({}))],
         Known::Confirm => of(&["sure"]),
-        Known::Park => of(&["park", "scale", "hold"]),
+        Known::Park => [of(&["park", "scale", "hold"]), vec![("all", "park", json!({"object": "ns/edge"}))]].concat(),
         Known::Release => {
             let releasing = |object: &str, with: Value| {
                 let mut all = json!({"object": object, "stages": [50], "window": "2s"});
@@ -144,6 +144,15 @@ pub(super) fn bench_of(specs: &[Spec]) -> Bench {
         objects.put("/api/v1/namespaces/kube-system", json!({"kind": "Namespace", "metadata": {}}));
         objects.put(LEASE, json!({"metadata": {}, "spec": {"renewTime": "2025-01-01T00:00:00.000000Z"}}));
     });
+    if specs.iter().any(|(_, _, with)| with["object"] == "ns/edge") {
+        fake.objects("east", |objects| {
+            objects.put("/apis/batch/v1/namespaces/edge/cronjobs/night", json!({"metadata": {}, "spec": {}}));
+            objects.put(
+                "/apis/apps/v1/namespaces/edge/deployments/front",
+                json!({"metadata": {}, "spec": {"replicas": 3}}),
+            );
+        });
+    }
     if specs.iter().any(|(_, kind, _)| *kind == "rollback") {
         fake.objects("east", super::rollback::revisions);
     }

@@ -1,11 +1,16 @@
-//! `park`: a workload taken out of the way, and put back by `undo` as it was.
+//! `park`: a workload, or all of a namespace, taken out of the way, and put back by `undo` as it was.
+
+mod all;
+mod how;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use self::all::ParkingAll;
+use self::how::How;
 use super::automation;
 use super::kube_object::{self, Seen, text};
 use super::rbac::subject::Subject;
@@ -36,12 +41,16 @@ pub(super) struct Park;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Params {
-    /// The workload: `ds/NAMESPACE/NAME`, `deploy/NAMESPACE/NAME`, `sts/…`, `rs/…`, `cj/…` or `job/…`.
+    /// The workload: `ds/NAMESPACE/NAME`, `deploy/NAMESPACE/NAME`, `sts/…`, `rs/…`, `cj/…` or `job/…`; or `ns/NAMESPACE` for
+    /// all workloads of a namespace.
     object: String,
     /// Its namespace, when the name does not say it.
     #[serde(default)]
     namespace: Option<String>,
-    /// How long looking at it may take.
+    /// Of a namespace: do not ask although the cluster itself needs some of it, by the system-critical priority of their pods.
+    #[serde(default)]
+    accept_critical: bool,
+    /// How long looking at it, or at a page of a list, may take.
     #[serde(default = "kube_object::look_within")]
     look_within: HumanDuration,
     /// How long the PATCH may stay unanswered, all attempts together, before the outcome is looked at.
@@ -55,95 +64,6 @@ struct Parking {
     with: Params,
 }
 
-/// How a resource is parked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum How {
-    /// A node selector that no node fits.
-    Nowhere,
-    /// No replicas.
-    Zero,
-    /// Suspended.
-    Suspend,
-}
-
-impl How {
-    fn of(object: &ObjectRef) -> Option<Self> {
-        match (object.group.as_str(), object.plural.as_str()) {
-            ("apps", "daemonsets") => Some(Self::Nowhere),
-            ("apps", "deployments" | "statefulsets" | "replicasets") | ("", "replicationcontrollers") => {
-                Some(Self::Zero)
-            }
-            ("batch", "cronjobs" | "jobs") => Some(Self::Suspend),
-            _ => None,
-        }
-    }
-
-    /// The one field that is changed.
-    fn field(self) -> &'static str {
-        match self {
-            Self::Nowhere => "/spec/template/spec/nodeSelector",
-            Self::Zero => "/spec/replicas",
-            Self::Suspend => "/spec/suspend",
-        }
-    }
-
-    /// Whether the field says that it is parked already, and how.
-    fn parked(self, now: &Value) -> Option<&'static str> {
-        match self {
-            Self::Nowhere => now.get(PARKED).map(|_| "is parked already"),
-            Self::Zero => (*now == json!(0)).then_some("is at 0 replicas already"),
-            Self::Suspend => (*now == json!(true)).then_some("is suspended already"),
-        }
-    }
-
-    /// The run that parked a parked object, if it was one of ours.
-    fn by(self, object: &Value) -> Option<&str> {
-        match self {
-            Self::Nowhere => object.pointer(self.field())?.get(PARKED)?.as_str(),
-            Self::Zero | Self::Suspend => object.pointer(MARK)?.as_str(),
-        }
-    }
-
-    /// Ops that leave the run's id in an object with these annotations. A node selector has it in its own value.
-    fn mark(self, annotations: &Value, run: &str) -> Vec<Value> {
-        match self {
-            Self::Nowhere => Vec::new(),
-            _ if annotations.is_object() => vec![json!({"op": "add", "path": MARK, "value": run})],
-            _ => vec![
-                json!({"op": "test", "path": ANNOTATIONS, "value": null}),
-                json!({"op": "add", "path": ANNOTATIONS, "value": {PARKED: run}}),
-            ],
-        }
-    }
-
-    /// Ops that take the mark away: the first for before, the second for after the field is put back.
-    fn unmark(self, run: &str) -> Option<(Value, Value)> {
-        let ops = (json!({"op": "test", "path": MARK, "value": run}), json!({"op": "remove", "path": MARK}));
-        (self != Self::Nowhere).then_some(ops)
-    }
-
-    /// The field's value once parked.
-    fn value(self, now: &Value, run: &str) -> Value {
-        match self {
-            Self::Nowhere => {
-                let mut selector: Map<String, Value> = now.as_object().cloned().unwrap_or_default();
-                selector.insert(PARKED.into(), json!(run));
-                Value::Object(selector)
-            }
-            Self::Zero => json!(0),
-            Self::Suspend => json!(true),
-        }
-    }
-
-    fn effect(self) -> &'static str {
-        match self {
-            Self::Nowhere => "to no node at all, so that its controller removes its pods",
-            Self::Zero => "at 0 replicas",
-            Self::Suspend => "suspended",
-        }
-    }
-}
-
 impl Kind for Park {
     fn name(&self) -> &'static str {
         "park"
@@ -155,9 +75,16 @@ impl Kind for Park {
          JSON patch that tests the uid and the old value of the one field it changes, so that a busy controller's \
          status updates do not stand in its way. A StatefulSet whose policy deletes the volume claims of pods that are \
          scaled away (whenScaled: Delete) is told in the same patch to retain them, until `undo`. Jobs that a CronJob has \
-         started go on; they are named. The run's id is left in the object (as the node selector's value, or in \
+         started go on; they are named. A Job's own pods are ended, and it starts anew with `undo`. A \
+         HorizontalPodAutoscaler leaves what is at 0 replicas alone, unless its minReplicas is 0; KEDA does not, and neither \
+         does the owner of a ReplicaSet: whoever is known to set it again by what is in the object is named. The run's id is left in the object (as the node selector's value, or in \
          the annotation breakglass.io/parked). `undo` puts the old value back, only if both still are as we left them. \
-         Pods go when the controllers work: follow with `wait-for` and `podsGone`. Gives `client`, the service account \
+         Pods go when the controllers work: follow with `wait-for` and `podsGone`.\n\
+         `ns/NAMESPACE` parks all workloads of a namespace as one set, what makes others first: seven LISTs of whole objects, 100 a page and \
+         five pages of each kind at most, and one such patch for each of at most 200 workloads; `undo` puts each back as it was. \
+         ReplicaSets of Deployments, Jobs that are over and what is at rest already are left alone; pods without a workload \
+         are, too. What comes into the namespace afterwards is not parked. kube-system is refused; where pods are of a \
+         system-critical priority, the name of the namespace has to be typed, and the lists are read once more. Gives `client`, the service account \
          that the pods run as, to later steps."
     }
 
@@ -181,10 +108,16 @@ impl Kind for Park {
         let with: Params = params(with)?;
         let object =
             ObjectRef::parse(&with.object, with.namespace.as_deref()).map_err(|why| vec![Fault::at("object", why)])?;
+        if (object.group.as_str(), object.plural.as_str()) == ("", "namespaces") {
+            return ParkingAll::of(object.name, with).map(|all| Box::new(all) as Box<dyn Step>);
+        }
+        if with.accept_critical {
+            return Err(vec![Fault::at("acceptCritical", "it is for a whole namespace (ns/NAMESPACE)")]);
+        }
         let Some(how) = How::of(&object) else {
             let why = format!(
                 "{} cannot be parked; what can: daemonsets, deployments, statefulsets, replicasets, cronjobs, \
-                 jobs (for others there is `delete`)",
+                 jobs, or namespaces for all of these in one (for others there is `delete`)",
                 object.resource()
             );
             return Err(vec![Fault::at("object", why)]);
@@ -250,14 +183,8 @@ impl Step for Parking {
                 return Ok(survey);
             }
             let mut survey = Survey::change(self.change(&object, now, &look.mark.run)).gives(self.client(&object));
-            survey.see(automation::comes_back(&self.object, &object));
+            survey.see(self.tells(&object));
             survey.see(self.jobs_go_on(&object));
-            if self.claims_go(&object) {
-                survey = survey.saw(format!(
-                    "the policy of {} deletes the volume claims of pods that are scaled away; it is set to retain them, until undo",
-                    self.object
-                ));
-            }
             Ok(survey)
         }
         .boxed()
@@ -265,6 +192,18 @@ impl Step for Parking {
 }
 
 impl Parking {
+    /// What belongs into the report before it is parked.
+    fn tells(&self, object: &Value) -> Vec<String> {
+        let claims = self.claims_go(object).then(|| {
+            format!(
+                "the policy of {} deletes the volume claims of pods that are scaled away; it is set to retain them, until undo",
+                self.object
+            )
+        });
+        let autoscaler = (self.how == How::Zero).then(|| autoscaler(&self.object, object)).flatten();
+        [automation::comes_back(&self.object, object), autoscaler, claims].into_iter().flatten().collect()
+    }
+
     /// The service account that its pods run as, as a user.
     fn client(&self, object: &Value) -> Option<Found> {
         let spec = object.pointer(pod_spec(&self.object)?)?;
@@ -373,6 +312,23 @@ impl Parking {
             holds,
         }
     }
+}
+
+/// What sets the replicas of a workload by its load, as far as it has done so: then the number is its own.
+fn autoscaler(at: &ObjectRef, object: &Value) -> Option<String> {
+    let entries = object.pointer("/metadata/managedFields")?.as_array()?;
+    let scales = |entry: &&Value| {
+        text(entry, "/subresource") == "scale" && entry.pointer("/fieldsV1/f:spec/f:replicas").is_some()
+    };
+    let manager = text(entries.iter().find(scales)?, "/manager");
+    (manager == "kube-controller-manager" || manager.contains("keda")).then(|| {
+        let namespace = at.namespace.as_deref().unwrap_or_default();
+        format!(
+            "an autoscaler sets the replicas of {at} ({manager}): a HorizontalPodAutoscaler leaves what is at 0 alone, unless its own \
+             minReplicas is 0 (kubectl get hpa -n {namespace}); KEDA scales it up again, until its ScaledObject has the annotation \
+             autoscaling.keda.sh/paused=true"
+        )
+    })
 }
 
 /// Ops that change what becomes of the claims of pods that are scaled away.
