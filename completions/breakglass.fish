@@ -78,6 +78,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "restore-right
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "disarm" -d 'Take an admission webhook or policy that refuses or hangs out of the way; `undo` arms it again as it was'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "freeze-automation" -d 'Keep an object from being put back: freeze the GitOps that manages it, from the top down; `undo` gives it back as it was'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "thaw-automation" -d 'Give back what `freeze-automation` took, by the marks in the objects: for a run whose journal is elsewhere'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "refuse-return" -d 'Keep one object away: API servers refuse whoever makes it again, until a time; `undo` lets it in'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "probe" -d 'Look at each API server and say which layer is broken: network, TLS, credential, overload, process, etcd'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "access" -d 'See which credential of the cluster a control-plane host has, or have one signed there; runbooks use it in later steps'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "recovery-apiserver" -d 'A private API server beside a drowned or broken one, on a control-plane host\'s loopback, for this tool\'s own requests'
@@ -1104,6 +1105,41 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand thaw-automation" -
 complete -c breakglass -n "__fish_breakglass_using_subcommand thaw-automation" -l no-canary -d 'All clusters from the beginning'
 complete -c breakglass -n "__fish_breakglass_using_subcommand thaw-automation" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand thaw-automation" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l lasts -d 'For how long [default: 1d]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l ask -d 'Whom to ask, for whoever is refused to read [default: who runs this]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l drill -d 'Look for real, pretend the writes'
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l recovery -d 'Look for recovery API servers on the control-plane hosts first, and send requests to them before all others'
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l access -d 'Be known to the API by a credential that lies on a control-plane host, as `access` finds it, in place of our own'
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand refuse-return" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand probe" -l require -d 'What must be found of every API server; otherwise it ends with an exit code. Without it, that one of them answers' -r -f -a "nothing\t''
 answers\t''
 healthy\t''"

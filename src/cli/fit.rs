@@ -183,6 +183,13 @@ const VERBS: &[Verb] = &[
         other: &[],
     },
     Verb {
+        words: &["refuse-return"],
+        kind: "refuse-return",
+        gives: &[("object", "object"), ("namespace", "namespace"), ("lasts", "lasts"), ("ask", "ask")],
+        runbooks_only: &[],
+        other: &[],
+    },
+    Verb {
         words: &["scale-apiserver"],
         kind: "scale-apiserver",
         gives: &[("limits", "limits"), ("requests", "requests"), ("flags", "flags")],

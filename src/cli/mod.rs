@@ -23,6 +23,7 @@ mod plan;
 mod prepare;
 mod probe;
 mod recovery;
+mod refuse_return;
 mod release;
 mod renew_certificates;
 mod rescue_manifest;
@@ -101,6 +102,7 @@ enum Verb {
     Disarm(disarm::Disarm),
     FreezeAutomation(freeze_automation::FreezeAutomation),
     ThawAutomation(thaw_automation::ThawAutomation),
+    RefuseReturn(refuse_return::RefuseReturn),
     Probe(probe::Probe),
     Access(access::Access),
     RecoveryApiserver(recovery::RecoveryApiserver),
@@ -181,6 +183,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Disarm(verb) => verb.run(app),
         Verb::FreezeAutomation(verb) => verb.run(app),
         Verb::ThawAutomation(verb) => verb.run(app),
+        Verb::RefuseReturn(verb) => verb.run(app),
         Verb::Probe(verb) => verb.run(app),
         Verb::Access(verb) => verb.run(app),
         Verb::RecoveryApiserver(verb) => verb.run(app),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::ObjectRef;
 use super::kube_object::text;
-use crate::change::{Body, Holds, KubeCall, Method};
+use crate::change::{AS_SEEN, Body, Holds, KubeCall, Method};
 
 const ANNOTATIONS: &str = "/metadata/annotations";
 
@@ -127,6 +127,30 @@ pub(super) fn patching(at: &ObjectRef, ops: Value, holds: Option<Holds>) -> Kube
         already: Vec::new(),
         holds,
     }
+}
+
+/// Makes an object.
+pub(super) fn creating(at: &ObjectRef, body: Value) -> KubeCall {
+    KubeCall {
+        method: Method::Post,
+        path: at.collection(),
+        content_type: "application/json".into(),
+        body: Body::Json(body),
+        // There is one object by a name: a second POST is refused.
+        idempotent: true,
+        already: Vec::new(),
+        holds: None,
+    }
+}
+
+/// Deletes what [`creating`] made, as the look before the DELETE finds it, and only where these fields still are as they were
+/// sent.
+pub(super) fn deleting_again(at: &ObjectRef, sent: &Value, same: &[&str]) -> KubeCall {
+    let same = same.iter().map(|field| ((*field).to_owned(), sent.pointer(field).cloned().unwrap_or_default()));
+    // Who compares this without the look that it wants finds that it differs.
+    let fields = same.chain([("/metadata/uid".to_owned(), AS_SEEN.into())]).collect();
+    let holds = Holds { path: at.path(), fields, as_sent: false };
+    KubeCall { holds: Some(holds), ..deleting(at, AS_SEEN, AS_SEEN) }
 }
 
 /// Deletes what was seen and nothing else: one that somebody has changed since has another version.

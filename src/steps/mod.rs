@@ -395,6 +395,7 @@ mod rbac;
 mod recovery;
 mod recovery_apiserver_start;
 mod recovery_apiserver_stop;
+mod refuse_return;
 mod release;
 mod renew_certificates;
 mod rescue_manifest;
@@ -432,6 +433,7 @@ kinds! {
     disarm::Disarm,
     freeze_automation::FreezeAutomation,
     thaw_automation::ThawAutomation,
+    refuse_return::RefuseReturn,
     http::Http,
     exec::Exec,
     wait_for::WaitFor,

@@ -14,7 +14,7 @@ const SET: [&str; 4] = ["applicationset", "edges", "-n", "argocd"];
 const APPLICATIONS: &str = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications";
 
 /// What the Application `edge` stands for.
-const WORKLOAD: &str = "
+pub(super) const WORKLOAD: &str = "
 apiVersion: apps/v1
 kind: DaemonSet
 metadata:
@@ -62,22 +62,40 @@ pub(super) struct Argo {
 struct Shared {
     over: AtomicBool,
     rounds: AtomicU64,
+    /// Those in which nothing was refused.
+    done: AtomicU64,
 }
 
 impl Argo {
     /// Starts it. `made`: the Application is made by an ApplicationSet, and not by another Application.
     pub(super) fn start(kubectl: Kubectl, made: bool) -> Self {
+        Self::going_round(move || round(&kubectl, made))
+    }
+
+    /// The same over the workload alone: nothing says who does so.
+    pub(super) fn over_one(kubectl: Kubectl) -> Self {
+        Self::going_round(move || kubectl.apply(WORKLOAD))
+    }
+
+    fn going_round(round: impl Fn() -> Result<()> + Send + 'static) -> Self {
         let shared = Arc::new(Shared::default());
         let its = Arc::clone(&shared);
         let thread = std::thread::spawn(move || {
             while !its.over.load(Ordering::Relaxed) {
                 // What goes wrong in a round goes wrong in that round.
-                let _ = round(&kubectl, made);
+                if round().is_ok() {
+                    its.done.fetch_add(1, Ordering::Relaxed);
+                }
                 its.rounds.fetch_add(1, Ordering::Relaxed);
                 std::thread::sleep(Duration::from_millis(100));
             }
         });
         Self { shared, thread: Some(thread) }
+    }
+
+    /// In how many rounds nothing was refused.
+    pub(super) fn done(&self) -> u64 {
+        self.shared.done.load(Ordering::Relaxed)
     }
 
     /// Waits until it has looked so often again.
@@ -127,7 +145,7 @@ pub(super) fn beaten(kubectl: &Kubectl) -> Result<Duration> {
     Ok(began.elapsed())
 }
 
-fn there(kubectl: &Kubectl, of: &[&str]) -> Result<()> {
+pub(super) fn there(kubectl: &Kubectl, of: &[&str]) -> Result<()> {
     wait_until(&format!("{of:?}"), LONG, || Ok(uid(kubectl, of)?.is_some()))
 }
 
@@ -205,10 +223,13 @@ pub(super) fn thawed() -> Result<()> {
     there(&kubectl, &AGENT)?;
     // And once more, all of the cluster, which is thawed by undo.
     other.undoes(&told)?;
-    ensure!(!automated()?, "it was frozen again");
+    // Undo does not wait for what was under way, which may set the Application going once more.
+    let frozen = whole(&kubectl, &SET)?;
+    ensure!(frozen["spec"]["syncPolicy"]["applicationsSync"] == "create-only", "it was to be frozen again: {frozen}");
     other.does(&["thaw-automation", "--all", "argo-cd"])?;
     let told = other.does(&["freeze-automation", "--all", "argo-cd"])?;
-    ensure!(!automated()? && told.contains("2 changes"), "{told}");
+    let both = ["applicationsets/edges", "applications/edge"].iter().all(|path| told.contains(path));
+    ensure!(!automated()? && both, "{told}");
     other.undoes(&told)?;
     ensure!([whole(&kubectl, &SET)?, whole(&kubectl, &EDGE)?] == before, "{before:?}");
     drop(argo);

@@ -5,6 +5,7 @@
 
 mod argo;
 mod flux;
+mod refused;
 mod repository;
 
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ fn main() -> ExitCode {
     testbed::main_with_kubernetes(vec![
         test("flux_itself_leaves_a_workload_away_once_it_is_frozen_and_puts_it_back_after_undo", flux::frozen),
         test("applications_of_applications_are_frozen_from_the_top_and_come_back_to_the_byte", argo::frozen),
+        test("a_policy_keeps_just_one_object_away_whoever_puts_it_back", refused::kept_away),
+        test("a_policy_ends_by_the_time_that_the_server_itself_writes", refused::ends),
         test("an_application_set_leaves_its_applications_alone_and_marks_suffice_to_thaw", argo::thawed),
     ])
 }
@@ -64,10 +67,15 @@ struct Engineer {
 
 impl Engineer {
     fn new(name: &str) -> Result<Self> {
+        Self::of(name, User::Alice)
+    }
+
+    /// The same with the credential of somebody else.
+    fn of(name: &str, user: User) -> Result<Self> {
         let Plane { plane, hosts } = shared()?;
         let lab = Lab::shared()?;
         let folder = lab.folder(name)?;
-        let files = plane.access().credential_files(User::Alice)?;
+        let files = plane.access().credential_files(user)?;
         Kit::direct(hosts).with_credentials(&files).write(lab, &folder.join("kit"), "lab")?;
         Ok(Self { folder })
     }

@@ -510,6 +510,7 @@ spec:
     - {name: healthy, kind: wait-for, with: {health: {times: 1}}}
     - {name: open, kind: gate-open, with: {window: 1s}}
     - {name: release, kind: release, with: {object: ds/telemetry/agent, stages: [1, 10], window: 1s}}
+    - {name: away, kind: refuse-return, with: {object: ds/telemetry/agent}}
     - {name: delete, kind: delete, with: {object: ds/telemetry/agent}}
     - {name: thaw, kind: thaw-nodes}
     - {name: again, kind: thaw-automation, with: {all: argo-cd}}

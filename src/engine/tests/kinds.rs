@@ -116,7 +116,7 @@ impl Kind {
             | Known::Delete => false,
             Known::Revoke | Known::RestoreRights | Known::Disarm | Known::Http | Known::Exec => false,
             Known::WaitFor | Known::Access | Known::Rollback => false,
-            Known::FreezeAutomation | Known::ThawAutomation => false,
+            Known::FreezeAutomation | Known::ThawAutomation | Known::RefuseReturn => false,
         }
     }
 

@@ -19,6 +19,7 @@ mod kinds;
 mod limits;
 mod manifests;
 mod park;
+mod refuse_return;
 mod release;
 mod requests;
 mod rescue;

@@ -75,6 +75,10 @@ pub(super) fn sample(kind: Known) -> Vec<Spec> {
             ("work", "thaw-automation", json!({"object": "application/argocd/frozen"})),
             ("flux", "thaw-automation", json!({"all": "flux"})),
         ],
+        // One alone: it notes when it ends, and what began later ends later.
+        Known::RefuseReturn => {
+            vec![("away", "refuse-return", json!({"object": "ds/telemetry/agent", "ask": "the platform team"}))]
+        }
         Known::Http => of(&["page"]),
         Known::Exec => of(&["mark", "here"]),
         Known::WaitFor => of(&["kill", "effect"]),

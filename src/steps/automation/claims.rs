@@ -99,7 +99,12 @@ pub(super) fn read(at: &ObjectRef, object: &Value, argocd: &str) -> Claims {
     }
     for (key, who) in MARKS.iter().filter(|(key, _)| AT_WORK.contains(key)) {
         if let Some(value) = said(object, key) {
-            let next = format!("kubectl get {} {}{} -o yaml", at.resource(), at.name, in_namespace(at));
+            let next = format!(
+                "kubectl get {} {}{} -o yaml; or keep it away: breakglass refuse-return {at}",
+                at.resource(),
+                at.name,
+                in_namespace(at)
+            );
             claims.held.push((format!("{who} ({key}={value})"), next));
         }
     }
@@ -124,7 +129,12 @@ fn writers(at: &ObjectRef, object: &Value) -> Option<String> {
     let said: Vec<String> =
         entries.iter().rev().take(WRITERS).map(|(time, manager)| format!("{manager} ({time})")).collect();
     let by = said.join(", ");
-    (!said.is_empty()).then(|| format!("{at} was written by {by}: what of it comes by itself may put it back"))
+    (!said.is_empty()).then(|| {
+        format!(
+            "{at} was written by {by}: what of it comes by itself may put it back; whoever it is: breakglass refuse-return \
+             {at}"
+        )
+    })
 }
 
 fn in_namespace(at: &ObjectRef) -> String {
@@ -159,7 +169,7 @@ impl Claims {
                 let resource = resource.collect::<Vec<_>>().join(".");
                 let next = format!(
                     "kubectl get {resource} {name}{} -o yaml says what its operator is told; where nothing there stops it, stop \
-                     the operator itself: breakglass park deploy/NAMESPACE/NAME",
+                     the operator itself: breakglass park deploy/NAMESPACE/NAME; or keep it away: breakglass refuse-return {at}",
                     in_namespace(at)
                 );
                 self.held.push((format!("{by} ({api}), by its operator"), next));
@@ -306,8 +316,8 @@ mod tests {
     fn of_an_object_without_a_mark_it_is_told_who_has_written_to_it() {
         let entry = |manager: &str, time: &str, subresource: &str| json!({"manager": manager, "time": time, "subresource": subresource});
         let fields = json!([
-            entry("kubectl-create", "2026-01-01T00:00:00Z", ""),
             entry("acme-operator", "2026-01-02T00:00:00Z", ""),
+            entry("kubectl-create", "2026-01-01T00:00:00Z", ""),
             entry("kube-controller-manager", "2026-01-03T00:00:00Z", "status"),
             entry("", "2026-01-03T00:00:00Z", "")
         ]);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::binding::{self, Binding, CLUSTER, short};
 use super::subject::{GROUP, Subject};
-use crate::change::{AS_SEEN, Body, Change, Holds, Inverse, Keep, KubeCall, Method, Op};
+use crate::change::{Change, Inverse, Keep, KubeCall, Op};
 use crate::shell;
 use crate::steps::kube_object::{self, Going, text};
 use crate::steps::marking::{self, Edit, deleting, patching};
@@ -235,16 +235,7 @@ impl Wish {
     }
 
     fn creating(&self, mark: &str) -> KubeCall {
-        KubeCall {
-            method: Method::Post,
-            path: self.at.collection(),
-            content_type: "application/json".into(),
-            body: Body::Json(self.created(mark)),
-            // There is one object by a name: a second POST is refused.
-            idempotent: true,
-            already: Vec::new(),
-            holds: None,
-        }
+        marking::creating(&self.at, self.created(mark))
     }
 
     fn create(&self, by: By<'_>) -> Change {
@@ -262,16 +253,11 @@ impl Wish {
         self.change(self.key(), call, self.deleted_again(&body), "there is none by this name", by_hand, by)
     }
 
-    /// Deletes what we create, as the look before the DELETE finds it, and only where it is still just what we sent.
+    /// Deletes what we create, where it is still just what we sent.
     fn deleted_again(&self, sent: &Value) -> Inverse {
         let same =
             [ANNOTATIONS, LABELS, "/metadata/finalizers", "/metadata/ownerReferences", RULES, "/roleRef", SUBJECTS];
-        let same = same.map(|field| (field.to_owned(), sent.pointer(field).cloned().unwrap_or_default()));
-        // Who compares this without the look that it wants finds that it differs.
-        let fields = same.into_iter().chain([("/metadata/uid".to_owned(), AS_SEEN.into())]).collect();
-        let holds = Holds { path: self.at.path(), fields, as_sent: false };
-        let call = KubeCall { holds: Some(holds), ..deleting(&self.at, AS_SEEN, AS_SEEN) };
-        Inverse::By(Box::new(Op::Kube(call)))
+        Inverse::By(Box::new(Op::Kube(marking::deleting_again(&self.at, sent, &same))))
     }
 
     fn add(&self, object: &Value, field: &str, all: Vec<Value>, because: String, by: By<'_>) -> Change {

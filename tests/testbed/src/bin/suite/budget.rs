@@ -48,7 +48,7 @@ const MEASURED: &[Needs] = &[
     needs_of("jail", 140, 45, 4600, Some(2)),
     needs_of("ssh", 100, 20, 500, Some(4)),
     needs_of("k8s", 90, 40, 2500, None),
-    needs_of("gitops", 60, 60, 1000, None),
+    needs_of("gitops", 70, 70, 1100, None),
     needs_of("api_real", 60, 30, 1000, None),
     needs_of("kubelet", 50, 20, 2000, None),
     needs_of("hosts", 35, 20, 3000, None),
