@@ -19,6 +19,10 @@ pub(crate) fn in_stages() -> Result<()> {
     let lull = scene.storm.lull()?;
     scene.alice.run("park", &["park", WORKLOAD, "--yes"])?;
     let parked = selector(&scene)?;
+    // While the collectors stand still: a server that drowns keeps the kubelets from ending what drowns it.
+    wait_until("the end of its pods", LONG, || {
+        Ok(ask(&scene, &["get", "pods", "-n", "telemetry", "--no-headers", "-o", "name"])?.is_empty())
+    })?;
     drop(lull);
     scene.storm.wait_calm(LONG)?;
     small_gets_are_quick(scene.storm.plane().access())?;
