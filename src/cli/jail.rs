@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use serde_json::Map;
-
 use super::App;
+use super::client::ClientArgs;
 use super::single::{How, Single};
 use crate::duration::HumanDuration;
 use crate::error::Failure;
@@ -22,16 +21,8 @@ use crate::error::Failure;
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Jail {
-    /// Whom: system:serviceaccount:NAMESPACE:NAME, serviceaccount/NAMESPACE/NAME, user/NAME, group/NAME, or a user name.
-    subject: String,
-
-    /// Only requests of these verbs (get, list, watch, create, update, patch, delete, deletecollection).
-    #[arg(long, value_name = "VERBS", value_delimiter = ',')]
-    verbs: Vec<String>,
-
-    /// Only requests for these (pods, deployments, PLURAL.GROUP).
-    #[arg(long, value_name = "RESOURCES", value_delimiter = ',')]
-    resources: Vec<String>,
+    #[command(flatten)]
+    client: ClientArgs,
 
     /// How long a request of it is looked for that shows whether the jail is in force [default: 15s].
     #[arg(long, value_name = "TIME")]
@@ -47,15 +38,7 @@ pub(super) struct Jail {
 
 impl Jail {
     pub(super) fn run(self, app: &App) -> Result<ExitCode, Failure> {
-        let mut with = Map::new();
-        with.insert("subject".into(), self.subject.into());
-        for (key, list) in [("verbs", self.verbs), ("resources", self.resources)] {
-            if !list.is_empty() {
-                with.insert(key.into(), list.into());
-            }
-        }
-        let namespace = app.flags.connection.namespace.clone();
-        with.extend(namespace.map(|namespace| ("namespace".to_owned(), namespace.into())));
+        let mut with = self.client.params(app);
         with.extend(self.within.map(|within| ("within".to_owned(), within.to_string().into())));
         Single { kind: "jail", with, targets: self.targets, how: self.how }.run(app)
     }

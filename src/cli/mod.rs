@@ -45,7 +45,7 @@ mod top;
 mod typed;
 mod undo;
 
-use common::{automation, begin, clusters, drive, failure, flags, inputs, last, signals, single, trust};
+use common::{automation, begin, client, clusters, drive, failure, flags, inputs, last, signals, single, trust};
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;

@@ -11,7 +11,7 @@ use super::gate::offender;
 use super::gate::opening::{Following, Late, Open};
 use super::gate::progress::Progress;
 use super::gate::stages::Pace;
-use super::health::Limits;
+use super::health::{Limits, memory_percent, p99, samples};
 use super::results::Takes;
 use super::{Fault, Kind, Scope, Step, params, schema_of};
 use crate::duration::HumanDuration;
@@ -63,18 +63,6 @@ fn window() -> HumanDuration {
     HumanDuration::secs(20)
 }
 
-fn p99() -> HumanDuration {
-    HumanDuration::secs(1)
-}
-
-fn samples() -> u8 {
-    3
-}
-
-fn memory_percent() -> u8 {
-    90
-}
-
 fn max_tries() -> u32 {
     4
 }
@@ -124,12 +112,8 @@ impl Kind for GateOpen {
         if given.window.0 < Duration::from_secs(1) {
             faults.push(Fault::at("window", "it must be 1s or longer"));
         }
-        if given.p99.0.is_zero() {
-            faults.push(Fault::at("p99", "it must be longer than 0s"));
-        }
-        if !(1..=100).contains(&given.memory_percent) {
-            faults.push(Fault::at("memoryPercent", "1 to 100"));
-        }
+        let (limits, wrong) = Limits::read(given.p99, given.samples, given.rejects_per_second, given.memory_percent);
+        faults.extend(wrong);
         if given.max_tries == 0 {
             faults.push(Fault::at("maxTries", "at least 1"));
         }
@@ -143,12 +127,7 @@ impl Kind for GateOpen {
         Ok(Box::new(Open {
             whose: Whose::of(given.of),
             pace: Pace { window: given.window.0, most: given.max_tries },
-            limits: Limits {
-                slowest: given.p99.0,
-                samples: given.samples.max(1),
-                rejects: given.rejects_per_second,
-                memory: given.memory_percent,
-            },
+            limits,
             without: given.without,
             at_once: given.at_once,
             each: given.each,

@@ -33,7 +33,7 @@ impl Owners {
         let Some(collection) = between(object) else { return Ok(Self::Uids([uid.to_owned()].into())) };
         // What a CronJob says of its pods' labels need not be true of its Jobs.
         let selector = if owner(object) == Some("CronJob") { "" } else { selector };
-        let pages = pods::pages(look, &collection, selector, pods::PAGE, within).await?;
+        let pages = pods::pages(look, &collection, selector, pods::PAGE, within, pods::TOO_MANY).await?;
         let made = pages
             .iter()
             .flat_map(|page| &page.items)

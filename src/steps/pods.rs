@@ -60,7 +60,10 @@ pub(super) struct Page {
     pub(super) revision: Option<u64>,
 }
 
-/// All pages of a list, at one revision.
+/// What to type where there are too many pods.
+pub(super) const TOO_MANY: &str = "give `selector`, with labels that only the workload's pods have, or a larger `page`";
+
+/// All pages of a list, at one revision. `too_many`: what to type where there are more than are looked through.
 ///
 /// # Errors
 /// When one of them could not be read, or there are too many.
@@ -70,6 +73,7 @@ pub(super) async fn pages(
     selector: &str,
     limit: u32,
     within: Duration,
+    too_many: &str,
 ) -> Result<Vec<Page>, StepError> {
     let base = path(collection, selector, limit);
     let (mut pages, mut token): (Vec<Page>, Option<String>) = (Vec::new(), None);
@@ -79,9 +83,7 @@ pub(super) async fn pages(
             let what = if selector.is_empty() { String::new() } else { format!(" with {selector}") };
             return Err(StepError::Refused {
                 why: format!("there are more than {most} objects{what} in {collection}: they are not looked through"),
-                hint: Some(
-                    "give `selector`, with labels that only the workload's pods have, or a larger `page`".into(),
-                ),
+                hint: Some(too_many.into()),
             });
         }
         let path = token.map_or_else(|| base.clone(), |token| format!("{base}&continue={}", encode(&token)));

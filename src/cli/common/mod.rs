@@ -2,6 +2,7 @@
 
 pub(super) mod automation;
 pub(super) mod begin;
+pub(super) mod client;
 pub(super) mod clusters;
 pub(super) mod drive;
 pub(super) mod entrance;

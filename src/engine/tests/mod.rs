@@ -31,6 +31,7 @@ mod strangers;
 mod stuck;
 mod support;
 mod syncs;
+mod throttle;
 mod together;
 mod told_back;
 mod waits;

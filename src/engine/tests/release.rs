@@ -269,3 +269,16 @@ fn a_node_that_goes_in_the_middle_is_left_out() {
         assert_eq!(bench.undo().await.class, None);
     });
 }
+
+/// What is gone has no label: that is nothing that undo could not take back.
+#[test]
+fn a_node_that_goes_with_its_label_is_taken_back_all_the_same() {
+    paused(async {
+        let bench = bench(lights());
+        bench.fake.meddle(6, "east", |objects| drop(["n1", "n2", "n3"].map(|name| objects.remove(&node(name)))));
+        let report = bench.run().await;
+        assert_eq!(report.class, None, "{}", report.why);
+        let undone = bench.undo().await;
+        assert_eq!(undone.class, None, "{}", undone.why);
+    });
+}

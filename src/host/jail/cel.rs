@@ -62,16 +62,18 @@ impl Whom {
 
     /// Which of its requests, for the end of a sentence.
     pub fn which(&self) -> String {
-        let verbs = if self.verbs.is_empty() { "all".to_owned() } else { self.verbs.join(", ") };
-        match self.resources.as_slice() {
-            [] if self.verbs.is_empty() => "all of its requests".into(),
-            [] => format!("its requests to {verbs}"),
-            some => {
-                let names: Vec<String> = some.iter().map(ToString::to_string).collect();
-                let verbs = if self.verbs.is_empty() { String::new() } else { format!("to {verbs} ") };
-                format!("its requests {verbs}for {}", names.join(", "))
-            }
-        }
+        which(&self.verbs, &self.resources)
+    }
+}
+
+/// Requests of somebody to do these for these, for the end of a sentence; where none is named all are meant.
+pub fn which(verbs: &[String], resources: &[Resource]) -> String {
+    let all: Vec<String> = resources.iter().map(ToString::to_string).collect();
+    match (verbs.join(", "), all.join(", ")) {
+        (verbs, resources) if verbs.is_empty() && resources.is_empty() => "all of its requests".into(),
+        (verbs, resources) if resources.is_empty() => format!("its requests to {verbs}"),
+        (verbs, resources) if verbs.is_empty() => format!("its requests for {resources}"),
+        (verbs, resources) => format!("its requests to {verbs} for {resources}"),
     }
 }
 

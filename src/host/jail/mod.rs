@@ -22,7 +22,7 @@ mod tests;
 mod text;
 
 pub use self::answers::{Effect, Seen, Server};
-pub use self::cel::{Resource, Who, Whom};
+pub use self::cel::{Resource, Who, Whom, which};
 pub use self::text::{OLDEST, Put, put as put_in_text, version};
 
 /// So many seconds after the change a request that came then and was served counts against the jail.

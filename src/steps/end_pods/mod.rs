@@ -241,7 +241,7 @@ impl Ending {
             }
         };
         let collection = pods::collection(&self.namespace);
-        let pages = pods::pages(look, &collection, &known.selector, self.with.page, within).await?;
+        let pages = pods::pages(look, &collection, &known.selector, self.with.page, within, pods::TOO_MANY).await?;
         if let Some(strangers) = known.owners.strangers(pages.iter().flat_map(|page| &page.items)) {
             return Err(StepError::Refused {
                 why: format!(
@@ -263,7 +263,7 @@ impl Ending {
             return Ok(Some(selector.clone()));
         }
         let namespace = pods::collection(&self.namespace);
-        let pages = pods::pages(look, &namespace, "", pods::PAGE, self.with.look_within.0).await?;
+        let pages = pods::pages(look, &namespace, "", pods::PAGE, self.with.look_within.0, pods::TOO_MANY).await?;
         let mut own = pages.iter().flat_map(|page| &page.items).filter(|pod| owners.have(pod)).peekable();
         if own.peek().is_none() {
             return Ok(None);

@@ -4,6 +4,7 @@
 //! all of it at each look; `wait-for` asks over a window for what its runbook names.
 
 mod answer;
+mod wish;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,18 +13,16 @@ use futures::future::join_all;
 use tokio::time::Instant;
 
 pub(super) use answer::{Flaw, READYZ, SMALL, ready, small};
+pub(super) use wish::{memory_percent, p99, samples};
 
 use crate::change::Target;
 use crate::finding::{Finding, Unwell};
 use crate::host::gate;
 use crate::kit::{ApiServer, Cluster, Host};
-use crate::script::{MOST, amount};
-use crate::steps::{Look, servers};
+use crate::steps::{Look, levels, servers};
 use crate::words;
 use crate::world::{Accept, KubeRead, ReadErrorKind, Reads};
 
-/// Says, per priority level, how many requests were rejected so far.
-const LEVELS: &str = "/debug/api_priority_and_fairness/dump_priority_levels";
 /// A bad answer is given this long before it is asked for once more.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -202,9 +201,9 @@ async fn one(reads: &dyn Reads, cluster: &Cluster, server: &ApiServer, limits: &
     let target = Target::api_server(&cluster.name, &server.name);
     // An answer later than that is bad whatever it says.
     let limit = AT_ONCE.max(limits.slowest * 2);
-    let levels = KubeRead { path: LEVELS.into(), accept: Accept::Text, limit };
+    let dump = KubeRead { path: levels::LEVELS.into(), accept: Accept::Text, limit };
     let rejected = async || match limits.rejects {
-        Some(_) => reads.kube(&target, &levels).await.ok().and_then(|answer| rejected(&answer.text)),
+        Some(_) => reads.kube(&target, &dump).await.ok().and_then(|answer| levels::rejected(&answer.text)),
         None => None,
     };
     let began = Instant::now();
@@ -258,28 +257,5 @@ async fn one(reads: &dyn Reads, cluster: &Cluster, server: &ApiServer, limits: &
     Seen { bad: bad.into_iter().map(of_server).collect(), heard, whole, denied, slowest }
 }
 
-/// The sum of the column `RejectedRequests`.
-fn rejected(dump: &str) -> Option<u64> {
-    let mut lines = dump.lines().map(|line| line.split(',').map(str::trim).collect::<Vec<_>>());
-    let column = lines.next()?.iter().position(|name| *name == "RejectedRequests")?;
-    Some(lines.filter_map(|row| amount(row.get(column)?)).fold(0, u64::saturating_add).min(MOST))
-}
-
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod fuzz {
-    use super::rejected;
-
-    #[test]
-    fn the_sum_of_a_broken_dump_can_be_counted_with() {
-        const DUMP: &str = "PriorityLevelName, ActiveQueues, RejectedRequests, TimedoutRequests\n\
-            exempt, <none>, <none>, <none>\nglobal-default, 0, 7, 0\nworkload-low, 1, 5, 0\n";
-        crate::fuzz::each(8_000, &crate::fuzz::mangled(&[DUMP]), |dump| {
-            let sum = rejected(&dump);
-            proptest::prop_assert!(sum.is_none_or(|sum| sum.checked_mul(1000).is_some()), "{:?}", sum);
-            Ok(())
-        });
-    }
-}

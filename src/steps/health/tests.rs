@@ -147,13 +147,3 @@ async fn what_is_not_answered_is_bad_at_once() {
     let seen = settled(&fake, cluster, &cluster.api_servers[0], &LIMITS).await;
     assert!(seen.bad.len() == 1 && seen.heard && !seen.whole, "{:?}", seen.bad);
 }
-
-#[test]
-fn rejects_are_summed_over_the_levels() {
-    let dump = "PriorityLevelName, ActiveQueues, IsIdle, IsQuiescing, WaitingRequests, ExecutingRequests, \
-                DispatchedRequests, RejectedRequests, TimedoutRequests, CancelledRequests\n\
-                exempt, <none>, <none>, <none>, <none>, <none>, <none>, <none>, <none>, <none>\n\
-                global-default, 0, true, false, 0, 0, 40, 7, 0, 0\nworkload-low, 1, false, false, 3, 1, 9, 5, 1, 0\n";
-    assert_eq!(rejected(dump), Some(12));
-    assert_eq!(rejected("no such page"), None);
-}

@@ -11,17 +11,16 @@ use serde_json::Value;
 
 use self::judge::{Verdict, judge};
 use super::rbac::subject::Subject;
+use super::requests::Requests;
 use super::results::Takes;
 use super::{
-    Announced, Fault, Kind, Look, Question, Scope, Sends, Step, StepError, Survey, Times, object, params, schema_of,
-    vital,
+    Announced, Fault, Kind, Look, Question, Scope, Sends, Step, StepError, Survey, Times, params, schema_of, vital,
 };
 use crate::change::{Change, Inverse, Keep, Op, Part, Target, sha256_hex};
 use crate::duration::HumanDuration;
 use crate::found::Type;
-use crate::host::jail::{self, Jail, OLDEST, Resource, Seen, Who, Whom};
+use crate::host::jail::{self, Jail, OLDEST, Seen, Who, Whom};
 use crate::kit::{Cluster, Host, MASTERS};
-use crate::words;
 
 mod judge;
 #[cfg(test)]
@@ -32,9 +31,6 @@ const LOOK_LIMIT: Duration = Duration::from_secs(30);
 const PUT: &str = "jail";
 /// The question about a subject that the cluster, or we, may live by.
 const VITAL: &str = "vital";
-/// What can be asked of an API server.
-const VERBS: [&str; 8] = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"];
-
 /// The step kind.
 pub(super) struct JailClient;
 
@@ -108,24 +104,7 @@ impl Kind for JailClient {
 
     fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let with: Params = params(with)?;
-        let mut faults = Vec::new();
-        // A list that was left empty must not come to everything.
-        for (name, list) in [("verbs", &with.verbs), ("resources", &with.resources)] {
-            if list.as_ref().is_some_and(Vec::is_empty) {
-                faults.push(Fault::at(name, "it is empty: leave it out where all are meant"));
-            }
-        }
-        for verb in with.verbs.iter().flatten().filter(|verb| !VERBS.contains(&verb.as_str())) {
-            let near = words::nearest(verb, VERBS).map_or_else(String::new, |near| format!("; did you mean {near}?"));
-            faults.push(Fault::at("verbs", format!("{verb:?} is none of {}{near}", VERBS.join(", "))));
-        }
-        let mut resources = Vec::new();
-        for typed in with.resources.iter().flatten() {
-            match object::resource(typed) {
-                Ok((plural, group)) => resources.push(Resource { plural, group }),
-                Err(why) => faults.push(Fault::at("resources", why)),
-            }
-        }
+        let (Requests { verbs, resources }, mut faults) = Requests::read(with.verbs, with.resources);
         if with.within.0 < Duration::from_secs(5) || with.within.0 > Duration::from_mins(10) {
             faults.push(Fault::at("within", "it must be between 5s and 10m"));
         }
@@ -140,7 +119,6 @@ impl Kind for JailClient {
                     (Subject::Group(name), _) => Who::Group(name.clone()),
                     (_, name) => Who::User(name.unwrap_or_default()),
                 };
-                let verbs = with.verbs.unwrap_or_default();
                 let whom = Whom { who, called: subject.to_string(), verbs, resources };
                 Ok(Box::new(Jailing { subject, whom, within: with.within.0 }))
             }

@@ -24,7 +24,7 @@ use serde_json::Value;
 
 use self::judging::{Act, Pace, Pods, Stage, Watch};
 use self::nodes::Nodes;
-use super::health::{Health, Limits, READYZ, SMALL, judge};
+use super::health::{Health, Limits, READYZ, SMALL, judge, memory_percent, p99, samples};
 use super::kube_object::{self, Seen};
 use super::results::Takes;
 use super::workload::PARKED;
@@ -106,18 +106,6 @@ fn window() -> HumanDuration {
 
 fn pods_within() -> HumanDuration {
     HumanDuration::secs(300)
-}
-
-fn p99() -> HumanDuration {
-    HumanDuration::secs(1)
-}
-
-fn samples() -> u8 {
-    3
-}
-
-fn memory_percent() -> u8 {
-    90
 }
 
 /// By what a workload comes.
@@ -205,16 +193,11 @@ impl Kind for Release {
             );
             return Err(vec![Fault::at("object", why)]);
         };
-        let faults = with.faults(way);
+        let (limits, mut faults) = Limits::read(with.p99, with.samples, with.rejects_per_second, with.memory_percent);
+        faults.extend(with.faults(way));
         if !faults.is_empty() {
             return Err(faults);
         }
-        let limits = Limits {
-            slowest: with.p99.0,
-            samples: with.samples.max(1),
-            rejects: with.rejects_per_second,
-            memory: with.memory_percent,
-        };
         let pace = Pace { window: with.window.0, pods_within: with.pods_within.0 };
         Ok(Box::new(Releasing { object, way, limits, pace, with, watch: Watch::default(), nodes: Mutex::new(None) }))
     }
@@ -241,12 +224,6 @@ impl Params {
             if time.0 < Duration::from_secs(1) {
                 faults.push(Fault::at(name, "it must be 1s or longer"));
             }
-        }
-        if self.p99.0.is_zero() {
-            faults.push(Fault::at("p99", "it must be longer than 0s"));
-        }
-        if !(1..=100).contains(&self.memory_percent) {
-            faults.push(Fault::at("memoryPercent", "1 to 100"));
         }
         faults
     }

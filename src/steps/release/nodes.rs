@@ -83,7 +83,9 @@ impl Nodes {
 /// # Errors
 /// When they could not be listed.
 pub(super) async fn list(look: Look<'_>, selector: &str, within: std::time::Duration) -> Result<Vec<Page>, StepError> {
-    pods::pages(look, COLLECTION, selector, PAGE, within).await
+    let too_many =
+        "a node selector in the DaemonSet that fits fewer of them (docs/release.md): what it does not fit gets no pod";
+    pods::pages(look, COLLECTION, selector, PAGE, within, too_many).await
 }
 
 /// What the rest of a node selector asks for, as a query has it.

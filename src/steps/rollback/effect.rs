@@ -35,7 +35,12 @@ impl Rolling {
                 )),
             }),
             Ok(Seen::There(seen)) => self.over(look, &seen, since),
-            Ok(Seen::Absent) => Err(StepError::refused(format!("{} was rolled back, and is gone since", self.object))),
+            Ok(Seen::Absent) => Err(StepError::Refused {
+                why: format!("{} was rolled back, and is gone since: somebody else has deleted it", self.object),
+                hint: Some(
+                    "breakglass runs tells whether a run has deleted it; breakglass undo RUN puts it back".into(),
+                ),
+            }),
             // It was taken in: that nobody can look now makes it no failure to get in.
             Err(StepError::Read(error)) => {
                 self.awaited(look, since, &format!("nobody can look ({error})"), |said| self.unknown(said))

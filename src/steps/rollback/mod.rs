@@ -228,9 +228,12 @@ impl Rolling {
         let decided = look.history.notes::<Decided>().next_back();
         if marked_by(&seen) == look.mark.run {
             let Some((record, _)) = decided else {
-                return Err(StepError::refused(format!(
-                    "an earlier step of this run has rolled {object} back already: what undo puts back would not be clear"
-                )));
+                return Err(StepError::Refused {
+                    why: format!(
+                        "an earlier step of this run has rolled {object} back already: what undo puts back would not be clear"
+                    ),
+                    hint: Some(format!("breakglass show {}", look.mark.run)),
+                });
             };
             let open = look.history.last(KEY).filter(|record| record.state.is_open()).map(|record| record.id);
             let arrived = look.history.missed(KEY).or(open).into_iter().collect();
@@ -283,7 +286,10 @@ impl Rolling {
             });
         }
         if let Some(going) = kube_object::Going::of(seen) {
-            return Err(StepError::refused(format!("{object} cannot be rolled back: {going}")));
+            return Err(StepError::Refused {
+                why: format!("{object} cannot be rolled back: {going}"),
+                hint: Some(going.hint(object)),
+            });
         }
         if object.plural == "deployments" && seen["spec"]["paused"] == true {
             return Err(StepError::Refused {

@@ -1,7 +1,6 @@
 //! `throttle`: API Priority and Fairness lets one request of a client in at a time, and refuses the others unread, by two objects
 //! of the API.
 
-mod levels;
 mod objects;
 #[cfg(test)]
 mod tests;
@@ -14,10 +13,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use self::levels::{LEVELS, Level};
-use self::objects::{Objects, Which};
-use super::kube_object::{self, Seen};
+use self::objects::Objects;
+use super::kube_object::{self, Served};
+use super::levels::{LEVELS, NoDump, rejected_by};
 use super::rbac::subject::Subject;
+use super::requests::Requests;
 use super::results::Takes;
 use super::{
     Announced, Fault, Kind, Look, ObjectRef, Scope, Sends, Step, StepError, Survey, Times, params, schema_of, servers,
@@ -71,7 +71,7 @@ fn within() -> HumanDuration {
 
 struct Throttling {
     subject: Subject,
-    which: Which,
+    requests: Requests,
     with: Params,
 }
 
@@ -107,11 +107,8 @@ impl Kind for Throttle {
 
     fn build(&self, with: Value) -> Result<Box<dyn Step>, Vec<Fault>> {
         let with: Params = params(with)?;
-        let mut faults: Vec<Fault> = kube_object::too_short(with.deadline).into_iter().collect();
-        let which = Which::read(with.verbs.as_deref(), with.resources.as_deref()).unwrap_or_else(|all| {
-            faults.extend(all);
-            Which::default()
-        });
+        let (requests, mut faults) = Requests::read(with.verbs.clone(), with.resources.clone());
+        faults.extend(kube_object::too_short(with.deadline));
         if with.within.0 < Duration::from_secs(5) || with.within.0 > Duration::from_mins(10) {
             faults.push(Fault::at("within", "it must be between 5s and 10m"));
         }
@@ -121,7 +118,7 @@ impl Kind for Throttle {
             None => Ok(subject),
         });
         match subject {
-            Ok(subject) if faults.is_empty() => Ok(Box::new(Throttling { subject, which, with })),
+            Ok(subject) if faults.is_empty() => Ok(Box::new(Throttling { subject, requests, with })),
             subject => Err(subject.err().into_iter().chain(faults).collect()),
         }
     }
@@ -146,7 +143,7 @@ impl Step for Throttling {
         format!(
             "throttle {} ({}): one request at a time on each API server, all others are refused with 429",
             self.subject,
-            self.which.words()
+            self.requests.words()
         )
     }
 
@@ -161,7 +158,7 @@ impl Step for Throttling {
         for at in [objects.level(), objects.flow()] {
             sent.push(Announced::get(format!("{}/{}", at.collection(), at.name), looks, "whether it is there"));
         }
-        for (op, why) in objects.announced(&self.subject, &self.which) {
+        for (op, why) in objects.announced(&self.subject, &self.requests) {
             sent.push(Announced::op(op, Times::Once, why));
         }
         for server in servers::asked(cluster, &[]).0 {
@@ -189,7 +186,7 @@ impl Throttling {
                 Some(true) => {}
                 Some(false) => return Err(StepError::Declined(format!("throttle {}", self.subject))),
                 None => {
-                    let what = format!("{} of {} are to be throttled", self.which.words(), self.subject);
+                    let what = format!("of {}, {} are to be throttled", self.subject, self.requests.words());
                     let question = vital::question(VITAL, &self.subject, &what, &why);
                     return Ok(Survey { ask: Some(question), ..Survey::default() });
                 }
@@ -202,7 +199,7 @@ impl Throttling {
             changes.push(objects.make_level(&self.subject, self.with.deadline));
         }
         if !flow {
-            changes.push(objects.make_flow(&self.subject, &self.which, self.with.deadline));
+            changes.push(objects.make_flow(&self.subject, &self.requests, self.with.deadline));
         }
         if !changes.is_empty() {
             let waiting_for = Some("the API servers to heed it".to_owned());
@@ -216,10 +213,23 @@ impl Throttling {
     }
 
     async fn there(&self, look: Look<'_>, at: &ObjectRef) -> Result<bool, StepError> {
-        Ok(match kube_object::get(look, at, Accept::Metadata, LOOK_LIMIT).await? {
-            Seen::There(_) => true,
-            Seen::Absent => false,
-        })
+        match kube_object::served(look, at, LOOK_LIMIT).await? {
+            Served::There(_) => Ok(true),
+            Served::Absent => Ok(false),
+            Served::Not => Err(StepError::Refused {
+                why: format!(
+                    "{}: this API server serves no {} in flowcontrol.apiserver.k8s.io/v1, which are in Kubernetes since 1.29",
+                    look.target, at.plural
+                ),
+                hint: Some(self.stronger()),
+            }),
+        }
+    }
+
+    /// The next stronger way.
+    fn stronger(&self) -> String {
+        let subject = crate::shell::word(&self.subject.to_string());
+        format!("breakglass jail {subject}; or breakglass gate close")
     }
 
     /// Whether the API servers have the level, by their own word, and what it has refused.
@@ -228,66 +238,83 @@ impl Throttling {
         let since = made.map(|at| look.history.ago(at)).unwrap_or_default();
         let (servers, left_out) = servers::asked(cluster, &[]);
         let seen = join_all(servers.iter().map(|server| self.level_on(look, server, objects))).await;
-        let (mut heed, mut missing, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut heed, mut missing, mut off, mut unknown) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut refused = 0_u64;
         for (server, seen) in servers.iter().zip(seen) {
+            let name = server.name.clone();
             match seen {
-                Ok(Some(level)) => {
-                    refused = refused.saturating_add(level.rejected);
-                    heed.push(server.name.clone());
+                OnServer::Heeds { rejected } => {
+                    refused = refused.saturating_add(rejected);
+                    heed.push(name);
                 }
-                Ok(None) => missing.push(server.name.clone()),
-                Err(why) => unknown.push(format!("whether {} heeds it is not known: {why}", server.name)),
+                OnServer::NotYet => missing.push(name),
+                OnServer::Off => off.push(name),
+                OnServer::Unknown(why) => unknown.push(format!("whether {name} heeds it is not known: {why}")),
             }
         }
         let mut survey = Survey::default();
         survey.see(left_out);
-        let over = since >= self.with.within.0;
-        if !missing.is_empty() && !over {
-            return Ok(Survey { waiting_for: Some(format!("{} to heed it", words::fold(&missing))), ..survey });
+        let stands = |why: String| StepError::Refused {
+            why: format!("both objects stand, and {why}"),
+            hint: Some(format!("breakglass undo {}; then {}", look.mark.run, self.stronger())),
+        };
+        if !off.is_empty() {
+            return Err(stands(format!(
+                "{}: priority and fairness is off there ({LEVELS}: 404), so that nobody is held up",
+                words::fold(&off)
+            )));
+        }
+        if !missing.is_empty() && since >= self.with.within.0 {
+            return Err(stands(format!("{} has no such level after {}", words::fold(&missing), self.with.within)));
         }
         if !missing.is_empty() {
-            return Err(StepError::Refused {
-                why: format!(
-                    "both objects stand, and {} has no such level after {}",
-                    words::fold(&missing),
-                    self.with.within
-                ),
-                hint: Some(format!(
-                    "breakglass undo {}; the next stronger way: breakglass jail {}, or breakglass gate close",
-                    look.mark.run,
-                    crate::shell::word(&self.subject.to_string())
-                )),
-            });
+            return Ok(Survey { waiting_for: Some(format!("{} to heed it", words::fold(&missing))), ..survey });
         }
         // Whoever waits for its next try is not heard of at once.
         if refused == 0 && unknown.is_empty() && since < QUIET {
             return Ok(Survey { waiting_for: Some("a request of it that is refused".into()), ..survey });
         }
         survey.see(unknown);
-        if heed.is_empty() {
-            return Ok(survey);
-        }
-        let (heed, requests) =
-            (words::fold(&heed), words::count(usize::try_from(refused).unwrap_or(usize::MAX), "request"));
-        Ok(match refused {
-            0 => survey.saw(format!(
-                "{heed} heed it, and have refused nothing so far: it asks nothing, or one at a time, or is in {MASTERS}, which is \
-                 exempt (breakglass top says how much it asks)"
+        let requests = words::count(usize::try_from(refused).unwrap_or(usize::MAX), "request");
+        Ok(match (heed.is_empty(), refused) {
+            (true, _) => survey.saw(format!("whether anybody is held up is not known; next: {}", self.stronger())),
+            (false, 0) => survey.saw(format!(
+                "{} heed it, and have refused nothing so far: it asks nothing, or one at a time, or is in {MASTERS}, which is \
+                 exempt (breakglass top says how much it asks)",
+                words::fold(&heed)
             )),
-            _ => survey.saw(format!("{heed} heed it: {requests} of it refused so far")),
+            (false, _) => survey.saw(format!("{} heed it: {requests} of it refused so far", words::fold(&heed))),
         })
     }
 
-    /// The level on one API server; `None`: it has none yet.
-    async fn level_on(&self, look: Look<'_>, server: &ApiServer, objects: &Objects) -> Result<Option<Level>, String> {
+    /// The level on one API server.
+    async fn level_on(&self, look: Look<'_>, server: &ApiServer, objects: &Objects) -> OnServer {
         let target = Target::api_server(&look.target.cluster, &server.name);
         let read = KubeRead { path: LEVELS.into(), accept: Accept::Text, limit: LOOK_LIMIT };
-        let answer = look.reads.kube(&target, &read).await.map_err(|error| error.to_string())?;
-        match answer.code {
-            200 => levels::read(&answer.text, objects.name()).map_err(|()| "its dump cannot be read".to_owned()),
-            404 => Err("it runs without priority and fairness, which holds up nobody then".into()),
-            code => Err(format!("{code} {}", answer.message())),
+        let answer = match look.reads.kube(&target, &read).await {
+            Ok(answer) => answer,
+            Err(error) => return OnServer::Unknown(error.to_string()),
+        };
+        match (answer.code, rejected_by(&answer.text, objects.name())) {
+            (200, Ok(Some(rejected))) => OnServer::Heeds { rejected },
+            (200, Ok(None)) => OnServer::NotYet,
+            (200, Err(NoDump)) => {
+                OnServer::Unknown(format!("GET {LEVELS} is answered with something that is no such dump"))
+            }
+            (404, _) => OnServer::Off,
+            (code, _) => OnServer::Unknown(format!("GET {LEVELS}: {code} {}", answer.message())),
         }
     }
+}
+
+/// What one API server makes of it.
+enum OnServer {
+    /// It has the level, and has refused so many requests by it.
+    Heeds { rejected: u64 },
+    /// It has no such level yet.
+    NotYet,
+    /// It runs without priority and fairness.
+    Off,
+    /// It did not say, for this reason.
+    Unknown(String),
 }

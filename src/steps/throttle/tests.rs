@@ -1,12 +1,12 @@
-//! What is refused before anything is sent, what the objects say, and how a dump is read.
+//! What is refused before anything is sent, and what the objects say.
 
 use serde_json::{Value, json};
 
-use super::levels::{Level, read};
-use super::objects::{Objects, Which};
+use super::objects::Objects;
 use super::{Kind as _, Throttle};
 use crate::change::Op;
 use crate::steps::rbac::subject::Subject;
+use crate::steps::requests::Requests;
 
 fn faults(with: Value) -> Vec<String> {
     Throttle.build(with).err().into_iter().flatten().map(|fault| fault.to_string()).collect()
@@ -33,11 +33,16 @@ fn whom_priority_and_fairness_does_not_count_is_refused_and_so_is_what_is_no_req
 /// The rules of the schema that is made.
 fn rules(subject: &str, verbs: Option<&[&str]>, resources: Option<&[&str]>) -> Value {
     let owned = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-    let (verbs, resources) = (verbs.map(owned), resources.map(owned));
-    let which = Which::read(verbs.as_deref(), resources.as_deref()).unwrap_or_else(|all| panic!("{all:?}"));
-    let [_, (flow, _)] = Objects::planned().announced(&Subject::parse(subject, None).unwrap(), &which);
-    let Op::Kube(call) = flow else { panic!("{flow:?}") };
-    let body: Value = serde_json::from_slice(&call.body.bytes().unwrap()).unwrap();
+    let (requests, faults) = Requests::read(verbs.map(owned), resources.map(owned));
+    assert!(faults.is_empty(), "{faults:?}");
+    let both = Objects::planned().announced(&Subject::parse(subject, None).unwrap(), &requests);
+    let [level, body] = both.map(|(op, _)| match op {
+        Op::Kube(call) => serde_json::from_slice::<Value>(&call.body.bytes().unwrap()).unwrap(),
+        other => panic!("{other:?}"),
+    });
+    let nothing = json!({"nominalConcurrencyShares": 0, "lendablePercent": 0, "borrowingLimitPercent": 0,
+        "limitResponse": {"type": "Reject"}});
+    assert_eq!(level["spec"]["limited"], nothing, "it has no seat, gets none, and nobody waits for one");
     assert_eq!(body["spec"]["matchingPrecedence"], 2, "1 is `exempt`'s alone");
     body["spec"]["rules"].clone()
 }
@@ -60,15 +65,4 @@ fn a_schema_matches_the_requests_of_the_client_and_nobody_elses() {
     assert_eq!(some[0]["resourceRules"][1]["apiGroups"], json!(["apps"]));
     assert_eq!(some[0].get("nonResourceRules"), None, "resources are named: nothing else is meant");
     assert_eq!(rules("user/jane", None, None)[0]["subjects"], json!([{"kind": "User", "user": {"name": "jane"}}]));
-}
-
-#[test]
-fn a_dump_tells_whether_the_level_is_there_and_what_it_has_refused() {
-    let dump =
-        "PriorityLevelName, ActiveQueues, RejectedRequests\nexempt, <none>, <none>\nbreakglass-r.1, <none>, 12\n";
-    assert_eq!(read(dump, "breakglass-r.1"), Ok(Some(Level { rejected: 12 })));
-    assert_eq!(read(dump, "exempt"), Ok(Some(Level { rejected: 0 })));
-    assert_eq!(read(dump, "breakglass-r"), Ok(None));
-    assert_eq!(read("404 page not found", "x"), Err(()));
-    assert_eq!(read("", "x"), Err(()));
 }
