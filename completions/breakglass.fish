@@ -63,6 +63,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "resume" -d 'G
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "undo" -d 'Take back what stands of a run, newest first, by the journal alone'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "runs" -d 'List the runs, newest first, with what of them still stands'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "show" -d 'Tell a run again from its journal: what was seen, done and answered, in the words of the run itself'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "status" -d 'Every change of ours that still stands, whose it is, what ends it by itself, and what takes it back'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "journal" -d 'Work on the records of runs'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "top" -d 'Who loads the API servers: users, what they ask for, from where, and the workload behind them, with or without the API'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "gate" -d 'Block the admin API\'s ports for all but the operator and the control plane, and let everybody back in stages'
@@ -316,6 +317,40 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l canary -d
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -l no-canary -d 'All clusters from the beginning'
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l targets -d 'Only these hosts, by their names in the kit [default: all]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l api -d 'List objects with our marks in the API, too: up to 23 LISTs of metadata for each cluster, in pages of 500, at most 10 each'
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l exit-code -d 'End with 9 when something stands, with 4 or 7 when something that was to be looked at could not be'
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l recovery -d 'Look for recovery API servers on the control-plane hosts first, and send requests to them before all others'
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l access -d 'Be known to the API by a credential that lies on a control-plane host, as `access` finds it, in place of our own'
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and not __fish_seen_subcommand_from verify" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F

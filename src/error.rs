@@ -21,6 +21,8 @@ pub enum Class {
     Journal,
     /// The operator said no.
     Declined,
+    /// Something of ours stands, which somebody wanted to be told by the exit code.
+    Stands,
     /// A wait ended before its condition held.
     TimedOut,
     /// Stopped by a signal.
@@ -29,7 +31,7 @@ pub enum Class {
 
 impl Class {
     /// Every class, in the order of its exit code.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Bug,
         Self::Usage,
         Self::Refused,
@@ -38,6 +40,7 @@ impl Class {
         Self::Stuck,
         Self::Journal,
         Self::Declined,
+        Self::Stands,
         Self::TimedOut,
         Self::Interrupted,
     ];
@@ -53,6 +56,7 @@ impl Class {
             Self::Stuck => 6,
             Self::Journal => 7,
             Self::Declined => 8,
+            Self::Stands => 9,
             Self::TimedOut => 124,
             Self::Interrupted => 130,
         }
@@ -75,6 +79,7 @@ impl Class {
             }
             Self::Journal => "the journal could not be written or is damaged; no further write was made",
             Self::Declined => "the operator said no",
+            Self::Stands => "`status --exit-code`: something of ours stands",
             Self::TimedOut => "a wait ended before its condition held",
             Self::Interrupted => "stopped by Ctrl-C or a signal",
         }

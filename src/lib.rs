@@ -9,6 +9,7 @@
 //! - `engine`: drives a plan forward and backward; prints nothing
 //! - `plan`: (runbook, kit) to a plan, or every refusal at once; pure
 //! - `runbook`: the declarative file
+//! - `status`: every change of ours that still stands, anywhere
 //! - `steps`: one file per step kind
 //! - `world`: the border with reality: what a step may look at, what the engine performs
 //! - `link`: the only users of kube, reqwest and ssh2
@@ -60,6 +61,7 @@ pub(crate) mod sandbox;
 pub(crate) mod saved;
 pub mod script;
 pub(crate) mod shell;
+pub mod status;
 pub mod steps;
 pub(crate) mod words;
 pub mod world;

@@ -14,6 +14,7 @@ const ROOMS: &[&str] = &[
     "engine",
     "plan",
     "runbook",
+    "status",
     "steps",
     "world",
     "link",

@@ -37,6 +37,7 @@ mod runs;
 mod sandbox;
 mod scale_apiserver;
 mod show;
+mod status;
 mod steps;
 mod thaw_automation;
 mod throttle;
@@ -45,7 +46,9 @@ mod top;
 mod typed;
 mod undo;
 
-use common::{automation, begin, client, clusters, drive, failure, flags, inputs, last, signals, single, trust};
+use common::{
+    automation, begin, client, clusters, drive, failure, flags, hosts, inputs, last, signals, single, trust, ways,
+};
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -67,6 +70,7 @@ use crate::render::{Color, Output, Paint, Screen, one_line, show_failure, withou
 ///   breakglass run api-overload -p offender=ds/ns/agent     shows the plan, asks, keeps a journal
 ///   breakglass delete daemonset/agent -n telemetry --via cp1
 ///   breakglass undo last                                    take back what stands
+///   breakglass status                                       what stands anywhere, and whose it is
 #[derive(Debug, Parser)]
 #[command(name = "breakglass", version, verbatim_doc_comment, max_term_width = 110)]
 #[command(subcommand_required = true, arg_required_else_help = true, subcommand_value_name = "VERB")]
@@ -87,6 +91,7 @@ enum Verb {
     Undo(undo::Undo),
     Runs(runs::Runs),
     Show(show::Show),
+    Status(status::Status),
     Journal(journal::Journal),
     Top(top::Top),
     Gate(gate::Gate),
@@ -168,6 +173,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Undo(verb) => verb.run(app),
         Verb::Runs(verb) => verb.run(app),
         Verb::Show(verb) => verb.run(app),
+        Verb::Status(verb) => verb.run(app),
         Verb::Journal(verb) => verb.run(app),
         Verb::Top(verb) => verb.run(app),
         Verb::Gate(verb) => verb.run(app),

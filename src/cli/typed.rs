@@ -149,6 +149,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("kubectl", "--grace-period"),
     ("kubectl", "--no-headers"),
     ("kubectl", "--raw"),
+    ("kubectl", "--replicas"),
     ("kubectl", "--serviceaccount"),
     ("kubectl", "--show-labels"),
     ("kubectl", "--timeout"),
@@ -258,7 +259,7 @@ fn every_flag_that_is_spoken_of_is_one() {
     }
     let (mut ours, mut sources, mut found) = (vec!["--help".into(), "--version".into()], Vec::new(), Vec::new());
     long(&super::command("breakglass"), &mut ours);
-    for room in ["cli", "engine", "journal", "kit", "link", "render", "runbook", "steps", "world"] {
+    for room in ["cli", "engine", "journal", "kit", "link", "render", "runbook", "status", "steps", "world"] {
         files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(room), "rs", &mut sources);
     }
     sources.retain(|path| {

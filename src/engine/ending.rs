@@ -38,7 +38,8 @@ pub(super) fn report(engine: Engine<'_>, ends: Vec<LaneEnd>) -> Report {
 /// Which of several failures names the run's end.
 fn gravity(class: Class) -> u8 {
     match class {
-        Class::Usage | Class::Refused => 0,
+        // No run ends so: the last is the end of a look.
+        Class::Usage | Class::Refused | Class::Stands => 0,
         Class::Declined => 1,
         Class::NoRoute => 2,
         Class::TimedOut => 3,
@@ -93,7 +94,7 @@ fn resumable(class: Class) -> bool {
     match class {
         Class::NoRoute | Class::Partial | Class::Declined | Class::TimedOut | Class::Interrupted | Class::Stuck => true,
         // What was refused is refused again, until something else is done: then the command is given again.
-        Class::Refused | Class::Usage | Class::Journal | Class::Bug => false,
+        Class::Refused | Class::Usage | Class::Journal | Class::Bug | Class::Stands => false,
     }
 }
 

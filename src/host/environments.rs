@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::swap::{self, Place};
-use super::{apiserver, file, gate, offender, ranking};
+use super::{apiserver, file, gate, left, offender, ranking};
 use crate::change::{Blob, Expect, FilePut};
 use crate::script::{Answer, Script, said};
 
@@ -187,6 +187,7 @@ impl Host {
             ranking::audit("/nowhere/audit.log", 0, 1000).into(),
             ranking::server_log("/nowhere/kube-apiserver.log", 0, 1000).into(),
             ranking::sockets(&[6443]).into(),
+            left::look(&place.manifests).into(),
         ]
     }
 }
@@ -196,7 +197,17 @@ fn steady(answers: Vec<(String, String)>) -> Vec<(String, String)> {
     let moves = |key: &str| {
         matches!(
             key,
-            "available" | "process" | "other.age" | "marked" | "now" | "listen" | "listen_hex" | "proc" | "ssh" | "own"
+            "available"
+                | "process"
+                | "age"
+                | "other.age"
+                | "marked"
+                | "now"
+                | "listen"
+                | "listen_hex"
+                | "proc"
+                | "ssh"
+                | "own"
         )
     };
     answers.into_iter().filter(|(key, _)| !moves(key)).collect()

@@ -57,12 +57,12 @@ fn start(path: &str, expect: &str, wanted: &str) -> String {
 const START: &str = r#"dir=${path%/*}
 have sha256sum || fail "no sha256sum on this host"
 [ ! -L "$path" ] || fail "$path is a symbolic link"
-[ -d "$dir" ] || fail "no folder $dir"
 hash_of() {
   if [ -e "$1" ]; then set -- $(sha256sum <"$1") && echo "$1"; else echo absent; fi
 }
 was=$(hash_of "$path") && [ -n "$was" ] || fail "cannot read $path"
 if [ "$was" = "$wanted" ]; then say was "$was"; say sha256 "$was"; exit 0; fi
+[ -d "$dir" ] || fail "no folder $dir"
 [ "$was" = "$expect" ] || fail "$path is not what was expected: sha256 $was instead of $expect"
 beside=$(cd "$dir/.." && pwd -P) || fail "no folder beside $dir"
 [ "$(stat -c %d "$beside")" = "$(stat -c %d "$dir")" ] ||

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::gate::{self, BackEnd, Driver, GateClose, GateState, Mark, Rung, Side, Stage, Survey};
 use super::manifest::{self, Edit};
 use super::order::Order as _;
-use super::{Net, apiserver, offender, ranking, swap};
+use super::{Net, apiserver, left, offender, ranking, swap};
 use crate::fuzz::{each, mangled};
 use crate::script::{self, Answer, Head, Script};
 
@@ -353,6 +353,30 @@ fn the_order_to_close_reads_back_and_what_is_no_order_is_none() {
             let again = gate::close(&read.spec, read.back_end);
             let run = read.spec.run.clone();
             prop_assert_eq!(GateClose::of(&again), Some(GateClose { run, ..read }));
+        }
+        Ok(())
+    });
+}
+
+const LEFT: &[&str] = &[
+    "folder=/etc/kubernetes/breakglass-20261128-031204.085-a4da-1-room\nrun=20261128-031204.085-a4da\nby=alice\nprogram=kube-apiserver\n\
+     file=/etc/kubernetes/manifests/kube-apiserver.yaml\nage=12\nstate=ready\nmarked=7\nbefore=aa\nnext=bb\nnext=cc\n\
+     folder=/etc/kubernetes/breakglass-r2-3-rescue\nchanged=yes\nstray=old.yaml\nout=yes\nage=999999\n\
+     folder=/etc/kubernetes/breakglass-r3-1-certificates\nunread=yes\nkept=/etc/kubernetes/pki/ca.crt\nrenewed=/b\n\
+     manifest=cc /etc/kubernetes/manifests/kube-apiserver.yaml\ncontrollers=a2luZDogUG9kCg==\nend=yes\n",
+    "end=yes\n",
+];
+
+#[test]
+fn what_is_left_beside_manifests_is_read_whole_or_not_at_all() {
+    let query = left::look("/etc/kubernetes/manifests");
+    each(3_000, &mangled(LEFT), |text| {
+        let Ok(found) = query.read(&text) else { return Ok(()) };
+        prop_assert!(Answer::parse(&text).yes("end"));
+        for folder in &found.folders {
+            let _ = (folder.stands(&found), folder.is_back(&found), folder.followed_by(&found));
+            // A time before now, on any clock.
+            prop_assert!(folder.age.is_none_or(|age| age < 400_000_000));
         }
         Ok(())
     });

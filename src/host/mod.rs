@@ -18,6 +18,7 @@ mod fuzz;
 pub mod gate;
 mod genuine;
 pub mod jail;
+pub mod left;
 pub mod manifest;
 pub mod net;
 pub mod offender;

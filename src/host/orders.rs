@@ -14,7 +14,8 @@ use super::certificates::{
 use super::credentials::{CredentialsRead, CredentialsSign};
 use super::file::PutFile;
 use super::gate::{GateArm, GateClose, GateCut, GateKnock, GateMemory, GateOpen, GateRenew, GateStatus, GateSurvey};
-use super::jail::{JailLook, JailPut, JailTakeOut};
+use super::jail::{JailLook, JailPut, JailTakeOut, JailsStand};
+use super::left::ManifestLeft;
 use super::offender::OffenderLook;
 use super::order::Order as _;
 use super::ranking::{AuditRank, LogRank, SocketRank};
@@ -89,6 +90,7 @@ orders! {
     JailLook,
     JailPut,
     JailTakeOut,
+    JailsStand,
     AuthorizersLook,
     AuthorizersPut,
     AuthorizersAway,
@@ -100,6 +102,7 @@ orders! {
     ManifestUnderWay,
     ManifestFolder,
     ManifestFolderAway,
+    ManifestLeft,
     ManifestMend,
     ManifestSwap,
     ManifestRoom,

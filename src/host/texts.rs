@@ -9,7 +9,9 @@ use super::gate::{self, Allow, BackEnd, Balancer, Driver, GateSpec, Reply, Scope
 use super::jail::{self, Jail};
 use super::orders::Orders;
 use super::swap::{self, Place, Swap};
-use super::{apiserver, authorizers, certificates, credentials, file, offender, ranking, recovery, rescue, room, why};
+use super::{
+    apiserver, authorizers, certificates, credentials, file, left, offender, ranking, recovery, rescue, room, why,
+};
 use crate::change::{Blob, Expect, FilePut, sha256_hex};
 use crate::script::{Head, Script};
 
@@ -118,6 +120,8 @@ fn of_manifests() -> Vec<(String, Script)> {
     };
     [
         ("look", swap::look(&place).into()),
+        ("left", left::look(&format!("{}/", place.manifests)).into()),
+        ("jails", jail::standing(&place.manifests).into()),
         ("under way", swap::under_way(&place.manifests, &place.program).into()),
         ("folder", swap::folder(&place)),
         ("folder away", swap::folder_away(&place)),
@@ -231,7 +235,7 @@ fn of_recovery() -> Vec<(String, Script)> {
         ("recovery, extend with a certificate", recovery::extend("r1", 900, certificate)),
         ("recovery, stop", recovery::stop("r1")),
         ("certificates, look", certificates::look("/etc/kubernetes/manifests/", beside).into()),
-        ("certificates, keep", certificates::keep(beside, &kept)),
+        ("certificates, keep", certificates::keep(beside, &kept, ("r1", "alice@example.com"))),
         ("certificates, keep away", certificates::keep_away(beside, &kept)),
         (
             "certificates, sign",

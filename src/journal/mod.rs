@@ -36,7 +36,7 @@ pub use fold::{ChangeRecord, ChangeState, Run, StepState};
 pub use format::Written;
 pub use glance::{Glance, glance};
 pub use read::{Journal, Verified, read, read_each, verify};
-pub use store::{RunFolder, Store, new_id};
+pub use store::{RunFolder, Store, began, new_id};
 #[cfg(test)]
 pub(crate) use write::Disk;
 pub(crate) use write::Tail;

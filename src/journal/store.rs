@@ -61,8 +61,8 @@ pub fn new_id(began: Timestamp) -> String {
     format!("{}-{}", began.strftime("%Y%m%d-%H%M%S.%3f"), crate::change::hex(&tail))
 }
 
-/// When a run began, by its id; `None`: it was not made here.
-fn began(id: &str) -> Option<Timestamp> {
+/// When a run began, by its id; `None`: it was not made by this program.
+pub fn began(id: &str) -> Option<Timestamp> {
     let (time, _) = id.rsplit_once('-')?;
     let time = jiff::civil::DateTime::strptime(TIME, time).ok()?;
     Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())

@@ -17,7 +17,16 @@ use super::world::{LEASES, LEVELS_MADE, NODES_PATH, OFFENDER, OFFENDER_UID, Stat
 
 const PODS: &str = "/api/v1/namespaces/telemetry/pods";
 /// What is listed of the objects that there are.
-const LISTED: [&str; 18] = [
+const LISTED: [&str; 22] = [
+    "/validatingadmissionpolicies",
+    "/daemonsets",
+    "/deployments",
+    "/statefulsets",
+    "/replicasets",
+    "/replicationcontrollers",
+    "/cronjobs",
+    "/jobs",
+    "/clusterroles",
     "/rolebindings",
     "/clusterrolebindings",
     "webhookconfigurations",
@@ -25,17 +34,12 @@ const LISTED: [&str; 18] = [
     "/apiservices",
     "/endpointslices",
     "/controllerrevisions",
+    "/flowschemas",
+    "/prioritylevelconfigurations",
     "/applications",
     "/applicationsets",
     "/kustomizations",
     "/helmreleases",
-    "/cronjobs",
-    "/deployments",
-    "/replicasets",
-    "/replicationcontrollers",
-    "/statefulsets",
-    "/jobs",
-    "/daemonsets",
 ];
 
 /// Pressure beyond which a handshake is not finished in any useful time.

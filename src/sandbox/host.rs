@@ -15,9 +15,10 @@ use crate::change::sha256_hex;
 use crate::host::audit::AuditCount;
 use crate::host::file::PutFile;
 use crate::host::gate::{Driver, GateArm, GateOpen, GateRenew, GateSpec, Rung};
+use crate::host::left::ManifestLeft;
 use crate::host::offender::OffenderLook;
 use crate::host::orders::{Orders, Unread};
-use crate::host::swap::{ManifestLook, ManifestSwap};
+use crate::host::swap::{ManifestFolder, ManifestLook, ManifestSwap};
 use crate::script::Head;
 
 /// The exit status of a shell that does not know a command.
@@ -66,6 +67,7 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
         Orders::JailLook(order) => Said::ok(jail::look(host, pods, order)),
         Orders::JailPut(order) => jail::put(host, order),
         Orders::JailTakeOut(order) => jail::take_out(host, order),
+        Orders::JailsStand(_) => Said::ok(jail::stands(host)),
         Orders::AuthorizersLook(order) => Said::ok(jail::authorizers(host, order)),
         Orders::AuthorizersPut(order) => jail::authorizers_put(host, order),
         Orders::AuthorizersAway(order) => jail::authorizers_away(host, order),
@@ -76,6 +78,7 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
             api = 2_500_000
         )),
         Orders::ManifestUnderWay(_) => Said::ok("looked=yes\n".into()),
+        Orders::ManifestLeft(order) => Said::ok(left(host, order)),
         Orders::ManifestSwap(order) => swap(host, order),
         // An exchange comes to its end here, and its new process answers.
         Orders::ManifestMend(_) => Said::ok("mended=yes\n".into()),
@@ -84,7 +87,7 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
         Orders::ManifestCopy(order) => Said::ok(rescue::copy(host, order)),
         Orders::ManifestReplace(order) => rescue::replace(host, order),
         Orders::ManifestMove(order) => rescue::moved(host, order),
-        Orders::ManifestFolder(order) => folder(host, &order.path),
+        Orders::ManifestFolder(order) => folder(host, order),
         Orders::ManifestFolderAway(order) => folder_away(host, &order.path),
         Orders::CredentialsRead(_) => Said::ok(credentials(&world.papers.admin)),
         Orders::CredentialsSign(_) => Said::failed(3, "the practice cluster keeps the key of its CA to itself"),
@@ -438,10 +441,41 @@ fn content(script: &str, sha256: &str) -> Option<String> {
     })
 }
 
-fn folder(host: &mut SimHost, path: &str) -> Said {
-    host.files.insert(format!("{path}/."), String::new());
+fn folder(host: &mut SimHost, order: &ManifestFolder) -> Said {
+    let ManifestFolder { path, run, operator, program } = order;
+    host.files.insert(format!("{path}/."), format!("{run}\n{operator}\n{program}\n"));
     host.files.insert(format!("{path}/mark"), String::new());
     Said::ok(format!("folder={path}\n"))
+}
+
+/// What stands beside the manifests. A folder says whose it is also where its mark is gone.
+fn left(host: &SimHost, order: &ManifestLeft) -> String {
+    let manifests = order.manifests.trim_end_matches('/');
+    let beside = format!("{}/breakglass-", manifests.rsplit_once('/').map_or("", |(parent, _)| parent));
+    let sum = |path: &str| host.files.get(path).map(|text| sha256_hex(text.as_bytes()));
+    let mut out = String::new();
+    for (path, mark) in host.files.iter().filter(|(path, _)| path.starts_with(&beside) && path.ends_with("/.")) {
+        let folder = path.trim_end_matches("/.");
+        let mut words = mark.lines();
+        let mut word = || words.next().unwrap_or_default();
+        let _ = write!(out, "folder={folder}\nrun={}\nby={}\nprogram={}\nage=1\n", word(), word(), word());
+        if let Some(state) = host.files.get(&format!("{folder}/state")) {
+            let _ = writeln!(out, "state={state}");
+        }
+        for name in ["before", "next"] {
+            if let Some(sum) = sum(&format!("{folder}/{name}.yaml")) {
+                let _ = writeln!(out, "{name}={sum}");
+            }
+        }
+    }
+    for (path, text) in host.files.iter().filter(|(path, _)| path.starts_with(&format!("{manifests}/"))) {
+        let _ = writeln!(out, "manifest={} {path}", sha256_hex(text.as_bytes()));
+        if text.contains("node-lifecycle-controller") {
+            let _ = writeln!(out, "controllers={}", base64::engine::general_purpose::STANDARD.encode(text));
+        }
+    }
+    out.push_str("end=yes\n");
+    out
 }
 
 fn folder_away(host: &mut SimHost, path: &str) -> Said {

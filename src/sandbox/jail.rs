@@ -8,7 +8,7 @@ use super::said::Said;
 use super::world::{APISERVER, SimHost};
 use crate::change::sha256_hex;
 use crate::host::authorizers::{AuthorizersAway, AuthorizersLook, AuthorizersPut};
-use crate::host::jail::{JailLook, JailPut, JailTakeOut, kubeconfig_beside};
+use crate::host::jail::{BEGINS, JailLook, JailPut, JailTakeOut, kubeconfig_beside};
 use crate::host::manifest::{self, MANIFESTS};
 
 /// What each pod of the offender tries in the seconds that a look takes into account.
@@ -38,6 +38,20 @@ pub(super) fn look(host: &SimHost, pods: u32, order: &JailLook) -> String {
         }
     } else if !config.is_empty() {
         let _ = writeln!(out, "no=there is no file {config}");
+    }
+    out + "end=yes\n"
+}
+
+/// The marks of all that stand.
+pub(super) fn stands(host: &SimHost) -> String {
+    let config = flag(host, "authorization-config");
+    let Some(text) = host.files.get(&config) else { return "end=yes\n".into() };
+    let mut out = format!("file={config}\n");
+    let mut lines = text.lines().map(str::trim).peekable();
+    while let Some(line) = lines.next() {
+        if line.starts_with(BEGINS) && line.ends_with(": begin") {
+            let _ = writeln!(out, "begin={line}\nabout={}", lines.peek().unwrap_or(&""));
+        }
     }
     out + "end=yes\n"
 }

@@ -124,7 +124,8 @@ impl Freezing {
         let first = look.history.changes.is_empty();
         let Walked { chain, held, saw } = self.walk(look).await?;
         let mut survey = Survey { saw, ..Survey::default() };
-        let (run, deadline) = (look.mark.run.as_str(), self.with.deadline.0.as_secs().max(1));
+        let (run, by) = (look.mark.run.as_str(), look.mark.operator.as_str());
+        let deadline = self.with.deadline.0.as_secs().max(1);
         let found = matches!(self.wish, Wish::Of(_))
             .then(|| Found { chain: chain.iter().map(|one| one.named.clone()).collect(), held: held.clone() });
         let mut at_rest = Vec::new();
@@ -135,7 +136,7 @@ impl Freezing {
                         .see(look.history.done(&one.key()).then(|| set_going_again(one, &self.with.argocd_namespace)));
                     survey.see(one.under_way());
                     let note = Note::of(&Kept { version: version(one), found: found.clone() });
-                    survey.changes.push(Change { note: Some(note), ..one.freeze(&edit, run, deadline) });
+                    survey.changes.push(Change { note: Some(note), ..one.freeze(&edit, (run, by), deadline) });
                 }
                 None if is_ours(one, run) || pretended(look, one) => {}
                 None => at_rest.push(match one.frozen_by() {

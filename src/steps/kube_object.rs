@@ -163,17 +163,17 @@ pub(super) fn no_list(answer: &KubeAnswer, path: &str) -> StepError {
 }
 
 /// What stands on a page of a list; an empty one may come as `"items": null`.
-pub(super) fn items(list: &Value) -> &[Value] {
+pub(crate) fn items(list: &Value) -> &[Value] {
     list["items"].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 /// The token that leads from a page of a list to the next one.
-pub(super) fn next_page(list: &Value) -> Option<&str> {
+pub(crate) fn next_page(list: &Value) -> Option<&str> {
     list.pointer("/metadata/continue").and_then(Value::as_str).filter(|token| !token.is_empty())
 }
 
 /// Percent-encodes all that may not stand in the value of a query.
-pub(super) fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, super::object::UNRESERVED).to_string()
 }
 

@@ -1,6 +1,7 @@
 //! Writes to one object that leave the run's mark in it, and the ones that take both back: a JSON patch that tests what was
 //! seen, or a DELETE of just what was seen.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::ObjectRef;
@@ -8,6 +9,28 @@ use super::kube_object::text;
 use crate::change::{AS_SEEN, Body, Holds, KubeCall, Method};
 
 const ANNOTATIONS: &str = "/metadata/annotations";
+
+/// Who parked it, and what has to come back. As a node label that no node has, a DaemonSet asks for it, too.
+pub(crate) const PARKED: &str = "breakglass.io/parked";
+/// Who took whom out of a binding.
+pub(crate) const REVOKED: &str = "breakglass.io/revoked";
+/// Which run and step created an object or added to it.
+pub(crate) const RESTORED: &str = "breakglass.io/restored";
+/// Who disarmed it.
+pub(crate) const DISARMED: &str = "breakglass.io/disarmed";
+/// Who froze it, and what was there before, as JSON.
+pub(crate) const FROZEN: &str = "breakglass.io/frozen";
+
+/// Who rolled it back, and from which revision.
+pub(crate) const ROLLED_BACK: &str = "breakglass.io/rolled-back";
+/// Which run and step made it, and whom it holds down.
+pub(crate) const THROTTLED: &str = "breakglass.io/throttled";
+/// Which run and step made it, a policy that refuses an object, or the binding of one.
+pub(crate) const REFUSED: &str = "breakglass.io/refused";
+/// What such a policy refuses: its name is a hash.
+pub(crate) const REFUSED_OBJECT: &str = "breakglass.io/object";
+/// When such a policy ends, as its expressions have it.
+pub(crate) const REFUSED_UNTIL: &str = "breakglass.io/until";
 
 /// One field that a patch changes.
 #[derive(Debug, Clone)]
@@ -46,23 +69,46 @@ fn pointer(mark: &str) -> String {
     format!("{ANNOTATIONS}/{}", mark.replace('/', "~1"))
 }
 
-/// The run that left this mark in an object; empty where none did.
-pub(super) fn marked_by<'a>(object: &'a Value, mark: &str) -> &'a str {
-    text(object, &pointer(mark))
+/// What is left in an object is words: the run first, what else there is to say, and last who. Marks from before that have no last.
+const BY: &str = " by=";
+/// What stands in a name as it is.
+const PLAIN: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b':').remove(b'@').remove(b'+').remove(b'-').remove(b',');
+
+/// A mark with who leaves it: whoever finds it knows whom to ask.
+pub(super) fn signed(mark: &str, operator: &str) -> String {
+    let name: String = operator.chars().take(60).collect();
+    format!("{mark}{BY}{}", utf8_percent_encode(&name, PLAIN))
 }
 
-/// The patch that makes these edits and leaves the mark, and the one that puts all back, exactly. The second tests no uid: what
+/// A mark without who, and who, as far as it says.
+pub(crate) fn unsigned(text: &str) -> (&str, Option<String>) {
+    match text.rsplit_once(BY) {
+        Some((mark, name)) if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:@+-,%".contains(&byte)) => {
+            (mark, Some(percent_decode_str(name).decode_utf8_lossy().into_owned()))
+        }
+        _ => (text, None),
+    }
+}
+
+/// The run that left this mark in an object, with what else it says but who; empty where none did.
+pub(super) fn marked_by<'a>(object: &'a Value, mark: &str) -> &'a str {
+    unsigned(text(object, &pointer(mark))).0
+}
+
+/// The patch that makes these edits and leaves the signed mark, and the one that puts all back, exactly. The second tests no uid: what
 /// was deleted and put back meanwhile has them still.
-pub(super) fn patches(object: &Value, edits: &[Edit], mark: &str, run: &str) -> (Value, Value) {
+pub(super) fn patches(object: &Value, edits: &[Edit], mark: &str, by: &str) -> (Value, Value) {
     let at = pointer(mark);
-    let marked = object.pointer(&at).filter(|before| **before != run);
+    let ours = |before: &&Value| before.as_str().is_some_and(|text| unsigned(text).0 == unsigned(by).0);
+    let marked = object.pointer(&at).filter(|before| !ours(before));
     let seen = object.pointer(&at).unwrap_or(&Value::Null);
     let leave = if object.pointer(ANNOTATIONS).is_some_and(Value::is_object) {
-        [json!({"op": "test", "path": at, "value": seen}), json!({"op": "add", "path": at, "value": run})]
+        [json!({"op": "test", "path": at, "value": seen}), json!({"op": "add", "path": at, "value": by})]
     } else {
         [
             json!({"op": "test", "path": ANNOTATIONS, "value": null}),
-            json!({"op": "add", "path": ANNOTATIONS, "value": {mark: run}}),
+            json!({"op": "add", "path": ANNOTATIONS, "value": {mark: by}}),
         ]
     };
     let unmark = marked.map_or_else(
@@ -74,7 +120,7 @@ pub(super) fn patches(object: &Value, edits: &[Edit], mark: &str, run: &str) -> 
     there.extend(edits.iter().map(|edit| edit.put(&edit.after)));
     there.extend(leave);
     let mut back: Vec<Value> = edits.iter().flat_map(|edit| edit.tests(&edit.after)).collect();
-    back.push(json!({"op": "test", "path": at, "value": run}));
+    back.push(json!({"op": "test", "path": at, "value": by}));
     back.extend(edits.iter().map(|edit| edit.put(&edit.before)));
     back.push(unmark);
     (there.into(), back.into())

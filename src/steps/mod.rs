@@ -153,9 +153,16 @@ impl History {
 pub use crate::kit::select::Scope;
 pub use crate::yaml::schema_of;
 pub use announced::{Announced, Sends, Times};
+pub(crate) use automation::freezable;
 pub use elsewhere::{Turn, mark_of, taken_out_by, turn};
 pub use fault::Fault;
+pub(crate) use kube_object::{encode, items, next_page};
+pub(crate) use marking::{
+    DISARMED, FROZEN, PARKED, REFUSED, REFUSED_OBJECT, REFUSED_UNTIL, RESTORED, REVOKED, ROLLED_BACK, THROTTLED,
+    unsigned as unsigned_mark,
+};
 pub use object::ObjectRef;
+pub(crate) use rbac::kubectl_flag;
 pub(crate) use rescue_manifest::Program;
 pub use results::{Gives, Takes};
 

@@ -220,7 +220,8 @@ impl Restoring {
     /// Looks at one object and says what is missing there; a question, where one comes first.
     async fn judge(&self, look: Look<'_>, wish: &Wish, survey: &mut Survey) -> Result<Option<Survey>, StepError> {
         let mark = format!("{} step {}", look.mark.run, look.step + 1);
-        let by = By { mark: &mark, deadline_secs: self.with.deadline.0.as_secs().max(1) };
+        let by =
+            By { mark: &mark, operator: &look.mark.operator, deadline_secs: self.with.deadline.0.as_secs().max(1) };
         let seen = kube_object::get(look, &wish.at, Accept::Json, self.with.look_within.0).await;
         let object = match seen.map_err(|error| denied(look, error))? {
             Seen::There(object) => Some(object),

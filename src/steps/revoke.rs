@@ -348,11 +348,12 @@ impl Revoking {
         saw: Vec<Finding>,
     ) -> Result<Survey, StepError> {
         let mut survey = Survey { saw, ..Survey::default() };
-        let (run, deadline) = (look.mark.run.as_str(), self.with.deadline.0.as_secs().max(1));
+        let (run, by, deadline) =
+            (look.mark.run.as_str(), look.mark.operator.as_str(), self.with.deadline.0.as_secs().max(1));
         survey.arrived.extend(gone(look.history, seen));
         let mut bindings = Vec::new();
         for binding in seen {
-            let Some(change) = taking::change(binding, subject, run, deadline) else {
+            let Some(change) = taking::change(binding, subject, (run, by), deadline) else {
                 if taking::is_marked(binding, run, subject) {
                     survey.arrived.extend(look.history.missed(&taking::key(&binding.at)));
                 } else if self.bindings.is_some() {

@@ -5,9 +5,7 @@ use serde_json::{Map, Value};
 
 use super::ObjectRef;
 use super::kube_object::text;
-
-/// The node label that no node has: a DaemonSet that asks for it is parked.
-pub(super) const PARKED: &str = "breakglass.io/parked";
+use super::marking::PARKED;
 
 /// The volumes that any number of pods may have at a time. Whatever is not among them counts as one that may not be
 /// mounted twice: an unknown kind of volume is no reason to hope.

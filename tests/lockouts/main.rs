@@ -22,6 +22,7 @@ mod recovery_killed;
 mod recovery_server;
 mod regain_access;
 mod rights;
+mod status;
 mod stray_manifest;
 mod webhook_deadlock;
 
@@ -46,6 +47,10 @@ fn main() -> ExitCode {
         test(
             "a_webhook_that_refuses_every_pod_also_its_own_is_disarmed_and_comes_back_to_the_byte",
             webhook_deadlock::opened_and_undone,
+        ),
+        test(
+            "whoever_looks_with_an_empty_laptop_sees_what_stands_and_nothing_is_once_it_is_undone",
+            status::from_an_empty_laptop,
         ),
         test("administrators_whose_binding_was_deleted_are_let_in_again_and_undo_is_exact", rights::deleted),
         test("rights_that_were_emptied_or_lead_elsewhere_are_put_right_and_undo_is_exact", rights::emptied),

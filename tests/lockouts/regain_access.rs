@@ -7,7 +7,7 @@ use testbed::{Kit, Lab, Snapshot, User, Validity, wait_until};
 
 use super::bad_manifest::{crashed, files, kubectl_is_out, kubectl_works, write};
 use super::credentials::colleague;
-use super::rights::{ADMINS, BINDINGS, administrator, deletes, waits_for};
+use super::rights::{ADMINS, BINDINGS, administrator, deletes, stays, waits_for};
 use super::webhook_deadlock::{ADMISSION, is_let_in, locked_out, tidied};
 use super::{LONG, Scene, flat, scene};
 
@@ -74,6 +74,7 @@ fn a_binding_that_is_gone(scene: &Scene) -> Result<()> {
     waits_for(&admin, true)?;
     let now = scene.object(&format!("{BINDINGS}/{ADMINS}"))?;
     ensure!(now["roleRef"] == before["roleRef"] && now["subjects"] == before["subjects"], "{now:#}");
+    stays(&masters, "clusterrolebinding", ADMINS)?;
     scene.write_kit(User::Alice)
 }
 

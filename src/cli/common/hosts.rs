@@ -11,7 +11,7 @@ use crate::change::Target;
 use crate::cli::App;
 use crate::error::Failure;
 use crate::host::order::{Order, Query};
-use crate::kit::select;
+use crate::kit::{Cluster, select};
 use crate::steps::Scope;
 use crate::world::Reads;
 use crate::world::live::{Live, Options};
@@ -34,6 +34,18 @@ impl Hosts {
         Self::new(app, &clusters::choose(app).await?, words)
     }
 
+    /// All hosts, or those that are named. A cluster need not have any.
+    pub(in crate::cli) fn all(app: &App, chosen: &Chosen, words: Option<&str>) -> Result<Self, Failure> {
+        if words.is_some() {
+            return Self::new(app, chosen, words);
+        }
+        let hosts = |cluster: &Cluster| {
+            let name = cluster.name.clone();
+            cluster.hosts.iter().map(move |host| Target::host(&name, &host.name)).collect::<Vec<_>>()
+        };
+        Ok(Self::of(app, chosen, chosen.clusters.iter().flat_map(hosts).collect()))
+    }
+
     /// The hosts of the API servers, or those that are named.
     pub(in crate::cli) fn new(app: &App, chosen: &Chosen, words: Option<&str>) -> Result<Self, Failure> {
         let mut targets = Vec::new();
@@ -43,8 +55,17 @@ impl Hosts {
             })?;
             targets.extend(found);
         }
+        Ok(Self::of(app, chosen, targets))
+    }
+
+    fn of(app: &App, chosen: &Chosen, targets: Vec<Target>) -> Self {
         let options = Options { run: crate::journal::new_id(app.process.clock.now()), tell: None };
-        Ok(Self { live: Live::new(chosen.clusters.iter().cloned(), &options), targets })
+        Self { live: Live::new(chosen.clusters.iter().cloned(), &options), targets }
+    }
+
+    /// Who they are.
+    pub(in crate::cli) fn targets(&self) -> &[Target] {
+        &self.targets
     }
 
     /// Asks all of them the same once; in the order of the kit.

@@ -15,4 +15,4 @@ pub(super) mod operator;
 pub(super) mod signals;
 pub(super) mod single;
 pub(super) mod trust;
-mod ways;
+pub(super) mod ways;

@@ -15,7 +15,7 @@ use crate::world::{Reads, Way};
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Asks the control-plane hosts of these clusters, all at once, for what the flags want, and says what was found.
-pub(super) async fn find(app: &App<'_>, reads: &dyn Reads, clusters: &[String]) {
+pub(in crate::cli) async fn find(app: &App<'_>, reads: &dyn Reads, clusters: &[String]) {
     let flags = &app.flags.connection;
     if !flags.recovery && !flags.access {
         return;

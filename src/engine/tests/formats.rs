@@ -54,11 +54,28 @@ impl Kept {
                 ran.fake.objects(name, |objects| objects.edit(path, none));
             }
         }
+        for name in NAMES {
+            ran.fake.objects(name, |objects| objects.edit_each(unsigned));
+        }
         let plan = plan(&NAMES, &known, &policy());
         let plan = if self.format < (1, 1) { plan.as_before_fleets() } else { plan };
         let bench = Bench::new(ran.fake, plan);
         bench.adopt(&self.folder());
         (bench, before)
+    }
+}
+
+/// The marks as the versions left them that wrote these journals: the run alone, and none on a parked DaemonSet.
+fn unsigned(path: &str, object: &mut serde_json::Value) {
+    let there = object.pointer_mut("/metadata/annotations").and_then(serde_json::Value::as_object_mut);
+    let Some(annotations) = there else { return };
+    for (_, mark) in annotations.iter_mut().filter(|(key, _)| key.starts_with("breakglass.io/")) {
+        let said = mark.as_str().unwrap_or_default().split(" by=").next().unwrap_or_default();
+        let said = said.split(" replicas=").next().unwrap_or_default().trim_end_matches(" created").to_owned();
+        *mark = said.into();
+    }
+    if path.contains("/daemonsets/") && annotations.remove("breakglass.io/parked").is_some() && annotations.is_empty() {
+        object["metadata"].as_object_mut().unwrap().remove("annotations");
     }
 }
 

@@ -27,6 +27,7 @@ mod revoke;
 mod rights;
 mod rollback;
 mod samples;
+mod status;
 mod strangers;
 mod stuck;
 mod support;

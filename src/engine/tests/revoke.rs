@@ -290,7 +290,7 @@ fn what_arrives_late_is_ours_also_after_a_resume_that_lists_anew() {
         bench.fake.objects("east", |o| {
             o.edit(SHARED, |object| {
                 object["subjects"] = json!([jane()]);
-                let run = "20250101T000000Z-test serviceaccount/telemetry/agent";
+                let run = "20250101T000000Z-test serviceaccount/telemetry/agent by=eve";
                 object["metadata"]["annotations"] = json!({"breakglass.io/revoked": run});
             });
         });

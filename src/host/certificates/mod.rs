@@ -228,15 +228,18 @@ pub fn kept_as(path: &str) -> String {
 
 order! {
     /// Keeps what is there, beside.
-    CertificatesKeep = "certificates.keep" { beside: String, files: String }
+    CertificatesKeep = "certificates.keep" { beside: String, files: String, run: Option<String>, operator: Option<String> }
 }
 
 /// The script that copies files into the folder beside, with owner and mode; `files` are SHA-256 and path of each. One that was
-/// kept before stays. It may be repeated.
-pub fn keep(beside: &str, files: &[(String, String)]) -> Script {
+/// kept before stays. It may be repeated. `by`: the run and its operator, who are noted there.
+pub fn keep(beside: &str, files: &[(String, String)], by: (&str, &str)) -> Script {
     let files = listed(files);
-    let body = format!("{LIB}B={}\n{}", quote(beside), KEEP.replace("@FILES", &files));
-    CertificatesKeep { beside: beside.to_owned(), files }
+    let [run, operator] = [by.0, by.1].map(super::swap::line);
+    // The third line keeps it from being taken for the mark of an exchange.
+    let mark = format!("printf '%s\\n' {} {} certificates >\"$B/mark\"\n", quote(&run), quote(&operator));
+    let body = format!("{LIB}B={}\n{}", quote(beside), KEEP.replace("@MARK", &mark).replace("@FILES", &files));
+    CertificatesKeep { beside: beside.to_owned(), files, run: Some(run), operator: Some(operator) }
         .script(body)
         .words(format!("copies of what is there now, in {beside}"))
 }

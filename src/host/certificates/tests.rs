@@ -145,12 +145,12 @@ fn one_value_of_a_kubeconfig_is_put_in_and_comes_back_to_the_byte() {
                 ["ab+/c=", "x+y/z=="].map(|data| config(data, end).replace('\n', line).replace("\r\r", "\r"));
             place.write(ADMIN, old.as_bytes(), 0o640);
             let files = [(sha256_hex(old.as_bytes()), ADMIN.to_owned())];
-            place.run(&keep(BESIDE, &files)).unwrap();
-            place.run(&keep(BESIDE, &files)).unwrap();
-            assert_eq!(
-                (place.names(BESIDE), mode(&place.at(BESIDE))),
-                (vec![kept_as(place.at(ADMIN).to_str().unwrap())], 0o700)
-            );
+            place.run(&keep(BESIDE, &files, ("r1", "eve"))).unwrap();
+            place.run(&keep(BESIDE, &files, ("r1", "eve"))).unwrap();
+            let mut kept = ["mark".to_owned(), kept_as(place.at(ADMIN).to_str().unwrap())];
+            kept.sort();
+            assert_eq!((place.names(BESIDE), mode(&place.at(BESIDE))), (kept.to_vec(), 0o700));
+            assert_eq!(place.read(&format!("{BESIDE}/mark")), b"r1\neve\ncertificates\n");
             let splice = Splice {
                 path: ADMIN.into(),
                 from: "ab+/c=".into(),
@@ -192,7 +192,7 @@ fn what_somebody_else_wrote_is_left_alone_and_a_keep_that_fails_leaves_nothing()
             beside: BESIDE.into(),
         };
         let files = [(sha256_hex(b"CA"), "/etc/kubernetes/pki/ca.crt".to_owned()), (sum, ADMIN.to_owned())];
-        for script in [splice.there(), splice.back(), keep(BESIDE, &files)] {
+        for script in [splice.there(), splice.back(), keep(BESIDE, &files, ("r1", "eve"))] {
             let why = place.run(&script).unwrap_err();
             assert!(why.contains("somebody else has changed it"), "{shell:?}: {why}");
             assert_eq!(

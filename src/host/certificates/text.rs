@@ -80,7 +80,7 @@ kubelet() {
 }
 kept() {
   for x in "$B"/*; do
-    case $x in *.part) ;; *) [ -f "$x" ] && put kept "$(sum "$x") ${x##*/}" ;; esac
+    case $x in *.part | */mark) ;; *) [ -f "$x" ] && put kept "$(sum "$x") ${x##*/}" ;; esac
   done
 }
 flag() { sed -e '/^[[:space:]]*#/d' -e 's/[[:space:]]#.*//' "$M/$1.yaml" 2>/dev/null | sed -n 's/^.*--'"$2"'[= ]["'\'']*\([^ "'\'',]*\).*$/\1/p' | sed 1q; }
@@ -117,7 +117,7 @@ while read -r s f; do
 done <<'BREAKGLASS_FILES'
 @FILES
 BREAKGLASS_FILES
-sync
+@MARKsync
 say kept "$B"
 "#;
 
@@ -132,6 +132,8 @@ while read -r s f; do
 done <<'BREAKGLASS_FILES'
 @FILES
 BREAKGLASS_FILES
+# The mark is there for the copies.
+[ "$(ls -A "$B")" != mark ] || rm -f "$B/mark"
 rmdir "$B" 2>/dev/null
 say kept none
 "#;

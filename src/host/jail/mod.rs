@@ -17,12 +17,15 @@ use crate::script::{Answer, Script, quote};
 mod answers;
 mod cel;
 mod sh;
+mod stands;
 #[cfg(test)]
 mod tests;
 mod text;
 
 pub use self::answers::{Effect, Seen, Server};
 pub use self::cel::{Resource, Who, Whom, which};
+pub(crate) use self::stands::BEGINS;
+pub use self::stands::{Held, JailsStand, standing};
 pub use self::text::{OLDEST, Put, put as put_in_text, version};
 
 /// So many seconds after the change a request that came then and was served counts against the jail.

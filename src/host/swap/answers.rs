@@ -74,7 +74,7 @@ pub enum Kept {
 }
 
 impl State {
-    fn parse(word: &str) -> Option<Self> {
+    pub(in crate::host) fn parse(word: &str) -> Option<Self> {
         match word {
             "out" | "in" => Some(Self::Moving),
             "ready" => Some(Self::Ready),

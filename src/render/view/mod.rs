@@ -9,5 +9,6 @@ pub(crate) mod recovery;
 pub(crate) mod runbook;
 pub(crate) mod runs;
 pub(crate) mod sandbox;
+pub(crate) mod status;
 pub(crate) mod steps;
 pub(crate) mod top;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::kube_object::text;
-use super::marking::{self, Edit};
+use super::marking::{self, Edit, FROZEN as MARK};
 use super::{Look, ObjectRef, Survey};
 use crate::change::{Change, Inverse, Keep, Op};
 use crate::journal::ChangeRecord;
@@ -25,8 +25,6 @@ pub(super) use wish::{Params, Wish, freezing, looks, patch};
 
 /// How many objects are looked at on the way up from one.
 const MOST: u32 = 6;
-/// Who froze it, and what was there before, as JSON behind a blank.
-const MARK: &str = "breakglass.io/frozen";
 const SYNC_POLICY: &str = "/spec/syncPolicy";
 const AUTOMATED: &str = "/spec/syncPolicy/automated";
 const APPLICATIONS_SYNC: &str = "/spec/syncPolicy/applicationsSync";
@@ -48,6 +46,11 @@ pub(super) enum Sort {
     HelmRelease,
     /// Makes Jobs.
     CronJob,
+}
+
+/// What is frozen by a field of its own, and by no step but this: group, versions, resource.
+pub(crate) fn freezable() -> impl Iterator<Item = (&'static str, &'static [&'static str], String)> {
+    Sort::NAMED.into_iter().map(|sort| (sort.group(), sort.versions(), sort.plural()))
 }
 
 impl Sort {
@@ -285,12 +288,12 @@ impl Automation {
     }
 
     /// The change that freezes it by this edit.
-    pub(super) fn freeze(&self, edit: &Edit, run: &str, deadline_secs: u64) -> Change {
+    pub(super) fn freeze(&self, edit: &Edit, (run, operator): (&str, &str), deadline_secs: u64) -> Change {
         let edits = std::slice::from_ref(edit);
         // What was there before the run came is what counts, however often it is set going again meanwhile.
         let said = Some(marking::marked_by(&self.object, MARK)).filter(|_| self.frozen_by().as_deref() == Some(run));
         let mark = said.map_or_else(|| format!("{run} {}", json!({ &edit.field: edit.before })), str::to_owned);
-        let patches = marking::patches(&self.object, edits, MARK, &mark);
+        let patches = marking::patches(&self.object, edits, MARK, &marking::signed(&mark, operator));
         let because = format!("{} is to leave what it manages alone", self.named);
         self.change(edits, patches, because, deadline_secs)
     }

@@ -64,7 +64,7 @@ fn a_mark_alone_gives_back_what_was_there() {
     ] {
         for metadata in [json!({}), json!({"annotations": {"b": "c"}})] {
             let before = seen(sort, &metadata, &spec);
-            let change = before.freeze(&before.rest().unwrap(), "r1", 60);
+            let change = before.freeze(&before.rest().unwrap(), ("r1", "eve"), 60);
             let mut frozen = before.clone();
             crate::world::fake::patched(&mut frozen.object, &ops(&change.op));
             assert_eq!((frozen.frozen_by().as_deref(), frozen.rest().is_some()), (Some("r1"), false), "{sort:?}");

@@ -22,6 +22,7 @@ use self::webhook::{Configuration, MUTATING, VALIDATING, Webhook, at, short};
 use self::wish::{Sort, Wish};
 use super::automation;
 use super::kube_object::{self, Seen, text};
+use super::marking::signed;
 use super::{Announced, Fault, Kind, Look, ObjectRef, Scope, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{KubeCall, Method, Op, Target};
 use crate::duration::HumanDuration;
@@ -337,7 +338,8 @@ impl Disarming {
                 seen.webhooks().filter(|one| wanted(*one)).filter_map(|one| self.how.of(one)).collect()
             }
         };
-        (!edits.is_empty()).then(|| taking::patch(seen, &edits, &self.how, &look.mark.run, deadline))
+        let by = signed(&look.mark.run, &look.mark.operator);
+        (!edits.is_empty()).then(|| taking::patch(seen, &edits, &self.how, &by, deadline))
     }
 
     /// What a finalizer holds stays in force when it is deleted.

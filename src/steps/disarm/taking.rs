@@ -7,10 +7,8 @@ use crate::change::{Change, Inverse, Keep, KubeCall, Op};
 use crate::shell;
 use crate::steps::ObjectRef;
 use crate::steps::kube_object::{self, text};
-use crate::steps::marking::{self, Edit};
+use crate::steps::marking::{self, DISARMED, Edit};
 
-/// Who disarmed it is left in the object, where it stays.
-const MARK: &str = "breakglass.io/disarmed";
 const ACTIONS: &str = "/spec/validationActions";
 
 /// What is done to an object.
@@ -109,13 +107,13 @@ pub(super) fn key(at: &ObjectRef) -> String {
 
 /// The run that disarmed an object, if it was one of ours; empty where none did.
 pub(super) fn marked_by(object: &Value) -> &str {
-    marking::marked_by(object, MARK)
+    marking::marked_by(object, DISARMED)
 }
 
 /// The change that makes these edits in an object.
-pub(super) fn patch(seen: &Configuration, edits: &[Edit], how: &How, run: &str, deadline_secs: u64) -> Change {
+pub(super) fn patch(seen: &Configuration, edits: &[Edit], how: &How, by: &str, deadline_secs: u64) -> Change {
     let Configuration { at, object } = seen;
-    let (there, back) = marking::patches(object, edits, MARK, run);
+    let (there, back) = marking::patches(object, edits, DISARMED, by);
     let inverse = Inverse::By(Box::new(Op::Kube(marking::patching(at, back, Some(marking::as_before(at, edits))))));
     let fields: Vec<String> = edits.iter().map(|edit| format!("{} is still {}", edit.field, edit.before)).collect();
     let by_hand =

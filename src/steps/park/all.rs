@@ -174,7 +174,7 @@ impl ParkingAll {
         let set = done.len() + found.parked.len() - again;
         for (one, seen) in &found.parked {
             let now = seen.pointer(one.how.field()).unwrap_or(&Value::Null);
-            let change = one.change(seen, now, &look.mark.run);
+            let change = one.change(seen, now, look);
             survey.changes.push(Change { key: one.key(), note: Some(Note::of(&Kept { set })), ..change });
         }
         for record in &look.history.changes {

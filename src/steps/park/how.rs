@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{ANNOTATIONS, MARK};
+use super::DELETE;
 use crate::steps::ObjectRef;
-use crate::steps::workload::PARKED;
+use crate::steps::marking::{PARKED, marked_by, signed};
 
 /// How a resource is parked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,26 +51,20 @@ impl How {
     pub(super) fn by(self, object: &Value) -> Option<&str> {
         match self {
             Self::Nowhere => object.pointer(self.field())?.get(PARKED)?.as_str(),
-            Self::Zero | Self::Suspend => object.pointer(MARK)?.as_str(),
+            Self::Zero | Self::Suspend => marked_by(object, PARKED).split(' ').next().filter(|run| !run.is_empty()),
         }
     }
 
-    /// Ops that leave the run's id in an object with these annotations. A node selector has it in its own value.
-    pub(super) fn mark(self, annotations: &Value, run: &str) -> Vec<Value> {
-        match self {
-            Self::Nowhere => Vec::new(),
-            _ if annotations.is_object() => vec![json!({"op": "add", "path": MARK, "value": run})],
-            _ => vec![
-                json!({"op": "test", "path": ANNOTATIONS, "value": null}),
-                json!({"op": "add", "path": ANNOTATIONS, "value": {PARKED: run}}),
-            ],
+    /// What is left in the object: the run, what has to come back that nothing else tells, and who. A list of metadata has it.
+    pub(super) fn mark(self, now: &Value, claims_go: bool, run: &str, operator: &str) -> String {
+        let mut mark = run.to_owned();
+        if let (Self::Zero, Some(replicas)) = (self, now.as_u64()) {
+            mark.push_str(&format!(" replicas={replicas}"));
         }
-    }
-
-    /// Ops that take the mark away: the first for before, the second for after the field is put back.
-    pub(super) fn unmark(self, run: &str) -> Option<(Value, Value)> {
-        let ops = (json!({"op": "test", "path": MARK, "value": run}), json!({"op": "remove", "path": MARK}));
-        (self != Self::Nowhere).then_some(ops)
+        if claims_go {
+            mark.push_str(&format!(" whenScaled={DELETE}"));
+        }
+        signed(&mark, operator)
     }
 
     /// The field's value once parked.

@@ -13,10 +13,11 @@ use self::all::ParkingAll;
 use self::how::How;
 use super::automation;
 use super::kube_object::{self, Seen, text};
+use super::marking::PARKED;
 use super::rbac::subject::Subject;
 use super::results::{CLIENT, Gives, Takes};
-use super::workload::{PARKED, pod_spec};
-use super::{Announced, Fault, Kind, Look, ObjectRef, Scope, Step, StepError, Survey, Times, params, schema_of};
+use super::workload::pod_spec;
+use super::{Announced, Fault, Kind, Look, Mark, ObjectRef, Scope, Step, StepError, Survey, Times, params, schema_of};
 use crate::change::{Body, Change, Holds, Inverse, Keep, KubeCall, Method, Op, Target};
 use crate::duration::HumanDuration;
 use crate::found::{Found, Type};
@@ -24,7 +25,7 @@ use crate::kit::Cluster;
 use crate::world::Accept;
 
 const KEY: &str = "park";
-/// Where the run's id is left in an object that has no node selector for it.
+/// Where it is left who parked an object, and what has to come back that nothing else tells.
 const MARK: &str = "/metadata/annotations/breakglass.io~1parked";
 const ANNOTATIONS: &str = "/metadata/annotations";
 /// What becomes of the volume claims of a StatefulSet's pods that are scaled away. It may be changed in place.
@@ -33,6 +34,7 @@ const DELETE: &str = "Delete";
 const RETAIN: &str = "Retain";
 const UID: &str = "<uid seen by the GET>";
 const RUN: &str = "<this run>";
+const MARKED: &str = "<this run, what it was before, and who>";
 
 /// The kind.
 pub(super) struct Park;
@@ -77,8 +79,8 @@ impl Kind for Park {
          scaled away (whenScaled: Delete) is told in the same patch to retain them, until `undo`. Jobs that a CronJob has \
          started go on; they are named. A Job's own pods are ended, and it starts anew with `undo`. A \
          HorizontalPodAutoscaler leaves what is at 0 replicas alone, unless its minReplicas is 0; KEDA does not, and neither \
-         does the owner of a ReplicaSet: whoever is known to set it again by what is in the object is named. The run's id is left in the object (as the node selector's value, or in \
-         the annotation breakglass.io/parked). `undo` puts the old value back, only if both still are as we left them. \
+         does the owner of a ReplicaSet: whoever is known to set it again by what is in the object is named. The run's id is left in the object, in \
+         the annotation breakglass.io/parked, with who and how many replicas there were; a DaemonSet's node selector has it, too. `undo` puts the old value back, only if both still are as we left them. \
          Pods go when the controllers work: follow with `wait-for` and `podsGone`.\n\
          `ns/NAMESPACE` parks all workloads of a namespace as one set, what makes others first: seven LISTs of whole objects, 100 a page and \
          five pages of each kind at most, and one such patch for each of at most 200 workloads; `undo` puts each back as it was. \
@@ -142,16 +144,14 @@ impl Step for Parking {
             _ => self.how.value(&Value::Null, ""),
         };
         let patch = |annotations: &Value, claims_go, times, why: &str| {
-            let ops = self.parking_ops(UID, &seen, &parked, (annotations, claims_go), RUN);
+            let ops = self.parking_ops(UID, &seen, &parked, (annotations, claims_go), MARKED);
             Announced::op(Op::Kube(self.patch(&ops, None)), times, why)
         };
         let mut all = vec![
             get(Times::Once, "sees its uid and the value that undo puts back"),
             patch(&json!({}), false, Times::Once, &format!("parks it {}", self.how.effect())),
         ];
-        if self.how != How::Nowhere {
-            all.push(patch(&Value::Null, false, Times::AtMost(1), "instead, when it has no annotations yet"));
-        }
+        all.push(patch(&Value::Null, false, Times::AtMost(1), "instead, when it has no annotations yet"));
         if self.object.plural == "statefulsets" {
             let why = "instead, when its policy would delete the volume claims of its pods";
             all.push(patch(&json!({}), true, Times::AtMost(1), why));
@@ -182,7 +182,7 @@ impl Step for Parking {
                 }
                 return Ok(survey);
             }
-            let mut survey = Survey::change(self.change(&object, now, &look.mark.run)).gives(self.client(&object));
+            let mut survey = Survey::change(self.change(&object, now, look)).gives(self.client(&object));
             survey.see(self.tells(&object));
             survey.see(self.jobs_go_on(&object));
             Ok(survey)
@@ -233,12 +233,14 @@ impl Parking {
         })
     }
 
-    fn change(&self, object: &Value, now: &Value, run: &str) -> Change {
+    fn change(&self, object: &Value, now: &Value, look: Look<'_>) -> Change {
+        let Mark { run, operator, .. } = look.mark;
         let uid = text(object, "/metadata/uid");
         let parked = self.how.value(now, run);
         let annotations = object.pointer(ANNOTATIONS).unwrap_or(&Value::Null);
         let claims_go = self.claims_go(object);
-        let ops = self.parking_ops(uid, now, &parked, (annotations, claims_go), run);
+        let mark = self.how.mark(now, claims_go, run, operator);
+        let ops = self.parking_ops(uid, now, &parked, (annotations, claims_go), &mark);
         let by_hand = format!(
             "kubectl patch {} {} {}--type=json -p '{ops}'",
             self.object.resource(),
@@ -250,7 +252,7 @@ impl Parking {
             note: None,
             op: Op::Kube(self.patch(&ops, None)),
             guard: format!("{} still has uid {uid}, and {} is still {now}", self.object, self.how.field()),
-            inverse: self.unpark(now, &parked, claims_go, run),
+            inverse: self.unpark(now, &parked, claims_go, &mark),
             because: format!("{} is to run {}", self.object, self.how.effect()),
             by_hand,
             deadline_secs: self.with.deadline.0.as_secs().max(1),
@@ -264,7 +266,7 @@ impl Parking {
         now: &Value,
         parked: &Value,
         (annotations, claims_go): (&Value, bool),
-        run: &str,
+        mark: &str,
     ) -> Value {
         let field = self.how.field();
         let mut ops = vec![
@@ -275,22 +277,27 @@ impl Parking {
             ops.extend(retention(DELETE, RETAIN));
         }
         ops.push(json!({"op": "add", "path": field, "value": parked}));
-        ops.extend(self.how.mark(annotations, run));
+        if annotations.is_object() {
+            ops.push(json!({"op": "add", "path": MARK, "value": mark}));
+        } else {
+            ops.push(json!({"op": "test", "path": ANNOTATIONS, "value": null}));
+            ops.push(json!({"op": "add", "path": ANNOTATIONS, "value": {PARKED: mark}}));
+        }
         Value::Array(ops)
     }
 
     /// Puts the old value back, if the field still has ours. No uid: what was deleted and put back meanwhile is parked still.
-    fn unpark(&self, before: &Value, parked: &Value, claims_go: bool, run: &str) -> Inverse {
+    fn unpark(&self, before: &Value, parked: &Value, claims_go: bool, mark: &str) -> Inverse {
         let field = self.how.field();
         let test = json!({"op": "test", "path": field, "value": parked});
-        let (ours, unmark) = self.how.unmark(run).unzip();
+        let ours = json!({"op": "test", "path": MARK, "value": mark});
         let put = if before.is_null() {
             json!({"op": "remove", "path": field})
         } else {
             json!({"op": "replace", "path": field, "value": before})
         };
         let mut fields = vec![(field.into(), before.clone())];
-        let mut ops: Vec<Value> = [Some(test), ours, Some(put), unmark].into_iter().flatten().collect();
+        let mut ops = vec![test, ours, put, json!({"op": "remove", "path": MARK})];
         if claims_go {
             fields.push((WHEN_SCALED.into(), json!(DELETE)));
             // Tested before anything is put back.

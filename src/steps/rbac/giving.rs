@@ -8,13 +8,11 @@ use super::subject::{GROUP, Subject};
 use crate::change::{Change, Inverse, Keep, KubeCall, Op};
 use crate::shell;
 use crate::steps::kube_object::{self, Going, text};
-use crate::steps::marking::{self, Edit, deleting, patching};
+use crate::steps::marking::{self, Edit, RESTORED, deleting, patching};
 use crate::steps::{ObjectRef, StepError};
 
 /// The role that gives everything; every API server makes it at its start.
 pub(in crate::steps) const ADMIN: &str = "cluster-admin";
-/// Which run created an object or added to it.
-const RESTORED: &str = "breakglass.io/restored";
 const AUTOUPDATE: &str = "rbac.authorization.kubernetes.io/autoupdate";
 const SUBJECTS: &str = "/subjects";
 const RULES: &str = "/rules";
@@ -53,7 +51,22 @@ pub(in crate::steps) enum Judged {
 pub(in crate::steps) struct By<'a> {
     /// What is left in the object: the run and its step.
     pub(in crate::steps) mark: &'a str,
+    /// Who: left there, too.
+    pub(in crate::steps) operator: &'a str,
     pub(in crate::steps) deadline_secs: u64,
+}
+
+/// Behind the mark of what was created: whoever finds it knows that all of it is ours.
+const CREATED: &str = " created";
+
+impl By<'_> {
+    fn created(self) -> String {
+        marking::signed(&format!("{}{CREATED}", self.mark), self.operator)
+    }
+
+    fn added(self) -> String {
+        marking::signed(self.mark, self.operator)
+    }
 }
 
 impl Wish {
@@ -223,7 +236,8 @@ impl Wish {
 
     /// Whether this step of this run made it what it is.
     pub(in crate::steps) fn is_ours(object: &Value, mark: &str) -> bool {
-        marking::marked_by(object, RESTORED) == mark
+        let marked = marking::marked_by(object, RESTORED);
+        marked.strip_suffix(CREATED).unwrap_or(marked) == mark
     }
 
     /// What API servers will do with it when they start, as far as it says.
@@ -239,7 +253,7 @@ impl Wish {
     }
 
     fn create(&self, by: By<'_>) -> Change {
-        let (call, body) = (self.creating(by.mark), self.created(by.mark));
+        let (call, body) = (self.creating(&by.created()), self.created(&by.created()));
         let by_hand = match &self.what {
             What::Binding { role, subjects, .. } => {
                 let to = subjects.iter().map(Subject::kubectl_flag).collect::<Vec<_>>().join(" ");
@@ -263,7 +277,7 @@ impl Wish {
     fn add(&self, object: &Value, field: &str, all: Vec<Value>, because: String, by: By<'_>) -> Change {
         let before = object.pointer(field).cloned().unwrap_or_default();
         let edits = [Edit { field: field.into(), beside: None, before, after: all.into() }];
-        let (there, back) = marking::patches(object, &edits, RESTORED, by.mark);
+        let (there, back) = marking::patches(object, &edits, RESTORED, &by.added());
         let inverse = patching(&self.at, back, Some(marking::as_before(&self.at, &edits)));
         let by_hand = format!(
             "kubectl patch {} {} --type=json -p {}",

@@ -7,3 +7,8 @@ pub(super) mod giving;
 pub(super) mod seek;
 pub(super) mod subject;
 pub(super) mod taking;
+
+/// The flag by which kubectl is told a subject that a mark names; `None` where that is none.
+pub(crate) fn kubectl_flag(subject: &str) -> Option<String> {
+    subject::Subject::parse(subject, None).ok().map(|subject| subject.kubectl_flag())
+}

@@ -8,10 +8,9 @@ use crate::change::{Change, Holds, Inverse, Keep, Op};
 use crate::shell;
 use crate::steps::ObjectRef;
 use crate::steps::kube_object::{self, text};
-use crate::steps::marking::{deleting, patching};
+use crate::steps::marking::{self, REVOKED, deleting, patching};
 
 /// Who took whom out is left in the binding, where it stays.
-const REVOKED: &str = "breakglass.io/revoked";
 const MARK: &str = "/metadata/annotations/breakglass.io~1revoked";
 const ANNOTATIONS: &str = "/metadata/annotations";
 const SUBJECTS: &str = "/subjects";
@@ -24,14 +23,14 @@ pub(in crate::steps) fn key(at: &ObjectRef) -> String {
     }
 }
 
-/// What a run leaves in a binding that it took a subject out of.
+/// What a run leaves in a binding that it took a subject out of, but for who.
 fn mark(run: &str, subject: &Subject) -> String {
     format!("{run} {subject}")
 }
 
 /// Whether a run left its mark for this subject.
 pub(in crate::steps) fn is_marked(binding: &Binding, run: &str, subject: &Subject) -> bool {
-    text(&binding.object, MARK) == mark(run, subject)
+    marking::marked_by(&binding.object, REVOKED) == mark(run, subject)
 }
 
 /// What may be sent for a binding, with placeholders for what only a look can know: to one that names others too, and to
@@ -50,8 +49,13 @@ pub(in crate::steps) fn announced(at: &ObjectRef) -> (Op, Op) {
     )
 }
 
-/// The change that takes a subject out of a binding; `None` when it does not name it.
-pub(in crate::steps) fn change(binding: &Binding, subject: &Subject, run: &str, deadline_secs: u64) -> Option<Change> {
+/// The change that takes a subject out of a binding, by a run and its operator; `None` when it does not name it.
+pub(in crate::steps) fn change(
+    binding: &Binding,
+    subject: &Subject,
+    by: (&str, &str),
+    deadline_secs: u64,
+) -> Option<Change> {
     let Binding { at, object } = binding;
     let named = |entry: &&Value| subject.is(entry, at.namespace.as_deref());
     let others: Vec<Value> = binding.subjects().iter().filter(|entry| !named(entry)).cloned().collect();
@@ -71,7 +75,7 @@ pub(in crate::steps) fn change(binding: &Binding, subject: &Subject, run: &str, 
         let guard = format!("{} still has uid {uid} and version {version}", short(at));
         (call, kube_object::created_again(at, object), guard, by_hand)
     } else {
-        let (there, back) = patches(object, &others, &mark(run, subject));
+        let (there, back) = patches(object, &others, &marking::signed(&mark(by.0, subject), by.1));
         let holds =
             Holds { path: at.path(), fields: vec![(SUBJECTS.into(), object["subjects"].clone())], as_sent: false };
         let inverse = Inverse::By(Box::new(Op::Kube(patching(at, back, Some(holds)))));
@@ -165,7 +169,7 @@ mod tests {
 
     #[track_caller]
     fn taken(binding: &Binding) -> (Method, Value, Inverse) {
-        let change = change(binding, &agent(), "r1", 60).unwrap();
+        let change = change(binding, &agent(), ("r1", "eve"), 60).unwrap();
         let Op::Kube(KubeCall { method, body: Body::Json(body), .. }) = change.op else { panic!("{:?}", change.op) };
         (method, body, change.inverse)
     }
@@ -193,7 +197,7 @@ mod tests {
         assert_eq!(body[0], json!({"op": "test", "path": "/metadata/uid", "value": "u"}));
         assert_eq!(body[1], json!({"op": "test", "path": "/subjects", "value": all}));
         assert_eq!(body[2], json!({"op": "replace", "path": "/subjects", "value": others}));
-        let mark = "r1 serviceaccount/telemetry/agent";
+        let mark = "r1 serviceaccount/telemetry/agent by=eve";
         let expected = json!([
             {"op": "test", "path": "/subjects", "value": others},
             {"op": "test", "path": "/metadata/annotations/breakglass.io~1revoked", "value": mark},
@@ -242,7 +246,7 @@ mod tests {
     #[test]
     fn a_binding_that_names_others_is_left_alone() {
         let others = binding(CLUSTER, json!({}), vec![account("other")]);
-        assert!(change(&others, &agent(), "r1", 60).is_none());
-        assert!(change(&binding(CLUSTER, json!({}), Vec::new()), &agent(), "r1", 60).is_none());
+        assert!(change(&others, &agent(), ("r1", "eve"), 60).is_none());
+        assert!(change(&binding(CLUSTER, json!({}), Vec::new()), &agent(), ("r1", "eve"), 60).is_none());
     }
 }

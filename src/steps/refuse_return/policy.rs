@@ -6,14 +6,8 @@ use crate::change::{Change, Inverse, Keep, KubeCall, Op, sha256_hex};
 use crate::duration::HumanDuration;
 use crate::shell;
 use crate::steps::ObjectRef;
-use crate::steps::marking;
+use crate::steps::marking::{self, REFUSED, REFUSED_OBJECT as OBJECT, REFUSED_UNTIL as UNTIL};
 
-/// Which run and step made it.
-pub(super) const REFUSED: &str = "breakglass.io/refused";
-/// What it refuses, for whoever finds it: its name is a hash.
-const OBJECT: &str = "breakglass.io/object";
-/// When it ends, as its expressions have it.
-const UNTIL: &str = "breakglass.io/until";
 const GROUP: &str = "admissionregistration.k8s.io";
 /// What of each has to be as it was sent, for undo to delete it. The rest of its spec is filled in by servers.
 const AS_SENT: [&str; 4] =

@@ -6,6 +6,7 @@
 //! One patch of the DaemonSet takes all of it back, however many nodes there are. What has replicas comes by their number.
 
 mod judging;
+mod mark;
 mod nodes;
 mod on_nodes;
 mod replicas;
@@ -26,8 +27,8 @@ use self::judging::{Act, Pace, Pods, Stage, Watch};
 use self::nodes::Nodes;
 use super::health::{Health, Limits, READYZ, SMALL, judge, memory_percent, p99, samples};
 use super::kube_object::{self, Seen};
+use super::marking::PARKED;
 use super::results::Takes;
-use super::workload::PARKED;
 use super::{
     Announced, Fault, History, Kind, Look, ObjectRef, Scope, Sends, Step, StepError, Survey, Times, params, schema_of,
     servers,
@@ -62,7 +63,7 @@ struct Params {
     /// it is let come everywhere.
     #[serde(default = "stages")]
     stages: Vec<u8>,
-    /// How many replicas it had, where it has replicas: an object that is parked does not say it.
+    /// How many replicas it had, where it has replicas: `replicas=` in its annotation `breakglass.io/parked`.
     #[serde(default)]
     replicas: Option<u32>,
     /// How long its pods must be ready, and everything in good order, before the next stage.
@@ -215,7 +216,8 @@ impl Params {
             (Way::Nodes, Some(_)) => faults.push(Fault::at("replicas", "a DaemonSet has none: it comes by its nodes")),
             (Way::Replicas, None) => faults.push(Fault::at(
                 "replicas",
-                "how many it had before it was parked: the run that did it knows (`breakglass show last`)",
+                "how many it had before it was parked: its annotation breakglass.io/parked says it, and the run that did it \
+                 (`breakglass show last`)",
             )),
             (Way::Replicas, Some(0)) => faults.push(Fault::at("replicas", "at least 1")),
             (Way::Nodes, None) | (Way::Replicas, Some(_)) => {}

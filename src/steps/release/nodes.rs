@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::super::kube_object::text;
+use super::super::marking::PARKED;
 use super::super::pods::{self, Page};
-use super::super::workload::{PARKED, labels_text};
+use super::super::workload::labels_text;
 use super::super::{Look, ObjectRef, StepError};
 use crate::change::{KubeCall, sha256_hex};
 use crate::steps::marking;

@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::judging::{Act, Pods, Stage};
+use super::mark::{ANNOTATIONS, MARK, Mark, alone};
 use super::nodes::{self, Nodes};
 use super::{AS_SEEN, Releasing, UID, arrived};
 use crate::change::{Change, Holds, Inverse, KubeCall, Note, Op};
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::steps::kube_object::text;
+use crate::steps::marking::PARKED;
 use crate::steps::pods::{TOKEN, path};
-use crate::steps::workload::PARKED;
 use crate::steps::{Announced, History, Look, StepError, Survey, Times, marking};
 use crate::words::count;
 
@@ -28,6 +29,12 @@ type Selector = Map<String, Value>;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Taken {
     selector: Selector,
+}
+
+/// The mark that went with the last parking, as the journal keeps it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Everywhere {
+    mark: String,
 }
 
 /// Which node a change is about, as the journal keeps it.
@@ -65,7 +72,8 @@ impl Releasing {
         }
         let (label, seen) = ("<this run and step>", json!(AS_SEEN));
         let op = |call, times, why: &str| Announced::op(Op::Kube(call), times, why);
-        let patch = |to: &Value| self.patch(Some(UID), &seen, to, None);
+        let marked = |to: &Value, mark: Mark<'_>| self.patch(Some(UID), (&seen, to), mark, None);
+        let patch = |to: &Value| marked(to, Mark::Stays);
         let asked = |value: &str| json!({"<node selector seen by the look>": "<its value>", PARKED: value});
         sent.push(op(patch(&asked(label)), Times::Once, "asks for the label of this release"));
         sent.push(op(
@@ -73,12 +81,21 @@ impl Releasing {
             Times::AtMost(1),
             "parks it again as it was, where a stage goes badly",
         ));
+        for (alone, why) in
+            [(false, "parks it again after it came everywhere"), (true, "likewise, without annotations")]
+        {
+            let mark = Mark::On { run: AS_SEEN, alone };
+            sent.push(op(marked(&asked("<as it was>"), mark), Times::AtMost(1), why));
+        }
         let more = Times::AtMost(nodes::MOST);
         sent.push(op(nodes::label("<node>", UID, label), more, "lets it come to one node of the stage"));
         let free = json!("<the same without breakglass.io/parked>");
+        let off = Mark::Off(AS_SEEN);
         sent.push(op(patch(&free), Times::AtMost(1), "lets it come everywhere"));
+        sent.push(op(marked(&free, off), Times::AtMost(1), "instead, where it is marked as parked"));
         let why = "instead, where nothing else is in its node selector";
         sent.push(op(patch(&Value::Null), Times::AtMost(1), why));
+        sent.push(op(marked(&Value::Null, off), Times::AtMost(1), "instead, where it is marked and nothing else is"));
         sent.push(op(nodes::unlabel("<node>", label), more, "takes the label from one node, when all is over"));
         sent
     }
@@ -91,12 +108,12 @@ impl Releasing {
         let decided = Self::decided(look.history);
         match (now.get(PARKED).and_then(Value::as_str), taken) {
             (None, Some(taken)) if look.history.last(EVERYWHERE).is_some() => match decided {
-                Some(why) => Ok(Survey::change(self.park_again(uid, now, &taken.selector, why))),
+                Some(why) => Ok(Survey::change(self.park_again(look, object, now, &taken.selector, why))),
                 None => self.everywhere(look, object, now, &taken.selector).await,
             },
             (None, _) => self.not_parked(look, "its node selector does not ask for breakglass.io/parked"),
             (Some(value), Some(taken)) if value == label => match decided {
-                Some(why) => Ok(Survey::change(self.park_again(uid, now, &taken.selector, why))),
+                Some(why) => Ok(Survey::change(self.park_again(look, object, now, &taken.selector, why))),
                 None => self.staging(look, object, now, &taken.selector).await,
             },
             (Some(value), Some(taken)) if *now != taken.selector => Err(StepError::Refused {
@@ -144,7 +161,7 @@ impl Releasing {
         now: &Selector,
         parked: &Selector,
     ) -> Result<Survey, StepError> {
-        let (label, uid) = (&label_of(look), text(object, "/metadata/uid"));
+        let label = &label_of(look);
         let nodes = self.nodes_now(look, now).await?;
         let counts = nodes::counts(&self.with.stages, nodes.all.len());
         let made = labelled(look.history);
@@ -170,8 +187,8 @@ impl Releasing {
         match act {
             Act::Wait(_) => {}
             Act::Next if index + 1 < counts.len() => survey.changes = towards(index + 1),
-            Act::Next => survey.changes = vec![self.let_everywhere(uid, now)],
-            Act::Back(why) => survey.changes = vec![self.park_again(uid, now, parked, why)],
+            Act::Next => survey.changes = vec![self.let_everywhere(object, now)],
+            Act::Back(why) => survey.changes = vec![self.park_again(look, object, now, parked, why)],
         }
         Ok(survey)
     }
@@ -184,7 +201,7 @@ impl Releasing {
         now: &Selector,
         parked: &Selector,
     ) -> Result<Survey, StepError> {
-        let (label, uid) = (&label_of(look), text(object, "/metadata/uid"));
+        let label = &label_of(look);
         let late = [TAKE, EVERYWHERE].into_iter().filter_map(|key| arrived(look.history, key));
         // What takes the labels away has begun: it went well.
         if !look.history.changes.iter().any(|record| record.change.key.starts_with(UNLABEL)) {
@@ -193,7 +210,7 @@ impl Releasing {
             let (act, mut survey) = self.at_stage(look, &stage, Pods::of_daemon_set(object)).await?;
             match act {
                 Act::Wait(_) => {}
-                Act::Back(why) => survey.changes = vec![self.park_again(uid, now, parked, why)],
+                Act::Back(why) => survey.changes = vec![self.park_again(look, object, now, parked, why)],
                 Act::Next => {
                     let Survey { changes, arrived, not_made, .. } = self.cleaning(look, label).await?;
                     survey = Survey { changes, arrived, not_made, ..survey };
@@ -256,14 +273,16 @@ impl Releasing {
         }
     }
 
-    fn patch(&self, uid: Option<&str>, from: &Value, to: &Value, holds: Option<Holds>) -> KubeCall {
+    fn patch(&self, uid: Option<&str>, (from, to): (&Value, &Value), mark: Mark<'_>, holds: Option<Holds>) -> KubeCall {
+        let (marked, mark) = mark.ops();
         let uid = uid.map(|uid| json!({"op": "test", "path": "/metadata/uid", "value": uid}));
         let test = json!({"op": "test", "path": SELECTOR, "value": from});
         let put = match to {
             Value::Null => json!({"op": "remove", "path": SELECTOR}),
             to => json!({"op": "add", "path": SELECTOR, "value": to}),
         };
-        marking::patching(&self.object, uid.into_iter().chain([test, put]).collect(), holds)
+        let ops = [uid, Some(test), marked, Some(put), mark];
+        marking::patching(&self.object, ops.into_iter().flatten().collect(), holds)
     }
 
     fn guard(&self, uid: &str) -> String {
@@ -272,27 +291,38 @@ impl Releasing {
 
     /// The change of its selector, with the way back. That way tests no uid: what was deleted and put back
     /// meanwhile has the selector still.
-    fn selecting(&self, key: &str, uid: &str, (from, to): (&Value, &Value), because: String) -> Change {
-        let holds = Holds { path: self.object.path(), fields: vec![(SELECTOR.into(), from.clone())], as_sent: false };
-        let inverse = Inverse::By(Box::new(Op::Kube(self.patch(None, to, from, Some(holds)))));
-        self.change(
-            &self.object,
-            (key.into(), self.patch(Some(uid), from, to, None), inverse),
-            self.guard(uid),
-            because,
-        )
+    fn selecting(
+        &self,
+        key: &str,
+        uid: &str,
+        (from, to): (&Value, &Value),
+        (off, on): (Mark<'_>, Mark<'_>),
+        because: String,
+    ) -> Change {
+        let mut fields = vec![(SELECTOR.into(), from.clone())];
+        fields.extend(if let Mark::On { run, .. } = on { Some((MARK.into(), json!(run))) } else { None });
+        let holds = Holds { path: self.object.path(), fields, as_sent: false };
+        let inverse = Inverse::By(Box::new(Op::Kube(self.patch(None, (to, from), on, Some(holds)))));
+        let call = self.patch(Some(uid), (from, to), off, None);
+        self.change(&self.object, (key.into(), call, inverse), self.guard(uid), because)
     }
 
     fn take(&self, uid: &str, now: &Selector, label: &str) -> Change {
         let because = format!("{} is to come where this run says", self.object);
         let edit = (&Value::Object(now.clone()), &asking(now, label));
-        let change = self.selecting(TAKE, uid, edit, because);
+        let change = self.selecting(TAKE, uid, edit, (Mark::Stays, Mark::Stays), because);
         Change { note: Some(Note::of(&Taken { selector: now.clone() })), ..change }
     }
 
-    fn let_everywhere(&self, uid: &str, now: &Selector) -> Change {
+    /// What says that it is parked goes with it.
+    fn let_everywhere(&self, object: &Value, now: &Selector) -> Change {
+        let uid = text(object, "/metadata/uid");
+        let mark = object.pointer(MARK).and_then(Value::as_str);
+        let marks =
+            mark.map_or((Mark::Stays, Mark::Stays), |run| (Mark::Off(run), Mark::On { run, alone: alone(object) }));
         let because = format!("every stage of {} went well: it comes everywhere", self.object);
-        let mut change = self.selecting(EVERYWHERE, uid, (&Value::Object(now.clone()), &free(now)), because);
+        let mut change = self.selecting(EVERYWHERE, uid, (&Value::Object(now.clone()), &free(now)), marks, because);
+        change.note = mark.map(|mark| Note::of(&Everywhere { mark: mark.to_owned() }));
         // Where it was parked again since, what took it first is taken back all the same, and tests that.
         if let Inverse::By(op) = &mut change.inverse
             && let Op::Kube(call) = op.as_mut()
@@ -302,9 +332,14 @@ impl Releasing {
         change
     }
 
-    fn park_again(&self, uid: &str, now: &Selector, parked: &Selector, why: String) -> Change {
+    fn park_again(&self, look: Look<'_>, object: &Value, now: &Selector, parked: &Selector, why: String) -> Change {
+        let uid = text(object, "/metadata/uid");
         let from = if now.is_empty() { Value::Null } else { Value::Object(now.clone()) };
-        self.back(self.patch(Some(uid), &from, &Value::Object(parked.clone()), None), self.guard(uid), why)
+        let gone = look.history.notes::<Everywhere>().next_back().filter(|_| object.pointer(MARK).is_none());
+        let alone = object.pointer(ANNOTATIONS).is_none();
+        let mark = gone.as_ref().map_or(Mark::Stays, |(_, Everywhere { mark })| Mark::On { run: mark, alone });
+        let call = self.patch(Some(uid), (&from, &Value::Object(parked.clone())), mark, None);
+        self.back(call, self.guard(uid), why)
     }
 
     fn label(&self, node: &nodes::Node, stage: &Stage, label: &str) -> Change {

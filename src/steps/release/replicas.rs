@@ -4,15 +4,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::judging::{Act, Pods, Stage};
-use super::{AS_SEEN, PARKED, Releasing, UID, arrived, nodes};
+use super::mark::{ANNOTATIONS, MARK, Mark, alone, whose};
+use super::{AS_SEEN, Releasing, UID, arrived, nodes};
 use crate::change::{Change, Holds, Inverse, KubeCall, Note, Op};
 use crate::steps::kube_object::text;
 use crate::steps::{Announced, Look, StepError, Survey, Times, marking};
 
 const REPLICAS: &str = "/spec/replicas";
-/// Where `park` leaves its run's id.
-const MARK: &str = "/metadata/annotations/breakglass.io~1parked";
-const ANNOTATIONS: &str = "/metadata/annotations";
 
 /// A stage, as the journal keeps it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -21,34 +19,6 @@ struct Scaled {
     /// The mark that the last stage takes away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mark: Option<String>,
-}
-
-/// What becomes of the mark of whoever parked it.
-#[derive(Debug, Clone, Copy)]
-enum Mark<'a> {
-    /// Nothing.
-    Stays,
-    /// It goes.
-    Off(&'a str),
-    /// It comes back; `alone`: there is no other annotation, and with the last one the map of them goes.
-    On { run: &'a str, alone: bool },
-}
-
-impl Mark<'_> {
-    /// What is tested, and what is done then.
-    fn ops(self) -> (Option<Value>, Option<Value>) {
-        match self {
-            Self::Stays => (None, None),
-            Self::Off(run) => {
-                (Some(json!({"op": "test", "path": MARK, "value": run})), Some(json!({"op": "remove", "path": MARK})))
-            }
-            Self::On { run, alone: false } => (None, Some(json!({"op": "add", "path": MARK, "value": run}))),
-            Self::On { run, alone: true } => (
-                Some(json!({"op": "test", "path": ANNOTATIONS, "value": null})),
-                Some(json!({"op": "add", "path": ANNOTATIONS, "value": {PARKED: run}})),
-            ),
-        }
-    }
 }
 
 impl Releasing {
@@ -102,7 +72,7 @@ impl Releasing {
             (0, None, Some(_)) => {
                 return Err(StepError::Refused {
                     why: format!("{} was scaled to 0 by somebody else in the middle of this release", self.object),
-                    hint: Some(format!("breakglass show {}", mark.unwrap_or(&look.mark.run))),
+                    hint: Some(format!("breakglass show {}", mark.map_or(look.mark.run.as_str(), whose))),
                 });
             }
             (_, None, None) => return self.not_parked(look, &format!("it has {now} replicas")),
@@ -173,11 +143,6 @@ impl Releasing {
         ];
         marking::patching(&self.object, ops.into_iter().flatten().collect(), holds)
     }
-}
-
-/// Whether the mark is the only annotation: with it the map of them goes.
-fn alone(object: &Value) -> bool {
-    object.pointer(ANNOTATIONS).and_then(Value::as_object).is_none_or(|all| all.len() == 1)
 }
 
 fn key(stage: usize) -> String {

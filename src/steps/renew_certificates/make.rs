@@ -29,7 +29,12 @@ pub(super) struct Renewed {
 }
 
 /// Copies of those that are not kept yet.
-pub(super) fn keeps<'a>(files: impl Iterator<Item = &'a Seen>, survey: &Survey, beside: &str) -> Option<Change> {
+pub(super) fn keeps<'a>(
+    files: impl Iterator<Item = &'a Seen>,
+    survey: &Survey,
+    beside: &str,
+    by: (&str, &str),
+) -> Option<Change> {
     let kept = |path: &str| survey.kept.iter().any(|(name, _)| *name == kept_as(path));
     let files: Vec<(String, String)> = files
         .filter(|seen| !kept(seen.item.path))
@@ -39,7 +44,7 @@ pub(super) fn keeps<'a>(files: impl Iterator<Item = &'a Seen>, survey: &Survey, 
     Some(Change {
         key: format!("keep {}", short(&first)),
         note: None,
-        op: Op::order(certificates::keep(beside, &files)),
+        op: Op::order(certificates::keep(beside, &files, by)),
         guard: "each file is what was seen".into(),
         inverse: Inverse::By(Box::new(Op::order(certificates::keep_away(beside, &files)))),
         because: "what is replaced is kept on its host, too".into(),

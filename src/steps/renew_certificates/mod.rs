@@ -165,7 +165,10 @@ impl Renewing {
         beside: &str,
     ) -> Result<Survey, StepError> {
         let mut signed = Vec::new();
-        let mut changes: Vec<Change> = keeps(due.iter().map(|due| &due.seen), seen, beside).into_iter().collect();
+        let mut changes: Vec<Change> =
+            keeps(due.iter().map(|due| &due.seen), seen, beside, (&look.mark.run, &look.mark.operator))
+                .into_iter()
+                .collect();
         for due in due {
             let refused = |why: String| StepError::refused(format!("{}: {}: {why}", look.target, due.seen.item.path));
             match signature(look.history, due).map_err(refused)? {
@@ -311,7 +314,7 @@ fn trusts(seen: &certificates::Survey, look: Look<'_>, beside: &str) -> Vec<Chan
     let configs = seen.all.iter().filter(|seen| seen.item.form == Form::Kubeconfig && seen.odd.is_none());
     let stale: Vec<(&Seen, Vec<u8>)> =
         configs.filter_map(|config| Some((config, stale_trust(seen, config, look.history.now)?))).collect();
-    let kept = keeps(stale.iter().map(|(config, _)| *config), seen, beside);
+    let kept = keeps(stale.iter().map(|(config, _)| *config), seen, beside, (&look.mark.run, &look.mark.operator));
     let changes = stale.iter().map(|(config, text)| splice(config, &config.authority_data, text, beside, "trust"));
     kept.into_iter().chain(changes).collect()
 }
@@ -408,7 +411,7 @@ impl Step for Renewing {
         let every = Times::Every { interval: self.interval(), until: Duration::MAX };
         let open = |what: &str| what.to_owned();
         let files = [(open("<sha256>"), open("<path of each>"))];
-        let keep = certificates::keep(&beside, &files[..]);
+        let keep = certificates::keep(&beside, &files[..], ("<run>", "<operator>"));
         let mut all = vec![
             Announced::look(
                 certificates::look(manifests, &beside),

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use self::revisions::{CAUSE, Choice, Now, PAGE, PAGES, Revision, Told, collection, images, kubectl};
 use super::automation;
 use super::kube_object::{self, Seen, text};
-use super::marking::{self, Edit};
+use super::marking::{self, Edit, ROLLED_BACK};
 use super::rollout;
 use super::{
     Announced, Fault, Kind, Look, ObjectRef, Question, Scope, Sends, Step, StepError, Survey, Times, params, pods,
@@ -30,8 +30,6 @@ use crate::saved;
 use crate::world::Accept;
 
 const KEY: &str = "rollback";
-/// Where the run's id is left.
-const MARK: &str = "breakglass.io/rolled-back";
 const TEMPLATE: &str = "/spec/template";
 /// Stands in the plan for what only a look can know.
 const SELECTOR: &str = "<selector of the workload>";
@@ -261,7 +259,7 @@ impl Rolling {
                 None => return Ok(Survey { ask: Some(question), ..survey }),
             }
         }
-        survey.changes.push(self.change(&seen, to, &look.mark.run));
+        survey.changes.push(self.change(&seen, from, to, look));
         Ok(survey)
     }
 
@@ -352,7 +350,7 @@ impl Rolling {
         }
     }
 
-    fn change(&self, seen: &Value, to: &Revision, run: &str) -> Change {
+    fn change(&self, seen: &Value, from: Option<i64>, to: &Revision, look: Look<'_>) -> Change {
         let object = &self.object;
         let cause = seen.pointer(CAUSE).cloned().unwrap_or_default();
         // Where there are no annotations at all its controller has not been here, and there is no cause either.
@@ -360,7 +358,9 @@ impl Rolling {
             (object.plural == "deployments" && cause != to.cause && seen["metadata"]["annotations"].is_object())
                 .then(|| (cause, to.cause.clone()));
         let edits = edits(seen["spec"]["template"].clone(), to.template.clone(), causes);
-        let (there, back) = marking::patches(seen, &edits, MARK, run);
+        let from = from.map_or_else(String::new, |number| format!(" revision={number}"));
+        let by = marking::signed(&format!("{}{from}", look.mark.run), &look.mark.operator);
+        let (there, back) = marking::patches(seen, &edits, ROLLED_BACK, &by);
         let holds = Holds { path: object.path(), fields: Vec::new(), as_sent: true };
         let decided = Decided { uid: text(seen, "/metadata/uid").into(), template: hash(seen), to: to.number };
         Change {
@@ -389,7 +389,7 @@ impl Rolling {
 
 /// The run that left its mark in an object; empty where none did.
 fn marked_by(seen: &Value) -> &str {
-    marking::marked_by(seen, MARK)
+    marking::marked_by(seen, ROLLED_BACK).split(' ').next().unwrap_or_default()
 }
 
 /// Of two API servers of which one writes nulls and the other does not, both say the same.

@@ -7,8 +7,9 @@ use serde_json::Value;
 use crate::duration::HumanDuration;
 use crate::saved;
 use crate::steps::kube_object::{self, items, next_page, text};
+use crate::steps::marking::PARKED;
 use crate::steps::owners::controller;
-use crate::steps::workload::{PARKED, selector_text};
+use crate::steps::workload::selector_text;
 use crate::steps::{Look, ObjectRef, StepError, pods, rollout};
 use crate::world::Accept;
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::change::{Change, Inverse, Keep, Op};
 use crate::duration::HumanDuration;
 use crate::shell;
-use crate::steps::marking;
+use crate::steps::marking::{self, THROTTLED};
 use crate::steps::rbac::subject::Subject;
 use crate::steps::requests::Requests;
 use crate::steps::{Look, ObjectRef};
@@ -15,8 +15,6 @@ pub(super) const LEVEL: &str = "level";
 /// The key of the change that makes the schema.
 pub(super) const FLOW: &str = "flow";
 const GROUP: &str = "flowcontrol.apiserver.k8s.io";
-/// Who made them is left in the objects.
-const MARK: &str = "breakglass.io/throttled";
 /// Before all others but `exempt`, whose precedence no other may have.
 const PRECEDENCE: u32 = 2;
 /// What of each has to be as it was sent, for undo to delete it.
@@ -91,7 +89,7 @@ impl Objects {
     }
 
     fn metadata(&self, subject: &Subject) -> Value {
-        json!({"name": self.name, "annotations": {MARK: format!("{} {subject}", self.mark)}})
+        json!({"name": self.name, "annotations": {THROTTLED: format!("{} {subject}", self.mark)}})
     }
 
     fn level_body(&self, subject: &Subject) -> Value {

@@ -52,6 +52,11 @@ impl Objects {
         self.store(path, object);
     }
 
+    /// Changes each object, behind everybody's back.
+    pub(crate) fn edit_each(&mut self, edit: impl Fn(&str, &mut Value)) {
+        self.by_path.iter_mut().for_each(|(path, object)| edit(path, object));
+    }
+
     /// Gives a workload pods, and a controller that makes them again whenever it is not parked. What it should take away
     /// it never does: it hears nothing.
     pub(crate) fn run(&mut self, workload: &str, pods: impl IntoIterator<Item = (String, Value)>) {

@@ -109,7 +109,10 @@ impl Host<'_> {
         ended(0, out + &shown.unwrap_or_default() + "end=yes\n")
     }
 
-    pub(super) fn keep_certificates(&mut self, CertificatesKeep { beside, files }: &CertificatesKeep) -> ScriptOutput {
+    pub(super) fn keep_certificates(
+        &mut self,
+        CertificatesKeep { beside, files, .. }: &CertificatesKeep,
+    ) -> ScriptOutput {
         for (sum, path) in files.lines().filter_map(|line| line.split_once(' ')) {
             let copy = format!("{beside}/{}", kept_as(path));
             if self.get(&copy).is_some() {

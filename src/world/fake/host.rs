@@ -3,6 +3,7 @@
 use base64::Engine as _;
 
 use crate::change::{Target, sha256_hex};
+use crate::host::certificates::{LAYOUT, kept_as};
 use crate::host::recovery::{RecoveryStart, RecoverySurvey};
 use crate::host::swap::{ManifestFolder, ManifestLook, ManifestSwap, ManifestUnderWay};
 use crate::world::ScriptOutput;
@@ -106,6 +107,44 @@ impl Host<'_> {
 
     pub(super) fn under_way(&self, look: &ManifestUnderWay) -> ScriptOutput {
         ended(0, self.others(&look.manifests, "") + "looked=yes\n")
+    }
+
+    /// What runs have left beside the manifests.
+    pub(super) fn left(&self, manifests: &str) -> ScriptOutput {
+        let parent = manifests.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let mut out = String::new();
+        for (path, _) in self.under(&format!("{parent}/breakglass-")).iter().filter(|(path, _)| path.ends_with("/.")) {
+            let folder = path.trim_end_matches("/.");
+            out.push_str(&format!("folder={folder}\nage=1\n"));
+            for (path, bytes) in self.under(&format!("{folder}/")) {
+                let name = path.rsplit('/').next().unwrap_or_default();
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                match name {
+                    "before.yaml" => out.push_str(&format!("before={}\n", sha256_hex(&bytes))),
+                    "state" => out.push_str(&format!("state={text}\n")),
+                    _ if name.starts_with("next") => out.push_str(&format!("next={}\n", sha256_hex(&bytes))),
+                    _ if name.starts_with("stray-") => out.push_str(&format!("stray={}\n", &name[6..])),
+                    _ => {}
+                }
+            }
+        }
+        // Copies of certificates need no folder here.
+        let kept = self.under("/etc/kubernetes/breakglass-");
+        let mut last = String::new();
+        for (path, bytes) in &kept {
+            let (folder, name) = path.rsplit_once('/').unwrap_or_default();
+            let Some(item) = LAYOUT.iter().find(|item| kept_as(item.path) == name) else { continue };
+            if last != folder {
+                out.push_str(&format!("folder={folder}\n"));
+                folder.clone_into(&mut last);
+            }
+            let same = self.get(item.path) == Some(bytes);
+            out.push_str(&format!("{}={}\n", if same { "kept" } else { "renewed" }, item.path));
+        }
+        for (path, text) in self.under(&format!("{manifests}/")) {
+            out.push_str(&format!("manifest={} {path}\n", sha256_hex(&text)));
+        }
+        ended(0, out + "end=yes\n")
     }
 
     pub(super) fn folder(&mut self, ManifestFolder { path, run, operator, program }: &ManifestFolder) -> ScriptOutput {

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use super::host::{Host, ended};
 use crate::change::sha256_hex;
 use crate::host::authorizers::{AuthorizersAway, AuthorizersLook, AuthorizersPut};
-use crate::host::jail::{JailLook, JailPut, JailTakeOut, kubeconfig_beside};
+use crate::host::jail::{BEGINS, JailLook, JailPut, JailTakeOut, kubeconfig_beside};
 use crate::world::ScriptOutput;
 
 /// The file that a fake API server reads its authorizers from, where it is there.
@@ -29,6 +29,18 @@ impl Host<'_> {
                 sha256_hex(text.as_bytes())
             ),
         )
+    }
+
+    pub(super) fn jails(&self) -> ScriptOutput {
+        let Some(text) = self.get(AUTHORIZERS).map(|bytes| String::from_utf8_lossy(bytes).into_owned()) else {
+            return ended(0, "end=yes\n");
+        };
+        let mut out = format!("file={AUTHORIZERS}\n");
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        for pair in lines.windows(2).filter(|pair| pair[0].starts_with(BEGINS) && pair[0].ends_with("begin")) {
+            out.push_str(&format!("begin={}\nabout={}\n", pair[0], pair[1]));
+        }
+        ended(0, out + "end=yes\n")
     }
 
     pub(super) fn jail_put(&mut self, order: &JailPut) -> ScriptOutput {

@@ -94,6 +94,21 @@ fn decode(text: &str) -> String {
     String::from_utf8(out).expect("text")
 }
 
+/// An object with the names that its path gives it, as every server says them.
+fn placed(path: &str, object: &Value) -> Value {
+    let mut object = object.clone();
+    let words: Vec<&str> = path.split('/').collect();
+    if let [.., "namespaces", namespace, _, _] = words.as_slice()
+        && object["metadata"]["namespace"].is_null()
+    {
+        object["metadata"]["namespace"] = json!(namespace);
+    }
+    if object["metadata"]["name"].is_null() {
+        object["metadata"]["name"] = json!(words.last());
+    }
+    object
+}
+
 impl Objects {
     /// What a query selects of a collection: the paths, the revision they are seen at, and where the next page begins.
     fn select(&self, collection: &str, query: &str) -> (Vec<String>, u64, Option<String>) {
@@ -134,8 +149,8 @@ impl Objects {
         let items: Vec<Value> = paths
             .iter()
             .map(|path| match accept {
-                Accept::MetadataList => json!({"metadata": self.by_path[path]["metadata"]}),
-                _ => self.by_path[path].clone(),
+                Accept::MetadataList => json!({"metadata": placed(path, &self.by_path[path])["metadata"]}),
+                _ => placed(path, &self.by_path[path]),
             })
             .collect();
         let metadata = json!({"resourceVersion": revision.to_string(), "continue": next});

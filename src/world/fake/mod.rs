@@ -370,6 +370,7 @@ impl State {
         Some(match order {
             Orders::ManifestLook(look) => host.look(look),
             Orders::ManifestUnderWay(look) => host.under_way(look),
+            Orders::ManifestLeft(look) => host.left(&look.manifests),
             Orders::ManifestFolder(folder) => host.folder(folder),
             Orders::ManifestFolderAway(folder) => host.folder_away(&folder.path),
             Orders::ManifestMend(mend) => host.mend(&mend.beside),
@@ -385,6 +386,7 @@ impl State {
             Orders::JailLook(look) => host.jail_look(look),
             Orders::JailPut(put) => host.jail_put(put),
             Orders::JailTakeOut(out) => host.jail_take_out(out),
+            Orders::JailsStand(_) => host.jails(),
             Orders::AuthorizersLook(look) => host.authorizers(look),
             Orders::AuthorizersPut(put) => host.authorizers_put(put),
             Orders::AuthorizersAway(away) => host.authorizers_away(away),
