@@ -54,6 +54,9 @@ impl Subject {
             return Err(format!("{typed:?} is no name; expected {FORMS}"));
         }
         let kind = typed.split_once('/').map_or("", |(kind, _)| kind).to_ascii_lowercase();
+        if wild(typed, &kind) {
+            return Err(format!("{typed:?} is a wildcard: name one user, group or service account"));
+        }
         let read = match (kind.as_str(), typed.split_once('/')) {
             ("sa" | "serviceaccount" | "serviceaccounts", _) => return Self::account(typed, namespace),
             (_, Some((_, ""))) => return Err(format!("{typed:?} names nobody; expected {FORMS}")),
@@ -217,6 +220,15 @@ impl Subject {
     }
 }
 
+/// Whether more than one is meant. In a flow schema `*` is everybody; elsewhere it is a name that nobody has. A name that has
+/// a star in it, as a certificate for `*.example.com` has, is one where it is said to be: `user/*.example.com`.
+fn wild(typed: &str, kind: &str) -> bool {
+    match kind {
+        "user" | "group" => typed.split_once('/').is_some_and(|(_, name)| name == "*"),
+        _ => typed.contains('*'),
+    }
+}
+
 fn node(subject: &Subject) -> String {
     format!(
         "{subject}: what a kubelet may do comes from the node authoriser, which asks no binding, and what else is bound to \
@@ -261,6 +273,7 @@ mod tests {
         reads("user/arn:aws:iam::1:role/ci", None, "user/arn:aws:iam::1:role/ci");
         reads("jane@example.com", None, "user/jane@example.com");
         reads("group/oncall", None, "group/oncall");
+        reads("user/*.example.com", None, "user/*.example.com");
     }
 
     #[track_caller]
@@ -280,6 +293,9 @@ mod tests {
         refused("ds/telemetry/agent", None, "`workload`");
         refused("role/ci/x/y/z/0", None, "user/NAME");
         refused("group/", None, "names nobody");
+        for all in ["*", "user/*", "USER/*", "group/*", "agent-*", "sa/telemetry/*", "system:serviceaccount:*:*"] {
+            refused(all, None, "is a wildcard");
+        }
         refused("system:masters", None, "write group/system:masters");
         refused("system:serviceaccounts:telemetry", None, "write group/");
         refused("user/jane", Some("telemetry"), "have no namespace");
