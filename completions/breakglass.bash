@@ -6387,7 +6387,7 @@ _breakglass() {
             fi
             case "${prev}" in
                 --source)
-                    COMPREPLY=($(compgen -W "audit requests log sockets" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "audit requests log sockets gate" -- "${cur}"))
                     return 0
                     ;;
                 --last)

@@ -418,7 +418,8 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand journal; and __fis
 complete -c breakglass -n "__fish_breakglass_using_subcommand top" -l source -d 'Read only this; may be given several times' -r -f -a "audit\t''
 requests\t''
 log\t''
-sockets\t''"
+sockets\t''
+gate\t''"
 complete -c breakglass -n "__fish_breakglass_using_subcommand top" -l last -d 'How far back logs are read, by the hosts\' own clocks' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand top" -l most-mb -d 'The most of its newest logs that a host reads, in megabytes' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand top" -l audit-log -d 'The audit log on the hosts; without it, the one that the running kube-apiserver was told to write' -r

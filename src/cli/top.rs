@@ -29,8 +29,8 @@ const FASTEST: Duration = Duration::from_secs(2);
 ///   breakglass top --source audit --source log -o json          no API request at all
 ///
 /// Read are the audit logs on the hosts, counted there; the requests that each API server holds (one GET of 12 to 50 KB each,
-/// and nothing else asks the API); the API servers' own logs; and open connections. What a source cannot know is said. Changes
-/// nothing. Ends by Ctrl-C or after --for where it watches.
+/// and nothing else asks the API); the API servers' own logs; open connections; and who tries at a gate that stands. What a source
+/// cannot know is said. Changes nothing. Ends by Ctrl-C or after --for where it watches.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Top {
@@ -77,6 +77,7 @@ enum Source {
     Requests,
     Log,
     Sockets,
+    Gate,
 }
 
 impl Top {

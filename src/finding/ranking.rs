@@ -34,6 +34,8 @@ pub enum Measure {
     Seats,
     /// What was sent over connections.
     Bytes,
+    /// The new connections that a gate saw tried.
+    Attempts,
 }
 
 /// Where something was read.
@@ -48,6 +50,8 @@ pub enum Source {
     Log,
     /// The open connections on the hosts.
     Sockets,
+    /// The gates that stand on the hosts, which count who tries.
+    Gate,
 }
 
 /// How a client is told from others.
@@ -92,6 +96,9 @@ pub struct Client {
     pub connections: Option<u64>,
     /// What was sent to it over these.
     pub bytes: Option<u64>,
+    /// New connections that it tried at gates within the last minute or two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u64>,
     /// Addresses that it comes from, the loudest first; not all where there are many.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<IpAddr>,
@@ -147,6 +154,7 @@ impl Source {
             Self::Requests => "requests held by priority and fairness",
             Self::Log => "API servers' logs",
             Self::Sockets => "open connections",
+            Self::Gate => "gates",
         }
     }
 }
@@ -164,6 +172,7 @@ impl Measure {
             Self::Time => "of the time that requests took",
             Self::Seats => "of the seats of priority and fairness",
             Self::Bytes => "of what was sent",
+            Self::Attempts => "of the connections tried at the gate",
         }
     }
 }

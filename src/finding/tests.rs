@@ -70,6 +70,7 @@ fn rankings() -> Vec<(Finding, &'static str)> {
         seats: None,
         connections: None,
         bytes: None,
+        attempts: None,
         addresses: vec!["10.0.0.9".parse().unwrap()],
         sources: 25,
         nodes: 25,

@@ -42,6 +42,11 @@ pub(crate) fn closed_and_opened(back_end: &'static str) -> Result<()> {
         ensure!(client.probe(to, PORT, LIMIT)? == Probe::Refused);
     }
     ensure!(Lab::shared()?.probe(api.ip4(), PORT, LIMIT)? == Probe::Open);
+    // Who is kept out is told by his address, and by nothing else.
+    let top = program.run(&["top", "--source", "gate"])?;
+    for part in [client.ip4().to_string(), client.ip6().to_string(), format!("gates: told by {}", api.name())] {
+        ensure!(top.success() && top.stdout.contains(&part), "{part}: {top:?}");
+    }
     let state = status(&api)?.context("no gate")?;
     ensure!(state.stands() && state.confirmed && state.level() == 0, "{state:?}");
     // A second run is told whose gate it is, and changes nothing.

@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::duration::HumanDuration;
-use crate::finding::ranking::{Client, Known, Ranking, Told};
+use crate::finding::ranking::{Client, Known, Measure, Ranking, Told};
 use crate::render::{VERSION, one_line, table};
 use crate::words;
 
-const HEADING: [&str; 13] = [
+const HEADING: [&str; 14] = [
     "SHARE",
     "CLIENT",
     "AGENT",
@@ -21,6 +21,7 @@ const HEADING: [&str; 13] = [
     "SEATS",
     "OPEN",
     "SENT",
+    "TRIED",
     "ADDRESSES",
     "SINCE",
     "WORKLOAD",
@@ -101,6 +102,7 @@ fn row(client: &Client) -> Vec<String> {
         number(client.seats),
         number(client.connections),
         client.bytes.map(words::bytes).unwrap_or_default(),
+        number(client.attempts),
         if client.sources > 0 { format!("{}{nodes}", client.sources) } else { String::new() },
         client.since_secs.map(age).unwrap_or_default(),
         if client.own { "(the cluster's own)".to_owned() } else { cut(&first(&client.workloads)) },
@@ -162,6 +164,11 @@ fn next(ranking: &Ranking) -> String {
             client.name,
             first(&client.addresses)
         ),
+        (None, Known::Address) if ranking.by == Measure::Attempts => format!(
+            "{} tries most at the gate; no source tells who that is. next: breakglass gate close --nodes --targets HOST keeps a host \
+             from the API",
+            client.name
+        ),
         (None, Known::Address) => format!(
             "most is sent to {}; no source tells who that is. next: breakglass gate close --nodes --targets HOST keeps a host from the API",
             client.name
@@ -172,7 +179,7 @@ fn next(ranking: &Ranking) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::ranking::{Asks, Measure, Source};
+    use crate::finding::ranking::{Asks, Source};
 
     fn client(name: &str, share: u32, own: bool) -> Client {
         Client {
@@ -188,6 +195,7 @@ mod tests {
             seats: None,
             connections: None,
             bytes: None,
+            attempts: None,
             addresses: vec!["10.0.0.9".parse().unwrap()],
             sources: 25,
             nodes: 25,

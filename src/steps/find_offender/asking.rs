@@ -8,6 +8,7 @@ use super::Params;
 use super::dump::{self, DUMP, Held};
 use crate::change::Target;
 use crate::finding::ranking::Source;
+use crate::host::gate::{self, GateState};
 use crate::host::order::{Order, Query};
 use crate::host::ranking::{self, Audited, Ranked, Row};
 use crate::kit::Cluster;
@@ -35,6 +36,8 @@ pub(super) struct Read {
     pub(super) requests: Vec<Heard<(Vec<Held>, usize)>>,
     pub(super) log: Vec<Heard<Ranked>>,
     pub(super) sockets: Vec<Heard<Vec<Row>>>,
+    /// Of hosts that have a gate, and of those that did not say.
+    pub(super) gates: Vec<Heard<GateState>>,
 }
 
 /// The hosts that run an API server.
@@ -64,15 +67,17 @@ impl Params {
             let audits = each(reads, of(Source::Audit), |_| self.audit(), LOG_LIMIT);
             let logs = each(reads, of(Source::Log), |_| self.server_log(), LOG_LIMIT);
             let open = each(reads, of(Source::Sockets), |host| Self::sockets(cluster, host), LIMIT);
+            let gates = each(reads, of(Source::Gate), |_| gate::status(), LIMIT);
             // One after another on a host: it is short of processor time.
-            (audits.await, logs.await, open.await)
+            (audits.await, logs.await, open.await, gates.await)
         };
-        let ((audit, log, sockets), requests) = join(on_hosts, self.dumps(reads, cluster)).await;
+        let ((audit, log, sockets, gates), requests) = join(on_hosts, self.dumps(reads, cluster)).await;
         Read {
             audit: audit.into_iter().map(|heard| heard.and_then(audited)).collect(),
             requests,
             log: log.into_iter().map(|heard| heard.and_then(logged)).collect(),
             sockets,
+            gates: gates.into_iter().filter_map(Heard::flatten).collect(),
         }
     }
 
@@ -99,6 +104,13 @@ impl Params {
 impl<T> Heard<T> {
     fn and_then<U>(self, then: impl Fn(T) -> Result<U, String>) -> Heard<U> {
         Heard { by: self.by, told: self.told.and_then(then) }
+    }
+}
+
+impl<T> Heard<Option<T>> {
+    /// What it told; `None` where it told that there is nothing.
+    fn flatten(self) -> Option<Heard<T>> {
+        self.told.transpose().map(|told| Heard { by: self.by, told })
     }
 }
 

@@ -50,6 +50,7 @@ struct Sum {
     seats: Option<u64>,
     connections: Option<u64>,
     bytes: Option<u64>,
+    attempts: Option<u64>,
     addresses: BTreeMap<IpAddr, u64>,
     sources: u64,
     nodes: u64,
@@ -67,7 +68,7 @@ pub(super) fn merge(read: &Read) -> Ranking {
         seats(&mut clients, &read.requests);
     }
     if known != Known::Address {
-        connections(&mut clients, &read.sockets);
+        by_address(&mut clients, read);
     }
     let total: u64 = clients.values().map(|sum| sum.load).sum();
     let mut all: Vec<(String, Sum)> = clients.into_iter().collect();
@@ -99,11 +100,20 @@ fn first_of(read: &Read) -> (Clients, Known, Measure) {
     let mut open = Clients::new();
     for row in told_of(&read.sockets).flatten() {
         let Some((address, _)) = row.sources.first() else { continue };
-        let sum = open.entry(address.to_string()).or_default();
-        sum.add_socket(row);
-        sum.load = sum.load.saturating_add(row.bytes.unwrap_or(0));
+        open.entry(address.to_string()).or_default().add_socket(row);
     }
-    (open, Known::Address, Measure::Bytes)
+    for talker in told_of(&read.gates).flat_map(|gate| &gate.talkers) {
+        let sum = open.entry(talker.addr.to_string()).or_default();
+        sum.addresses.entry(talker.addr).or_default();
+        add(&mut sum.attempts, talker.attempts);
+    }
+    // Behind a gate those are connected who are let in: who is kept out only tries.
+    let by = if open.values().any(|sum| sum.attempts.is_some()) { Measure::Attempts } else { Measure::Bytes };
+    for sum in open.values_mut() {
+        let of = if by == Measure::Attempts { sum.attempts } else { sum.bytes };
+        sum.load = of.unwrap_or(0);
+    }
+    (open, Known::Address, by)
 }
 
 fn told_of<T>(heard: &[Heard<T>]) -> impl Iterator<Item = &T> {
@@ -202,6 +212,7 @@ impl Sum {
             seats: self.seats,
             connections: self.connections,
             bytes: self.bytes,
+            attempts: self.attempts,
             sources: self.sources.max(self.addresses.len() as u64),
             addresses: loudest(self.addresses, ADDRESSES),
             nodes: self.nodes.max(self.members.len() as u64),
@@ -247,22 +258,26 @@ fn seats(clients: &mut Clients, heard: &[Heard<(Vec<Held>, usize)>]) {
     }
 }
 
-/// The connections of each client, where no other comes from the same address.
-fn connections(clients: &mut Clients, heard: &[Heard<Vec<Row>>]) {
-    let mut users: BTreeMap<IpAddr, usize> = BTreeMap::new();
-    for sum in clients.values() {
-        sum.addresses.keys().for_each(|address| *users.entry(*address).or_default() += 1);
-    }
-    for row in told_of(heard).flatten() {
-        let Some((address, _)) = row.sources.first() else { continue };
-        if users.get(address) != Some(&1) {
-            continue;
+/// What is known of an address, added to its client where no other comes from there.
+fn by_address(clients: &mut Clients, read: &Read) {
+    let mut only: BTreeMap<IpAddr, Option<String>> = BTreeMap::new();
+    for (name, sum) in &*clients {
+        for address in sum.addresses.keys() {
+            only.entry(*address).and_modify(|client| *client = None).or_insert_with(|| Some(name.clone()));
         }
-        if let Some(sum) = clients.values_mut().find(|sum| sum.addresses.contains_key(address)) {
-            add(&mut sum.connections, row.requests);
-            if let Some(bytes) = row.bytes {
-                add(&mut sum.bytes, bytes);
-            }
+    }
+    let client_at = |address: IpAddr| only.get(&address)?.as_ref();
+    for row in told_of(&read.sockets).flatten() {
+        let client = row.sources.first().and_then(|(address, _)| client_at(*address));
+        let Some(sum) = client.and_then(|client| clients.get_mut(client)) else { continue };
+        add(&mut sum.connections, row.requests);
+        if let Some(bytes) = row.bytes {
+            add(&mut sum.bytes, bytes);
+        }
+    }
+    for talker in told_of(&read.gates).flat_map(|gate| &gate.talkers) {
+        if let Some(sum) = client_at(talker.addr).and_then(|client| clients.get_mut(client)) {
+            add(&mut sum.attempts, talker.attempts);
         }
     }
 }
@@ -297,6 +312,10 @@ fn told(read: &Read) -> Vec<Told> {
     all.extend(logs(Source::Log, &read.log, &[slow]));
     let nobody = "an address is no user, and behind a NAT many are one";
     all.extend(said(Source::Sockets, &read.sockets, None, vec![nobody.to_owned()]));
+    let mut limits = vec!["who is let in by name is not counted".to_owned(), nobody.to_owned()];
+    let quiet = told_of(&read.gates).map(|gate| gate.sources.saturating_sub(gate.talkers.len() as u64)).sum::<u64>();
+    limits.extend((quiet > 0).then(|| format!("the loudest of each host alone, {quiet} more tried")));
+    all.extend(said(Source::Gate, &read.gates, None, limits));
     all
 }
 

@@ -15,6 +15,7 @@ use crate::duration::HumanDuration;
 use crate::finding::Finding;
 use crate::finding::ranking::{Ranking, Source};
 use crate::found::Type;
+use crate::host::gate;
 use crate::kit::Cluster;
 use crate::world::Reads;
 
@@ -65,6 +66,8 @@ enum Reading {
     Log,
     /// The open connections on the hosts: addresses, and how much was sent to them.
     Sockets,
+    /// The gates that stand on the hosts: addresses, and how often each tried.
+    Gate,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -82,7 +85,7 @@ enum Require {
 impl Default for Params {
     fn default() -> Self {
         Self {
-            sources: vec![Reading::Audit, Reading::Requests, Reading::Log, Reading::Sockets],
+            sources: vec![Reading::Audit, Reading::Requests, Reading::Log, Reading::Sockets, Reading::Gate],
             last: HumanDuration::secs(300),
             most_mb: 256,
             audit_log: None,
@@ -99,6 +102,7 @@ impl Reading {
             Self::Requests => Source::Requests,
             Self::Log => Source::Log,
             Self::Sockets => Source::Sockets,
+            Self::Gate => Source::Gate,
         }
     }
 }
@@ -113,7 +117,7 @@ impl Kind for FindOffender {
          The clients of a cluster are ranked by their share of the time that requests spent in its API servers: user, user agent, what \
          they ask for, requests and open watches, addresses, nodes. Read are the audit logs on the hosts, streamed and counted there; \
          the requests that each API server holds (one GET of its dump of priority and fairness, 12 to 50 KB; nothing else asks the API); \
-         the API servers' own logs; and open connections. Each is optional, and what it cannot know is said. The source that knows \
+         the API servers' own logs; open connections; and, where a gate stands, who tries there. Each is optional, and what it cannot know is said. The source that knows \
          most says who the clients are. Gives `client`, the user that stands out: a quarter of all at least, and twice as much as the \
          next; what is part of the cluster itself never does. Gives `offender`, its workload, where the names of its pods tell it. \
          They may mislead: whoever acts by that name is asked to type it. Changes nothing. Fails only with `require`."
@@ -221,6 +225,7 @@ impl Step for Params {
                 (Source::Audit, self.audit().into(), "ranks clients in the audit log"),
                 (Source::Log, self.server_log().into(), "ranks clients in the API server's log"),
                 (Source::Sockets, Self::sockets(cluster, &host).into(), "counts open connections"),
+                (Source::Gate, gate::status().into(), "who tries at a gate that stands"),
             ];
             let wanted = looks.into_iter().filter(|(source, ..)| self.wants(*source));
             all.extend(wanted.map(|(_, script, what)| {

@@ -167,6 +167,39 @@ fn a_servers_log_names_what_a_client_calls_itself_and_sockets_an_address() {
     assert_eq!(client(&ranking), None, "an address is no user");
 }
 
+/// Who is kept out has no connection, and asks for nothing that a log would tell of: he is seen where he tries.
+#[test]
+fn behind_a_gate_those_who_try_are_told_by_how_often() {
+    let gate = |tries: &str| {
+        let said = format!("back_end=nft\nlisten=\nuptime=1\ntalkers=30\n{tries}");
+        let state = gate::status().read(&said).unwrap().unwrap();
+        vec![heard("cp1", state)]
+    };
+    let tries = || gate("talker=900 10.1.0.9\ntalker=80 10.1.0.1\ntalker=7 10.1.0.7\n");
+    let open = |address: &str| Row {
+        bytes: Some(90_000_000),
+        requests: 8,
+        sources: vec![(address.parse().unwrap(), 8)],
+        ..Row::default()
+    };
+    let sockets = || vec![heard("cp1", vec![open("10.1.0.7")])];
+    let ranking = merge(&Read { gates: tries(), sockets: sockets(), ..Read::default() });
+    let first = ranking.offender().unwrap();
+    assert_eq!((first.name.as_str(), first.known, first.attempts), ("10.1.0.9", Known::Address, Some(900)));
+    assert_eq!((ranking.by, ranking.clients[2].connections), (Measure::Attempts, Some(8)));
+    let told = ranking.sources.iter().find(|told| told.source == Source::Gate).unwrap();
+    assert!(told.limits.iter().any(|limit| limit.contains("27 more tried")), "{told:?}");
+    // A user that the audit log knows from before is known by its address, where it is the only one there.
+    let from = |address: &str, user: &str, millis| Row {
+        sources: vec![(address.parse().unwrap(), 1)],
+        ..row(user, "list", "pods", 9, millis)
+    };
+    let rows = vec![from("10.1.0.9", AGENT, 9000), from("10.1.0.1", "a", 90), from("10.1.0.1", "b", 80)];
+    let ranking = merge(&Read { audit: vec![heard("cp1", ranked(rows))], gates: tries(), ..Read::default() });
+    let tried: Vec<Option<u64>> = ranking.clients.iter().map(|client| client.attempts).collect();
+    assert_eq!(tried, [Some(900), None, None]);
+}
+
 /// Where two clients come from one address, nobody knows whose connections these are.
 #[test]
 fn connections_are_counted_to_the_only_client_of_an_address() {
