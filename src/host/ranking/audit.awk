@@ -54,61 +54,73 @@ $0 == "!cut" { cut = 1; next }
   rest = substr($0, at + 10)
   mid = index(rest, "\",\"user\":{\"username\":\"")
   if (!at || !mid || mid > 40) { skipped++; next }
+  at = index(rest, ",\"responseStatus\":{")
+  if (!at) at = index(rest, ",\"requestReceivedTimestamp\":\"")
+  answer = substr(rest, at)
   # What a request carried stands before its times, and may say anything: there the last ones are its own.
   if (substr($0, 57, 7) == "Request") {
-    pieces = split(rest, piece, /,"requestReceivedTimestamp":"/)
+    pieces = split(answer, piece, /,"requestReceivedTimestamp":"/)
     times = pieces > 1 ? substr(piece[pieces], 1, 80) : ""
   } else {
-    at = index(rest, ",\"requestReceivedTimestamp\":\"")
-    times = at ? substr(rest, at + 29, 80) : ""
+    mark = index(answer, ",\"requestReceivedTimestamp\":\"")
+    times = mark ? substr(answer, mark + 29, 80) : ""
   }
-  if (substr(times, 11, 1) != "T" || !(at = index(times, "\"stageTimestamp\":\""))) { skipped++; next }
+  if (substr(times, 11, 1) != "T" || !(mark = index(times, "\"stageTimestamp\":\""))) { skipped++; next }
   events++
   if (times < start) { old++; next }
-  ended = substr(times, at + 18, 30)
-  at = index(rest, "\"sourceIPs\":[\"")
-  if (!at) at = index(rest, "\"userAgent\":\"")
-  if (!at) at = index(rest, ",\"re")
-  who = substr(rest, mid + 22, at - mid - 22)
-  w = account[who]
-  if (!w) {
-    if (accounts < 20000) { w = account[who] = ++accounts; account_text[w] = who } else w = 0
-  }
-  tail = substr(rest, at, 1200)
-  resource = ""; ref = ""; from = tail
-  if ((at = index(tail, ",\"objectRef\":{\"resource\":\""))) {
-    from = substr(tail, 1, at)
-    ref = substr(tail, at + 26, 600)
-    ref = substr(ref, 1, index(ref, "}"))
-    resource = substr(ref, 1, index(ref, "\"") - 1)
-    if ((at = index(ref, "\"apiGroup\":\""))) { more = substr(ref, at + 12); resource = resource "." substr(more, 1, index(more, "\"") - 1) }
-    if ((at = index(ref, "\"subresource\":\""))) { more = substr(ref, at + 15); resource = resource "/" substr(more, 1, index(more, "\"") - 1) }
-  } else {
-    if ((at = index(tail, ",\"objectRef\":")) || (at = index(tail, ",\"re"))) from = substr(tail, 1, at)
-    resource = after(substr($0, 1, 900), "\"requestURI\":\"")
-    if ((at = index(resource, "?"))) resource = substr(resource, 1, at - 1)
-    resource = substr(resource, 1, 60)
-  }
-  c = caller[from]
-  if (!c) {
-    if (callers < 20000) { c = caller[from] = ++callers; caller_text[c] = from } else c = 0
-  }
-  verb = substr(rest, 1, mid - 1)
-  if (verb == "watch" && index($0, "sendInitialEvents=true")) verb = "watch from the start"
-  key = w "\t" c "\t" verb "\t" resource
-  r = row[key]
+  ended = substr(times, mark + 18, 30)
+  # Who asks for what, from where, is the same text again and again: what was read of it is kept.
+  same = substr(rest, 1, at)
+  initial = mid == 6 && substr(rest, 1, 5) == "watch" && index($0, "sendInitialEvents=true")
+  if (initial) same = "from the start " same
+  r = row_of[same]
   if (!r) {
-    if (rows < 50000) { r = row[key] = ++rows; key_of[r] = key; seen[r] = times } else { beyond++; next }
+    verb = substr(rest, 1, mid - 1)
+    at = index(rest, "\"sourceIPs\":[\"")
+    if (!at) at = index(rest, "\"userAgent\":\"")
+    if (!at) at = index(rest, ",\"re")
+    who = substr(rest, mid + 22, at - mid - 22)
+    w = account[who]
+    if (!w) {
+      if (accounts < 20000) { w = account[who] = ++accounts; account_text[w] = who } else w = 0
+    }
+    tail = substr(rest, at, 1200)
+    resource = ""; ref = ""; from = tail; keep = 1
+    if ((at = index(tail, ",\"objectRef\":{\"resource\":\""))) {
+      from = substr(tail, 1, at)
+      ref = substr(tail, at + 26, 600)
+      ref = substr(ref, 1, index(ref, "}"))
+      resource = substr(ref, 1, index(ref, "\"") - 1)
+      if ((at = index(ref, "\"apiGroup\":\""))) { more = substr(ref, at + 12); resource = resource "." substr(more, 1, index(more, "\"") - 1) }
+      if ((at = index(ref, "\"subresource\":\""))) { more = substr(ref, at + 15); resource = resource "/" substr(more, 1, index(more, "\"") - 1) }
+    } else {
+      # Which path that is stands before all of this.
+      keep = 0
+      if ((at = index(tail, ",\"objectRef\":")) || (at = index(tail, ",\"re"))) from = substr(tail, 1, at)
+      resource = after(substr($0, 1, 900), "\"requestURI\":\"")
+      if ((at = index(resource, "?"))) resource = substr(resource, 1, at - 1)
+      resource = substr(resource, 1, 60)
+    }
+    c = caller[from]
+    if (!c) {
+      if (callers < 20000) { c = caller[from] = ++callers; caller_text[c] = from } else c = 0
+    }
+    if (initial) verb = "watch from the start"
+    key = w "\t" c "\t" verb "\t" resource
+    r = row[key]
+    if (!r) {
+      if (rows < 50000) { r = row[key] = ++rows; key_of[r] = key; seen[r] = times; goes_on[r] = verb ~ /^watch/ } else { beyond++; next }
+    }
+    if (keep && kept < 20000) { row_of[same] = r; kept++ }
   }
   if (times > till[r]) till[r] = times
   if (times < seen[r]) seen[r] = times
   stage = substr($0, index($0, "\",\"stage\":\"") + 11, 10)
   if (stage == "ResponseCo" || stage == "Panic\",\"re") {
     done[r]++
-    if (verb !~ /^watch/) spent[r] += between(times, ended)
-    at = index(tail, "\"responseStatus\":{")
-    if (at && (mid = index(substr(tail, at), "\"code\":"))) {
-      code = substr(tail, at + mid + 6, 3)
+    if (!goes_on[r]) spent[r] += between(times, ended)
+    if (substr(answer, 1, 19) == ",\"responseStatus\":{" && (at = index(answer, "\"code\":"))) {
+      code = substr(answer, at + 7, 3)
       if (code == 401 || code == 403 || code == 429 || code >= 500) refused[r]++
     }
   } else if (stage == "ResponseSt") started[r]++
