@@ -72,6 +72,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "park" -d 'Tak
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "release" -d 'Let a parked workload come back in stages; a stage that goes badly takes all of it back by itself'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "rollback" -d 'Put the pod template of a DaemonSet, StatefulSet or Deployment back to the revision before'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "end-pods" -d 'End the pods of one workload through the API, and none but those'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "freeze-pods" -d 'Freeze a workload\'s pods on their nodes, over SSH, without any API server; they go on by `undo`, and by themselves after their time'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "revoke" -d 'Take away what RBAC allows a service account, user or group; `undo` puts the bindings back'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "jail" -d 'Have the API servers refuse one client, by a file of their hosts and no API request; `undo` lets it out again'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "throttle" -d 'Let in one request of a client at a time, by priority and fairness; `undo` takes that back'
@@ -883,6 +884,42 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l canar
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -l no-canary -d 'All clusters from the beginning'
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand end-pods" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l for -d 'How long, with nobody to end it [default: 30m]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l targets -d 'On these hosts, by their names in the kit' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l accept-critical -d 'Do not ask although it is in kube-system'
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l drill -d 'Look for real, pretend the writes'
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l recovery -d 'Look for recovery API servers on the control-plane hosts first, and send requests to them before all others'
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l access -d 'Be known to the API by a credential that lies on a control-plane host, as `access` finds it, in place of our own'
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand freeze-pods" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l workload -d 'Instead: what the pods of this workload run as (TYPE/NAME with -n, or TYPE/NAMESPACE/NAME)' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l binding -d 'Look at this binding only: clusterrolebinding/NAME or rolebinding/NAMESPACE/NAME; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l at-most -d 'When more bindings than this name it, change nothing [default: 10]' -r

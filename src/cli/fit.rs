@@ -97,6 +97,18 @@ const VERBS: &[Verb] = &[
         other: &[],
     },
     Verb {
+        words: &["freeze-pods"],
+        kind: "freeze-pods",
+        gives: &[
+            ("object", "object"),
+            ("namespace", "namespace"),
+            ("time", "for"),
+            ("accept_critical", "acceptCritical"),
+        ],
+        runbooks_only: &[],
+        other: &["targets"],
+    },
+    Verb {
         words: &["revoke"],
         kind: "revoke",
         gives: &[

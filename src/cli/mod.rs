@@ -13,6 +13,7 @@ mod end_pods;
 #[cfg(test)]
 mod fit;
 mod freeze_automation;
+mod freeze_pods;
 mod gate;
 mod jail;
 mod journal;
@@ -100,6 +101,7 @@ enum Verb {
     Release(release::Release),
     Rollback(rollback::Rollback),
     EndPods(end_pods::EndPods),
+    FreezePods(freeze_pods::FreezePods),
     Revoke(revoke::Revoke),
     Jail(jail::Jail),
     Throttle(throttle::Throttle),
@@ -182,6 +184,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Release(verb) => verb.run(app),
         Verb::Rollback(verb) => verb.run(app),
         Verb::EndPods(verb) => verb.run(app),
+        Verb::FreezePods(verb) => verb.run(app),
         Verb::Revoke(verb) => verb.run(app),
         Verb::Jail(verb) => verb.run(app),
         Verb::Throttle(verb) => verb.run(app),

@@ -31,7 +31,7 @@ const AT_ONCE: usize = 16;
 ///   breakglass status --cluster all --api --exit-code || page-somebody
 ///
 /// Needs no journal: the marks on hosts and objects say what stands and whose it is. What could not be looked at is said to be not known.
-/// Asks the hosts over SSH, four scripts each, all side by side; the API only with --api.
+/// Asks the hosts over SSH, five scripts each, all side by side; the API only with --api.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Status {

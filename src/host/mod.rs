@@ -24,6 +24,7 @@ pub mod net;
 pub mod offender;
 pub mod order;
 pub mod orders;
+pub mod pods;
 mod program;
 pub mod ranking;
 pub mod recovery;

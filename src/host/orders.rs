@@ -18,6 +18,7 @@ use super::jail::{JailLook, JailPut, JailTakeOut, JailsStand};
 use super::left::ManifestLeft;
 use super::offender::OffenderLook;
 use super::order::Order as _;
+use super::pods::{PodsFreeze, PodsFrozen, PodsLook, PodsThaw};
 use super::ranking::{AuditRank, LogRank, SocketRank};
 use super::recovery::{RecoveryExtend, RecoveryStart, RecoveryStatus, RecoveryStop, RecoverySurvey};
 use super::rescue::copy::ManifestCopy;
@@ -111,6 +112,10 @@ orders! {
     ManifestCopy,
     ManifestReplace,
     ManifestMove,
+    PodsLook,
+    PodsFrozen,
+    PodsFreeze,
+    PodsThaw,
     RecoverySurvey,
     RecoveryStatus,
     RecoveryStart,

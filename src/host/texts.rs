@@ -10,7 +10,7 @@ use super::jail::{self, Jail};
 use super::orders::Orders;
 use super::swap::{self, Place, Swap};
 use super::{
-    apiserver, authorizers, certificates, credentials, file, left, offender, ranking, recovery, rescue, room, why,
+    apiserver, authorizers, certificates, credentials, file, left, offender, pods, ranking, recovery, rescue, room, why,
 };
 use crate::change::{Blob, Expect, FilePut, sha256_hex};
 use crate::script::{Head, Script};
@@ -195,6 +195,30 @@ fn of_jails() -> Vec<(String, Script)> {
     .into()
 }
 
+fn of_pods() -> Vec<(String, Script)> {
+    let which = pods::Which {
+        object: "daemonsets.apps/telemetry/agent".into(),
+        namespace: "telemetry".into(),
+        forms: vec!["agent-[a-z]".into(), "agent-[0-9][0-9]".into()],
+    };
+    let freeze = pods::Freeze {
+        run: "r1".into(),
+        step: "2".into(),
+        operator: "alice o'neil".into(),
+        reason: "it's why".into(),
+        which: which.clone(),
+        seconds: 1800,
+    };
+    [
+        ("pods, look", pods::look(&which).into()),
+        ("pods, frozen", pods::frozen().into()),
+        ("pods, freeze", pods::freeze(&freeze)),
+        ("pods, thaw", pods::thaw(&freeze)),
+    ]
+    .map(|(name, script): (_, Script)| (name.to_owned(), script))
+    .into()
+}
+
 fn of_recovery() -> Vec<(String, Script)> {
     let start = recovery::Start {
         run: "r1".into(),
@@ -267,6 +291,7 @@ fn every_script_is_an_order_and_every_order_has_its_script() {
         .chain(of_manifests())
         .chain(of_offenders())
         .chain(of_jails())
+        .chain(of_pods())
         .chain(of_recovery());
     for (name, script) in all {
         let head = Head::parse(&script.text()).unwrap();
@@ -281,7 +306,8 @@ fn every_script_is_an_order_and_every_order_has_its_script() {
 fn what_hosts_are_sent_is_what_it_was() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/scripts.sha256");
     let mut now = String::new();
-    let all = of_gates().into_iter().chain(of_manifests()).chain(of_offenders()).chain(of_jails()).chain(of_recovery());
+    let all = of_gates().into_iter().chain(of_manifests()).chain(of_offenders()).chain(of_jails());
+    let all = all.chain(of_pods()).chain(of_recovery());
     for (name, script) in all {
         // The words stand in plans and reports alone.
         let _ = writeln!(now, "{}  {name}: {}", &sha256_hex(script.text().as_bytes())[..32], script.words);

@@ -10,7 +10,7 @@ use super::ranking::{self, AGENT, CLIENT, TRIES};
 use super::recovery;
 use super::said::Said;
 use super::world::{APISERVER, Gate, SimHost, World};
-use super::{certificates, jail, rescue};
+use super::{certificates, jail, pods, rescue};
 use crate::change::sha256_hex;
 use crate::host::audit::AuditCount;
 use crate::host::file::PutFile;
@@ -97,6 +97,10 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
             Said::failed(3, "no certificate of the practice cluster has ended")
         }
         Orders::PutFile(order) => put(host, order, text),
+        Orders::PodsLook(order) => Said::ok(pods::look(host, pods, order)),
+        Orders::PodsFrozen(_) => Said::ok(pods::frozen(host) + "end=yes\n"),
+        Orders::PodsFreeze(order) => pods::freeze(host, order),
+        Orders::PodsThaw(order) => pods::thaw(host, &order.folder),
         Orders::RecoverySurvey(_) => Said::ok(recovery::survey(host, &world.papers.authority)),
         Orders::RecoveryStatus(_) => Said::ok(recovery::status(host, &world.papers.authority) + "end=yes\n"),
         Orders::RecoveryStart(order) => recovery::start(host, order),

@@ -12,6 +12,7 @@ mod jail;
 mod names;
 mod patch;
 mod pki;
+mod pods;
 mod ranking;
 mod recovery;
 mod rescue;

@@ -11,6 +11,7 @@ use super::{Weather, revisions};
 use crate::host::authorizers;
 use crate::host::gate::{Driver, GateSpec, Mark, Stage};
 use crate::host::manifest::MANIFESTS;
+use crate::host::pods::PodsFreeze;
 use crate::process::Clock;
 
 /// The programs that run there as static pods.
@@ -86,11 +87,19 @@ struct Offender {
 pub(super) struct SimHost {
     pub(super) gate: Option<Gate>,
     pub(super) recovery: Option<SimRecovery>,
+    /// Freezes of pods, also those that are over.
+    pub(super) frozen: Vec<SimFreeze>,
     pub(super) files: BTreeMap<String, String>,
     /// Processes by program.
     pids: BTreeMap<&'static str, u32>,
     restarted: Option<Instant>,
     load: Load,
+}
+
+/// Pods that were frozen on a host.
+pub(super) struct SimFreeze {
+    pub(super) order: PodsFreeze,
+    pub(super) began: Instant,
 }
 
 /// A recovery API server that was started on a host.
@@ -150,6 +159,7 @@ impl World {
         let host = |(index, name): (usize, &&str)| SimHost {
             gate: None,
             recovery: None,
+            frozen: Vec::new(),
             files: authorizers(weather)
                 .into_iter()
                 .chain([

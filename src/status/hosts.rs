@@ -3,6 +3,7 @@
 mod gate;
 mod jail;
 mod left;
+mod pods;
 mod recovery;
 
 pub(super) use left::done;
@@ -58,10 +59,11 @@ struct HostLook {
 }
 
 /// All looks, each one script.
-const LOOKS: [HostLook; 4] = [
+const LOOKS: [HostLook; 5] = [
     HostLook { what: "a gate", finds: &[Kind::Gate], look: gate::look },
     HostLook { what: "a recovery API server", finds: &[Kind::Recovery], look: recovery::look },
     HostLook { what: "a jail", finds: &[Kind::Jail], look: jail::look },
+    HostLook { what: "frozen pods", finds: &[Kind::FrozenPods], look: pods::look },
     HostLook {
         what: "manifests and certificates",
         finds: &[Kind::Manifest, Kind::Certificates, Kind::Scratch],

@@ -13,6 +13,7 @@ use crate::host::credentials::CredentialsSign;
 use crate::host::gate::{GateArm, GateClose, GateOpen, GateRenew};
 use crate::host::jail::JailPut;
 use crate::host::order::Order as _;
+use crate::host::pods::PodsFreeze;
 use crate::host::recovery::{RecoveryExtend, RecoveryStart};
 use crate::host::rescue::{ManifestMove, ManifestReplace};
 use crate::host::swap::{ManifestFolder, ManifestMend, ManifestSwap};
@@ -217,6 +218,9 @@ fn by_order(script: &Script) -> Option<(Kind, String)> {
     if let Some(order) = JailPut::of(script) {
         return Some((Kind::Jail, order.name));
     }
+    if let Some(order) = PodsFreeze::of(script) {
+        return Some((Kind::FrozenPods, order.folder));
+    }
     if is(RecoveryStart::NAME) || is(RecoveryExtend::NAME) {
         return Some((Kind::Recovery, String::new()));
     }
@@ -243,6 +247,7 @@ fn what(kind: Kind, part: &str, records: &[&ChangeRecord]) -> String {
         Kind::Gate => "gate".into(),
         Kind::Recovery => "recovery API server".into(),
         Kind::Jail => "jail".into(),
+        Kind::FrozenPods => "pods frozen".into(),
         Kind::Manifest if [ManifestSwap::NAME, ManifestReplace::NAME, ManifestMove::NAME].into_iter().any(made) => {
             super::hosts::done(part.rsplit('-').next().unwrap_or_default())
         }

@@ -88,6 +88,8 @@ pub enum Kind {
     Recovery,
     /// A client that is jailed.
     Jail,
+    /// Pods that stand still.
+    FrozenPods,
     /// What a run has in its folder beside the manifests.
     Manifest,
     /// Certificates that were renewed.
@@ -121,6 +123,7 @@ impl Kind {
             Self::Gate => "gate",
             Self::Recovery => "recovery-apiserver",
             Self::Jail => "jail",
+            Self::FrozenPods => "frozen-pods",
             Self::Manifest => "manifest",
             Self::Certificates => "certificates",
             Self::Scratch => "scratch",

@@ -100,6 +100,7 @@ fn annotation(kind: Kind) -> Option<&'static str> {
         Kind::Gate
         | Kind::Recovery
         | Kind::Jail
+        | Kind::FrozenPods
         | Kind::Manifest
         | Kind::Certificates
         | Kind::Scratch
@@ -275,6 +276,7 @@ fn marked(cluster: &str, of: &ObjectRef, kind: Kind, item: &Value) -> Option<Sta
         Kind::Gate
         | Kind::Recovery
         | Kind::Jail
+        | Kind::FrozenPods
         | Kind::Manifest
         | Kind::Certificates
         | Kind::Scratch

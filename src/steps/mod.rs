@@ -382,6 +382,7 @@ mod fault;
 pub(crate) mod find_offender;
 mod freeze_automation;
 mod freeze_nodes;
+mod freeze_pods;
 mod gate;
 mod gate_close;
 mod gate_confirm;
@@ -395,6 +396,7 @@ mod marking;
 mod object;
 mod owners;
 mod park;
+mod pod_names;
 mod pods;
 mod preflight;
 mod prepare_authorization_config;
@@ -434,6 +436,7 @@ kinds! {
     release::Release,
     rollback::Rollback,
     end_pods::EndPods,
+    freeze_pods::FreezePods,
     delete::Delete,
     revoke::Revoke,
     jail::JailClient,

@@ -18,6 +18,7 @@ mod certificates_expired;
 mod credentials;
 mod masters_offender;
 mod oom_loop;
+mod pods_on_nodes;
 mod recovery_killed;
 mod recovery_server;
 mod regain_access;
@@ -39,6 +40,10 @@ fn main() -> ExitCode {
         test(
             "an_offender_of_system_masters_ends_although_its_certificate_stays_good",
             masters_offender::it_ends_although_its_certificate_stays_good,
+        ),
+        test(
+            "an_offenders_pods_stand_still_on_their_nodes_without_the_api_and_go_on",
+            pods_on_nodes::they_stand_still_and_go_on,
         ),
         test(
             "one_runbook_tells_the_lockouts_apart_and_opens_each_and_changes_nothing_where_nothing_is_wrong",
@@ -131,6 +136,7 @@ fn flat(text: &str) -> String {
 /// A control plane of static pods with a worker, and an engineer with a kit for it.
 struct Scene {
     plane: KubeletPlane,
+    worker: Host,
     /// The kit, the home and the runs of the engineer.
     folder: PathBuf,
 }
@@ -171,7 +177,7 @@ fn scene() -> Result<Lent<Scene>> {
         let (cp, worker) = (lab.host(&format!("cp{number}"))?, lab.host(&format!("worker{number}"))?);
         let mut plane = KubeletPlane::start(lab, &cp, None)?;
         plane.add_worker(&worker)?;
-        let scene = Scene { plane, folder: lab.folder("engineer")? };
+        let scene = Scene { plane, worker, folder: lab.folder("engineer")? };
         scene.write_kit(User::Alice)?;
         Ok(scene)
     })

@@ -65,7 +65,7 @@ pub(super) fn an_api_server_that_is_killed_at_each_start_comes_back_and_undo_is_
     let lab = Lab::shared()?;
     let hosts = lab.hosts(["oom-cp", "oom-worker"])?;
     let plane = start_storm_oom(lab, &hosts[0], &hosts[1], &STORM_OOM)?;
-    let scene = Scene { plane, folder: lab.folder("engineer-oom")? };
+    let scene = Scene { plane, worker: hosts[1].clone(), folder: lab.folder("engineer-oom")? };
     Kit::direct(&hosts[..1])
         .and_nodes(&hosts[1..])
         .with_credentials(&scene.plane.access().credential_files(User::Alice)?)

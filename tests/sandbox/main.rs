@@ -504,6 +504,7 @@ spec:
     - {name: rights, kind: restore-rights}
     - {name: admit, kind: disarm}
     - {name: still, kind: freeze-automation, with: {object: application/argocd/edge}}
+    - {name: stop, kind: freeze-pods, with: {object: ds/telemetry/agent}}
     - {name: end, kind: end-pods, with: {workload: ds/telemetry/agent, force: true}}
     - {name: rescue, kind: rescue-manifest}
     - {name: renew, kind: renew-certificates}

@@ -103,7 +103,7 @@ impl Kind {
             Known::ScaleApiserver | Known::FreezeNodes | Known::ThawNodes => true,
             Known::PrepareAuthorizationConfig => true,
             Known::GateClose | Known::GateConfirm | Known::GateOpen => true,
-            Known::RecoveryStart | Known::RecoveryStop => true,
+            Known::RecoveryStart | Known::RecoveryStop | Known::FreezePods => true,
             Known::RescueManifest | Known::RenewCertificates | Known::JailClient => false,
             Known::Probe
             | Known::Diagnose

@@ -49,6 +49,7 @@ pub(super) fn sample(kind: Known) -> Vec<Spec> {
             ("further", "rollback", json!({"object": "deploy/telemetry/front", "toRevision": 1})),
         ],
         Known::EndPods => of(&["park", "end"]),
+        Known::FreezePods => vec![("still", "freeze-pods", json!({"object": "ds/telemetry/agent"}))],
         Known::Delete => of(&["kill"]),
         Known::Revoke => of(&["revoke"]),
         Known::JailClient => {

@@ -8,9 +8,9 @@ use std::net::IpAddr;
 
 use super::asking::{Heard, Read};
 use super::dump::Held;
-use super::pods;
 use crate::finding::ranking::{Asks, Client, Known, Measure, Ranking, Source, Told};
 use crate::host::ranking::{FROM_THE_START, Ranked, Row};
+use crate::steps::pod_names;
 use crate::words;
 
 /// How many clients a ranking names.
@@ -195,7 +195,7 @@ impl Sum {
         let namespace =
             name.strip_prefix(ACCOUNT).and_then(|rest| rest.split_once(':')).map(|(namespace, _)| namespace);
         let pods: Vec<String> = self.pods.into_iter().collect();
-        let workloads = namespace.map(|namespace| pods::workloads(namespace, &pods)).unwrap_or_default();
+        let workloads = namespace.map(|namespace| pod_names::workloads(namespace, &pods)).unwrap_or_default();
         let own = is_own(&name, known, &self.agents);
         let mut asks: Vec<((String, String), (u64, u64))> = self.asks.into_iter().collect();
         asks.sort_by_key(|(_, (requests, load))| std::cmp::Reverse((*load, *requests)));

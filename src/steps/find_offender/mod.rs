@@ -22,7 +22,6 @@ use crate::world::Reads;
 mod asking;
 mod dump;
 mod merge;
-mod pods;
 #[cfg(test)]
 mod tests;
 

@@ -4,6 +4,7 @@ use base64::Engine as _;
 
 use crate::change::{Target, sha256_hex};
 use crate::host::certificates::{LAYOUT, kept_as};
+use crate::host::pods::{PodsFreeze, PodsLook};
 use crate::host::recovery::{RecoveryStart, RecoverySurvey};
 use crate::host::swap::{ManifestFolder, ManifestLook, ManifestSwap, ManifestUnderWay};
 use crate::world::ScriptOutput;
@@ -12,6 +13,7 @@ use crate::world::ScriptOutput;
 pub(super) type Files = std::collections::BTreeMap<(Target, String), (u32, Vec<u8>)>;
 
 const RECOVERY: &str = "/run/breakglass-recovery/mark";
+const FROZEN: &str = "/run/breakglass-frozen-";
 
 /// What becomes of the next exchange on a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,6 +227,36 @@ impl Host<'_> {
             "recovery.run={run}\nrecovery.by=alice\nrecovery.port={port}\nrecovery.age=1\nrecovery.left=899\nrecovery.watched=yes\n\
              recovery.server=77\nrecovery.listens=yes\nrecovery.trust=YQ==\nrecovery.own={own}\n"
         )
+    }
+
+    /// One pod of the workload on each host, at rest where a freeze stands.
+    pub(super) fn pods(&self, look: &PodsLook) -> ScriptOutput {
+        let name = look.forms.split('[').next().unwrap_or_default();
+        let still = if self.under(FROZEN).is_empty() { "no" } else { "yes" };
+        let uid = "25100346-8177-4ea8-95c8-4a40b468054f";
+        ended(0, format!("{}pod={uid} {name}7xk2p 2 {still}\nend=yes\n", self.frozen()))
+    }
+
+    /// The freezes that stand, each a file.
+    pub(super) fn frozen(&self) -> String {
+        let one =
+            |(folder, mark): (String, Vec<u8>)| format!("frozen.folder={folder}\n{}", String::from_utf8_lossy(&mark));
+        self.under(FROZEN).into_iter().map(one).collect()
+    }
+
+    pub(super) fn freeze(&mut self, order: &PodsFreeze) -> ScriptOutput {
+        let PodsFreeze { folder, run, operator, reason, object, .. } = order;
+        let mark = format!(
+            "frozen.run={run}\nfrozen.by={operator}\nfrozen.object={object}\nfrozen.why={reason}\nfrozen.age=1\nfrozen.left=1799\n\
+             frozen.watched=yes\nfrozen.held=1\n"
+        );
+        self.put(folder, mark.as_bytes());
+        ended(0, "pods=1\nfrozen=1\n")
+    }
+
+    pub(super) fn thaw(&mut self, folder: &str) -> ScriptOutput {
+        let thawed = if self.take(folder).is_some() { "1" } else { "absent" };
+        ended(0, format!("thawed={thawed}\n"))
     }
 
     pub(super) fn recovery_survey(&self, RecoverySurvey { manifests }: &RecoverySurvey) -> ScriptOutput {
