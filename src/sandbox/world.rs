@@ -259,6 +259,7 @@ impl State {
 
     /// Puts what was changed in its place, as its server and its controller would.
     pub(super) fn put(&mut self, path: &str, object: &mut Value) {
+        no_empty_maps(object);
         let before = self.objects.insert(path.to_owned(), object.clone());
         let spec = |of: &Value| of["spec"].clone();
         if path != OFFENDER || before.as_ref().map(spec) == Some(spec(object)) {
@@ -444,6 +445,16 @@ fn controller_manager() -> String {
      - command:\n    - kube-controller-manager\n    - --leader-elect=true\n    \
      image: registry.k8s.io/kube-controller-manager:v1.34.4\n    name: kube-controller-manager\n  hostNetwork: true\n"
         .to_owned()
+}
+
+/// No server keeps an empty map: with the last label goes the map of them.
+fn no_empty_maps(object: &mut Value) {
+    for (of, map) in [("/metadata", "annotations"), ("/metadata", "labels"), ("/spec/template/spec", "nodeSelector")] {
+        let Some(parent) = object.pointer_mut(of).and_then(Value::as_object_mut) else { continue };
+        if parent.get(map).and_then(Value::as_object).is_some_and(serde_json::Map::is_empty) {
+            parent.remove(map);
+        }
+    }
 }
 
 fn share_of_nodes(share: f64) -> u32 {

@@ -521,6 +521,22 @@ spec:
 ";
 
 #[test]
+fn what_was_released_is_parked_again_by_undo_as_it_was() {
+    let home = Home::new();
+    let practice = Practice::start(&home, &["--peace"]);
+    let kit = ["--kit", &practice.kit, "--cluster", "sandbox"];
+    let with_kit = |args: &[&str]| home.run(&args.iter().chain(&kit).copied().collect::<Vec<_>>());
+    let _ = with_kit(&["park", "ds/telemetry/agent", "--yes"]).is(0, &["every step is done"]);
+    let told = with_kit(&["status", "--api"]).is(0, &["parked: to no node"]).out;
+    let release = ["release", "ds/telemetry/agent", "--stages", "2", "--window", "1s", "--yes"];
+    let _ = with_kit(&release).is(0, &["everywhere"]);
+    let _ = with_kit(&["undo", "last", "--yes"]).is(0, &["nothing of this run stands"]);
+    let again = with_kit(&["status", "--api"]).is(0, &["1 thing stands", "parked: to no node"]).out;
+    assert_eq!(again, told, "not as it was");
+    practice.end();
+}
+
+#[test]
 fn a_deadlock_of_webhooks_is_practised_with_servers_that_answer() {
     let home = Home::new();
     let run = home.run(&["run", "--sandbox", "webhook-deadlock", "--yes", "-v"]).is(0, &["every step is done"]);
