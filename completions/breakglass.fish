@@ -68,6 +68,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "journal" -d '
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "top" -d 'Who loads the API servers: users, what they ask for, from where, and the workload behind them, with or without the API'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "gate" -d 'Block the admin API\'s ports for all but the operator and the control plane, and let everybody back in stages'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "delete" -d 'Delete one object by its exact name: two API requests, saved first so that `undo` can put it back'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "remove-finalizers" -d 'End an object that was deleted and does not go away: take the finalizers that hold it off it, by typed consent'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "park" -d 'Take a workload, or all of a namespace, out of the way without deleting it; `undo` puts it back as it was'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "release" -d 'Let a parked workload come back in stages; a stage that goes badly takes all of it back by itself'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "rollback" -d 'Put the pod template of a DaemonSet, StatefulSet or Deployment back to the revision before'
@@ -701,6 +702,11 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_s
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l uid -d 'The uid it must have; anything else of that name is left alone' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l propagation -l cascade -d 'What becomes of what it owns: goes afterwards (background), goes first (foreground), or stays (orphan)' -r -f -a "background\t''
+foreground\t''
+orphan\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l grace -d 'Seconds that a pod gets to end by itself [default: its own]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l gone-within -d 'How long it is waited for until it is gone, its grace apart, before what holds it is said [default: 30s]' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
@@ -736,6 +742,42 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l canary 
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -l no-canary -d 'All clusters from the beginning'
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l finalizer -d 'This finalizer only; may be repeated [default: all that are on it, but the garbage collector\'s own]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l uid -d 'The uid it must have; anything else of that name is left alone' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l before-delete -d 'Also where nobody has deleted the object yet: a later deletion does not wait for them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l drill -d 'Look for real, pretend the writes'
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l recovery -d 'Look for recovery API servers on the control-plane hosts first, and send requests to them before all others'
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l access -d 'Be known to the API by a credential that lies on a control-plane host, as `access` finds it, in place of our own'
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand remove-finalizers" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand park" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F

@@ -26,6 +26,7 @@ mod probe;
 mod recovery;
 mod refuse_return;
 mod release;
+mod remove_finalizers;
 mod renew_certificates;
 mod rescue_manifest;
 mod restore_rights;
@@ -97,6 +98,7 @@ enum Verb {
     Top(top::Top),
     Gate(gate::Gate),
     Delete(delete::Delete),
+    RemoveFinalizers(remove_finalizers::RemoveFinalizers),
     Park(park::Park),
     Release(release::Release),
     Rollback(rollback::Rollback),
@@ -180,6 +182,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::Top(verb) => verb.run(app),
         Verb::Gate(verb) => verb.run(app),
         Verb::Delete(verb) => verb.run(app),
+        Verb::RemoveFinalizers(verb) => verb.run(app),
         Verb::Park(verb) => verb.run(app),
         Verb::Release(verb) => verb.run(app),
         Verb::Rollback(verb) => verb.run(app),

@@ -257,6 +257,11 @@ impl State {
         self.objects.range(below.clone()..).take_while(move |(path, _)| path.starts_with(&below)).map(|(_, node)| node)
     }
 
+    /// The time by its servers' clock, to the second.
+    pub(super) fn now(&self) -> String {
+        self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    }
+
     /// Puts what was changed in its place, as its server and its controller would.
     pub(super) fn put(&mut self, path: &str, object: &mut Value) {
         no_empty_maps(object);
@@ -546,7 +551,10 @@ fn policy() -> Value {
 fn application() -> Value {
     json!({
         "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
-        "metadata": { "name": "edge", "namespace": "argocd", "uid": "5a3d0c1e-0000-4000-8000-20241211a990", "resourceVersion": "4711" },
+        "metadata": {
+            "name": "edge", "namespace": "argocd", "uid": "5a3d0c1e-0000-4000-8000-20241211a990", "resourceVersion": "4711",
+            "finalizers": ["resources-finalizer.argocd.argoproj.io"],
+        },
         "spec": { "project": "default", "syncPolicy": { "automated": { "prune": true, "selfHeal": true } } },
     })
 }

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::along::{goes_with, takes_along};
 use super::automation;
 use super::kube_object::{self, Going, Made, Seen, text};
 use super::results::Takes;
@@ -128,8 +129,9 @@ impl Kind for Delete {
          Where an object of that name is there already, `undo` compares spec, labels and data with the saved ones, and \
          names what differs instead of taking it for the saved one. Where the answer to the DELETE does not say that the \
          object is gone (a finalizer or a grace period holds it), a GET every 2 s looks for it, for `goneWithin` and its \
-         grace at most; then the step fails with what holds it. Nothing is ever forced. What the object owned (pods) goes \
-         only when the garbage collector works: follow with `wait-for` and `podsGone`."
+         grace at most; then the step fails with what holds it, and names `remove-finalizers`, which ends it. Nothing is ever \
+         forced. What the object owned (pods) goes only when the garbage collector works: follow with `wait-for` and `podsGone`. With \
+         `propagation: foreground` the object itself waits for it, and for what is held among it; with `orphan` it stays."
     }
 
     fn scope(&self) -> Scope {
@@ -263,13 +265,6 @@ impl Deletion {
         }
     }
 
-    /// What a StatefulSet takes with it by its own policy; nothing when what it owns is to stay.
-    fn claims_go(&self, object: &Value) -> Option<&'static str> {
-        let deletes = text(object, "/spec/persistentVolumeClaimRetentionPolicy/whenDeleted") == "Delete";
-        (deletes && self.with.propagation != Propagation::Orphan)
-            .then_some("its policy (whenDeleted: Delete) deletes the volume claims of its pods with it")
-    }
-
     fn question(&self) -> Question {
         Question {
             id: UNSAVED.into(),
@@ -296,7 +291,7 @@ impl Deletion {
             // Somebody else deletes it: nothing is left to send, and it is not gone.
             return self.awaited(look, look.history.since, &going);
         }
-        if let Some(what) = self.claims_go(object)
+        if let Some(what) = takes_along(&self.object, object, self.with.propagation == Propagation::Orphan)
             && let Some(asked) = self.consented(look, what)?
         {
             return Ok(asked);
@@ -304,7 +299,19 @@ impl Deletion {
         let mut survey = Survey::change(self.change(Some(uid), self.put_back(object)));
         survey.see(automation::comes_back(&self.object, object));
         survey.see(kube_object::without_owner(&self.object, object));
+        survey.see(self.stays());
         Ok(survey)
+    }
+
+    /// What an orphaning delete leaves.
+    fn stays(&self) -> Option<String> {
+        (self.with.propagation == Propagation::Orphan).then(|| {
+            format!(
+                "what it owns stays, without an owner: undo makes {} anew, and what then has it again is what its controller takes by \
+                 its selector, nothing else",
+                self.object
+            )
+        })
     }
 
     /// A DELETE of ours was sent and its reply never came: what is there now?
@@ -431,24 +438,10 @@ impl Deletion {
 
     /// Creates the saved object again.
     fn put_back(&self, object: &Value) -> Inverse {
-        if let Some(what) = goes_with(&self.object).or_else(|| self.claims_go(object)) {
+        if let Some(what) = takes_along(&self.object, object, self.with.propagation == Propagation::Orphan) {
             return Inverse::Impossible(format!("{}: {what}", self.object));
         }
         kube_object::created_again(&self.object, object)
-    }
-}
-
-/// What goes with an object of this resource and is in no saved copy of it.
-fn goes_with(object: &ObjectRef) -> Option<&'static str> {
-    match (object.group.as_str(), object.plural.as_str()) {
-        ("", "namespaces") => Some("everything in it goes with it"),
-        ("apiextensions.k8s.io", "customresourcedefinitions") => Some("every object of its kind goes with it"),
-        ("", "persistentvolumeclaims") => Some("its volume goes with it where the reclaim policy is Delete"),
-        ("", "persistentvolumes") => Some("what it holds may go with it, and no claim finds it again"),
-        ("snapshot.storage.k8s.io", "volumesnapshots" | "volumesnapshotcontents") => {
-            Some("the snapshot goes with it where the deletion policy is Delete")
-        }
-        _ => None,
     }
 }
 

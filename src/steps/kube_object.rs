@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::finalizers::{FOREGROUND, NAMESPACE, ORPHAN};
 use super::{Fault, Look, ObjectRef, StepError};
 use crate::change::{Blob, Body, Holds, Inverse, KubeCall, Method, Op};
 use crate::duration::HumanDuration;
-use crate::saved;
 use crate::world::{Accept, KubeAnswer, KubeRead, ReadError, ReadErrorKind};
+use crate::{saved, shell};
 
 /// How long one look may take, unless a runbook says another time.
 pub(super) fn look_within() -> HumanDuration {
@@ -238,7 +239,7 @@ pub(super) struct Going {
     /// How long it may take to end by itself.
     pub(super) grace: Duration,
     /// The finalizers that hold it.
-    holds: Vec<String>,
+    pub(super) holds: Vec<String>,
     /// What its controller says about that.
     says: Vec<String>,
     /// Why it cannot be looked at.
@@ -273,28 +274,54 @@ impl Going {
 
     /// What to type next. Nothing here takes a finalizer away by itself: what it guards would never be cleaned up.
     pub(super) fn hint(&self, object: &ObjectRef) -> String {
-        let namespace = object.namespace.as_ref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
-        let of = format!("{} {}{namespace}", object.resource(), object.name);
+        let of = kubectl(object);
         if self.unseen.is_some() {
             return format!("breakglass probe; then kubectl get {of}");
         }
-        match self.holds.first().map(String::as_str) {
-            None => format!("kubectl get {of} -o yaml"),
-            Some("kubernetes.io/pvc-protection" | "kubernetes.io/pv-protection") => {
-                format!("end the pods (or the claim) that still use it; kubectl describe {of}")
+        let others: Vec<&str> = self.holds.iter().map(String::as_str).filter(|hold| *hold != NAMESPACE).collect();
+        let Some(first) = others.first() else {
+            return if self.holds.is_empty() {
+                format!("kubectl get {of} -o yaml")
+            } else {
+                format!("{}; kubectl get {of} -o yaml says what is left in it", self.in_the_way())
+            };
+        };
+        let wait = match *first {
+            "kubernetes.io/pvc-protection" | "kubernetes.io/pv-protection" => {
+                format!("end the pods (or the claim) that still use it: kubectl describe {of}")
             }
-            Some("foregroundDeletion" | "orphan") => {
-                "the garbage collector does it: is a kube-controller-manager leading? \
-                 kubectl -n kube-system get lease kube-controller-manager"
-                    .into()
-            }
-            Some("kubernetes") => format!("kubectl get {of} -o yaml says what is left in it"),
-            Some(hold) => format!(
-                "start whoever serves {hold}, or wait for it; only where it is dead for good, and what it guards may stay \
-                 behind: kubectl patch {of} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'"
-            ),
+            FOREGROUND | ORPHAN => "the garbage collector does it, and what is owned goes first: is a kube-controller-manager leading \
+                                    (kubectl -n kube-system get lease kube-controller-manager), and does a finalizer hold \
+                                    what it owns?"
+                .into(),
+            hold => format!("start whoever serves {hold}, or wait for it"),
+        };
+        format!("{wait}; only where that will never be: {}", removing(object, &others))
+    }
+
+    /// What a namespace waits for, by its own conditions.
+    pub(super) fn in_the_way(&self) -> &'static str {
+        let says = |word: &str| self.says.iter().any(|says| says.contains(word));
+        if says("Discovery failed") || says("unable to retrieve") {
+            "an aggregated API is dead, and nobody can list what is in the namespace: breakglass disarm --drill names it"
+        } else if says("finalizers remaining") {
+            "finalizers hold objects in it: breakglass remove-finalizers OBJECT, for each of them"
+        } else {
+            "what is in it goes first: is a kube-controller-manager leading?"
         }
     }
+}
+
+/// What takes these finalizers away.
+pub(super) fn removing(object: &ObjectRef, finalizers: &[&str]) -> String {
+    let all = finalizers.iter().map(|name| format!(" --finalizer {}", shell::word(name))).collect::<String>();
+    format!("breakglass remove-finalizers {}{all}", object.typed())
+}
+
+/// An object as kubectl's `get` and the like take it.
+pub(super) fn kubectl(object: &ObjectRef) -> String {
+    let namespace = object.namespace.as_ref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
+    format!("{} {}{namespace}", object.resource(), shell::word(&object.name))
 }
 
 impl fmt::Display for Going {

@@ -368,6 +368,7 @@ macro_rules! kinds {
 
 mod access;
 mod again;
+mod along;
 mod announced;
 mod automation;
 mod confirm;
@@ -379,6 +380,7 @@ mod elsewhere;
 mod end_pods;
 mod exec;
 mod fault;
+mod finalizers;
 pub(crate) mod find_offender;
 mod freeze_automation;
 mod freeze_nodes;
@@ -407,6 +409,7 @@ mod recovery_apiserver_start;
 mod recovery_apiserver_stop;
 mod refuse_return;
 mod release;
+mod remove_finalizers;
 mod renew_certificates;
 mod requests;
 mod rescue_manifest;
@@ -438,6 +441,7 @@ kinds! {
     end_pods::EndPods,
     freeze_pods::FreezePods,
     delete::Delete,
+    remove_finalizers::RemoveFinalizers,
     revoke::Revoke,
     jail::JailClient,
     throttle::Throttle,

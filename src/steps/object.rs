@@ -4,7 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
 
 use crate::found::is_placeholder;
-use crate::words;
+use crate::{shell, words};
 
 /// One object, named exactly.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,8 +150,8 @@ impl ObjectRef {
             return Err(wrong(name));
         }
         match *parts.as_slice() {
-            [resource, name] => Self::built_in(text, resource, namespace, name),
-            [resource, in_name, name] => Self::built_in(text, resource, one(text, in_name, namespace)?, name),
+            [resource, name] => Self::short(text, resource, namespace, name),
+            [resource, in_name, name] => Self::short(text, resource, one(text, in_name, namespace)?, name),
             [group, version, ..] if !spelled_out(group, version) => Err(format!(
                 "{text:?}: {group:?} is no API group and {version:?} no version (a part of an object, like an eviction, \
                  is no object of its own); expected {FORMS}"
@@ -174,7 +174,12 @@ impl ObjectRef {
         }
     }
 
-    fn built_in(text: &str, resource: &str, namespace: Option<&str>, name: &str) -> Result<Self, String> {
+    /// By a word that is built in, or by `RESOURCE.VERSION.GROUP`, which says all that discovery would be asked for, but whether
+    /// its objects have a namespace.
+    fn short(text: &str, resource: &str, namespace: Option<&str>, name: &str) -> Result<Self, String> {
+        if let Some((plural, version, group)) = fully(resource) {
+            return Ok(Self::spelled(group, version, plural, namespace, name));
+        }
         let known = lookup(resource)?;
         match (known.namespaced, namespace) {
             (true, None) => Err(format!("{text:?} needs a namespace: write {}/NAMESPACE/{name}", known.plural)),
@@ -199,6 +204,19 @@ impl ObjectRef {
     /// The path of the object itself.
     pub fn path(&self) -> String {
         format!("{}/{}", self.collection(), segment(&self.name))
+    }
+
+    /// As it can be typed again without a look at what servers serve; a word of a shell.
+    pub fn typed(&self) -> String {
+        let built_in = KNOWN
+            .iter()
+            .any(|known| (known.plural, known.group, known.version) == (&*self.plural, &*self.group, &*self.version));
+        let text = match &self.namespace {
+            _ if built_in => self.to_string(),
+            Some(namespace) => format!("{}/{}/{}/{namespace}/{}", self.group, self.version, self.plural, self.name),
+            None => format!("{}/{}/{}/{}", self.group, self.version, self.plural, self.name),
+        };
+        shell::word(&text)
     }
 
     /// `RESOURCE.GROUP`, as kubectl writes it.
@@ -249,6 +267,13 @@ pub(super) fn resource(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// The parts of `RESOURCE.VERSION.GROUP`, kubectl's way to name a resource fully.
+fn fully(resource: &str) -> Option<(&str, &str, &str)> {
+    let (plural, rest) = resource.split_once('.')?;
+    let (version, group) = rest.split_once('.')?;
+    (!plural.is_empty() && spelled_out(group, version)).then_some((plural, version, group))
+}
+
 fn lookup(resource: &str) -> Result<&'static Known, String> {
     let lower = resource.to_ascii_lowercase();
     let (plural, group) = lower.split_once('.').map_or((lower.as_str(), None), |(p, g)| (p, Some(g)));
@@ -257,7 +282,8 @@ fn lookup(resource: &str) -> Result<&'static Known, String> {
         (Some(known), None) => Ok(known),
         (Some(known), Some(group)) if known.group == group => Ok(known),
         (_, Some(group)) => Err(format!(
-            "{resource:?} is not built in, and no server is asked what it serves: write {group}/VERSION/{plural}/NAMESPACE/NAME"
+            "{resource:?} is not built in, and no server is asked what it serves: write {group}/VERSION/{plural}/NAMESPACE/NAME, or \
+             {plural}.VERSION.{group}/NAMESPACE/NAME"
         )),
         (None, None) => {
             let words =
@@ -325,6 +351,30 @@ mod tests {
         );
         path("stable.example.com/v1/crontabs/a/b", None, "/apis/stable.example.com/v1/namespaces/a/crontabs/b");
         path("stable.example.com/v1/crontabs/b", None, "/apis/stable.example.com/v1/crontabs/b");
+        path("crontabs.v1.stable.example.com/a/b", None, "/apis/stable.example.com/v1/namespaces/a/crontabs/b");
+        path(
+            "crontabs.v1beta2.stable.example.com/b",
+            Some("a"),
+            "/apis/stable.example.com/v1beta2/namespaces/a/crontabs/b",
+        );
+        path("crontabs.v1.stable.example.com/b", None, "/apis/stable.example.com/v1/crontabs/b");
+        path("deployments.v1.apps/a/b", None, "/apis/apps/v1/namespaces/a/deployments/b");
+    }
+
+    #[test]
+    fn what_is_told_to_be_typed_leads_to_the_same_object() {
+        for (text, typed) in [
+            ("ds/telemetry/agent", "daemonsets.apps/telemetry/agent"),
+            ("ns/telemetry", "namespaces/telemetry"),
+            ("crontabs.v1.stable.example.com/a/b", "stable.example.com/v1/crontabs/a/b"),
+            ("stable.example.com/v1/clocks/b", "stable.example.com/v1/clocks/b"),
+            ("autoscaling/v1/horizontalpodautoscalers/a/b", "autoscaling/v1/horizontalpodautoscalers/a/b"),
+            ("clusterrolebinding/of team", "'clusterrolebindings.rbac.authorization.k8s.io/of team'"),
+        ] {
+            let object = ObjectRef::parse(text, None).unwrap();
+            assert_eq!(object.typed(), typed);
+            assert_eq!(ObjectRef::parse(typed.trim_matches('\''), None), Ok(object));
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The live world against a real control plane: what the API server's own audit log says that we sent.
 
+mod deletes;
 mod end_pods;
 mod park;
 mod revoke;
@@ -46,6 +47,9 @@ fn main() -> ExitCode {
         ),
         test("what_stands_against_a_roll_back_is_said_and_nothing_is_written", rollback::what_stands_against_it),
         test("a_throttled_client_is_let_in_one_request_at_a_time_and_nobody_else", throttle::one_at_a_time),
+        test("what_a_finalizer_holds_is_named_by_delete_and_ended_by_name", deletes::a_stuck_object_ends),
+        test("what_is_to_go_first_is_held_itself_and_ended", deletes::what_goes_first_is_held_itself),
+        test("what_an_orphaning_delete_leaves_is_taken_back", deletes::what_it_owned_stays_and_comes_back),
         test("a_dead_session_is_replaced_for_looks_and_lost_writes_are_unknown", sessions),
     ])
 }

@@ -514,6 +514,7 @@ spec:
     - {name: release, kind: release, with: {object: ds/telemetry/agent, stages: [1, 10], window: 1s}}
     - {name: away, kind: refuse-return, with: {object: ds/telemetry/agent}}
     - {name: delete, kind: delete, with: {object: ds/telemetry/agent}}
+    - {name: off, kind: remove-finalizers, with: {object: applications.v1alpha1.argoproj.io/argocd/edge, beforeDelete: true}}
     - {name: thaw, kind: thaw-nodes}
     - {name: again, kind: thaw-automation, with: {all: argo-cd}}
     - {name: over, kind: recovery-apiserver-stop}
@@ -578,6 +579,21 @@ fn whoever_knows_only_that_kubectl_does_not_work_can_practise_that() {
     }
 }
 
+#[test]
+fn a_delete_that_does_not_end_is_practised_and_ended_by_the_command_that_it_names() {
+    let home = Home::new();
+    let practice = Practice::start(&home, &["--peace"]);
+    let kit = ["--kit", &practice.kit, "--cluster", "sandbox"];
+    let with_kit = |args: &[&str]| home.run(&args.iter().chain(&kit).copied().collect::<Vec<_>>());
+    let at = "argoproj.io/v1alpha1/applications/argocd/edge";
+    let next = format!("breakglass remove-finalizers {at} --finalizer resources-finalizer.argocd.argoproj.io");
+    let _ = with_kit(&["delete", at, "--yes", "--gone-within", "2s"]).is(5, &["held by", &next]);
+    let _ = with_kit(&["remove-finalizers", at, "--yes"]).is(8, &["nobody manages it", "--consent"]);
+    let _ = with_kit(&["remove-finalizers", at, "--yes", "--consent", "edge"]).is(0, &["every step is done"]);
+    let _ = with_kit(&["delete", at, "--yes"]).is(0, &["is not there"]);
+    practice.end();
+}
+
 /// Kinds that the sandbox has nothing for, and why.
 const NOT_PRACTISED: [(&str, &str); 1] =
     [("http", "a hook is somebody else's server, and there is none in the sandbox")];
@@ -598,7 +614,7 @@ fn every_kind_of_step_can_be_practised_and_freezing_is_undone_by_thawing() {
     let kit = ["--kit", &practice.kit, "--cluster", "sandbox"];
     std::fs::write(home.path("every-kind.yaml"), EVERY_KIND).unwrap();
     let with_kit = |args: &[&str]| home.run(&args.iter().chain(&kit).copied().collect::<Vec<_>>());
-    let run = with_kit(&["run", "every-kind.yaml", "--yes"]).is(0, &["every step is done"]);
+    let run = with_kit(&["run", "every-kind.yaml", "--yes", "--consent", "edge"]).is(0, &["every step is done"]);
     let said = format!("{}{}", run.out, run.err);
     assert!(!said.contains("does not simulate") && !said.contains("is not told"), "{said}");
     for word in ["frozen", "the node lifecycle runs again"] {

@@ -113,7 +113,8 @@ impl Kind {
             | Known::Release
             | Known::Throttle
             | Known::EndPods
-            | Known::Delete => false,
+            | Known::Delete
+            | Known::RemoveFinalizers => false,
             Known::Revoke | Known::RestoreRights | Known::Disarm | Known::Http | Known::Exec => false,
             Known::WaitFor | Known::Access | Known::Rollback => false,
             Known::FreezeAutomation | Known::ThawAutomation | Known::RefuseReturn => false,

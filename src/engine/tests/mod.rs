@@ -21,6 +21,7 @@ mod manifests;
 mod park;
 mod refuse_return;
 mod release;
+mod remove_finalizers;
 mod requests;
 mod rescue;
 mod revoke;

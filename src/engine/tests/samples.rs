@@ -51,6 +51,10 @@ pub(super) fn sample(kind: Known) -> Vec<Spec> {
         Known::EndPods => of(&["park", "end"]),
         Known::FreezePods => vec![("still", "freeze-pods", json!({"object": "ds/telemetry/agent"}))],
         Known::Delete => of(&["kill"]),
+        // Of what is deleted already, only an object made anew comes back.
+        Known::RemoveFinalizers => {
+            vec![("off", "remove-finalizers", json!({"object": "ds/telemetry/agent", "beforeDelete": true}))]
+        }
         Known::Revoke => of(&["revoke"]),
         Known::JailClient => {
             vec![("jail", "jail", json!({"subject": "sa/telemetry/agent", "verbs": ["list", "watch"]}))]
@@ -157,6 +161,10 @@ pub(super) fn bench_of(specs: &[Spec]) -> Bench {
                 json!({"metadata": {}, "spec": {"replicas": 3}}),
             );
         });
+    }
+    if specs.iter().any(|(_, kind, _)| *kind == "remove-finalizers") {
+        let finalizers = json!(["example.com/hold", "foo.example.com"]);
+        fake.objects("east", |objects| objects.edit(DS, |it| it["metadata"]["finalizers"] = finalizers));
     }
     if specs.iter().any(|(_, kind, _)| *kind == "rollback") {
         fake.objects("east", super::rollback::revisions);

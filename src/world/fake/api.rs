@@ -250,13 +250,21 @@ impl Objects {
             }
             other => return (415, format!("{other} is not understood")),
         };
-        match applied {
-            Ok(()) => {
-                self.store(&call.path, object);
-                (200, "patched".into())
-            }
-            Err(why) => (422, why),
+        if let Err(why) = applied {
+            return (422, why);
         }
+        let going = |object: &Value| object.pointer("/metadata/deletionTimestamp").is_some();
+        let held = |object: &Value| object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+        let before = &self.by_path[&call.path];
+        if going(before) && held(&object).iter().any(|name| !held(before).contains(name)) {
+            return (422, "no new finalizers can be added if the object is being deleted".into());
+        }
+        if going(before) && !held(before).is_empty() && held(&object).is_empty() {
+            self.by_path.remove(&call.path);
+        } else {
+            self.store(&call.path, object);
+        }
+        (200, "patched".into())
     }
 }
 
