@@ -586,6 +586,7 @@ Register-ArgumentCompleter -Native -CommandName 'breakglass' -ScriptBlock {
             [CompletionResult]::new('--service', '--service', [CompletionResultType]::ParameterName, 'With --nodes: an address and port of the API beside those of the kit; may be given several times')
             [CompletionResult]::new('--source', '--source', [CompletionResultType]::ParameterName, 'With --nodes: only what comes from these addresses, the offender''s pods; may be given several times')
             [CompletionResult]::new('--cgroup', '--cgroup', [CompletionResultType]::ParameterName, 'With --nodes: only what processes of this version 2 control group send')
+            [CompletionResult]::new('--offender', '--offender', [CompletionResultType]::ParameterName, 'With --nodes: only what the pods of this workload send, as `park` takes it; each node finds its own, without the API')
             [CompletionResult]::new('--probe-from', '--probe-from', [CompletionResultType]::ParameterName, 'A host of the kit that tries the port afterwards, to prove it from outside; may be given several times')
             [CompletionResult]::new('--targets', '--targets', [CompletionResultType]::ParameterName, 'Only these hosts, by their names in the kit')
             [CompletionResult]::new('--kit', '--kit', [CompletionResultType]::ParameterName, 'The kit''s folder [default: ~/.config/breakglass/kit]')

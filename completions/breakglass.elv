@@ -570,6 +570,7 @@ set edit:completion:arg-completer[breakglass] = {|@words|
             cand --service 'With --nodes: an address and port of the API beside those of the kit; may be given several times'
             cand --source 'With --nodes: only what comes from these addresses, the offender''s pods; may be given several times'
             cand --cgroup 'With --nodes: only what processes of this version 2 control group send'
+            cand --offender 'With --nodes: only what the pods of this workload send, as `park` takes it; each node finds its own, without the API'
             cand --probe-from 'A host of the kit that tries the port afterwards, to prove it from outside; may be given several times'
             cand --targets 'Only these hosts, by their names in the kit'
             cand --kit 'The kit''s folder [default: ~/.config/breakglass/kit]'

@@ -513,6 +513,7 @@ iptables-legacy\t''"
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l service -d 'With --nodes: an address and port of the API beside those of the kit; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l source -d 'With --nodes: only what comes from these addresses, the offender\'s pods; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l cgroup -d 'With --nodes: only what processes of this version 2 control group send' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l offender -d 'With --nodes: only what the pods of this workload send, as `park` takes it; each node finds its own, without the API' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l probe-from -d 'A host of the kit that tries the port afterwards, to prove it from outside; may be given several times' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l targets -d 'Only these hosts, by their names in the kit' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand gate; and __fish_seen_subcommand_from close" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F

@@ -298,6 +298,8 @@ const VERBS: &[Verb] = &[
             ("service", "nodes.service"),
             ("source", "nodes.sources"),
             ("cgroup", "nodes.cgroup"),
+            ("offender", "nodes.offender"),
+            ("namespace", "nodes.namespace"),
             ("probe_from", "probeFrom"),
         ],
         runbooks_only: &[],

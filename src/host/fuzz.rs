@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::gate::{self, BackEnd, Driver, GateClose, GateState, Mark, Rung, Side, Stage, Survey};
 use super::manifest::{self, Edit};
 use super::order::Order as _;
-use super::{Net, apiserver, left, offender, ranking, swap};
+use super::{Net, apiserver, left, offender, pods, ranking, swap};
 use crate::fuzz::{each, mangled};
 use crate::script::{self, Answer, Head, Script};
 
@@ -150,6 +150,27 @@ fn what_a_host_says_of_memory_connections_and_processes_is_a_number_that_can_be_
             prop_assert!(sum.is_some_and(|sum| sum.checked_mul(1000).is_some()), "{seen:?}");
         }
         drop(presence.read(&text).map(say));
+        Ok(())
+    });
+}
+
+const PODS: &[&str] = &[
+    "frozen.folder=/run/breakglass-frozen-r1-2\nfrozen.run=r1\nfrozen.by=alice\nfrozen.object=ds/a/b\nfrozen.why=x\nfrozen.age=7\n\
+     frozen.left=900\nfrozen.watched=yes\nfrozen.held=2\npod=25100346-8177-4ea8-95c8-4a40b468054f agent-7xk2p 2 yes\nlogs=none\nend=yes\n",
+    "pod=agent-7xk2p\naddress=10.0.0.9\naddress=fd90:0000:0000:0000:0000:0000:0000:0009\npod=b\nhost=yes\ngroup=kubepods/x\nend=yes\n",
+];
+
+#[test]
+fn what_a_host_says_of_pods_is_whole_or_none() {
+    let which = pods::Which { object: String::new(), namespace: "ns".into(), forms: vec!["agent-[a-z]".into()] };
+    let (look, frozen, network) = (pods::look(&which), pods::frozen(), pods::network(&which));
+    each(8_000, &mangled(PODS), |text| {
+        let whole = Answer::parse(&text).yes("end");
+        prop_assert_eq!((look.read(&text).is_ok(), network.read(&text).is_ok()), (whole, whole));
+        for one in frozen.read(&text).into_iter().flatten() {
+            let ends = jiff::Timestamp::from_second(1_790_000_000).unwrap().checked_add(one.left.min(pods::MOST));
+            prop_assert!(ends.is_ok() && one.held.checked_mul(1000).is_some(), "{one:?}");
+        }
         Ok(())
     });
 }

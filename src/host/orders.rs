@@ -18,7 +18,7 @@ use super::jail::{JailLook, JailPut, JailTakeOut, JailsStand};
 use super::left::ManifestLeft;
 use super::offender::OffenderLook;
 use super::order::Order as _;
-use super::pods::{PodsFreeze, PodsFrozen, PodsLook, PodsThaw};
+use super::pods::{PodsFreeze, PodsFrozen, PodsLook, PodsNetwork, PodsThaw};
 use super::ranking::{AuditRank, LogRank, SocketRank};
 use super::recovery::{RecoveryExtend, RecoveryStart, RecoveryStatus, RecoveryStop, RecoverySurvey};
 use super::rescue::copy::ManifestCopy;
@@ -113,6 +113,7 @@ orders! {
     ManifestReplace,
     ManifestMove,
     PodsLook,
+    PodsNetwork,
     PodsFrozen,
     PodsFreeze,
     PodsThaw,

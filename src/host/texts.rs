@@ -211,6 +211,7 @@ fn of_pods() -> Vec<(String, Script)> {
     };
     [
         ("pods, look", pods::look(&which).into()),
+        ("pods, network", pods::network(&which).into()),
         ("pods, frozen", pods::frozen().into()),
         ("pods, freeze", pods::freeze(&freeze)),
         ("pods, thaw", pods::thaw(&freeze)),

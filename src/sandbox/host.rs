@@ -98,6 +98,7 @@ pub(super) async fn run(world: &World, index: usize, peer: SocketAddr, text: &st
         }
         Orders::PutFile(order) => put(host, order, text),
         Orders::PodsLook(order) => Said::ok(pods::look(host, pods, order)),
+        Orders::PodsNetwork(order) => Said::ok(pods::network(pods, order)),
         Orders::PodsFrozen(_) => Said::ok(pods::frozen(host) + "end=yes\n"),
         Orders::PodsFreeze(order) => pods::freeze(host, order),
         Orders::PodsThaw(order) => pods::thaw(host, &order.folder),

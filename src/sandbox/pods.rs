@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::said::Said;
 use super::world::{SimFreeze, SimHost};
-use crate::host::pods::{PodsFreeze, PodsLook};
+use crate::host::pods::{PodsFreeze, PodsLook, PodsNetwork};
 
 /// The offender's pod on each host.
 const NAMESPACE: &str = "telemetry";
@@ -20,6 +20,12 @@ pub(super) fn look(host: &SimHost, running: u32, order: &PodsLook) -> String {
         let _ = writeln!(out, "pod=25100346-8177-4ea8-95c8-4a40b468054f {POD} 2 {still}");
     }
     out + "end=yes\n"
+}
+
+/// What its pod sends from.
+pub(super) fn network(running: u32, order: &PodsNetwork) -> String {
+    let here = running > 0 && order.namespace == NAMESPACE && order.forms.starts_with(FORM);
+    if here { format!("pod={POD}\naddress=10.244.7.9\nend=yes\n") } else { "end=yes\n".into() }
 }
 
 /// What freezes stand, without the last line.

@@ -1,5 +1,6 @@
 //! `gate-close`: a network block before the admin API that ends by itself.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -14,6 +15,7 @@ use crate::change::{Change, Inverse, Keep, Note, Op, Target};
 use crate::duration::HumanDuration;
 use crate::finding::Finding;
 use crate::host::gate::{self, BackEnd, Found, GateSpec, GateState, Refusal, Side, Turn};
+use crate::host::pods;
 use crate::journal::{ChangeRecord, ChangeState};
 use crate::kit::{Cluster, Host};
 
@@ -35,7 +37,8 @@ impl Kind for GateClose {
          stage; it is confirmed over a new SSH connection, and extended while the run lives. SSH, loopback, the control \
          plane's other hosts and the operator's address are let through by construction; a gate that would cut the \
          operator is refused before anything is written. Open connections are cut and counted again. With `nodes`, on \
-         nodes named by targets: what they send to the API is stopped instead. Costs no API request but one GET /livez \
+         nodes named by targets: what they send to the API is stopped instead; with `nodes.offender` only what the pods of one workload \
+         send, which each node finds itself (a pod that comes later has another address, and is not met). Costs no API request but one GET /livez \
          to see that the operator still gets through. Undone by taking the gate away, everybody at once; \
          gate-open lets them back in stages."
     }
@@ -60,9 +63,13 @@ struct Close {
 
 impl Step for Close {
     fn intent(&self) -> String {
-        let what = if self.wish.on_nodes() { "the nodes' way to the API" } else { "the API's ports" };
+        let for_whom = match (self.wish.offender(), self.wish.on_nodes()) {
+            (Some(which), _) => format!("the nodes' way to the API for the pods of {}", which.object),
+            (None, true) => "the nodes' way to the API for all but the operator and the control plane".into(),
+            (None, false) => "the API's ports for all but the operator and the control plane".to_owned(),
+        };
         format!(
-            "close {what} for all but the operator and the control plane, for {}; open again in {} unless confirmed",
+            "close {for_whom}, for {}; open again in {} unless confirmed",
             common::words(u64::from(self.wish.hold) * 1000),
             common::words(u64::from(self.wish.confirm_within) * 1000)
         )
@@ -80,6 +87,10 @@ impl Step for Close {
             Announced::look(look, Times::AtMost(3), "back end, ports, who we are to it, who else is there"),
             Announced::look(gate::status(), Times::AtMost(7), stands),
         ];
+        if let Some(which) = self.wish.offender() {
+            let why = "its pods here, and what they send from: the scope of the rules, which is empty in a plan";
+            sent.push(Announced::look(pods::network(which), Times::AtMost(3), why));
+        }
         if self.guards_ways() {
             let why = "this run's own way to the API: before the gate is closed, and again before it is confirmed";
             let way = |what| Announced::new(what, Times::AtMost(3), why);
@@ -158,7 +169,14 @@ impl Step for Close {
             let seen = seen?;
             let since = look.history.since.unwrap_or(look.history.now).as_second();
             let at = u64::try_from(since).unwrap_or(0);
-            let spec = self.wish.spec(look.mark, at, cluster, host, Some(&seen));
+            let Some(wish) = self.wish_here(look, &seen).await? else {
+                let which = self.wish.offender().map(|which| which.object.as_str()).unwrap_or_default();
+                let open = look.history.changes.iter().filter(|record| record.state.is_open());
+                let not_made = open.map(|record| record.id).collect();
+                return Ok(Survey { not_made, ..Survey::default() }
+                    .saw(format!("no pod of {which} has a process here: no gate is put up")));
+            };
+            let spec = wish.spec(look.mark, at, cluster, host, Some(&seen));
             let spec = self.closed_here(look.history, &seen, spec);
             let back_end = self.back_end((cluster, host), look.target, &spec, &seen)?;
             let ours = seen.gate.as_ref().is_some_and(|found| found.stands);
@@ -184,6 +202,25 @@ impl Close {
     /// Whether the gate must leave this run's own ways to the API open.
     fn guards_ways(&self) -> bool {
         !self.wish.on_nodes() && !self.wish.ssh_only
+    }
+
+    /// What is asked for on this host: where that names a workload, what its pods here send; `None`: it has none here. What was closed
+    /// already stays what it is.
+    async fn wish_here(&self, look: Look<'_>, seen: &gate::Survey) -> Result<Option<Cow<'_, Wish>>, StepError> {
+        let Some(which) = self.wish.offender() else { return Ok(Some(Cow::Borrowed(&self.wish))) };
+        let ours = |found: &Found| found.stands && found.mark.as_ref().is_some_and(|mark| mark.run == look.mark.run);
+        if closed(look.history).is_some() && seen.gate.as_ref().is_some_and(ours) {
+            return Ok(Some(Cow::Borrowed(&self.wish)));
+        }
+        let senders = look.reads.ask(look.target, &pods::network(which), common::LOOK_LIMIT).await?;
+        self.wish.about(&senders).map(|wish| wish.map(Cow::Owned)).map_err(|why| StepError::Refused {
+            why: format!("{}: no gate is put up: {why}", look.target),
+            hint: Some(format!(
+                "breakglass freeze-pods {} --targets {} stops its pods whatever they send from",
+                which.object,
+                look.target.short()
+            )),
+        })
     }
 
     /// What will hold the gate, or every reason not to put it up.

@@ -46,6 +46,10 @@ fn main() -> ExitCode {
             pods_on_nodes::they_stand_still_and_go_on,
         ),
         test(
+            "an_offenders_pods_lose_their_way_to_the_api_on_their_nodes_and_nobody_else_does",
+            pods_on_nodes::their_way_to_the_api_is_closed,
+        ),
+        test(
             "one_runbook_tells_the_lockouts_apart_and_opens_each_and_changes_nothing_where_nothing_is_wrong",
             regain_access::each_lockout_is_told_apart_and_opened,
         ),

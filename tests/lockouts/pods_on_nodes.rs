@@ -126,6 +126,17 @@ impl Watched<'_> {
     }
 }
 
+/// An engineer of this scene, whose kit knows the node.
+fn watched<'a>(scene: &'a Scene, folder: &str) -> Result<Watched<'a>> {
+    let lab = Lab::shared()?;
+    let folder = lab.folder(folder)?;
+    Kit::direct(&[scene.host().clone()])
+        .and_nodes(std::slice::from_ref(&scene.worker))
+        .with_credentials(&scene.plane.access().credential_files(User::Alice)?)
+        .write(lab, &folder.join("kit"), "lab")?;
+    Ok(Watched { scene, folder })
+}
+
 /// How many freezes stand on the node, by their folders.
 fn freezes(scene: &Scene) -> Result<usize> {
     Ok(scene.worker.sh("ls -d /run/breakglass-frozen-* 2>/dev/null | wc -l")?.ok()?.trim().parse()?)
@@ -134,12 +145,7 @@ fn freezes(scene: &Scene) -> Result<usize> {
 pub(super) fn they_stand_still_and_go_on() -> Result<()> {
     let scene = &*scene()?;
     let lab = Lab::shared()?;
-    let folder = lab.folder("engineer-on-nodes")?;
-    Kit::direct(&[scene.host().clone()])
-        .and_nodes(std::slice::from_ref(&scene.worker))
-        .with_credentials(&scene.plane.access().credential_files(User::Alice)?)
-        .write(lab, &folder.join("kit"), "lab")?;
-    let watched = Watched { scene, folder };
+    let watched = watched(scene, "engineer-on-nodes")?;
     let masters = scene.plane.kubectl(User::Masters)?;
     let worker = &scene.worker;
     let host_network = "      hostNetwork: true\n";
@@ -229,6 +235,60 @@ pub(super) fn they_stand_still_and_go_on() -> Result<()> {
     wait_until("prober to ask again", LONG, || Ok(watched.asked("prober", last)? > 1))?;
     println!("it ended by itself {ended:.0?} after the freeze, and asks again after {:.0?}", frozen.elapsed());
     for name in ["asker", "asker-x", "prober"] {
+        masters.run(&["delete", "daemonset", name])?.ok()?;
+    }
+    Ok(())
+}
+
+/// The way to the API of its pods alone is closed on their node, which finds what they send from itself.
+pub(super) fn their_way_to_the_api_is_closed() -> Result<()> {
+    let scene = &*scene()?;
+    let watched = watched(scene, "engineer-way")?;
+    let masters = scene.plane.kubectl(User::Masters)?;
+    let worker = &scene.worker;
+    let own_network = "";
+    masters.apply(&asks(scene, "sender", own_network, "")?)?;
+    masters.apply(&asks(scene, "sender-x", own_network, "")?)?;
+    masters.apply(&asks(scene, "hosty", "      hostNetwork: true\n", "")?.replace("-p 8080", "-p 8090"))?;
+    // What a network of pods does on a real control plane: it knows the way back.
+    let mut bridge = String::new();
+    wait_until("the pods' bridge", LONG, || {
+        let route = worker.sh("ip -o -4 route show dev cni0 | cut -d ' ' -f 1")?;
+        route.stdout.trim().clone_into(&mut bridge);
+        Ok(!bridge.is_empty())
+    })?;
+    scene.host().sh(&format!("ip route replace {bridge} via {}", worker.ip4()))?.ok()?;
+    for name in ["sender", "sender-x", "hosty"] {
+        watched.asks(name)?;
+    }
+    let close = |object: &'static str| {
+        [
+            "gate",
+            "close",
+            "--nodes",
+            "--offender",
+            object,
+            "-n",
+            "default",
+            "--targets",
+            worker.name(),
+            "--for",
+            "5m",
+            "--yes",
+            "-v",
+        ]
+    };
+    let host = super::ends(&watched.folder, &close("ds/hosty"))?;
+    ensure!(!host.success() && flat(&host.stderr).contains("sends from the host's own network"), "{host:?}");
+    watched.asks("hosty")?;
+    let told = watched.run(&close("ds/sender"))?;
+    let since = watched.mark()?;
+    watched.is_silent("sender", &["sender-x", "hosty"], since)?;
+    watched.beats(since)?;
+    ensure!(told.contains("gate.close"), "{told}");
+    engineer(&watched.folder, &["gate", "open", "--at-once", "--targets", worker.name(), "--yes"])?;
+    watched.asks("sender")?;
+    for name in ["sender", "sender-x", "hosty"] {
         masters.run(&["delete", "daemonset", name])?.ok()?;
     }
     Ok(())

@@ -136,6 +136,10 @@ struct Close {
     #[arg(long, value_name = "PATH", requires = "nodes", conflicts_with = "source")]
     cgroup: Option<String>,
 
+    /// With --nodes: only what the pods of this workload send, as `park` takes it; each node finds its own, without the API.
+    #[arg(long, value_name = "OBJECT", requires = "nodes", conflicts_with_all = ["source", "cgroup"])]
+    offender: Option<String>,
+
     /// A host of the kit that tries the port afterwards, to prove it from outside; may be given several times.
     #[arg(long, value_name = "HOST")]
     probe_from: Vec<String>,
@@ -176,7 +180,11 @@ impl Close {
     fn run(self, app: &App) -> Result<ExitCode, Failure> {
         let limits = Limits { canary: self.host_canary, ..Limits::whatever_fails(FANOUT) };
         let policy = Policy { limits, ..Policy::default() };
-        let (with, targets, how) = self.params();
+        let namespace = app.flags.connection.namespace.clone().filter(|_| self.offender.is_some());
+        let (mut with, targets, how) = self.params();
+        if let (Some(namespace), Some(nodes)) = (namespace, with.get_mut("nodes")) {
+            nodes["namespace"] = namespace.into();
+        }
         Single { kind: "gate-close", with, targets, how }.run_with(app, policy)
     }
 
@@ -216,6 +224,9 @@ impl Close {
             let mut nodes = serde_json::json!({ "service": self.service, "sources": self.source });
             if let Some(cgroup) = self.cgroup {
                 nodes["cgroup"] = cgroup.into();
+            }
+            if let Some(offender) = self.offender {
+                nodes["offender"] = offender.into();
             }
             with.insert("nodes".into(), nodes);
         }

@@ -12,6 +12,7 @@ mod faults;
 mod formats;
 mod found;
 mod fuses;
+mod gate_nodes;
 mod half_undone;
 mod jail;
 mod kills;

@@ -3,6 +3,7 @@
 //! A pod is frozen as a whole, by the group of all its processes: no process of it runs, and none that its kubelet starts in there does.
 //! Nothing is ended by that. It ends by itself, whoever made it, and leaves nothing on the host.
 
+mod network;
 mod seen;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use super::order::{Order as _, Query, order};
 use super::swap::LAUNCH;
 use crate::script::{HEAD, Script, quote};
 
+pub use self::network::{From, PodsNetwork, Sender, network};
 pub use self::seen::{Frozen, Pod, Seen};
 pub use self::text::FIND;
 use self::text::{FOLDERS, RUNNER, STAND};

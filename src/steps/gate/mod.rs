@@ -20,6 +20,7 @@ pub(super) mod offender;
 pub(super) mod opening;
 pub(super) mod progress;
 pub(super) mod proof;
+mod senders;
 pub(super) mod stages;
 pub(super) mod ways;
 pub(super) mod wish;

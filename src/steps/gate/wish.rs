@@ -12,9 +12,12 @@ use crate::duration::HumanDuration;
 use crate::host::apiserver::API_PORT;
 use crate::host::gate::{self, Allow, BackEnd, Balancer, GateSpec, Reply, Scope, Side, Stage, Why};
 use crate::host::net::Net;
+use crate::host::pods::{Sender, Which};
 use crate::kit::{Cluster, Host, Role};
-use crate::steps::{Fault, Mark};
+use crate::steps::pod_names::forms;
+use crate::steps::{Fault, Mark, ObjectRef};
 
+use super::senders::scope;
 use super::{secs, seed};
 
 /// The set that stands for the kit's nodes.
@@ -94,6 +97,11 @@ struct NodeParams {
     sources: Vec<String>,
     /// Only what processes of this version 2 control group send.
     cgroup: Option<String>,
+    /// Only what the pods of this workload send that each node finds itself: a DaemonSet, Deployment, StatefulSet, ReplicaSet, Job or
+    /// CronJob.
+    offender: Option<String>,
+    /// Its namespace, where the name has none.
+    namespace: Option<String>,
 }
 
 /// What a refused client gets.
@@ -191,6 +199,7 @@ struct Nodes {
     service: Vec<SocketAddr>,
     sources: Vec<Net>,
     cgroup: Option<String>,
+    offender: Option<Which>,
 }
 
 impl Params {
@@ -262,10 +271,20 @@ fn read_nodes(nodes: NodeParams, faults: &mut Vec<Fault>) -> Nodes {
             }
         }
     }
-    if nodes.cgroup.is_some() && !nodes.sources.is_empty() {
-        faults.push(Fault::at("nodes", "give either sources or cgroup"));
+    let named = [nodes.cgroup.is_some(), !nodes.sources.is_empty(), nodes.offender.is_some()];
+    if named.into_iter().filter(|is| *is).count() > 1 {
+        faults.push(Fault::at("nodes", "give one of sources, cgroup and offender"));
     }
-    Nodes { service, sources: nets(&["nodes", "sources"], &nodes.sources, faults), cgroup: nodes.cgroup }
+    let offender = nodes.offender.and_then(|text| {
+        let object = ObjectRef::parse(&text, nodes.namespace.as_deref());
+        let which = object.and_then(|object| {
+            let forms = forms(&object)?;
+            Ok(Which { object: object.to_string(), namespace: object.namespace.unwrap_or_default(), forms })
+        });
+        which.map_err(|why| faults.push(Fault::at("offender", why).under("nodes"))).ok()
+    });
+    let sources = nets(&["nodes", "sources"], &nodes.sources, faults);
+    Nodes { service, sources, cgroup: nodes.cgroup, offender }
 }
 
 fn nets(at: &[&str], words: &[String], faults: &mut Vec<Fault>) -> Vec<Net> {
@@ -339,6 +358,28 @@ impl Wish {
         self.nodes.is_some()
     }
 
+    /// Whose pods' traffic is meant, where each node finds them itself.
+    pub(in crate::steps) fn offender(&self) -> Option<&Which> {
+        self.nodes.as_ref()?.offender.as_ref()
+    }
+
+    /// The same, about what these pods of a node send; `None`: it has none.
+    ///
+    /// # Errors
+    /// One sentence: what they send cannot be told from what others send.
+    pub(in crate::steps) fn about(&self, senders: &[Sender]) -> Result<Option<Self>, String> {
+        let mut here = self.clone();
+        let scope = scope(senders)?;
+        if let Some(nodes) = &mut here.nodes {
+            match &scope {
+                Some(Scope::Sources(nets)) => nodes.sources.clone_from(nets),
+                Some(Scope::Cgroup(path)) => nodes.cgroup = Some(path.clone()),
+                Some(Scope::All { .. }) | None => {}
+            }
+        }
+        Ok(scope.map(|_| here))
+    }
+
     fn kubelets_of(&self, cluster: &Cluster) -> Vec<Net> {
         let nodes = cluster.hosts.iter().filter(|host| host.roles.contains(&Role::Node));
         let all: BTreeSet<Net> =
@@ -360,7 +401,8 @@ impl Wish {
         let spare = seen.and_then(|seen| seen.kubelet_cgroup.clone()).filter(|_| self.allow_kubelets);
         let scope = match &nodes.cgroup {
             Some(path) => Scope::Cgroup(path.clone()),
-            None if !nodes.sources.is_empty() => Scope::Sources(nodes.sources.clone()),
+            // Before its node was asked: nobody's.
+            None if !nodes.sources.is_empty() || nodes.offender.is_some() => Scope::Sources(nodes.sources.clone()),
             None => Scope::All { spare_cgroup: spare },
         };
         Side::Client { endpoints: endpoints(cluster), service: nodes.service.clone(), scope }
@@ -482,6 +524,10 @@ mod tests {
         }
         refused(json!({ "nodes": { "service": ["10.96.0.1"] } }), "nodes.service");
         refused(json!({ "nodes": {}, "ports": [6443] }), "ports:");
+        refused(json!({ "nodes": { "offender": "ds/agent" } }), "needs a namespace");
+        refused(json!({ "nodes": { "offender": "svc/a/b" } }), "makes no pods");
+        let both = json!({ "nodes": { "offender": "ds/agent", "namespace": "a", "sources": ["10.0.0.1"] } });
+        refused(both, "give one of sources, cgroup and offender");
         refused(json!({ "backEnd": "pf" }), "pf");
         refused(json!({ "hold": "15m" }), "unknown field");
     }
