@@ -370,7 +370,11 @@ fn restored(at: &ObjectRef, rest: &str) -> (String, Back) {
 /// A policy that has ended still stands, and refuses nothing.
 fn refused(metadata: &Value) -> String {
     let said = |mark: &str| metadata["annotations"][mark].as_str().unwrap_or("(its mark does not say)");
-    format!("refused whoever makes it: {} until {}", said(REFUSED_OBJECT), said(REFUSED_UNTIL))
+    format!(
+        "refused whoever makes it: {} until {}, after which it refuses nothing",
+        said(REFUSED_OBJECT),
+        said(REFUSED_UNTIL)
+    )
 }
 
 fn disarmed(at: &ObjectRef) -> (String, Back) {
