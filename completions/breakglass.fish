@@ -75,6 +75,7 @@ complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "rollback" -d 
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "end-pods" -d 'End the pods of one workload through the API, and none but those'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "freeze-pods" -d 'Freeze a workload\'s pods on their nodes, over SSH, without any API server; they go on by `undo`, and by themselves after their time'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "revoke" -d 'Take away what RBAC allows a service account, user or group; `undo` puts the bindings back'
+complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "revoke-tokens" -d 'Have every token of a service account refused: its account is deleted; `undo` makes it anew, not the tokens'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "jail" -d 'Have the API servers refuse one client, by a file of their hosts and no API request; `undo` lets it out again'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "throttle" -d 'Let in one request of a client at a time, by priority and fairness; `undo` takes that back'
 complete -c breakglass -n "__fish_breakglass_needs_command" -f -a "restore-rights" -d 'Put the rights of administrators back where their binding is gone, empty or gives another role'
@@ -999,6 +1000,41 @@ complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l canary 
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -l no-canary -d 'All clusters from the beginning'
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
 complete -c breakglass -n "__fish_breakglass_using_subcommand revoke" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l uid -d 'The uid it must have; another account of that name is left alone' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l within -d 'How long it may take until no API server holds a request of it [default: 90s]' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l kit -d 'The kit\'s folder [default: ~/.config/breakglass/kit]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l cluster -d 'A cluster of the kit; may be given several times, the first one is the canary. `all` stands for every cluster' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l kubeconfig -d 'The kubeconfig, when there is no kit [default: $KUBECONFIG, ~/.kube/config]' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l context -d 'The context of the kubeconfig' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -s s -l server -d 'The API server by its IP address: 10.0.0.1, 10.0.0.1:6443 or https://10.0.0.1:6443' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l tls-server-name -d 'The name its certificate is verified against' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l certificate-authority -d 'The certificates it is verified with, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l client-certificate -d 'Our certificate, PEM' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l client-key -d 'The key of our certificate, PEM; only its owner may be able to read it' -r -F
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l token -d 'Our bearer token. A flag is seen by everybody on the machine: rather set the variable' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -s n -l namespace -d 'The namespace of the object that a verb names' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l request-timeout -d 'The longest that one step waits, like 90s or 5m; a bare number is seconds' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l via -d 'Reach the API server through SSH to this host, on the host\'s loopback: HOST or CLUSTER/HOST of the kit, or a name of `ssh_config` that the kit does not have' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l reason -d 'Why this is done; stands in the journal and in the marks left on hosts' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l consent -d 'With --yes: a word that a question wants typed (a runbook\'s `typedConsent`, or a step before what cannot be taken back), which --yes alone does not answer; may be given several times' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l fanout -d 'At most this many clusters at a time' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l batch -d 'After the canary, clusters in groups of this many, each done before the next begins; 0 is one group' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l max-failures -d 'Begin no new cluster once this many have failed' -r
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -s o -l output -d '`json`: one object a line, for machines' -r -f -a "text\t''
+json\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l color -d 'When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are heeded too' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l plan -d 'Print what would be sent, and stop: contacts no API server and no host, and runs no plugin of a kubeconfig'
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l drill -d 'Look for real, pretend the writes'
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l sandbox -d 'Work on the embedded practice cluster: real TLS and SSH on loopback, simulated state and load behind them'
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l recovery -d 'Look for recovery API servers on the control-plane hosts first, and send requests to them before all others'
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l access -d 'Be known to the API by a credential that lies on a control-plane host, as `access` finds it, in place of our own'
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -s y -l yes -d 'Yes to the plan and to every question that a runbook lets a script answer'
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l canary -d 'The first cluster alone, through all its steps, before the others (this is the default)'
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -l no-canary -d 'All clusters from the beginning'
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -s v -l verbose -d 'Say all that is sent and done, host by host, and every attempt'
+complete -c breakglass -n "__fish_breakglass_using_subcommand revoke-tokens" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l verbs -d 'Only requests of these verbs (get, list, watch, create, update, patch, delete, deletecollection)' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l resources -d 'Only requests for these (pods, deployments, PLURAL.GROUP)' -r
 complete -c breakglass -n "__fish_breakglass_using_subcommand jail" -l within -d 'How long a request of it is looked for that shows whether the jail is in force [default: 15s]' -r

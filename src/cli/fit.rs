@@ -138,6 +138,13 @@ const VERBS: &[Verb] = &[
         other: &[],
     },
     Verb {
+        words: &["revoke-tokens"],
+        kind: "revoke-tokens",
+        gives: &[("subject", "subject"), ("namespace", "namespace"), ("uid", "uid"), ("within", "within")],
+        runbooks_only: &[],
+        other: &[],
+    },
+    Verb {
         words: &["jail"],
         kind: "jail",
         gives: &[

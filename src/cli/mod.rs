@@ -32,6 +32,7 @@ mod rescue_manifest;
 mod restore_rights;
 mod resume;
 mod revoke;
+mod revoke_tokens;
 mod rollback;
 mod run;
 mod runbook;
@@ -105,6 +106,7 @@ enum Verb {
     EndPods(end_pods::EndPods),
     FreezePods(freeze_pods::FreezePods),
     Revoke(revoke::Revoke),
+    RevokeTokens(revoke_tokens::RevokeTokens),
     Jail(jail::Jail),
     Throttle(throttle::Throttle),
     RestoreRights(restore_rights::RestoreRights),
@@ -189,6 +191,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<ExitCode, Failure> {
         Verb::EndPods(verb) => verb.run(app),
         Verb::FreezePods(verb) => verb.run(app),
         Verb::Revoke(verb) => verb.run(app),
+        Verb::RevokeTokens(verb) => verb.run(app),
         Verb::Jail(verb) => verb.run(app),
         Verb::Throttle(verb) => verb.run(app),
         Verb::RestoreRights(verb) => verb.run(app),

@@ -26,6 +26,9 @@ const FLOWS_MADE: &str = "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas/";
 pub(super) const NODES_PATH: &str = "/api/v1/nodes";
 /// Path of the binding that gives the offender its rights.
 pub(super) const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/telemetry-agent";
+/// Path of the account that its pods run as.
+const ACCOUNT: &str = "/api/v1/namespaces/telemetry/serviceaccounts/agent";
+const ACCOUNT_UID: &str = "5a3d0c1e-0000-4000-8000-20241211a330";
 /// Where roles and bindings are.
 pub(super) const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1/";
 /// Path of the webhooks of a policy engine none of whose pods is left.
@@ -185,6 +188,7 @@ impl World {
                 revisions::revision(&agent, 2, "2024-12-11T23:12:00Z", &agent["spec"]["template"]),
                 (OFFENDER.to_owned(), agent),
                 (BINDING.to_owned(), binding()),
+                (ACCOUNT.to_owned(), account()),
                 // Of kubeadm's binding of its administrators there is none: whoever cleans up takes it for somebody's leftover.
                 (format!("{RBAC}clusterroles/cluster-admin"), cluster_admin()),
                 (format!("{RBAC}clusterrolebindings/cluster-admin"), masters()),
@@ -349,7 +353,12 @@ impl State {
     pub(super) fn refused(&self) -> bool {
         let subjects = self.objects.get(BINDING).and_then(|binding| binding["subjects"].as_array());
         let named = subjects.into_iter().flatten().any(|subject| subject["name"] == "agent");
-        self.offender.forgotten || !named || self.throttled()
+        self.offender.forgotten || !named || !self.knows_offender() || self.throttled()
+    }
+
+    /// Whether its tokens are of an account that is there; else none of its requests gets a seat.
+    pub(super) fn knows_offender(&self) -> bool {
+        self.objects.get(ACCOUNT).is_some_and(|account| account["metadata"]["uid"] == ACCOUNT_UID)
     }
 
     /// Whether priority and fairness lets in one of its requests at a time.
@@ -467,6 +476,14 @@ fn share_of_nodes(share: f64) -> u32 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to NODES")]
     let nodes = (f64::from(storm::NODES) * share).round() as u32;
     nodes
+}
+
+/// The account that the offender's pods run as, and took their tokens from.
+fn account() -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": { "name": "agent", "namespace": "telemetry", "uid": ACCOUNT_UID, "resourceVersion": "4700" },
+    })
 }
 
 fn binding() -> Value {

@@ -376,6 +376,7 @@ mod controllers;
 mod delete;
 mod diagnose;
 mod disarm;
+mod dump;
 mod elsewhere;
 mod end_pods;
 mod exec;
@@ -416,6 +417,7 @@ mod rescue_manifest;
 mod restore_rights;
 mod results;
 mod revoke;
+mod revoke_tokens;
 mod rollback;
 mod rollout;
 mod scale_apiserver;
@@ -443,6 +445,7 @@ kinds! {
     delete::Delete,
     remove_finalizers::RemoveFinalizers,
     revoke::Revoke,
+    revoke_tokens::RevokeTokens,
     jail::JailClient,
     throttle::Throttle,
     restore_rights::RestoreRights,

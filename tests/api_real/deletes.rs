@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process};
@@ -285,4 +286,72 @@ pub(super) fn what_it_owned_stays_and_comes_back() -> Result<()> {
     kill_process(parent, Signal::CONT)?;
     held?;
     bench.gone(OWNED_AT)
+}
+
+const ACCOUNT: &str = "
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: caller, namespace: default, labels: {app: caller}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: caller-token, namespace: default, annotations: {kubernetes.io/service-account.name: caller}}
+type: kubernetes.io/service-account-token
+";
+const ACCOUNT_AT: &str = "/api/v1/namespaces/default/serviceaccounts/caller";
+
+/// What the API server answers to who comes with this token: 403 is somebody whom it knows.
+fn answered(token: &str) -> Result<String> {
+    let Plane { plane, .. } = shared()?;
+    let [ca, ..] = plane.access().credential_files(User::Alice)?;
+    let mut command = Command::new("curl");
+    command.args(["-sS", "-m", "30", "-o", "/dev/null", "-w", "%{http_code}", "--cacert"]).arg(ca);
+    command.args(["-H", &format!("Authorization: Bearer {token}")]);
+    command.arg(format!("{}/api/v1/namespaces/default/pods", plane.servers()[0].url()));
+    testbed::Running::start(&mut command, b"")?.wait(LIMIT)?.ok()
+}
+
+pub(super) fn tokens_are_refused() -> Result<()> {
+    let _turn = turn();
+    let bench = Bench::new("revoke-tokens")?;
+    bench
+        .fails("revoke-tokens sa/kube-system/default --yes --consent default", &["a part of Kubernetes runs as it"])?;
+    // One that is not there is no error: no token of it is taken.
+    bench.done("revoke-tokens sa/default/none --yes --consent none")?;
+    bench.kubectl.apply(ACCOUNT)?;
+    let token = || Ok::<_, anyhow::Error>(bench.kubectl.run(&["create", "token", "caller"])?.ok()?.trim().to_owned());
+    let legacy = "/api/v1/namespaces/default/secrets/caller-token";
+    for round in 0..3 {
+        let old = token()?;
+        testbed::wait_until("a token that is known", LIMIT, || Ok(answered(&old)? == "403"))?;
+        let audit = shared()?.plane.servers()[0].audit();
+        let mark = audit.mark()?;
+        let (began, mut refused) = (Instant::now(), None);
+        let said = std::thread::scope(|scope| -> Result<String> {
+            let program = scope.spawn(|| bench.done("revoke-tokens sa/default/caller --yes --consent caller -v"));
+            let mut gone = None;
+            while refused.is_none() && began.elapsed() < LIMIT {
+                let code = answered(&old)?;
+                gone = gone.or(bench.object(ACCOUNT_AT)?.is_none().then(|| began.elapsed()));
+                if code == "401" {
+                    refused = Some(began.elapsed().saturating_sub(gone.unwrap_or_default()));
+                }
+            }
+            program.join().map_err(|_| anyhow::anyhow!("it broke"))?
+        })?;
+        let soon = refused.is_some_and(|took| took < Duration::from_secs(30));
+        ensure!(soon && answered(&old)? == "401", "round {round}: {refused:?}: {said}");
+        ensure!(flat(&said).contains("hold no request of system:serviceaccount:default:caller"), "{said}");
+        let asked = seen(mark)?;
+        let writes: Vec<&String> = asked.iter().filter(|one| !one.starts_with("GET ")).collect();
+        ensure!(writes == [&format!("DELETE {ACCOUNT_AT}")], "{asked:?}");
+        bench.gone(legacy)?;
+        // Undo makes the account anew; the old token stays refused, a new one is taken.
+        let (output, said) = bench.undo()?;
+        ensure!(output.success() && bench.there(ACCOUNT_AT)?["metadata"]["labels"]["app"] == "caller", "{said}");
+        let new = token()?;
+        testbed::wait_until("a new token that is known", LIMIT, || Ok(answered(&new)? == "403"))?;
+        ensure!(answered(&old)? == "401", "an old token is good again");
+    }
+    bench.kubectl.run(&["delete", "serviceaccount", "caller"])?.ok().map(drop)
 }

@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         test("what_a_finalizer_holds_is_named_by_delete_and_ended_by_name", deletes::a_stuck_object_ends),
         test("what_is_to_go_first_is_held_itself_and_ended", deletes::what_goes_first_is_held_itself),
         test("what_an_orphaning_delete_leaves_is_taken_back", deletes::what_it_owned_stays_and_comes_back),
+        test("tokens_of_an_account_are_refused_and_stay_so_after_undo", deletes::tokens_are_refused),
         test("a_dead_session_is_replaced_for_looks_and_lost_writes_are_unknown", sessions),
     ])
 }

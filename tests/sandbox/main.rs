@@ -501,6 +501,7 @@ spec:
     - {name: jail, kind: jail, with: {subject: sa/telemetry/agent}}
     - {name: throttle, kind: throttle, with: {subject: sa/telemetry/agent}}
     - {name: revoke, kind: revoke, with: {workload: ds/telemetry/agent}}
+    - {name: void, kind: revoke-tokens, with: {subject: sa/telemetry/agent}}
     - {name: rights, kind: restore-rights}
     - {name: admit, kind: disarm}
     - {name: still, kind: freeze-automation, with: {object: application/argocd/edge}}
@@ -614,7 +615,8 @@ fn every_kind_of_step_can_be_practised_and_freezing_is_undone_by_thawing() {
     let kit = ["--kit", &practice.kit, "--cluster", "sandbox"];
     std::fs::write(home.path("every-kind.yaml"), EVERY_KIND).unwrap();
     let with_kit = |args: &[&str]| home.run(&args.iter().chain(&kit).copied().collect::<Vec<_>>());
-    let run = with_kit(&["run", "every-kind.yaml", "--yes", "--consent", "edge"]).is(0, &["every step is done"]);
+    let run = with_kit(&["run", "every-kind.yaml", "--yes", "--consent", "edge", "--consent", "agent"])
+        .is(0, &["every step is done"]);
     let said = format!("{}{}", run.out, run.err);
     assert!(!said.contains("does not simulate") && !said.contains("is not told"), "{said}");
     for word in ["frozen", "the node lifecycle runs again"] {

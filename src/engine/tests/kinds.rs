@@ -115,7 +115,9 @@ impl Kind {
             | Known::EndPods
             | Known::Delete
             | Known::RemoveFinalizers => false,
-            Known::Revoke | Known::RestoreRights | Known::Disarm | Known::Http | Known::Exec => false,
+            Known::Revoke | Known::RevokeTokens | Known::RestoreRights | Known::Disarm | Known::Http | Known::Exec => {
+                false
+            }
             Known::WaitFor | Known::Access | Known::Rollback => false,
             Known::FreezeAutomation | Known::ThawAutomation | Known::RefuseReturn => false,
         }

@@ -26,6 +26,7 @@ mod remove_finalizers;
 mod requests;
 mod rescue;
 mod revoke;
+mod revoke_tokens;
 mod rights;
 mod rollback;
 mod samples;

@@ -56,6 +56,7 @@ pub(super) fn sample(kind: Known) -> Vec<Spec> {
             vec![("off", "remove-finalizers", json!({"object": "ds/telemetry/agent", "beforeDelete": true}))]
         }
         Known::Revoke => of(&["revoke"]),
+        Known::RevokeTokens => vec![("void", "revoke-tokens", json!({"subject": "sa/telemetry/agent"}))],
         Known::JailClient => {
             vec![("jail", "jail", json!({"subject": "sa/telemetry/agent", "verbs": ["list", "watch"]}))]
         }
@@ -165,6 +166,10 @@ pub(super) fn bench_of(specs: &[Spec]) -> Bench {
     if specs.iter().any(|(_, kind, _)| *kind == "remove-finalizers") {
         let finalizers = json!(["example.com/hold", "foo.example.com"]);
         fake.objects("east", |objects| objects.edit(DS, |it| it["metadata"]["finalizers"] = finalizers));
+    }
+    if specs.iter().any(|(_, kind, _)| *kind == "revoke-tokens") {
+        let account = json!({"kind": "ServiceAccount", "metadata": {"labels": {"a": "b"}}});
+        fake.objects("east", |objects| objects.put("/api/v1/namespaces/telemetry/serviceaccounts/agent", account));
     }
     if specs.iter().any(|(_, kind, _)| *kind == "rollback") {
         fake.objects("east", super::rollback::revisions);

@@ -15,6 +15,7 @@ const UNMARKED: &[(Known, &str)] = &[
     (Known::Http, "a hook is somebody else's server"),
     (Known::Exec, "a command is its author's"),
     (Known::Delete, "what is gone carries no mark"),
+    (Known::RevokeTokens, "an account that is gone carries no mark"),
     (Known::RemoveFinalizers, "what is to go needs none"),
     (Known::WaitFor, "its example deletes first"),
     (Known::Revoke, "a binding of the subject alone is deleted"),

@@ -14,11 +14,11 @@ use crate::finding::Finding;
 use crate::host::audit::{self, AuditCount, Client, Counted};
 use crate::host::order::Query;
 use crate::kit::{ApiServer, Cluster};
+use crate::steps::dump::{DUMP, held_by};
 use crate::steps::{Fault, Look, Sends, StepError};
 use crate::words;
 use crate::world::{Accept, KubeRead, ReadErrorKind};
 
-const DUMP: &str = "/debug/api_priority_and_fairness/dump_requests";
 /// The longest one dump may take.
 const DUMP_LIMIT: Duration = Duration::from_secs(15);
 /// What a look on a host may take beyond its window.
@@ -200,7 +200,7 @@ impl Requests {
                 },
             };
             match answer.code {
-                200 => match count(&answer.text, &self.user) {
+                200 => match held_by(&answer.text, &self.user) {
                     Some(number) => held += number,
                     None => return Ok(Err(format!("{}: its dump names no users", server.short()))),
                 },
@@ -218,13 +218,6 @@ impl Requests {
         }
         Ok(Ok(held))
     }
-}
-
-/// The rows of a dump that belong to a user; the column is found by its name, spelled wrongly in every release.
-fn count(dump: &str, user: &str) -> Option<usize> {
-    let mut rows = dump.lines().map(|line| line.split(',').map(str::trim).collect::<Vec<_>>());
-    let column = rows.next()?.iter().position(|name| name.starts_with("FlowDisting"))?;
-    Some(rows.filter(|row| row.get(column) == Some(&user)).count())
 }
 
 impl Condition for Requests {
@@ -280,44 +273,5 @@ impl Condition for Requests {
             Ok(asked.holds(Finding::ClientRequests { user: self.user.clone(), most }))
         }
         .boxed()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_dump_is_read_by_the_name_of_its_column() {
-        let dump = "PriorityLevelName, FlowSchemaName, QueueIndex, RequestIndexInQueue, FlowDistingsher, ArriveTime\n\
-                    workload-low, service-accounts, 3, 0, system:serviceaccount:a:b, 2024\n\
-                    workload-low, service-accounts, -1, -1, system:serviceaccount:a:b, 2024\n\
-                    workload-low, service-accounts, 3, 1, system:serviceaccount:a:bb, 2024\n\
-                    exempt, exempt, -1, -1, , 2024\n";
-        assert_eq!(count(dump, "system:serviceaccount:a:b"), Some(2));
-        assert_eq!(count(dump, "nobody"), Some(0));
-        assert_eq!(count("", "x"), None);
-    }
-}
-
-#[cfg(test)]
-mod fuzz {
-    use super::count;
-
-    /// No row counts twice, and none that names another.
-    #[test]
-    fn a_broken_dump_counts_no_more_rows_than_name_the_user() {
-        const DUMPS: &[&str] = &[
-            "PriorityLevelName, FlowSchemaName, QueueIndex, RequestIndexInQueue, FlowDistingsher, ArriveTime\n\
-             workload-low, service-accounts, 3, 0, system:serviceaccount:a:b, 2024\n\
-             workload-low, service-accounts, -1, -1, system:serviceaccount:a:b, 2024\nexempt, exempt, -1, -1, , 2024\n",
-            "<html><body>504 Gateway Time-out</body></html>",
-        ];
-        crate::fuzz::each(8_000, &crate::fuzz::mangled(DUMPS), |dump| {
-            let user = "system:serviceaccount:a:b";
-            let most = dump.lines().skip(1).filter(|row| row.split(',').any(|cell| cell.trim() == user)).count();
-            proptest::prop_assert!(count(&dump, user).is_none_or(|found| found <= most), "{}", dump);
-            Ok(())
-        });
     }
 }

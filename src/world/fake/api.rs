@@ -10,6 +10,7 @@ use crate::change::{KubeCall, Method, Outcome};
 use crate::world::{Accept, KubeAnswer};
 
 /// Where a server says what its priority levels do, and where those are that somebody made.
+const REQUESTS: &str = "/debug/api_priority_and_fairness/dump_requests";
 const LEVELS: &str = "/debug/api_priority_and_fairness/dump_priority_levels";
 const LEVELS_MADE: &str = "/apis/flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations/";
 
@@ -167,6 +168,9 @@ impl Objects {
         let answer = |code, text: String| kube_answer(code, text, self.took());
         if matches!(path, "/livez" | "/readyz") {
             return answer(200, "ok".into());
+        }
+        if path == REQUESTS {
+            return answer(200, "PriorityLevelName, FlowSchemaName, FlowDistingsher\n".into());
         }
         if path == LEVELS {
             return answer(200, self.levels());
