@@ -15,7 +15,7 @@ pub(super) const STAND: &str = r#"D=/run/breakglass-recovery
 # Whom it knows by a client certificate: those of the cluster, and those of our own. It reads them anew when they change.
 ours() { ( umask 077; : >>"$D/own" && { cat "$D/theirs" && echo && cat "$D/own"; } >"$D/clients.part" && mv -f "$D/clients.part" "$D/clients.crt" ); }
 one() { [ ! -f "$D/$1" ] || head -n 1 "$D/$1"; }
-runs() { [ -n "$1" ] && grep -qaF -- "$D/$2" "/proc/$1/cmdline" 2>/dev/null; }
+runs() { [ -n "$1" ] && tr '\000' '\n' <"/proc/$1/cmdline" | grep -qF -- "$D/$2"; } 2>/dev/null
 servers() { grep -laF -- "$D/kube-apiserver" /proc/[0-9]*/cmdline 2>/dev/null | tr -dc '0-9\n'; }
 up() { read -r u x </proc/uptime; u=${u%%.*}; }
 words() { cat "$D/log.old" "$D/log" 2>/dev/null | telling | tail -n 2 | cut -c 1-400; }

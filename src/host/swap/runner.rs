@@ -3,6 +3,7 @@
 /// The program's genuine processes in the host's own network, by their name: the control planes
 /// of other clusters may run here in pods, and a name is anybody's to take. One grep over all, because a fork for each is
 /// slow on a busy host. Needs `genuine`.
+/// `runs_as` says whether a text is among a process's words: to busybox's grep a NUL is the end of all.
 /// `standing` says where an exchange stands, and knows when its runner is dead. `others` says what other exchanges of the
 /// same program, `$3`, stand in folders beside `$1`'s, but for `$2`.
 pub(in crate::host) const LIB: &str = r#"processes() {
@@ -13,12 +14,13 @@ pub(in crate::host) const LIB: &str = r#"processes() {
     echo "${d##*/}:${s#* }"
   done
 }
+runs_as() { tr '\000' '\n' <"/proc/$1/cmdline" | grep -qF -- "$2"; } 2>/dev/null
 sum() { sha256sum 2>/dev/null <"$1" | cut -d ' ' -f 1; }
 standing() {
   [ -f "$1/state" ] && read -r s r <"$1/state" || return 0
   case $s in
   # It may have written its last state and ended in between.
-  out|in) grep -qaF -- "$1/runner" "/proc/$r/cmdline" 2>/dev/null || { read -r t r <"$1/state"; [ "$t" = "$s" ] && s=broken || s=$t; };;
+  out|in) runs_as "$r" "$1/runner" || { read -r t r <"$1/state"; [ "$t" = "$s" ] && s=broken || s=$t; };;
   # A name that earlier versions gave.
   failed) s=broken;;
   esac

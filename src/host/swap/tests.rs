@@ -544,6 +544,30 @@ fn processes_are_told_by_the_program_that_they_run() {
     }
 }
 
+/// A process's words end with NUL each, and busybox's grep stops at the first.
+#[test]
+fn a_runner_that_lives_is_known_whatever_grep_there_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let tools = dir.path().join("tools");
+    std::fs::create_dir(&tools).unwrap();
+    for tool in ["grep", "tr", "cut", "sed", "cat"] {
+        std::os::unix::fs::symlink("/bin/busybox", tools.join(tool)).unwrap();
+    }
+    let folder = dir.path().to_str().unwrap();
+    let mut command = std::process::Command::new("/bin/sh");
+    command.args(["-c", "read -r x; : \"$0\"", &format!("{folder}/runner")]).stdin(std::process::Stdio::piped());
+    let one = Alive(command.spawn().unwrap());
+    std::fs::write(dir.path().join("state"), format!("out {}\n", one.0.id())).unwrap();
+    for path in [format!("{}:$PATH", tools.display()), "$PATH".to_owned()] {
+        let script = format!("PATH={path}\n{LIB}\nsay is \"$(standing {})\"\n", quote(folder));
+        let (code, out) = run(&Script::new("t", script));
+        assert!(code == 0 && out.contains("is=out\n"), "{path}: {out}");
+    }
+    drop(one);
+    let (_, out) = run(&Script::new("t", format!("{LIB}\nsay is \"$(standing {})\"\n", quote(folder))));
+    assert!(out.contains("is=broken\n"), "{out}");
+}
+
 /// A mount of the same file system keeps a manifest from being renamed just as another one does, and has its number.
 #[test]
 fn a_folder_that_nothing_can_be_renamed_into_is_refused_before_anything_is_taken_out() {
