@@ -202,6 +202,8 @@ pub(super) fn thawed() -> Result<()> {
     let (kubectl, engineer) = (plane.kubectl(User::Masters)?, Engineer::new("sets")?);
     kubectl.apply(MAKER)?;
     let argo = Argo::start(plane.kubectl(User::Masters)?, true);
+    // A DaemonSet may be left of another test.
+    there(&kubectl, &EDGE)?;
     there(&kubectl, &AGENT)?;
     // Told by hand, the Application alone is set going again by what made it.
     let stop = r#"[{"op": "remove", "path": "/spec/syncPolicy/automated"}]"#;

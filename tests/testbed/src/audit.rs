@@ -114,11 +114,11 @@ impl AuditLog {
     /// # Errors
     /// If the log can't be read, or a whole line of it is no audit event.
     pub fn since(&self, mark: Mark) -> Result<Vec<Request>> {
-        let mut text = String::new();
+        let mut text = Vec::new();
         let mut file = File::open(&self.path).with_context(|| self.path.display().to_string())?;
-        file.seek(SeekFrom::Start(mark.0))?;
-        file.read_to_string(&mut text)?;
-        parse(&text)
+        file.seek(SeekFrom::Start(mark.0.saturating_sub(1)))?;
+        file.read_to_end(&mut text)?;
+        parse(after(mark, &text)?)
     }
 
     /// The finished requests of one user since `mark`.
@@ -127,6 +127,12 @@ impl AuditLog {
         requests.retain(|request| request.user.username == user && request.is_complete());
         Ok(requests)
     }
+}
+
+/// What began after a mark, in what was read from the byte before it: a line that was being written then began before.
+fn after(mark: Mark, read: &[u8]) -> Result<&str> {
+    let first = if mark.0 == 0 { Some(0) } else { read.iter().position(|byte| *byte == b'\n').map(|end| end + 1) };
+    Ok(std::str::from_utf8(&read[first.unwrap_or(read.len())..])?)
 }
 
 fn parse(text: &str) -> Result<Vec<Request>> {
@@ -140,6 +146,16 @@ mod tests {
     use super::*;
 
     const LINE: &str = r#"{"kind":"Event","stage":"ResponseComplete","requestURI":"/livez","verb":"get","user":{"username":"alice","groups":["oncall"]},"sourceIPs":["10.90.0.1"],"userAgent":"curl/8","responseStatus":{"metadata":{},"code":200},"requestReceivedTimestamp":"2026-11-22T01:02:03.000004Z","stageTimestamp":"2026-11-22T01:02:03.000005Z"}"#;
+
+    #[test]
+    fn what_was_being_written_at_a_mark_began_before_it() {
+        let log = format!("{LINE}\n{LINE}\n{LINE}\n");
+        for (mark, lines) in [(0, 3), (LINE.len() + 1, 2), (LINE.len() + 9, 1), (LINE.len(), 2), (log.len(), 0)] {
+            let read = &log.as_bytes()[mark.saturating_sub(1)..];
+            let text = after(Mark(mark as u64), read).expect("text");
+            assert_eq!(parse(text).expect("whole lines").len(), lines, "{mark}");
+        }
+    }
 
     #[test]
     fn a_line_that_is_still_being_written_is_left_for_the_next_look() {
