@@ -531,7 +531,7 @@ fn what_was_released_is_parked_again_by_undo_as_it_was() {
     let _ = with_kit(&["park", "ds/telemetry/agent", "--yes"]).is(0, &["every step is done"]);
     let told = with_kit(&["status", "--api"]).is(0, &["parked: to no node"]).out;
     let release = ["release", "ds/telemetry/agent", "--stages", "2", "--window", "1s", "--yes"];
-    let _ = with_kit(&release).is(0, &["everywhere"]);
+    let _ = with_kit(&release).is(0, &["every step is done"]);
     let _ = with_kit(&["undo", "last", "--yes"]).is(0, &["nothing of this run stands"]);
     let again = with_kit(&["status", "--api"]).is(0, &["1 thing stands", "parked: to no node"]).out;
     assert_eq!(again, told, "not as it was");
