@@ -7,9 +7,11 @@
 
 mod api;
 mod certificates;
+mod gate;
 mod host;
 mod jail;
 mod names;
+mod objects;
 mod patch;
 mod pki;
 mod pods;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::storm::{self, Load};
-use super::{Weather, revisions};
+use super::{Weather, objects, revisions};
 use crate::host::authorizers;
 use crate::host::gate::{Driver, GateSpec, Mark, Stage};
 use crate::host::manifest::MANIFESTS;
@@ -28,7 +28,6 @@ pub(super) const NODES_PATH: &str = "/api/v1/nodes";
 pub(super) const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/telemetry-agent";
 /// Path of the account that its pods run as.
 const ACCOUNT: &str = "/api/v1/namespaces/telemetry/serviceaccounts/agent";
-const ACCOUNT_UID: &str = "5a3d0c1e-0000-4000-8000-20241211a330";
 /// Where roles and bindings are.
 pub(super) const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1/";
 /// Path of the webhooks of a policy engine none of whose pods is left.
@@ -180,21 +179,21 @@ impl World {
                 Weather::Peace => Load::peaceful(now),
             },
         };
-        let agent = offender(BAD);
-        let before = &offender(GOOD)["spec"]["template"];
+        let agent = objects::offender(BAD);
+        let before = &objects::offender(GOOD)["spec"]["template"];
         let state = State {
             objects: BTreeMap::from([
                 revisions::revision(&agent, 1, "2024-11-20T09:30:00Z", before),
                 revisions::revision(&agent, 2, "2024-12-11T23:12:00Z", &agent["spec"]["template"]),
                 (OFFENDER.to_owned(), agent),
-                (BINDING.to_owned(), binding()),
-                (ACCOUNT.to_owned(), account()),
+                (BINDING.to_owned(), objects::binding()),
+                (ACCOUNT.to_owned(), objects::account()),
                 // Of kubeadm's binding of its administrators there is none: whoever cleans up takes it for somebody's leftover.
-                (format!("{RBAC}clusterroles/cluster-admin"), cluster_admin()),
-                (format!("{RBAC}clusterrolebindings/cluster-admin"), masters()),
-                (POLICY.to_owned(), policy()),
-                ("/api/v1/namespaces/policy/services/policy".to_owned(), policy_service()),
-                (APPLICATION.to_owned(), application()),
+                (format!("{RBAC}clusterroles/cluster-admin"), objects::cluster_admin()),
+                (format!("{RBAC}clusterrolebindings/cluster-admin"), objects::masters()),
+                (POLICY.to_owned(), objects::policy()),
+                ("/api/v1/namespaces/policy/services/policy".to_owned(), objects::policy_service()),
+                (APPLICATION.to_owned(), objects::application()),
                 // What a health check reads.
                 (
                     "/api/v1/namespaces/kube-system".to_owned(),
@@ -202,7 +201,7 @@ impl World {
                 ),
             ])
             .into_iter()
-            .chain(nodes())
+            .chain(objects::nodes())
             .collect(),
             offender: Offender { running: 1.0, forgotten: false, at: now },
             hosts: hosts.iter().enumerate().map(host).collect(),
@@ -268,7 +267,7 @@ impl State {
 
     /// Puts what was changed in its place, as its server and its controller would.
     pub(super) fn put(&mut self, path: &str, object: &mut Value) {
-        no_empty_maps(object);
+        objects::no_empty_maps(object);
         let before = self.objects.insert(path.to_owned(), object.clone());
         let spec = |of: &Value| of["spec"].clone();
         if path != OFFENDER || before.as_ref().map(spec) == Some(spec(object)) {
@@ -358,7 +357,7 @@ impl State {
 
     /// Whether its tokens are of an account that is there; else none of its requests gets a seat.
     pub(super) fn knows_offender(&self) -> bool {
-        self.objects.get(ACCOUNT).is_some_and(|account| account["metadata"]["uid"] == ACCOUNT_UID)
+        self.objects.get(ACCOUNT).is_some_and(|account| account["metadata"]["uid"] == objects::ACCOUNT_UID)
     }
 
     /// Whether priority and fairness lets in one of its requests at a time.
@@ -415,19 +414,6 @@ impl SimHost {
     }
 }
 
-fn nodes() -> impl Iterator<Item = (String, Value)> {
-    (0..storm::NODES).map(|n| {
-        let name = format!("node-{n:05}");
-        let mut labels = json!({ "kubernetes.io/hostname": name, "kubernetes.io/os": "linux" });
-        if n < 3 {
-            labels["node-role.kubernetes.io/control-plane"] = json!("");
-        }
-        let uid = format!("5a3d0c1e-0000-4000-8002-{n:0>12}");
-        let metadata = json!({ "name": name, "uid": uid, "resourceVersion": "4700", "labels": labels });
-        (format!("{NODES_PATH}/{name}"), json!({ "apiVersion": "v1", "kind": "Node", "metadata": metadata }))
-    })
-}
-
 /// In peace its API servers are still to be prepared for a jail; when the storm comes somebody has done it.
 fn authorizers(weather: Weather) -> Option<(String, String)> {
     match weather {
@@ -461,155 +447,11 @@ fn controller_manager() -> String {
         .to_owned()
 }
 
-/// No server keeps an empty map: with the last label goes the map of them.
-fn no_empty_maps(object: &mut Value) {
-    for (of, map) in [("/metadata", "annotations"), ("/metadata", "labels"), ("/spec/template/spec", "nodeSelector")] {
-        let Some(parent) = object.pointer_mut(of).and_then(Value::as_object_mut) else { continue };
-        if parent.get(map).and_then(Value::as_object).is_some_and(serde_json::Map::is_empty) {
-            parent.remove(map);
-        }
-    }
-}
-
 fn share_of_nodes(share: f64) -> u32 {
     // A share of NODES, which fits.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to NODES")]
     let nodes = (f64::from(storm::NODES) * share).round() as u32;
     nodes
-}
-
-/// The account that the offender's pods run as, and took their tokens from.
-fn account() -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "ServiceAccount",
-        "metadata": { "name": "agent", "namespace": "telemetry", "uid": ACCOUNT_UID, "resourceVersion": "4700" },
-    })
-}
-
-fn binding() -> Value {
-    json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {
-            "name": "telemetry-agent",
-            "uid": "5a3d0c1e-0000-4000-8000-20241211b1d0",
-            "resourceVersion": "4712",
-            "creationTimestamp": "2024-12-11T23:12:00Z"
-        },
-        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin" },
-        "subjects": [{ "kind": "ServiceAccount", "name": "agent", "namespace": "telemetry" }]
-    })
-}
-
-fn cluster_admin() -> Value {
-    json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRole",
-        "metadata": {
-            "name": "cluster-admin",
-            "uid": "5a3d0c1e-0000-4000-8000-20241211b1d1",
-            "resourceVersion": "71",
-            "creationTimestamp": "2024-01-01T00:00:00Z",
-            "labels": { "kubernetes.io/bootstrapping": "rbac-defaults" },
-            "annotations": { "rbac.authorization.kubernetes.io/autoupdate": "true" }
-        },
-        "rules": [
-            { "apiGroups": ["*"], "resources": ["*"], "verbs": ["*"] },
-            { "nonResourceURLs": ["*"], "verbs": ["*"] }
-        ]
-    })
-}
-
-fn masters() -> Value {
-    json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {
-            "name": "cluster-admin",
-            "uid": "5a3d0c1e-0000-4000-8000-20241211b1d2",
-            "resourceVersion": "136",
-            "creationTimestamp": "2024-01-01T00:00:00Z",
-            "labels": { "kubernetes.io/bootstrapping": "rbac-defaults" },
-            "annotations": { "rbac.authorization.kubernetes.io/autoupdate": "true" }
-        },
-        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin" },
-        "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:masters" }]
-    })
-}
-
-/// One that judges every pod, also its own, so that none comes back.
-fn policy() -> Value {
-    json!({
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingWebhookConfiguration",
-        "metadata": {
-            "name": "policy",
-            "uid": "5a3d0c1e-0000-4000-8000-20241211ad01",
-            "resourceVersion": "4713",
-            "creationTimestamp": "2024-12-11T23:12:00Z"
-        },
-        "webhooks": [{
-            "name": "pods.policy.sandbox.internal",
-            "admissionReviewVersions": ["v1"],
-            "clientConfig": { "service": { "name": "policy", "namespace": "policy", "path": "/validate", "port": 443 } },
-            "failurePolicy": "Fail",
-            "matchPolicy": "Equivalent",
-            "namespaceSelector": {},
-            "objectSelector": {},
-            "rules": [{
-                "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"], "scope": "*"
-            }],
-            "sideEffects": "None",
-            "timeoutSeconds": 10
-        }]
-    })
-}
-
-fn application() -> Value {
-    json!({
-        "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
-        "metadata": {
-            "name": "edge", "namespace": "argocd", "uid": "5a3d0c1e-0000-4000-8000-20241211a990", "resourceVersion": "4711",
-            "finalizers": ["resources-finalizer.argocd.argoproj.io"],
-        },
-        "spec": { "project": "default", "syncPolicy": { "automated": { "prune": true, "selfHeal": true } } },
-    })
-}
-
-fn policy_service() -> Value {
-    json!({
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": { "name": "policy", "namespace": "policy", "uid": "5a3d0c1e-0000-4000-8000-20241211ad02" },
-        "spec": { "clusterIP": "10.96.0.17", "ports": [{ "port": 443, "targetPort": 8443 }], "selector": { "app": "policy" } }
-    })
-}
-
-fn offender(image: &str) -> Value {
-    json!({
-        "apiVersion": "apps/v1",
-        "kind": "DaemonSet",
-        "metadata": {
-            "name": "agent",
-            "namespace": "telemetry",
-            "uid": OFFENDER_UID,
-            "resourceVersion": "4711",
-            "generation": 1,
-            "creationTimestamp": "2024-12-11T23:12:00Z",
-            "labels": { "app": "telemetry-agent" }
-        },
-        "spec": {
-            "selector": { "matchLabels": { "app": "telemetry-agent" } },
-            "template": {
-                "metadata": { "labels": { "app": "telemetry-agent" } },
-                "spec": {
-                    "serviceAccountName": "agent",
-                    "containers": [{ "name": "agent", "image": image }]
-                }
-            },
-            "updateStrategy": { "type": "RollingUpdate" }
-        }
-    })
 }
 
 #[cfg(test)]

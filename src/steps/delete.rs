@@ -280,13 +280,7 @@ impl Deletion {
 
     /// The object as it stands before we touched it.
     fn found(&self, look: Look<'_>, object: &Value) -> Result<Survey, StepError> {
-        let uid = text(object, "/metadata/uid");
-        if let Some(wanted) = self.with.uid.as_deref().filter(|wanted| *wanted != uid) {
-            return Err(StepError::Refused {
-                why: format!("{} has uid {uid}, not {wanted}: it is another object by the same name", self.object),
-                hint: Some("take `uid` out of the step, or name the uid that is there now".into()),
-            });
-        }
+        kube_object::is_meant(&self.object, self.with.uid.as_deref(), object)?;
         if let Some(going) = Going::of(object) {
             // Somebody else deletes it: nothing is left to send, and it is not gone.
             return self.awaited(look, look.history.since, &going);
@@ -296,7 +290,7 @@ impl Deletion {
         {
             return Ok(asked);
         }
-        let mut survey = Survey::change(self.change(Some(uid), self.put_back(object)));
+        let mut survey = Survey::change(self.change(Some(text(object, "/metadata/uid")), self.put_back(object)));
         survey.see(automation::comes_back(&self.object, object));
         survey.see(kube_object::without_owner(&self.object, object));
         survey.see(self.stays());

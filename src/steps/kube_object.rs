@@ -178,6 +178,16 @@ pub(crate) fn encode(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, super::object::UNRESERVED).to_string()
 }
 
+/// Refuses an object that has another uid than the one that was named in the step.
+pub(super) fn is_meant(object: &ObjectRef, wanted: Option<&str>, seen: &Value) -> Result<(), StepError> {
+    let uid = text(seen, "/metadata/uid");
+    let Some(wanted) = wanted.filter(|wanted| *wanted != uid) else { return Ok(()) };
+    Err(StepError::Refused {
+        why: format!("{object} has uid {uid}, not {wanted}: it is another object by the same name"),
+        hint: Some("take `uid` out of the step, or name the uid that is there now".into()),
+    })
+}
+
 /// Creates an object again as it was seen: kept beside the journal, without what a server sets and without its owners.
 pub(super) fn created_again(at: &ObjectRef, seen: &Value) -> Inverse {
     let Ok(bytes) = serde_json::to_vec(&saved::cleaned(seen)) else {

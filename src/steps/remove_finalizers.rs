@@ -211,12 +211,7 @@ impl Removing {
     /// Nothing of ours is under way.
     fn fresh(&self, look: Look<'_>, object: &Value) -> Result<Survey, StepError> {
         let uid = text(object, "/metadata/uid");
-        if let Some(wanted) = self.with.uid.as_deref().filter(|wanted| *wanted != uid) {
-            return Err(StepError::Refused {
-                why: format!("{} has uid {uid}, not {wanted}: it is another object by the same name", self.object),
-                hint: Some("take `uid` out of the step, or name the uid that is there now".into()),
-            });
-        }
+        kube_object::is_meant(&self.object, self.with.uid.as_deref(), object)?;
         let going = Going::of(object);
         let on = on(object);
         let chosen = self.chosen(&on, going.as_ref())?;

@@ -172,12 +172,7 @@ impl Revoking {
     /// Nothing of ours is under way.
     fn fresh(&self, look: Look<'_>, object: &Value) -> Result<Survey, StepError> {
         let uid = text(object, "/metadata/uid");
-        if let Some(wanted) = self.with.uid.as_deref().filter(|wanted| *wanted != uid) {
-            return Err(StepError::Refused {
-                why: format!("{} has uid {uid}, not {wanted}: it is another account by the same name", self.at),
-                hint: Some("take `uid` out of the step, or name the uid that is there now".into()),
-            });
-        }
+        kube_object::is_meant(&self.at, self.with.uid.as_deref(), object)?;
         if let Some(going) = Going::of(object) {
             return Err(StepError::Refused {
                 why: format!("{} is deleted already, and tokens of it are refused a minute later: {going}", self.at),
