@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use super::objects::{NODES_PATH, OFFENDER_UID};
 use super::storm;
-use super::world::{LEASES, LEVELS_MADE, NODES_PATH, OFFENDER, OFFENDER_UID, State, World};
+use super::world::{LEASES, LEVELS_MADE, OFFENDER, State, World};
 
 const PODS: &str = "/api/v1/namespaces/telemetry/pods";
 /// What is listed of the objects that there are.

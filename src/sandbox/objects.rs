@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::storm;
-use super::world::{NODES_PATH, OFFENDER_UID};
 
+/// Path of the nodes.
+pub(super) const NODES_PATH: &str = "/api/v1/nodes";
+pub(super) const OFFENDER_UID: &str = "5a3d0c1e-0000-4000-8000-20241211f00d";
 pub(super) const ACCOUNT_UID: &str = "5a3d0c1e-0000-4000-8000-20241211a330";
 
 pub(super) fn nodes() -> impl Iterator<Item = (String, Value)> {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::objects::NODES_PATH;
 use super::storm::{self, Load};
 use super::{Weather, objects, revisions};
 use crate::host::authorizers;
@@ -22,8 +23,6 @@ pub(super) const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-no
 /// Where priority levels and flow schemas are that somebody made.
 pub(super) const LEVELS_MADE: &str = "/apis/flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations/";
 const FLOWS_MADE: &str = "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas/";
-/// Path of the nodes.
-pub(super) const NODES_PATH: &str = "/api/v1/nodes";
 /// Path of the binding that gives the offender its rights.
 pub(super) const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/telemetry-agent";
 /// Path of the account that its pods run as.
@@ -39,7 +38,6 @@ pub(super) const OFFENDER: &str = "/apis/apps/v1/namespaces/telemetry/daemonsets
 /// The image of the offender that drowns the API, and that of the version before.
 const BAD: &str = "registry.sandbox.internal/telemetry-agent:1.2";
 const GOOD: &str = "registry.sandbox.internal/telemetry-agent:1.1";
-pub(super) const OFFENDER_UID: &str = "5a3d0c1e-0000-4000-8000-20241211f00d";
 /// How long the offender's pods take to go, or to come back.
 const PODS_MOVE_IN: Duration = Duration::from_secs(5);
 /// Memory of the API servers' manifests at the start; their capacity grows with it.
