@@ -176,7 +176,7 @@ pub(super) fn webhooks_and_rights_do_not_stand_in_its_way() -> Result<()> {
     let before = files(scene)?;
     let file = scene.folder.join("known.yaml");
     fs::write(&file, RUNBOOK.replace("{for: 2m}", "{for: 2m, withoutWebhooks: true, mint: true}"))?;
-    scene.run(&["run", &file.display().to_string(), "--yes"])?;
+    scene.run(&["run", &file.display().to_string(), "--yes", "-v"])?;
     let gone = masters.run(&["get", "configmap", "offender", "-n", "default"])?;
     ensure!(gone.stderr.contains("NotFound"), "{gone:?}");
     nothing_is_left(scene)?;

@@ -111,7 +111,8 @@ fn typed(kubectl: &Kubectl, line: &str) -> Result<()> {
 
 pub(super) fn from_an_empty_laptop() -> Result<()> {
     let scene = &*scene()?;
-    // Alice did it all; bob has a kit, and no journal.
+    // What others did with this cluster is over. Alice did it all; bob has a kit, and no journal.
+    let _ = fs::remove_dir_all(scene.folder.join("state"));
     let bob = Lab::shared()?.folder("empty-laptop")?;
     let kit = bob.join("kit");
     fs::create_dir_all(&kit)?;

@@ -38,6 +38,7 @@ const MEASURED: &[Needs] = &[
     storms("storm_ends", 600, 60, 3000, Some(3)),
     needs_of("recovery", 400, 25, 3500, Some(3)),
     storms("lockouts", 320, 45, 4000, Some(3)),
+    needs_of("api_real", 300, 30, 1000, None),
     storms("reopen", 300, 30, 2000, None),
     needs_of("gate", 300, 45, 1500, Some(3)),
     needs_of("gate_rules", 290, 50, 500, Some(3)),
@@ -45,11 +46,12 @@ const MEASURED: &[Needs] = &[
     needs_of("lib", 280, 10, 500, None),
     storms("storm", 270, 20, 3000, Some(3)),
     needs_of("collectors", 150, 30, 2500, Some(4)),
-    needs_of("jail", 140, 45, 4600, Some(2)),
+    needs_of("jail", 200, 45, 4600, Some(2)),
+    needs_of("sandbox", 160, 15, 500, None),
     needs_of("ssh", 100, 20, 500, Some(4)),
     needs_of("k8s", 90, 40, 2500, None),
+    needs_of("api_link", 80, 5, 100, None),
     needs_of("gitops", 70, 70, 1100, None),
-    needs_of("api_real", 60, 30, 1000, None),
     needs_of("kubelet", 50, 20, 2000, None),
     needs_of("hosts", 35, 20, 3000, None),
     needs_of("kubelet_leaves_nothing", 40, 20, 1500, None),
@@ -68,8 +70,9 @@ pub(crate) struct Budget {
     megabytes: u32,
 }
 
-/// Of each processor; the shares are averages, and not all are busy at once.
-const PROMISED: u32 = 130;
+/// Of each processor; the shares are averages, and not all are busy at once. With 130 of it two processors had fifty at work in
+/// the first eight minutes, and two tests that others hold up failed by that; storms take turns, so the end comes no later.
+const PROMISED: u32 = 110;
 
 impl Budget {
     pub(crate) fn of_this_machine() -> Self {
