@@ -176,8 +176,6 @@ pub(super) fn another_text_is_put_in_where_the_manifest_is_gone() -> Result<()> 
 pub(super) fn the_kits_copy_is_put_in_where_the_manifest_is_gone() -> Result<()> {
     let scene = &*scene()?;
     kubectl_works(scene)?;
-    // What is not in good order is not kept, and a test before may have left it to start.
-    wait_until("an API server in good order", LONG, || scene.plane.is_ready())?;
     let whole = files(&scene.plane.manifests())?;
     let kept = scene.folder.join("kit/lab.kept");
     let refresh = ["kit", "refresh", "lab"];

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
-use testbed::{Host, Kit, Kubectl, KubeletPlane, Lab, Lent, Output, Pool, Running, User, test};
+use testbed::{Host, Kit, Kubectl, KubeletPlane, Lab, Lent, Output, Pool, Running, User, test, wait_until};
 
 mod bad_manifest;
 mod bad_rollout;
@@ -176,7 +176,7 @@ fn engineer(folder: &Path, arguments: &[&str]) -> Result<String> {
 /// A cluster that no other test has at the time: each locks itself out, and puts it right again.
 fn scene() -> Result<Lent<Scene>> {
     static SCENES: Pool<Scene> = Pool::of(2);
-    SCENES.take(|number| {
+    let scene = SCENES.take(|number| {
         let lab = Lab::shared()?;
         let (cp, worker) = (lab.host(&format!("cp{number}"))?, lab.host(&format!("worker{number}"))?);
         let mut plane = KubeletPlane::start(lab, &cp, None)?;
@@ -184,7 +184,10 @@ fn scene() -> Result<Lent<Scene>> {
         let scene = Scene { plane, worker, folder: lab.folder("engineer")? };
         scene.write_kit(User::Alice)?;
         Ok(scene)
-    })
+    })?;
+    // The test before may have left its API server to start.
+    wait_until("an API server in good order", LONG, || scene.plane.is_ready())?;
+    Ok(scene)
 }
 
 impl Scene {

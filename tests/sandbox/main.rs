@@ -171,6 +171,8 @@ impl Picture {
                 None => steps.last_mut().expect("a step before its text").1.push_str(&format!(" {}", line.trim())),
             }
         }
+        // On a busy machine a step also says what it waits for; only its end counts what it took.
+        steps.retain(|(_, text)| text.ends_with(')'));
         let counted = |text: &str| {
             let tally = &text[text.rfind(" (").map_or(0, |at| at + 2)..];
             masked(tally.trim_end_matches(')')).split(", ").map(str::to_owned).collect()
@@ -178,6 +180,19 @@ impl Picture {
         let steps = steps.iter().map(|(label, text)| (label.clone(), counted(text))).collect();
         Self { plan: masked(plan), steps, end: masked(&rest[end..]) }
     }
+}
+
+#[test]
+fn what_a_busy_machine_waits_for_is_no_step_of_the_picture() {
+    let text = |waits: &str| {
+        let step = "[1/1] open-gate         cp1: open (12 changes, 14.1 s)";
+        Picture::of(&format!(
+            "plan\nRun this plan (1)? yes\nrun 1: one step\n{waits}{step}\nrun 1: every step is done\n"
+        ))
+    };
+    let waits = "[1/1] open-gate         cp1 waits for three good looks in a row; 14 min 2 s left\n";
+    assert_eq!(text(waits), text(""));
+    assert_eq!(text("").steps.len(), 1);
 }
 
 /// One blank between words, `#` for words that are figures, and their units as what they measure.
