@@ -22,16 +22,6 @@ pub(super) fn nodes() -> impl Iterator<Item = (String, Value)> {
     })
 }
 
-/// No server keeps an empty map: with the last label goes the map of them.
-pub(super) fn no_empty_maps(object: &mut Value) {
-    for (of, map) in [("/metadata", "annotations"), ("/metadata", "labels"), ("/spec/template/spec", "nodeSelector")] {
-        let Some(parent) = object.pointer_mut(of).and_then(Value::as_object_mut) else { continue };
-        if parent.get(map).and_then(Value::as_object).is_some_and(serde_json::Map::is_empty) {
-            parent.remove(map);
-        }
-    }
-}
-
 /// The account that the offender's pods run as, and took their tokens from.
 pub(super) fn account() -> Value {
     json!({

@@ -48,6 +48,16 @@ pub(super) fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
+/// No server keeps an empty map: with the last label goes the map of them.
+pub(super) fn no_empty_maps(object: &mut Value) {
+    for (of, map) in [("/metadata", "annotations"), ("/metadata", "labels"), ("/spec/template/spec", "nodeSelector")] {
+        let Some(parent) = object.pointer_mut(of).and_then(Value::as_object_mut) else { continue };
+        if parent.get(map).and_then(Value::as_object).is_some_and(serde_json::Map::is_empty) {
+            parent.remove(map);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

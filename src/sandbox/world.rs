@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::objects::NODES_PATH;
 use super::storm::{self, Load};
-use super::{Weather, objects, revisions};
+use super::{Weather, objects, patch, revisions};
 use crate::host::authorizers;
 use crate::host::gate::{Driver, GateSpec, Mark, Stage};
 use crate::host::manifest::MANIFESTS;
@@ -265,7 +265,7 @@ impl State {
 
     /// Puts what was changed in its place, as its server and its controller would.
     pub(super) fn put(&mut self, path: &str, object: &mut Value) {
-        objects::no_empty_maps(object);
+        patch::no_empty_maps(object);
         let before = self.objects.insert(path.to_owned(), object.clone());
         let spec = |of: &Value| of["spec"].clone();
         if path != OFFENDER || before.as_ref().map(spec) == Some(spec(object)) {

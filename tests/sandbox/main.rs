@@ -106,6 +106,11 @@ impl Practice {
         self.file()["spec"].clone()
     }
 
+    /// What somebody else is told who has its kit.
+    fn run(&self, home: &Home, args: &[&str]) -> Said {
+        home.run(&[args, &["--kit", &self.kit, "--cluster", "sandbox"]].concat())
+    }
+
     fn end(mut self) {
         signal(&self.child, Signal::TERM);
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
@@ -267,8 +272,7 @@ spec:
 fn another_terminal_works_on_a_practice_cluster_that_is_kept_up() {
     let home = Home::new();
     let practice = Practice::start(&home, &[]);
-    let kit = ["--kit", &practice.kit, "--cluster", "sandbox"];
-    let with_kit = |args: &[&str]| home.run(&args.iter().chain(&kit).copied().collect::<Vec<_>>());
+    let with_kit = |args: &[&str]| practice.run(&home, args);
     std::fs::write(home.path("practice.yaml"), DELETE_BEHIND_THE_GATE).unwrap();
     let _ = with_kit(&["run", "practice.yaml", "--yes"]).is(0, &["every step is done"]);
     // It is the same cluster still: what was deleted is gone.
@@ -451,8 +455,7 @@ spec:
 fn exit_codes_mean_what_the_table_says() {
     let home = Home::new();
     let practice = Practice::start(&home, &["--peace"]);
-    let kit = ["--kit", &practice.kit, "--cluster", "sandbox"];
-    let with_kit = |args: &[&str]| home.run(&args.iter().chain(&kit).copied().collect::<Vec<_>>());
+    let with_kit = |args: &[&str]| practice.run(&home, args);
     std::fs::write(home.path("half.yaml"), PARK_THEN_REFUSED).unwrap();
     std::fs::write(home.path("wait.yaml"), WAIT_IN_VAIN).unwrap();
     let no_resume = |said: Said| assert!(!said.err.contains("breakglass resume"), "{}", said.err);

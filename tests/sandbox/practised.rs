@@ -51,8 +51,7 @@ spec:
 fn what_was_released_is_parked_again_by_undo_as_it_was() {
     let home = Home::new();
     let practice = Practice::start(&home, &["--peace"]);
-    let kit = ["--kit", &practice.kit, "--cluster", "sandbox"];
-    let with_kit = |args: &[&str]| home.run(&args.iter().chain(&kit).copied().collect::<Vec<_>>());
+    let with_kit = |args: &[&str]| practice.run(&home, args);
     let _ = with_kit(&["park", "ds/telemetry/agent", "--yes"]).is(0, &["every step is done"]);
     let told = with_kit(&["status", "--api"]).is(0, &["parked: to no node"]).out;
     let release = ["release", "ds/telemetry/agent", "--stages", "2", "--window", "1s", "--yes"];
@@ -80,8 +79,7 @@ fn a_client_is_jailed_and_let_out_again_and_what_has_to_be_prepared_before_is_sa
     let run = [&["run", "--sandbox", "jail-client", "--yes", "-v"], &client[..]].concat();
     let _ = home.run(&run).is(0, &["every step is done", "in force: ", "ready 2 times in a row"]);
     let practice = Practice::start(&home, &["--peace"]);
-    let kit = ["--kit", &practice.kit, "--cluster", "sandbox"];
-    let with_kit = |args: &[&str]| home.run(&args.iter().chain(&kit).copied().collect::<Vec<_>>());
+    let with_kit = |args: &[&str]| practice.run(&home, args);
     let jail = ["jail", "sa/telemetry/agent", "--verbs", "list,watch", "--yes"];
     let _ = with_kit(&jail).is(3, &["--authorization-mode=Node,RBAC", "breakglass prepare authorization-config"]);
     let _ = with_kit(&["prepare", "authorization-config", "--yes"]).is(0, &["it runs with --authorization-config="]);
@@ -109,8 +107,7 @@ fn whoever_knows_only_that_kubectl_does_not_work_can_practise_that() {
 fn a_delete_that_does_not_end_is_practised_and_ended_by_the_command_that_it_names() {
     let home = Home::new();
     let practice = Practice::start(&home, &["--peace"]);
-    let kit = ["--kit", &practice.kit, "--cluster", "sandbox"];
-    let with_kit = |args: &[&str]| home.run(&args.iter().chain(&kit).copied().collect::<Vec<_>>());
+    let with_kit = |args: &[&str]| practice.run(&home, args);
     let at = "argoproj.io/v1alpha1/applications/argocd/edge";
     let next = format!("breakglass remove-finalizers {at} --finalizer resources-finalizer.argocd.argoproj.io");
     let _ = with_kit(&["delete", at, "--yes", "--gone-within", "2s"]).is(5, &["held by", &next]);
@@ -137,10 +134,9 @@ fn every_kind_of_step_can_be_practised_and_freezing_is_undone_by_thawing() {
         assert!(practised != left_out, "{kind}: practise it in EVERY_KIND, or say in NOT_PRACTISED why that cannot be");
     }
     let practice = Practice::start(&home, &["--peace"]);
-    let kit = ["--kit", &practice.kit, "--cluster", "sandbox"];
     std::fs::write(home.path("every-kind.yaml"), EVERY_KIND).unwrap();
-    let with_kit = |args: &[&str]| home.run(&args.iter().chain(&kit).copied().collect::<Vec<_>>());
-    let run = with_kit(&["run", "every-kind.yaml", "--yes", "--consent", "edge", "--consent", "agent"])
+    let run = practice
+        .run(&home, &["run", "every-kind.yaml", "--yes", "--consent", "edge", "--consent", "agent"])
         .is(0, &["every step is done"]);
     let said = format!("{}{}", run.out, run.err);
     assert!(!said.contains("does not simulate") && !said.contains("is not told"), "{said}");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Home, Practice, Said};
+use super::{Home, Practice};
 
 /// What one home is told of a practice cluster.
 fn status(home: &Home, kit: &str, args: &[&str]) -> Value {
@@ -41,9 +41,7 @@ fn whoever_looks_sees_what_stands_and_whose_it_is_with_a_journal_or_without() {
     let (alice, bob) = (Home::new(), Home::new());
     let practice = Practice::start(&alice, &["--peace"]);
     let kit = practice.kit.as_str();
-    let with_kit =
-        |home: &Home, args: &[&str]| -> Said { home.run(&[args, &["--kit", kit, "--cluster", "sandbox"]].concat()) };
-    let text = |home: &Home| with_kit(home, &["status", "--api", "--exit-code"]);
+    let text = |home: &Home| practice.run(home, &["status", "--api", "--exit-code"]);
     for home in [&alice, &bob] {
         let _ = text(home).is(0, &["sandbox: nothing stands\n", "objects were looked at by 20 requests"]);
     }
@@ -59,7 +57,7 @@ fn whoever_looks_sees_what_stands_and_whose_it_is_with_a_journal_or_without() {
         &["prepare", "authorization-config"],
         &["jail", "sa/telemetry/agent"],
     ] {
-        let _ = with_kit(&alice, &[args, &["--yes"]].concat()).is(0, &["every step is done"]);
+        let _ = practice.run(&alice, &[args, &["--yes"]].concat()).is(0, &["every step is done"]);
     }
 
     // Without a journal: all but the binding that was deleted, each with whose it is and a way back.
@@ -84,7 +82,8 @@ fn whoever_looks_sees_what_stands_and_whose_it_is_with_a_journal_or_without() {
         .is(9, &["sandbox: 8 things stand", "cp[1-3]", "gate: closed", "(it_drowns)", "node lifecycle frozen"]);
     assert!(said.out.contains("everybody in ") && !said.out.contains("breakglass undo"), "{}", said.out);
     // What it was not told to look at it does not speak of.
-    let hosts = with_kit(&bob, &["status"]).is(0, &["sandbox: 5 things stand", "not looked at: objects in the API"]);
+    let hosts =
+        practice.run(&bob, &["status"]).is(0, &["sandbox: 5 things stand", "not looked at: objects in the API"]);
     assert!(!hosts.out.contains("parked"), "{}", hosts.out);
 
     // With the journal: the same things, once each, and the one that leaves no mark.
@@ -92,7 +91,7 @@ fn whoever_looks_sees_what_stands_and_whose_it_is_with_a_journal_or_without() {
     let here: Vec<_> =
         marks.iter().map(|(kind, _, number)| (*kind, "undo", *number)).chain([("unmarked", "undo", 1)]).collect();
     assert_eq!(kinds(&seen), counted(&here), "{seen:#}");
-    let unseen = with_kit(&alice, &["status"]).is(0, &["parked (by its journal; not looked at)", "deleted"]);
+    let unseen = practice.run(&alice, &["status"]).is(0, &["parked (by its journal; not looked at)", "deleted"]);
     assert!(unseen.out.contains("taken back by: breakglass undo"), "{}", unseen.out);
 
     // The command that the empty laptop is given does it, and the first one sees that.
@@ -114,7 +113,7 @@ fn whoever_looks_sees_what_stands_and_whose_it_is_with_a_journal_or_without() {
         .collect();
     assert_eq!(runs.len(), 9);
     for run in runs.iter().rev() {
-        let _ = with_kit(&alice, &["undo", run, "--yes"]).is(0, &[]);
+        let _ = practice.run(&alice, &["undo", run, "--yes"]).is(0, &[]);
     }
     for home in [&alice, &bob] {
         let _ = text(home).is(0, &["sandbox: nothing stands\n"]);

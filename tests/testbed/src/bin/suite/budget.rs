@@ -71,7 +71,7 @@ pub(crate) struct Budget {
 }
 
 /// Of each processor; the shares are averages, and not all are busy at once. With 130 of it two processors had fifty at work in
-/// the first eight minutes, and two tests that others hold up failed by that. What waits for turns, the storms, comes before the rest in any case.
+/// the first eight minutes, and tests failed that others held up. What waits for turns, the storms, comes first in any case.
 const PROMISED: u32 = 110;
 
 impl Budget {
